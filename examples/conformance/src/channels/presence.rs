@@ -1,0 +1,7 @@
+//! Who is where.
+
+pub(crate) struct Presence;
+
+impl presence_channels::Presence for Presence {
+    const NAME: &str = "conformance.presence";
+}

@@ -1,0 +1,203 @@
+//! An event for each behaviour that a scenario pins.
+
+use std::{fmt::Write, time::Duration};
+
+use presence_channels::{
+    Accepted, Channel, HandleResult, InfoResult, JoinError, JoinResult, Payload, Socket, Topic,
+    no_reply, reply, reply_error, reply_ok, stop, stop_with_error, stop_with_reply, unhandled,
+    unix_seconds,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::user_socket::UserSocket;
+
+pub(crate) struct RoomChannel;
+
+pub(crate) enum Info {
+    AfterJoin,
+}
+
+#[derive(Deserialize)]
+struct Tracked {
+    key: String,
+    #[serde(default)]
+    meta: Value,
+}
+
+#[derive(Deserialize)]
+struct Kick {
+    id: String,
+}
+
+impl Channel for RoomChannel {
+    type Socket = UserSocket;
+    type Info = Info;
+
+    const INTERCEPTS: &'static [&'static str] = &["filtered"];
+
+    async fn join(topic: &Topic, payload: Payload, socket: &mut Socket<Self>) -> JoinResult<Self> {
+        match topic.subtopic() {
+            "private" => return Err(JoinError::new("unauthorized")),
+            "crash" => panic!("asked to crash"),
+            room if room.starts_with("reply") => {
+                let reply = json!({ "welcome": socket.user().user_id });
+                return Ok(Accepted::with_reply(RoomChannel, reply)?);
+            }
+            room if room.starts_with("gate") && payload.value()?["pass"] != "open" => {
+                return Err(JoinError::new("locked"));
+            }
+            room if room.starts_with("presence") => socket.notify(Info::AfterJoin),
+            _ => {}
+        }
+        Ok(RoomChannel.into())
+    }
+
+    async fn handle_in(
+        &mut self,
+        event: &str,
+        payload: Payload,
+        socket: &mut Socket<Self>,
+    ) -> HandleResult {
+        match event {
+            "ping" => reply_ok(payload),
+            "ok" => reply_ok(Payload::empty()),
+            "fail" => reply_error(json!({ "reason": "nope" })),
+            "custom_status" => reply("pending", payload),
+            "shout" | "filtered" => {
+                socket.broadcast(event, payload)?;
+                no_reply()
+            }
+            "shout_from" => {
+                socket.broadcast_from(event, payload)?;
+                no_reply()
+            }
+            "shout_ok" => {
+                socket.broadcast(event, payload)?;
+                reply_ok(Payload::empty())
+            }
+            "quiet" => no_reply(),
+            "push_me" => {
+                socket.push("pushed", payload)?;
+                no_reply()
+            }
+            "push_then_reply" => {
+                socket.push("pushed", &payload)?;
+                reply_ok(payload)
+            }
+            "crash" => panic!("asked to crash"),
+            "stop" => stop(),
+            "stop_reply" => stop_with_reply("ok", json!({ "bye": true })),
+            "stop_error" => stop_with_error("asked to fail"),
+            "later" => reply_later(payload, socket),
+            "bin" | "bin_size" | "bin_shout" | "bin_push" => binary(event, payload, socket),
+            "track" | "update" | "untrack" | "list" | "get_by_key" => {
+                presence(event, &payload, socket).await
+            }
+            "kick" => {
+                let Kick { id } = payload.json()?;
+                socket.endpoint().disconnect(&format!("user_socket:{id}"))?;
+                reply_ok(Payload::empty())
+            }
+            "whoami" => {
+                let user = socket.user();
+                reply_ok(json!({
+                    "user_id": user.user_id,
+                    "user_agent": user.user_agent,
+                    "x_headers": user.x_headers,
+                    "topic": **socket.topic(),
+                }))
+            }
+            _ => unhandled(event),
+        }
+    }
+
+    async fn handle_info(&mut self, info: Info, socket: &mut Socket<Self>) -> InfoResult {
+        match info {
+            Info::AfterJoin => {
+                let presence = &socket.state().presence;
+                let user_id = socket.user().user_id.as_deref().unwrap_or_default();
+                let meta = json!({ "online_at": unix_seconds().to_string() });
+                presence.track(socket, user_id, meta).await?;
+                socket.push("presence_state", presence.list(socket.topic()).await)?;
+                Ok(())
+            }
+        }
+    }
+
+    async fn handle_out(
+        &mut self,
+        event: &str,
+        payload: Payload,
+        socket: &mut Socket<Self>,
+    ) -> InfoResult {
+        let mut payload = payload.value()?;
+        let user_id = json!(socket.user().user_id);
+        if payload["except"] != user_id {
+            payload["seen_by"] = user_id;
+            socket.push(event, payload)?;
+        }
+        Ok(())
+    }
+}
+
+/// Answers from a task that outlives the channel.
+fn reply_later(payload: Payload, socket: &Socket<RoomChannel>) -> HandleResult {
+    if let Some(reply_ref) = socket.reply_ref() {
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let _ = reply_ref.ok(payload);
+        });
+    }
+    no_reply()
+}
+
+fn binary(event: &str, payload: Payload, socket: &Socket<RoomChannel>) -> HandleResult {
+    let Payload::Binary(data) = &payload else {
+        panic!("{event} takes a binary payload")
+    };
+    match event {
+        "bin" => reply_ok(payload),
+        "bin_size" => {
+            let hex = data.iter().fold(String::new(), |mut hex, byte| {
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            });
+            reply_ok(json!({ "size": data.len(), "hex": hex }))
+        }
+        "bin_shout" => {
+            socket.broadcast(event, payload)?;
+            no_reply()
+        }
+        _ => {
+            socket.push("bin_pushed", payload)?;
+            no_reply()
+        }
+    }
+}
+
+async fn presence(event: &str, payload: &Payload, socket: &Socket<RoomChannel>) -> HandleResult {
+    let presence = &socket.state().presence;
+    if event == "list" {
+        return reply_ok(presence.list(socket.topic()).await);
+    }
+    let Tracked { key, meta } = payload.json()?;
+    match event {
+        "track" => match presence.track(socket, &key, meta).await {
+            Ok(phx_ref) => reply_ok(json!({ "phx_ref": phx_ref })),
+            Err(_) => reply_error(json!({ "reason": "already_tracked" })),
+        },
+        "update" => match presence.update(socket, &key, meta).await {
+            Ok(phx_ref) => reply_ok(json!({ "phx_ref": phx_ref })),
+            Err(_) => reply_error(json!({ "reason": "nopresence" })),
+        },
+        "untrack" => {
+            presence.untrack(socket, &key).await;
+            reply_ok(Payload::empty())
+        }
+        _ => {
+            let found = presence.get_by_key(socket.topic(), &key).await;
+            reply_ok(json!({ "presence": found.map_or(json!([]), |entry| json!(entry)) }))
+        }
+    }
+}

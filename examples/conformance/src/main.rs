@@ -1,0 +1,37 @@
+//! The application that the conformance kit talks to. See its README.
+
+mod application;
+mod channels;
+
+use std::{env, net::SocketAddr};
+
+use anyhow::Context;
+use axum::Router;
+use presence_channels::Config;
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .init();
+    let port: u16 = match env::var("PORT") {
+        Ok(port) => port.parse().context("PORT is no port number")?,
+        Err(_) => 4018,
+    };
+    let endpoint = application::start(Config::default()).await?;
+    let app: Router = endpoint.router();
+    let listener = TcpListener::bind(("127.0.0.1", port))
+        .await
+        .with_context(|| format!("cannot listen on port {port}"))?;
+    axum::serve(
+        listener,
+        app.into_make_service_with_connect_info::<SocketAddr>(),
+    )
+    .with_graceful_shutdown(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+    .await?;
+    endpoint.stop().await;
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! What goes wrong in a channel.
+
+use std::{borrow::Cow, error::Error, fmt};
+
+use presence_core::pubsub::{BroadcastError as PubSubError, DecodeError, EncodeError, Payload};
+
+use crate::{serializer::FrameError, socket::reason_payload};
+
+/// A callback failed. The channel goes on; a message from the client is answered with an error
+/// reply.
+///
+/// Any error becomes one by `?`. What the client is told then is no more than `internal error`,
+/// because an error's text may hold what is none of its business; only a payload of the wrong shape
+/// ([`DecodeError`]) is its own fault and said. [`ChannelError::new`] takes a reason meant for the
+/// client.
+pub struct ChannelError {
+    reason: Cow<'static, str>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl ChannelError {
+    /// An error whose `reason` the client is told.
+    pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            reason: reason.into(),
+            source: None,
+        }
+    }
+
+    /// What the client is told.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    pub(super) fn payload(&self) -> Payload {
+        reason_payload(&self.reason)
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for ChannelError {
+    fn from(error: E) -> Self {
+        let reason = reason_for_client(&error);
+        Self {
+            reason,
+            source: Some(Box::new(error)),
+        }
+    }
+}
+
+/// What a client may know of an error.
+pub(super) fn reason_for_client(error: &(dyn Error + 'static)) -> Cow<'static, str> {
+    match error.downcast_ref::<DecodeError>() {
+        Some(error) => format!("invalid payload: {error}").into(),
+        None => "internal error".into(),
+    }
+}
+
+impl fmt::Display for ChannelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Some(source) => source.fmt(f),
+            None => f.write_str(&self.reason),
+        }
+    }
+}
+
+impl fmt::Debug for ChannelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChannelError")
+            .field("reason", &self.reason)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+/// A push or reply was not sent. The channel is as before.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PushError {
+    /// The payload has no encoding.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// This client's version of the protocol cannot carry it.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The join has not been answered yet. Tell the channel to push later, by
+    /// [`Socket::notify`](crate::Socket::notify).
+    #[error("nothing can be pushed before the join has been answered")]
+    NotJoined,
+}
+
+/// A broadcast was not sent everywhere.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BroadcastError {
+    /// The payload has no encoding; nothing was sent.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// This node's subscribers have it, others may not: see [`PubSubError`].
+    #[error(transparent)]
+    PubSub(#[from] PubSubError),
+    /// The join has not been answered yet; nothing was sent. Tell the channel to broadcast later, by
+    /// [`Socket::notify`](crate::Socket::notify).
+    #[error("nothing can be broadcast before the join has been answered")]
+    NotJoined,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_learns_what_is_wrong_with_its_payload_and_nothing_else() {
+        let decode = Payload::empty().json::<String>().unwrap_err();
+        let error = ChannelError::from(decode);
+        assert!(
+            error
+                .reason()
+                .starts_with("invalid payload: invalid type: map"),
+            "{error:?}"
+        );
+
+        let secret = std::io::Error::other("password is hunter2");
+        let error = ChannelError::from(secret);
+        assert_eq!(error.reason(), "internal error");
+        assert_eq!(error.to_string(), "password is hunter2");
+    }
+}

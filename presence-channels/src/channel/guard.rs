@@ -1,0 +1,46 @@
+//! Runs a callback so that neither its panic nor its endless wait reaches anybody else.
+
+use std::{
+    any::Any, future::poll_fn, panic::AssertUnwindSafe, pin::pin, task::Poll, time::Duration,
+};
+
+use futures_util::FutureExt;
+
+pub(super) enum Outcome<T> {
+    Done(T),
+    Panicked(String),
+    TimedOut,
+}
+
+/// Runs `callback` for at most `limit`.
+pub(super) async fn guard<T>(limit: Duration, callback: impl Future<Output = T>) -> Outcome<T> {
+    let mut callback = pin!(AssertUnwindSafe(callback).catch_unwind());
+    // Most callbacks never wait, and those get no timer.
+    let result = match poll_fn(|cx| Poll::Ready(callback.as_mut().poll(cx))).await {
+        Poll::Ready(result) => result,
+        Poll::Pending => match tokio::time::timeout(limit, callback).await {
+            Ok(result) => result,
+            Err(_) => return Outcome::TimedOut,
+        },
+    };
+    match result {
+        Ok(value) => Outcome::Done(value),
+        Err(panic) => Outcome::Panicked(message_of(&*panic)),
+    }
+}
+
+/// Drops a value whose `Drop` may panic.
+pub(super) fn drop_guarded<T>(value: T) {
+    if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(move || drop(value))) {
+        tracing::error!(
+            panic = message_of(&*panic),
+            "a channel panicked when it was dropped"
+        );
+    }
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(|text| &**text));
+    text.unwrap_or("a panic without a message").to_owned()
+}

@@ -1,0 +1,103 @@
+//! Joining: what `join` gives, and what it is begun with.
+
+use std::{error::Error, fmt, sync::Arc};
+
+use presence_core::pubsub::{EncodeError, IntoPayload, Payload};
+
+use super::{AnyChannel, Channel, error::reason_for_client};
+use crate::{Topic, message::Ref, socket::reason_payload};
+
+/// What [`Channel::join`] gives: the channel and a reply, or a refusal.
+pub type JoinResult<C> = Result<Accepted<C>, JoinError>;
+
+/// A client that was let in.
+///
+/// A channel by itself converts into one by `.into()`; the reply is empty then.
+#[derive(Debug)]
+pub struct Accepted<C> {
+    pub(super) channel: C,
+    pub(super) reply: Payload,
+}
+
+impl<C: Channel> Accepted<C> {
+    /// Lets the client in with a reply: what phoenix.js hands to `receive("ok", ...)` of the join.
+    ///
+    /// # Errors
+    /// An [`EncodeError`] if the reply has no JSON form.
+    pub fn with_reply(channel: C, reply: impl IntoPayload) -> Result<Self, EncodeError> {
+        Ok(Self {
+            channel,
+            reply: reply.into_payload()?,
+        })
+    }
+}
+
+impl<C: Channel> From<C> for Accepted<C> {
+    fn from(channel: C) -> Self {
+        Self {
+            channel,
+            reply: Payload::empty(),
+        }
+    }
+}
+
+/// A refused join.
+///
+/// Any error becomes one by `?`, with the reason `internal error` (or what is wrong with the payload,
+/// for a [`DecodeError`](crate::DecodeError)); its text is logged.
+pub struct JoinError {
+    pub(super) payload: Payload,
+    pub(super) source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl JoinError {
+    /// Refuses with `{"reason": reason}`.
+    #[must_use]
+    pub fn new(reason: &str) -> Self {
+        Self {
+            payload: reason_payload(reason),
+            source: None,
+        }
+    }
+
+    /// Refuses with a payload of your own. One that has no JSON form becomes the reason
+    /// `internal error`.
+    pub fn with(payload: impl IntoPayload) -> Self {
+        match payload.into_payload() {
+            Ok(payload) => Self {
+                payload,
+                source: None,
+            },
+            Err(error) => Self::from(error),
+        }
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for JoinError {
+    fn from(error: E) -> Self {
+        let payload = reason_payload(&reason_for_client(&error));
+        Self {
+            payload,
+            source: Some(Box::new(error)),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinError")
+            .field("payload", &self.payload)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+/// A client's join, on its way to the channel.
+pub(crate) struct Join {
+    pub(crate) topic: Topic,
+    pub(crate) join_ref: Ref,
+    pub(crate) reference: Ref,
+    pub(crate) payload: Payload,
+    /// The client's channel of the same topic, which must end first.
+    pub(crate) previous: Option<Arc<dyn AnyChannel>>,
+}

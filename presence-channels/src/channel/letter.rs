@@ -1,0 +1,25 @@
+//! What waits for a channel while it is busy.
+
+use presence_core::pubsub::{Message as Broadcast, Payload};
+
+use super::{Channel, TerminateReason};
+use crate::{message::Ref, transport::Frame};
+
+pub(super) enum Letter<C: Channel> {
+    /// From the client.
+    In {
+        reference: Ref,
+        event: String,
+        payload: Payload,
+    },
+    /// From [`Socket::notify`](super::Socket::notify) and its kin.
+    Info(C::Info),
+    /// A broadcast that the channel intercepts.
+    Out(Broadcast),
+    /// A broadcast that came before the join was answered, which must be answered first.
+    Held(Frame),
+    /// The client leaves.
+    Leave { reference: Ref },
+    /// The channel must end.
+    Close(TerminateReason),
+}

@@ -1,0 +1,73 @@
+//! Telling a channel something: from other tasks, after a time.
+
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
+
+use presence_core::pubsub::{Dispatch, Message as Broadcast, Subscriber};
+use tokio::task::AbortHandle;
+
+use super::{Channel, letter::Letter, server::Server};
+
+/// Tells a channel something from anywhere. Keeps no channel alive.
+pub struct Notifier<C: Channel> {
+    server: Weak<Server<C>>,
+}
+
+impl<C: Channel> Notifier<C> {
+    pub(super) fn new(server: &Arc<Server<C>>) -> Self {
+        Self {
+            server: Arc::downgrade(server),
+        }
+    }
+
+    /// Has [`handle_info`](Channel::handle_info) called with `info`, after what the channel is doing
+    /// now. False if the channel has ended.
+    ///
+    /// What is told to a channel waits in memory until it is handled: who tells faster than the
+    /// channel works must slow down by itself.
+    pub fn notify(&self, info: C::Info) -> bool {
+        self.server
+            .upgrade()
+            .is_some_and(|server| server.post_spawned(Letter::Info(info)))
+    }
+}
+
+impl<C: Channel> Clone for Notifier<C> {
+    fn clone(&self) -> Self {
+        Self {
+            server: self.server.clone(),
+        }
+    }
+}
+
+impl<C: Channel> fmt::Debug for Notifier<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Notifier")
+    }
+}
+
+/// The messages of a topic that a channel subscribed to, on their way to its `handle_info`.
+pub(super) struct Listener<C: Channel>(pub(super) Notifier<C>);
+
+impl<C: Channel> Subscriber for Listener<C>
+where
+    C::Info: From<Broadcast>,
+{
+    fn deliver(&self, dispatch: &mut Dispatch<'_>) {
+        self.0.notify(dispatch.message().clone().into());
+    }
+}
+
+/// What [`Socket::notify_after`](crate::Socket::notify_after) will tell, which can be called off.
+/// Dropping it calls nothing off; the end of the channel does.
+#[derive(Debug)]
+pub struct Timer(pub(super) AbortHandle);
+
+impl Timer {
+    /// Calls it off, unless it was told already.
+    pub fn cancel(&self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,239 @@
+//! What a channel's callbacks are handed.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use presence_core::{
+    pubsub::{IntoPayload, Message as Broadcast, Payload, Subscription},
+    tracker::{Owner, Tracked},
+};
+use tokio::task::AbortHandle;
+
+use super::{
+    BroadcastError, Channel, Notifier, PushError, ReplyRef, TerminateReason, Timer, letter::Letter,
+    notifier::Listener, server::Server,
+};
+use crate::{
+    Endpoint, Topic, UserSocket,
+    message::{Outgoing, Ref},
+};
+
+/// A channel's side of its client: where it pushes to, and the way to all it shares with others.
+pub struct Socket<C: Channel> {
+    server: Arc<Server<C>>,
+    /// The channel's own topic; none until it has joined.
+    pub(super) subscription: Option<Subscription>,
+    /// Topics besides its own that it listens to.
+    subscriptions: Vec<Subscription>,
+    /// What it is to be told later; called off with the channel.
+    timers: Vec<AbortHandle>,
+    /// The ref of the message that is being handled.
+    pub(super) reference: Option<Ref>,
+    /// Set by [`stop`](Self::stop), seen after the callback.
+    pub(super) stopping: Option<TerminateReason>,
+    /// Its presences; they go with it.
+    owner: Owner,
+}
+
+impl<C: Channel> Socket<C> {
+    pub(super) fn new(server: Arc<Server<C>>) -> Self {
+        Self {
+            server,
+            subscription: None,
+            subscriptions: Vec::new(),
+            timers: Vec::new(),
+            reference: None,
+            stopping: None,
+            owner: Owner::new(),
+        }
+    }
+
+    /// The topic that was joined.
+    #[must_use]
+    pub fn topic(&self) -> &Topic {
+        &self.server.topic
+    }
+
+    /// The connected client: what [`connect`](UserSocket::connect) made.
+    #[must_use]
+    pub fn user(&self) -> &C::Socket {
+        &self.server.shared.user
+    }
+
+    /// What the application shares with all channels.
+    #[must_use]
+    pub fn state(&self) -> &<C::Socket as UserSocket>::State {
+        &self.server.shared.mount.state
+    }
+
+    /// The endpoint that serves this client.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.server.shared.endpoint
+    }
+
+    /// Sends an event to this client alone.
+    ///
+    /// It is queued, not awaited. A client that does not read is closed once
+    /// [`Limits::max_outgoing_bytes`](crate::Limits::max_outgoing_bytes) wait for it; a client that
+    /// is gone gets nothing, and the channel ends soon.
+    ///
+    /// # Errors
+    /// A [`PushError`] if the payload cannot be encoded for this client, or the channel has not
+    /// joined yet.
+    pub fn push(&self, event: &str, payload: impl IntoPayload) -> Result<(), PushError> {
+        if self.subscription.is_none() {
+            return Err(PushError::NotJoined);
+        }
+        let payload = payload.into_payload()?;
+        let push = Outgoing::Push {
+            join_ref: &self.server.effective_join_ref,
+            reference: &Ref::NULL,
+            topic: self.topic(),
+            event,
+            payload: &payload,
+        };
+        Ok(self.server.shared.send(&push)?)
+    }
+
+    /// Sends an event to all who have joined this topic, on all nodes, this client included.
+    ///
+    /// # Errors
+    /// A [`BroadcastError`]: see there for who has got it nevertheless.
+    pub fn broadcast(&self, event: &str, payload: impl IntoPayload) -> Result<(), BroadcastError> {
+        self.joined()?;
+        let broadcast = self.make_broadcast(event, payload)?;
+        Ok(self.endpoint().pubsub().broadcast(broadcast)?)
+    }
+
+    /// As [`broadcast`](Self::broadcast), but not to this client.
+    ///
+    /// # Errors
+    /// As [`broadcast`](Self::broadcast).
+    pub fn broadcast_from(
+        &self,
+        event: &str,
+        payload: impl IntoPayload,
+    ) -> Result<(), BroadcastError> {
+        let from = self.joined()?.id();
+        let broadcast = self.make_broadcast(event, payload)?;
+        Ok(self.endpoint().pubsub().broadcast_from(from, broadcast)?)
+    }
+
+    fn joined(&self) -> Result<&Subscription, BroadcastError> {
+        self.subscription.as_ref().ok_or(BroadcastError::NotJoined)
+    }
+
+    fn make_broadcast(
+        &self,
+        event: &str,
+        payload: impl IntoPayload,
+    ) -> Result<Broadcast, BroadcastError> {
+        let payload: Payload = payload.into_payload()?;
+        Ok(Broadcast::new(
+            self.topic().shared().clone(),
+            event,
+            payload,
+        ))
+    }
+
+    /// Has [`handle_info`](Channel::handle_info) called with `info`, right after what the channel is
+    /// doing now: `send(self(), ...)` in Phoenix. In `join`, that is after the join was answered.
+    pub fn notify(&self, info: C::Info) {
+        self.server.post_spawned(Letter::Info(info));
+    }
+
+    /// As [`notify`](Self::notify), after `delay`. Called off when the channel ends, or by the
+    /// returned [`Timer`].
+    pub fn notify_after(&mut self, delay: Duration, info: C::Info) -> Timer {
+        let notifier = self.notifier();
+        let timer = self.endpoint().runtime().spawn(async move {
+            tokio::time::sleep(delay).await;
+            notifier.notify(info);
+        });
+        let timer = timer.abort_handle();
+        // Those that have told are forgotten now and then, at no cost a timer.
+        if self.timers.len().is_power_of_two() {
+            self.timers.retain(|timer| !timer.is_finished());
+        }
+        self.timers.push(timer.clone());
+        Timer(timer)
+    }
+
+    /// The way to tell this channel something from another task.
+    #[must_use]
+    pub fn notifier(&self) -> Notifier<C> {
+        Notifier::new(&self.server)
+    }
+
+    /// Has [`handle_info`](Channel::handle_info) called with each message broadcast on `topic`, until
+    /// [`unsubscribe`](Self::unsubscribe) or the channel's end. The channel's own topic needs none.
+    pub fn subscribe(&mut self, topic: &str)
+    where
+        C::Info: From<Broadcast>,
+    {
+        let listener = Arc::new(Listener(self.notifier()));
+        self.subscriptions.push(
+            self.server
+                .shared
+                .endpoint
+                .pubsub()
+                .subscribe(topic, listener),
+        );
+    }
+
+    /// Undoes every [`subscribe`](Self::subscribe) to `topic`.
+    pub fn unsubscribe(&mut self, topic: &str) {
+        self.subscriptions
+            .retain(|subscription| **subscription.topic() != *topic);
+    }
+
+    /// The way to answer the message that is being handled later, from anywhere. None outside of
+    /// [`handle_in`](Channel::handle_in).
+    #[must_use]
+    pub fn reply_ref(&self) -> Option<ReplyRef> {
+        Some(ReplyRef {
+            outbox: self.server.shared.outbox.clone(),
+            version: self.server.shared.version,
+            topic: self.topic().clone(),
+            join_ref: self.server.effective_join_ref.clone(),
+            reference: self.reference.clone()?,
+        })
+    }
+
+    /// Ends the channel after this callback. The client gets `phx_close`.
+    pub fn stop(&mut self) {
+        self.stopping = Some(TerminateReason::Stopped);
+    }
+
+    /// Ends the channel after this callback, because something is wrong. The reason is logged; the
+    /// client gets `phx_error`, and phoenix.js joins again.
+    pub fn stop_with_error(&mut self, reason: impl Into<String>) {
+        self.stopping = Some(TerminateReason::Failed(reason.into()));
+    }
+}
+
+impl<C: Channel> Drop for Socket<C> {
+    fn drop(&mut self) {
+        for timer in &self.timers {
+            timer.abort();
+        }
+    }
+}
+
+impl<C: Channel> Tracked for Socket<C> {
+    fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    fn topic(&self) -> &str {
+        self.topic()
+    }
+}
+
+impl<C: Channel> fmt::Debug for Socket<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("topic", self.topic())
+            .finish_non_exhaustive()
+    }
+}

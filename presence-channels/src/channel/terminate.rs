@@ -1,0 +1,43 @@
+//! Why a channel ends.
+
+/// Why a channel ends, as [`terminate`](crate::Channel::terminate) is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TerminateReason {
+    /// The client left the topic.
+    Left,
+    /// The client's connection ended: closed, lost, or the server stops.
+    Closed,
+    /// The client joined the topic again; the new channel begins when this one has ended.
+    Rejoined,
+    /// The channel stopped itself: [`stop`](crate::stop), [`Socket::stop`](crate::Socket::stop).
+    Stopped,
+    /// The channel stopped itself because something is wrong:
+    /// [`stop_with_error`](crate::stop_with_error), or an event it does not know.
+    Failed(String),
+    /// A callback panicked; this is the message. The channel's state is as the panic left it.
+    Panicked(String),
+    /// A callback took longer than [`Config::handler_timeout`](crate::Config::handler_timeout), and
+    /// was dropped where it waited.
+    TimedOut,
+}
+
+/// What a client is told about the end of one of its channels.
+pub(super) enum Farewell {
+    /// `phx_close`: it ended as it should.
+    Close,
+    /// `phx_error`: phoenix.js joins again.
+    Error,
+    /// Nothing: nobody is there, or the new channel says it.
+    None,
+}
+
+impl TerminateReason {
+    pub(super) fn farewell(&self) -> Farewell {
+        match self {
+            Self::Left | Self::Stopped => Farewell::Close,
+            Self::Failed(_) | Self::Panicked(_) | Self::TimedOut => Farewell::Error,
+            Self::Closed | Self::Rejoined => Farewell::None,
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The wall clock, as presences show it.
+
+use std::time::SystemTime;
+
+/// Seconds since 1970, as in the `online_at` of the Presence guide.
+#[must_use]
+pub fn unix_seconds() -> u64 {
+    let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    elapsed.map_or(0, |elapsed| elapsed.as_secs())
+}

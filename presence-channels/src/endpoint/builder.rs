@@ -1,0 +1,154 @@
+//! An endpoint before it starts.
+
+use std::{collections::HashSet, sync::Arc};
+
+use parking_lot::Mutex;
+use presence_core::PubSub;
+use tokio::{runtime::Handle, time::Instant};
+
+use super::{Config, Connections, Endpoint, Inner, Supervised, idle};
+use crate::{
+    SocketOptions, UserSocket,
+    socket::{Mount, Mounted, Routes},
+    transport::Flusher,
+};
+
+/// Collects what an endpoint runs. Made by [`Endpoint::builder`].
+#[must_use = "nothing runs before `start`"]
+pub struct EndpointBuilder {
+    pubsub: PubSub,
+    supervised: Vec<Box<dyn Supervised>>,
+    mounts: Vec<Arc<dyn Mounted>>,
+}
+
+/// Why an endpoint does not start. Nothing is running then but what was started before it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The program was built so that a panic ends it: a panic in one channel would end all.
+    #[error(
+        "the program is built with panic = \"abort\", so one channel's panic would end them all; \
+         remove that line from its Cargo.toml profile"
+    )]
+    PanicAborts,
+    /// A path that is none.
+    #[error("a socket's path starts with `/` and does not end with it; {0:?} does not")]
+    InvalidPath(String),
+    /// Two sockets at one path.
+    #[error("two sockets are mounted at {0:?}")]
+    DuplicatePath(String),
+    /// A topic pattern with a `*` that is not its end, or an empty one.
+    #[error(
+        "{pattern:?} (socket at {path:?}) is no topic pattern: a `*` can only be its last character"
+    )]
+    InvalidPattern {
+        /// Where the socket is mounted.
+        path: String,
+        /// The pattern.
+        pattern: String,
+    },
+    /// Two presences of one name would mix up who is where.
+    #[error("two presences are named {0:?}; give one of them another NAME")]
+    DuplicatePresence(String),
+}
+
+impl EndpointBuilder {
+    pub(super) fn new(pubsub: PubSub) -> Self {
+        Self {
+            pubsub,
+            supervised: Vec::new(),
+            mounts: Vec::new(),
+        }
+    }
+
+    /// Stops `presence` with the endpoint: after the sockets, whose channels track in it, and in
+    /// reverse order of the calls.
+    pub fn supervise<T: Supervised + Clone>(mut self, presence: &T) -> Self {
+        self.supervised.push(Box::new(presence.clone()));
+        self
+    }
+
+    /// Mounts the socket `S` at `path`, with default options. `state` is what its channels share.
+    pub fn socket<S: UserSocket>(self, path: &str, state: S::State) -> Self {
+        self.socket_with::<S>(path, state, SocketOptions::default())
+    }
+
+    /// Mounts the socket `S` at `path`.
+    pub fn socket_with<S: UserSocket>(
+        mut self,
+        path: &str,
+        state: S::State,
+        options: SocketOptions,
+    ) -> Self {
+        let mount = Mount::<S> {
+            path: path.to_owned(),
+            state,
+            routes: Routes::collect(),
+            options,
+        };
+        self.mounts.push(Arc::new(mount));
+        self
+    }
+
+    /// Starts the endpoint on the current tokio runtime.
+    ///
+    /// # Errors
+    /// A [`StartError`] if what was collected does not fit together.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn start(self, config: Config) -> Result<Endpoint, StartError> {
+        self.check()?;
+        let runtime = Handle::current();
+        let inner = Arc::new(Inner {
+            config,
+            pubsub: self.pubsub,
+            supervised: Mutex::new(self.supervised),
+            connections: Connections::default(),
+            flusher: Flusher::start(&runtime),
+            started: Instant::now(),
+            runtime,
+            mounts: self.mounts,
+        });
+        idle::watch(&inner);
+        Ok(Endpoint { inner })
+    }
+
+    fn check(&self) -> Result<(), StartError> {
+        if cfg!(panic = "abort") {
+            return Err(StartError::PanicAborts);
+        }
+        let mut paths = HashSet::new();
+        for mount in &self.mounts {
+            let path = mount.path();
+            if !path.starts_with('/') || path.ends_with('/') || path.contains(['{', '}', '*']) {
+                return Err(StartError::InvalidPath(path.to_owned()));
+            }
+            if !paths.insert(path) {
+                return Err(StartError::DuplicatePath(path.to_owned()));
+            }
+            if let Some(pattern) = mount.invalid_pattern() {
+                let (path, pattern) = (path.to_owned(), pattern.to_owned());
+                return Err(StartError::InvalidPattern { path, pattern });
+            }
+        }
+        let mut names = HashSet::new();
+        match self
+            .supervised
+            .iter()
+            .find(|supervised| !names.insert(supervised.name()))
+        {
+            Some(twice) => Err(StartError::DuplicatePresence(twice.name().to_owned())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Debug for EndpointBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let paths: Vec<_> = self.mounts.iter().map(|mount| mount.path()).collect();
+        f.debug_struct("EndpointBuilder")
+            .field("sockets", &paths)
+            .finish_non_exhaustive()
+    }
+}

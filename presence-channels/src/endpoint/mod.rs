@@ -1,0 +1,258 @@
+//! What an app runs: its PubSub, its presences and its sockets, started and stopped in order.
+
+mod builder;
+mod config;
+mod connections;
+mod idle;
+
+use std::{any::Any, sync::Arc, time::Duration};
+
+use axum::{Router, routing::get};
+use futures_util::future::BoxFuture;
+use http::Request;
+use parking_lot::Mutex;
+use presence_core::{
+    Presence, Tracker,
+    pubsub::{IntoPayload, Message as Broadcast, Payload, PubSub},
+};
+use tokio::{runtime::Handle, time::Instant};
+
+pub use builder::{EndpointBuilder, StartError};
+pub use config::Config;
+
+pub(crate) use connections::Registration;
+
+use crate::{
+    BroadcastError, UserSocket,
+    socket::{Mount, Mounted},
+    transport::{Flusher, Outbox, Sink, close_code},
+};
+use connections::Connections;
+
+/// A running application's channels: `Phoenix.Endpoint`, as far as sockets go.
+///
+/// Cheap to clone, and usable as axum state: a POST handler or a job broadcasts, counts presences,
+/// disconnects users. It owns no listener and no `main`: serve [`router`](Self::router) with axum,
+/// and [`stop`](Self::stop) it when the server has ended.
+///
+/// ```
+/// use axum::{Json, Router, extract::State, routing::post};
+/// use presence_channels::{Config, Endpoint, PubSub};
+///
+/// async fn announce(State(endpoint): State<Endpoint>, Json(text): Json<String>) {
+///     let _ = endpoint.broadcast("room:lobby", "announcement", text);
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), presence_channels::StartError> {
+/// let endpoint = Endpoint::builder(PubSub::local()).start(Config::default()).await?;
+/// let app: Router = Router::new()
+///     .route("/announce", post(announce))
+///     .merge(endpoint.router())
+///     .with_state(endpoint.clone());
+/// # let _ = app;
+/// endpoint.stop().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Endpoint {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Config,
+    pubsub: PubSub,
+    mounts: Vec<Arc<dyn Mounted>>,
+    /// Stopped in reverse order, each once.
+    supervised: Mutex<Vec<Box<dyn Supervised>>>,
+    connections: Connections,
+    flusher: Arc<Flusher>,
+    runtime: Handle,
+    started: Instant,
+}
+
+/// What [`EndpointBuilder::supervise`] takes: a presence, stopped with the endpoint.
+pub trait Supervised: Send + Sync + 'static {
+    /// Its name, unique in the endpoint.
+    fn name(&self) -> &str;
+
+    /// Ends it in order.
+    fn stop(&self) -> BoxFuture<'_, ()>;
+}
+
+impl<P: Presence> Supervised for Tracker<P> {
+    fn name(&self) -> &str {
+        P::NAME
+    }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(Tracker::stop(self))
+    }
+}
+
+impl Endpoint {
+    /// Begins an endpoint over `pubsub`: [`PubSub::local`] for one node, another adapter for a
+    /// cluster.
+    #[must_use]
+    pub fn builder(pubsub: PubSub) -> EndpointBuilder {
+        EndpointBuilder::new(pubsub)
+    }
+
+    /// The routes of the mounted sockets, to be merged into an app's own. A socket mounted at
+    /// `/socket` takes WebSockets at `/socket/websocket`, where phoenix.js looks for it.
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        self.inner
+            .mounts
+            .iter()
+            .fold(Router::new(), |router, mount| {
+                let (endpoint, mount) = (self.clone(), mount.clone());
+                let path = format!("{}/websocket", mount.path());
+                router.route(
+                    &path,
+                    get(move |request: Request<axum::body::Body>| {
+                        mount.clone().open(endpoint.clone(), request)
+                    }),
+                )
+            })
+    }
+
+    /// Sends an event to all who have joined `topic`, on all nodes.
+    ///
+    /// # Errors
+    /// A [`BroadcastError`]: see there for who has got it nevertheless.
+    pub fn broadcast(
+        &self,
+        topic: &str,
+        event: &str,
+        payload: impl IntoPayload,
+    ) -> Result<(), BroadcastError> {
+        let message = Broadcast::new(topic, event, payload.into_payload()?);
+        Ok(self.inner.pubsub.broadcast(message)?)
+    }
+
+    /// As [`broadcast`](Self::broadcast), but only to this node's clients.
+    ///
+    /// # Errors
+    /// [`BroadcastError::Encode`], if the payload cannot be encoded.
+    pub fn local_broadcast(
+        &self,
+        topic: &str,
+        event: &str,
+        payload: impl IntoPayload,
+    ) -> Result<(), BroadcastError> {
+        self.inner
+            .pubsub
+            .local_broadcast(Broadcast::new(topic, event, payload.into_payload()?));
+        Ok(())
+    }
+
+    /// Closes every connection, on all nodes, of the socket whose [`id`](UserSocket::id) is `id`,
+    /// with code 1001. phoenix.js connects again, so `connect` must refuse who is to stay away.
+    ///
+    /// # Errors
+    /// As [`broadcast`](Self::broadcast).
+    pub fn disconnect(&self, id: &str) -> Result<(), BroadcastError> {
+        self.broadcast(id, "disconnect", Payload::empty())
+    }
+
+    /// The PubSub it was built over.
+    #[must_use]
+    pub fn pubsub(&self) -> &PubSub {
+        &self.inner.pubsub
+    }
+
+    /// How many clients are connected to this node.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.inner.connections.count()
+    }
+
+    /// Stops in order: connections are closed with code 1012, which clients answer by connecting
+    /// again, and their channels end; then presences go, then the PubSub. New connections are
+    /// refused with 503 from the beginning.
+    ///
+    /// Waits for the channels at most [`Config::drain_timeout`]. Stopping twice does nothing.
+    pub async fn stop(&self) {
+        let inner = &self.inner;
+        for outbox in inner.connections.stop() {
+            outbox.close(close_code::RESTART, "the server stops");
+        }
+        let drained = inner.connections.drained();
+        if tokio::time::timeout(inner.config.drain_timeout, drained)
+            .await
+            .is_err()
+        {
+            let left = self.connections();
+            tracing::warn!(left, "stopped before all channels had ended");
+        }
+        let supervised = std::mem::take(&mut *inner.supervised.lock());
+        for supervised in supervised.iter().rev() {
+            supervised.stop().await;
+        }
+        inner.pubsub.stop().await;
+        inner.flusher.stop();
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    pub(crate) fn handler_timeout(&self) -> Duration {
+        self.inner.config.handler_timeout
+    }
+
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.inner.runtime
+    }
+
+    /// Milliseconds since the start.
+    pub(crate) fn now(&self) -> u64 {
+        self.inner.now()
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.inner.connections.is_stopping()
+    }
+
+    pub(crate) fn outbox(&self, sink: Sink, max_bytes: usize) -> Arc<Outbox> {
+        Outbox::new(sink, self.inner.flusher.clone(), max_bytes, self.now())
+    }
+
+    pub(crate) fn register(&self, outbox: Arc<Outbox>, idle_limit: Duration) -> Registration {
+        let registration = self.inner.connections.register(outbox.clone(), idle_limit);
+        if self.is_stopping() {
+            outbox.close(close_code::RESTART, "the server stops");
+        }
+        registration
+    }
+
+    /// The mount of the socket type `S`: the first, if there are several.
+    pub(crate) fn mount_of<S: UserSocket>(&self) -> Option<Arc<Mount<S>>> {
+        let mut mounts = self.inner.mounts.iter();
+        mounts.find_map(|mount| {
+            let mount: Arc<dyn Any + Send + Sync> = mount.clone().into_any();
+            mount.downcast().ok()
+        })
+    }
+}
+
+impl Inner {
+    fn now(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("pubsub", &self.inner.pubsub)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.flusher.stop();
+    }
+}

@@ -1,0 +1,38 @@
+//! Phoenix Channels and Presence for axum: unmodified phoenix.js, and every other client that speaks
+//! the Phoenix channel protocol, connects to it.
+//!
+//! A [`UserSocket`] is a connected client, a [`Channel`] is that client in one topic, a [`Presence`]
+//! is who is there, and an [`Endpoint`] runs them all within your axum app. `cargo phx gen` writes
+//! each of them.
+
+mod channel;
+mod clock;
+mod endpoint;
+mod limits;
+mod message;
+mod origin;
+mod serializer;
+mod socket;
+pub mod testing;
+mod topic;
+mod transport;
+
+pub use channel::{
+    Accepted, BroadcastError, Channel, ChannelError, HandleResult, InfoResult, JoinError,
+    JoinResult, Notifier, PushError, Reply, ReplyRef, Socket, TerminateReason, Timer, no_reply,
+    reply, reply_error, reply_ok, stop, stop_with_error, stop_with_reply, unhandled,
+};
+pub use clock::unix_seconds;
+pub use endpoint::{Config, Endpoint, EndpointBuilder, StartError, Supervised};
+pub use limits::Limits;
+pub use origin::CheckOrigin;
+pub use presence_core::{
+    Presence, PubSub, Tracker,
+    presence::{Diff, Presences},
+    pubsub::{DecodeError, EncodeError, IntoPayload, Message as Broadcast, Payload},
+};
+pub use serializer::FrameError;
+pub use socket::{
+    ConnectError, ConnectInfo, Params, ParamsError, Routes, SocketOptions, UserSocket,
+};
+pub use topic::Topic;

@@ -1,0 +1,49 @@
+//! What a client may use up, and what happens beyond.
+
+/// The limits of one mounted socket. All are on by default; what each costs the client that goes
+/// over it is said with it. None of them ends another client's connection.
+///
+/// ```
+/// use presence_channels::{Limits, SocketOptions};
+///
+/// let mut limits = Limits::default();
+/// limits.max_channels = 10;
+/// let options = SocketOptions::default().limits(limits);
+/// # let _ = options;
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The largest message, in bytes, whole or over several frames. Default 1 MiB. Over it the
+    /// connection is closed with code 1009. Raise it for uploads over a channel.
+    pub max_message_bytes: usize,
+    /// How many channels a connection may have joined. Default 100, as in Phoenix. A further join
+    /// is refused with the reason `too many channels joined`; the connection lives.
+    pub max_channels: usize,
+    /// The longest topic, in bytes. Default 1,024. A join to a longer one is refused with the
+    /// reason `topic too long`; the connection lives.
+    pub max_topic_bytes: usize,
+    /// The longest event, in bytes. Default 1,024. A message with a longer one is answered with the
+    /// error `event too long`; the channel lives.
+    pub max_event_bytes: usize,
+    /// How many bytes may wait to be sent to a client that does not read. Default 4 MiB. Over it
+    /// the connection is closed with code 1013. While a quarter of it waits, the client's own
+    /// messages are left unread.
+    pub max_outgoing_bytes: usize,
+    /// How many of a connection's messages may wait for the handlers of its channels. Default 1,000.
+    /// At the limit nothing more is read from the connection until handlers have caught up.
+    pub max_waiting_messages: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_message_bytes: 1024 * 1024,
+            max_channels: 100,
+            max_topic_bytes: 1024,
+            max_event_bytes: 1024,
+            max_outgoing_bytes: 4 * 1024 * 1024,
+            max_waiting_messages: 1000,
+        }
+    }
+}

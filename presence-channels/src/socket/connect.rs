@@ -1,0 +1,116 @@
+//! What `connect` sees of a request, and how it refuses.
+
+use std::{borrow::Cow, net::SocketAddr};
+
+use http::{Extensions, HeaderMap, StatusCode, Uri, header, request::Parts};
+
+use super::ParamsError;
+
+/// The request by which a client connects.
+#[derive(Debug)]
+pub struct ConnectInfo {
+    parts: Parts,
+}
+
+impl ConnectInfo {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self { parts }
+    }
+
+    /// The address the request came from: the last proxy's, if there is one. None unless the app is
+    /// served with `into_make_service_with_connect_info::<SocketAddr>()`.
+    #[must_use]
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.parts
+            .extensions
+            .get()
+            .map(|axum::extract::ConnectInfo(address)| *address)
+    }
+
+    /// The request's headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    /// The request's URI: path and query.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.parts.uri
+    }
+
+    /// What tower layers left with the request: a session, an authenticated user.
+    #[must_use]
+    pub fn extensions(&self) -> &Extensions {
+        &self.parts.extensions
+    }
+
+    /// The `User-Agent` header, if it is text.
+    #[must_use]
+    pub fn user_agent(&self) -> Option<&str> {
+        self.parts.headers.get(header::USER_AGENT)?.to_str().ok()
+    }
+
+    /// The headers whose names start with `x-`, with names in lower case.
+    pub fn x_headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parts.headers.iter().filter_map(|(name, value)| {
+            let name = name.as_str();
+            name.starts_with("x-")
+                .then_some((name, value.to_str().ok()?))
+        })
+    }
+
+    pub(crate) fn into_parts(self) -> Parts {
+        self.parts
+    }
+}
+
+/// Why a client is not let in. The reason is logged and never sent; the client gets the status.
+///
+/// Any error converts into one by `?`: 403 for [`ParamsError`], else 500.
+#[derive(Debug)]
+pub struct ConnectError {
+    reason: Cow<'static, str>,
+    status: StatusCode,
+}
+
+impl ConnectError {
+    /// Refuses with 403.
+    pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            reason: reason.into(),
+            status: StatusCode::FORBIDDEN,
+        }
+    }
+
+    /// Refuses with another status.
+    #[must_use]
+    pub fn status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// What is logged.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// What the client gets.
+    #[must_use]
+    pub fn http_status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl<E: std::error::Error + 'static> From<E> for ConnectError {
+    fn from(error: E) -> Self {
+        let is_clients_fault = (&error as &dyn std::error::Error).is::<ParamsError>();
+        let refusal = Self::new(error.to_string());
+        if is_clients_fault {
+            refusal
+        } else {
+            refusal.status(StatusCode::INTERNAL_SERVER_ERROR)
+        }
+    }
+}

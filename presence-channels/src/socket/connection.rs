@@ -1,0 +1,268 @@
+//! One client's channels: the transport process of `Phoenix.Socket`.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    task::{Context, Waker},
+};
+
+use presence_core::pubsub::{Dispatch, Payload, Subscriber, Subscription};
+
+use super::{Shared, UserSocket};
+use crate::{
+    Limits, TerminateReason, Topic,
+    channel::{AnyChannel, Join, Work},
+    endpoint::Registration,
+    message::{Message, Outgoing, Ref, TopicRef, WireTopic},
+    serializer::{Data, MalformedFrame},
+    transport::{Outbox, close_code},
+};
+
+/// A connected client. Dropping it ends its channels.
+pub(crate) struct Connection<S: UserSocket> {
+    shared: Arc<Shared<S>>,
+    channels: HashMap<Topic, Entry>,
+    /// Listens for `disconnect` on the socket's id.
+    _kick: Option<Subscription>,
+    _registration: Registration,
+}
+
+struct Entry {
+    channel: Arc<dyn AnyChannel>,
+    /// Has the client left? What it still sends is not for this channel then.
+    leaving: bool,
+}
+
+impl<S: UserSocket> Connection<S> {
+    pub(crate) fn new(shared: Arc<Shared<S>>) -> Self {
+        let kick = shared.user.id().map(|id| {
+            let kick = Arc::new(Kick(shared.outbox.clone()));
+            shared.endpoint.pubsub().subscribe(&id, kick)
+        });
+        let idle_limit = shared.mount.options.timeout;
+        let registration = shared.endpoint.register(shared.outbox.clone(), idle_limit);
+        Self {
+            shared,
+            channels: HashMap::new(),
+            _kick: kick,
+            _registration: registration,
+        }
+    }
+
+    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
+        &self.shared.outbox
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.shared.mount.options.limits
+    }
+
+    /// Do so many messages wait for handlers that the client had better not send more?
+    pub(crate) fn is_busy(&self) -> bool {
+        self.shared.is_busy()
+    }
+
+    /// Milliseconds since the endpoint's start.
+    pub(crate) fn now(&self) -> u64 {
+        self.shared.endpoint.now()
+    }
+
+    /// Takes a frame from the client.
+    pub(crate) fn receive(
+        &mut self,
+        data: Data,
+        cx: &mut Context<'_>,
+    ) -> Result<(), MalformedFrame> {
+        let message = self.shared.version.serializer().decode(data)?;
+        self.handle(message, cx);
+        Ok(())
+    }
+
+    fn handle(&mut self, message: Message, cx: &mut Context<'_>) {
+        let Message {
+            join_ref,
+            reference,
+            topic,
+            event,
+            payload,
+        } = message;
+        let topic = match topic {
+            WireTopic::Text(topic) => topic,
+            WireTopic::Other(topic) => {
+                let topic = TopicRef::Raw(&topic);
+                return self
+                    .shared
+                    .refuse(&Ref::NULL, &reference, topic, "unmatched topic");
+            }
+        };
+        let work = match &*event {
+            "heartbeat" if topic == "phoenix" => {
+                self.answer_ok(&Ref::NULL, &reference, &topic);
+                None
+            }
+            "phx_join" => self.join(topic, join_ref, reference, payload, cx),
+            "phx_leave" => self.leave(&topic, &join_ref, reference),
+            _ => self.dispatch(&topic, &join_ref, reference, event, payload),
+        };
+        if let Some(work) = work {
+            self.perform(work, cx);
+        }
+    }
+
+    /// Polls work once in this task, which is all that most handlers need; then on its own.
+    fn perform(&self, mut work: Work, cx: &mut Context<'_>) {
+        if work.as_mut().poll(cx).is_pending() {
+            self.shared.endpoint.runtime().spawn(work);
+        }
+    }
+
+    fn answer_ok(&self, join_ref: &Ref, reference: &Ref, topic: &str) {
+        let (topic, payload) = (TopicRef::Text(topic), &Payload::empty());
+        let reply = Outgoing::Reply {
+            join_ref,
+            reference,
+            topic,
+            status: "ok",
+            payload,
+        };
+        self.shared
+            .send(&reply)
+            .expect("JSON can be written down in every version");
+    }
+
+    fn join(
+        &mut self,
+        topic: String,
+        join_ref: Ref,
+        reference: Ref,
+        payload: Payload,
+        cx: &mut Context<'_>,
+    ) -> Option<Work> {
+        if topic.len() > self.limits().max_topic_bytes {
+            return self.refuse_join(&topic, &join_ref, &reference, "topic too long");
+        }
+        let Some(start) = self.shared.mount.routes.find(&topic) else {
+            return self.refuse_join(&topic, &Ref::NULL, &reference, "unmatched topic");
+        };
+        let previous = self
+            .channels
+            .get(&*topic)
+            .filter(|entry| !entry.channel.is_closed());
+        let previous = previous.map(|entry| entry.channel.clone());
+        let max_channels = self.limits().max_channels;
+        if previous.is_none() && self.channels.len() >= max_channels {
+            // Channels that ended by themselves are forgotten only when their room is needed.
+            self.channels.retain(|_, entry| !entry.channel.is_closed());
+            if self.channels.len() >= max_channels {
+                return self.refuse_join(&topic, &join_ref, &reference, "too many channels joined");
+            }
+        }
+        if let Some(previous) = previous.clone()
+            && let Some(end) = previous.close(TerminateReason::Rejoined)
+        {
+            self.perform(end, cx);
+        }
+        let topic = Topic::from(topic);
+        let join = Join {
+            topic: topic.clone(),
+            join_ref,
+            reference,
+            payload,
+            previous,
+        };
+        let (channel, work) = start(self.shared.clone(), join);
+        self.channels.insert(
+            topic,
+            Entry {
+                channel,
+                leaving: false,
+            },
+        );
+        Some(work)
+    }
+
+    fn refuse_join(
+        &self,
+        topic: &str,
+        join_ref: &Ref,
+        reference: &Ref,
+        reason: &str,
+    ) -> Option<Work> {
+        self.shared
+            .refuse(join_ref, reference, TopicRef::Text(topic), reason);
+        None
+    }
+
+    fn leave(&mut self, topic: &str, join_ref: &Ref, reference: Ref) -> Option<Work> {
+        match self.channels.get_mut(topic) {
+            Some(entry) if !entry.leaving && !entry.channel.is_closed() => {
+                if !entry.channel.answers_to(join_ref) {
+                    return None;
+                }
+                entry.leaving = true;
+                entry.channel.clone().leave(reference)
+            }
+            _ => {
+                self.answer_ok(join_ref, &reference, topic);
+                None
+            }
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        topic: &str,
+        join_ref: &Ref,
+        reference: Ref,
+        event: String,
+        payload: Payload,
+    ) -> Option<Work> {
+        let entry = self.channels.get(topic);
+        let Some(entry) = entry.filter(|entry| !entry.leaving && !entry.channel.is_closed()) else {
+            self.shared.refuse(
+                &Ref::NULL,
+                &reference,
+                TopicRef::Text(topic),
+                "unmatched topic",
+            );
+            return None;
+        };
+        if !entry.channel.answers_to(join_ref) {
+            return None;
+        }
+        if event.len() > self.limits().max_event_bytes {
+            let topic = TopicRef::Text(topic);
+            self.shared
+                .refuse(join_ref, &reference, topic, "event too long");
+            return None;
+        }
+        entry.channel.clone().receive(reference, event, payload)
+    }
+}
+
+impl<S: UserSocket> Drop for Connection<S> {
+    fn drop(&mut self) {
+        let runtime = self.shared.endpoint.runtime().clone();
+        let _entered = runtime.enter();
+        for (_, Entry { channel, .. }) in self.channels.drain() {
+            if let Some(mut work) = channel.close(TerminateReason::Closed) {
+                // Most channels have nothing to wait for in `terminate`.
+                let mut cx = Context::from_waker(Waker::noop());
+                if work.as_mut().poll(&mut cx).is_pending() {
+                    runtime.spawn(work);
+                }
+            }
+        }
+    }
+}
+
+/// Closes the connection when `disconnect` is broadcast on the socket's id.
+struct Kick(Arc<Outbox>);
+
+impl Subscriber for Kick {
+    fn deliver(&self, dispatch: &mut Dispatch<'_>) {
+        if &*dispatch.message().event == "disconnect" {
+            self.0.close(close_code::GOING_AWAY, "disconnected");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! How a socket is mounted.
+
+use std::time::Duration;
+
+use crate::{CheckOrigin, Limits};
+
+/// The options of one mounted socket, for
+/// [`socket_with`](crate::EndpointBuilder::socket_with).
+///
+/// ```
+/// use presence_channels::{CheckOrigin, SocketOptions};
+/// use std::time::Duration;
+///
+/// let options = SocketOptions::default()
+///     .timeout(Duration::from_secs(45))
+///     .check_origin(CheckOrigin::Only(vec!["https://example.com".into()]));
+/// # let _ = options;
+/// ```
+#[derive(Clone, Debug)]
+pub struct SocketOptions {
+    pub(crate) timeout: Duration,
+    pub(crate) check_origin: CheckOrigin,
+    pub(crate) limits: Limits,
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(60),
+            check_origin: CheckOrigin::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl SocketOptions {
+    /// How long a client may send nothing before it is closed with code 1002. Default 60 s, as in
+    /// Phoenix; phoenix.js sends a heartbeat every 30 s. At least 100 ms. It is looked at about
+    /// twenty times a timeout, so a client may get that much more.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout.max(Duration::from_millis(100));
+        self
+    }
+
+    /// Which web pages may connect. Default: those of the same host.
+    #[must_use]
+    pub fn check_origin(mut self, check_origin: CheckOrigin) -> Self {
+        self.check_origin = check_origin;
+        self
+    }
+
+    /// What a client may use up.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}

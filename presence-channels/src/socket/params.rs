@@ -1,0 +1,83 @@
+//! The parameters of a connection's URL.
+
+use serde::de::DeserializeOwned;
+
+/// What a client passed in its URL, as in `new Socket("/socket", {params: {user_id: "alice"}})`.
+#[derive(Clone, Debug, Default)]
+pub struct Params {
+    query: String,
+    pairs: Vec<(String, String)>,
+}
+
+/// The parameters are not what was asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection's parameters: {0}")]
+pub struct ParamsError(#[from] serde_urlencoded::de::Error);
+
+impl Params {
+    /// Parses a URL's query.
+    #[must_use]
+    pub fn from_query(query: &str) -> Self {
+        let pairs = form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect();
+        Self {
+            query: query.to_owned(),
+            pairs,
+        }
+    }
+
+    /// The parameter `name`; its last value, if it comes more than once.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let mut newest_first = self.pairs.iter().rev();
+        newest_first
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| &**value)
+    }
+
+    /// All parameters, in the order of the URL.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(key, value)| (&**key, &**value))
+    }
+
+    /// The parameters as a type of yours: a struct of strings and numbers.
+    ///
+    /// # Errors
+    /// [`ParamsError`] if one is missing or malformed. In
+    /// [`connect`](crate::UserSocket::connect), `?` makes it a refusal.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ParamsError> {
+        Ok(serde_urlencoded::from_str(&self.query)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_decoded_and_the_last_of_a_name_wins() {
+        let params = Params::from_query("name=%C5%BDof%C3%ADe+K&vsn=1&vsn=2.0.0&empty=");
+        assert_eq!(params.get("name"), Some("Žofíe K"));
+        assert_eq!(params.get("vsn"), Some("2.0.0"));
+        assert_eq!(params.get("empty"), Some(""));
+        assert_eq!(params.get("other"), None);
+    }
+
+    #[test]
+    fn parameters_can_have_types() {
+        #[derive(serde::Deserialize)]
+        struct Room {
+            id: u32,
+        }
+        assert_eq!(
+            Params::from_query("id=7&vsn=2.0.0")
+                .parse::<Room>()
+                .unwrap()
+                .id,
+            7
+        );
+        assert!(Params::from_query("id=x").parse::<Room>().is_err());
+        assert!(Params::from_query("").parse::<Room>().is_err());
+    }
+}

@@ -1,0 +1,68 @@
+//! Which channel serves which topics.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use super::{Shared, UserSocket};
+use crate::{
+    Channel,
+    channel::{Join, Started, start},
+};
+
+/// A socket's channels, filled by [`UserSocket::channels`].
+///
+/// The first pattern that matches a topic decides.
+pub struct Routes<S: UserSocket> {
+    routes: Vec<Route<S>>,
+    invalid: Vec<String>,
+}
+
+struct Route<S: UserSocket> {
+    pattern: String,
+    /// Begins a join to the one channel type of this route: types end here.
+    start: fn(Arc<Shared<S>>, Join) -> Started,
+    socket: PhantomData<S>,
+}
+
+impl<S: UserSocket> Routes<S> {
+    pub(crate) fn collect() -> Self {
+        let mut routes = Self {
+            routes: Vec::new(),
+            invalid: Vec::new(),
+        };
+        S::channels(&mut routes);
+        routes
+    }
+
+    /// Lets the channel `C` serve the topics that match `pattern`: a whole topic (`"system"`), or
+    /// what all its topics start with, followed by `*` (`"room:*"`).
+    ///
+    /// A pattern with `*` elsewhere, or an empty one, is an error when the endpoint starts.
+    pub fn channel<C: Channel<Socket = S>>(&mut self, pattern: &str) -> &mut Self {
+        let stars = pattern.matches('*').count();
+        if pattern.is_empty() || stars > 1 || (stars == 1 && !pattern.ends_with('*')) {
+            self.invalid.push(pattern.to_owned());
+        }
+        let route = Route {
+            pattern: pattern.to_owned(),
+            start: start::<C>,
+            socket: PhantomData,
+        };
+        self.routes.push(route);
+        self
+    }
+
+    pub(crate) fn invalid_pattern(&self) -> Option<&str> {
+        self.invalid.first().map(|pattern| &**pattern)
+    }
+
+    pub(crate) fn find(&self, topic: &str) -> Option<fn(Arc<Shared<S>>, Join) -> Started> {
+        let route = self
+            .routes
+            .iter()
+            .find(|route| match route.pattern.strip_suffix('*') {
+                Some(prefix) => topic.starts_with(prefix),
+                None => topic == route.pattern,
+            });
+        route.map(|route| route.start)
+    }
+}

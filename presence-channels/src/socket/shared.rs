@@ -1,0 +1,93 @@
+//! What all channels of one connection share.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use presence_core::pubsub::Payload;
+
+use super::{Mount, UserSocket};
+use crate::{
+    Endpoint,
+    message::{Outgoing, Ref, TopicRef},
+    serializer::{FrameError, Version},
+    transport::Outbox,
+};
+
+pub(crate) struct Shared<S: UserSocket> {
+    pub(crate) user: S,
+    /// State, routes and limits, the same for all connections.
+    pub(crate) mount: Arc<Mount<S>>,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) version: Version,
+    /// Messages received that no handler has begun with. Bounds what a client can pile up.
+    waiting: AtomicUsize,
+}
+
+impl<S: UserSocket> Shared<S> {
+    pub(crate) fn new(
+        user: S,
+        mount: Arc<Mount<S>>,
+        endpoint: Endpoint,
+        outbox: Arc<Outbox>,
+        version: Version,
+    ) -> Self {
+        Self {
+            user,
+            mount,
+            endpoint,
+            outbox,
+            version,
+            waiting: AtomicUsize::new(0),
+        }
+    }
+
+    /// Encodes a message for this client and queues it.
+    pub(crate) fn send(&self, message: &Outgoing<'_>) -> Result<(), FrameError> {
+        self.outbox.send(self.version.serializer().encode(message)?);
+        Ok(())
+    }
+
+    /// Answers a message with an error that has a reason and nothing else.
+    pub(crate) fn refuse(
+        &self,
+        join_ref: &Ref,
+        reference: &Ref,
+        topic: TopicRef<'_>,
+        reason: &str,
+    ) {
+        let payload = reason_payload(reason);
+        let reply = Outgoing::Reply {
+            join_ref,
+            reference,
+            topic,
+            status: "error",
+            payload: &payload,
+        };
+        self.send(&reply)
+            .expect("JSON can be written down in every version");
+    }
+
+    pub(crate) fn message_waits(&self) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn messages_begun(&self, count: usize) {
+        let limit = self.mount.options.limits.max_waiting_messages;
+        let before = self.waiting.fetch_sub(count, Ordering::Relaxed);
+        if before >= limit && before - count < limit {
+            self.outbox.wake();
+        }
+    }
+
+    pub(crate) fn is_busy(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) >= self.mount.options.limits.max_waiting_messages
+    }
+}
+
+/// `{"reason": reason}`.
+pub(crate) fn reason_payload(reason: &str) -> Payload {
+    Payload::encode(&serde_json::json!({ "reason": reason })).expect("a string has a JSON form")
+}

@@ -1,0 +1,257 @@
+//! A joined channel of a test, and what can be asserted of it.
+
+use std::{panic::Location, time::Duration};
+
+use presence_core::pubsub::{IntoPayload, Message as Broadcast, Payload, Receiver};
+use serde_json::Value;
+
+use super::{
+    Received, TestSocket,
+    inbox::PATIENCE,
+    pattern::{Pattern, includes},
+};
+
+/// How long a refutation watches.
+const WATCH: Duration = Duration::from_millis(100);
+
+/// A client's side of a joined channel. It is left when the whole [`TestSocket`] is dropped or
+/// closed, or by [`leave`](Self::leave).
+#[derive(Debug)]
+pub struct TestChannel {
+    socket: TestSocket,
+    topic: String,
+    join_ref: String,
+    broadcasts: Receiver,
+    seen: Vec<Broadcast>,
+}
+
+/// A message pushed to a channel, to assert its reply by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PushRef(String);
+
+impl TestChannel {
+    pub(super) fn new(
+        socket: TestSocket,
+        topic: &str,
+        join_ref: String,
+        broadcasts: Receiver,
+    ) -> Self {
+        Self {
+            socket,
+            topic: topic.to_owned(),
+            join_ref,
+            broadcasts,
+            seen: Vec::new(),
+        }
+    }
+
+    /// The client it belongs to.
+    #[must_use]
+    pub fn socket(&self) -> &TestSocket {
+        &self.socket
+    }
+
+    /// Pushes an event to the channel.
+    ///
+    /// # Panics
+    /// If `payload` has no JSON form.
+    pub async fn push(&self, event: &str, payload: impl IntoPayload) -> PushRef {
+        let client = &self.socket.client;
+        let reference = client.next_ref();
+        client
+            .send(&self.join_ref, &reference, &self.topic, event, payload)
+            .await;
+        PushRef(reference)
+    }
+
+    /// Leaves the topic, and waits for the channel's end.
+    ///
+    /// # Panics
+    /// If the channel has not ended within a second.
+    pub async fn leave(self) {
+        let leave = self.push("phx_leave", Payload::empty()).await;
+        self.socket.client.inbox.reply(&leave.0, &self.topic).await;
+        self.assert_event("phx_close").await;
+    }
+
+    /// Asserts that the channel ends with `phx_close`: it stopped in order.
+    ///
+    /// # Panics
+    /// If it has not within a second.
+    #[track_caller]
+    pub fn assert_closed(&self) -> impl Future<Output = ()> {
+        self.assert_event("phx_close")
+    }
+
+    /// Asserts that the channel ends with `phx_error`: it panicked, or stopped with an error.
+    ///
+    /// # Panics
+    /// If it has not within a second.
+    #[track_caller]
+    pub fn assert_crashed(&self) -> impl Future<Output = ()> {
+        self.assert_event("phx_error")
+    }
+
+    #[track_caller]
+    fn assert_event(&self, event: &str) -> impl Future<Output = ()> {
+        let at = Location::caller();
+        async move {
+            let is_it = |message: &Received| self.is_own(message) && message.event == event;
+            if self
+                .socket
+                .client
+                .inbox
+                .take(PATIENCE, is_it)
+                .await
+                .is_none()
+            {
+                panic!("{at}: no {event} within {PATIENCE:?}; {:?}", self.socket);
+            }
+        }
+    }
+
+    /// Asserts that `push` is answered with `status` and a response that includes `response`.
+    /// Gives the whole response.
+    ///
+    /// An object includes another if it has all its fields, with values that include theirs; other
+    /// values include what equals them.
+    ///
+    /// # Panics
+    /// If the reply is another, or has not come within a second.
+    #[track_caller]
+    pub fn assert_reply(
+        &self,
+        push: PushRef,
+        status: &str,
+        response: impl IntoPayload,
+    ) -> impl Future<Output = Value> {
+        let at = Location::caller();
+        let expected = Pattern::of(response);
+        async move {
+            let is_it = |message: &Received| {
+                self.is_own(message) && message.event == "phx_reply" && message.reference == *push.0
+            };
+            let inbox = &self.socket.client.inbox;
+            let Some(reply) = inbox.take(PATIENCE, is_it).await else {
+                panic!("{at}: no reply within {PATIENCE:?}; {:?}", self.socket);
+            };
+            let reply = reply.json();
+            let (got_status, got) = (&reply["status"], &reply["response"]);
+            assert!(
+                got_status == status && expected.json().is_some_and(|json| includes(got, json)),
+                "{at}: expected the reply {status} {expected}, got {got_status} {got}"
+            );
+            got.clone()
+        }
+    }
+
+    /// Asserts that the client is sent `event` with a payload that includes `payload` (see
+    /// [`assert_reply`](Self::assert_reply)), pushed or broadcast. Gives the whole payload.
+    ///
+    /// # Panics
+    /// If it has not come within a second.
+    #[track_caller]
+    pub fn assert_push(
+        &self,
+        event: &str,
+        payload: impl IntoPayload,
+    ) -> impl Future<Output = Payload> {
+        let at = Location::caller();
+        let expected = Pattern::of(payload);
+        async move {
+            let is_it = |message: &Received| {
+                self.is_own(message) && message.event == event && expected.fits(&message.payload)
+            };
+            match self.socket.client.inbox.take(PATIENCE, is_it).await {
+                Some(message) => message.payload,
+                None => panic!(
+                    "{at}: no push {event:?} {expected} within {PATIENCE:?}; {:?}",
+                    self.socket
+                ),
+            }
+        }
+    }
+
+    /// Asserts that the client is sent no `event` for 100 ms.
+    ///
+    /// # Panics
+    /// If it is.
+    #[track_caller]
+    pub fn refute_push(&self, event: &str) -> impl Future<Output = ()> {
+        let at = Location::caller();
+        async move {
+            let is_it = |message: &Received| self.is_own(message) && message.event == event;
+            if let Some(message) = self.socket.client.inbox.take(WATCH, is_it).await {
+                panic!("{at}: an unexpected push: {message:?}");
+            }
+        }
+    }
+
+    /// Asserts that `event` is broadcast on the topic, with a payload that includes `payload` (see
+    /// [`assert_reply`](Self::assert_reply)), since the join. Gives the whole payload.
+    ///
+    /// # Panics
+    /// If it has not been within a second.
+    #[track_caller]
+    pub fn assert_broadcast(
+        &mut self,
+        event: &str,
+        payload: impl IntoPayload,
+    ) -> impl Future<Output = Payload> {
+        let at = Location::caller();
+        let expected = Pattern::of(payload);
+        async move {
+            let is_it =
+                |message: &Broadcast| *message.event == *event && expected.fits(&message.payload);
+            match self.take_broadcast(PATIENCE, is_it).await {
+                Some(message) => message.payload,
+                None => panic!(
+                    "{at}: no broadcast {event:?} {expected} within {PATIENCE:?}; broadcast: {:?}",
+                    self.seen
+                ),
+            }
+        }
+    }
+
+    /// Asserts that no `event` is broadcast on the topic for 100 ms.
+    ///
+    /// # Panics
+    /// If it is.
+    #[track_caller]
+    pub fn refute_broadcast(&mut self, event: &str) -> impl Future<Output = ()> {
+        let at = Location::caller();
+        async move {
+            let is_it = |message: &Broadcast| *message.event == *event;
+            if let Some(message) = self.take_broadcast(WATCH, is_it).await {
+                panic!("{at}: an unexpected broadcast: {message:?}");
+            }
+        }
+    }
+
+    async fn take_broadcast(
+        &mut self,
+        patience: Duration,
+        is: impl Fn(&Broadcast) -> bool,
+    ) -> Option<Broadcast> {
+        if let Some(index) = self.seen.iter().position(&is) {
+            return Some(self.seen.remove(index));
+        }
+        let (broadcasts, seen) = (&mut self.broadcasts, &mut self.seen);
+        let next = async {
+            loop {
+                let message = broadcasts.recv().await?;
+                if is(&message) {
+                    return Some(message);
+                }
+                seen.push(message);
+            }
+        };
+        tokio::time::timeout(patience, next).await.ok()?
+    }
+
+    /// Is this message for this join, or for all of the topic?
+    fn is_own(&self, message: &Received) -> bool {
+        message.topic == self.topic
+            && (message.join_ref.is_null() || message.join_ref == *self.join_ref)
+    }
+}

@@ -1,0 +1,206 @@
+//! What a test's client has received and no assertion has taken.
+
+use std::{fmt, future::poll_fn, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use presence_core::pubsub::Payload;
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use crate::{
+    Endpoint,
+    transport::{Frame, Opcode, Outbox},
+};
+
+/// How long an assertion waits for what it asserts.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+
+/// One message to the client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Received {
+    /// The channel's join, null for a broadcast.
+    pub join_ref: Value,
+    /// The message it answers; null for none.
+    pub reference: Value,
+    /// Its topic.
+    pub topic: String,
+    /// Its event: `phx_reply` for a reply.
+    pub event: String,
+    /// Its payload: an object of `status` and `response` for a reply in JSON.
+    pub payload: Payload,
+}
+
+impl Received {
+    /// The payload's JSON.
+    ///
+    /// # Panics
+    /// If the payload is binary.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        self.payload
+            .value()
+            .unwrap_or_else(|error| panic!("{self:?}: {error}"))
+    }
+}
+
+/// A reply, taken apart.
+pub(super) struct Reply(Value);
+
+impl Reply {
+    pub(super) fn status(&self) -> &str {
+        self.0["status"].as_str().unwrap_or_default()
+    }
+
+    pub(super) fn response(&self) -> Value {
+        self.0["response"].clone()
+    }
+}
+
+pub(super) struct Inbox {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    received: Vec<Received>,
+    closed: Option<u16>,
+}
+
+impl Inbox {
+    /// Collects what the server sends to `outbox`, until it closes.
+    pub(super) fn collect(endpoint: &Endpoint, outbox: Arc<Outbox>) -> Self {
+        let shared = Arc::new(Shared::default());
+        let collecting = shared.clone();
+        endpoint.runtime().spawn(async move {
+            while let Some(frame) = poll_fn(|cx| outbox.poll_take(cx)).await {
+                collecting.state.lock().take_in(&frame);
+                collecting.changed.notify_waiters();
+            }
+        });
+        Self { shared }
+    }
+
+    /// Waits until `find` finds something, at most for `patience`.
+    async fn wait<T>(
+        &self,
+        patience: Duration,
+        mut find: impl FnMut(&mut State) -> Option<T>,
+    ) -> Option<T> {
+        let found = async {
+            loop {
+                let changed = self.shared.changed.notified();
+                if let Some(found) = find(&mut self.shared.state.lock()) {
+                    return found;
+                }
+                changed.await;
+            }
+        };
+        tokio::time::timeout(patience, found).await.ok()
+    }
+
+    /// Takes the first message that `is` says yes to.
+    pub(super) async fn take(
+        &self,
+        patience: Duration,
+        is: impl Fn(&Received) -> bool,
+    ) -> Option<Received> {
+        self.wait(patience, |state| {
+            let index = state.received.iter().position(&is)?;
+            Some(state.received.remove(index))
+        })
+        .await
+    }
+
+    pub(super) async fn reply(&self, reference: &str, topic: &str) -> Reply {
+        let is_it = |message: &Received| {
+            message.event == "phx_reply"
+                && message.reference == *reference
+                && message.topic == topic
+        };
+        match self.take(PATIENCE, is_it).await {
+            Some(reply) => Reply(reply.json()),
+            None => panic!("no reply within {PATIENCE:?}; received: {self:?}"),
+        }
+    }
+
+    pub(super) async fn closed(&self) -> u16 {
+        let closed = self.wait(PATIENCE, |state| state.closed).await;
+        closed.unwrap_or_else(|| panic!("still connected after {PATIENCE:?}"))
+    }
+}
+
+impl State {
+    fn take_in(&mut self, frame: &Frame) {
+        let body = frame.body();
+        match frame.opcode() {
+            Opcode::Text => {
+                let (join_ref, reference, topic, event, payload): (_, _, _, _, Value) =
+                    serde_json::from_slice(&body).expect("a text frame is an array of five");
+                let payload = Payload::encode(&payload).expect("JSON has a JSON form");
+                self.received.push(Received {
+                    join_ref,
+                    reference,
+                    topic,
+                    event,
+                    payload,
+                });
+            }
+            Opcode::Binary => self.received.push(binary(&body)),
+            Opcode::Close => self.closed = Some(u16::from_be_bytes([body[0], body[1]])),
+        }
+    }
+}
+
+/// Reads a server's binary frame: a kind, the lengths of its names, the names, the data.
+fn binary(body: &Bytes) -> Received {
+    let count = [3, 4, 2][usize::from(body[0])];
+    let mut at = 1 + count;
+    let mut names = body[1..=count].iter().map(|length| {
+        let name = body.slice(at..at + usize::from(*length));
+        at += usize::from(*length);
+        String::from_utf8(name.to_vec()).expect("names are UTF-8")
+    });
+    let mut name = || names.next().unwrap_or_default();
+    let (join_ref, reference, topic, event) = match body[0] {
+        0 => (name().into(), Value::Null, name(), name()),
+        1 => {
+            let (join_ref, reference, topic) = (name().into(), name().into(), name());
+            (join_ref, reference, topic, "phx_reply".to_owned())
+        }
+        _ => (Value::Null, Value::Null, name(), name()),
+    };
+    names.for_each(drop);
+    Received {
+        join_ref,
+        reference,
+        topic,
+        event,
+        payload: Payload::Binary(body.slice(at..)),
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.shared.state.lock();
+        let shown = state.received.iter().map(|message| {
+            let Received {
+                topic,
+                event,
+                payload,
+                ..
+            } = message;
+            format!(
+                "{topic} {event} {}",
+                String::from_utf8_lossy(payload.bytes())
+            )
+        });
+        f.debug_list().entries(shown).finish()
+    }
+}

@@ -1,0 +1,269 @@
+//! Tests channels without a network: `Phoenix.ChannelTest`.
+//!
+//! A [`TestSocket`] goes through everything a real client does but the bytes of the WebSocket: the
+//! socket's `connect`, the routes, the channel, the encoding of each frame. Times are tokio's, so
+//! under `#[tokio::test(start_paused = true)]` nothing waits for real.
+//!
+//! ```
+//! # use presence_channels::*;
+//! # struct UserSocket;
+//! # impl presence_channels::UserSocket for UserSocket {
+//! #     type State = ();
+//! #     async fn connect(_: &Params, _: &ConnectInfo, _: &()) -> Result<Self, ConnectError> {
+//! #         Ok(UserSocket)
+//! #     }
+//! #     fn channels(routes: &mut Routes<Self>) {
+//! #         routes.channel::<RoomChannel>("room:*");
+//! #     }
+//! # }
+//! # struct RoomChannel;
+//! # impl Channel for RoomChannel {
+//! #     type Socket = UserSocket;
+//! #     type Info = ();
+//! #     async fn join(_: &Topic, _: Payload, _: &mut Socket<Self>) -> JoinResult<Self> {
+//! #         Ok(RoomChannel.into())
+//! #     }
+//! #     async fn handle_in(
+//! #         &mut self, _: &str, payload: Payload, _: &mut Socket<Self>,
+//! #     ) -> HandleResult {
+//! #         reply_ok(payload)
+//! #     }
+//! # }
+//! use presence_channels::{Config, Endpoint, PubSub, testing};
+//! use serde_json::json;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let endpoint = Endpoint::builder(PubSub::local())
+//!     .socket::<UserSocket>("/socket", ())
+//!     .start(Config::default())
+//!     .await
+//!     .unwrap();
+//! let socket = testing::connect::<UserSocket>(&endpoint, json!({})).await.unwrap();
+//! let (_, mut channel) = socket.join("room:lobby", json!({})).await.unwrap();
+//!
+//! let ping = channel.push("ping", json!({ "hello": "there" })).await;
+//! channel.assert_reply(ping, "ok", json!({ "hello": "there" })).await;
+//! # }
+//! ```
+
+mod channel;
+mod inbox;
+mod pattern;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::Request;
+use parking_lot::Mutex;
+use presence_core::pubsub::{IntoPayload, Payload};
+use serde::Serialize;
+use serde_json::Value;
+
+pub use channel::{PushRef, TestChannel};
+pub use inbox::Received;
+
+use crate::{
+    ConnectError, ConnectInfo, Endpoint, Params, UserSocket,
+    serializer::{Data, Version},
+    socket::{Connection, Shared},
+    transport::Sink,
+};
+use inbox::Inbox;
+
+/// Connects a client with `params` (anything that serializes to a flat object) to the socket `S` of
+/// `endpoint`.
+///
+/// # Errors
+/// The socket's refusal.
+///
+/// # Panics
+/// If `S` is not mounted in `endpoint`, or `params` are no URL parameters.
+pub async fn connect<S: UserSocket>(
+    endpoint: &Endpoint,
+    params: impl Serialize,
+) -> Result<TestSocket, ConnectError> {
+    connect_with::<S>(endpoint, params, Request::new(())).await
+}
+
+/// As [`connect`], with a request whose headers and extensions `connect` sees.
+///
+/// # Errors
+/// The socket's refusal.
+///
+/// # Panics
+/// As [`connect`].
+pub async fn connect_with<S: UserSocket>(
+    endpoint: &Endpoint,
+    params: impl Serialize,
+    request: Request<()>,
+) -> Result<TestSocket, ConnectError> {
+    let mount = endpoint.mount_of::<S>().unwrap_or_else(|| {
+        panic!("the endpoint has no socket {}", std::any::type_name::<S>());
+    });
+    let params = serde_urlencoded::to_string(params)
+        .unwrap_or_else(|error| panic!("the params do not fit into a URL: {error}"));
+    let info = ConnectInfo::new(request.into_parts().0);
+    let user = mount.connect(&Params::from_query(&params), &info).await?;
+    let outbox = endpoint.outbox(Sink::Queue, mount.options.limits.max_outgoing_bytes);
+    let shared = Shared::new(user, mount, endpoint.clone(), outbox.clone(), Version::V2);
+    let connection: Box<dyn Receive> = Box::new(Connection::new(Arc::new(shared)));
+    let client = Client {
+        connection: Mutex::new(Some(connection)),
+        inbox: Inbox::collect(endpoint, outbox),
+        endpoint: endpoint.clone(),
+        next_ref: AtomicU64::new(1),
+    };
+    Ok(TestSocket {
+        client: Arc::new(client),
+    })
+}
+
+/// A connected client of a test. It disconnects when it and its channels are dropped.
+#[derive(Clone)]
+pub struct TestSocket {
+    client: Arc<Client>,
+}
+
+struct Client {
+    /// None once the client has closed.
+    connection: Mutex<Option<Box<dyn Receive>>>,
+    inbox: Inbox,
+    endpoint: Endpoint,
+    next_ref: AtomicU64,
+}
+
+/// A [`Connection`] of any socket type.
+trait Receive: Send {
+    fn receive(&mut self, data: Data, cx: &mut Context<'_>);
+}
+
+impl<S: UserSocket> Receive for Connection<S> {
+    fn receive(&mut self, data: Data, cx: &mut Context<'_>) {
+        Connection::receive(self, data, cx).expect("the test kit sends well-formed frames");
+    }
+}
+
+/// A refused join.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JoinRefused {
+    /// What the client was told.
+    pub response: Value,
+}
+
+impl TestSocket {
+    /// Joins `topic` with `payload`. Gives the reply, and the channel.
+    ///
+    /// # Errors
+    /// The refusal.
+    ///
+    /// # Panics
+    /// If the join is not answered within a second, or `payload` has no JSON form.
+    pub async fn join(
+        &self,
+        topic: &str,
+        payload: impl IntoPayload,
+    ) -> Result<(Value, TestChannel), JoinRefused> {
+        // Before the join, so that what the channel broadcasts at once is seen.
+        let broadcasts = self.client.endpoint.pubsub().receiver(topic, 1024);
+        let join_ref = self.client.next_ref();
+        self.client
+            .send(&join_ref, &join_ref, topic, "phx_join", payload)
+            .await;
+        let reply = self.client.inbox.reply(&join_ref, topic).await;
+        match reply.status() {
+            "ok" => {
+                let channel = TestChannel::new(self.clone(), topic, join_ref, broadcasts);
+                Ok((reply.response(), channel))
+            }
+            _ => Err(JoinRefused {
+                response: reply.response(),
+            }),
+        }
+    }
+
+    /// The endpoint it is connected to.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.client.endpoint
+    }
+
+    /// Disconnects as a client does that goes away: its channels end.
+    pub fn close(&self) {
+        let connection = self.client.connection.lock().take();
+        drop(connection);
+    }
+
+    /// Waits until the server has closed the connection; gives the close code.
+    ///
+    /// # Panics
+    /// If it is still open after a second.
+    pub async fn closed(&self) -> u16 {
+        self.client.inbox.closed().await
+    }
+}
+
+impl Client {
+    fn next_ref(&self) -> String {
+        self.next_ref.fetch_add(1, Ordering::Relaxed).to_string()
+    }
+
+    async fn send(
+        &self,
+        join_ref: &str,
+        reference: &str,
+        topic: &str,
+        event: &str,
+        payload: impl IntoPayload,
+    ) {
+        let payload = payload
+            .into_payload()
+            .unwrap_or_else(|error| panic!("{error}"));
+        let data = match payload {
+            Payload::Json(text) => {
+                let payload: &serde_json::value::RawValue =
+                    serde_json::from_slice(&text).expect("a JSON payload holds JSON");
+                let frame = serde_json::to_vec(&(join_ref, reference, topic, event, payload));
+                Data::Text(frame.expect("strings and JSON have a JSON form").into())
+            }
+            Payload::Binary(data) => {
+                let names = [join_ref, reference, topic, event];
+                let mut frame = vec![0];
+                frame.extend(names.iter().map(|name| {
+                    u8::try_from(name.len()).expect("a binary message's names are of 255 bytes")
+                }));
+                names
+                    .iter()
+                    .for_each(|name| frame.extend_from_slice(name.as_bytes()));
+                frame.extend_from_slice(&data);
+                Data::Binary(Bytes::from(frame))
+            }
+        };
+        let mut data = Some(data);
+        poll_fn(|cx| {
+            if let (Some(connection), Some(data)) = (&mut *self.connection.lock(), data.take()) {
+                connection.receive(data, cx);
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+}
+
+impl fmt::Debug for TestSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestSocket")
+            .field("received", &self.client.inbox)
+            .finish_non_exhaustive()
+    }
+}

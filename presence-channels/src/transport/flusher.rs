@@ -1,0 +1,77 @@
+//! Writes what was pushed to sockets from outside their own tasks.
+//!
+//! Measured against writing at once from the dispatcher: a broadcast does not hold its sender up
+//! for the time of a write a member, and while one round of writes goes on, further broadcasts pile
+//! up and leave in one write a socket (see `cargo xtask bench`).
+
+use std::{mem, sync::Arc};
+
+use parking_lot::Mutex;
+use tokio::{runtime::Handle, sync::Notify};
+
+use super::Outbox;
+
+/// Tokio lets a task make about 128 calls of I/O a turn and then pretends that the next would
+/// block; staying below it keeps that from looking like a slow peer.
+const WRITES_A_TURN: usize = 64;
+
+pub(crate) struct Flusher {
+    marked: Mutex<Marked>,
+    more: Notify,
+}
+
+#[derive(Default)]
+struct Marked {
+    outboxes: Vec<Arc<Outbox>>,
+    stopped: bool,
+}
+
+impl Flusher {
+    /// Starts the task, which runs until [`stop`](Self::stop).
+    pub(crate) fn start(runtime: &Handle) -> Arc<Self> {
+        let flusher = Arc::new(Self {
+            marked: Mutex::default(),
+            more: Notify::new(),
+        });
+        runtime.spawn(flusher.clone().run());
+        flusher
+    }
+
+    pub(super) fn mark(&self, outbox: Arc<Outbox>) {
+        let mut marked = self.marked.lock();
+        marked.outboxes.push(outbox);
+        let first = marked.outboxes.len() == 1;
+        drop(marked);
+        if first {
+            self.more.notify_one();
+        }
+    }
+
+    /// Ends the task once it has written what is marked.
+    pub(crate) fn stop(&self) {
+        self.marked.lock().stopped = true;
+        self.more.notify_one();
+    }
+
+    async fn run(self: Arc<Self>) {
+        loop {
+            let (outboxes, stopped) = {
+                let mut marked = self.marked.lock();
+                (mem::take(&mut marked.outboxes), marked.stopped)
+            };
+            if outboxes.is_empty() {
+                if stopped {
+                    return;
+                }
+                self.more.notified().await;
+                continue;
+            }
+            for outboxes in outboxes.chunks(WRITES_A_TURN) {
+                for outbox in outboxes {
+                    outbox.flush_marked();
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! How bytes come and go: frames, the queue of what a client has yet to be sent, and the WebSocket.
+
+mod flusher;
+mod frame;
+mod outbox;
+mod pump;
+mod reader;
+pub(crate) mod websocket;
+
+pub(crate) use flusher::Flusher;
+pub(crate) use frame::{Frame, Opcode};
+pub(crate) use outbox::{Outbox, Phase, Sink};
+
+/// The close codes that the server sends (RFC 6455, section 7.4, and Phoenix's use of them).
+pub(crate) mod close_code {
+    /// The client went silent, or broke the WebSocket protocol.
+    pub(crate) const PROTOCOL: u16 = 1002;
+    /// `disconnect` was broadcast on the socket's id.
+    pub(crate) const GOING_AWAY: u16 = 1001;
+    /// A text message that is not UTF-8.
+    pub(crate) const INVALID_DATA: u16 = 1007;
+    /// A message over the limit of bytes.
+    pub(crate) const TOO_BIG: u16 = 1009;
+    /// A message that is none of the protocol's.
+    pub(crate) const MALFORMED: u16 = 1011;
+    /// The server stops; clients connect again.
+    pub(crate) const RESTART: u16 = 1012;
+    /// The client reads too slowly; it may try again.
+    pub(crate) const TRY_AGAIN: u16 = 1013;
+}

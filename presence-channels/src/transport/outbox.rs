@@ -1,0 +1,369 @@
+//! What a client has yet to be sent: a queue bounded in bytes, and the connection it goes out by.
+//!
+//! A push queues a frame and does no I/O. Who writes:
+//!
+//! - the socket's own task, at the end of each of its turns, for what was queued meanwhile;
+//! - else the [`Flusher`], to which the first push marks the outbox. A broadcast to a big room thus
+//!   costs its sender a queue push a member, and what piles up for one socket goes out in one
+//!   gathered write;
+//! - the socket's own task again when the peer reads slowly: a write that would block leaves that
+//!   task's waker behind.
+
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice},
+    mem::MaybeUninit,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{Flusher, Frame, close_code};
+
+/// How many frames one gathered write takes at the most.
+const GATHERED: usize = 32;
+/// A queue that grew beyond this many frames gives its memory back once it is empty.
+const KEPT_CAPACITY: usize = 4;
+
+/// Where frames go.
+pub(crate) enum Sink {
+    /// A WebSocket.
+    WebSocket(TokioIo<Upgraded>),
+    /// Whoever takes them with [`Outbox::poll_take`].
+    Queue,
+}
+
+pub(crate) struct Outbox {
+    state: Mutex<State>,
+    flusher: Arc<Flusher>,
+    /// Is it on the flusher's list? Keeps a socket from being listed once a frame.
+    marked: AtomicBool,
+    /// When the client was last heard, in milliseconds since the endpoint's start. Read by the
+    /// endpoint's watch over idle sockets, which spares each a timer.
+    heard: AtomicU64,
+    /// The most bytes that may wait; then the client is too slow and is closed.
+    max_bytes: usize,
+}
+
+struct State {
+    queue: VecDeque<Frame>,
+    /// Bytes in `queue`, less those of its first frame that are written already.
+    bytes: usize,
+    /// How much of the first frame is written.
+    written: usize,
+    phase: Phase,
+    sink: Sink,
+    /// The task that reads, and goes on writing where a write would have blocked.
+    waker: Option<Waker>,
+    /// Is that task in a turn, at whose end it writes what is queued?
+    attended: bool,
+    /// When the endpoint's watch first saw the connection closing, in its milliseconds.
+    lingers_since: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Open,
+    /// The close frame is queued and nothing may follow it. Channels go now; the connection stays
+    /// until the peer has closed its side, so that the close frame is not lost.
+    Closing,
+    /// There is no connection any more.
+    Closed,
+}
+
+impl Outbox {
+    pub(crate) fn new(sink: Sink, flusher: Arc<Flusher>, max_bytes: usize, now: u64) -> Arc<Self> {
+        let state = State {
+            queue: VecDeque::new(),
+            bytes: 0,
+            written: 0,
+            phase: Phase::Open,
+            sink,
+            waker: None,
+            attended: false,
+            lingers_since: None,
+        };
+        Arc::new(Self {
+            state: Mutex::new(state),
+            flusher,
+            marked: AtomicBool::new(false),
+            heard: AtomicU64::new(now),
+            max_bytes,
+        })
+    }
+
+    /// Queues a frame; drops it if the connection is closing. A client for whom too much waits is
+    /// closed with 1013.
+    pub(crate) fn send(self: &Arc<Self>, frame: Frame) {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return;
+        }
+        if state.bytes + frame.bytes().len() > self.max_bytes {
+            tracing::warn!(
+                bytes = state.bytes,
+                "a client reads too slowly and is closed"
+            );
+            state.clear_unsent();
+            state.close(close_code::TRY_AGAIN, "slow reader");
+        } else {
+            state.push(frame);
+        }
+        self.after_push(state);
+    }
+
+    /// Tells the client that the connection ends, and why. Later frames are dropped.
+    pub(crate) fn close(self: &Arc<Self>, code: u16, reason: &str) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Open {
+            state.close(code, reason);
+            self.after_push(state);
+        }
+    }
+
+    /// Sees to it that somebody writes what was queued.
+    fn after_push(self: &Arc<Self>, mut state: parking_lot::MutexGuard<'_, State>) {
+        if state.attended {
+            return;
+        }
+        let is_queue = matches!(state.sink, Sink::Queue);
+        // The socket's task must see the end of the connection itself.
+        let wake = is_queue || state.phase != Phase::Open;
+        let waker = if wake { state.waker.take() } else { None };
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        } else if !is_queue && !self.marked.swap(true, Ordering::AcqRel) {
+            self.flusher.mark(self.clone());
+        }
+    }
+
+    /// Writes what is queued, on behalf of the flusher.
+    pub(super) fn flush_marked(&self) {
+        // Before the lock: who pushes from here on marks the outbox again.
+        self.marked.store(false, Ordering::Release);
+        let mut state = self.state.lock();
+        if !state.attended {
+            let _ = state.flush();
+        }
+    }
+
+    /// Begins a turn of the socket's own task.
+    pub(super) fn attend(&self, waker: &Waker) -> Phase {
+        let mut state = self.state.lock();
+        state.attended = true;
+        match &mut state.waker {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+        state.phase
+    }
+
+    /// Ends a turn: writes what was queued in it.
+    pub(super) fn leave(&self) -> Phase {
+        let mut state = self.state.lock();
+        let _ = state.flush();
+        state.attended = false;
+        state.phase
+    }
+
+    /// Writes what is queued, within a turn.
+    pub(super) fn flush(&self) -> Poll<()> {
+        self.state.lock().flush()
+    }
+
+    /// Reads what the peer sent. No bytes are the end.
+    pub(super) fn poll_read<'a>(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &'a mut [MaybeUninit<u8>],
+    ) -> Poll<io::Result<ReadBuf<'a>>> {
+        let mut buffer = ReadBuf::uninit(buffer);
+        let mut state = self.state.lock();
+        let Sink::WebSocket(io) = &mut state.sink else {
+            return Poll::Pending;
+        };
+        Pin::new(io).poll_read(cx, &mut buffer).map_ok(|()| buffer)
+    }
+
+    /// Says that no more is written. The peer then closes its side.
+    pub(super) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.state.lock().sink {
+            Sink::WebSocket(io) => Pin::new(io).poll_shutdown(cx),
+            Sink::Queue => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Takes the next frame of a [`Sink::Queue`]; none once it is closed and empty.
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
+        let mut state = self.state.lock();
+        if let Some(frame) = state.queue.pop_front() {
+            state.bytes -= frame.bytes().len();
+            return Poll::Ready(Some(frame));
+        }
+        if state.phase != Phase::Open {
+            return Poll::Ready(None);
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// The peer began to close, and its answer is queued: nothing may follow.
+    pub(super) fn closed_by_peer(&self) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Open {
+            state.phase = Phase::Closing;
+        }
+    }
+
+    /// Gives the connection up, unsaid.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.state.lock();
+        state.abandon();
+        if let Some(waker) = state.waker.take() {
+            drop(state);
+            waker.wake();
+        }
+    }
+
+    /// Runs the socket's task again.
+    pub(crate) fn wake(&self) {
+        let waker = self.state.lock().waker.clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.state.lock().phase
+    }
+
+    /// Is so much queued that reading more from this client had better wait?
+    pub(super) fn is_congested(&self) -> bool {
+        self.state.lock().bytes > self.max_bytes / 4
+    }
+
+    /// When the connection was first seen closing: now, if it is now.
+    pub(crate) fn lingers_since(&self, now: u64) -> u64 {
+        *self.state.lock().lingers_since.get_or_insert(now)
+    }
+
+    pub(crate) fn set_heard(&self, now: u64) {
+        self.heard.store(now, Ordering::Relaxed);
+    }
+
+    pub(crate) fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
+    }
+}
+
+impl State {
+    fn push(&mut self, frame: Frame) {
+        self.bytes += frame.bytes().len();
+        self.queue.push_back(frame);
+    }
+
+    fn close(&mut self, code: u16, reason: &str) {
+        self.push(Frame::close(code, reason));
+        self.phase = Phase::Closing;
+    }
+
+    /// Drops what waits, but for the frame whose beginning the peer already has.
+    fn clear_unsent(&mut self) {
+        self.queue.truncate(usize::from(self.written > 0));
+        self.bytes = self
+            .queue
+            .front()
+            .map_or(0, |frame| frame.bytes().len() - self.written);
+    }
+
+    fn abandon(&mut self) {
+        self.phase = Phase::Closed;
+        self.queue = VecDeque::new();
+        (self.bytes, self.written) = (0, 0);
+    }
+
+    /// Writes until the queue is empty or the peer takes no more. An error ends the connection.
+    fn flush(&mut self) -> Poll<()> {
+        if self.queue.is_empty() || self.phase == Phase::Closed {
+            return Poll::Ready(());
+        }
+        // Taken for the time of the write, because the write borrows all of `self`.
+        let Some(waker) = self.waker.take() else {
+            return Poll::Pending;
+        };
+        let flushed = self.write_all(&mut Context::from_waker(&waker));
+        if let Poll::Ready(Err(_)) = flushed {
+            self.abandon();
+            waker.wake_by_ref();
+        }
+        self.waker = Some(waker);
+        flushed.map(|_| ())
+    }
+
+    fn write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Sink::WebSocket(io) = &mut self.sink else {
+            return Poll::Ready(Ok(()));
+        };
+        let mut io = Pin::new(io);
+        while let Some(first) = self.queue.front() {
+            let first = &first.bytes()[self.written..];
+            let written = if self.queue.len() == 1 {
+                io.as_mut().poll_write(cx, first)
+            } else {
+                let mut slices = [IoSlice::new(&[]); GATHERED];
+                slices[0] = IoSlice::new(first);
+                let rest = self
+                    .queue
+                    .iter()
+                    .skip(1)
+                    .map(|frame| IoSlice::new(frame.bytes()));
+                let count = slices[1..]
+                    .iter_mut()
+                    .zip(rest)
+                    .map(|(slot, slice)| *slot = slice);
+                let count = 1 + count.count();
+                io.as_mut().poll_write_vectored(cx, &slices[..count])
+            };
+            match written {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => advance(&mut self.queue, &mut self.written, count),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.bytes = self
+                        .queue
+                        .iter()
+                        .map(|frame| frame.bytes().len())
+                        .sum::<usize>()
+                        - self.written;
+                    return Poll::Pending;
+                }
+            }
+        }
+        self.bytes = 0;
+        if self.queue.capacity() > KEPT_CAPACITY {
+            self.queue = VecDeque::new();
+        }
+        // TLS and the like keep bytes back until they are told.
+        io.poll_flush(cx)
+    }
+}
+
+/// Takes `count` written bytes off the queue.
+fn advance(queue: &mut VecDeque<Frame>, written: &mut usize, count: usize) {
+    *written += count;
+    while let Some(first) = queue.front()
+        && *written >= first.bytes().len()
+    {
+        *written -= first.bytes().len();
+        queue.pop_front();
+    }
+}

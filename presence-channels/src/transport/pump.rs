@@ -1,0 +1,134 @@
+//! The task of one WebSocket: reads, hands messages to the connection's channels, writes.
+
+use std::{
+    future::poll_fn,
+    mem::MaybeUninit,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use super::{
+    Outbox, close_code,
+    outbox::Phase,
+    reader::{Incoming, Reader},
+};
+use crate::{UserSocket, serializer::Data, socket::Connection};
+
+/// On the stack of the reading task, so that an idle socket holds none.
+const READ_AT_ONCE: usize = 8 * 1024;
+/// Then others get their turn.
+const READS_A_TURN: usize = 8;
+
+/// Runs a WebSocket to its end. Its channels are gone when this returns.
+pub(super) async fn run<S: UserSocket>(mut connection: Connection<S>) {
+    let outbox = connection.outbox().clone();
+    let mut reader = Reader::new(connection.limits().max_message_bytes);
+    poll_fn(|cx| {
+        turn(cx, &outbox, |cx| {
+            read(cx, &outbox, &mut reader, &mut connection)
+        })
+    })
+    .await;
+    drop(connection);
+    drop(reader);
+    poll_fn(|cx| turn(cx, &outbox, |cx| linger(cx, &outbox))).await;
+}
+
+/// One turn of the task. What was queued in it is written at its end.
+fn turn(
+    cx: &mut Context<'_>,
+    outbox: &Arc<Outbox>,
+    work: impl FnOnce(&mut Context<'_>) -> Poll<()>,
+) -> Poll<()> {
+    let before = outbox.attend(cx.waker());
+    let done = work(cx);
+    // What the peer does not take now is written when the waker left with the write is woken.
+    if outbox.leave() != before && done.is_pending() {
+        // Somebody closed the connection during the turn and left it to this task to notice.
+        cx.waker().wake_by_ref();
+    }
+    done
+}
+
+/// Reads until there is no more, or the connection closes.
+fn read<S: UserSocket>(
+    cx: &mut Context<'_>,
+    outbox: &Arc<Outbox>,
+    reader: &mut Reader,
+    connection: &mut Connection<S>,
+) -> Poll<()> {
+    for _ in 0..READS_A_TURN {
+        if outbox.phase() != Phase::Open {
+            return Poll::Ready(());
+        }
+        // A client that does not read what it asked for is not asked for more.
+        if outbox.is_congested() {
+            ready!(outbox.flush());
+        }
+        if connection.is_busy() {
+            // Woken when handlers have caught up.
+            return Poll::Pending;
+        }
+        let mut buffer = [const { MaybeUninit::uninit() }; READ_AT_ONCE];
+        let Ok(bytes) = ready!(outbox.poll_read(cx, &mut buffer)) else {
+            outbox.abandon();
+            return Poll::Ready(());
+        };
+        let mut bytes = bytes.filled();
+        if bytes.is_empty() {
+            outbox.abandon();
+            return Poll::Ready(());
+        }
+        outbox.set_heard(connection.now());
+        while outbox.phase() == Phase::Open {
+            match reader.next(&mut bytes, |frame| outbox.send(frame)) {
+                Ok(Some(Incoming::Message(data))) => receive(cx, outbox, connection, data),
+                Ok(Some(Incoming::Close)) => {
+                    outbox.closed_by_peer();
+                    return Poll::Ready(());
+                }
+                Ok(None) => break,
+                Err(violation) => {
+                    tracing::debug!(reason = violation.reason, "a client broke the protocol");
+                    outbox.close(violation.code, &violation.reason);
+                    return Poll::Ready(());
+                }
+            }
+        }
+    }
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+fn receive<S: UserSocket>(
+    cx: &mut Context<'_>,
+    outbox: &Arc<Outbox>,
+    connection: &mut Connection<S>,
+    data: Data,
+) {
+    if let Err(malformed) = connection.receive(data, cx) {
+        tracing::debug!(%malformed, "a client sent a malformed frame");
+        outbox.close(close_code::MALFORMED, "malformed frame");
+    }
+}
+
+/// After a close: writes what is left, says that no more comes, and waits for the peer to close its
+/// side. Closing at once could take the close frame back out of the peer's hands. The endpoint's
+/// watch over idle sockets bounds the wait.
+fn linger(cx: &mut Context<'_>, outbox: &Arc<Outbox>) -> Poll<()> {
+    if outbox.phase() == Phase::Closed {
+        return Poll::Ready(());
+    }
+    ready!(outbox.flush());
+    let _ = ready!(outbox.poll_shutdown(cx));
+    loop {
+        let mut buffer = [const { MaybeUninit::uninit() }; 512];
+        match ready!(outbox.poll_read(cx, &mut buffer)) {
+            Ok(bytes) if !bytes.filled().is_empty() => {}
+            _ => {
+                outbox.abandon();
+                return Poll::Ready(());
+            }
+        }
+    }
+}

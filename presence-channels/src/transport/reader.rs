@@ -1,0 +1,120 @@
+//! Takes a WebSocket's incoming bytes apart.
+//!
+//! tungstenite does the work (framing, masks, fragments, UTF-8, pings, the closing handshake) on
+//! bytes handed to it, and hands back the frames it wants written: it never sees the connection, so
+//! that what it writes goes through the same queue as all else.
+
+use std::io::{self, Read, Write};
+
+use bytes::Bytes;
+use tungstenite::{
+    Error, Message,
+    protocol::{Role, WebSocketConfig, WebSocketContext},
+};
+
+use super::{Frame, close_code};
+use crate::serializer::Data;
+
+/// What tungstenite reads into for as long as the connection lives. Small, because most sockets are
+/// idle; a larger message gets a buffer of its size for its time.
+const READ_BUFFER: usize = 512;
+
+pub(super) struct Reader {
+    context: WebSocketContext,
+}
+
+/// What came in.
+pub(super) enum Incoming {
+    Message(Data),
+    /// The peer wants to close; the answer is among the frames to write.
+    Close,
+}
+
+/// The peer broke the WebSocket protocol: the code and reason to close with.
+pub(super) struct Violation {
+    pub(super) code: u16,
+    pub(super) reason: String,
+}
+
+impl Reader {
+    pub(super) fn new(max_message_bytes: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(max_message_bytes))
+            .max_frame_size(Some(max_message_bytes));
+        Self {
+            context: WebSocketContext::new(Role::Server, Some(config)),
+        }
+    }
+
+    /// Takes the next message out of `bytes`, which is shortened by what was used up; none if it
+    /// needs more. `answer` gets frames that the protocol wants sent (pongs, the answer to a close).
+    pub(super) fn next(
+        &mut self,
+        bytes: &mut &[u8],
+        answer: impl FnMut(Frame),
+    ) -> Result<Option<Incoming>, Violation> {
+        let mut stream = Fed { bytes, answer };
+        loop {
+            match self.context.read(&mut stream) {
+                Ok(Message::Text(text)) => {
+                    return Ok(Some(Incoming::Message(Data::Text(text.into()))));
+                }
+                Ok(Message::Binary(data)) => {
+                    return Ok(Some(Incoming::Message(Data::Binary(data))));
+                }
+                Ok(Message::Close(_)) => {
+                    // The answer to the close is written on the way to the next message.
+                    let _ = self.context.flush(&mut stream);
+                    return Ok(Some(Incoming::Close));
+                }
+                Ok(_) => {}
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(Violation::from(error)),
+            }
+        }
+    }
+}
+
+impl From<Error> for Violation {
+    fn from(error: Error) -> Self {
+        let code = match &error {
+            Error::Utf8(_) => close_code::INVALID_DATA,
+            Error::Capacity(_) => close_code::TOO_BIG,
+            _ => close_code::PROTOCOL,
+        };
+        Self {
+            code,
+            reason: error.to_string(),
+        }
+    }
+}
+
+/// A stream that holds what was read already and passes on what is written.
+struct Fed<'a, 'b, F> {
+    bytes: &'a mut &'b [u8],
+    answer: F,
+}
+
+impl<F> Read for Fed<'_, '_, F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.bytes.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.bytes.read(buffer)
+    }
+}
+
+impl<F: FnMut(Frame)> Write for Fed<'_, '_, F> {
+    fn write(&mut self, frames: &[u8]) -> io::Result<usize> {
+        (self.answer)(Frame::raw(Bytes::copy_from_slice(frames)));
+        Ok(frames.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

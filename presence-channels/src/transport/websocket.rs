@@ -1,0 +1,119 @@
+//! Opening a WebSocket: origin, version, `connect`, handshake, in this order.
+//!
+//! The handshake is ours and not axum's `WebSocketUpgrade`, because what follows it is: frames built
+//! once for all subscribers, written in gathered writes from a queue a socket.
+
+use std::sync::Arc;
+
+use axum::{body::Body, response::Response};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tungstenite::handshake::derive_accept_key;
+
+use super::{Sink, pump};
+use crate::{
+    ConnectInfo, Endpoint, Params, UserSocket,
+    serializer::Version,
+    socket::{Connection, Mount, Shared},
+};
+
+/// Answers a request to open a WebSocket at `mount`.
+pub(crate) async fn open<S: UserSocket>(
+    mount: Arc<Mount<S>>,
+    endpoint: Endpoint,
+    request: Request<Body>,
+) -> Response {
+    let (mut parts, _) = request.into_parts();
+    if endpoint.is_stopping() {
+        return answer(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let origin = &mount.options.check_origin;
+    if !origin.allows(&parts.headers, endpoint.config().host.as_deref()) {
+        let origin = parts.headers.get(header::ORIGIN);
+        tracing::warn!(
+            path = mount.path,
+            ?origin,
+            "refused a page of another origin"
+        );
+        return answer(StatusCode::FORBIDDEN);
+    }
+    let params = Params::from_query(parts.uri.query().unwrap_or_default());
+    let vsn = params.get("vsn");
+    let Some(version) = Version::negotiate(vsn) else {
+        tracing::warn!(
+            path = mount.path,
+            vsn,
+            "refused an unknown version of the protocol"
+        );
+        return answer(StatusCode::FORBIDDEN);
+    };
+    let Some(accept) = accept_key(&parts.headers) else {
+        return answer(StatusCode::BAD_REQUEST);
+    };
+    let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
+        tracing::error!("a WebSocket needs HTTP/1.1 and a server that supports upgrades");
+        return answer(StatusCode::BAD_REQUEST);
+    };
+    let info = ConnectInfo::new(parts);
+    let user = match mount.connect(&params, &info).await {
+        Ok(user) => user,
+        Err(refusal) => {
+            tracing::info!(
+                path = mount.path,
+                reason = refusal.reason(),
+                "refused a client"
+            );
+            return answer(refusal.http_status());
+        }
+    };
+    drop(info.into_parts());
+    let runtime = endpoint.runtime().clone();
+    runtime.spawn(async move {
+        match upgrade.await {
+            Ok(upgraded) => {
+                let sink = Sink::WebSocket(TokioIo::new(upgraded));
+                let outbox = endpoint.outbox(sink, mount.options.limits.max_outgoing_bytes);
+                let shared = Arc::new(Shared::new(user, mount, endpoint, outbox, version));
+                pump::run(Connection::new(shared)).await;
+            }
+            Err(error) => tracing::debug!(%error, "a client went away during the handshake"),
+        }
+    });
+    switching_protocols(accept)
+}
+
+/// The answer to the client's key, if the request is a WebSocket handshake at all.
+fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
+    let has_token = |name, token: &str| {
+        headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| {
+                value
+                    .split(',')
+                    .any(|part| part.trim().eq_ignore_ascii_case(token))
+            })
+    };
+    let is_handshake = has_token(header::CONNECTION, "upgrade")
+        && has_token(header::UPGRADE, "websocket")
+        && headers.get(header::SEC_WEBSOCKET_VERSION)? == "13";
+    let key = headers.get(header::SEC_WEBSOCKET_KEY)?;
+    is_handshake.then(|| derive_accept_key(key.as_bytes()).parse().ok())?
+}
+
+fn switching_protocols(accept: HeaderValue) -> Response {
+    let mut response = answer(StatusCode::SWITCHING_PROTOCOLS);
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    response
+}
+
+fn answer(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,195 @@
+//! A meta: one JSON object, held as the text that goes out.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::PhxRef;
+
+const REF: &str = "{\"phx_ref\":\"";
+const PREV: &str = "\",\"phx_ref_prev\":\"";
+
+/// Why something cannot be a meta. Nothing was tracked or updated.
+#[derive(Debug, thiserror::Error)]
+pub enum MetaError {
+    /// It serializes to something else than a JSON object.
+    #[error("a meta must be a JSON object, like {{\"status\": \"away\"}}")]
+    NotAnObject,
+    /// Its JSON is longer than the tracker takes.
+    #[error("the meta is {bytes} bytes of JSON, more than the limit of {limit}")]
+    TooLarge {
+        /// The length of its JSON, in bytes.
+        bytes: usize,
+        /// The longest that the tracker takes, in bytes.
+        limit: usize,
+    },
+    /// It cannot be written as JSON: its `Serialize` failed, or a map has keys that are no strings.
+    #[error("the meta cannot be written as JSON")]
+    Encode(#[source] serde_json::Error),
+}
+
+/// What is known of one presence: a JSON object with its `phx_ref`, and after an update `phx_ref_prev`.
+///
+/// Held as JSON text, encoded once when it was tracked. A clone shares it.
+///
+/// An `Arc` rather than `Bytes`: half the size of the handle, one allocation instead of two once it is
+/// shared, and a million of them are held. A `RawValue` rather than a `str`: it was checked to be JSON
+/// once, and serializes without being looked at again.
+#[derive(Clone)]
+pub struct Meta(Arc<RawValue>);
+
+impl Meta {
+    /// Puts the references in front of the fields.
+    ///
+    /// The place of `phx_ref` in the text is thereby fixed, which is how [`Meta::phx_ref`] finds it.
+    pub fn new(phx_ref: PhxRef, prev: Option<PhxRef>, body: &MetaBody) -> Self {
+        let fields = body.fields();
+        let mut text = String::with_capacity(REF.len() + PREV.len() + 32 + 2 + fields.len());
+        text.push_str(REF);
+        text.push_str(phx_ref.as_str());
+        if let Some(prev) = &prev {
+            text.push_str(PREV);
+            text.push_str(prev.as_str());
+        }
+        text.push('"');
+        if !fields.trim_start().starts_with('}') {
+            text.push(',');
+        }
+        text.push_str(fields);
+        let text = RawValue::from_string(text).expect("a body is JSON without its opening brace");
+        Self(text.into())
+    }
+
+    /// The reference by which clients know this meta.
+    pub fn phx_ref(&self) -> &str {
+        &self.as_str()[REF.len()..][..PhxRef::LEN]
+    }
+
+    /// The reference of the meta that this one replaced, after an update.
+    pub fn phx_ref_prev(&self) -> Option<&str> {
+        let rest = self.as_str()[REF.len() + PhxRef::LEN..].strip_prefix(PREV)?;
+        rest.get(..PhxRef::LEN)
+    }
+
+    /// [`Meta::phx_ref`], as a value that can be copied and compared.
+    pub(crate) fn reference(&self) -> PhxRef {
+        PhxRef::from_text(self.phx_ref()).expect("a meta begins with its reference")
+    }
+
+    /// The object as JSON text.
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+
+    /// The object as a value of yours.
+    ///
+    /// # Errors
+    ///
+    /// If the object does not fit `T`.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self.as_str())
+    }
+}
+
+impl PartialEq for Meta {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Meta {}
+
+impl fmt::Debug for Meta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Meta {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+/// A meta as its owner gave it: a JSON object without references, within the limit.
+#[derive(Clone, Debug)]
+pub struct MetaBody(String);
+
+impl MetaBody {
+    /// Encodes `meta`, which may be at most `limit` bytes of JSON.
+    ///
+    /// Its own `phx_ref` and `phx_ref_prev`, if any, are left out: a meta that was read from a list and
+    /// is tracked again gets new ones.
+    ///
+    /// # Errors
+    ///
+    /// If it is no JSON object, is too long or cannot be encoded.
+    pub fn encode<M: Serialize + ?Sized>(meta: &M, limit: usize) -> Result<Self, MetaError> {
+        let mut out = Capped {
+            kept: Vec::new(),
+            written: 0,
+            limit,
+        };
+        serde_json::to_writer(&mut out, meta).map_err(MetaError::Encode)?;
+        if out.kept.first().is_some_and(|byte| *byte != b'{') {
+            return Err(MetaError::NotAnObject);
+        }
+        if out.written > limit {
+            return Err(MetaError::TooLarge {
+                bytes: out.written,
+                limit,
+            });
+        }
+        let text = String::from_utf8(out.kept).expect("serde_json writes UTF-8");
+        // An escape could spell the names; only raw JSON handed through has such.
+        if text.contains("phx_ref") || text.contains("\\u") {
+            return without_references(text);
+        }
+        Ok(Self(text))
+    }
+
+    /// All of the object after its opening brace.
+    fn fields(&self) -> &str {
+        &self.0[1..]
+    }
+}
+
+fn without_references(text: String) -> Result<MetaBody, MetaError> {
+    // Values stay raw: a number keeps every digit it was written with.
+    let mut fields: std::collections::BTreeMap<String, &RawValue> =
+        serde_json::from_str(&text).map_err(MetaError::Encode)?;
+    let own = [fields.remove("phx_ref"), fields.remove("phx_ref_prev")];
+    if own.iter().all(Option::is_none) {
+        return Ok(MetaBody(text));
+    }
+    let rest = serde_json::to_string(&fields).map_err(MetaError::Encode)?;
+    Ok(MetaBody(rest))
+}
+
+/// Keeps no more than the limit in memory, and counts the rest for the error.
+struct Capped {
+    kept: Vec<u8>,
+    written: usize,
+    limit: usize,
+}
+
+impl io::Write for Capped {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // One byte at least, whatever the limit: the first tells whether it is an object.
+        let room = self.limit.max(1).saturating_sub(self.kept.len());
+        self.kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.written += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! The reference by which clients know one meta.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// The `phx_ref` of a meta: 16 characters of URL-safe base64, unique in the cluster.
+///
+/// An update gives a meta a new one and names the old one as `phx_ref_prev`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PhxRef([u8; PhxRef::LEN]);
+
+impl PhxRef {
+    /// Its length in characters, always.
+    pub const LEN: usize = 16;
+
+    /// The reference as text.
+    pub fn as_str(&self) -> &str {
+        // Every constructor takes ASCII only.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    pub(super) fn from_text(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        if !bytes.iter().all(|byte| ALPHABET.contains(byte)) {
+            return None;
+        }
+        Some(Self(bytes.try_into().ok()?))
+    }
+}
+
+impl AsRef<str> for PhxRef {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Display for PhxRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for PhxRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PhxRef({})", self.as_str())
+    }
+}
+
+impl Serialize for PhxRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Makes references: 48 bits that were drawn once, then 48 bits that count.
+#[derive(Debug)]
+pub struct PhxRefs {
+    /// Keeps two sources apart: other shards, other nodes, the same node before a restart.
+    nonce: u64,
+    /// Keeps the references of this source apart.
+    made: u64,
+}
+
+impl PhxRefs {
+    /// Starts a source. Of the nonce, which must be random, the lower 48 bits are used.
+    pub fn new(nonce: u64) -> Self {
+        Self { nonce, made: 0 }
+    }
+
+    /// A reference that this source has not made before.
+    pub fn make(&mut self) -> PhxRef {
+        let mut raw = [0; 12];
+        raw[..6].copy_from_slice(&self.nonce.to_be_bytes()[2..]);
+        raw[6..].copy_from_slice(&self.made.to_be_bytes()[2..]);
+        self.made += 1;
+
+        let mut text = [0; PhxRef::LEN];
+        for (three, four) in raw.chunks_exact(3).zip(text.chunks_exact_mut(4)) {
+            let bits = u32::from_be_bytes([0, three[0], three[1], three[2]]);
+            for (place, character) in four.iter_mut().enumerate() {
+                *character = ALPHABET[(bits >> (18 - 6 * place)) as usize & 63];
+            }
+        }
+        PhxRef(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_in_url_safe_base64() {
+        let mut refs = PhxRefs::new(u64::MAX);
+        assert_eq!(refs.make().as_str(), "________AAAAAAAA");
+        assert_eq!(refs.make().as_str(), "________AAAAAAAB");
+        for _ in 0..62 {
+            refs.make();
+        }
+        assert_eq!(refs.make().as_str(), "________AAAAAABA");
+    }
+
+    #[test]
+    fn sources_of_different_nonces_never_meet() {
+        let mut one = PhxRefs::new(1);
+        let mut other = PhxRefs::new(2);
+        assert_ne!(one.make(), other.make());
+    }
+
+    #[test]
+    fn text_of_another_shape_is_no_reference() {
+        assert!(PhxRef::from_text("________AAAAAAAB").is_some());
+        assert!(PhxRef::from_text("short").is_none());
+        assert!(PhxRef::from_text("________AAAAAAA\"").is_none());
+    }
+}

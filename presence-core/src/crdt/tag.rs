@@ -1,0 +1,82 @@
+//! Names of things in the set: replicas, their incarnations, their clocks, and the tags made of them.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The name of a replica: the node that tracks.
+///
+/// Two live nodes must not share one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplicaName(Arc<str>);
+
+impl ReplicaName {
+    /// Names a replica.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ReplicaName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One start of a replica.
+///
+/// Ordered by wall clock, then by nonce: a later start supersedes an earlier one, and two starts in
+/// the same millisecond still differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Incarnation {
+    /// When the replica started, in milliseconds of Unix time by its own clock.
+    pub started_ms: u64,
+    /// A random number, drawn at the start.
+    pub nonce: u64,
+}
+
+/// How many changes a replica has made in its incarnation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Clock(u64);
+
+impl Clock {
+    /// The clock of a replica that has changed nothing yet.
+    pub const ZERO: Self = Self(0);
+    /// The end of every range of clocks.
+    pub const MAX: Self = Self(u64::MAX);
+
+    /// The clock one change later.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+
+    /// The number of changes.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// Where tags come from: a replica in one of its incarnations.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// The replica.
+    pub name: ReplicaName,
+    /// Which start of it.
+    pub incarnation: Incarnation,
+}
+
+/// The identity of one entry: its origin and the clock of the change that added it.
+///
+/// Ordered by origin, then oldest first. The origin is shared by all tags of one, so a tag is two words.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tag {
+    /// Who added the entry.
+    pub origin: Arc<Origin>,
+    /// At which change.
+    pub clock: Clock,
+}

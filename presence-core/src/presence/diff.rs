@@ -1,0 +1,61 @@
+//! What changed in a topic.
+
+use bytes::Bytes;
+use serde::{Serialize, Serializer};
+
+use super::{Presences, json};
+use crate::pubsub::Payload;
+use crate::shard::TopicDiff;
+
+/// The net change of a topic since its last diff.
+///
+/// An update is one diff: the new meta joins, with `phx_ref_prev`, and the old one leaves.
+///
+/// As JSON: `{"joins": {..}, "leaves": {..}}`, what phoenix.js takes as `presence_diff`.
+#[derive(Clone, Debug, Default)]
+pub struct Diff {
+    /// Metas that are new.
+    pub joins: Presences,
+    /// Metas that are gone. One that is also in `joins` came and went, in this order.
+    pub leaves: Presences,
+}
+
+impl Diff {
+    pub(crate) fn new(changes: &TopicDiff) -> Self {
+        Self {
+            joins: Presences::from_sorted(&changes.joins),
+            leaves: Presences::from_sorted(&changes.leaves),
+        }
+    }
+
+    /// Shows on both sides what `fetch` made of them.
+    pub(crate) fn dress_as(&mut self, fetched: &Presences) {
+        self.joins.dress_as(fetched);
+        self.leaves.dress_as(fetched);
+    }
+
+    /// Whether nothing is left to tell.
+    pub fn is_empty(&self) -> bool {
+        self.joins.is_empty() && self.leaves.is_empty()
+    }
+
+    /// The whole as JSON text, made by joining the texts of the metas.
+    pub fn to_json(&self) -> Bytes {
+        let mut out = Vec::new();
+        let sides = [("joins", &self.joins), ("leaves", &self.leaves)];
+        json::object(&mut out, sides.into_iter(), |out, side| side.write(out));
+        out.into()
+    }
+}
+
+impl Serialize for Diff {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map([("joins", &self.joins), ("leaves", &self.leaves)])
+    }
+}
+
+impl From<&Diff> for Payload {
+    fn from(diff: &Diff) -> Self {
+        Self::Json(diff.to_json())
+    }
+}

@@ -1,0 +1,193 @@
+//! Keys and their entries.
+
+use std::iter::FusedIterator;
+use std::slice;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Serialize, Serializer};
+
+use super::{Entry, json};
+use crate::crdt;
+use crate::pubsub::Payload;
+
+type Slot = (Arc<str>, Entry);
+
+/// Who is in a topic, or joins or leaves it: keys in order, each with an [`Entry`].
+///
+/// As JSON: `{"alice": {"metas": [..]}, ..}`, what phoenix.js takes as `presence_state`. It can be pushed
+/// or embedded as any value that serializes.
+#[derive(Clone, Debug, Default)]
+pub struct Presences {
+    /// Sorted by key: smaller than a map, and made by appending what a shard lists in order.
+    slots: Vec<Slot>,
+}
+
+impl Presences {
+    /// Groups entries that come sorted by key.
+    pub(crate) fn from_sorted<'a>(entries: impl IntoIterator<Item = &'a Arc<crdt::Entry>>) -> Self {
+        let mut slots: Vec<Slot> = Vec::new();
+        for entry in entries {
+            match slots.last_mut() {
+                Some((key, slot)) if *key == entry.key => slot.push(entry.meta.clone()),
+                _ => {
+                    let mut slot = Entry::default();
+                    slot.push(entry.meta.clone());
+                    slots.push((Arc::clone(&entry.key), slot));
+                }
+            }
+        }
+        Self { slots }
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// The entry under `key`.
+    pub fn get(&self, key: &str) -> Option<&Entry> {
+        let place = self.place(key)?;
+        self.slots.get(place).map(|(_, entry)| entry)
+    }
+
+    /// The entry under `key`, to add fields to.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Entry> {
+        let place = self.place(key)?;
+        self.slots.get_mut(place).map(|(_, entry)| entry)
+    }
+
+    /// The keys, in order.
+    pub fn keys(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
+        self.slots.iter().map(|(key, _)| &**key)
+    }
+
+    /// Keys and entries, in the order of the keys.
+    pub fn iter(&self) -> Iter<'_> {
+        Iter(self.slots.iter())
+    }
+
+    /// Keys and entries, to add fields to.
+    pub fn iter_mut(&mut self) -> IterMut<'_> {
+        IterMut(self.slots.iter_mut())
+    }
+
+    /// Leaves out all entries that `keep` does not want shown.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &Entry) -> bool) {
+        self.slots.retain(|(key, entry)| keep(key, entry));
+    }
+
+    /// The whole as JSON text, made by joining the texts of the metas.
+    pub fn to_json(&self) -> Bytes {
+        let metas = self.slots.iter().flat_map(|(_, entry)| entry.metas());
+        let mut out = Vec::with_capacity(metas.map(|meta| meta.as_str().len() + 32).sum());
+        self.write(&mut out);
+        out.into()
+    }
+
+    /// The entry under `key`, alone.
+    pub(crate) fn take(mut self, key: &str) -> Option<Entry> {
+        let place = self.place(key)?;
+        Some(self.slots.swap_remove(place).1)
+    }
+
+    /// Shows the keys that `shown` has, with the fields it has, and leaves out the others.
+    pub(super) fn dress_as(&mut self, shown: &Self) {
+        self.slots.retain_mut(|(key, entry)| {
+            let shown = shown.get(key);
+            if let Some(shown) = shown {
+                entry.dress_as(shown);
+            }
+            shown.is_some()
+        });
+    }
+
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        json::object(out, self.iter(), |out, entry| entry.write(out));
+    }
+
+    fn place(&self, key: &str) -> Option<usize> {
+        self.slots
+            .binary_search_by(|(held, _)| (**held).cmp(key))
+            .ok()
+    }
+}
+
+impl Serialize for Presences {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl From<&Presences> for Payload {
+    fn from(presences: &Presences) -> Self {
+        Self::Json(presences.to_json())
+    }
+}
+
+impl From<Presences> for Payload {
+    fn from(presences: Presences) -> Self {
+        Self::from(&presences)
+    }
+}
+
+/// Keys and entries, from [`Presences::iter`].
+#[derive(Clone, Debug)]
+pub struct Iter<'a>(slice::Iter<'a, Slot>);
+
+/// Keys and entries that can be changed, from [`Presences::iter_mut`].
+#[derive(Debug)]
+pub struct IterMut<'a>(slice::IterMut<'a, Slot>);
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (&'a str, &'a Entry);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(key, entry)| (&**key, entry))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
+impl FusedIterator for Iter<'_> {}
+
+impl<'a> Iterator for IterMut<'a> {
+    type Item = (&'a str, &'a mut Entry);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|(key, entry)| (&**key, entry))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for IterMut<'_> {}
+impl FusedIterator for IterMut<'_> {}
+
+impl<'a> IntoIterator for &'a Presences {
+    type Item = (&'a str, &'a Entry);
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a mut Presences {
+    type Item = (&'a str, &'a mut Entry);
+    type IntoIter = IterMut<'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter_mut()
+    }
+}

@@ -1,0 +1,103 @@
+//! What a cluster engine implements to carry messages between nodes.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Weak},
+};
+
+use super::{Message, registry::Registry};
+
+/// Carries messages between the nodes of a cluster.
+///
+/// The methods are called from any thread and must not block: an engine queues and sends from tasks
+/// of its own. Delivery is at most once; what is built on PubSub does not rely on more. Messages of
+/// one sender on one topic keep their order.
+///
+/// [`Local`](crate::adapters::Local) is the engine of one node,
+/// [`Memory`](crate::adapters::Memory) that of several nodes in one process.
+pub trait Adapter: Send + Sync + 'static {
+    /// This node's name, unique in the cluster. Asked once, before [`start`](Self::start).
+    fn node_name(&self) -> &str;
+
+    /// Called once, before anything else happens: what other nodes send goes into `inbox`.
+    fn start(&self, inbox: Inbox);
+
+    /// Sends `message` to all other nodes (or to those that have subscribers).
+    ///
+    /// # Errors
+    /// [`AdapterError`] if it cannot be sent; it is then sent to nobody, or only to some.
+    fn broadcast(&self, message: &Message) -> Result<(), AdapterError>;
+
+    /// Sends `message` to the one node named `node`.
+    ///
+    /// # Errors
+    /// [`AdapterError::UnknownNode`] if there is no such node, else as
+    /// [`broadcast`](Self::broadcast).
+    fn direct(&self, node: &str, message: &Message) -> Result<(), AdapterError>;
+
+    /// `topic` got its first subscriber on this node. An engine that can route by topic uses it.
+    fn subscribed(&self, topic: &str) {
+        let _ = topic;
+    }
+
+    /// `topic` lost its last subscriber on this node.
+    fn unsubscribed(&self, topic: &str) {
+        let _ = topic;
+    }
+
+    /// Leaves the cluster, once what was handed over has been sent.
+    fn stop(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {})
+    }
+}
+
+/// Why an adapter did not carry a message.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdapterError {
+    /// No node of that name is known.
+    #[error("no node named {0:?} is known")]
+    UnknownNode(String),
+    /// The message is larger than the engine carries.
+    #[error("a message of {bytes} bytes is over the engine's limit of {limit}")]
+    TooLarge {
+        /// The encoded message's size.
+        bytes: usize,
+        /// The most that the engine carries.
+        limit: usize,
+    },
+    /// The engine's own error.
+    #[error("the cluster engine failed: {0}")]
+    Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Where an adapter delivers what other nodes sent.
+#[derive(Clone)]
+pub struct Inbox {
+    /// Weak: an engine's tasks must not keep a dropped PubSub's subscribers alive.
+    registry: Weak<Registry>,
+}
+
+impl Inbox {
+    pub(super) fn new(registry: &Arc<Registry>) -> Self {
+        Self {
+            registry: Arc::downgrade(registry),
+        }
+    }
+
+    /// Delivers `message` to this node's subscribers; false once the PubSub is gone.
+    pub fn deliver(&self, message: &Message) -> bool {
+        let registry = self.registry.upgrade();
+        if let Some(registry) = &registry {
+            registry.dispatch(message, None);
+        }
+        registry.is_some()
+    }
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Inbox")
+    }
+}

@@ -1,0 +1,125 @@
+//! The data of a message, held encoded.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A message's data, encoded. Cheap to clone, whatever its size.
+///
+/// ```
+/// use presence_core::pubsub::{IntoPayload, Payload};
+/// use serde_json::json;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Shout {
+///     body: String,
+/// }
+///
+/// let payload = json!({ "body": "hi" }).into_payload()?;
+/// let shout: Shout = payload.json()?;
+/// assert_eq!(shout.body, "hi");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// JSON text. Whoever builds this variant by hand answers for it being valid JSON: it is copied
+    /// into frames as it is.
+    Json(Bytes),
+    /// Any bytes.
+    Binary(Bytes),
+}
+
+impl Payload {
+    /// The empty object, what Phoenix sends where there is nothing to say.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self::Json(Bytes::from_static(b"{}"))
+    }
+
+    /// Encodes `value` as JSON.
+    ///
+    /// # Errors
+    /// [`EncodeError`] if `value` has no JSON form.
+    pub fn encode(value: &(impl Serialize + ?Sized)) -> Result<Self, EncodeError> {
+        match serde_json::to_vec(value) {
+            Ok(text) => Ok(Self::Json(text.into())),
+            Err(error) => Err(EncodeError(error)),
+        }
+    }
+
+    /// Decodes the JSON into a type of yours.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the payload is binary, or is not what `T` wants.
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DecodeError> {
+        match self {
+            Self::Json(text) => serde_json::from_slice(text).map_err(DecodeError::Json),
+            Self::Binary(_) => Err(DecodeError::Binary),
+        }
+    }
+
+    /// Decodes the JSON into a tree, for payloads whose shape is not known beforehand.
+    ///
+    /// # Errors
+    /// As [`json`](Self::json).
+    pub fn value(&self) -> Result<Value, DecodeError> {
+        self.json()
+    }
+
+    /// The encoded bytes, of either variant.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        match self {
+            Self::Json(bytes) | Self::Binary(bytes) => bytes,
+        }
+    }
+}
+
+/// A payload could not be encoded: a map whose keys are not strings, or what its `Serialize`
+/// reported. Nothing was sent.
+#[derive(Debug, thiserror::Error)]
+#[error("the payload cannot be encoded: {0}")]
+pub struct EncodeError(#[source] pub serde_json::Error);
+
+/// A payload is not what was asked for. The payload itself is unchanged.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// It is binary, not JSON.
+    #[error("the payload is binary, not JSON")]
+    Binary,
+    /// It is JSON of another shape.
+    #[error("{0}")]
+    Json(#[source] serde_json::Error),
+}
+
+/// What can be sent as a payload: anything that serializes, and a [`Payload`] as it is.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent as a payload",
+    note = "derive `serde::Serialize` for it, or build one with `serde_json::json!`",
+    note = "bytes are sent as `Payload::Binary(bytes)`"
+)]
+pub trait IntoPayload {
+    /// Encodes `self`.
+    ///
+    /// # Errors
+    /// [`EncodeError`] if it has no JSON form.
+    fn into_payload(self) -> Result<Payload, EncodeError>;
+}
+
+impl<T: Serialize> IntoPayload for T {
+    fn into_payload(self) -> Result<Payload, EncodeError> {
+        Payload::encode(&self)
+    }
+}
+
+impl IntoPayload for Payload {
+    fn into_payload(self) -> Result<Payload, EncodeError> {
+        Ok(self)
+    }
+}
+
+impl IntoPayload for &Payload {
+    fn into_payload(self) -> Result<Payload, EncodeError> {
+        Ok(self.clone())
+    }
+}

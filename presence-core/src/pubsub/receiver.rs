@@ -1,0 +1,72 @@
+//! A bounded queue of a topic's messages, for tasks.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use tokio::sync::mpsc;
+
+use super::{Dispatch, Message, PubSub, Subscriber, SubscriberId, Subscription};
+
+/// The messages of one topic, in a bounded queue. Dropping it unsubscribes.
+#[derive(Debug)]
+pub struct Receiver {
+    subscription: Subscription,
+    queue: mpsc::Receiver<Message>,
+    sender: Arc<Sender>,
+}
+
+#[derive(Debug)]
+struct Sender {
+    queue: mpsc::Sender<Message>,
+    missed: AtomicU64,
+}
+
+impl Subscriber for Sender {
+    fn deliver(&self, dispatch: &mut Dispatch<'_>) {
+        if self.queue.try_send(dispatch.message().clone()).is_err() {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Receiver {
+    pub(super) fn subscribe(pubsub: &PubSub, topic: &str, capacity: usize) -> Self {
+        let (sender, queue) = mpsc::channel(capacity.max(1));
+        let sender = Arc::new(Sender {
+            queue: sender,
+            missed: AtomicU64::new(0),
+        });
+        let subscription = pubsub.subscribe(topic, sender.clone());
+        Self {
+            subscription,
+            queue,
+            sender,
+        }
+    }
+
+    /// The next message. Waits until there is one.
+    ///
+    /// Cancel safe: a message is taken only by a call that returns it.
+    pub async fn recv(&mut self) -> Option<Message> {
+        self.queue.recv().await
+    }
+
+    /// The next message, if one is there already.
+    pub fn try_recv(&mut self) -> Option<Message> {
+        self.queue.try_recv().ok()
+    }
+
+    /// How many messages were dropped because the queue was full.
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.sender.missed.load(Ordering::Relaxed)
+    }
+
+    /// What [`PubSub::broadcast_from`] takes to leave this receiver out.
+    #[must_use]
+    pub fn id(&self) -> SubscriberId {
+        self.subscription.id()
+    }
+}

@@ -1,0 +1,123 @@
+//! The topics of one node and their subscribers.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
+    sync::Arc,
+};
+
+use indexmap::IndexMap;
+use parking_lot::Mutex;
+
+use super::{Dispatch, Message, Subscriber, SubscriberId};
+
+/// Topics are spread over this many locks, so that busy rooms seldom meet.
+const STRIPES: usize = 64;
+
+/// A topic's subscribers. In an `Arc` so that a dispatch walks them without holding the lock; who
+/// subscribes meanwhile copies the table, once a dispatch at the most.
+type Subscribers = Arc<IndexMap<SubscriberId, Arc<dyn Subscriber>, BuildHasherDefault<IdHasher>>>;
+
+/// Some of the topics, behind one lock.
+type Stripe = Mutex<HashMap<Arc<str>, Subscribers>>;
+
+pub(super) struct Registry {
+    stripes: Box<[Stripe]>,
+    hasher: RandomState,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self {
+            stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+        }
+    }
+}
+
+impl Registry {
+    fn stripe(&self, topic: &str) -> &Stripe {
+        &self.stripes[self.hasher.hash_one(topic) as usize % STRIPES]
+    }
+
+    /// Adds a subscriber. Returns the topic as the table holds it, so that a room of 10,000 holds
+    /// its name once, and whether this is its first subscriber.
+    pub(super) fn insert(
+        &self,
+        topic: &str,
+        id: SubscriberId,
+        subscriber: Arc<dyn Subscriber>,
+    ) -> (Arc<str>, bool) {
+        let mut topics = self.stripe(topic).lock();
+        let name = match topics.get_key_value(topic) {
+            Some((name, _)) => name.clone(),
+            None => Arc::from(topic),
+        };
+        let subscribers = topics.entry(name.clone()).or_default();
+        Arc::make_mut(subscribers).insert(id, subscriber);
+        let first = subscribers.len() == 1;
+        (name, first)
+    }
+
+    /// Removes a subscriber; true if it was the topic's last.
+    pub(super) fn remove(&self, topic: &str, id: SubscriberId) -> bool {
+        let mut topics = self.stripe(topic).lock();
+        let Some(subscribers) = topics.get_mut(topic) else {
+            return false;
+        };
+        let gone = Arc::make_mut(subscribers).swap_remove(&id);
+        let last = subscribers.is_empty();
+        if last {
+            topics.remove(topic);
+        }
+        // Dropping a subscriber runs code that is not ours; it may use this very stripe.
+        drop(topics);
+        last && gone.is_some()
+    }
+
+    pub(super) fn dispatch(&self, message: &Message, except: Option<SubscriberId>) {
+        let Some(subscribers) = self
+            .stripe(&message.topic)
+            .lock()
+            .get(&*message.topic)
+            .cloned()
+        else {
+            return;
+        };
+        let mut dispatch = Dispatch::new(message);
+        for (id, subscriber) in subscribers.iter() {
+            if Some(*id) != except {
+                subscriber.deliver(&mut dispatch);
+            }
+        }
+    }
+
+    pub(super) fn count(&self, topic: &str) -> usize {
+        self.stripe(topic)
+            .lock()
+            .get(topic)
+            .map_or(0, |subscribers| subscribers.len())
+    }
+}
+
+/// Subscriber ids are counted up and chosen by us: spreading their bits is all the hashing needed.
+#[derive(Default)]
+pub(super) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        self.0 = (self.0 ^ id)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(26);
+    }
+}

@@ -1,0 +1,174 @@
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+
+use super::*;
+use crate::adapters::MemoryCluster;
+
+fn message(topic: &str, event: &str) -> Message {
+    Message::new(topic, event, Payload::Json("{}".into()))
+}
+
+fn events(receiver: &mut Receiver) -> Vec<String> {
+    std::iter::from_fn(|| receiver.try_recv())
+        .map(|message| message.event.to_string())
+        .collect()
+}
+
+#[test]
+fn a_broadcast_reaches_its_topic_only_and_in_order() {
+    let pubsub = PubSub::local();
+    let (mut a, mut b) = (pubsub.receiver("a", 8), pubsub.receiver("b", 8));
+    pubsub.broadcast(message("a", "1")).unwrap();
+    pubsub.broadcast(message("b", "2")).unwrap();
+    pubsub.broadcast(message("a", "3")).unwrap();
+    assert_eq!(events(&mut a), ["1", "3"]);
+    assert_eq!(events(&mut b), ["2"]);
+}
+
+#[test]
+fn broadcast_from_leaves_the_sender_out() {
+    let pubsub = PubSub::local();
+    let (mut a, mut b) = (pubsub.receiver("t", 8), pubsub.receiver("t", 8));
+    pubsub.broadcast_from(a.id(), message("t", "1")).unwrap();
+    assert_eq!(events(&mut a), Vec::<String>::new());
+    assert_eq!(events(&mut b), ["1"]);
+}
+
+#[test]
+fn a_dropped_subscription_gets_nothing_and_leaves_nothing() {
+    let pubsub = PubSub::local();
+    let a = pubsub.receiver("t", 8);
+    let b = pubsub.receiver("t", 8);
+    drop(a);
+    assert_eq!(pubsub.subscribers("t"), 1);
+    drop(b);
+    assert_eq!(pubsub.subscribers("t"), 0);
+}
+
+#[test]
+fn a_full_receiver_drops_the_newest_and_counts_them() {
+    let pubsub = PubSub::local();
+    let mut receiver = pubsub.receiver("t", 2);
+    for event in ["1", "2", "3"] {
+        pubsub.broadcast(message("t", event)).unwrap();
+    }
+    assert_eq!(events(&mut receiver), ["1", "2"]);
+    assert_eq!(receiver.missed(), 1);
+}
+
+/// Subscribes and unsubscribes others from within a delivery: no lock may be held there.
+#[test]
+fn subscribers_may_come_and_go_during_a_dispatch() {
+    struct Meddler {
+        pubsub: PubSub,
+        held: Mutex<Vec<Receiver>>,
+    }
+    impl Subscriber for Meddler {
+        fn deliver(&self, dispatch: &mut Dispatch<'_>) {
+            let mut held = self.held.lock();
+            held.clear();
+            held.push(self.pubsub.receiver(&dispatch.message().topic, 1));
+        }
+    }
+    let pubsub = PubSub::local();
+    let held = Mutex::new(vec![pubsub.receiver("t", 1)]);
+    let meddler = Arc::new(Meddler {
+        pubsub: pubsub.clone(),
+        held,
+    });
+    let _subscription = pubsub.subscribe("t", meddler.clone());
+    pubsub.broadcast(message("t", "1")).unwrap();
+    assert_eq!(pubsub.subscribers("t"), 2);
+    assert_eq!(events(&mut meddler.held.lock()[0]), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_shared_is_made_once_a_dispatch() {
+    #[derive(Default)]
+    struct Frame(Option<Arc<str>>);
+    struct Sharer(Mutex<Vec<Weak<str>>>);
+    impl Subscriber for Sharer {
+        fn deliver(&self, dispatch: &mut Dispatch<'_>) {
+            let event = dispatch.message().event.to_string();
+            let frame = dispatch
+                .shared::<Frame>()
+                .0
+                .get_or_insert_with(|| event.into());
+            self.0.lock().push(Arc::downgrade(frame));
+        }
+    }
+    let pubsub = PubSub::local();
+    let sharers: Vec<_> = (0..3).map(|_| Arc::new(Sharer(Mutex::default()))).collect();
+    let _subscriptions: Vec<_> = sharers
+        .iter()
+        .map(|sharer| pubsub.subscribe("t", sharer.clone()))
+        .collect();
+    pubsub.broadcast(message("t", "1")).unwrap();
+    let seen: Vec<_> = sharers
+        .iter()
+        .flat_map(|sharer| sharer.0.lock().clone())
+        .collect();
+    assert_eq!(seen.len(), 3);
+    assert!(seen.iter().all(|frame| frame.ptr_eq(&seen[0])));
+}
+
+#[tokio::test]
+async fn nodes_hear_broadcasts_but_not_local_ones() {
+    let cluster = MemoryCluster::default();
+    let a = PubSub::with_adapter(cluster.join("a"));
+    let b = PubSub::with_adapter(cluster.join("b"));
+    let (mut on_a, mut on_b) = (a.receiver("t", 8), b.receiver("t", 8));
+    a.broadcast(message("t", "all")).unwrap();
+    a.local_broadcast(message("t", "here"));
+    a.direct("b", message("t", "there")).unwrap();
+    b.broadcast_from(on_b.id(), message("t", "others")).unwrap();
+    assert_eq!(events(&mut on_a), ["all", "here", "others"]);
+    assert_eq!(events(&mut on_b), ["all", "there"]);
+
+    let unknown = a.direct("c", message("t", "x")).unwrap_err();
+    assert_eq!(unknown.to_string(), "no node named \"c\" is known");
+
+    b.stop().await;
+    a.broadcast(message("t", "late")).unwrap();
+    assert_eq!(events(&mut on_b), Vec::<String>::new());
+    assert!(matches!(
+        b.broadcast(message("t", "x")),
+        Err(BroadcastError::Stopped)
+    ));
+}
+
+#[test]
+fn an_adapter_learns_of_first_and_last_subscribers() {
+    #[derive(Default)]
+    struct Spy(Arc<Mutex<Vec<String>>>);
+    impl Adapter for Spy {
+        fn node_name(&self) -> &str {
+            "spy"
+        }
+        fn start(&self, _: Inbox) {}
+        fn broadcast(&self, _: &Message) -> Result<(), AdapterError> {
+            Err(AdapterError::TooLarge { bytes: 2, limit: 1 })
+        }
+        fn direct(&self, node: &str, _: &Message) -> Result<(), AdapterError> {
+            Err(AdapterError::UnknownNode(node.to_owned()))
+        }
+        fn subscribed(&self, topic: &str) {
+            self.0.lock().push(format!("+{topic}"));
+        }
+        fn unsubscribed(&self, topic: &str) {
+            self.0.lock().push(format!("-{topic}"));
+        }
+    }
+    let spy = Spy::default();
+    let seen = spy.0.clone();
+    let pubsub = PubSub::with_adapter(spy);
+    let mut first = pubsub.receiver("t", 1);
+    let second = pubsub.receiver("t", 1);
+    // Other nodes missed it; this one did not.
+    assert!(pubsub.broadcast(message("t", "1")).is_err());
+    assert_eq!(events(&mut first), ["1"]);
+    drop(first);
+    drop(second);
+    assert_eq!(*seen.lock(), ["+t", "-t"]);
+}

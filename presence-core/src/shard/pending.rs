@@ -1,0 +1,152 @@
+//! The changes of a topic that no diff has told yet, netted by `phx_ref`.
+//!
+//! # What may cancel
+//!
+//! A diff is the net change since the one before it: a meta that joined and left in between was never
+//! there, one that left and joined never went. That holds for a listener who knows the diffs alone.
+//!
+//! A listener who took a list in between knows more. Say x joins, a list is taken, x leaves: the list
+//! has x. If join and leave cancelled now, nothing would ever tell that listener, and x would be a ghost.
+//! So **a list seals**: a change before it never cancels against one after it.
+//!
+//! # What may share a diff
+//!
+//! Seals alone do not end a diff, else a thousand users who join and list would cause a thousand of them.
+//! phoenix.js applies a diff's joins first and its leaves after, a join of a meta it has changes nothing,
+//! and neither does a leave of one it has not. Changes of different metas never touch each other. For one
+//! meta, what remains of a stretch with seals alternates, and:
+//!
+//! - a join, a seal, a leave: one diff with x on both sides. Whoever listed x loses it again, whoever
+//!   did not gets it and loses it.
+//! - a leave, a seal, a join: one diff would let the join come first and end without x. So the join goes
+//!   into the next diff.
+//!
+//! Hence a queue of diffs to come, nearly always of length one. A meta changes direction twice only when
+//! its replica is hidden and shown again, so the queue is as short as that is rare.
+//!
+//! A list may be taken while earlier changes still wait here or are on their way, and their diff then
+//! arrives after it. That is harmless: the diff ends, for every meta, where the list stood or later.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::crdt::{Entry, PhxRef};
+
+/// The joins and the leaves of one diff, each by key and tag.
+pub(super) type Sides = (Vec<Arc<Entry>>, Vec<Arc<Entry>>);
+
+/// The diffs to come of one topic.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    /// The seals so far. Two changes may cancel if they saw the same number.
+    seals: u64,
+    /// The diffs to come, the next one first. Ordered maps, for a run must repeat exactly.
+    diffs: VecDeque<BTreeMap<PhxRef, Change>>,
+}
+
+/// What a diff to come says of one meta.
+#[derive(Debug)]
+struct Change {
+    entry: Arc<Entry>,
+    /// That it joined, and after how many seals.
+    joined: Option<u64>,
+    /// That it left (after the join, if both), and after how many seals.
+    left: Option<u64>,
+}
+
+impl Pending {
+    pub(super) fn seal(&mut self) {
+        self.seals += 1;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.diffs.iter().all(BTreeMap::is_empty)
+    }
+
+    pub(super) fn join(&mut self, entry: &Arc<Entry>) {
+        let phx_ref = entry.meta.reference();
+        let joined = Change {
+            entry: Arc::clone(entry),
+            joined: Some(self.seals),
+            left: None,
+        };
+        let Some(last) = self.last_of(phx_ref) else {
+            self.put(0, phx_ref, joined);
+            return;
+        };
+        let Some(change) = self.diffs[last].get_mut(&phx_ref) else {
+            return;
+        };
+        match (change.joined, change.left) {
+            (_, None) => debug_assert!(false, "{phx_ref} joins twice"),
+            (joined, Some(left)) if left == self.seals => {
+                change.left = None;
+                if joined.is_none() {
+                    self.diffs[last].remove(&phx_ref);
+                }
+            }
+            (_, Some(_)) => self.put(last + 1, phx_ref, joined),
+        }
+    }
+
+    pub(super) fn leave(&mut self, entry: &Arc<Entry>) {
+        let phx_ref = entry.meta.reference();
+        let Some(last) = self.last_of(phx_ref) else {
+            let left = Change {
+                entry: Arc::clone(entry),
+                joined: None,
+                left: Some(self.seals),
+            };
+            self.put(0, phx_ref, left);
+            return;
+        };
+        let Some(change) = self.diffs[last].get_mut(&phx_ref) else {
+            return;
+        };
+        match (change.joined, change.left) {
+            (_, Some(_)) => debug_assert!(false, "{phx_ref} leaves twice"),
+            (Some(joined), None) if joined == self.seals => {
+                self.diffs[last].remove(&phx_ref);
+            }
+            (_, None) => change.left = Some(self.seals),
+        }
+    }
+
+    /// Takes the next diff, if there is one.
+    pub(super) fn take(&mut self) -> Option<Sides> {
+        let next = loop {
+            let next = self.diffs.pop_front()?;
+            // All that was in it may have cancelled.
+            if !next.is_empty() {
+                break next;
+            }
+        };
+        let (mut joins, mut leaves) = (Vec::new(), Vec::new());
+        for change in next.into_values() {
+            if change.joined.is_some() {
+                joins.push(Arc::clone(&change.entry));
+            }
+            if change.left.is_some() {
+                leaves.push(change.entry);
+            }
+        }
+        for side in [&mut joins, &mut leaves] {
+            side.sort_unstable_by(|a, b| (&a.key, &a.tag).cmp(&(&b.key, &b.tag)));
+        }
+        Some((joins, leaves))
+    }
+
+    /// The last diff that speaks of the meta: what comes next for it must not come earlier.
+    fn last_of(&self, phx_ref: PhxRef) -> Option<usize> {
+        self.diffs
+            .iter()
+            .rposition(|diff| diff.contains_key(&phx_ref))
+    }
+
+    fn put(&mut self, place: usize, phx_ref: PhxRef, change: Change) {
+        while self.diffs.len() <= place {
+            self.diffs.push_back(BTreeMap::new());
+        }
+        self.diffs[place].insert(phx_ref, change);
+    }
+}

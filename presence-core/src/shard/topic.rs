@@ -1,0 +1,95 @@
+//! One topic: who is in it, and what of that its listeners do not know yet.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::holders::Holders;
+use super::pending::{Pending, Sides};
+use crate::crdt::Entry;
+
+/// Where a topic stands between two diffs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The next change leaves at once.
+    #[default]
+    Quiet,
+    /// A diff is out and not dispatched yet.
+    Dispatching,
+    /// The last diff is less than the interval old.
+    Cooling,
+}
+
+/// One topic of a shard.
+#[derive(Debug, Default)]
+pub(super) struct Topic {
+    /// Whether a diff may leave.
+    pub(super) phase: Phase,
+    /// The entries by key. Ordered, so that lists are the same on every node.
+    keys: BTreeMap<Arc<str>, Holders>,
+    /// The changes since the last diff.
+    pending: Pending,
+}
+
+impl Topic {
+    /// The key as it is held already, so that all its entries share one text.
+    pub(super) fn intern(&self, key: &str) -> Arc<str> {
+        match self.keys.get_key_value(key) {
+            Some((key, _)) => Arc::clone(key),
+            None => key.into(),
+        }
+    }
+
+    pub(super) fn join(&mut self, entry: &Arc<Entry>) {
+        match self.keys.get_mut(&*entry.key) {
+            Some(holders) => holders.add(Arc::clone(entry)),
+            None => {
+                let holders = Holders::One(Arc::clone(entry));
+                self.keys.insert(Arc::clone(&entry.key), holders);
+            }
+        }
+        self.pending.join(entry);
+    }
+
+    pub(super) fn leave(&mut self, entry: &Arc<Entry>) {
+        if let Some(holders) = self.keys.get_mut(&*entry.key)
+            && !holders.remove(&entry.tag)
+        {
+            self.keys.remove(&*entry.key);
+        }
+        self.pending.leave(entry);
+    }
+
+    pub(super) fn seal(&mut self) {
+        self.pending.seal();
+    }
+
+    /// The next diff to send.
+    pub(super) fn take_diff(&mut self) -> Option<Sides> {
+        self.pending.take()
+    }
+
+    /// Whether the topic has neither entries nor changes to tell of.
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.pending.is_empty()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(super) fn entries(&self) -> Vec<Arc<Entry>> {
+        let mut entries = Vec::with_capacity(self.keys.len());
+        for holders in self.keys.values() {
+            holders.collect_into(&mut entries);
+        }
+        entries
+    }
+
+    pub(super) fn under(&self, key: &str) -> Vec<Arc<Entry>> {
+        let mut entries = Vec::new();
+        if let Some(holders) = self.keys.get(key) {
+            holders.collect_into(&mut entries);
+        }
+        entries
+    }
+}

@@ -1,0 +1,237 @@
+//! Changes: track, update, untrack.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{Owner, TrackError, Tracked, Tracker, UpdateError};
+use crate::crdt::{MetaBody, MetaError, PhxRef};
+use crate::presence::Presence;
+use crate::shard::{TrackRefused, UpdateRefused, Which};
+
+/// Which presence is meant, kept by a future.
+struct Place {
+    owner: Owner,
+    topic: Arc<str>,
+    key: Arc<str>,
+}
+
+impl Place {
+    fn new(owner: &Owner, topic: impl AsRef<str>, key: impl AsRef<str>) -> Self {
+        Self {
+            owner: owner.clone(),
+            topic: topic.as_ref().into(),
+            key: key.as_ref().into(),
+        }
+    }
+
+    fn which(&self) -> Which<'_> {
+        Which {
+            owner: self.owner.id(),
+            topic: &self.topic,
+            key: &self.key,
+        }
+    }
+}
+
+impl From<TrackRefused> for TrackError {
+    fn from(refused: TrackRefused) -> Self {
+        match refused {
+            TrackRefused::AlreadyTracked => Self::AlreadyTracked,
+            TrackRefused::Stopped => Self::Stopped,
+        }
+    }
+}
+
+impl From<UpdateRefused> for UpdateError {
+    fn from(refused: UpdateRefused) -> Self {
+        match refused {
+            // The presence that was meant is not there any more.
+            UpdateRefused::NotTracked | UpdateRefused::Changed => Self::NotTracked,
+            UpdateRefused::Stopped => Self::Stopped,
+        }
+    }
+}
+
+impl<P: Presence> Tracker<P> {
+    /// Tracks a presence of `who` on its topic, under `key`.
+    ///
+    /// `meta` is anything that serializes to a JSON object. It is encoded when this is called; a `phx_ref`
+    /// in it is replaced. The presence ends with [`untrack`](Self::untrack) or with its owner. A `list` or
+    /// `count` after this has it.
+    ///
+    /// # Errors
+    ///
+    /// See [`TrackError`]. Nothing has changed then.
+    pub fn track(
+        &self,
+        who: &impl Tracked,
+        key: impl AsRef<str>,
+        meta: impl Serialize,
+    ) -> impl Future<Output = Result<PhxRef, TrackError>> + Send {
+        self.track_as(who.owner(), who.topic(), key, meta)
+    }
+
+    /// As [`track`](Self::track), for an owner and a topic of your choice.
+    ///
+    /// # Errors
+    ///
+    /// See [`TrackError`]. Nothing has changed then.
+    pub fn track_as(
+        &self,
+        owner: &Owner,
+        topic: impl AsRef<str>,
+        key: impl AsRef<str>,
+        meta: impl Serialize,
+    ) -> impl Future<Output = Result<PhxRef, TrackError>> + Send {
+        // Nothing of the arguments' types is kept, so the future is `Send` whatever they are.
+        let place = Place::new(owner, topic, key);
+        let meta = self.encode(&meta);
+        async move {
+            let meta = meta?;
+            let limit = self.shared.options.max_presences_per_owner;
+            place.owner.with(&self.shared.pool, |holding| {
+                if holding.presences >= limit {
+                    return Err(TrackError::TooManyPresences { limit });
+                }
+                let tracked = self.shared.pool.change(&place.topic, |shard, effects| {
+                    shard.track(place.which(), &meta, effects)
+                });
+                let phx_ref = tracked?;
+                holding.presences += 1;
+                Ok(phx_ref)
+            })
+        }
+    }
+
+    /// Gives a presence of `who` another meta. Listeners see one diff: the new meta joins, with the old
+    /// one's reference as `phx_ref_prev`, and the old one leaves.
+    ///
+    /// # Errors
+    ///
+    /// See [`UpdateError`]. Nothing has changed then.
+    pub fn update(
+        &self,
+        who: &impl Tracked,
+        key: impl AsRef<str>,
+        meta: impl Serialize,
+    ) -> impl Future<Output = Result<PhxRef, UpdateError>> + Send {
+        self.update_as(who.owner(), who.topic(), key, meta)
+    }
+
+    /// As [`update`](Self::update), for an owner and a topic of your choice.
+    ///
+    /// # Errors
+    ///
+    /// See [`UpdateError`]. Nothing has changed then.
+    pub fn update_as(
+        &self,
+        owner: &Owner,
+        topic: impl AsRef<str>,
+        key: impl AsRef<str>,
+        meta: impl Serialize,
+    ) -> impl Future<Output = Result<PhxRef, UpdateError>> + Send {
+        let place = Place::new(owner, topic, key);
+        let meta = self.encode(&meta);
+        async move { Ok(self.replace(&place, None, &meta?)?) }
+    }
+
+    /// Updates a presence of `who` by what `change` makes of its present meta: the function form of
+    /// `Phoenix.Presence.update`.
+    ///
+    /// `change` holds no lock. It is called again if the meta was updated meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// See [`UpdateError`]. Nothing has changed then.
+    pub fn update_with(
+        &self,
+        who: &impl Tracked,
+        key: impl AsRef<str>,
+        change: impl FnMut(Map<String, Value>) -> Map<String, Value> + Send,
+    ) -> impl Future<Output = Result<PhxRef, UpdateError>> + Send {
+        self.update_with_as(who.owner(), who.topic(), key, change)
+    }
+
+    /// As [`update_with`](Self::update_with), for an owner and a topic of your choice.
+    ///
+    /// # Errors
+    ///
+    /// See [`UpdateError`]. Nothing has changed then.
+    pub fn update_with_as(
+        &self,
+        owner: &Owner,
+        topic: impl AsRef<str>,
+        key: impl AsRef<str>,
+        mut change: impl FnMut(Map<String, Value>) -> Map<String, Value> + Send,
+    ) -> impl Future<Output = Result<PhxRef, UpdateError>> + Send {
+        let place = Place::new(owner, topic, key);
+        async move {
+            loop {
+                let pool = &self.shared.pool;
+                let present = pool.change(&place.topic, |shard, _| shard.meta(place.which()));
+                let present = present?;
+                let fields = present.json().map_err(MetaError::Encode)?;
+                let meta = self.encode(&change(fields))?;
+                match self.replace(&place, Some(present.reference()), &meta) {
+                    Err(UpdateRefused::Changed) => {}
+                    replaced => return Ok(replaced?),
+                }
+            }
+        }
+    }
+
+    /// Ends a presence of `who`. If there is none, nothing happens.
+    pub fn untrack(
+        &self,
+        who: &impl Tracked,
+        key: impl AsRef<str>,
+    ) -> impl Future<Output = ()> + Send {
+        self.untrack_as(who.owner(), who.topic(), key)
+    }
+
+    /// As [`untrack`](Self::untrack), for an owner and a topic of your choice.
+    pub fn untrack_as(
+        &self,
+        owner: &Owner,
+        topic: impl AsRef<str>,
+        key: impl AsRef<str>,
+    ) -> impl Future<Output = ()> + Send {
+        let place = Place::new(owner, topic, key);
+        async move {
+            place.owner.with(&self.shared.pool, |holding| {
+                let untracked = self.shared.pool.change(&place.topic, |shard, effects| {
+                    shard.untrack(place.which(), effects)
+                });
+                if untracked {
+                    holding.presences -= 1;
+                }
+            });
+        }
+    }
+
+    /// Ends all presences that the owner has in this tracker. The owner can go on tracking.
+    pub async fn untrack_all(&self, owner: &Owner) {
+        owner.with(&self.shared.pool, |holding| {
+            self.shared.pool.owner_gone(owner.id());
+            holding.presences = 0;
+        });
+    }
+
+    fn encode<M: Serialize + ?Sized>(&self, meta: &M) -> Result<MetaBody, MetaError> {
+        MetaBody::encode(meta, self.shared.options.max_meta_bytes)
+    }
+
+    fn replace(
+        &self,
+        place: &Place,
+        expected: Option<PhxRef>,
+        meta: &MetaBody,
+    ) -> Result<PhxRef, UpdateRefused> {
+        self.shared.pool.change(&place.topic, |shard, effects| {
+            shard.update(place.which(), expected, meta, effects)
+        })
+    }
+}

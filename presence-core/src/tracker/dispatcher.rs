@@ -1,0 +1,81 @@
+//! The task that takes diffs from the shards to the topics' subscribers.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::handle::Shared;
+use super::{PRESENCE_DIFF, Pool};
+use crate::presence::{Current, Diff, Presence, Presences};
+use crate::pubsub::{Message, Payload};
+use crate::shard::TopicDiff;
+
+pub(super) async fn run<P: Presence>(
+    shared: Arc<Shared<P>>,
+    mut diffs: mpsc::UnboundedReceiver<TopicDiff>,
+) {
+    let pool = &shared.pool;
+    let init = async { shared.presence.init().await };
+    shared.call("init", "", init).await;
+    // Set once, here alone.
+    let _ = pool.initialised.set(());
+
+    // A task a diff, so that a slow `fetch` holds up its own topic only, and big rooms use several cores.
+    let mut under_way = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = pool.closed.wait() => return,
+            Some(done) = under_way.join_next() => {
+                if let Err(error) = done {
+                    tracing::error!(%error, presence = P::NAME, "a subscriber of a presence_diff panicked");
+                }
+            }
+            Some(changes) = diffs.recv(), if under_way.len() < shared.options.max_concurrent_diffs => {
+                under_way.spawn(dispatch(Arc::clone(&shared), changes));
+            }
+        }
+    }
+}
+
+async fn dispatch<P: Presence>(shared: Arc<Shared<P>>, changes: TopicDiff) {
+    let topic = Arc::clone(&changes.topic);
+    // Whatever becomes of this task, the topic goes on.
+    let _under_way = UnderWay {
+        pool: Arc::clone(&shared.pool),
+        topic: Arc::clone(&topic),
+    };
+    let diff = fetched(&shared, &changes).await;
+    drop(changes);
+    if diff.is_empty() {
+        return;
+    }
+    let message = Message::new(Arc::clone(&topic), PRESENCE_DIFF, Payload::from(&diff));
+    shared.pubsub.local_broadcast(message);
+
+    let current = Current::new(&shared.pool, &topic);
+    let handled = async { shared.presence.handle_metas(&topic, &diff, &current).await };
+    shared.call("handle_metas", &topic, handled).await;
+}
+
+/// One `fetch` for both sides of the diff.
+async fn fetched<P: Presence>(shared: &Shared<P>, changes: &TopicDiff) -> Diff {
+    let mut diff = Diff::new(changes);
+    let all = Presences::from_sorted(changes.all());
+    if let Some(all) = shared.fetch(&changes.topic, all).await {
+        diff.dress_as(&all);
+    }
+    diff
+}
+
+/// Tells the shard that a diff is out when dropped.
+struct UnderWay {
+    pool: Arc<Pool>,
+    topic: Arc<str>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.pool.dispatched(Arc::clone(&self.topic));
+    }
+}

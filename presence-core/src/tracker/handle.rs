@@ -1,0 +1,213 @@
+//! The handle that users hold.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::{Pool, TrackerOptions, callback, dispatcher, driver};
+use crate::presence::{Entry, Presence, Presences};
+use crate::pubsub::PubSub;
+
+/// A running presence: tracks who is where on this node, and tells each topic's subscribers.
+///
+/// Cheap to clone; all clones are the same tracker. It ends with [`stop`](Self::stop). Dropping the last
+/// clone ends its tasks too, but sends no last diffs.
+///
+/// ```
+/// use presence_core::{Owner, Presence, PubSub, Tracker};
+/// use serde_json::json;
+///
+/// struct Online;
+/// impl Presence for Online {
+///     const NAME: &str = "docs.online";
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pubsub = PubSub::local();
+/// let online = Tracker::start(&pubsub, Online);
+///
+/// let alice = Owner::new();
+/// online.track_as(&alice, "room:1", "alice", json!({ "status": "here" })).await?;
+/// online.update_as(&alice, "room:1", "alice", json!({ "status": "away" })).await?;
+///
+/// let list = online.list("room:1").await;
+/// let metas = list.get("alice").unwrap().metas();
+/// assert_eq!(metas[0].json::<serde_json::Value>()?["status"], "away");
+///
+/// drop(alice); // the end of an owner is the end of its presences
+/// assert_eq!(online.count("room:1"), 0);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Tracker<P: Presence> {
+    pub(super) shared: Arc<Shared<P>>,
+    /// Ends the tasks when the last handle goes. They hold `shared` too, so that cannot.
+    ends: Arc<Ends>,
+}
+
+/// What the handles and the tasks of one tracker share.
+pub(super) struct Shared<P> {
+    pub(super) pool: Arc<Pool>,
+    pub(super) pubsub: PubSub,
+    pub(super) presence: P,
+    pub(super) options: TrackerOptions,
+}
+
+struct Ends(Arc<Pool>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        // An error says that `stop` was faster.
+        let _ = self.0.closed.set(());
+    }
+}
+
+impl<P: Presence> Shared<P> {
+    pub(super) async fn call<T>(
+        &self,
+        callback: &str,
+        topic: &str,
+        call: impl Future<Output = T>,
+    ) -> Option<T> {
+        callback::run(
+            P::NAME,
+            callback,
+            topic,
+            self.options.callback_timeout,
+            call,
+        )
+        .await
+    }
+
+    pub(super) async fn fetch(&self, topic: &str, presences: Presences) -> Option<Presences> {
+        // In a block of its own: a hand-written `fetch` may panic before it returns a future.
+        let call = async { self.presence.fetch(topic, presences).await };
+        self.call("fetch", topic, call).await
+    }
+}
+
+impl<P: Presence> Tracker<P> {
+    /// Starts a tracker with the default options, telling the subscribers of `pubsub`.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with timers.
+    pub fn start(pubsub: &PubSub, presence: P) -> Self {
+        Self::start_with(pubsub, presence, TrackerOptions::default())
+    }
+
+    /// Starts a tracker with options.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with timers, and if an option is out of its bounds.
+    pub fn start_with(pubsub: &PubSub, presence: P, options: TrackerOptions) -> Self {
+        options.check();
+        let Ok(runtime) = Handle::try_current() else {
+            panic!("Tracker::start needs a tokio runtime: call it in an async fn that tokio runs");
+        };
+        // Panics with tokio's own words if the runtime has no timers, rather than in a task later on.
+        drop(tokio::time::sleep(Duration::ZERO));
+        let (sender, diffs) = mpsc::unbounded_channel();
+        let pool = Arc::new(Pool::new(pubsub.node_name(), &options, sender));
+        let shared = Arc::new(Shared {
+            pool: Arc::clone(&pool),
+            pubsub: pubsub.clone(),
+            presence,
+            options,
+        });
+        runtime.spawn(driver::run(Arc::clone(&pool)));
+        runtime.spawn(dispatcher::run(Arc::clone(&shared), diffs));
+        Self {
+            shared,
+            ends: Arc::new(Ends(pool)),
+        }
+    }
+
+    /// Who is in the topic: keys with their metas, and what `fetch` adds.
+    ///
+    /// Push it as `presence_state` at once. Diffs that were sent before it count as older than it, unless
+    /// the client holds them back until its first state, as phoenix.js's `Presence` does.
+    ///
+    /// What changed before this list never cancels against what changes after it, so a client that takes
+    /// it as its state and goes on with the topic's diffs always ends with the present.
+    ///
+    /// If `fetch` panics or takes too long, that is logged and the list comes without what it adds.
+    pub async fn list(&self, topic: impl AsRef<str> + Send) -> Presences {
+        let topic: Arc<str> = topic.as_ref().into();
+        let pool = &self.shared.pool;
+        pool.ready().await;
+        match self.shared.fetch(&topic, pool.list(&topic)).await {
+            Some(list) => list,
+            // The callback took the first list with it.
+            None => pool.list(&topic),
+        }
+    }
+
+    /// What is under `key` in the topic, with what `fetch` adds. `None`: nobody.
+    ///
+    /// If `fetch` panics or takes too long, that is logged and the entry comes without what it adds.
+    pub async fn get_by_key(
+        &self,
+        topic: impl AsRef<str> + Send,
+        key: impl AsRef<str> + Send,
+    ) -> Option<Entry> {
+        let topic: Arc<str> = topic.as_ref().into();
+        let key: Arc<str> = key.as_ref().into();
+        let pool = &self.shared.pool;
+        pool.ready().await;
+        let found = pool.get_by_key(&topic, &key);
+        if found.is_empty() {
+            return None;
+        }
+        let fetched = self.shared.fetch(&topic, found.clone()).await;
+        fetched.unwrap_or(found).take(&key)
+    }
+
+    /// How many distinct keys the topic has. Costs the same for any topic.
+    pub fn count(&self, topic: impl AsRef<str>) -> usize {
+        self.shared.pool.count(topic.as_ref())
+    }
+
+    /// The presence it was started with.
+    pub fn presence(&self) -> &P {
+        &self.shared.presence
+    }
+
+    /// The presence's [name](Presence::NAME).
+    pub fn name(&self) -> &'static str {
+        P::NAME
+    }
+
+    /// Ends all presences, waits until the last diffs have been sent and handled, and ends the tasks.
+    ///
+    /// Nothing can be tracked from the moment it is called. Calling it again is harmless. It waits for
+    /// callbacks under way, each at most [`callback_timeout`](TrackerOptions::callback_timeout).
+    pub async fn stop(&self) {
+        self.shared.pool.stop().await;
+        // An error says that it was stopped before.
+        let _ = self.shared.pool.closed.set(());
+    }
+}
+
+impl<P: Presence> Clone for Tracker<P> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            ends: Arc::clone(&self.ends),
+        }
+    }
+}
+
+impl<P: Presence> fmt::Debug for Tracker<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracker")
+            .field("name", &P::NAME)
+            .finish_non_exhaustive()
+    }
+}

@@ -37,6 +37,11 @@ impl Owned {
             .find(|entry| *entry.topic == *which.topic && *entry.key == *which.key)
     }
 
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The clocks of all entries of the owner.
     pub(super) fn all(&self, owner: OwnerId) -> Vec<Clock> {
         let entries = self.0.range(span(owner, 0..=u64::MAX));

@@ -121,6 +121,10 @@ impl Pending {
                 break next;
             }
         };
+        if self.diffs.is_empty() {
+            // Most topics are quiet most of the time, and then keep no room for diffs.
+            self.diffs = VecDeque::new();
+        }
         let (mut joins, mut leaves) = (Vec::new(), Vec::new());
         for change in next.into_values() {
             if change.joined.is_some() {

@@ -131,8 +131,9 @@ impl<P: Presence> Tracker<P> {
 
     /// Who is in the topic: keys with their metas, and what `fetch` adds.
     ///
-    /// Push it as `presence_state` at once. Diffs that were sent before it count as older than it, unless
-    /// the client holds them back until its first state, as phoenix.js's `Presence` does.
+    /// Push it as `presence_state` at once. A diff that is sent between this call and the push is newer
+    /// than the list, yet reaches the client first. phoenix.js's `Presence` keeps diffs until its first
+    /// state and applies them after it; a client that takes another list later undoes such a diff.
     ///
     /// What changed before this list never cancels against what changes after it, so a client that takes
     /// it as its state and goes on with the topic's diffs always ends with the present.

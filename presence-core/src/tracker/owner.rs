@@ -61,6 +61,8 @@ impl Owner {
             .position(|holding| holding.pool.as_ptr() == Arc::as_ptr(pool));
         let place = known.unwrap_or_else(|| {
             holdings.retain(|holding| holding.pool.strong_count() > 0);
+            // One is what nearly all have; a vector would take room for four.
+            holdings.reserve_exact(1);
             holdings.push(Holding {
                 pool: Arc::downgrade(pool),
                 presences: 0,

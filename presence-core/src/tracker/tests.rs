@@ -52,3 +52,8 @@ fn joins(diff: &Value) -> Vec<&str> {
 fn leaves(diff: &Value) -> Vec<&str> {
     keys(&diff["leaves"])
 }
+
+async fn stop<P: Presence>(tracker: &Tracker<P>) {
+    let stopped = tokio::time::timeout(BOUND, tracker.stop()).await;
+    stopped.expect("a diff is never out");
+}

@@ -213,5 +213,6 @@ proptest! {
         world.settle();
         prop_assert!(world.shard.topics.is_empty(), "topics without presences remain");
         prop_assert!(world.shard.replica.is_empty());
+        prop_assert!(world.shard.owned.is_empty());
     }
 }

@@ -4,12 +4,14 @@ use std::fmt;
 
 use presence_core::pubsub::Payload;
 use serde_json::value::RawValue;
+use smol_str::SmolStr;
 
 /// A client's `ref` or `join_ref`, returned to it as it came.
 ///
-/// Clients send strings or null. Phoenix returns any JSON value, so the JSON text is kept.
+/// Clients send strings or null. Phoenix returns any JSON value, so the JSON text is kept: in place,
+/// since it is short.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Ref(Option<Box<str>>);
+pub(crate) struct Ref(Option<SmolStr>);
 
 impl Ref {
     /// No ref: JSON's null.
@@ -18,7 +20,7 @@ impl Ref {
     /// The ref whose JSON text is `json`.
     pub(crate) fn from_json(json: Option<&RawValue>) -> Self {
         let json = json.map(RawValue::get).filter(|json| *json != "null");
-        Self(json.map(Box::from))
+        Self(json.map(SmolStr::new))
     }
 
     /// The ref that is the string `text`; null if it is empty, as in a binary frame.
@@ -31,7 +33,6 @@ impl Ref {
     }
 
     /// Is it null?
-    #[must_use]
     pub(crate) fn is_null(&self) -> bool {
         self.0.is_none()
     }
@@ -59,7 +60,7 @@ impl fmt::Debug for Ref {
 /// The topic of an incoming message, as far as it makes sense.
 #[derive(Debug)]
 pub(crate) enum WireTopic {
-    Text(String),
+    Text(SmolStr),
     /// Something that is not a string. It matches no channel, and is returned as it came.
     Other(Box<RawValue>),
 }
@@ -86,7 +87,7 @@ pub(crate) struct Message {
     pub(crate) join_ref: Ref,
     pub(crate) reference: Ref,
     pub(crate) topic: WireTopic,
-    pub(crate) event: String,
+    pub(crate) event: SmolStr,
     pub(crate) payload: Payload,
 }
 

@@ -2,6 +2,8 @@
 
 use presence_core::pubsub::{Message as Broadcast, Payload};
 
+use smol_str::SmolStr;
+
 use super::{Channel, TerminateReason};
 use crate::{message::Ref, transport::Frame};
 
@@ -9,7 +11,7 @@ pub(super) enum Letter<C: Channel> {
     /// From the client.
     In {
         reference: Ref,
-        event: String,
+        event: SmolStr,
         payload: Payload,
     },
     /// From [`Socket::notify`](super::Socket::notify) and its kin.

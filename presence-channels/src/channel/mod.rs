@@ -9,6 +9,8 @@ mod reply;
 mod server;
 mod socket;
 mod terminate;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 

@@ -19,6 +19,7 @@ use std::{
 
 use parking_lot::{Mutex, MutexGuard};
 use presence_core::pubsub::{Dispatch, Message as Broadcast, Payload, Subscriber, Subscription};
+use smol_str::SmolStr;
 
 use super::{
     Accepted, Channel, ChannelError, Join, JoinResult, Reply, Socket, TerminateReason,
@@ -51,7 +52,7 @@ pub(crate) trait AnyChannel: Send + Sync {
     fn poll_closed(&self, waker: &Waker) -> Poll<()>;
 
     /// Takes a message from the client.
-    fn receive(self: Arc<Self>, reference: Ref, event: String, payload: Payload) -> Option<Work>;
+    fn receive(self: Arc<Self>, reference: Ref, event: SmolStr, payload: Payload) -> Option<Work>;
 
     fn leave(self: Arc<Self>, reference: Ref) -> Option<Work>;
 
@@ -465,7 +466,7 @@ impl<C: Channel> AnyChannel for Server<C> {
         Poll::Pending
     }
 
-    fn receive(self: Arc<Self>, reference: Ref, event: String, payload: Payload) -> Option<Work> {
+    fn receive(self: Arc<Self>, reference: Ref, event: SmolStr, payload: Payload) -> Option<Work> {
         self.shared.message_waits();
         match self.post(Letter::In {
             reference,

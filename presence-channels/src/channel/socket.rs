@@ -1,6 +1,10 @@
 //! What a channel's callbacks are handed.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use presence_core::{
     pubsub::{IntoPayload, Message as Broadcast, Payload, Subscription},
@@ -30,8 +34,8 @@ pub struct Socket<C: Channel> {
     pub(super) reference: Option<Ref>,
     /// Set by [`stop`](Self::stop), seen after the callback.
     pub(super) stopping: Option<TerminateReason>,
-    /// Its presences; they go with it.
-    owner: Owner,
+    /// Its presences, which go with it; made when it tracks the first.
+    owner: OnceLock<Owner>,
 }
 
 impl<C: Channel> Socket<C> {
@@ -43,7 +47,7 @@ impl<C: Channel> Socket<C> {
             timers: Vec::new(),
             reference: None,
             stopping: None,
-            owner: Owner::new(),
+            owner: OnceLock::new(),
         }
     }
 
@@ -222,7 +226,7 @@ impl<C: Channel> Drop for Socket<C> {
 
 impl<C: Channel> Tracked for Socket<C> {
     fn owner(&self) -> &Owner {
-        &self.owner
+        self.owner.get_or_init(Owner::new)
     }
 
     fn topic(&self) -> &str {

@@ -43,10 +43,10 @@ pub(crate) struct Registration {
 }
 
 impl Connections {
-    pub(super) fn register(&self, outbox: Arc<Outbox>, idle_limit: Duration) -> Registration {
+    pub(super) fn register(&self, outbox: &Arc<Outbox>, idle_limit: Duration) -> Registration {
         let id = self.table.next.fetch_add(1, Ordering::Relaxed);
         let watched = Watched {
-            outbox: Arc::downgrade(&outbox),
+            outbox: Arc::downgrade(outbox),
             idle_limit,
         };
         self.table.live.fetch_add(1, Ordering::AcqRel);

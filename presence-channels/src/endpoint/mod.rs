@@ -94,7 +94,6 @@ impl<P: Presence> Supervised for Tracker<P> {
 impl Endpoint {
     /// Begins an endpoint over `pubsub`: [`PubSub::local`] for one node, another adapter for a
     /// cluster.
-    #[must_use]
     pub fn builder(pubsub: PubSub) -> EndpointBuilder {
         EndpointBuilder::new(pubsub)
     }
@@ -219,8 +218,8 @@ impl Endpoint {
         Outbox::new(sink, self.inner.flusher.clone(), max_bytes, self.now())
     }
 
-    pub(crate) fn register(&self, outbox: Arc<Outbox>, idle_limit: Duration) -> Registration {
-        let registration = self.inner.connections.register(outbox.clone(), idle_limit);
+    pub(crate) fn register(&self, outbox: &Arc<Outbox>, idle_limit: Duration) -> Registration {
+        let registration = self.inner.connections.register(outbox, idle_limit);
         if self.is_stopping() {
             outbox.close(close_code::RESTART, "the server stops");
         }

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use presence_core::pubsub::Payload;
 use serde_json::value::RawValue;
+use smol_str::SmolStr;
 
 use super::{Data, FrameError, MalformedFrame, Serializer, put, put_response, put_topic};
 use crate::{
@@ -151,8 +152,8 @@ fn decode_binary(bytes: &Bytes) -> Result<Message, MalformedFrame> {
     };
     let join_ref = Ref::from_text(name(lengths[0])?);
     let reference = Ref::from_text(name(lengths[1])?);
-    let topic = WireTopic::Text(name(lengths[2])?.to_owned());
-    let event = name(lengths[3])?.to_owned();
+    let topic = WireTopic::Text(name(lengths[2])?.into());
+    let event = name(lengths[3])?.into();
     let payload = Payload::Binary(bytes.slice_ref(rest));
     Ok(Message {
         join_ref,
@@ -211,15 +212,26 @@ pub(super) fn slice_of(text: &Bytes, part: &RawValue) -> Bytes {
 }
 
 pub(super) fn wire_topic(topic: &RawValue) -> WireTopic {
-    match serde_json::from_str(topic.get()) {
-        Ok(topic) => WireTopic::Text(topic),
-        Err(_) => WireTopic::Other(topic.to_owned()),
+    match text(topic) {
+        Some(topic) => WireTopic::Text(topic),
+        None => WireTopic::Other(topic.to_owned()),
     }
 }
 
 /// An event that is not a string is an event that no channel knows.
-pub(super) fn text_or_raw(event: &RawValue) -> String {
-    serde_json::from_str(event.get()).unwrap_or_else(|_| event.get().to_owned())
+pub(super) fn text_or_raw(event: &RawValue) -> SmolStr {
+    text(event).unwrap_or_else(|| event.get().into())
+}
+
+/// The text of a JSON string; none for any other value.
+fn text(json: &RawValue) -> Option<SmolStr> {
+    let quoted = json.get().strip_prefix('"')?.strip_suffix('"')?;
+    if quoted.contains('\\') {
+        return serde_json::from_str::<String>(json.get())
+            .ok()
+            .map(SmolStr::from);
+    }
+    Some(quoted.into())
 }
 
 #[cfg(test)]

@@ -1,18 +1,17 @@
 //! One client's channels: the transport process of `Phoenix.Socket`.
 
 use std::{
-    collections::HashMap,
     sync::Arc,
     task::{Context, Waker},
 };
 
 use presence_core::pubsub::{Dispatch, Payload, Subscriber, Subscription};
+use smol_str::SmolStr;
 
 use super::{Shared, UserSocket};
 use crate::{
     Limits, TerminateReason, Topic,
     channel::{AnyChannel, Join, Work},
-    endpoint::Registration,
     message::{Message, Outgoing, Ref, TopicRef, WireTopic},
     serializer::{Data, MalformedFrame},
     transport::{Outbox, close_code},
@@ -21,13 +20,15 @@ use crate::{
 /// A connected client. Dropping it ends its channels.
 pub(crate) struct Connection<S: UserSocket> {
     shared: Arc<Shared<S>>,
-    channels: HashMap<Topic, Entry>,
+    /// Joined, and those that ended by themselves and were not asked for since. A list, because a
+    /// client is in few topics and a table's memory is more than theirs.
+    channels: Vec<Entry>,
     /// Listens for `disconnect` on the socket's id.
     _kick: Option<Subscription>,
-    _registration: Registration,
 }
 
 struct Entry {
+    topic: Topic,
     channel: Arc<dyn AnyChannel>,
     /// Has the client left? What it still sends is not for this channel then.
     leaving: bool,
@@ -39,13 +40,10 @@ impl<S: UserSocket> Connection<S> {
             let kick = Arc::new(Kick(shared.outbox.clone()));
             shared.endpoint.pubsub().subscribe(&id, kick)
         });
-        let idle_limit = shared.mount.options.timeout;
-        let registration = shared.endpoint.register(shared.outbox.clone(), idle_limit);
         Self {
             shared,
-            channels: HashMap::new(),
+            channels: Vec::new(),
             _kick: kick,
-            _registration: registration,
         }
     }
 
@@ -132,7 +130,7 @@ impl<S: UserSocket> Connection<S> {
 
     fn join(
         &mut self,
-        topic: String,
+        topic: SmolStr,
         join_ref: Ref,
         reference: Ref,
         payload: Payload,
@@ -144,25 +142,19 @@ impl<S: UserSocket> Connection<S> {
         let Some(start) = self.shared.mount.routes.find(&topic) else {
             return self.refuse_join(&topic, &Ref::NULL, &reference, "unmatched topic");
         };
-        let previous = self
-            .channels
-            .get(&*topic)
-            .filter(|entry| !entry.channel.is_closed());
-        let previous = previous.map(|entry| entry.channel.clone());
-        let max_channels = self.limits().max_channels;
-        if previous.is_none() && self.channels.len() >= max_channels {
-            // Channels that ended by themselves are forgotten only when their room is needed.
-            self.channels.retain(|_, entry| !entry.channel.is_closed());
-            if self.channels.len() >= max_channels {
-                return self.refuse_join(&topic, &join_ref, &reference, "too many channels joined");
-            }
+        // Channels that ended by themselves are forgotten when the client joins the next.
+        self.channels.retain(|entry| !entry.channel.is_closed());
+        let previous = self.channels.iter().position(|entry| entry.topic == *topic);
+        if previous.is_none() && self.channels.len() >= self.limits().max_channels {
+            return self.refuse_join(&topic, &join_ref, &reference, "too many channels joined");
         }
+        let previous = previous.map(|index| self.channels.swap_remove(index).channel);
         if let Some(previous) = previous.clone()
             && let Some(end) = previous.close(TerminateReason::Rejoined)
         {
             self.perform(end, cx);
         }
-        let topic = Topic::from(topic);
+        let topic = Topic::from(&*topic);
         let join = Join {
             topic: topic.clone(),
             join_ref,
@@ -171,13 +163,12 @@ impl<S: UserSocket> Connection<S> {
             previous,
         };
         let (channel, work) = start(self.shared.clone(), join);
-        self.channels.insert(
+        self.channels.reserve_exact(1);
+        self.channels.push(Entry {
             topic,
-            Entry {
-                channel,
-                leaving: false,
-            },
-        );
+            channel,
+            leaving: false,
+        });
         Some(work)
     }
 
@@ -194,19 +185,22 @@ impl<S: UserSocket> Connection<S> {
     }
 
     fn leave(&mut self, topic: &str, join_ref: &Ref, reference: Ref) -> Option<Work> {
-        match self.channels.get_mut(topic) {
-            Some(entry) if !entry.leaving && !entry.channel.is_closed() => {
-                if !entry.channel.answers_to(join_ref) {
-                    return None;
-                }
-                entry.leaving = true;
-                entry.channel.clone().leave(reference)
-            }
-            _ => {
-                self.answer_ok(join_ref, &reference, topic);
-                None
-            }
+        let Some(entry) = self.joined(topic) else {
+            self.answer_ok(join_ref, &reference, topic);
+            return None;
+        };
+        if !entry.channel.answers_to(join_ref) {
+            return None;
         }
+        entry.leaving = true;
+        entry.channel.clone().leave(reference)
+    }
+
+    /// The channel that messages on `topic` are for.
+    fn joined(&mut self, topic: &str) -> Option<&mut Entry> {
+        let mut channels = self.channels.iter_mut();
+        let entry = channels.find(|entry| entry.topic == *topic)?;
+        (!entry.leaving && !entry.channel.is_closed()).then_some(entry)
     }
 
     fn dispatch(
@@ -214,23 +208,20 @@ impl<S: UserSocket> Connection<S> {
         topic: &str,
         join_ref: &Ref,
         reference: Ref,
-        event: String,
+        event: SmolStr,
         payload: Payload,
     ) -> Option<Work> {
-        let entry = self.channels.get(topic);
-        let Some(entry) = entry.filter(|entry| !entry.leaving && !entry.channel.is_closed()) else {
-            self.shared.refuse(
-                &Ref::NULL,
-                &reference,
-                TopicRef::Text(topic),
-                "unmatched topic",
-            );
+        let max_event_bytes = self.limits().max_event_bytes;
+        let Some(entry) = self.joined(topic) else {
+            let topic = TopicRef::Text(topic);
+            self.shared
+                .refuse(&Ref::NULL, &reference, topic, "unmatched topic");
             return None;
         };
         if !entry.channel.answers_to(join_ref) {
             return None;
         }
-        if event.len() > self.limits().max_event_bytes {
+        if event.len() > max_event_bytes {
             let topic = TopicRef::Text(topic);
             self.shared
                 .refuse(join_ref, &reference, topic, "event too long");
@@ -244,7 +235,7 @@ impl<S: UserSocket> Drop for Connection<S> {
     fn drop(&mut self) {
         let runtime = self.shared.endpoint.runtime().clone();
         let _entered = runtime.enter();
-        for (_, Entry { channel, .. }) in self.channels.drain() {
+        for Entry { channel, .. } in self.channels.drain(..) {
             if let Some(mut work) = channel.close(TerminateReason::Closed) {
                 // Most channels have nothing to wait for in `terminate`.
                 let mut cx = Context::from_waker(Waker::noop());

@@ -1,6 +1,6 @@
 //! Which channel serves which topics.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::sync::Arc;
 
 use super::{Shared, UserSocket};
 use crate::{
@@ -16,11 +16,12 @@ pub struct Routes<S: UserSocket> {
     invalid: Vec<String>,
 }
 
+/// Begins a join to a channel of one type: types end here.
+pub(super) type Start<S> = fn(Arc<Shared<S>>, Join) -> Started;
+
 struct Route<S: UserSocket> {
     pattern: String,
-    /// Begins a join to the one channel type of this route: types end here.
-    start: fn(Arc<Shared<S>>, Join) -> Started,
-    socket: PhantomData<S>,
+    start: Start<S>,
 }
 
 impl<S: UserSocket> Routes<S> {
@@ -45,7 +46,6 @@ impl<S: UserSocket> Routes<S> {
         let route = Route {
             pattern: pattern.to_owned(),
             start: start::<C>,
-            socket: PhantomData,
         };
         self.routes.push(route);
         self
@@ -55,7 +55,7 @@ impl<S: UserSocket> Routes<S> {
         self.invalid.first().map(|pattern| &**pattern)
     }
 
-    pub(crate) fn find(&self, topic: &str) -> Option<fn(Arc<Shared<S>>, Join) -> Started> {
+    pub(crate) fn find(&self, topic: &str) -> Option<Start<S>> {
         let route = self
             .routes
             .iter()

@@ -1,8 +1,11 @@
 //! What all channels of one connection share.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use presence_core::pubsub::Payload;
@@ -10,6 +13,7 @@ use presence_core::pubsub::Payload;
 use super::{Mount, UserSocket};
 use crate::{
     Endpoint,
+    endpoint::Registration,
     message::{Outgoing, Ref, TopicRef},
     serializer::{FrameError, Version},
     transport::Outbox,
@@ -24,6 +28,8 @@ pub(crate) struct Shared<S: UserSocket> {
     pub(crate) version: Version,
     /// Messages received that no handler has begun with. Bounds what a client can pile up.
     waiting: AtomicUsize,
+    /// Says that the last channel has ended: when this goes, all of them have.
+    _registration: Registration,
 }
 
 impl<S: UserSocket> Shared<S> {
@@ -33,7 +39,9 @@ impl<S: UserSocket> Shared<S> {
         endpoint: Endpoint,
         outbox: Arc<Outbox>,
         version: Version,
+        idle_limit: Duration,
     ) -> Self {
+        let registration = endpoint.register(&outbox, idle_limit);
         Self {
             user,
             mount,
@@ -41,6 +49,7 @@ impl<S: UserSocket> Shared<S> {
             outbox,
             version,
             waiting: AtomicUsize::new(0),
+            _registration: registration,
         }
     }
 

@@ -29,6 +29,17 @@ pub struct TestChannel {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PushRef(String);
 
+#[cfg(test)]
+impl PushRef {
+    pub(super) fn new(reference: &str) -> Self {
+        Self(reference.to_owned())
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl TestChannel {
     pub(super) fn new(
         socket: TestSocket,

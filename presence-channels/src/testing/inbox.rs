@@ -59,6 +59,7 @@ impl Reply {
 
 pub(super) struct Inbox {
     shared: Arc<Shared>,
+    outbox: Arc<Outbox>,
 }
 
 #[derive(Default)]
@@ -74,17 +75,27 @@ struct State {
 }
 
 impl Inbox {
-    /// Collects what the server sends to `outbox`, until it closes.
-    pub(super) fn collect(endpoint: &Endpoint, outbox: Arc<Outbox>) -> Self {
+    /// Collects what the server sends to `outbox`, until it closes; then calls `closed`.
+    pub(super) fn collect(
+        endpoint: &Endpoint,
+        outbox: Arc<Outbox>,
+        closed: impl FnOnce() + Send + 'static,
+    ) -> Self {
         let shared = Arc::new(Shared::default());
-        let collecting = shared.clone();
+        let (collecting, from) = (shared.clone(), outbox.clone());
         endpoint.runtime().spawn(async move {
-            while let Some(frame) = poll_fn(|cx| outbox.poll_take(cx)).await {
+            while let Some(frame) = poll_fn(|cx| from.poll_take(cx)).await {
                 collecting.state.lock().take_in(&frame);
                 collecting.changed.notify_waiters();
             }
+            closed();
         });
-        Self { shared }
+        Self { shared, outbox }
+    }
+
+    /// Takes no more.
+    pub(super) fn close(&self) {
+        self.outbox.abandon();
     }
 
     /// Waits until `find` finds something, at most for `patience`.

@@ -61,6 +61,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -116,11 +117,27 @@ pub async fn connect_with<S: UserSocket>(
     let info = ConnectInfo::new(request.into_parts().0);
     let user = mount.connect(&Params::from_query(&params), &info).await?;
     let outbox = endpoint.outbox(Sink::Queue, mount.options.limits.max_outgoing_bytes);
-    let shared = Shared::new(user, mount, endpoint.clone(), outbox.clone(), Version::V2);
+    // It sends no heartbeats, so it may be silent for ever.
+    let (version, idle_limit) = (Version::V2, Duration::MAX);
+    let shared = Shared::new(
+        user,
+        mount,
+        endpoint.clone(),
+        outbox.clone(),
+        version,
+        idle_limit,
+    );
     let connection: Box<dyn Receive> = Box::new(Connection::new(Arc::new(shared)));
+    let connection = Arc::new(Mutex::new(Some(connection)));
+    let closed = Arc::downgrade(&connection);
     let client = Client {
-        connection: Mutex::new(Some(connection)),
-        inbox: Inbox::collect(endpoint, outbox),
+        connection,
+        inbox: Inbox::collect(endpoint, outbox, move || {
+            // The server has closed, and its channels go.
+            if let Some(connection) = closed.upgrade() {
+                drop(connection.lock().take());
+            }
+        }),
         endpoint: endpoint.clone(),
         next_ref: AtomicU64::new(1),
     };
@@ -137,7 +154,7 @@ pub struct TestSocket {
 
 struct Client {
     /// None once the client has closed.
-    connection: Mutex<Option<Box<dyn Receive>>>,
+    connection: Arc<Mutex<Option<Box<dyn Receive>>>>,
     inbox: Inbox,
     endpoint: Endpoint,
     next_ref: AtomicU64,
@@ -200,8 +217,7 @@ impl TestSocket {
 
     /// Disconnects as a client does that goes away: its channels end.
     pub fn close(&self) {
-        let connection = self.client.connection.lock().take();
-        drop(connection);
+        self.client.disconnect();
     }
 
     /// Waits until the server has closed the connection; gives the close code.
@@ -214,6 +230,12 @@ impl TestSocket {
 }
 
 impl Client {
+    fn disconnect(&self) {
+        let connection = self.connection.lock().take();
+        drop(connection);
+        self.inbox.close();
+    }
+
     fn next_ref(&self) -> String {
         self.next_ref.fetch_add(1, Ordering::Relaxed).to_string()
     }
@@ -257,6 +279,12 @@ impl Client {
             Poll::Ready(())
         })
         .await;
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.disconnect();
     }
 }
 

@@ -1,1 +1,29 @@
+use serde_json::{Value, json};
 
+use super::{TestSocket, inbox::PATIENCE};
+
+/// What the crate's own tests send besides what a well-behaved client does.
+impl TestSocket {
+    pub(crate) async fn push_raw(
+        &self,
+        join_ref: &str,
+        reference: &str,
+        topic: &str,
+        event: &str,
+        payload: Value,
+    ) -> super::PushRef {
+        self.client
+            .send(join_ref, reference, topic, event, payload)
+            .await;
+        super::PushRef::new(reference)
+    }
+
+    /// The reply to a message of no joined channel.
+    pub(crate) async fn raw_reply(&self, push: &super::PushRef, topic: &str) -> Value {
+        let is_it = |message: &super::Received| {
+            message.topic == topic && message.reference == *push.as_str()
+        };
+        let reply = self.client.inbox.take(PATIENCE, is_it).await;
+        reply.map_or(json!("no reply"), |reply| reply.json())
+    }
+}

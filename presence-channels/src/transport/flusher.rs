@@ -4,7 +4,7 @@
 //! for the time of a write a member, and while one round of writes goes on, further broadcasts pile
 //! up and leave in one write a socket (see `cargo xtask bench`).
 
-use std::{mem, sync::Arc};
+use std::{cell::Cell, mem, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::{runtime::Handle, sync::Notify};
@@ -14,6 +14,11 @@ use super::Outbox;
 /// Tokio lets a task make about 128 calls of I/O a turn and then pretends that the next would
 /// block; staying below it keeps that from looking like a slow peer.
 const WRITES_A_TURN: usize = 64;
+
+thread_local! {
+    /// Is this thread in a turn of a socket's task, which wakes the flusher at its end?
+    static IN_TURN: Cell<bool> = const { Cell::new(false) };
+}
 
 pub(crate) struct Flusher {
     marked: Mutex<Marked>,
@@ -42,9 +47,22 @@ impl Flusher {
         marked.outboxes.push(outbox);
         let first = marked.outboxes.len() == 1;
         drop(marked);
-        if first {
+        if first && !IN_TURN.get() {
             self.more.notify_one();
         }
+    }
+
+    /// Runs a turn of a socket's task, and wakes the flusher after it and not before: several
+    /// broadcasts that came in one read then leave in one write a subscriber, and the flusher does
+    /// not run into the dispatcher's locks.
+    pub(super) fn hold<T>(&self, turn: impl FnOnce() -> T) -> T {
+        let outer = IN_TURN.replace(true);
+        let done = turn();
+        IN_TURN.set(outer);
+        if !outer && !self.marked.lock().outboxes.is_empty() {
+            self.more.notify_one();
+        }
+        done
     }
 
     /// Ends the task once it has written what is marked.

@@ -104,7 +104,7 @@ mod tests {
     fn headers_are_what_tungstenite_parses() {
         for length in [0, 1, 125, 126, 127, 0xffff, 0x1_0000, 200_000] {
             let frame = Frame::build(Opcode::Binary, 0, |body| {
-                body.resize(body.len() + length, 7)
+                body.resize(body.len() + length, 7);
             });
             let mut cursor = Cursor::new(&frame.bytes()[..]);
             let (header, parsed) = FrameHeader::parse(&mut cursor).unwrap().unwrap();

@@ -242,6 +242,10 @@ impl Outbox {
         }
     }
 
+    pub(super) fn flusher(&self) -> &Flusher {
+        &self.flusher
+    }
+
     pub(crate) fn phase(&self) -> Phase {
         self.state.lock().phase
     }

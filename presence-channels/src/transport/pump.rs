@@ -41,7 +41,7 @@ fn turn(
     work: impl FnOnce(&mut Context<'_>) -> Poll<()>,
 ) -> Poll<()> {
     let before = outbox.attend(cx.waker());
-    let done = work(cx);
+    let done = outbox.flusher().hold(|| work(cx));
     // What the peer does not take now is written when the waker left with the write is woken.
     if outbox.leave() != before && done.is_pending() {
         // Somebody closed the connection during the turn and left it to this task to notice.

@@ -17,7 +17,7 @@ use crate::serializer::Data;
 
 /// What tungstenite reads into for as long as the connection lives. Small, because most sockets are
 /// idle; a larger message gets a buffer of its size for its time.
-const READ_BUFFER: usize = 512;
+const READ_BUFFER: usize = 128;
 
 pub(super) struct Reader {
     context: WebSocketContext,

@@ -74,8 +74,9 @@ pub(crate) async fn open<S: UserSocket>(
             Ok(upgraded) => {
                 let sink = Sink::WebSocket(TokioIo::new(upgraded));
                 let outbox = endpoint.outbox(sink, mount.options.limits.max_outgoing_bytes);
-                let shared = Arc::new(Shared::new(user, mount, endpoint, outbox, version));
-                pump::run(Connection::new(shared)).await;
+                let idle_limit = mount.options.timeout;
+                let shared = Shared::new(user, mount, endpoint, outbox, version, idle_limit);
+                pump::run(Connection::new(Arc::new(shared))).await;
             }
             Err(error) => tracing::debug!(%error, "a client went away during the handshake"),
         }

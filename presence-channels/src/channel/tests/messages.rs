@@ -1,0 +1,159 @@
+use super::*;
+
+#[tokio::test]
+async fn pushes_replies_and_broadcasts_reach_whom_they_should() {
+    let (endpoint, _) = endpoint().await;
+    let (_, mut a) = client(&endpoint)
+        .await
+        .join("room:1", json!({}))
+        .await
+        .unwrap();
+    let (_, b) = client(&endpoint)
+        .await
+        .join("room:1", json!({}))
+        .await
+        .unwrap();
+    let (_, c) = client(&endpoint)
+        .await
+        .join("room:2", json!({}))
+        .await
+        .unwrap();
+
+    a.push("push", json!({ "n": 1 })).await;
+    a.assert_push("pushed", json!({ "n": 1 })).await;
+
+    let shout = a.push("shout", json!({ "n": 2 })).await;
+    a.assert_reply(shout, "ok", json!({})).await;
+    a.assert_push("shout", json!({ "n": 2 })).await;
+    b.assert_push("shout", json!({ "n": 2 })).await;
+    a.assert_broadcast("shout", json!({ "n": 2 })).await;
+
+    a.push("shout_from", json!({ "n": 3 })).await;
+    b.assert_push("shout", json!({ "n": 3 })).await;
+    a.refute_push("shout").await;
+    c.refute_push("shout").await;
+    b.refute_push("pushed").await;
+}
+
+#[tokio::test]
+async fn the_endpoint_broadcasts_from_outside() {
+    let (mut channel, _) = joined("room:1").await;
+    let endpoint = channel.socket().endpoint().clone();
+    endpoint
+        .broadcast("room:1", "news", json!({ "n": 1 }))
+        .unwrap();
+    channel.assert_push("news", json!({ "n": 1 })).await;
+    endpoint
+        .local_broadcast("room:1", "news", json!({ "n": 2 }))
+        .unwrap();
+    channel.assert_push("news", json!({ "n": 2 })).await;
+    channel.assert_broadcast("news", json!({ "n": 1 })).await;
+}
+
+#[tokio::test]
+async fn a_reply_may_come_when_the_channel_has_long_gone() {
+    let (channel, world) = joined("room:1").await;
+    let later = channel.push("later", json!({ "n": 1 })).await;
+    channel.push("stop", json!({})).await;
+    channel.assert_closed().await;
+    world.gate.add_permits(1);
+    channel.assert_reply(later, "ok", json!({ "n": 1 })).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_is_told_by_itself_by_tasks_and_after_a_time() {
+    let (channel, _) = joined("room:1").await;
+    channel.push("tell", json!({})).await;
+    channel.assert_push("told", json!("by itself")).await;
+    channel.push("tell_from_task", json!({})).await;
+    channel.assert_push("told", json!("by a task")).await;
+
+    channel.push("tell_later", json!({})).await;
+    tokio::time::sleep(Duration::from_secs(59)).await;
+    channel.refute_push("told").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    channel.assert_push("told", json!("in a minute")).await;
+    channel.refute_push("told").await;
+}
+
+#[tokio::test]
+async fn a_channel_listens_to_other_topics() {
+    let (channel, _) = joined("room:1").await;
+    let endpoint = channel.socket().endpoint().clone();
+    let listen = channel.push("listen", json!({})).await;
+    channel.assert_reply(listen, "ok", json!({})).await;
+    endpoint
+        .broadcast("news", "any", json!({ "n": 1 }))
+        .unwrap();
+    channel.assert_push("heard", json!({ "n": 1 })).await;
+
+    let no_more = channel.push("listen_no_more", json!({})).await;
+    channel.assert_reply(no_more, "ok", json!({})).await;
+    endpoint
+        .broadcast("news", "any", json!({ "n": 2 }))
+        .unwrap();
+    channel.refute_push("heard").await;
+    assert_eq!(endpoint.pubsub().subscribers("news"), 0);
+}
+
+#[tokio::test]
+async fn intercepted_broadcasts_go_through_handle_out() {
+    let (channel, _) = joined("room:1").await;
+    let endpoint = channel.socket().endpoint().clone();
+    endpoint
+        .broadcast("room:1", "secret", json!({ "hide": true }))
+        .unwrap();
+    endpoint
+        .broadcast("room:1", "secret", json!({ "hide": false }))
+        .unwrap();
+    channel
+        .assert_push("secret", json!({ "hide": false, "seen": true }))
+        .await;
+    channel.refute_push("secret").await;
+}
+
+/// A channel that falls behind its broadcasts must neither hold them all nor lose some unsaid.
+#[tokio::test]
+async fn a_channel_too_slow_for_its_broadcasts_ends() {
+    let (channel, world) = joined("room:1").await;
+    let endpoint = channel.socket().endpoint().clone();
+    for n in 0..1_100 {
+        endpoint
+            .broadcast("room:1", "slow", json!({ "n": n }))
+            .unwrap();
+    }
+    world.gate.add_permits(2_000);
+    channel.assert_crashed().await;
+    let log = world.log();
+    assert_eq!(log[2], r#"terminate Failed("too slow for its broadcasts")"#);
+}
+
+/// One at a time, in order, also when handlers wait.
+#[tokio::test]
+async fn messages_of_a_channel_are_handled_in_order() {
+    let (channel, world) = joined("room:1").await;
+    let gated = channel.push("gated", json!({ "n": 0 })).await;
+    let mut pings = Vec::new();
+    for n in 1..50 {
+        pings.push((n, channel.push("ping", json!({ "n": n })).await));
+    }
+    channel.refute_push("phx_reply").await;
+    world.gate.add_permits(1);
+    channel.assert_reply(gated, "ok", json!({ "n": 0 })).await;
+    for (n, ping) in pings {
+        channel.assert_reply(ping, "ok", json!({ "n": n })).await;
+    }
+}
+
+#[tokio::test]
+async fn a_waiting_channel_holds_no_other_up() {
+    let (endpoint, world) = endpoint().await;
+    let client = client(&endpoint).await;
+    let (_, waiting) = client.join("room:1", json!({})).await.unwrap();
+    let (_, other) = client.join("room:2", json!({})).await.unwrap();
+    let gated = waiting.push("gated", json!({})).await;
+    world.until("at the gate").await;
+    assert_alive(&other).await;
+    world.gate.add_permits(1);
+    waiting.assert_reply(gated, "ok", json!({})).await;
+}

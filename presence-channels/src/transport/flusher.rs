@@ -6,7 +6,7 @@
 
 use std::{cell::Cell, mem, sync::Arc};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::{runtime::Handle, sync::Notify};
 
 use super::Outbox;
@@ -28,6 +28,8 @@ pub(crate) struct Flusher {
 #[derive(Default)]
 struct Marked {
     outboxes: Vec<Arc<Outbox>>,
+    /// Has the task been woken for them?
+    woken: bool,
     stopped: bool,
 }
 
@@ -45,9 +47,15 @@ impl Flusher {
     pub(super) fn mark(&self, outbox: Arc<Outbox>) {
         let mut marked = self.marked.lock();
         marked.outboxes.push(outbox);
-        let first = marked.outboxes.len() == 1;
-        drop(marked);
-        if first && !IN_TURN.get() {
+        if !IN_TURN.get() {
+            self.wake(marked);
+        }
+    }
+
+    fn wake(&self, mut marked: MutexGuard<'_, Marked>) {
+        if !marked.woken && !marked.outboxes.is_empty() {
+            marked.woken = true;
+            drop(marked);
             self.more.notify_one();
         }
     }
@@ -59,8 +67,8 @@ impl Flusher {
         let outer = IN_TURN.replace(true);
         let done = turn();
         IN_TURN.set(outer);
-        if !outer && !self.marked.lock().outboxes.is_empty() {
-            self.more.notify_one();
+        if !outer {
+            self.wake(self.marked.lock());
         }
         done
     }
@@ -75,6 +83,7 @@ impl Flusher {
         loop {
             let (outboxes, stopped) = {
                 let mut marked = self.marked.lock();
+                marked.woken = false;
                 (mem::take(&mut marked.outboxes), marked.stopped)
             };
             if outboxes.is_empty() {

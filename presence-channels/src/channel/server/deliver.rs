@@ -1,0 +1,46 @@
+//! Broadcasts on their way to a channel's client.
+
+use std::sync::atomic::Ordering;
+
+use presence_core::pubsub::{Dispatch, Subscriber};
+
+use super::Server;
+use crate::{
+    channel::{Channel, letter::Letter},
+    serializer::BroadcastFrames,
+};
+
+impl<C: Channel> Subscriber for Server<C> {
+    fn deliver(&self, dispatch: &mut Dispatch<'_>) {
+        let broadcast = dispatch.message();
+        if C::INTERCEPTS.contains(&&*broadcast.event) {
+            let mailbox = self.mailbox.lock();
+            if let Some(server) = self.me.upgrade()
+                && let Some(work) = server.post_broadcast(mailbox, Letter::Out(broadcast.clone()))
+            {
+                self.shared.endpoint.runtime().spawn(work);
+            }
+            return;
+        }
+        let frames: &mut BroadcastFrames = dispatch.shared();
+        let frame = match frames.get(self.shared.version, broadcast) {
+            Ok(frame) => frame.clone(),
+            Err(error) => {
+                let (topic, event) = (&*broadcast.topic, &*broadcast.event);
+                tracing::warn!(topic, event, %error, "a broadcast was dropped for a client");
+                return;
+            }
+        };
+        if !self.joined.load(Ordering::Acquire) {
+            let mailbox = self.mailbox.lock();
+            // Looked at again under the lock that the join is answered under.
+            if !self.joined.load(Ordering::Acquire) {
+                if let Some(server) = self.me.upgrade() {
+                    server.post_broadcast(mailbox, Letter::Held(frame));
+                }
+                return;
+            }
+        }
+        self.shared.outbox.send(frame);
+    }
+}

@@ -1,0 +1,62 @@
+//! Leaving a letter with a channel, and with it the work of handling it.
+
+use std::sync::Arc;
+
+use parking_lot::MutexGuard;
+
+use super::{Mailbox, Server, Work, run::run};
+use crate::channel::{Channel, TerminateReason, letter::Letter};
+
+impl<C: Channel> Server<C> {
+    /// Leaves a letter. Gives the work of handling it, if nobody is at work already.
+    pub(super) fn post(self: &Arc<Self>, letter: Letter<C>) -> Result<Option<Work>, Letter<C>> {
+        let mailbox = self.mailbox.lock();
+        if mailbox.closed {
+            return Err(letter);
+        }
+        Ok(self.put(mailbox, letter))
+    }
+
+    fn put(
+        self: &Arc<Self>,
+        mut mailbox: MutexGuard<'_, Mailbox<C>>,
+        letter: Letter<C>,
+    ) -> Option<Work> {
+        if let Some(body) = mailbox.body.take() {
+            drop(mailbox);
+            return Some(Box::pin(run(self.clone(), body, Some(letter))));
+        }
+        mailbox.letters.push_back(letter);
+        None
+    }
+
+    /// Leaves a broadcast. A channel that handles them too slowly ends, and its client joins again:
+    /// it must neither fill the memory nor miss some without knowing.
+    pub(super) fn post_broadcast(
+        self: &Arc<Self>,
+        mut mailbox: MutexGuard<'_, Mailbox<C>>,
+        letter: Letter<C>,
+    ) -> Option<Work> {
+        let limit = self.shared.mount.options.limits.max_waiting_messages;
+        if mailbox.closed {
+            return None;
+        }
+        if mailbox.letters.len() >= limit {
+            let reason = TerminateReason::Failed("too slow for its broadcasts".into());
+            mailbox.letters.clear();
+            mailbox.letters.push_back(Letter::Close(reason));
+            return None;
+        }
+        self.put(mailbox, letter)
+    }
+
+    /// Leaves a letter from outside the connection's task. False if the channel has ended.
+    pub(in crate::channel) fn post_spawned(self: &Arc<Self>, letter: Letter<C>) -> bool {
+        let posted = self.post(letter);
+        if let Ok(Some(work)) = posted {
+            self.shared.endpoint.runtime().spawn(work);
+            return true;
+        }
+        posted.is_ok()
+    }
+}

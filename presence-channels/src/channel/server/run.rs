@@ -1,0 +1,180 @@
+//! The work of a channel: its callbacks, one at a time, and its end.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use presence_core::pubsub::{Message as Broadcast, Payload};
+
+use super::{AnyChannel, Body, Server};
+use crate::{
+    channel::{
+        Channel, ChannelError, Reply, TerminateReason,
+        guard::{Outcome, drop_guarded, guard},
+        letter::Letter,
+        reply::Then,
+        terminate::Farewell,
+    },
+    message::{Ref, TopicRef},
+    socket::reason_payload,
+};
+
+enum Flow {
+    GoOn,
+    End(TerminateReason),
+}
+
+/// Handles `letter`, then all that waits, and puts the channel back or ends it.
+pub(super) async fn run<C: Channel>(
+    server: Arc<Server<C>>,
+    mut body: Box<Body<C>>,
+    mut letter: Option<Letter<C>>,
+) {
+    loop {
+        if let Some(reason) = body.socket.stopping.take() {
+            return server.end(body, reason).await;
+        }
+        let next = match letter.take() {
+            Some(letter) => letter,
+            None => {
+                let mut mailbox = server.mailbox.lock();
+                let Some(letter) = mailbox.letters.pop_front() else {
+                    // An idle channel holds no memory for letters.
+                    mailbox.letters = VecDeque::new();
+                    mailbox.body = Some(body);
+                    return;
+                };
+                letter
+            }
+        };
+        if let Flow::End(reason) = server.serve(&mut body, next).await {
+            return server.end(body, reason).await;
+        }
+        // A channel with much to do lets others of its thread have a turn.
+        tokio::task::coop::consume_budget().await;
+    }
+}
+
+impl<C: Channel> Server<C> {
+    async fn serve(&self, body: &mut Body<C>, letter: Letter<C>) -> Flow {
+        let limit = self.shared.endpoint.handler_timeout();
+        let Body { channel, socket } = body;
+        let outcome = match letter {
+            Letter::In {
+                reference,
+                event,
+                payload,
+            } => {
+                self.shared.messages_begun(1);
+                socket.reference = Some(reference.clone());
+                let handled = guard(limit, channel.handle_in(&event, payload, socket)).await;
+                socket.reference = None;
+                match handled {
+                    Outcome::Done(handled) => return self.answer(&reference, &event, handled),
+                    Outcome::Panicked(panic) => Outcome::Panicked(panic),
+                    Outcome::TimedOut => Outcome::TimedOut,
+                }
+            }
+            Letter::Info(info) => guard(limit, channel.handle_info(info, socket)).await,
+            Letter::Out(Broadcast { event, payload, .. }) => {
+                guard(limit, channel.handle_out(&event, payload, socket)).await
+            }
+            Letter::Held(frame) => {
+                self.shared.outbox.send(frame);
+                return Flow::GoOn;
+            }
+            Letter::Leave { reference } => {
+                let join_ref = &self.effective_join_ref;
+                self.reply(join_ref, &reference, "ok", &Payload::empty());
+                return Flow::End(TerminateReason::Left);
+            }
+            Letter::Close(reason) => return Flow::End(reason),
+        };
+        match outcome {
+            Outcome::Done(Ok(())) => {}
+            Outcome::Done(Err(error)) => self.log_failure(&error),
+            Outcome::Panicked(panic) => return Flow::End(TerminateReason::Panicked(panic)),
+            Outcome::TimedOut => return Flow::End(TerminateReason::TimedOut),
+        }
+        Flow::GoOn
+    }
+
+    fn answer(&self, reference: &Ref, event: &str, handled: Result<Reply, ChannelError>) -> Flow {
+        let join_ref = &self.effective_join_ref;
+        let Reply { reply, then } = match handled {
+            Ok(handled) => handled,
+            Err(error) => {
+                self.log_failure(&error);
+                self.reply(join_ref, reference, "error", &error.payload());
+                return Flow::GoOn;
+            }
+        };
+        if let Some((status, payload)) = reply {
+            tracing::trace!(topic = &*self.topic, event, status, "replied");
+            self.reply(join_ref, reference, status, &payload);
+        }
+        match then {
+            Then::GoOn => Flow::GoOn,
+            Then::Stop => Flow::End(TerminateReason::Stopped),
+            Then::Fail(reason) => Flow::End(TerminateReason::Failed(reason)),
+        }
+    }
+
+    fn log_failure(&self, error: &ChannelError) {
+        tracing::error!(topic = &*self.topic, %error, "a handler failed");
+    }
+
+    /// Ends the channel: its last callback, then its presences and subscriptions, then what the
+    /// client is told.
+    pub(super) async fn end(&self, mut body: Box<Body<C>>, reason: TerminateReason) {
+        match &reason {
+            TerminateReason::Failed(_)
+            | TerminateReason::Panicked(_)
+            | TerminateReason::TimedOut => {
+                tracing::error!(topic = &*self.topic, ?reason, "a channel ended abnormally");
+            }
+            _ => tracing::debug!(topic = &*self.topic, ?reason, "a channel ended"),
+        }
+        let limit = self.shared.endpoint.handler_timeout();
+        let Body { channel, socket } = &mut *body;
+        if let Outcome::Panicked(panic) = guard(limit, channel.terminate(&reason, socket)).await {
+            tracing::error!(topic = &*self.topic, panic, "terminate panicked");
+        }
+        drop_guarded(body);
+        match reason.farewell() {
+            Farewell::Close => self.say_closed(),
+            Farewell::Error => {
+                self.push_control("phx_error", &reason_payload("channel_crash"));
+            }
+            Farewell::None => {}
+        }
+        self.close_mailbox();
+    }
+
+    /// Takes no more letters, and answers the client's that nobody will handle.
+    pub(super) fn close_mailbox(&self) {
+        let (letters, successor) = {
+            let mut mailbox = self.mailbox.lock();
+            mailbox.closed = true;
+            (
+                std::mem::take(&mut mailbox.letters),
+                mailbox.successor.take(),
+            )
+        };
+        for letter in letters {
+            let topic = TopicRef::Text(&self.topic);
+            match letter {
+                Letter::In { reference, .. } => {
+                    self.shared.messages_begun(1);
+                    self.shared
+                        .refuse(&Ref::NULL, &reference, topic, "unmatched topic");
+                }
+                Letter::Leave { reference } => {
+                    self.reply(&self.join_ref, &reference, "ok", &Payload::empty());
+                }
+                _ => {}
+            }
+        }
+        if let Some(successor) = successor {
+            successor.wake();
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! What is no message, no frame, or for nobody. Whatever one client sends, others go on.
+
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::{
+    app::Server,
+    client::{Client, frame},
+};
+
+const FIN: u8 = 0x80;
+const TEXT: u8 = 0x1;
+const BINARY: u8 = 0x2;
+
+/// Sends each of `messages` on a connection of its own and asserts how it is closed, and that a
+/// bystander is not touched.
+async fn assert_closed_with(code: u16, query: &str, messages: Vec<Message>) {
+    let server = Server::start().await;
+    let mut bystander = Client::connect(&server, "bystander").await;
+    for message in messages {
+        let mut client = Client::open(&server, query).await;
+        client.send(message.clone()).await;
+        assert_eq!(client.closed().await, code, "{message:?}");
+    }
+    bystander.assert_alive().await;
+}
+
+/// As [`assert_closed_with`], for bytes below the WebSocket layer.
+async fn assert_bytes_closed_with(code: u16, cases: Vec<(&str, Vec<u8>)>) {
+    let server = Server::start().await;
+    let mut bystander = Client::connect(&server, "bystander").await;
+    for (case, bytes) in cases {
+        let mut client = Client::connect(&server, "mallory").await;
+        client.send_raw(&bytes).await;
+        assert_eq!(client.closed().await, code, "{case}");
+    }
+    bystander.assert_alive().await;
+}
+
+#[tokio::test]
+async fn text_that_is_no_message_closes_with_1011() {
+    let texts = [
+        "",
+        "nonsense",
+        "{",
+        "[\"1\", \"1\", \"room:1\", \"ping\"",
+        "null",
+        "7",
+        "\"phx_join\"",
+        "{}",
+        "[]",
+        "[null, null, \"room:1\", \"ping\"]",
+        "[null, null, \"room:1\", \"ping\", {}, {}]",
+        "{\"topic\": \"room:1\", \"event\": \"ping\", \"payload\": {}, \"ref\": \"1\"}",
+    ];
+    let messages = texts.map(Message::text).to_vec();
+    assert_closed_with(1011, "vsn=2.0.0", messages).await;
+}
+
+#[tokio::test]
+async fn text_that_is_no_message_of_version_1_closes_with_1011() {
+    let texts = [
+        "nonsense",
+        "{}",
+        "{\"topic\": \"room:1\", \"event\": \"ping\", \"payload\": {}}",
+        "[null, \"1\", \"room:1\", \"ping\", {}]",
+    ];
+    let mut messages = texts.map(Message::text).to_vec();
+    messages.push(Message::binary(&b"\0\0\0\0\0"[..]));
+    assert_closed_with(1011, "vsn=1.0.0", messages).await;
+}
+
+#[tokio::test]
+async fn binary_that_is_no_message_closes_with_1011() {
+    let messages: [&[u8]; 6] = [
+        b"",
+        b"\0",
+        b"\0\0\0\0",
+        // Its topic would be of six bytes.
+        b"\0\0\0\x06\0room",
+        // A reply, which only the server sends.
+        b"\x01\0\0\0\0",
+        // Its topic is not UTF-8.
+        b"\0\0\0\x01\0\xff",
+    ];
+    let messages = messages.map(Message::binary).to_vec();
+    assert_closed_with(1011, "vsn=2.0.0", messages).await;
+}
+
+#[tokio::test]
+async fn text_that_is_not_utf8_closes_with_1007() {
+    let cases = vec![
+        ("no character", frame(FIN | TEXT, true, b"\"\xff\"")),
+        ("half a character", frame(FIN | TEXT, true, b"\"\xc3")),
+        ("a surrogate", frame(FIN | TEXT, true, b"\"\xed\xa0\x80\"")),
+    ];
+    assert_bytes_closed_with(1007, cases).await;
+}
+
+#[tokio::test]
+async fn frames_against_the_protocol_close_with_1002() {
+    let ping = br#"[null,"1","phoenix","heartbeat",{}]"#;
+    let too_long_for_a_ping = {
+        let mut bytes = vec![0x89, 0x80 | 126, 0, 126, 0, 0, 0, 0];
+        bytes.extend([0; 126]);
+        bytes
+    };
+    let cases = vec![
+        ("no mask", frame(FIN | TEXT, false, ping)),
+        ("reserved bit 1", frame(FIN | 0x40 | TEXT, true, ping)),
+        ("reserved bit 2", frame(FIN | 0x20 | TEXT, true, ping)),
+        ("reserved bit 3", frame(FIN | 0x10 | BINARY, true, ping)),
+        ("reserved opcode", frame(FIN | 0x3, true, ping)),
+        ("reserved control opcode", frame(FIN | 0xb, true, ping)),
+        ("nothing to continue", frame(FIN, true, ping)),
+        (
+            "a message within a message",
+            [frame(TEXT, true, b"["), frame(FIN | TEXT, true, ping)].concat(),
+        ),
+        ("a ping in fragments", frame(0x9, true, b"")),
+        ("a long ping", too_long_for_a_ping),
+    ];
+    assert_bytes_closed_with(1002, cases).await;
+}
+
+#[tokio::test]
+async fn a_topic_without_a_channel_is_an_error_reply() {
+    let server = Server::start().await;
+    let mut client = Client::connect(&server, "alice").await;
+    let unmatched = json!({ "status": "error", "response": { "reason": "unmatched topic" } });
+    for topic in ["nowhere", "", "room", "Room:1", "nowhere:1"] {
+        let reply = client.request(topic, "phx_join", json!({})).await;
+        assert_eq!(reply, unmatched, "{topic:?}");
+    }
+    let not_joined = client.request("room:1", "ping", json!({})).await;
+    assert_eq!(not_joined, unmatched);
+    client.join("room:1").await;
+}
+
+#[tokio::test]
+async fn a_topic_that_is_no_text_is_an_error_reply() {
+    let server = Server::start().await;
+    let mut client = Client::connect(&server, "alice").await;
+    client.send(r#"["1", "1", {"a": 1}, "phx_join", {}]"#).await;
+    let message = client.receive_json().await;
+    assert_eq!(message[3], "phx_reply");
+    assert_eq!(message[4]["response"]["reason"], "unmatched topic");
+    client.assert_alive().await;
+}
+
+#[tokio::test]
+async fn an_unknown_event_ends_its_channel_and_no_other() {
+    let server = Server::start().await;
+    let mut client = Client::connect(&server, "alice").await;
+    client.join("room:1").await;
+    client.join("room:2").await;
+    client.push("room:1", "no such event", json!({})).await;
+    let message = client.receive_json().await;
+    assert_eq!(
+        (&message[2], &message[3]),
+        (&json!("room:1"), &json!("phx_error"))
+    );
+    let reply = client.request("room:2", "ping", json!({ "n": 1 })).await;
+    assert_eq!(reply, json!({ "status": "ok", "response": { "n": 1 } }));
+}

@@ -1,0 +1,104 @@
+//! Who gets a WebSocket, and what the others are answered.
+
+use crate::{
+    app::Server,
+    client::{Client, http_status},
+};
+use presence_channels::{CheckOrigin, SocketOptions};
+
+const PATH: &str = "/socket/websocket?vsn=2.0.0";
+const HANDSHAKE: [&str; 4] = [
+    "connection: Upgrade",
+    "upgrade: websocket",
+    "sec-websocket-version: 13",
+    "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+];
+
+async fn open(server: &Server, path: &str, origin: Option<&str>) -> u16 {
+    let origin = origin.map(|origin| format!("origin: {origin}"));
+    let mut headers = HANDSHAKE.to_vec();
+    headers.extend(origin.as_deref());
+    http_status(server, &format!("GET {path}"), &headers).await
+}
+
+#[tokio::test]
+async fn known_versions_are_spoken_and_others_are_403() {
+    let server = Server::start().await;
+    for (query, status) in [
+        ("vsn=2.0.0", 101),
+        ("vsn=1.0.0", 101),
+        ("", 101),
+        ("vsn=3.0.0", 403),
+        ("vsn=2", 403),
+        ("vsn=nonsense", 403),
+        ("vsn=", 403),
+    ] {
+        let path = format!("/socket/websocket?{query}");
+        assert_eq!(open(&server, &path, None).await, status, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_the_same_host_may_connect_and_others_are_403() {
+    let server = Server::start().await;
+    let port = server.address.port();
+    let same_host = format!("http://127.0.0.1:{port}");
+    assert_eq!(open(&server, PATH, Some(&same_host)).await, 101);
+    for foreign in [
+        "http://evil.test".to_owned(),
+        format!("http://evil.test:{port}"),
+        format!("http://127.0.0.1:{}", port ^ 1),
+        "http://127.0.0.1".to_owned(),
+        format!("http://127.0.0.1:{port}.evil.test"),
+        "null".to_owned(),
+        "nonsense".to_owned(),
+    ] {
+        assert_eq!(open(&server, PATH, Some(&foreign)).await, 403, "{foreign}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_origins_is_compared_instead_of_the_host() {
+    let allowed = CheckOrigin::Only(vec!["https://app.test".into()]);
+    let server = Server::start_with(SocketOptions::default().check_origin(allowed)).await;
+    let same_host = format!("http://{}", server.address);
+    assert_eq!(open(&server, PATH, Some("https://app.test")).await, 101);
+    assert_eq!(open(&server, PATH, Some("https://app.test:444")).await, 403);
+    assert_eq!(open(&server, PATH, Some(&same_host)).await, 403);
+}
+
+#[tokio::test]
+async fn what_is_no_handshake_is_answered_as_http() {
+    let server = Server::start().await;
+    let get = format!("GET {PATH}");
+    assert_eq!(http_status(&server, &get, &[]).await, 400);
+    for missing in 0..HANDSHAKE.len() {
+        let mut headers = HANDSHAKE.to_vec();
+        let left_out = headers.remove(missing);
+        assert_eq!(
+            http_status(&server, &get, &headers).await,
+            400,
+            "{left_out}"
+        );
+    }
+    let mut old_version = HANDSHAKE.to_vec();
+    old_version[2] = "sec-websocket-version: 8";
+    assert_eq!(http_status(&server, &get, &old_version).await, 400);
+
+    let post = format!("POST {PATH}");
+    assert_eq!(
+        http_status(&server, &post, &["content-length: 0"]).await,
+        405
+    );
+    assert_eq!(open(&server, "/nowhere/websocket", None).await, 404);
+}
+
+#[tokio::test]
+async fn whom_connect_refuses_gets_403_and_a_panic_in_it_is_500() {
+    let server = Server::start().await;
+    let path = |user_id| format!("{PATH}&user_id={user_id}");
+    assert_eq!(open(&server, &path("banned"), None).await, 403);
+    assert_eq!(open(&server, &path("crash"), None).await, 500);
+    assert_eq!(server.endpoint.connections(), 0);
+    Client::connect(&server, "alice").await.assert_alive().await;
+}

@@ -1,0 +1,159 @@
+//! What a client may use up, and what happens beyond.
+
+use presence_channels::Limits;
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::{
+    app::Server,
+    client::{Client, frame},
+    eventually,
+};
+
+fn error(reason: &str) -> serde_json::Value {
+    json!({ "status": "error", "response": { "reason": reason } })
+}
+
+/// A heartbeat of exactly `bytes` bytes, with the ref `1`.
+fn heartbeat_of(bytes: usize) -> String {
+    let with = |fill| format!(r#"[null,"1","phoenix","heartbeat","{fill}"]"#);
+    let fill = "x".repeat(bytes - with(String::new()).len());
+    with(fill)
+}
+
+#[tokio::test]
+async fn a_message_over_the_limit_closes_with_1009() {
+    let server = Server::start_limited(|limits| limits.max_message_bytes = 1000).await;
+    let mut bystander = Client::connect(&server, "bystander").await;
+    let mut client = Client::connect(&server, "alice").await;
+    client.send(heartbeat_of(1000)).await;
+    assert_eq!(client.reply("1").await["status"], "ok");
+    client.send(heartbeat_of(1001)).await;
+    assert_eq!(client.closed().await, 1009);
+    bystander.assert_alive().await;
+}
+
+#[tokio::test]
+async fn a_frame_that_only_says_it_is_large_closes_with_1009() {
+    let server = Server::start().await;
+    let limit = Limits::default().max_message_bytes as u64;
+    for length in [limit + 1, u64::from(u32::MAX), u64::MAX >> 1] {
+        let mut client = Client::connect(&server, "alice").await;
+        let mut header = vec![0x81, 0x80 | 127];
+        header.extend_from_slice(&length.to_be_bytes());
+        header.extend_from_slice(&[0; 4]);
+        client.send_raw(&header).await;
+        assert_eq!(client.closed().await, 1009, "{length}");
+    }
+}
+
+#[tokio::test]
+async fn fragments_count_together() {
+    let server = Server::start_limited(|limits| limits.max_message_bytes = 1000).await;
+    let mut client = Client::connect(&server, "alice").await;
+    client.send_raw(&frame(0x1, true, &[b'x'; 100])).await;
+    for _ in 0..10 {
+        client.send_raw(&frame(0x0, true, &[b'x'; 100])).await;
+    }
+    assert_eq!(client.closed().await, 1009);
+}
+
+#[tokio::test]
+async fn a_topic_or_event_over_the_limit_is_an_error_reply() {
+    let server = Server::start().await;
+    let limits = Limits::default();
+    let mut client = Client::connect(&server, "alice").await;
+    let longest = format!("{:a<1$}", "room:", limits.max_topic_bytes);
+    client.join(&longest).await;
+    let reply = client
+        .request(&(longest + "a"), "phx_join", json!({}))
+        .await;
+    assert_eq!(reply, error("topic too long"));
+
+    client.join("room:1").await;
+    let too_long = "e".repeat(limits.max_event_bytes + 1);
+    let reply = client.request("room:1", &too_long, json!({})).await;
+    assert_eq!(reply, error("event too long"));
+    let reply = client.request("room:1", "ping", json!({})).await;
+    assert_eq!(reply["status"], "ok", "the channel lives");
+}
+
+#[tokio::test]
+async fn a_connection_has_so_many_channels_and_no_more() {
+    let server = Server::start_limited(|limits| limits.max_channels = 3).await;
+    let mut client = Client::connect(&server, "alice").await;
+    for n in 1..=3 {
+        client.join(&format!("room:{n}")).await;
+    }
+    let reply = client.request("room:4", "phx_join", json!({})).await;
+    assert_eq!(reply, error("too many channels joined"));
+    // Neither a second join of a topic nor another connection needs further room.
+    client.join("room:3").await;
+    Client::connect(&server, "alice").await.join("room:4").await;
+
+    client.request("room:1", "phx_leave", json!({})).await;
+    client.join("room:4").await;
+}
+
+/// A message larger than what the server reads at once, so that it cannot come with another.
+fn slow_message(n: usize) -> Message {
+    let fill = "x".repeat(20_000);
+    let message = json!([null, n.to_string(), "room:1", "slow", { "n": n, "fill": fill }]);
+    Message::text(message.to_string())
+}
+
+#[tokio::test]
+async fn so_many_messages_wait_and_then_no_more_is_read() {
+    const WAITING: usize = 10;
+    let server = Server::start_limited(|limits| limits.max_waiting_messages = WAITING).await;
+    let mut client = Client::connect(&server, "alice").await;
+    client.join("room:1").await;
+
+    // One is being handled, and one less than the limit waits.
+    for n in 0..WAITING {
+        client.send(slow_message(n)).await;
+    }
+    client.assert_alive().await;
+    assert_eq!(server.probe.begun().len(), 1);
+
+    client.send(slow_message(WAITING)).await;
+    let heartbeat = client.push("phoenix", "heartbeat", json!({})).await;
+    client.receives_nothing().await;
+
+    // With one more begun, one more is read, and the heartbeat after it.
+    server.probe.gate.add_permits(1);
+    assert_eq!(client.reply("0").await["status"], "ok");
+    assert_eq!(client.reply(&heartbeat).await["status"], "ok");
+    assert_eq!(server.probe.begun().len(), 2);
+}
+
+#[tokio::test]
+async fn of_a_flood_nothing_is_lost_and_others_go_on() {
+    const FLOOD: usize = 2000;
+    let server = Server::start_limited(|limits| limits.max_waiting_messages = 10).await;
+    let mut bystander = Client::connect(&server, "bystander").await;
+    let mut client = Client::connect(&server, "alice").await;
+    client.join("room:1").await;
+
+    // 40 MB do not fit into the buffers of the connection, so this cannot end before the gate opens.
+    let flood = tokio::spawn(async move {
+        for n in 0..FLOOD {
+            client.send(slow_message(n)).await;
+        }
+        client
+    });
+    eventually("the first is handled", || !server.probe.begun().is_empty()).await;
+    bystander.join("room:1").await;
+    bystander.assert_alive().await;
+    assert!(!flood.is_finished());
+    assert_eq!(server.probe.begun().len(), 1);
+
+    server.probe.gate.add_permits(FLOOD);
+    let mut client = flood.await.unwrap();
+    for n in 0..FLOOD {
+        let message = client.receive_json().await;
+        assert_eq!(message[1], n.to_string(), "replies are in order");
+    }
+    let begun = server.probe.begun();
+    assert!(begun.iter().map(|payload| &payload["n"]).eq(0..FLOOD));
+}

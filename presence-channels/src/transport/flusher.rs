@@ -64,13 +64,11 @@ impl Flusher {
     /// broadcasts that came in one read then leave in one write a subscriber, and the flusher does
     /// not run into the dispatcher's locks.
     pub(super) fn hold<T>(&self, turn: impl FnOnce() -> T) -> T {
-        let outer = IN_TURN.replace(true);
-        let done = turn();
-        IN_TURN.set(outer);
-        if !outer {
-            self.wake(self.marked.lock());
-        }
-        done
+        let _held = Held {
+            flusher: self,
+            outer: IN_TURN.replace(true),
+        };
+        turn()
     }
 
     /// Ends the task once it has written what is marked.
@@ -99,6 +97,21 @@ impl Flusher {
                 }
                 tokio::task::yield_now().await;
             }
+        }
+    }
+}
+
+/// A turn under way. Its end is marked also when it panics.
+struct Held<'a> {
+    flusher: &'a Flusher,
+    outer: bool,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        IN_TURN.set(self.outer);
+        if !self.outer {
+            self.flusher.wake(self.flusher.marked.lock());
         }
     }
 }

@@ -1,0 +1,123 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{Options, gen_channel, gen_presence, gen_socket, new};
+use crate::console::Console;
+
+/// Phoenix channels and presence for axum apps: makes apps, and code in them.
+#[derive(Debug, Parser)]
+#[command(name = "cargo-phx", bin_name = "cargo phx", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[derive(Debug, Args)]
+struct Flags {
+    /// Show what would be written, and write nothing
+    #[arg(long, global = true)]
+    dry_run: bool,
+    /// Overwrite files that differ without asking
+    #[arg(long, global = true)]
+    force: bool,
+    /// The Cargo.toml of the project, instead of the one in this folder or above it
+    #[arg(long, global = true, value_name = "PATH")]
+    manifest_path: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a new app: an axum server with a page for phoenix.js
+    New {
+        /// The folder to make; its name is the app's
+        path: PathBuf,
+    },
+    /// Generate code into this project, and wire it in
+    #[command(subcommand)]
+    Gen(Generator),
+}
+
+#[derive(Debug, Subcommand)]
+enum Generator {
+    /// A presence: who is online, by topic
+    Presence {
+        /// The type to generate
+        #[arg(default_value = "Presence")]
+        name: String,
+    },
+    /// A channel, its route and its test: `Room` gives RoomChannel on "room:*"
+    Channel {
+        /// The name, without `Channel`
+        name: String,
+        /// The socket that it belongs to, without `Socket`, if there are several
+        #[arg(long)]
+        socket: Option<String>,
+    },
+    /// A socket, mounted at the endpoint: `User` gives UserSocket
+    Socket {
+        /// The name, without `Socket`
+        name: String,
+    },
+}
+
+impl Cli {
+    /// Reads the arguments, of `cargo-phx gen ..` as well as of `cargo-phx phx gen ..`, as cargo calls it.
+    /// Help, and arguments that cannot be read, end the process.
+    pub(crate) fn from_arguments(arguments: impl IntoIterator<Item = OsString>) -> Cli {
+        Cli::parse_from(without_phx(arguments))
+    }
+
+    pub(crate) fn run(self, console: &mut Console) -> anyhow::Result<()> {
+        let options = Options {
+            dry_run: self.flags.dry_run,
+            force: self.flags.force,
+            manifest_path: self.flags.manifest_path,
+        };
+        match self.command {
+            Command::New { path } => new::run(&path, &options, console),
+            Command::Gen(Generator::Presence { name }) => {
+                gen_presence::run(&name, &options, console)
+            }
+            Command::Gen(Generator::Channel { name, socket }) => {
+                gen_channel::run(&name, socket.as_deref(), &options, console)
+            }
+            Command::Gen(Generator::Socket { name }) => gen_socket::run(&name, &options, console),
+        }
+    }
+}
+
+fn without_phx(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.get(1).is_some_and(|argument| argument == "phx") {
+        arguments.remove(1);
+    }
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn cargos_extra_argument_is_dropped_once() {
+        let arguments = |line: &str| without_phx(line.split(' ').map(OsString::from));
+        assert_eq!(
+            arguments("cargo-phx phx new phx"),
+            arguments("cargo-phx new phx")
+        );
+        assert_eq!(arguments("cargo-phx new phx").len(), 3);
+    }
+}

@@ -1,0 +1,47 @@
+//! `cargo phx gen presence [Name]`: who is online, started with the application.
+
+use tera::Context;
+
+use super::Options;
+use crate::console::Console;
+use crate::names::{Kind, Name};
+use crate::plan::Plan;
+use crate::project::Project;
+use crate::source::application::NewPresence;
+use crate::wiring::Wiring;
+
+pub(crate) fn run(name: &str, options: &Options, console: &mut Console) -> anyhow::Result<()> {
+    let name = Name::parse(Kind::Presence, name)?;
+    let plan = plan(options.project()?, &name)?;
+    options.carry_out(&plan, console)
+}
+
+fn plan(project: Project, name: &Name) -> anyhow::Result<Plan> {
+    let crate_name = project.crate_name.clone();
+    let mut wiring = Wiring::new(project);
+    let field = name.module();
+
+    let mut context = Context::new();
+    context.insert("name", &name.type_name());
+    context.insert("field", &field);
+    context.insert("crate_name", &crate_name);
+    let path = wiring.source_path(&format!("channels/{field}.rs"));
+    wiring.create(&path, "phx.gen.presence/presence.rs.tera", &context)?;
+
+    wiring.declare_in_channels(&field)?;
+    wiring.ensure_application()?;
+    wiring.add_presence(&NewPresence {
+        name: name.type_name(),
+        import: format!("crate::channels::{field}::{}", name.type_name()),
+        field: field.clone(),
+    })?;
+
+    wiring.plan.next_steps(format!(
+        "The presence starts with the application and is in its state. A channel tracks who has joined:\n\n    \
+         let presence = &socket.state().{field};\n    \
+         presence.track(socket, \"some key\", json!({{ \"some\": \"meta\" }})).await?;\n    \
+         socket.push(\"presence_state\", presence.list(socket.topic()).await)?;\n\n\
+         `cargo phx gen channel Room` writes a channel that does so."
+    ));
+    Ok(wiring.finish())
+}

@@ -1,0 +1,25 @@
+//! `cargo phx gen socket User`: what a client connects to, mounted at the endpoint.
+
+use super::Options;
+use crate::console::Console;
+use crate::names::{Kind, Name};
+use crate::plan::Plan;
+use crate::project::Project;
+use crate::wiring::Wiring;
+
+pub(crate) fn run(name: &str, options: &Options, console: &mut Console) -> anyhow::Result<()> {
+    let name = Name::parse(Kind::Socket, name)?;
+    let plan = plan(options.project()?, &name)?;
+    options.carry_out(&plan, console)
+}
+
+fn plan(project: Project, name: &Name) -> anyhow::Result<Plan> {
+    let mut wiring = Wiring::new(project);
+    let mount = wiring.create_socket(name)?;
+    wiring.plan.next_steps(format!(
+        "The socket is mounted. phoenix.js connects to it with\n\n    \
+         new Socket(\"{mount}\", {{params: {{user_id: \"...\"}}}})\n\n\
+         Give it a channel with `cargo phx gen channel Room`."
+    ));
+    Ok(wiring.finish())
+}

@@ -1,0 +1,86 @@
+//! rustfmt, if it is there: what is written has the project's own format, whatever its edition and
+//! `rustfmt.toml` say.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Formats code for one project.
+pub(crate) struct Format<'a> {
+    /// rustfmt looks for its configuration here and above.
+    pub(crate) folder: &'a Path,
+    pub(crate) edition: &'a str,
+}
+
+impl Format<'_> {
+    /// A file that the generator wrote. As it is, if rustfmt is missing or refuses it.
+    pub(crate) fn created(&self, text: &str) -> String {
+        self.run(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    /// A user's file: formatted after the edit if it was before, so that nothing else in it changes.
+    pub(crate) fn edited(&self, before: &str, after: &str) -> String {
+        if self.run(before).as_deref() == Some(before) {
+            self.created(after)
+        } else {
+            after.to_owned()
+        }
+    }
+
+    fn run(&self, text: &str) -> Option<String> {
+        let mut child = Command::new("rustfmt")
+            .args(["--edition", self.edition, "--emit", "stdout", "--quiet"])
+            .current_dir(self.folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let written = child.stdin.take()?.write_all(text.as_bytes());
+        let output = child.wait_with_output().ok()?;
+        written.ok()?;
+        let formatted = String::from_utf8(output.stdout).ok()?;
+        (output.status.success() && (text.is_empty() || !formatted.is_empty())).then_some(formatted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here() -> Format<'static> {
+        Format {
+            folder: Path::new(env!("CARGO_MANIFEST_DIR")),
+            edition: "2024",
+        }
+    }
+
+    #[test]
+    fn a_created_file_is_formatted_and_a_broken_one_kept() {
+        assert_eq!(here().created("fn  a( ){}\n"), "fn a() {}\n");
+        assert_eq!(here().created("fn {\n"), "fn {\n");
+    }
+
+    #[test]
+    fn a_users_file_keeps_its_own_format() {
+        assert_eq!(
+            here().edited("fn a() {}\n", "fn a() {}\nfn  b(){}\n"),
+            "fn a() {}\nfn b() {}\n"
+        );
+        assert_eq!(
+            here().edited("fn  a(){}\n", "fn  a(){}\nfn  b(){}\n"),
+            "fn  a(){}\nfn  b(){}\n"
+        );
+    }
+
+    #[test]
+    fn the_projects_settings_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("rustfmt.toml"), "hard_tabs = true\n").unwrap();
+        let format = Format {
+            folder: folder.path(),
+            edition: "2021",
+        };
+        assert_eq!(format.created("fn a() { b(); }\n"), "fn a() {\n\tb();\n}\n");
+    }
+}

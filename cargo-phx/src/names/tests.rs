@@ -1,0 +1,160 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// The message and the hint of a refused name.
+fn refused(kind: Kind, typed: &str) -> (String, String) {
+    let error = Name::parse(kind, typed).expect_err("the name is refused");
+    let hint = error
+        .downcast_ref::<crate::hint::Hinted>()
+        .expect("a hint")
+        .hint();
+    (error.to_string(), hint.to_owned())
+}
+
+#[test]
+fn a_name_gives_type_module_and_topic() {
+    let room = Name::parse(Kind::Channel, "Room").unwrap();
+    assert_eq!(room.type_name(), "RoomChannel");
+    assert_eq!(room.module(), "room_channel");
+    assert_eq!(room.snake(), "room");
+
+    let chat = Name::parse(Kind::Socket, "ChatRoom2").unwrap();
+    assert_eq!(chat.type_name(), "ChatRoom2Socket");
+    assert_eq!(chat.module(), "chat_room2_socket");
+
+    let presence = Name::parse(Kind::Presence, "Presence").unwrap();
+    assert_eq!(presence.type_name(), "Presence");
+    assert_eq!(presence.module(), "presence");
+}
+
+#[test]
+fn lower_case_is_refused_with_the_command_to_type() {
+    let (message, hint) = refused(Kind::Channel, "room");
+    assert_eq!(
+        message,
+        "`room` cannot name a channel: a name is written as a Rust type is"
+    );
+    assert_eq!(hint, "type `cargo phx gen channel Room`");
+}
+
+#[test]
+fn what_cannot_be_a_type_is_refused() {
+    for (typed, why, hint) in [
+        ("9x", "starts with a digit", "gen presence Room"),
+        ("", "empty", "gen presence Room"),
+        ("Self", "a Rust keyword", "gen presence MySelf"),
+        ("Type", "a Rust keyword", "gen presence MyType"),
+        ("type", "a Rust keyword", "gen presence MyType"),
+        ("Gen", "a Rust keyword", "gen presence MyGen"),
+        ("Admin.Room", "not nested", "gen presence AdminRoom"),
+        ("Admin::Room", "not nested", "gen presence AdminRoom"),
+        ("chat-room", "only ASCII", "gen presence ChatRoom"),
+        ("Room!", "only ASCII", "gen presence Room"),
+        ("Zürich", "only ASCII", "gen presence ZRich"),
+        ("../Room", "not nested", "gen presence Room"),
+        ("Chat_Room", "only ASCII", "gen presence ChatRoom"),
+        ("HTTPRoom", "as a Rust type", "gen presence HttpRoom"),
+        ("Tracker", "uses that name", "gen presence TrackerPresence"),
+        ("State", "uses that name", "gen presence StatePresence"),
+        ("Option", "uses that name", "gen presence OptionPresence"),
+    ] {
+        let (message, said) = refused(Kind::Presence, typed);
+        assert!(message.contains(why), "{typed}: {message}");
+        assert!(
+            said.contains(&format!("`cargo phx {hint}`")),
+            "{typed}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_suffix_that_is_added_is_not_typed() {
+    let (message, hint) = refused(Kind::Channel, "RoomChannel");
+    assert!(message.contains("`Channel` is added"), "{message}");
+    assert_eq!(hint, "type `cargo phx gen channel Room`");
+    assert_eq!(
+        refused(Kind::Socket, "UserSocket").1,
+        "type `cargo phx gen socket User`"
+    );
+    assert_eq!(
+        refused(Kind::Socket, "Socket").1,
+        "type `cargo phx gen socket Room`"
+    );
+}
+
+/// Whatever is suggested is accepted: a user who types it gets on.
+#[test]
+fn suggestions_are_valid_names() {
+    for kind in [Kind::Channel, Kind::Presence, Kind::Socket] {
+        for typed in [
+            "room",
+            "9x",
+            "Self",
+            "type",
+            "a.b",
+            "é",
+            "chat room",
+            "RoomChannel",
+            "Tracker",
+            "x",
+            "Result",
+            "--",
+            "UserSocket",
+            "fn",
+        ] {
+            let Err(error) = Name::parse(kind, typed) else {
+                continue;
+            };
+            let hint = error.downcast_ref::<crate::hint::Hinted>().unwrap().hint();
+            let command = hint.rsplit('`').nth(1).unwrap();
+            let suggested = command.rsplit(' ').next().unwrap();
+            Name::parse(kind, suggested)
+                .unwrap_or_else(|error| panic!("{typed} -> {suggested}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn app_names_are_package_names() {
+    let hello = AppName::parse("hello-world2").unwrap();
+    assert_eq!(hello.package(), "hello-world2");
+    assert_eq!(hello.crate_name(), "hello_world2");
+    assert_eq!(hello.title(), "Hello World2");
+
+    for typed in [
+        "",
+        "9x",
+        "Hello",
+        "_x",
+        "hello world",
+        "hello.rs",
+        "fn",
+        "gen",
+        "test",
+        "std",
+        "tokio",
+        "presence_channels",
+        "é",
+    ] {
+        assert!(AppName::parse(typed).is_err(), "{typed} is accepted");
+    }
+}
+
+proptest! {
+    /// Nothing that can be typed breaks the check, and what it accepts can be written into code.
+    #[test]
+    fn accepted_names_are_identifiers(typed in "\\PC{0,12}|[A-Z][a-z0-9]{0,5}([A-Z][a-z0-9]{0,4}){0,3}") {
+        for kind in [Kind::Channel, Kind::Presence, Kind::Socket] {
+            if let Ok(name) = Name::parse(kind, &typed) {
+                prop_assert!(syn::parse_str::<syn::Ident>(&name.type_name()).is_ok());
+                prop_assert!(syn::parse_str::<syn::Ident>(&name.module()).is_ok());
+                prop_assert!(syn::parse_str::<syn::Ident>(&name.snake()).is_ok());
+                prop_assert_eq!(name.typed(), &typed);
+            }
+        }
+        if let Ok(name) = AppName::parse(&typed) {
+            prop_assert!(syn::parse_str::<syn::Ident>(&name.crate_name()).is_ok());
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Rust source as text with a syntax tree beside it: the tree finds the places, the text is edited.
+//!
+//! A user's file is never printed from its tree, so everything that is not inserted stays byte for byte.
+
+use std::ops::Range;
+use std::path::Path;
+
+use syn::spanned::Spanned;
+
+use crate::hint::hinted;
+
+pub(crate) mod application;
+pub(crate) mod chain;
+pub(crate) mod imports;
+pub(crate) mod modules;
+pub(crate) mod order;
+pub(crate) mod paths;
+pub(crate) mod routes;
+pub(crate) mod serve;
+pub(crate) mod state;
+
+/// What came of an edit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The code has it already.
+    Unchanged,
+    /// The whole text, with the edit.
+    Edited(String),
+    /// The code does not have the shape that the edit looks for.
+    Unknown,
+}
+
+/// A parsed file.
+pub(crate) struct Source<'a> {
+    text: &'a str,
+    pub(crate) file: syn::File,
+    /// Where the parser's offsets begin: after a byte order mark and a `#!` line.
+    base: usize,
+}
+
+impl<'a> Source<'a> {
+    /// Parses `text`; `path` is named in the error.
+    pub(crate) fn parse(path: &Path, text: &'a str) -> anyhow::Result<Source<'a>> {
+        let without_mark = text.trim_start_matches('\u{feff}');
+        let mut base = text.len() - without_mark.len();
+        if without_mark.starts_with("#!") && !without_mark[2..].trim_start().starts_with('[') {
+            base += without_mark.find('\n').unwrap_or(without_mark.len());
+        }
+        let file = syn::parse_file(&text[base..]).map_err(|error| {
+            let line = text[..base].matches('\n').count() + error.span().start().line;
+            hinted(
+                format!(
+                    "{}, line {line}: the file is not valid Rust: {error}",
+                    path.display()
+                ),
+                "make it compile, then run the command again",
+            )
+        })?;
+        Ok(Source { text, file, base })
+    }
+
+    pub(crate) fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// The bytes that a part of the tree stands for.
+    pub(crate) fn range(&self, node: &impl Spanned) -> Range<usize> {
+        let range = node.span().byte_range();
+        range.start + self.base..range.end + self.base
+    }
+
+    /// The text that a part of the tree stands for.
+    pub(crate) fn slice(&self, node: &impl Spanned) -> &'a str {
+        &self.text[self.range(node)]
+    }
+
+    /// Where the line of `offset` starts.
+    pub(crate) fn line_start(&self, offset: usize) -> usize {
+        self.text[..offset].rfind('\n').map_or(0, |found| found + 1)
+    }
+
+    /// Where the line of `offset` ends, before its line break.
+    pub(crate) fn line_end(&self, offset: usize) -> usize {
+        let rest = &self.text[offset..];
+        let end = rest
+            .find('\n')
+            .map_or(self.text.len(), |found| offset + found);
+        if self.text[..end].ends_with('\r') && end > offset {
+            end - 1
+        } else {
+            end
+        }
+    }
+
+    /// The white space that the line of `offset` starts with.
+    pub(crate) fn indent(&self, offset: usize) -> &'a str {
+        let line = &self.text[self.line_start(offset)..];
+        &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
+    }
+
+    /// Where to insert lines above the item at `offset`: above the comment that belongs to it, but below
+    /// one that opens the file.
+    pub(crate) fn above(&self, offset: usize) -> usize {
+        let item = self.line_start(offset);
+        let mut start = item;
+        while start > 0 {
+            let previous = self.line_start(start - 1);
+            if !self.text[previous..start].trim_start().starts_with("//") {
+                return start;
+            }
+            start = previous;
+        }
+        item
+    }
+
+    /// The end of the file's inner attributes and `//!` lines, if it has any.
+    pub(crate) fn preamble_end(&self) -> Option<usize> {
+        let last = self.file.attrs.last()?;
+        Some(self.line_end(self.range(last).end))
+    }
+}
+
+/// Edits of one text, in any order. They must not overlap.
+#[derive(Debug, Default)]
+pub(crate) struct Edits(Vec<(Range<usize>, String)>);
+
+impl Edits {
+    pub(crate) fn insert(&mut self, offset: usize, text: impl Into<String>) {
+        self.0.push((offset..offset, text.into()));
+    }
+
+    pub(crate) fn replace(&mut self, range: Range<usize>, text: impl Into<String>) {
+        self.0.push((range, text.into()));
+    }
+
+    /// The edited text. Inserted line breaks follow the text's own kind.
+    pub(crate) fn apply(mut self, text: &str) -> String {
+        let windows = text.contains("\r\n");
+        self.0.sort_by_key(|(range, _)| range.start);
+        let mut result = String::with_capacity(text.len() + 256);
+        let mut done = 0;
+        for (range, new) in self.0 {
+            result.push_str(&text[done..range.start]);
+            if windows {
+                result.push_str(&new.replace('\n', "\r\n"));
+            } else {
+                result.push_str(&new);
+            }
+            done = range.end;
+        }
+        result.push_str(&text[done..]);
+        result
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! Sockets in the user's code, and their routes: `routes.channel::<RoomChannel>("room:*");`.
+
+use syn::visit::{self, Visit};
+use syn::{ExprMethodCall, FnArg, ImplItem, ImplItemFn, Item, ItemImpl, Pat};
+
+use super::{Edits, Outcome, Source, chain, imports, paths};
+
+/// A channel to route to.
+pub(crate) struct NewRoute {
+    /// The type.
+    pub(crate) channel: String,
+    /// The topic pattern.
+    pub(crate) pattern: String,
+    /// Where the type is imported from.
+    pub(crate) import: String,
+}
+
+/// The socket types that the file implements.
+pub(crate) fn sockets(source: &Source) -> Vec<String> {
+    impls(source)
+        .filter_map(|item| paths::type_name(&item.self_ty))
+        .collect()
+}
+
+/// The channels that a socket routes to.
+pub(crate) fn channels(source: &Source, socket: &str) -> Vec<NewRoute> {
+    let Some(function) = routes_function(source, socket) else {
+        return Vec::new();
+    };
+    let routes = routes(function);
+    let imported = imports::paths(source);
+    routes
+        .iter()
+        .filter_map(|call| {
+            let channel = chain::type_argument(call)?;
+            let syn::Expr::Lit(literal) = call.args.first()? else {
+                return None;
+            };
+            let syn::Lit::Str(pattern) = &literal.lit else {
+                return None;
+            };
+            let import = imported
+                .iter()
+                .find(|path| path.last() == Some(&channel))
+                .map(|path| path.join("::"))?;
+            Some(NewRoute {
+                pattern: pattern.value(),
+                channel,
+                import,
+            })
+        })
+        .collect()
+}
+
+/// Adds a route to `socket`, and the import of the channel.
+pub(crate) fn add(source: &Source, socket: &str, route: &NewRoute) -> Outcome {
+    let Some(function) = routes_function(source, socket) else {
+        return Outcome::Unknown;
+    };
+    let present = routes(function)
+        .iter()
+        .any(|call| chain::type_argument(call).as_deref() == Some(&route.channel));
+    if present {
+        return Outcome::Unchanged;
+    }
+    let Some(FnArg::Typed(argument)) = function.sig.inputs.first() else {
+        return Outcome::Unknown;
+    };
+    let Pat::Ident(variable) = &*argument.pat else {
+        return Outcome::Unknown;
+    };
+
+    let mut edits = Edits::default();
+    let mut name = variable.ident.to_string();
+    if let Some(used) = name.strip_prefix('_') {
+        // It had no use until now.
+        edits.replace(source.range(&variable.ident), used);
+        name = used.to_owned();
+    }
+    let call = format!(
+        "{name}.channel::<{}>(\"{}\");",
+        route.channel, route.pattern
+    );
+    insert_at_end(source, function, &call, &mut edits);
+    let text = edits.apply(source.text());
+
+    let path = std::path::Path::new("socket.rs");
+    let Ok(routed) = Source::parse(path, &text) else {
+        return Outcome::Unknown;
+    };
+    match imports::add(&routed, &route.import) {
+        Outcome::Edited(text) => Outcome::Edited(text),
+        _ => Outcome::Edited(text),
+    }
+}
+
+fn impls<'s>(source: &'s Source) -> impl Iterator<Item = &'s ItemImpl> {
+    source.file.items.iter().filter_map(|item| match item {
+        Item::Impl(item) => {
+            let (path, _) = item.trait_.as_ref()?;
+            (paths::last(path) == "UserSocket").then_some(item)
+        }
+        _ => None,
+    })
+}
+
+/// `fn channels(routes: &mut Routes<Self>)` of the socket.
+fn routes_function<'s>(source: &'s Source, socket: &str) -> Option<&'s ImplItemFn> {
+    impls(source)
+        .filter(|item| paths::type_name(&item.self_ty).as_deref() == Some(socket))
+        .flat_map(|item| &item.items)
+        .find_map(|item| match item {
+            ImplItem::Fn(function) if function.sig.ident == "channels" => Some(function),
+            _ => None,
+        })
+}
+
+fn routes(function: &ImplItemFn) -> Vec<&ExprMethodCall> {
+    struct Calls<'s>(Vec<&'s ExprMethodCall>);
+    impl<'s> Visit<'s> for Calls<'s> {
+        fn visit_expr_method_call(&mut self, call: &'s ExprMethodCall) {
+            // The receiver first: calls are listed in the order in which they run.
+            visit::visit_expr_method_call(self, call);
+            if call.method == "channel" {
+                self.0.push(call);
+            }
+        }
+    }
+    let mut calls = Calls(Vec::new());
+    calls.visit_impl_item_fn(function);
+    calls.0
+}
+
+fn insert_at_end(source: &Source, function: &ImplItemFn, call: &str, edits: &mut Edits) {
+    let indent = source.indent(source.range(function).start);
+    let braces = source.range(&function.block);
+    let inner = braces.start + 1..braces.end - 1;
+    let text = &source.text()[inner.clone()];
+    if text.trim().is_empty() {
+        edits.replace(inner, format!("\n{indent}    {call}\n{indent}"));
+    } else if text.contains('\n') {
+        let close = source.line_start(inner.end);
+        edits.insert(close, format!("{indent}    {call}\n"));
+    } else {
+        let body = text.trim();
+        edits.replace(
+            inner,
+            format!("\n{indent}    {body}\n{indent}    {call}\n{indent}"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests;

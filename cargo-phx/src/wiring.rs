@@ -1,0 +1,118 @@
+//! What the generators share: bringing modules, the application and dependencies into a project's plan.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use tera::Context;
+
+use crate::format::Format;
+use crate::manifest::{self, Dependency};
+use crate::plan::Plan;
+use crate::project::Project;
+use crate::render::Templates;
+use crate::source::{Outcome, Source, modules};
+
+pub(crate) mod application;
+pub(crate) mod checkout;
+pub(crate) mod sockets;
+
+/// A project, its templates, and the plan that grows.
+pub(crate) struct Wiring {
+    pub(crate) project: Project,
+    pub(crate) templates: Templates,
+    pub(crate) plan: Plan,
+}
+
+impl Wiring {
+    pub(crate) fn new(project: Project) -> Wiring {
+        Wiring {
+            templates: Templates::of(&project.root),
+            plan: Plan::new(&project.root),
+            project,
+        }
+    }
+
+    /// The finished plan, in the project's format.
+    pub(crate) fn finish(mut self) -> Plan {
+        self.plan.format(&Format {
+            folder: &self.project.root,
+            edition: &self.project.edition,
+        });
+        self.plan
+    }
+
+    /// A path below the source folder.
+    pub(crate) fn source_path(&self, path: &str) -> PathBuf {
+        self.project.source_folder().join(path)
+    }
+
+    /// Creates a file from a template.
+    pub(crate) fn create(
+        &mut self,
+        path: &Path,
+        template: &str,
+        context: &Context,
+    ) -> anyhow::Result<()> {
+        let text = self.templates.render(template, context)?;
+        self.plan.create(path, text)
+    }
+
+    /// Edits a file. Whether the place for the edit was found; if not, the file stays as it is.
+    pub(crate) fn edit(
+        &mut self,
+        path: &Path,
+        edit: impl Fn(&Source) -> Outcome,
+    ) -> anyhow::Result<bool> {
+        let text = self.plan.read(path)?;
+        let text = text.with_context(|| format!("{} is not there", path.display()))?;
+        match edit(&Source::parse(path, &text)?) {
+            Outcome::Edited(new) => self.plan.inject(path, new)?,
+            Outcome::Unchanged => self.plan.inject(path, text)?,
+            Outcome::Unknown => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Declares `channels` in the crate root, and `module` in it.
+    pub(crate) fn declare_in_channels(&mut self, module: &str) -> anyhow::Result<()> {
+        let nested = self.source_path("channels/mod.rs");
+        let path = if self.plan.read(&nested)?.is_some() {
+            nested
+        } else {
+            self.source_path("channels.rs")
+        };
+        if self.plan.read(&path)?.is_none() {
+            self.create(&path, "phx.new/src/channels.rs.tera", &Context::new())?;
+        }
+        self.edit(&path, |source| modules::declare(source, module, true))?;
+        self.declare_in_root("channels")
+    }
+
+    /// Declares a module in the crate root: `pub` in a library, so that tests and the binary reach it.
+    pub(crate) fn declare_in_root(&mut self, module: &str) -> anyhow::Result<()> {
+        let root = self.project.crate_root().to_path_buf();
+        let public = self.project.library.is_some();
+        self.edit(&root, |source| modules::declare(source, module, public))?;
+        Ok(())
+    }
+
+    /// Whether a library exports the channels, so that a test in `tests/` can use them.
+    pub(crate) fn exports_channels(&self) -> anyhow::Result<bool> {
+        let Some(library) = &self.project.library else {
+            return Ok(false);
+        };
+        let text = self.plan.read(library)?.unwrap_or_default();
+        let source = Source::parse(library, &text)?;
+        Ok(modules::find(&source, "channels") == Some(true))
+    }
+
+    /// Adds dependencies to Cargo.toml.
+    pub(crate) fn depend_on(&mut self, dependencies: &[Dependency]) -> anyhow::Result<()> {
+        let path = Path::new("Cargo.toml");
+        let text = self.plan.read(path)?.context("Cargo.toml is not there")?;
+        let workspace = self.project.workspace.as_deref();
+        manifest::check_axum(&text, workspace)?;
+        let new = manifest::add(&text, workspace, dependencies)?;
+        self.plan.inject(path, new)
+    }
+}

@@ -1,0 +1,159 @@
+//! The project's sockets: found by the code that implements them, wherever it stands.
+
+use std::path::{Path, PathBuf};
+
+use tera::Context;
+
+use super::application::rust_files;
+use super::{Wiring, checkout};
+use crate::hint::hinted;
+use crate::names::Name;
+use crate::source::application::NewSocket;
+use crate::source::routes::{self, NewRoute};
+use crate::source::{Outcome, Source};
+
+/// A socket type, and its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SocketFile {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    /// The module, from the crate's root: `channels::user_socket`.
+    pub(crate) module: String,
+}
+
+impl SocketFile {
+    /// The path of the type, from the crate's root.
+    pub(crate) fn import(&self) -> String {
+        if self.module.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{}::{}", self.module, self.name)
+        }
+    }
+}
+
+impl Wiring {
+    /// Creates a socket's file, declares and mounts it. The path of its mount.
+    pub(crate) fn create_socket(&mut self, name: &Name) -> anyhow::Result<String> {
+        self.ensure_application()?;
+        let socket = name.type_name();
+        let path = self.source_path(&format!("channels/{}.rs", name.module()));
+
+        let mut context = Context::new();
+        context.insert("socket", &socket);
+        context.insert("id_prefix", &name.module());
+        let text = self
+            .templates
+            .render("phx.gen.socket/socket.rs.tera", &context)?;
+        let text = self.with_present_routes(&path, &socket, text)?;
+        self.plan.create(&path, text)?;
+
+        self.declare_in_channels(&name.module())?;
+        let library = checkout::presence_channels(&self.project.root);
+        self.depend_on(&[library])?;
+        self.mount_socket(&NewSocket {
+            import: format!("crate::channels::{}::{socket}", name.module()),
+            second_path: format!("/{}", name.module()),
+            name: socket,
+        })
+    }
+
+    /// A socket generated again keeps the routes that `gen channel` has added since.
+    fn with_present_routes(
+        &self,
+        path: &Path,
+        socket: &str,
+        mut text: String,
+    ) -> anyhow::Result<String> {
+        let Some(present) = self.plan.read(path)? else {
+            return Ok(text);
+        };
+        // A file that is not a socket, or not Rust, is asked about as any other.
+        let Ok(present) = Source::parse(path, &present) else {
+            return Ok(text);
+        };
+        for route in routes::channels(&present, socket) {
+            let source = Source::parse(path, &text)?;
+            if let Outcome::Edited(routed) = routes::add(&source, socket, &route) {
+                text = routed;
+            }
+        }
+        Ok(text)
+    }
+
+    /// The socket that a new channel belongs to: the one asked for, the only one, or `UserSocket`.
+    pub(crate) fn find_socket(&self, wanted: Option<&Name>) -> anyhow::Result<Option<SocketFile>> {
+        let mut sockets = self.sockets()?;
+        if let Some(wanted) = wanted {
+            let name = wanted.type_name();
+            return Ok(sockets.into_iter().find(|socket| socket.name == name));
+        }
+        if sockets.len() > 1 {
+            let names: Vec<_> = sockets.iter().map(|socket| socket.name.clone()).collect();
+            sockets.retain(|socket| socket.name == "UserSocket");
+            if sockets.is_empty() {
+                let short = names[0].trim_end_matches("Socket");
+                return Err(hinted(
+                    format!("the project has several sockets: {}", names.join(", ")),
+                    format!("say which one the channel belongs to, for example --socket {short}"),
+                ));
+            }
+        }
+        Ok(sockets.pop())
+    }
+
+    fn sockets(&self) -> anyhow::Result<Vec<SocketFile>> {
+        let mut sockets = Vec::new();
+        for path in rust_files(&self.project.root, self.project.source_folder()) {
+            let text = self.plan.read(&path)?.unwrap_or_default();
+            if !text.contains("UserSocket") {
+                continue;
+            }
+            let module = self.module_of(&path);
+            for name in routes::sockets(&Source::parse(&path, &text)?) {
+                sockets.push(SocketFile {
+                    name,
+                    path: path.clone(),
+                    module: module.clone(),
+                });
+            }
+        }
+        Ok(sockets)
+    }
+
+    /// The module that a file is, by its path: `channels::user_socket`, or nothing for the crate's root.
+    fn module_of(&self, path: &Path) -> String {
+        let below = path
+            .strip_prefix(self.project.source_folder())
+            .unwrap_or(path);
+        let below = below.with_extension("");
+        let mut parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+        let is_root = path == self.project.crate_root();
+        if is_root || parts.last().is_some_and(|last| last == "mod") {
+            parts.pop();
+        }
+        parts.join("::")
+    }
+
+    /// Adds a channel's route to a socket, or says what to add.
+    pub(crate) fn add_route(
+        &mut self,
+        socket: &SocketFile,
+        route: &NewRoute,
+    ) -> anyhow::Result<()> {
+        if !self.edit(&socket.path, |source| {
+            routes::add(source, &socket.name, route)
+        })? {
+            self.plan.notice(format!(
+                "The routes of {} were not found in {}. Add these lines:\n\n    use {};\n\n    \
+                 routes.channel::<{}>(\"{}\");",
+                socket.name,
+                socket.path.display(),
+                route.import,
+                route.channel,
+                route.pattern,
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,205 @@
+//! What each command prints and writes, compared with golden files.
+
+use crate::golden::{assert_golden, changed, listing};
+use crate::sandbox::Sandbox;
+
+/// An axum app as its documentation has it: one file.
+const BINARY: &[(&str, &str)] = &[
+    (
+        "Cargo.toml",
+        "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
+         [dependencies]\naxum = \"0.8\"\ntokio = { version = \"1\", features = [\"full\"] }\n",
+    ),
+    (
+        "src/main.rs",
+        "\
+use axum::Router;
+use axum::routing::get;
+
+#[tokio::main]
+async fn main() {
+    let app = Router::new().route(\"/\", get(|| async { \"Hello, World!\" }));
+
+    let listener = tokio::net::TcpListener::bind(\"127.0.0.1:3000\").await.unwrap();
+    axum::serve(listener, app).await.unwrap();
+}
+",
+    ),
+];
+
+/// An axum app with a library, in an older edition and with a format of its own.
+const LIBRARY: &[(&str, &str)] = &[
+    (
+        "Cargo.toml",
+        "[package]\nname = \"blog-engine\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[dependencies]\n\
+         anyhow = \"1\"\naxum = \"0.8\"\ntokio = { version = \"1\", features = [\"net\", \"rt-multi-thread\", \"macros\"] }\n",
+    ),
+    ("rustfmt.toml", "max_width = 80\n"),
+    (
+        "src/lib.rs",
+        "\
+use axum::{routing::get, Router};
+
+/// The routes of the blog.
+pub fn router() -> Router {
+    Router::new().route(\"/\", get(|| async { \"posts\" }))
+}
+",
+    ),
+    (
+        "src/main.rs",
+        "\
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind(\"127.0.0.1:3000\").await?;
+    axum::serve(listener, blog_engine::router()).await?;
+    Ok(())
+}
+",
+    ),
+];
+
+/// Runs a command; what it printed and what it changed.
+#[track_caller]
+fn transcript(sandbox: &Sandbox, command: &str) -> String {
+    let before = sandbox.files();
+    let printed = sandbox.phx(command).succeeded();
+    let files = changed(&before, sandbox.files());
+    format!("$ cargo phx {command}\n{printed}\n{}", listing(&files))
+}
+
+/// The same commands again: nothing changes, and that is said.
+#[track_caller]
+fn assert_unchanged(sandbox: &Sandbox, commands: &[&str]) {
+    let before = sandbox.files();
+    for command in commands {
+        let printed = sandbox.phx(command).succeeded();
+        let (last, lines) = printed
+            .lines()
+            .rev()
+            .collect::<Vec<_>>()
+            .split_first()
+            .map(|(last, rest)| (*last, rest.to_vec()))
+            .unwrap();
+        assert_eq!(
+            last, "Nothing to do: everything is there already.",
+            "{command}"
+        );
+        let files = lines.iter().filter(|line| !line.is_empty());
+        for line in files {
+            assert!(line.starts_with("* unchanged "), "{command}: {line}");
+        }
+        assert_eq!(sandbox.files(), before, "{command}");
+    }
+}
+
+#[test]
+fn new_makes_an_app() {
+    let sandbox = Sandbox::new();
+    assert_golden("new.txt", &transcript(&sandbox, "new hello"));
+    assert_unchanged(&sandbox, &["new hello"]);
+}
+
+#[test]
+fn the_guide() {
+    let sandbox = Sandbox::hello();
+    let commands = ["gen presence", "gen channel Room", "gen socket User"];
+    let transcripts = commands.map(|command| transcript(&sandbox, command));
+    assert_golden("guide.txt", &transcripts.join("\n"));
+    assert_unchanged(&sandbox, &commands);
+}
+
+#[test]
+fn the_order_of_presence_and_socket_does_not_matter() {
+    let one = Sandbox::hello();
+    for command in ["gen presence", "gen socket User", "gen channel Room"] {
+        one.phx(command).succeeded();
+    }
+    let other = Sandbox::hello();
+    for command in ["gen socket User", "gen presence", "gen channel Room"] {
+        other.phx(command).succeeded();
+    }
+    assert_eq!(one.files(), other.files());
+}
+
+#[test]
+fn a_channel_without_a_presence() {
+    let sandbox = Sandbox::hello();
+    sandbox.phx("gen socket User").succeeded();
+    let text = transcript(&sandbox, "gen channel Room");
+    assert_golden("channel_without_presence.txt", &text);
+    assert_unchanged(&sandbox, &["gen channel Room", "gen socket User"]);
+}
+
+#[test]
+fn further_ones_beside_the_first() {
+    let sandbox = Sandbox::hello();
+    let commands = [
+        "gen presence",
+        "gen presence CustomerSupport",
+        "gen socket User",
+        "gen socket Admin",
+        "gen channel Room",
+        "gen channel Desk --socket Admin",
+    ];
+    for command in &commands[..4] {
+        sandbox.phx(command).succeeded();
+    }
+    let transcripts: Vec<_> = commands[4..]
+        .iter()
+        .map(|command| transcript(&sandbox, command))
+        .collect();
+    let state = format!(
+        "==== src/application.rs\n{}",
+        sandbox.read("src/application.rs")
+    );
+    assert_golden(
+        "several.txt",
+        &format!("{state}\n{}", transcripts.join("\n")),
+    );
+    assert_unchanged(&sandbox, &commands);
+}
+
+#[test]
+fn an_axum_app_of_one_file() {
+    let sandbox = Sandbox::with(BINARY);
+    let commands = ["gen channel Room", "gen presence"];
+    let transcripts = commands.map(|command| transcript(&sandbox, command));
+    assert_golden("binary.txt", &transcripts.join("\n"));
+    assert_unchanged(&sandbox, &["gen presence", "gen socket User"]);
+}
+
+#[test]
+fn an_axum_app_with_a_library_and_a_format_of_its_own() {
+    let sandbox = Sandbox::with(LIBRARY);
+    let commands = ["gen presence", "gen channel Room"];
+    let transcripts = commands.map(|command| transcript(&sandbox, command));
+    assert_golden("library.txt", &transcripts.join("\n"));
+    assert_unchanged(&sandbox, &commands);
+}
+
+#[test]
+fn a_dry_run_shows_the_plan() {
+    let sandbox = Sandbox::hello();
+    sandbox.phx("gen presence").succeeded();
+    let before = sandbox.files();
+    let printed = sandbox.phx("gen channel Room --dry-run").succeeded();
+    assert_golden(
+        "dry_run.txt",
+        &format!("$ cargo phx gen channel Room --dry-run\n{printed}"),
+    );
+    assert_eq!(sandbox.files(), before);
+
+    let nothing = Sandbox::new();
+    nothing.phx("new hello --dry-run").succeeded();
+    assert!(nothing.files().is_empty());
+}
+
+#[test]
+fn help_names_the_command_as_it_is_typed() {
+    let sandbox = Sandbox::new();
+    for arguments in ["--help", "gen --help", "gen channel --help"] {
+        let printed = sandbox.phx(arguments).succeeded();
+        assert!(printed.contains("Usage: cargo phx"), "{printed}");
+    }
+}

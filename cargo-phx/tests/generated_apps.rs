@@ -1,0 +1,332 @@
+//! Generated apps are built and run: each stage passes rustfmt, clippy with `-D warnings`, and its own tests.
+//!
+//! Slow, because it compiles axum: `cargo test --package cargo-phx --test generated_apps` runs it alone.
+
+#[path = "cli/sandbox.rs"]
+mod sandbox;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use sandbox::{Sandbox, checkout};
+
+/// Built once for all tests and runs. Not the workspace's own target folder, whose `hello` is the example.
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("generated-apps")
+}
+
+/// Runs cargo in the sandbox. The workspace's lock file comes anew each time: cargo takes out of it what is
+/// not used yet, and would choose versions of its own later.
+#[track_caller]
+fn cargo(sandbox: &Sandbox, arguments: &str) -> String {
+    let lock = sandbox.root.join("Cargo.lock");
+    fs::copy(checkout().join("Cargo.lock"), lock).expect("the lock file is copied");
+    let output = Command::new(env!("CARGO"))
+        .args(arguments.split(' '))
+        .current_dir(&sandbox.root)
+        .env("CARGO_TARGET_DIR", target())
+        // Half the size, and nothing here is debugged.
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .env("CARGO_TERM_COLOR", "never")
+        .output()
+        .expect("cargo runs");
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed).into_owned();
+    assert!(output.status.success(), "cargo {arguments}\n{printed}");
+    printed
+}
+
+/// What CI of an app would check, and that as many tests as expected have passed.
+#[track_caller]
+fn check(sandbox: &Sandbox, tests: usize) {
+    cargo(sandbox, "fmt --check");
+    cargo(sandbox, "clippy --quiet --all-targets -- -D warnings");
+    let printed = cargo(sandbox, "test --no-fail-fast");
+    let passed: usize = printed
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("test result: ok. ")?
+                .split(' ')
+                .next()?
+                .parse::<usize>()
+                .ok()
+        })
+        .sum();
+    assert_eq!(passed, tests, "{printed}");
+}
+
+/// A new app, then each generator: every stage is complete.
+#[test]
+fn the_guides_app() {
+    let sandbox = Sandbox::hello();
+    check(&sandbox, 0);
+    for (command, tests) in [
+        ("gen presence", 0),
+        ("gen socket User", 0),
+        ("gen channel Room", 4),
+    ] {
+        sandbox.phx(command).succeeded();
+        check(&sandbox, tests);
+    }
+    // The longest names that one would type still fit.
+    sandbox.phx("gen presence CustomerSupportDesk").succeeded();
+    sandbox.phx("gen socket CustomerSupport").succeeded();
+    sandbox
+        .phx("gen channel CustomerSupportDesk --socket CustomerSupport")
+        .succeeded();
+    check(&sandbox, 8);
+}
+
+/// The other order: the channel brings its socket, the presence comes last.
+#[test]
+fn the_channel_first() {
+    let sandbox = Sandbox::hello();
+    sandbox.phx("gen channel Room").succeeded();
+    check(&sandbox, 3);
+    sandbox.phx("gen presence").succeeded();
+    check(&sandbox, 3);
+    sandbox.phx("gen channel Room --force").succeeded();
+    check(&sandbox, 4);
+}
+
+/// A socket alone, and further of each kind.
+#[test]
+fn an_app_with_several_of_each() {
+    let sandbox = Sandbox::hello();
+    sandbox.phx("gen socket Admin").succeeded();
+    check(&sandbox, 0);
+    for command in [
+        "gen presence",
+        "gen presence Typing",
+        "gen socket User",
+        "gen channel Room",
+        "gen channel Desk --socket Admin",
+    ] {
+        sandbox.phx(command).succeeded();
+    }
+    check(&sandbox, 8);
+}
+
+/// An axum app of one file, as axum's documentation has it.
+#[test]
+fn a_binary_only_axum_app() {
+    let sandbox = Sandbox::with(&[
+        (
+            "Cargo.toml",
+            "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n\
+             axum = \"0.8\"\ntokio = { version = \"1\", features = [\"net\", \"rt-multi-thread\", \"macros\"] }\n",
+        ),
+        (
+            "src/main.rs",
+            "\
+use axum::{Router, routing::get};
+
+#[tokio::main]
+async fn main() {
+    let app = Router::new().route(\"/\", get(|| async { \"Hello, World!\" }));
+    let listener = tokio::net::TcpListener::bind(\"127.0.0.1:0\").await.unwrap();
+    axum::serve(listener, app).await.unwrap();
+}
+",
+        ),
+    ]);
+    sandbox.phx("gen presence").succeeded();
+    check(&sandbox, 0);
+    sandbox.phx("gen channel Room").succeeded();
+    check(&sandbox, 4);
+}
+
+/// A library and a binary, an older edition, a format of its own, a state in the router.
+#[test]
+fn an_axum_app_with_a_library() {
+    let sandbox = Sandbox::with(&[
+        (
+            "Cargo.toml",
+            "[package]\nname = \"blog-engine\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[dependencies]\n\
+             axum = \"0.8\"\ntokio = { version = \"1\", features = [\"full\"] }\n",
+        ),
+        ("rustfmt.toml", "max_width = 80\n"),
+        (
+            "src/lib.rs",
+            "\
+use axum::{extract::State, routing::get, Router};
+
+/// The routes of the blog.
+pub fn router(title: String) -> Router {
+    Router::new()
+        .route(\"/\", get(|State(title): State<String>| async { title }))
+        .with_state(title)
+}
+",
+        ),
+        (
+            "src/main.rs",
+            "\
+use std::error::Error;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let listener = tokio::net::TcpListener::bind(\"127.0.0.1:0\").await?;
+    let title = \"posts\".to_owned();
+    axum::serve(listener, blog_engine::router(title)).await?;
+    Ok(())
+}
+",
+        ),
+    ]);
+    sandbox.phx("gen channel Room").succeeded();
+    check(&sandbox, 3);
+    sandbox.phx("gen presence").succeeded();
+    check(&sandbox, 3);
+}
+
+/// A running app of the guide. It is killed if the test fails.
+struct Server {
+    child: Child,
+    port: u16,
+}
+
+impl Server {
+    fn start(binary: &Path, sandbox: &Sandbox) -> Server {
+        let child = Command::new(binary)
+            .current_dir(&sandbox.root)
+            .env("PORT", "0")
+            .env_remove("HOST")
+            .env_remove("RUST_LOG")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the app runs");
+        let mut server = Server { child, port: 0 };
+        let stdout = BufReader::new(server.child.stdout.take().expect("it is piped"));
+        let mut log = String::new();
+        for line in stdout.lines() {
+            let line = line.expect("it logs text");
+            if let Some((_, port)) = line.split_once("Running at http://localhost:") {
+                server.port = port.trim().parse().expect("a port");
+                return server;
+            }
+            log.push_str(&line);
+        }
+        panic!("the app ended: {log}");
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
+        .expect("it reads");
+        let mut response = String::new();
+        stream.read_to_string(&mut response).expect("it answers");
+        response
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It has ended already if all went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The app says what is wrong with its settings, serves its page, says if phoenix.js is missing, and ends in
+/// order when it is told to.
+#[test]
+fn the_app_runs() {
+    // Other tests build a `hello` in the same place.
+    let sandbox = Sandbox::app("served");
+    sandbox.phx("gen presence").succeeded();
+    sandbox.phx("gen channel Room").succeeded();
+    cargo(&sandbox, "build --quiet");
+    let binary = target().join("debug/served");
+
+    let mut server = Server::start(&binary, &sandbox);
+    let missing = "phoenix.js is not installed: run npm install --prefix assets";
+    assert!(
+        server
+            .get("/")
+            .contains(&format!("<main role=\"main\">{missing}</main>"))
+    );
+    assert!(
+        server
+            .get("/assets/phoenix.mjs")
+            .starts_with("HTTP/1.1 404")
+    );
+    sandbox.write(
+        "assets/node_modules/phoenix/priv/static/phoenix.mjs",
+        "// phoenix.js\n",
+    );
+    let page = server.get("/");
+    assert!(
+        page.starts_with("HTTP/1.1 200") && page.contains("importmap"),
+        "{page}"
+    );
+    assert!(
+        server
+            .get("/assets/phoenix.mjs")
+            .ends_with("// phoenix.js\n")
+    );
+    assert!(
+        server
+            .get("/assets/app.js")
+            .contains("new Presence(channel)")
+    );
+    // What is not meant for browsers is not served.
+    assert!(
+        server
+            .get("/assets/package.json")
+            .starts_with("HTTP/1.1 404")
+    );
+    assert!(
+        server
+            .get("/assets/../Cargo.toml")
+            .starts_with("HTTP/1.1 404")
+    );
+
+    for (name, value, message) in [
+        (
+            "PORT",
+            server.port.to_string(),
+            format!("PORT {}: set them to", server.port),
+        ),
+        (
+            "PORT",
+            "x".to_owned(),
+            "PORT is `x`: it must be a number up to 65535".to_owned(),
+        ),
+        ("PORT", "65536".to_owned(), "PORT is `65536`".to_owned()),
+        (
+            "HOST",
+            "nowhere.invalid".to_owned(),
+            "cannot listen on HOST `nowhere.invalid`".to_owned(),
+        ),
+    ] {
+        let output = Command::new(&binary)
+            .env_remove("HOST")
+            .env("PORT", "0")
+            .env(name, &value)
+            .env("RUST_BACKTRACE", "0")
+            .output()
+            .expect("the app runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{name}={value}: {error}");
+        assert!(error.contains(&message), "{name}={value}: {error}");
+    }
+
+    #[cfg(unix)]
+    {
+        let id = server.child.id().to_string();
+        let told = Command::new("kill")
+            .arg(&id)
+            .status()
+            .expect("kill is there");
+        assert!(told.success());
+        let status = server.child.wait().expect("it ends");
+        assert_eq!(status.code(), Some(0), "it ends in order");
+    }
+}

@@ -1,0 +1,5 @@
+//! The sockets, channels and presences of this app, a file each.
+
+pub mod presence;
+pub mod room_channel;
+pub mod user_socket;

@@ -1,0 +1,57 @@
+//! What the browser loads: the page and its JavaScript.
+
+use std::env;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Html;
+use axum::routing::get;
+use tower_http::services::ServeFile;
+
+/// Logged at the start and shown in place of the page until npm has fetched the client.
+const PHOENIX_JS_MISSING: &str = "phoenix.js is not installed: run npm install --prefix assets";
+
+/// The page and its files. Add a route for each further file that browsers may see.
+pub fn router() -> Router {
+    let assets = assets_dir();
+    let phoenix_js = assets.join("node_modules/phoenix/priv/static/phoenix.mjs");
+    if !phoenix_js.exists() {
+        tracing::warn!("{PHOENIX_JS_MISSING} (looked for {})", phoenix_js.display());
+    }
+
+    let page = assets.join("index.html");
+    let app_js = assets.join("app.js");
+    let client = phoenix_js.clone();
+    Router::new()
+        .route("/", get(async move || index(&page, &client).await))
+        .route_service("/assets/app.js", ServeFile::new(app_js))
+        .route_service("/assets/phoenix.mjs", ServeFile::new(phoenix_js))
+}
+
+async fn index(page: &Path, phoenix_js: &Path) -> Result<Html<String>, (StatusCode, String)> {
+    if !phoenix_js.exists() {
+        let page = format!("<main role=\"main\">{PHOENIX_JS_MISSING}</main>");
+        return Ok(Html(page));
+    }
+    let cannot_read = |error: io::Error| {
+        let message = format!("cannot read {}: {error}", page.display());
+        (StatusCode::INTERNAL_SERVER_ERROR, message)
+    };
+    let html = tokio::fs::read_to_string(page).await.map_err(cannot_read)?;
+    Ok(Html(html))
+}
+
+/// `ASSETS` if it is set; else `assets` beside the binary, as in a deployment; else the one of the sources.
+fn assets_dir() -> PathBuf {
+    if let Some(dir) = env::var_os("ASSETS") {
+        return dir.into();
+    }
+    let binary = env::current_exe().unwrap_or_default();
+    let beside = binary.with_file_name("assets");
+    if beside.is_dir() {
+        return beside;
+    }
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("assets")
+}

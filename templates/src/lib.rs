@@ -1,0 +1,56 @@
+//! The files that `cargo phx` writes, as tera templates, embedded so that an installed `cargo-phx` has them.
+//!
+//! A folder a command, and a file a generated file: `phx.gen.channel/channel.rs.tera` is the channel that
+//! `cargo phx gen channel` writes. Each name ends in `.tera`, also because cargo leaves a folder that holds
+//! a `Cargo.toml` out of a package.
+//!
+//! A project overrides a template by a file of the same path below its own `priv/templates/`.
+
+/// One template: where it stands in this crate, and its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Template {
+    /// The path in this crate, with `/` on every platform, such as `phx.gen.channel/channel.rs.tera`.
+    pub path: &'static str,
+    /// The tera source.
+    pub source: &'static str,
+}
+
+macro_rules! embed {
+    ($($path:literal),* $(,)?) => {
+        &[$(Template { path: $path, source: include_str!(concat!("../", $path)) }),*]
+    };
+}
+
+const TEMPLATES: &[Template] = embed![
+    "phx.gen.channel/channel.rs.tera",
+    "phx.gen.channel/channel_test.rs.tera",
+    "phx.gen.presence/presence.rs.tera",
+    "phx.gen.socket/socket.rs.tera",
+    "phx.new/Cargo.toml.tera",
+    "phx.new/README.md.tera",
+    "phx.new/assets/app.js.tera",
+    "phx.new/assets/index.html.tera",
+    "phx.new/assets/package.json.tera",
+    "phx.new/gitignore.tera",
+    "phx.new/src/application.rs.tera",
+    "phx.new/src/channels.rs.tera",
+    "phx.new/src/lib.rs.tera",
+    "phx.new/src/main.rs.tera",
+    "phx.new/src/web.rs.tera",
+];
+
+/// All templates, ordered by path.
+pub fn all() -> &'static [Template] {
+    TEMPLATES
+}
+
+/// The template at `path`, if there is one.
+///
+/// ```
+/// let channel = cargo_phx_templates::find("phx.gen.channel/channel.rs.tera").unwrap();
+/// assert!(channel.source.contains("impl Channel for"));
+/// assert!(cargo_phx_templates::find("phx.gen.nothing/nothing.tera").is_none());
+/// ```
+pub fn find(path: &str) -> Option<&'static Template> {
+    TEMPLATES.iter().find(|template| template.path == path)
+}

@@ -15,10 +15,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts this program with `command`, which prints its port.
-    pub(crate) fn start(command: &str) -> anyhow::Result<Self> {
+    /// Starts this program with `arguments`, which make it print its port.
+    pub(crate) fn start(arguments: &[String]) -> anyhow::Result<Self> {
         let program = env::current_exe()?;
-        let mut child = Command::new(program).arg(command).stdout(Stdio::piped()).spawn()?;
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()?;
         let output = child.stdout.take().context("the server has no output")?;
         let mut port = String::new();
         BufReader::new(output).read_line(&mut port)?;
@@ -41,9 +44,14 @@ impl Server {
     /// Memory that is the process's own, in bytes.
     pub(crate) fn memory(&self) -> anyhow::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
         let kilobytes = line.and_then(|line| line.split_whitespace().next());
-        Ok(kilobytes.context("no RssAnon in the process's status")?.parse::<u64>()? * 1024)
+        Ok(kilobytes
+            .context("no RssAnon in the process's status")?
+            .parse::<u64>()?
+            * 1024)
     }
 }
 

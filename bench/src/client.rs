@@ -37,8 +37,14 @@ impl Counter {
         let until = Instant::now() + PATIENCE;
         while self.0.frames.get() < frames {
             let left = until.saturating_duration_since(Instant::now());
-            if tokio::time::timeout(left, self.0.changed.notified()).await.is_err() {
-                bail!("{} of {frames} frames came within {PATIENCE:?}", self.0.frames.get());
+            if tokio::time::timeout(left, self.0.changed.notified())
+                .await
+                .is_err()
+            {
+                bail!(
+                    "{} of {frames} frames came within {PATIENCE:?}",
+                    self.0.frames.get()
+                );
             }
         }
         Ok(())
@@ -96,7 +102,10 @@ impl Client {
         frame.extend_from_slice(&u16::try_from(body.len())?.to_be_bytes());
         frame.extend_from_slice(&[0; 4]);
         frame.extend_from_slice(body.as_bytes());
-        self.writes.write_all(&frame).await.context("the server closed a connection")
+        self.writes
+            .write_all(&frame)
+            .await
+            .context("the server closed a connection")
     }
 }
 

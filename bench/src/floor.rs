@@ -65,7 +65,8 @@ async fn serve(mut stream: TcpStream, room: Room) -> io::Result<()> {
             writes.try_write(&reply)?;
         }
     }
-    room.borrow_mut().retain(|subscriber| !Rc::ptr_eq(subscriber, &writes));
+    room.borrow_mut()
+        .retain(|subscriber| !Rc::ptr_eq(subscriber, &writes));
     Ok(())
 }
 
@@ -77,7 +78,9 @@ async fn handshake(stream: &mut TcpStream) -> io::Result<()> {
         }
     }
     let request = String::from_utf8_lossy(&request);
-    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+    let key = request
+        .lines()
+        .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
     let accept = derive_accept_key(key.unwrap_or_default().as_bytes());
     let response = format!(
         "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
@@ -91,11 +94,18 @@ async fn handshake(stream: &mut TcpStream) -> io::Result<()> {
 /// are masked and shorter than 64 KiB.
 fn unmasked(buffer: &[u8]) -> Option<(Vec<u8>, usize)> {
     let (start, length) = match buffer.get(1)? & 0x7f {
-        126 => (4, usize::from(u16::from_be_bytes([*buffer.get(2)?, *buffer.get(3)?]))),
+        126 => (
+            4,
+            usize::from(u16::from_be_bytes([*buffer.get(2)?, *buffer.get(3)?])),
+        ),
         length => (2, usize::from(length)),
     };
     let mask = buffer.get(start..start + 4)?;
     let body = buffer.get(start + 4..start + 4 + length)?;
-    let body = body.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
+    let body = body
+        .iter()
+        .zip(mask.iter().cycle())
+        .map(|(byte, mask)| byte ^ mask)
+        .collect();
     Some((body, start + 4 + length))
 }

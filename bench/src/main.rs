@@ -4,7 +4,11 @@
 //! The servers run as processes of their own, in turn (ours, floor, ours, ...), because a machine's
 //! speed drifts; the figures are work per CPU-second of the server, and their ratios.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it reports to a terminal")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it reports to a terminal"
+)]
 
 mod child;
 mod client;
@@ -31,17 +35,28 @@ enum Command {
         /// Only the scenarios with this text in their names.
         #[arg(long)]
         only: Option<String>,
+        /// Threads of our server. The floor has one; 0 is one a core.
+        #[arg(long, default_value_t = 1)]
+        workers: usize,
     },
     /// Serves our channels on a free port of 127.0.0.1, and prints it.
-    Serve,
+    Serve {
+        /// Threads; 0 is one a core.
+        #[arg(long, default_value_t = 1)]
+        workers: usize,
+    },
     /// Serves the floor on a free port of 127.0.0.1, and prints it.
     Floor,
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
-        Command::Run { quick, only } => report::run(quick, only.as_deref()),
-        Command::Serve => serve::run(),
+        Command::Run {
+            quick,
+            only,
+            workers,
+        } => report::run(quick, only.as_deref(), workers),
+        Command::Serve { workers } => serve::run(workers),
         Command::Floor => floor::run(),
     }
 }

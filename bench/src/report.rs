@@ -4,14 +4,32 @@ use serde_json::json;
 
 use crate::scenario::{Scenario, Size};
 
-pub(crate) fn run(quick: bool, only: Option<&str>) -> anyhow::Result<()> {
+pub(crate) fn run(quick: bool, only: Option<&str>, workers: usize) -> anyhow::Result<()> {
     let (rounds, size) = match quick {
-        true => (3, Size { broadcasts: 200, pings: 20_000, joins: 2_000 }),
-        false => (9, Size { broadcasts: 1_000, pings: 100_000, joins: 5_000 }),
+        true => (
+            3,
+            Size {
+                broadcasts: 200,
+                pings: 20_000,
+                joins: 2_000,
+            },
+        ),
+        false => (
+            9,
+            Size {
+                broadcasts: 1_000,
+                pings: 100_000,
+                joins: 5_000,
+            },
+        ),
     };
     let only = only.unwrap_or_default();
-    let scenarios: Vec<_> =
-        Scenario::ALL.into_iter().filter(|scenario| scenario.name().contains(only)).collect();
+    let scenarios: Vec<_> = Scenario::ALL
+        .into_iter()
+        .filter(|scenario| scenario.name().contains(only))
+        .collect();
+    let ours_is = ["serve".into(), "--workers".into(), workers.to_string()];
+    let floor_is = ["floor".into()];
     let mut rows = Vec::new();
     println!("| scenario | unit | ours | floor | ours / floor | from | to |");
     println!("| --- | --- | --- | --- | --- | --- | --- |");
@@ -19,7 +37,10 @@ pub(crate) fn run(quick: bool, only: Option<&str>) -> anyhow::Result<()> {
         let (mut ours, mut floors, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for round in 1..=rounds {
             eprintln!("{} {round}/{rounds}", scenario.name());
-            let (our, floor) = (scenario.measure("serve", size)?, scenario.measure("floor", size)?);
+            let (our, floor) = (
+                scenario.measure(&ours_is, size)?,
+                scenario.measure(&floor_is, size)?,
+            );
             ours.push(our);
             floors.push(floor);
             ratios.push(our / floor);
@@ -40,7 +61,10 @@ pub(crate) fn run(quick: bool, only: Option<&str>) -> anyhow::Result<()> {
             "ratio": (ratio * 1000.0).round() / 1000.0,
         }));
     }
-    println!("{}", json!({ "rounds": rounds, "rows": rows }));
+    println!(
+        "{}",
+        json!({ "workers": workers, "rounds": rounds, "rows": rows })
+    );
     Ok(())
 }
 

@@ -62,10 +62,12 @@ impl Scenario {
         }
     }
 
-    /// Measures the server that the subcommand `server` starts.
-    pub(crate) fn measure(self, server: &str, size: Size) -> anyhow::Result<f64> {
+    /// Measures the server that this program is with the arguments `server`.
+    pub(crate) fn measure(self, server: &[String], size: Size) -> anyhow::Result<f64> {
         let server = Server::start(server)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         LocalSet::new().block_on(&runtime, async {
             match self {
                 Self::FanOut { in_flight } => fan_out(&server, size.broadcasts, in_flight).await,
@@ -97,7 +99,9 @@ async fn fan_out(server: &Server, broadcasts: u64, in_flight: u64) -> anyhow::Re
     for sent in 1..=broadcasts {
         let payload = r#"{"body":"the quick brown fox jumps over the lazy dog"}"#;
         clients[0].push("shout", payload).await?;
-        counter.reach(start + sent.saturating_sub(in_flight - 1) * ROOM).await?;
+        counter
+            .reach(start + sent.saturating_sub(in_flight - 1) * ROOM)
+            .await?;
     }
     counter.reach(start + broadcasts * ROOM).await?;
     Ok((broadcasts * ROOM) as f64 / (server.cpu_seconds()? - before))

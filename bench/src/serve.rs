@@ -48,11 +48,14 @@ impl Channel for Room {
     }
 }
 
-pub(crate) fn run() -> anyhow::Result<()> {
-    let mut builder = match std::env::var("WORKERS").as_deref() {
-        Ok("1") => tokio::runtime::Builder::new_current_thread(),
+pub(crate) fn run(workers: usize) -> anyhow::Result<()> {
+    let mut builder = match workers {
+        1 => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
+    if workers > 1 {
+        builder.worker_threads(workers);
+    }
     builder.enable_all().build()?.block_on(serve())
 }
 

@@ -36,3 +36,8 @@ pub use socket::{
     ConnectError, ConnectInfo, Params, ParamsError, Routes, SocketOptions, UserSocket,
 };
 pub use topic::Topic;
+
+/// The README's code, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

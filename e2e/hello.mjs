@@ -1,0 +1,74 @@
+// The hello app as a process of the test's own, which it may stop and start again.
+import {spawn} from "node:child_process"
+import {once} from "node:events"
+import net from "node:net"
+import {until, within} from "./bounded.mjs"
+
+/** A port that nobody uses right now. */
+export async function freePort(){
+  const server = net.createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const {port} = server.address()
+  server.close()
+  await once(server, "close")
+  return port
+}
+
+function connects(port){
+  return new Promise(resolve => {
+    const socket = net.connect(port, "127.0.0.1")
+    socket.on("connect", () => { socket.destroy(); resolve(true) })
+    socket.on("error", () => resolve(false))
+  })
+}
+
+export class Hello {
+  #child = null
+  #output = ""
+  #env
+
+  constructor(port, env = {}){
+    this.port = port
+    this.url = `http://127.0.0.1:${port}`
+    this.#env = env
+  }
+
+  /** Starts the app and waits until it listens. */
+  async start(){
+    const bin = process.env.HELLO_BIN
+    if(!bin) throw new Error("HELLO_BIN is not set; run these tests with: cargo xtask test --only browser")
+    const env = {...process.env, HOST: "127.0.0.1", PORT: String(this.port), ...this.#env}
+    const child = spawn(bin, {env, stdio: ["ignore", "pipe", "pipe"]})
+    this.#child = child
+    process.on("exit", () => child.kill("SIGKILL"))
+    for(const stream of [child.stdout, child.stderr]) stream.on("data", chunk => { this.#output += chunk })
+    const listens = async () => {
+      if(child.exitCode !== null) throw new Error(`the app ended with ${child.exitCode}: ${this.log()}`)
+      return connects(this.port)
+    }
+    await until(`the app to listen on port ${this.port}`, listens, {show: () => this.log()})
+    return this
+  }
+
+  /** Ends the app with `signal` and waits until it is gone. */
+  async stop(signal = "SIGTERM"){
+    const child = this.#child
+    if(!child || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, "exit")
+    child.kill(signal)
+    await within(`the app to end on ${signal}`, gone)
+  }
+
+  /** The end of what the app has printed. */
+  log(){
+    return this.#output.split("\n").slice(-40).join("\n")
+  }
+}
+
+/** The app for test `t`: the one that HELLO_URL names, else one of the test's own, stopped when the test ends. */
+export async function hello(t, env = {}){
+  if(process.env.HELLO_URL) return {url: process.env.HELLO_URL, log: () => "(see the server's own log)"}
+  const app = new Hello(await freePort(), env)
+  t.after(() => app.stop())
+  return app.start()
+}

@@ -1,0 +1,7 @@
+//! A command a file.
+
+pub(crate) mod bench;
+pub(crate) mod conformance;
+pub(crate) mod demo;
+pub(crate) mod phx;
+pub(crate) mod test;

@@ -1,0 +1,67 @@
+//! The project's own chores, run as `cargo xtask <command>`.
+//!
+//! A command a file in `commands/`; `commands/test.rs` strings the steps of `steps/` together. Everything that
+//! starts a process does it through `process`, which ends what it started on every way out.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool talks to its user on the terminal"
+)]
+
+mod apps;
+mod chromium;
+mod commands;
+mod npm;
+mod process;
+mod server;
+mod steps;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own chores.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Scaffold a fresh app with the generator, build it and serve it
+    Demo(commands::demo::Args),
+    /// Check everything: format, lints, docs, tests, conformance, browsers, the README's commands
+    Test(commands::test::Args),
+    /// Play the conformance kit's scenarios against examples/conformance
+    Conformance(commands::conformance::Args),
+    /// Run the checkout's `cargo phx` in the current folder
+    Phx(commands::phx::Args),
+    /// Measure the server against a floor, per server CPU-second
+    Bench(commands::bench::Args),
+    /// Check what no compiler checks: file sizes, names, paths, documents that drift from the tree
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let result = process::catch_signals().and_then(|()| match Cli::parse().command {
+        Command::Demo(args) => commands::demo::run(&args),
+        Command::Test(args) => commands::test::run(&args),
+        Command::Conformance(args) => commands::conformance::run(&args),
+        Command::Phx(args) => commands::phx::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
+        Command::Tidy => tidy::run(),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<process::Interrupted>() => ExitCode::from(130),
+        Err(error) if error.is::<commands::test::StepsFailed>() => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The steps of `cargo xtask test`.
+
+mod cargo;
+mod demo;
+mod e2e;
+mod readme;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::commands::conformance;
+use crate::tidy;
+
+pub(crate) use readme::commands_covered;
+
+/// A part of `cargo xtask test`, in the order in which they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Step {
+    /// `cargo fmt --check`
+    Fmt,
+    /// What no compiler checks: sizes, names, paths, documents that drift from the tree
+    Tidy,
+    /// `cargo clippy`, warnings denied
+    Clippy,
+    /// `cargo doc`, warnings denied
+    Doc,
+    /// `cargo test`: unit, property, documentation and generator tests
+    Cargo,
+    /// The conformance kit against examples/conformance
+    Conformance,
+    /// npm's phoenix in Node against the examples
+    Node,
+    /// phoenix.js in Chromium against examples/hello
+    Browser,
+    /// The README's quick start, typed in an empty folder
+    Readme,
+    /// `cargo xtask demo`, from scaffolding to Ctrl-C
+    Demo,
+}
+
+impl Step {
+    /// As it is written after `--only`.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default()
+    }
+
+    /// What it checks, in one line.
+    pub(crate) fn about(self) -> String {
+        let help = self
+            .to_possible_value()
+            .and_then(|value| value.get_help().map(ToString::to_string));
+        help.unwrap_or_default()
+    }
+
+    pub(crate) fn run(self) -> Result<()> {
+        match self {
+            Self::Fmt => cargo::fmt(),
+            Self::Tidy => tidy::run(),
+            Self::Clippy => cargo::clippy(),
+            Self::Doc => cargo::doc(),
+            Self::Cargo => cargo::test(),
+            Self::Conformance => conformance::run(&conformance::Args::default()),
+            Self::Node => e2e::node(),
+            Self::Browser => e2e::browser(),
+            Self::Readme => readme::run(),
+            Self::Demo => demo::run(),
+        }
+    }
+}

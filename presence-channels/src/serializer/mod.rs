@@ -3,18 +3,18 @@
 //! A client chooses by the `vsn` parameter of its connection: [`V1`] for `1.0.x` and for clients
 //! that send none, [`V2`] for `2.0.x`.
 
+mod json;
 mod v1;
 mod v2;
 
 use bytes::Bytes;
-use presence_core::pubsub::{Message as Broadcast, Payload};
-use serde::Serialize;
+use presence_core::pubsub::Message as Broadcast;
 
 pub(crate) use v1::V1;
 pub(crate) use v2::V2;
 
 use crate::{
-    message::{Message, Outgoing, TopicRef},
+    message::{Message, Outgoing},
     transport::Frame,
 };
 
@@ -110,34 +110,6 @@ impl BroadcastFrames {
             })
         })
     }
-}
-
-/// Appends `value` as JSON. Strings and what was JSON before always have a form.
-fn put(body: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
-    serde_json::to_writer(body, value).expect("strings and JSON text can be written to memory");
-}
-
-fn put_topic(body: &mut Vec<u8>, topic: TopicRef<'_>) {
-    match topic {
-        TopicRef::Text(topic) => put(body, topic),
-        TopicRef::Raw(topic) => body.extend_from_slice(topic.get().as_bytes()),
-    }
-}
-
-/// The JSON text of a payload, for the versions and frames that carry text.
-fn json(payload: &Payload) -> Result<&Bytes, FrameError> {
-    match payload {
-        Payload::Json(text) => Ok(text),
-        Payload::Binary(_) => Err(FrameError::NoBinary),
-    }
-}
-
-fn put_response(body: &mut Vec<u8>, status: &str, response: &[u8]) {
-    body.extend_from_slice(b"{\"status\":");
-    put(body, status);
-    body.extend_from_slice(b",\"response\":");
-    body.extend_from_slice(response);
-    body.push(b'}');
 }
 
 #[cfg(test)]

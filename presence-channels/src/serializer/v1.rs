@@ -4,10 +4,12 @@ use presence_core::pubsub::Payload;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Data, FrameError, MalformedFrame, Serializer, json, put, put_response, put_topic};
+use super::{
+    Data, FrameError, MalformedFrame, Serializer,
+    json::{json, put, put_response, put_topic, slice_of, text_or_raw, wire_topic},
+};
 use crate::{
     message::{Message, Outgoing, Ref, TopicRef},
-    serializer::v2::{slice_of, text_or_raw, wire_topic},
     transport::{Frame, Opcode},
 };
 

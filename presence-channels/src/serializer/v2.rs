@@ -6,9 +6,11 @@
 use bytes::Bytes;
 use presence_core::pubsub::Payload;
 use serde_json::value::RawValue;
-use smol_str::SmolStr;
 
-use super::{Data, FrameError, MalformedFrame, Serializer, put, put_response, put_topic};
+use super::{
+    Data, FrameError, MalformedFrame, Serializer,
+    json::{put, put_response, put_topic, slice_of, text_or_raw, wire_topic},
+};
 use crate::{
     message::{Message, Outgoing, Ref, TopicRef, WireTopic},
     transport::{Frame, Opcode},
@@ -204,34 +206,6 @@ fn binary(kind: u8, names: &[(&'static str, &str)], data: &Bytes) -> Result<Fram
         }
         body.extend_from_slice(data);
     }))
-}
-
-/// A part of the frame, without a copy.
-pub(super) fn slice_of(text: &Bytes, part: &RawValue) -> Bytes {
-    text.slice_ref(part.get().as_bytes())
-}
-
-pub(super) fn wire_topic(topic: &RawValue) -> WireTopic {
-    match text(topic) {
-        Some(topic) => WireTopic::Text(topic),
-        None => WireTopic::Other(topic.to_owned()),
-    }
-}
-
-/// An event that is not a string is an event that no channel knows.
-pub(super) fn text_or_raw(event: &RawValue) -> SmolStr {
-    text(event).unwrap_or_else(|| event.get().into())
-}
-
-/// The text of a JSON string; none for any other value.
-fn text(json: &RawValue) -> Option<SmolStr> {
-    let quoted = json.get().strip_prefix('"')?.strip_suffix('"')?;
-    if quoted.contains('\\') {
-        return serde_json::from_str::<String>(json.get())
-            .ok()
-            .map(SmolStr::from);
-    }
-    Some(quoted.into())
 }
 
 #[cfg(test)]

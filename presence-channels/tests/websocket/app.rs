@@ -9,7 +9,13 @@ use presence_channels::{
     reply_ok, unhandled,
 };
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::Semaphore,
+};
+
+/// What the system is asked to hold for a connection, in bytes; Linux holds twice that.
+pub(crate) const SYSTEM_BUFFER: u32 = 64 * 1024;
 
 /// A running app.
 pub(crate) struct Server {
@@ -67,7 +73,7 @@ impl Server {
             .start(Config::default())
             .await
             .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listen();
         let address = listener.local_addr().unwrap();
         let app: Router = endpoint.router();
         tokio::spawn(axum::serve(listener, app).into_future());
@@ -78,6 +84,16 @@ impl Server {
             probe,
         }
     }
+}
+
+/// Listens on a free port. Connections have small buffers, so that the tests know how much the system
+/// holds of what one side sends and the other does not read.
+fn listen() -> TcpListener {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(SYSTEM_BUFFER).unwrap();
+    socket.set_send_buffer_size(SYSTEM_BUFFER).unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    socket.listen(128).unwrap()
 }
 
 impl Probe {

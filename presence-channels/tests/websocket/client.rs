@@ -6,7 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::timeout,
 };
 use tokio_tungstenite::{
@@ -14,7 +14,10 @@ use tokio_tungstenite::{
     tungstenite::{Message, protocol::CloseFrame},
 };
 
-use crate::{PATIENCE, WATCH, app::Server};
+use crate::{
+    PATIENCE, WATCH,
+    app::{SYSTEM_BUFFER, Server},
+};
 
 pub(crate) struct Client {
     socket: WebSocketStream<TcpStream>,
@@ -28,11 +31,10 @@ impl Client {
     }
 
     pub(crate) async fn open(server: &Server, query: &str) -> Self {
-        let stream = TcpStream::connect(server.address).await.unwrap();
-        Self::open_over(stream, server, query).await
-    }
-
-    pub(crate) async fn open_over(stream: TcpStream, server: &Server, query: &str) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(SYSTEM_BUFFER).unwrap();
+        socket.set_send_buffer_size(SYSTEM_BUFFER).unwrap();
+        let stream = socket.connect(server.address).await.unwrap();
         let url = format!("ws://{}/socket/websocket?{query}", server.address);
         let (socket, _) = client_async(url, stream).await.unwrap();
         Self {
@@ -49,6 +51,10 @@ impl Client {
     /// Sends bytes as they are, past the WebSocket layer.
     pub(crate) async fn send_raw(&mut self, bytes: &[u8]) {
         self.stream().write_all(bytes).await.unwrap();
+    }
+
+    pub(crate) fn into_socket(self) -> WebSocketStream<TcpStream> {
+        self.socket
     }
 
     pub(crate) fn stream(&mut self) -> &mut TcpStream {

@@ -6,7 +6,7 @@ use crate::{
 };
 use presence_channels::{CheckOrigin, SocketOptions};
 
-const PATH: &str = "/socket/websocket?vsn=2.0.0";
+pub(crate) const PATH: &str = "/socket/websocket?vsn=2.0.0";
 const HANDSHAKE: [&str; 4] = [
     "connection: Upgrade",
     "upgrade: websocket",
@@ -14,7 +14,8 @@ const HANDSHAKE: [&str; 4] = [
     "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
 ];
 
-async fn open(server: &Server, path: &str, origin: Option<&str>) -> u16 {
+/// Asks for a WebSocket; gives the status of the answer.
+pub(crate) async fn open(server: &Server, path: &str, origin: Option<&str>) -> u16 {
     let origin = origin.map(|origin| format!("origin: {origin}"));
     let mut headers = HANDSHAKE.to_vec();
     headers.extend(origin.as_deref());

@@ -44,7 +44,7 @@ async fn a_client_that_vanishes_is_untracked() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_or_stays_silent_forever_is_told() {
+async fn a_silent_client_is_closed_with_1002_and_one_that_talks_is_not() {
     let options = SocketOptions::default().timeout(Duration::from_secs(1));
     let server = Server::start_with(options).await;
     let begun = Instant::now();
@@ -107,7 +107,11 @@ async fn a_handler_that_has_begun_ends_though_its_client_is_gone() {
 
     // The server reads the second message before the end of the connection, which comes after it.
     alice.vanish(false);
-    eventually("gone", || server.endpoint.connections() == 0).await;
+    let pubsub = server.endpoint.pubsub();
+    eventually("the end is noticed", || {
+        pubsub.subscribers("user_socket:alice") == 0
+    })
+    .await;
     assert_eq!(server.probe.ended(), []);
     server.probe.gate.add_permits(1);
     eventually("ended", || !server.probe.ended().is_empty()).await;
@@ -128,7 +132,6 @@ async fn two_endpoints_in_one_process_do_not_mix() {
     }
     assert_eq!(here.presence.count("lobby:1"), 1);
 
-    // All that the first endpoint has to say is said before the marker of the second.
     alice
         .push("lobby:1", "shout", json!({ "from": "here" }))
         .await;

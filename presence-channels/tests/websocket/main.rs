@@ -11,7 +11,10 @@ mod slow_reader;
 mod stop;
 mod versions;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
 
 /// How long a test waits for what must come. Generous, because it costs only a failing test.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -27,5 +30,20 @@ async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
             "not within {PATIENCE:?}: {what}"
         );
         tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Waits until `progress` stands still; gives where.
+async fn stalled(progress: &AtomicUsize) -> usize {
+    let begun = Instant::now();
+    let mut before = progress.load(Ordering::Relaxed);
+    loop {
+        assert!(begun.elapsed() < PATIENCE, "it never stood still");
+        tokio::time::sleep(WATCH).await;
+        let now = progress.load(Ordering::Relaxed);
+        if now == before {
+            return now;
+        }
+        before = now;
     }
 }

@@ -1,30 +1,28 @@
 //! A client that does not read.
 
-use serde_json::json;
-use tokio::net::TcpSocket;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
-use crate::{app::Server, client::Client, eventually};
+use crate::{PATIENCE, app::Server, client::Client, stalled};
 
 const MAX_OUTGOING: usize = 256 * 1024;
 const BROADCAST: usize = 10_000;
-/// 100 MB: more than any buffer of the system on the way.
-const BROADCASTS: usize = 10_000;
-
-/// A client whose system holds little of what it does not read.
-async fn connect_with_small_buffer(server: &Server) -> Client {
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    let stream = socket.connect(server.address).await.unwrap();
-    Client::open_over(stream, server, "vsn=2.0.0&user_id=slow").await
-}
+/// 10 MB: more than any buffer on the way.
+const BROADCASTS: usize = 1000;
 
 #[tokio::test]
 async fn a_slow_reader_is_closed_with_1013_and_others_get_everything() {
     let server = Server::start_limited(|limits| limits.max_outgoing_bytes = MAX_OUTGOING).await;
     let mut fast = Client::connect(&server, "fast").await;
     fast.join("room:1").await;
-    let mut slow = connect_with_small_buffer(&server).await;
+    let mut slow = Client::connect(&server, "slow").await;
     slow.join("room:1").await;
 
     let mut sent = 0;
@@ -65,26 +63,37 @@ async fn a_slow_reader_is_closed_with_1013_and_others_get_everything() {
 
 #[tokio::test]
 async fn who_does_not_read_replies_is_not_asked_for_more() {
+    // 10 MB: more than the buffers on the way there and back.
+    const REQUESTS: usize = 1000;
     let server = Server::start_limited(|limits| limits.max_outgoing_bytes = MAX_OUTGOING).await;
-    let mut slow = connect_with_small_buffer(&server).await;
+    let mut slow = Client::connect(&server, "slow").await;
     slow.join("room:1").await;
 
-    // Replies far over the limit, were they all made at once.
-    let requests = 20 * MAX_OUTGOING / BROADCAST;
+    let (mut requests, mut replies) = slow.into_socket().split();
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counter = sent.clone();
     let flood = tokio::spawn(async move {
-        let mut references = Vec::new();
-        for _ in 0..requests {
-            let payload = json!({ "fill": "x".repeat(BROADCAST) });
-            references.push(slow.push("room:1", "ping", payload).await);
+        for n in 0..REQUESTS {
+            let payload = json!({ "n": n, "fill": "x".repeat(BROADCAST) });
+            let request = json!([null, n.to_string(), "room:1", "ping", payload]);
+            requests
+                .send(Message::text(request.to_string()))
+                .await
+                .unwrap();
+            counter.fetch_add(1, Ordering::Relaxed);
         }
-        (slow, references)
     });
-    let (mut slow, references) = flood.await.unwrap();
-    for reference in references {
-        assert_eq!(slow.reply(&reference).await["status"], "ok");
+    let taken = stalled(&sent).await;
+    assert!(taken < REQUESTS, "all was read though no reply was");
+
+    for n in 0..REQUESTS {
+        let reply = timeout(PATIENCE, replies.next()).await;
+        let reply = reply.expect("a reply in time").unwrap().unwrap();
+        let reply: Value = serde_json::from_str(reply.to_text().unwrap()).unwrap();
+        assert_eq!(
+            reply[4]["response"]["n"], n,
+            "nothing is lost, the order is kept"
+        );
     }
-    eventually("it is still connected", || {
-        server.endpoint.connections() == 1
-    })
-    .await;
+    flood.await.unwrap();
 }

@@ -1,15 +1,11 @@
 //! Stopping in order.
 
 use presence_channels::{BroadcastError, TerminateReason};
+use presence_core::Owner;
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::{
-    PATIENCE,
-    app::Server,
-    client::{Client, http_status},
-    eventually,
-};
+use crate::{PATIENCE, app::Server, client::Client, eventually, handshake};
 
 #[tokio::test]
 async fn stop_closes_connections_then_channels_then_presences_then_pubsub() {
@@ -18,6 +14,12 @@ async fn stop_closes_connections_then_channels_then_presences_then_pubsub() {
     alice.join("lobby:held").await;
     let mut bob = Client::connect(&server, "bob").await;
     bob.join("lobby:1").await;
+
+    // Belongs to no channel, and goes only with the tracker.
+    let job = Owner::new();
+    let tracked = server.presence.track_as(&job, "jobs", "job", json!({}));
+    tracked.await.unwrap();
+    let mut jobs = server.endpoint.pubsub().receiver("jobs", 16);
 
     let endpoint = server.endpoint.clone();
     let stopping = tokio::spawn(async move { endpoint.stop().await });
@@ -35,7 +37,7 @@ async fn stop_closes_connections_then_channels_then_presences_then_pubsub() {
         .endpoint
         .broadcast("room:1", "shout", json!({}))
         .unwrap();
-    let status = http_status(&server, "GET /socket/websocket?vsn=2.0.0", &[]).await;
+    let status = handshake::open(&server, handshake::PATH, None).await;
     assert_eq!(status, 503, "newcomers are refused while it stops");
 
     server.probe.gate.add_permits(1);
@@ -48,15 +50,24 @@ async fn stop_closes_connections_then_channels_then_presences_then_pubsub() {
         assert!(ended.was_present, "terminate runs before presences go");
     }
     assert_eq!(server.endpoint.connections(), 0);
-    for topic in ["lobby:held", "lobby:1"] {
+    for topic in ["lobby:held", "lobby:1", "jobs"] {
         assert_eq!(server.presence.count(topic), 0, "{topic}");
     }
+    // PubSub stops last, so that all hear who has gone.
+    loop {
+        let diff = timeout(PATIENCE, jobs.recv()).await;
+        let diff = diff.expect("the job's leave").unwrap().payload;
+        if diff.value().unwrap()["leaves"]["job"].is_object() {
+            break;
+        }
+    }
+
     let refused = server.endpoint.broadcast("room:1", "shout", json!({}));
     assert!(
         matches!(refused, Err(BroadcastError::PubSub(_))),
         "{refused:?}"
     );
-    let status = http_status(&server, "GET /socket/websocket?vsn=2.0.0", &[]).await;
+    let status = handshake::open(&server, handshake::PATH, None).await;
     assert_eq!(status, 503);
 }
 

@@ -1,0 +1,112 @@
+//! A tower session decides who may connect: log in by POST, then connect with the cookie.
+
+use anyhow::Context;
+use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
+use presence_channels::{
+    Accepted, Channel, Config, ConnectError, ConnectInfo, Endpoint, JoinResult, Params, Payload,
+    PubSub, Routes, Socket, Topic,
+};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
+
+#[cfg(test)]
+mod tests;
+
+/// Where a session keeps who has logged in.
+const USER_ID: &str = "user_id";
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt::init();
+    let (endpoint, app) = start().await?;
+    let listener = TcpListener::bind("127.0.0.1:4000")
+        .await
+        .context("cannot listen on port 4000")?;
+    axum::serve(listener, app)
+        .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.expect("ctrl-c is heard") })
+        .await?;
+    endpoint.stop().await;
+    Ok(())
+}
+
+async fn start() -> anyhow::Result<(Endpoint, Router)> {
+    let endpoint = Endpoint::builder(PubSub::local())
+        .socket::<UserSocket>("/socket", ())
+        .start(Config::default())
+        .await?;
+    // Without TLS a browser keeps no secure cookie: leave `with_secure(false)` out in production.
+    let sessions = SessionManagerLayer::new(MemoryStore::default()).with_secure(false);
+    let app = Router::new()
+        .route("/login", post(login))
+        .route("/logout", post(logout).with_state(endpoint.clone()))
+        .merge(endpoint.router())
+        .layer(sessions);
+    Ok((endpoint, app))
+}
+
+/// As written, anyone can log in as anyone: check a password here.
+async fn login(session: Session, Json(user_id): Json<String>) -> Result<StatusCode, StatusCode> {
+    // A session that somebody planted in the browser before must not become the user's.
+    session.cycle_id().await.map_err(unavailable)?;
+    let kept = session.insert(USER_ID, user_id).await;
+    kept.map_err(unavailable)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn logout(
+    State(endpoint): State<Endpoint>,
+    session: Session,
+) -> Result<StatusCode, StatusCode> {
+    let user_id: Option<String> = session.get(USER_ID).await.map_err(unavailable)?;
+    session.flush().await.map_err(unavailable)?;
+    if let Some(user_id) = user_id {
+        let told = endpoint.disconnect(&socket_id(&user_id));
+        told.map_err(unavailable)?;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn unavailable(_: impl std::error::Error) -> StatusCode {
+    StatusCode::SERVICE_UNAVAILABLE
+}
+
+fn socket_id(user_id: &str) -> String {
+    format!("user_socket:{user_id}")
+}
+
+struct UserSocket {
+    user_id: String,
+}
+
+impl presence_channels::UserSocket for UserSocket {
+    type State = ();
+
+    async fn connect(_: &Params, info: &ConnectInfo, _: &()) -> Result<Self, ConnectError> {
+        let session: &Session = info.extensions().get().expect("the session layer is there");
+        let user_id = session.get(USER_ID).await?;
+        Ok(Self {
+            user_id: user_id.ok_or(ConnectError::new("not logged in"))?,
+        })
+    }
+
+    fn id(&self) -> Option<String> {
+        Some(socket_id(&self.user_id))
+    }
+
+    fn channels(routes: &mut Routes<Self>) {
+        routes.channel::<RoomChannel>("room:*");
+    }
+}
+
+struct RoomChannel;
+
+impl Channel for RoomChannel {
+    type Socket = UserSocket;
+    type Info = ();
+
+    async fn join(_: &Topic, _: Payload, socket: &mut Socket<Self>) -> JoinResult<Self> {
+        let welcome = json!({ "welcome": socket.user().user_id });
+        Ok(Accepted::with_reply(RoomChannel, welcome)?)
+    }
+}

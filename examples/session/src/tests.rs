@@ -1,0 +1,92 @@
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, Request, header},
+};
+use futures_util::{SinkExt, StreamExt};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{
+        Error, Message,
+        client::IntoClientRequest,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
+};
+use tower::ServiceExt;
+
+use super::*;
+
+type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// The app on a free port, and its routes to post to.
+async fn serve() -> (SocketAddr, Router) {
+    let (_, app) = start().await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(axum::serve(listener, app.clone()).into_future());
+    (address, app)
+}
+
+/// Posts with a cookie; gives the one that is set.
+async fn post_to(app: &Router, path: &str, cookie: &str, body: &'static str) -> String {
+    let request = Request::post(path)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::COOKIE, cookie)
+        .body(Body::from(body));
+    let response = app.clone().oneshot(request.unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::NO_CONTENT);
+    let set = response.headers().get(header::SET_COOKIE);
+    let set = set.map_or("", |cookie| cookie.to_str().unwrap());
+    set.split(';').next().unwrap().to_owned()
+}
+
+/// Opens a WebSocket, or gives the status of the refusal.
+async fn open(address: SocketAddr, cookie: &str) -> Result<Client, StatusCode> {
+    let url = format!("ws://{address}/socket/websocket?vsn=2.0.0");
+    let mut request = url.into_client_request().unwrap();
+    let cookie = HeaderValue::from_str(cookie).unwrap();
+    request.headers_mut().insert(header::COOKIE, cookie);
+    match connect_async(request).await {
+        Ok((client, _)) => Ok(client),
+        Err(Error::Http(refusal)) => Err(refusal.status()),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+async fn receive(client: &mut Client) -> Message {
+    let message = timeout(Duration::from_secs(5), client.next()).await;
+    message.expect("a message in time").unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn who_has_logged_in_may_connect_until_logged_out() {
+    let (address, app) = serve().await;
+    let cookie = post_to(&app, "/login", "", r#""alice""#).await;
+    let mut client = open(address, &cookie).await.expect("101");
+
+    let join = r#"["1", "1", "room:lobby", "phx_join", {}]"#;
+    client.send(Message::text(join)).await.unwrap();
+    let reply =
+        r#"["1","1","room:lobby","phx_reply",{"status":"ok","response":{"welcome":"alice"}}]"#;
+    assert_eq!(receive(&mut client).await, Message::text(reply));
+
+    post_to(&app, "/logout", &cookie, "").await;
+    assert!(matches!(
+        receive(&mut client).await,
+        Message::Close(Some(CloseFrame {
+            code: CloseCode::Away,
+            ..
+        }))
+    ));
+    assert_eq!(open(address, &cookie).await.unwrap_err(), 403);
+}
+
+#[tokio::test]
+async fn strangers_are_refused() {
+    let (address, _) = serve().await;
+    for cookie in ["", "id=made-up", "id=AAAAAAAAAAAAAAAAAAAAAA"] {
+        assert_eq!(open(address, cookie).await.unwrap_err(), 403, "{cookie:?}");
+    }
+}

@@ -18,9 +18,9 @@ mod topic;
 mod transport;
 
 pub use channel::{
-    Accepted, BroadcastError, Channel, ChannelError, HandleResult, InfoResult, JoinError,
-    JoinResult, Notifier, PushError, Reply, ReplyRef, Socket, TerminateReason, Timer, no_reply,
-    reply, reply_error, reply_ok, stop, stop_with_error, stop_with_reply, unhandled,
+    Accepted, BroadcastError, Channel, ChannelError, FromBroadcast, HandleResult, InfoResult,
+    JoinError, JoinResult, Notifier, PushError, Reply, ReplyRef, Socket, TerminateReason, Timer,
+    no_reply, reply, reply_error, reply_ok, stop, stop_with_error, stop_with_reply, unhandled,
 };
 pub use clock::unix_seconds;
 pub use endpoint::{Config, Endpoint, EndpointBuilder, StartError, Supervised};
@@ -33,7 +33,8 @@ pub use presence_core::{
 };
 pub use serializer::FrameError;
 pub use socket::{
-    ConnectError, ConnectInfo, Params, ParamsError, Routes, SocketOptions, UserSocket,
+    ChannelOf, ConnectError, ConnectInfo, HasPresence, Params, ParamsError, Routes, SocketOptions,
+    UserSocket,
 };
 pub use topic::Topic;
 

@@ -31,7 +31,8 @@ pub struct Limits {
     /// messages are left unread.
     pub max_outgoing_bytes: usize,
     /// How many of a connection's messages may wait for the handlers of its channels. Default 1,000.
-    /// At the limit nothing more is read from the connection until handlers have caught up.
+    /// At the limit nothing more is read from the connection until handlers have caught up; what was
+    /// read with the last of them (8 KiB at the most) waits on top.
     pub max_waiting_messages: usize,
 }
 

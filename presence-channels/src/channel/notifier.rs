@@ -48,12 +48,24 @@ impl<C: Channel> fmt::Debug for Notifier<C> {
     }
 }
 
+/// What a channel can be told that listens to other topics: an `Info` that is made from a
+/// [`Broadcast`]. Everything with `From<Broadcast>` is.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot tell a channel of a broadcast",
+    note = "implement `From<presence_channels::Broadcast>` for the channel's `Info`"
+)]
+pub trait FromBroadcast: From<Broadcast> {}
+
+// Without this the compiler would speak of `From` and list what implements it.
+#[diagnostic::do_not_recommend]
+impl<I: From<Broadcast>> FromBroadcast for I {}
+
 /// The messages of a topic that a channel subscribed to, on their way to its `handle_info`.
 pub(super) struct Listener<C: Channel>(pub(super) Notifier<C>);
 
 impl<C: Channel> Subscriber for Listener<C>
 where
-    C::Info: From<Broadcast>,
+    C::Info: FromBroadcast,
 {
     fn deliver(&self, dispatch: &mut Dispatch<'_>) {
         self.0.notify(dispatch.message().clone().into());

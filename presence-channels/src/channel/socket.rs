@@ -7,17 +7,20 @@ use std::{
 };
 
 use presence_core::{
+    Presence, Tracker,
     pubsub::{IntoPayload, Message as Broadcast, Payload, Subscription},
     tracker::{Owner, Tracked},
 };
 use tokio::task::AbortHandle;
 
 use super::{
-    BroadcastError, Channel, Notifier, PushError, ReplyRef, TerminateReason, Timer, letter::Letter,
-    notifier::Listener, server::Server,
+    BroadcastError, Channel, Notifier, PushError, ReplyRef, TerminateReason, Timer,
+    letter::Letter,
+    notifier::{FromBroadcast, Listener},
+    server::Server,
 };
 use crate::{
-    Endpoint, Topic, UserSocket,
+    Endpoint, HasPresence, Topic, UserSocket,
     message::{Outgoing, Ref},
 };
 
@@ -69,6 +72,16 @@ impl<C: Channel> Socket<C> {
         &self.server.shared.mount.state
     }
 
+    /// The presence `P` of the application, for channels that several sockets share: whatever the
+    /// state is, it [has](HasPresence) that presence. Elsewhere `socket.state().presence` reads better.
+    #[must_use]
+    pub fn presence<P: Presence>(&self) -> &Tracker<P>
+    where
+        <C::Socket as UserSocket>::State: HasPresence<P>,
+    {
+        self.state().presence()
+    }
+
     /// The endpoint that serves this client.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
@@ -100,6 +113,9 @@ impl<C: Channel> Socket<C> {
     }
 
     /// Sends an event to all who have joined this topic, on all nodes, this client included.
+    ///
+    /// It is queued for each of them, not awaited. A loop that broadcasts much should await something
+    /// now and then, or clients that read as fast as they can are still behind, and closed as slow.
     ///
     /// # Errors
     /// A [`BroadcastError`]: see there for who has got it nevertheless.
@@ -173,7 +189,7 @@ impl<C: Channel> Socket<C> {
     /// [`unsubscribe`](Self::unsubscribe) or the channel's end. The channel's own topic needs none.
     pub fn subscribe(&mut self, topic: &str)
     where
-        C::Info: From<Broadcast>,
+        C::Info: FromBroadcast,
     {
         let listener = Arc::new(Listener(self.notifier()));
         self.subscriptions.push(

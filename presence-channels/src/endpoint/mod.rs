@@ -36,10 +36,10 @@ use connections::Connections;
 /// and [`stop`](Self::stop) it when the server has ended.
 ///
 /// ```
-/// use axum::{Json, Router, extract::State, routing::post};
+/// use axum::{Router, extract::State, routing::post};
 /// use presence_channels::{Config, Endpoint, PubSub};
 ///
-/// async fn announce(State(endpoint): State<Endpoint>, Json(text): Json<String>) {
+/// async fn announce(State(endpoint): State<Endpoint>, text: String) {
 ///     let _ = endpoint.broadcast("room:lobby", "announcement", text);
 /// }
 ///

@@ -59,10 +59,6 @@ impl ConnectInfo {
                 .then_some((name, value.to_str().ok()?))
         })
     }
-
-    pub(crate) fn into_parts(self) -> Parts {
-        self.parts
-    }
 }
 
 /// Why a client is not let in. The reason is logged and never sent; the client gets the status.

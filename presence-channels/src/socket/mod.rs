@@ -2,6 +2,7 @@
 
 mod connect;
 mod connection;
+mod has_presence;
 mod mount;
 mod options;
 mod params;
@@ -11,9 +12,10 @@ mod shared;
 use std::future::Future;
 
 pub use connect::{ConnectError, ConnectInfo};
+pub use has_presence::HasPresence;
 pub use options::SocketOptions;
 pub use params::{Params, ParamsError};
-pub use routes::Routes;
+pub use routes::{ChannelOf, Routes};
 
 pub(crate) use connection::Connection;
 pub(crate) use mount::{Mount, Mounted};

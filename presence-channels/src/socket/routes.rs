@@ -8,6 +8,18 @@ use crate::{
     channel::{Join, Started, start},
 };
 
+/// A channel whose `type Socket` is `S`: what the socket `S` can route. Every such channel is one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a channel of the socket `{S}`",
+    note = "a channel answers for one socket, its `type Socket`: it must be `{S}` here",
+    note = "if `{Self}` is not a channel yet, `cargo phx gen channel` writes one"
+)]
+pub trait ChannelOf<S: UserSocket>: Channel<Socket = S> {}
+
+// Without this the compiler would speak of `Channel` and of a type mismatch.
+#[diagnostic::do_not_recommend]
+impl<S: UserSocket, C: Channel<Socket = S>> ChannelOf<S> for C {}
+
 /// A socket's channels, filled by [`UserSocket::channels`].
 ///
 /// The first pattern that matches a topic decides.
@@ -38,7 +50,7 @@ impl<S: UserSocket> Routes<S> {
     /// what all its topics start with, followed by `*` (`"room:*"`).
     ///
     /// A pattern with `*` elsewhere, or an empty one, is an error when the endpoint starts.
-    pub fn channel<C: Channel<Socket = S>>(&mut self, pattern: &str) -> &mut Self {
+    pub fn channel<C: ChannelOf<S>>(&mut self, pattern: &str) -> &mut Self {
         let stars = pattern.matches('*').count();
         if pattern.is_empty() || stars > 1 || (stars == 1 && !pattern.ends_with('*')) {
             self.invalid.push(pattern.to_owned());

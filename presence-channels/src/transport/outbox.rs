@@ -11,6 +11,7 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     io::{self, IoSlice},
     mem::MaybeUninit,
     pin::Pin,
@@ -21,6 +22,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use futures_util::FutureExt;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
@@ -33,8 +35,13 @@ const GATHERED: usize = 32;
 /// A queue that grew beyond this many frames gives its memory back once it is empty.
 const KEPT_CAPACITY: usize = 4;
 
+/// The time of being heard of a client that is not listened to: later than any.
+const EXCUSED: u64 = u64::MAX;
+
 /// Where frames go.
 pub(crate) enum Sink {
+    /// Nowhere yet: the handshake is under way.
+    Opening,
     /// A WebSocket.
     WebSocket(TokioIo<Upgraded>),
     /// Whoever takes them with [`Outbox::poll_take`].
@@ -100,12 +107,21 @@ impl Outbox {
         })
     }
 
+    /// The handshake is done, and frames can go.
+    pub(super) fn open(&self, io: TokioIo<Upgraded>) {
+        self.state.lock().sink = Sink::WebSocket(io);
+    }
+
     /// Queues a frame; drops it if the connection is closing. A client for whom too much waits is
     /// closed with 1013.
     pub(crate) fn send(self: &Arc<Self>, frame: Frame) {
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
             return;
+        }
+        if state.bytes + frame.bytes().len() > self.max_bytes {
+            // It may only be that nobody has had a turn to write since.
+            state.flush_now();
         }
         if state.bytes + frame.bytes().len() > self.max_bytes {
             tracing::warn!(
@@ -198,7 +214,7 @@ impl Outbox {
     pub(super) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.state.lock().sink {
             Sink::WebSocket(io) => Pin::new(io).poll_shutdown(cx),
-            Sink::Queue => Poll::Ready(Ok(())),
+            Sink::Opening | Sink::Queue => Poll::Ready(Ok(())),
         }
     }
 
@@ -264,6 +280,15 @@ impl Outbox {
         self.heard.store(now, Ordering::Relaxed);
     }
 
+    /// Says that the client is not being listened to: its silence is the server's.
+    pub(super) fn excuse(&self) {
+        self.set_heard(EXCUSED);
+    }
+
+    pub(super) fn is_excused(&self) -> bool {
+        self.heard() == EXCUSED
+    }
+
     pub(crate) fn heard(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)
     }
@@ -313,9 +338,16 @@ impl State {
         flushed.map(|_| ())
     }
 
+    /// As [`flush`](Self::flush), from a task that may have used up its share of I/O: tokio would then
+    /// say of any socket that it blocks.
+    fn flush_now(&mut self) {
+        let flush = poll_fn(|_| Poll::Ready(self.flush()));
+        let _ = tokio::task::coop::unconstrained(flush).now_or_never();
+    }
+
     fn write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Sink::WebSocket(io) = &mut self.sink else {
-            return Poll::Ready(Ok(()));
+            return Poll::Pending;
         };
         let mut io = Pin::new(io);
         while let Some(first) = self.queue.front() {

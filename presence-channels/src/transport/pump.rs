@@ -61,13 +61,19 @@ fn read<S: UserSocket>(
         if outbox.phase() != Phase::Open {
             return Poll::Ready(());
         }
-        // A client that does not read what it asked for is not asked for more.
+        // A client that does not read what it asked for is not asked for more. What wakes this task
+        // then is that it has read some: it is slow and not silent.
         if outbox.is_congested() {
+            outbox.set_heard(connection.now());
             ready!(outbox.flush());
         }
         if connection.is_busy() {
             // Woken when handlers have caught up.
+            outbox.excuse();
             return Poll::Pending;
+        }
+        if outbox.is_excused() {
+            outbox.set_heard(connection.now());
         }
         let mut buffer = [const { MaybeUninit::uninit() }; READ_AT_ONCE];
         let Ok(bytes) = ready!(outbox.poll_read(cx, &mut buffer)) else {

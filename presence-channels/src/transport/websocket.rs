@@ -67,16 +67,18 @@ pub(crate) async fn open<S: UserSocket>(
             return answer(refusal.http_status());
         }
     };
-    drop(info.into_parts());
+    drop(info);
+    // Before the answer: who is disconnected from here on must not slip through the handshake.
+    let outbox = endpoint.outbox(Sink::Opening, mount.options.limits.max_outgoing_bytes);
     let runtime = endpoint.runtime().clone();
+    let idle_limit = mount.options.timeout;
+    let shared = Shared::new(user, mount, endpoint, outbox, version, idle_limit);
+    let connection = Connection::new(Arc::new(shared));
     runtime.spawn(async move {
         match upgrade.await {
             Ok(upgraded) => {
-                let sink = Sink::WebSocket(TokioIo::new(upgraded));
-                let outbox = endpoint.outbox(sink, mount.options.limits.max_outgoing_bytes);
-                let idle_limit = mount.options.timeout;
-                let shared = Shared::new(user, mount, endpoint, outbox, version, idle_limit);
-                pump::run(Connection::new(Arc::new(shared))).await;
+                connection.outbox().open(TokioIo::new(upgraded));
+                pump::run(connection).await;
             }
             Err(error) => tracing::debug!(%error, "a client went away during the handshake"),
         }

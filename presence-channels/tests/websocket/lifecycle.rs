@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use presence_channels::{SocketOptions, TerminateReason};
+use presence_channels::{Limits, SocketOptions, TerminateReason};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -152,4 +152,25 @@ async fn two_endpoints_in_one_process_do_not_mix() {
         }
     }
     assert_eq!(there.presence.count("lobby:1"), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_talks_is_not_idle_while_its_handlers_are_busy() {
+    let mut limits = Limits::default();
+    limits.max_waiting_messages = 1;
+    let options = SocketOptions::default()
+        .timeout(Duration::from_millis(500))
+        .limits(limits);
+    let server = Server::start_with(options).await;
+    let mut alice = Client::connect(&server, "alice").await;
+    alice.join("room:1").await;
+    let first = alice.push("room:1", "slow", json!(1)).await;
+    let second = alice.push("room:1", "slow", json!(2)).await;
+    for _ in 0..15 {
+        alice.push("phoenix", "heartbeat", json!({})).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    server.probe.gate.add_permits(2);
+    assert_eq!(alice.reply(&first).await["status"], "ok");
+    assert_eq!(alice.reply(&second).await["status"], "ok");
 }

@@ -41,7 +41,7 @@ pub use presences::{Iter, IterMut, Presences};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a presence",
     note = "`cargo phx gen presence` writes one",
-    note = "by hand: `impl Presence for {Self} {{ const NAME: &str = \"my_app.presence\"; }}`"
+    note = "by hand: implement the trait `Presence` for it, with a `NAME` such as \"my_app.presence\""
 )]
 pub trait Presence: Send + Sync + 'static {
     /// What the nodes of a cluster know this presence by: a name of your choice, the same on every node

@@ -106,6 +106,7 @@ pub trait IntoPayload {
     fn into_payload(self) -> Result<Payload, EncodeError>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize> IntoPayload for T {
     fn into_payload(self) -> Result<Payload, EncodeError> {
         Payload::encode(&self)

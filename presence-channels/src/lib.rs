@@ -14,6 +14,7 @@ mod origin;
 mod serializer;
 mod socket;
 pub mod testing;
+pub mod token;
 mod topic;
 mod transport;
 
@@ -36,6 +37,7 @@ pub use socket::{
     ChannelOf, ConnectError, ConnectInfo, HasPresence, Params, ParamsError, Routes, SocketOptions,
     UserSocket,
 };
+pub use token::{SecretKeyBase, TokenError, Tokens};
 pub use topic::Topic;
 
 /// The README's code, compiled.

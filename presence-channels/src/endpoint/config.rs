@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::token::SecretKeyBase;
+
 /// An endpoint's settings. The defaults are fit for production; each says when to change it.
 ///
 /// ```
@@ -22,6 +24,9 @@ pub struct Config {
     pub handler_timeout: Duration,
     /// How long [`Endpoint::stop`](crate::Endpoint::stop) waits for channels to end. Default 10 s.
     pub drain_timeout: Duration,
+    /// The secret that keys are derived from: see [`SecretKeyBase`]. Default: none, and then
+    /// [`Endpoint::tokens`](crate::Endpoint::tokens) is an error. All nodes share one.
+    pub secret_key_base: Option<SecretKeyBase>,
 }
 
 impl Default for Config {
@@ -30,6 +35,7 @@ impl Default for Config {
             host: None,
             handler_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
+            secret_key_base: None,
         }
     }
 }
@@ -53,6 +59,13 @@ impl Config {
     #[must_use]
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.drain_timeout = timeout;
+        self
+    }
+
+    /// Sets [`secret_key_base`](Self::secret_key_base).
+    #[must_use]
+    pub fn secret_key_base(mut self, secret: SecretKeyBase) -> Self {
+        self.secret_key_base = Some(secret);
         self
     }
 }

@@ -25,6 +25,7 @@ pub(crate) use connections::Registration;
 use crate::{
     BroadcastError, UserSocket,
     socket::{Mount, Mounted},
+    token::{MissingSecretKeyBase, Tokens},
     transport::{Flusher, Outbox, Sink, close_code},
 };
 use connections::Connections;
@@ -159,6 +160,16 @@ impl Endpoint {
     #[must_use]
     pub fn pubsub(&self) -> &PubSub {
         &self.inner.pubsub
+    }
+
+    /// The tokens of `salt`, with the endpoint's [secret](Config::secret_key_base): for a handler
+    /// that signs one for its page. Derives a key, so keep what it gives.
+    ///
+    /// # Errors
+    /// [`MissingSecretKeyBase`] if the endpoint was started without a secret.
+    pub fn tokens(&self, salt: &str) -> Result<Tokens, MissingSecretKeyBase> {
+        let secret = self.inner.config.secret_key_base.as_ref();
+        Ok(Tokens::new(secret.ok_or(MissingSecretKeyBase)?, salt))
     }
 
     /// How many clients are connected to this node.

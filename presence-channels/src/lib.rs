@@ -39,6 +39,7 @@ pub use socket::{
 };
 pub use token::{SecretKeyBase, TokenError, Tokens};
 pub use topic::Topic;
+pub use transport::longpoll::LongpollOptions;
 
 /// The README's code, compiled.
 #[cfg(doctest)]

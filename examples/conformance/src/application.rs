@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use presence_channels::{
-    CheckOrigin, Config, Endpoint, PubSub, SocketOptions, StartError, Tracker,
+    CheckOrigin, Config, Endpoint, LongpollOptions, PubSub, SocketOptions, StartError, Tracker,
 };
 
 use crate::channels::{presence::Presence, user_socket::UserSocket};
@@ -22,6 +22,8 @@ pub(crate) async fn start(config: Config) -> Result<Endpoint, StartError> {
     let guarded = SocketOptions::default().check_origin(allowed);
     let short = guarded.clone().timeout(Duration::from_secs(1));
     let open = SocketOptions::default().check_origin(CheckOrigin::Off);
+    let longpoll = LongpollOptions::default().window(Duration::from_secs(1));
+    let (guarded, open) = (guarded.longpoll(longpoll.clone()), open.longpoll(longpoll));
 
     Endpoint::builder(pubsub)
         .supervise(&state.presence)

@@ -6,11 +6,11 @@ use parking_lot::Mutex;
 use presence_core::PubSub;
 use tokio::{runtime::Handle, time::Instant};
 
-use super::{Config, Connections, Endpoint, Inner, Supervised, idle};
+use super::{Config, Connections, Endpoint, Inner, MountPoint, Supervised, idle};
 use crate::{
     SocketOptions, UserSocket,
     socket::{Mount, Mounted, Routes},
-    transport::Flusher,
+    transport::{Flusher, longpoll::Longpoll},
 };
 
 /// Collects what an endpoint runs. Made by [`Endpoint::builder`].
@@ -100,7 +100,14 @@ impl EndpointBuilder {
     pub async fn start(self, config: Config) -> Result<Endpoint, StartError> {
         self.check()?;
         let runtime = Handle::current();
+        let secret = config.secret_key_base.as_ref();
+        let mounts = self.mounts.into_iter().map(|mount| {
+            let (path, options) = (mount.path(), mount.options());
+            let longpoll = Longpoll::start(path, options, secret, &self.pubsub, &runtime);
+            MountPoint { mount, longpoll }
+        });
         let inner = Arc::new(Inner {
+            mounts: mounts.collect(),
             config,
             pubsub: self.pubsub,
             supervised: Mutex::new(self.supervised),
@@ -108,7 +115,6 @@ impl EndpointBuilder {
             flusher: Flusher::start(&runtime),
             started: Instant::now(),
             runtime,
-            mounts: self.mounts,
         });
         idle::watch(&inner);
         Ok(Endpoint { inner })

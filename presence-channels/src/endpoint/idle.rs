@@ -16,7 +16,7 @@ pub(super) fn watch(inner: &Arc<Inner>) {
     let shortest = inner
         .mounts
         .iter()
-        .map(|mount| mount.options().timeout)
+        .map(|point| point.mount.options().timeout)
         .min();
     let shortest = shortest.unwrap_or(LINGER).min(LINGER * 4);
     let every = (shortest / 20).max(Duration::from_millis(5));

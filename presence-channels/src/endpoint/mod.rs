@@ -7,7 +7,11 @@ mod idle;
 
 use std::{any::Any, sync::Arc, time::Duration};
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    routing::{any, get},
+};
 use futures_util::future::BoxFuture;
 use http::Request;
 use parking_lot::Mutex;
@@ -26,7 +30,10 @@ use crate::{
     BroadcastError, UserSocket,
     socket::{Mount, Mounted},
     token::{MissingSecretKeyBase, Tokens},
-    transport::{Flusher, Outbox, Sink, close_code},
+    transport::{
+        Flusher, Outbox, Sink, close_code,
+        longpoll::{self, Longpoll},
+    },
 };
 use connections::Connections;
 
@@ -64,13 +71,19 @@ pub struct Endpoint {
 struct Inner {
     config: Config,
     pubsub: PubSub,
-    mounts: Vec<Arc<dyn Mounted>>,
+    mounts: Vec<MountPoint>,
     /// Stopped in reverse order, each once.
     supervised: Mutex<Vec<Box<dyn Supervised>>>,
     connections: Connections,
     flusher: Arc<Flusher>,
     runtime: Handle,
     started: Instant,
+}
+
+/// A mounted socket, and what its clients that poll have of this endpoint.
+struct MountPoint {
+    mount: Arc<dyn Mounted>,
+    longpoll: Option<Arc<Longpoll>>,
 }
 
 /// What [`EndpointBuilder::supervise`] takes: a presence, stopped with the endpoint.
@@ -100,21 +113,23 @@ impl Endpoint {
     }
 
     /// The routes of the mounted sockets, to be merged into an app's own. A socket mounted at
-    /// `/socket` takes WebSockets at `/socket/websocket`, where phoenix.js looks for it.
+    /// `/socket` takes WebSockets at `/socket/websocket`, where phoenix.js looks for it, and with
+    /// [`SocketOptions::longpoll`](crate::SocketOptions::longpoll) polls at `/socket/longpoll`.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        self.inner
-            .mounts
-            .iter()
-            .fold(Router::new(), |router, mount| {
-                let (endpoint, mount) = (self.clone(), mount.clone());
-                let path = format!("{}/websocket", mount.path());
-                router.route(
-                    &path,
-                    get(move |request: Request<axum::body::Body>| {
-                        mount.clone().open(endpoint.clone(), request)
-                    }),
-                )
-            })
+        let mut router = Router::new();
+        for MountPoint { mount, longpoll } in &self.inner.mounts {
+            let path = mount.path();
+            let (endpoint, socket) = (self.clone(), mount.clone());
+            let open = move |request: Request<Body>| socket.clone().open(endpoint.clone(), request);
+            router = router.route(&format!("{path}/websocket"), get(open));
+            let Some(longpoll) = longpoll else { continue };
+            let (longpoll, mount, endpoint) = (longpoll.clone(), mount.clone(), self.clone());
+            let serve = move |request: Request<Body>| {
+                longpoll::serve(longpoll.clone(), mount.clone(), endpoint.clone(), request)
+            };
+            router = router.route(&format!("{path}/longpoll"), any(serve));
+        }
+        router
     }
 
     /// Sends an event to all who have joined `topic`, on all nodes.
@@ -240,7 +255,7 @@ impl Endpoint {
     /// The mount of the socket type `S`: the first, if there are several.
     pub(crate) fn mount_of<S: UserSocket>(&self) -> Option<Arc<Mount<S>>> {
         let mut mounts = self.inner.mounts.iter();
-        mounts.find_map(|mount| {
+        mounts.find_map(|MountPoint { mount, .. }| {
             let mount: Arc<dyn Any + Send + Sync> = mount.clone().into_any();
             mount.downcast().ok()
         })

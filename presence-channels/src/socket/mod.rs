@@ -1,5 +1,6 @@
 //! A client's connection and what it is allowed to join: `Phoenix.Socket`.
 
+mod any_connection;
 mod connect;
 mod connection;
 mod has_presence;
@@ -17,6 +18,7 @@ pub use options::SocketOptions;
 pub use params::{Params, ParamsError};
 pub use routes::{ChannelOf, Routes};
 
+pub(crate) use any_connection::AnyConnection;
 pub(crate) use connection::Connection;
 pub(crate) use mount::{Mount, Mounted};
 pub(crate) use shared::{Shared, reason_payload};

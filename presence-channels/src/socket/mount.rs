@@ -1,13 +1,20 @@
 //! A socket at its path.
 
-use std::{any::Any, sync::Arc};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::response::Response;
 use futures_util::future::BoxFuture;
 use http::{Request, StatusCode};
 
-use super::{ConnectError, ConnectInfo, Params, Routes, SocketOptions, UserSocket};
-use crate::{Endpoint, transport::websocket};
+use super::{
+    AnyConnection, ConnectError, ConnectInfo, Connection, Params, Routes, Shared, SocketOptions,
+    UserSocket,
+};
+use crate::{
+    Endpoint,
+    serializer::Version,
+    transport::{Sink, websocket},
+};
 
 /// A socket at its path, with all that its connections share.
 pub(crate) struct Mount<S: UserSocket> {
@@ -30,6 +37,15 @@ pub(crate) trait Mounted: Send + Sync {
         endpoint: Endpoint,
         request: Request<axum::body::Body>,
     ) -> BoxFuture<'static, Response>;
+    /// Connects a client whose messages somebody takes from its outbox, if the socket lets it in. It
+    /// may be silent for ever.
+    fn connect_queue<'a>(
+        self: Arc<Self>,
+        endpoint: Endpoint,
+        params: &'a Params,
+        info: &'a ConnectInfo,
+        version: Version,
+    ) -> BoxFuture<'a, Result<Box<dyn AnyConnection>, ConnectError>>;
 }
 
 impl<S: UserSocket> Mounted for Mount<S> {
@@ -56,9 +72,37 @@ impl<S: UserSocket> Mounted for Mount<S> {
     ) -> BoxFuture<'static, Response> {
         Box::pin(websocket::open(self, endpoint, request))
     }
+
+    fn connect_queue<'a>(
+        self: Arc<Self>,
+        endpoint: Endpoint,
+        params: &'a Params,
+        info: &'a ConnectInfo,
+        version: Version,
+    ) -> BoxFuture<'a, Result<Box<dyn AnyConnection>, ConnectError>> {
+        Box::pin(async move {
+            let user = self.connect(params, info).await?;
+            let connection = self.open_for(user, endpoint, Sink::Queue, version, Duration::MAX);
+            Ok(Box::new(connection) as Box<dyn AnyConnection>)
+        })
+    }
 }
 
 impl<S: UserSocket> Mount<S> {
+    /// The connection of a client that was let in.
+    pub(crate) fn open_for(
+        self: Arc<Self>,
+        user: S,
+        endpoint: Endpoint,
+        sink: Sink,
+        version: Version,
+        idle_limit: Duration,
+    ) -> Connection<S> {
+        let outbox = endpoint.outbox(sink, self.options.limits.max_outgoing_bytes);
+        let shared = Shared::new(user, self, endpoint, outbox, version, idle_limit);
+        Connection::new(Arc::new(shared))
+    }
+
     /// Asks the socket whether to let a client in. Its own panic is a refusal, and nobody else's.
     pub(crate) async fn connect(
         &self,

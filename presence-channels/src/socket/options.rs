@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{CheckOrigin, Limits};
+use crate::{CheckOrigin, Limits, LongpollOptions};
 
 /// The options of one mounted socket, for
 /// [`socket_with`](crate::EndpointBuilder::socket_with).
@@ -20,6 +20,7 @@ use crate::{CheckOrigin, Limits};
 pub struct SocketOptions {
     pub(crate) timeout: Duration,
     pub(crate) check_origin: CheckOrigin,
+    pub(crate) longpoll: Option<LongpollOptions>,
     pub(crate) limits: Limits,
 }
 
@@ -28,13 +29,14 @@ impl Default for SocketOptions {
         Self {
             timeout: Duration::from_secs(60),
             check_origin: CheckOrigin::default(),
+            longpoll: None,
             limits: Limits::default(),
         }
     }
 }
 
 impl SocketOptions {
-    /// How long a client may send nothing before it is closed with code 1002. Default 60 s, as in
+    /// How long the client of a WebSocket may send nothing before it is closed with code 1002. Default 60 s, as in
     /// Phoenix; phoenix.js sends a heartbeat every 30 s. At least 100 ms. It is looked at about
     /// twenty times a timeout, so a client may get that much more.
     #[must_use]
@@ -47,6 +49,14 @@ impl SocketOptions {
     #[must_use]
     pub fn check_origin(mut self, check_origin: CheckOrigin) -> Self {
         self.check_origin = check_origin;
+        self
+    }
+
+    /// Serves clients too whose network lets no WebSocket through: phoenix.js with
+    /// `longPollFallbackMs`. Default: off, as in Phoenix. The path is the socket's with `/longpoll`.
+    #[must_use]
+    pub fn longpoll(mut self, longpoll: LongpollOptions) -> Self {
+        self.longpoll = Some(longpoll);
         self
     }
 

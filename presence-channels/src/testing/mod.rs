@@ -60,8 +60,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll},
-    time::Duration,
+    task::Poll,
 };
 
 use bytes::Bytes;
@@ -77,8 +76,7 @@ pub use inbox::Received;
 use crate::{
     ConnectError, ConnectInfo, Endpoint, Params, UserSocket,
     serializer::{Data, Version},
-    socket::{Connection, Shared},
-    transport::Sink,
+    socket::{AnyConnection, Mounted},
 };
 use inbox::Inbox;
 
@@ -115,19 +113,10 @@ pub async fn connect_with<S: UserSocket>(
     let params = serde_urlencoded::to_string(params)
         .unwrap_or_else(|error| panic!("the params do not fit into a URL: {error}"));
     let info = ConnectInfo::new(request.into_parts().0);
-    let user = mount.connect(&Params::from_query(&params), &info).await?;
-    let outbox = endpoint.outbox(Sink::Queue, mount.options.limits.max_outgoing_bytes);
-    // It sends no heartbeats, so it may be silent for ever.
-    let (version, idle_limit) = (Version::V2, Duration::MAX);
-    let shared = Shared::new(
-        user,
-        mount,
-        endpoint.clone(),
-        outbox.clone(),
-        version,
-        idle_limit,
-    );
-    let connection: Box<dyn Receive> = Box::new(Connection::new(Arc::new(shared)));
+    let params = Params::from_query(&params);
+    let connection = mount.connect_queue(endpoint.clone(), &params, &info, Version::V2);
+    let connection = connection.await?;
+    let outbox = connection.outbox().clone();
     let connection = Arc::new(Mutex::new(Some(connection)));
     let closed = Arc::downgrade(&connection);
     let client = Client {
@@ -154,21 +143,10 @@ pub struct TestSocket {
 
 struct Client {
     /// None once the client has closed.
-    connection: Arc<Mutex<Option<Box<dyn Receive>>>>,
+    connection: Arc<Mutex<Option<Box<dyn AnyConnection>>>>,
     inbox: Inbox,
     endpoint: Endpoint,
     next_ref: AtomicU64,
-}
-
-/// A [`Connection`] of any socket type.
-trait Receive: Send {
-    fn receive(&mut self, data: Data, cx: &mut Context<'_>);
-}
-
-impl<S: UserSocket> Receive for Connection<S> {
-    fn receive(&mut self, data: Data, cx: &mut Context<'_>) {
-        Connection::receive(self, data, cx).expect("the test kit sends well-formed frames");
-    }
 }
 
 /// A refused join.
@@ -274,7 +252,8 @@ impl Client {
         let mut data = Some(data);
         poll_fn(|cx| {
             if let (Some(connection), Some(data)) = (&mut *self.connection.lock(), data.take()) {
-                connection.receive(data, cx);
+                let received = connection.receive(data, cx);
+                received.expect("the test kit sends well-formed frames");
             }
             Poll::Ready(())
         })

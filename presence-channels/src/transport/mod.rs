@@ -1,7 +1,9 @@
-//! How bytes come and go: frames, the queue of what a client has yet to be sent, and the WebSocket.
+//! How bytes come and go: frames, the queue of what a client has yet to be sent, the WebSocket,
+//! and long-polling.
 
 mod flusher;
 mod frame;
+pub(crate) mod longpoll;
 mod outbox;
 mod pump;
 mod reader;

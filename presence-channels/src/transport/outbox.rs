@@ -44,7 +44,7 @@ pub(crate) enum Sink {
     Opening,
     /// A WebSocket.
     WebSocket(TokioIo<Upgraded>),
-    /// Whoever takes them with [`Outbox::poll_take`].
+    /// Whoever takes them with [`Outbox::poll_take`] or [`Outbox::take`].
     Queue,
 }
 
@@ -230,6 +230,31 @@ impl Outbox {
         }
         state.waker = Some(cx.waker().clone());
         Poll::Pending
+    }
+
+    /// Takes what waits in a [`Sink::Queue`]: frames of up to `max_bytes`, and one at least if there is
+    /// one.
+    pub(super) fn take(&self, max_bytes: usize) -> Vec<Frame> {
+        let mut state = self.state.lock();
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while let Some(frame) = state.queue.front() {
+            bytes += frame.bytes().len();
+            if bytes > max_bytes && !taken.is_empty() {
+                break;
+            }
+            state.bytes -= frame.bytes().len();
+            taken.extend(state.queue.pop_front());
+        }
+        if state.queue.is_empty() && state.queue.capacity() > KEPT_CAPACITY {
+            state.queue = VecDeque::new();
+        }
+        taken
+    }
+
+    /// Has `waker` woken at the next frame of a [`Sink::Queue`], at its end, and when
+    /// [`wake`](Self::wake) is called.
+    pub(super) fn listen(&self, waker: &Waker) {
+        self.state.lock().waker = Some(waker.clone());
     }
 
     /// The peer began to close, and its answer is queued: nothing may follow.

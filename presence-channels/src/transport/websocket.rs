@@ -12,11 +12,7 @@ use hyper_util::rt::TokioIo;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{Sink, pump};
-use crate::{
-    ConnectInfo, Endpoint, Params, UserSocket,
-    serializer::Version,
-    socket::{Connection, Mount, Shared},
-};
+use crate::{ConnectInfo, Endpoint, Params, UserSocket, serializer::Version, socket::Mount};
 
 /// Answers a request to open a WebSocket at `mount`.
 pub(crate) async fn open<S: UserSocket>(
@@ -69,11 +65,9 @@ pub(crate) async fn open<S: UserSocket>(
     };
     drop(info);
     // Before the answer: who is disconnected from here on must not slip through the handshake.
-    let outbox = endpoint.outbox(Sink::Opening, mount.options.limits.max_outgoing_bytes);
     let runtime = endpoint.runtime().clone();
     let idle_limit = mount.options.timeout;
-    let shared = Shared::new(user, mount, endpoint, outbox, version, idle_limit);
-    let connection = Connection::new(Arc::new(shared));
+    let connection = mount.open_for(user, endpoint, Sink::Opening, version, idle_limit);
     runtime.spawn(async move {
         match upgrade.await {
             Ok(upgraded) => {

@@ -1,0 +1,138 @@
+//! What a client is answered: JSON with a status of its own, in an HTTP 200.
+//!
+//! A browser's page may come from elsewhere, so every answer carries the CORS headers; whether the
+//! page is let in, [`CheckOrigin`](crate::CheckOrigin) decides.
+
+use axum::{body::Body, response::Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::transport::{Frame, Opcode};
+
+/// The messages of a poll's answer, as a JSON array of strings: each is a message as a WebSocket
+/// would have carried it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Messages(Box<RawValue>);
+
+impl Messages {
+    /// A binary message has no form that clients of long-polling read: it is left out and logged, as
+    /// for a client of version 1.
+    pub(super) fn of(frames: &[Frame]) -> Self {
+        let bodies: Vec<_> = frames
+            .iter()
+            .map(|frame| (frame.opcode(), frame.body()))
+            .collect();
+        let texts = bodies.iter().filter_map(|(opcode, body)| match opcode {
+            Opcode::Text => Some(String::from_utf8_lossy(body)),
+            Opcode::Binary => {
+                let bytes = body.len();
+                tracing::warn!(
+                    bytes,
+                    "a binary message was dropped for a long-polling client"
+                );
+                None
+            }
+            Opcode::Close => None,
+        });
+        let texts: Vec<_> = texts.collect();
+        let array = serde_json::value::to_raw_value(&texts);
+        Self(array.expect("strings have a JSON form"))
+    }
+
+    pub(super) fn none() -> Self {
+        Self::of(&[])
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.get() == "[]"
+    }
+}
+
+/// A poll's answer: 200 with messages, 204 without.
+pub(super) fn polled(token: &str, messages: &Messages) -> Response {
+    let status = match messages.is_empty() {
+        true => StatusCode::NO_CONTENT,
+        false => StatusCode::OK,
+    };
+    poll_answer(status, token, messages)
+}
+
+/// The answer to a poll that opened a session: 410, for the client has none yet or none any more.
+pub(super) fn opened(token: &str) -> Response {
+    poll_answer(StatusCode::GONE, token, &Messages::none())
+}
+
+fn poll_answer(status: StatusCode, token: &str, messages: &Messages) -> Response {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        messages: &'a Messages,
+        status: u16,
+        token: &'a str,
+    }
+    let status = status.as_u16();
+    json(&Answer {
+        messages,
+        status,
+        token,
+    })
+}
+
+/// An answer that is a status and nothing else.
+pub(super) fn status(status: StatusCode) -> Response {
+    #[derive(Serialize)]
+    struct Answer {
+        status: u16,
+    }
+    let mut response = json(&Answer {
+        status: status.as_u16(),
+    });
+    // These two speak of the request as HTTP, which Phoenix answers as such.
+    if matches!(
+        status,
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE
+    ) {
+        *response.status_mut() = status;
+    }
+    response
+}
+
+fn json(answer: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(answer).expect("strings and numbers have a JSON form");
+    let mut response = Response::new(Body::from(body));
+    let headers = response.headers_mut();
+    let json = HeaderValue::from_static("application/json; charset=utf-8");
+    headers.insert(header::CONTENT_TYPE, json);
+    response
+}
+
+/// An answer without a body, which phoenix.js takes for a reason to try again later.
+pub(super) fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+/// The answer to a browser that asks whether it may send a request with `headers`.
+pub(super) fn preflight(headers: &HeaderMap) -> Response {
+    let mut response = empty(StatusCode::OK);
+    let allowed = response.headers_mut();
+    if let Some(asked) = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        allowed.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+    }
+    let methods = HeaderValue::from_static("get, post, options");
+    allowed.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    let an_hour = HeaderValue::from_static("3600");
+    allowed.insert(header::ACCESS_CONTROL_MAX_AGE, an_hour);
+    response
+}
+
+/// Marks an answer as one that any page may read and no cache may keep.
+pub(super) fn for_browsers(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    let any = HeaderValue::from_static("*");
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,59 @@
+//! How long-polling is set up.
+
+use std::time::Duration;
+
+/// The options of long-polling, for [`SocketOptions::longpoll`](crate::SocketOptions::longpoll).
+///
+/// ```
+/// use presence_channels::{LongpollOptions, SocketOptions};
+/// use std::time::Duration;
+///
+/// let longpoll = LongpollOptions::default().window(Duration::from_secs(5));
+/// let options = SocketOptions::default().longpoll(longpoll);
+/// # let _ = options;
+/// ```
+#[derive(Clone, Debug)]
+pub struct LongpollOptions {
+    pub(super) window: Duration,
+    pub(super) max_body_bytes: usize,
+    pub(super) max_batch: usize,
+}
+
+impl Default for LongpollOptions {
+    fn default() -> Self {
+        Self {
+            window: Duration::from_secs(10),
+            max_body_bytes: 8_000_000,
+            max_batch: 1000,
+        }
+    }
+}
+
+impl LongpollOptions {
+    /// How long a poll waits for messages, and how long a publish may take. Default 10 s, as in
+    /// Phoenix; from 10 ms to an hour. A session ends that is not polled for one and a half windows. Lower
+    /// it if a proxy cuts requests off sooner; raise it to have fewer requests.
+    #[must_use]
+    pub fn window(mut self, window: Duration) -> Self {
+        self.window = window.clamp(Duration::from_millis(10), Duration::from_secs(3600));
+        self
+    }
+
+    /// The largest body of a publish, in bytes. Default 8,000,000, as in Phoenix. A larger one is
+    /// answered with 413 and none of its messages is handled; the session lives. Each message in it
+    /// is bounded by [`Limits::max_message_bytes`](crate::Limits::max_message_bytes), likewise.
+    #[must_use]
+    pub fn max_body_bytes(mut self, max_body_bytes: usize) -> Self {
+        self.max_body_bytes = max_body_bytes;
+        self
+    }
+
+    /// How many messages one publish may carry. Default 1,000; phoenix.js sends at most 100, old
+    /// versions of it as many as they have. A longer batch is answered with 413 and none of it is
+    /// handled; the session lives.
+    #[must_use]
+    pub fn max_batch(mut self, max_batch: usize) -> Self {
+        self.max_batch = max_batch;
+        self
+    }
+}

@@ -1,0 +1,194 @@
+//! Requests that reach a node which does not hold their session.
+//!
+//! The token names the node that does, and the topic on which it listens. The node that was asked
+//! sends it the request, with a topic of its own for the answer. The holder answers twice: `held` or
+//! `gone` at once, so that a dead node costs a client [`PEER_TIMEOUT`] and not a window; then what a
+//! client of its own would be answered.
+//!
+//! PubSub delivers at most once. A request that is lost is answered as one to a dead node: the client
+//! gets a new session, and its channels join again. An answer that cannot be sent ends the session,
+//! for its messages are lost.
+
+use std::{
+    sync::{Arc, Weak, atomic::Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::StatusCode;
+use presence_core::pubsub::{
+    Dispatch, IntoPayload, Message, Payload, Receiver, Subscriber, Subscription,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Longpoll, SessionKey, answer::Messages, batch::BodyKind, session::Session};
+use crate::transport::close_code;
+
+/// How long another node may take to say that it holds a session, and how much longer than a window to
+/// answer. As in Phoenix.
+const PEER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How much of what waits for a client one answer carries between nodes: well below what engines
+/// take, also when quoting doubles it. The rest comes with the next poll.
+const ANSWER_BYTES: usize = 256 * 1024;
+
+/// What a request to another node begins with, in a line of JSON; a publish's body follows.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    id: u64,
+    reply_node: String,
+    reply_topic: String,
+}
+
+const POLL: &str = "poll";
+const PUBLISH: &str = "publish";
+const PUBLISH_BATCH: &str = "publish_batch";
+const HELD: &str = "held";
+const GONE: &str = "gone";
+const ANSWER: &str = "answer";
+
+/// Takes other nodes' requests.
+pub(super) fn listen(longpoll: &Arc<Longpoll>) -> Subscription {
+    let desk = Desk(Arc::downgrade(longpoll));
+    let topic = topic(&longpoll.instance);
+    longpoll.pubsub.subscribe(&topic, Arc::new(desk))
+}
+
+fn topic(instance: &str) -> String {
+    format!("phx:lp:{instance}")
+}
+
+impl Longpoll {
+    /// As a poll of a session here; none if its node does not answer either.
+    pub(super) async fn poll_peer(&self, key: &SessionKey) -> Option<Messages> {
+        let mut answers = self.ask(key, POLL, &[]).await?;
+        let messages = answers.next(self.options.window + PEER_TIMEOUT).await;
+        // It was held: the client had better ask again than begin anew.
+        Some(messages.unwrap_or_else(Messages::none))
+    }
+
+    /// As a publish to a session here; 410 if its node does not answer either.
+    pub(super) async fn publish_to_peer(
+        &self,
+        key: &SessionKey,
+        kind: BodyKind,
+        body: &[u8],
+    ) -> StatusCode {
+        let event = match kind {
+            BodyKind::Message => PUBLISH,
+            BodyKind::Batch => PUBLISH_BATCH,
+        };
+        let Some(mut answers) = self.ask(key, event, body).await else {
+            return StatusCode::GONE;
+        };
+        let status = answers.next(self.options.window + PEER_TIMEOUT).await;
+        let status = status.and_then(|status: u16| StatusCode::from_u16(status).ok());
+        status.unwrap_or(StatusCode::REQUEST_TIMEOUT)
+    }
+
+    /// Sends a request to the node that holds the session. None if it does not say so.
+    async fn ask(&self, key: &SessionKey, event: &str, body: &[u8]) -> Option<Answers> {
+        let number = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let reply_topic = format!("{}:{number}", topic(&self.instance));
+        let mut answers = Answers(self.pubsub.receiver(&reply_topic, 2));
+        let header = Header {
+            id: key.id,
+            reply_node: self.pubsub.node_name().to_owned(),
+            reply_topic,
+        };
+        let mut request = serde_json::to_vec(&header).expect("it has a JSON form");
+        request.push(b'\n');
+        request.extend_from_slice(body);
+        let payload = Payload::Binary(request.into());
+        let message = Message::new(topic(&key.instance), event, payload);
+        if let Err(error) = self.pubsub.direct(&key.node, message) {
+            tracing::debug!(node = key.node, %error, "a long-poll session's node cannot be asked");
+            return None;
+        }
+        let answer = tokio::time::timeout(PEER_TIMEOUT, answers.0.recv()).await;
+        let is_held = answer
+            .ok()
+            .flatten()
+            .is_some_and(|answer| &*answer.event == HELD);
+        is_held.then_some(answers)
+    }
+}
+
+/// What the holder answers to one request.
+struct Answers(Receiver);
+
+impl Answers {
+    async fn next<T: for<'a> Deserialize<'a>>(&mut self, patience: Duration) -> Option<T> {
+        let answer = tokio::time::timeout(patience, self.0.recv()).await;
+        answer.ok().flatten()?.payload.json().ok()
+    }
+}
+
+/// Where other nodes' requests arrive.
+struct Desk(Weak<Longpoll>);
+
+impl Subscriber for Desk {
+    fn deliver(&self, dispatch: &mut Dispatch<'_>) {
+        let Some(longpoll) = self.0.upgrade() else {
+            return;
+        };
+        let message = dispatch.message().clone();
+        let runtime = longpoll.runtime.clone();
+        runtime.spawn(async move { longpoll.answer(message).await });
+    }
+}
+
+impl Longpoll {
+    async fn answer(&self, request: Message) {
+        let Some((header, body)) = parse(request.payload.bytes()) else {
+            let bytes = request.payload.bytes().len();
+            tracing::warn!(bytes, "another node sent what is no request");
+            return;
+        };
+        let Some(session) = self.find(header.id) else {
+            self.reply(&header, GONE, ());
+            return;
+        };
+        if !self.reply(&header, HELD, ()) {
+            return;
+        }
+        let kind = match &*request.event {
+            POLL => return self.answer_poll(&header, &session).await,
+            PUBLISH => BodyKind::Message,
+            PUBLISH_BATCH => BodyKind::Batch,
+            event => {
+                tracing::warn!(event, "another node sent what is no request");
+                return;
+            }
+        };
+        let status = session
+            .publish(async { kind.read(body, self.limits) })
+            .await;
+        self.reply(&header, ANSWER, status.as_u16());
+    }
+
+    async fn answer_poll(&self, header: &Header, session: &Session) {
+        let messages = Messages::of(&session.poll(ANSWER_BYTES).await);
+        let is_empty = messages.is_empty();
+        if !self.reply(header, ANSWER, messages) && !is_empty {
+            session.close(close_code::TRY_AGAIN, "messages were lost");
+        }
+    }
+
+    /// False if it cannot be sent.
+    fn reply(&self, header: &Header, event: &str, payload: impl IntoPayload) -> bool {
+        let payload = payload.into_payload().expect("it has a JSON form");
+        let message = Message::new(&*header.reply_topic, event, payload);
+        let sent = self.pubsub.direct(&header.reply_node, message);
+        if let Err(error) = &sent {
+            tracing::warn!(node = header.reply_node, %error, "a long-poll request cannot be answered");
+        }
+        sent.is_ok()
+    }
+}
+
+fn parse(request: &Bytes) -> Option<(Header, Bytes)> {
+    let end = request.iter().position(|byte| *byte == b'\n')?;
+    let header = serde_json::from_slice(&request[..end]).ok()?;
+    Some((header, request.slice(end + 1..)))
+}

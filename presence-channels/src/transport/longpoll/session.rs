@@ -1,0 +1,235 @@
+//! One client that polls: its connection, and the polls and publishes that reach it.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::{Poll, Wake, Waker},
+    time::Duration,
+};
+
+use http::StatusCode;
+use parking_lot::Mutex;
+use tokio::{sync::Notify, time::Instant};
+
+use super::batch::BadBody;
+use crate::{
+    serializer::Data,
+    socket::AnyConnection,
+    transport::{Frame, Outbox, Phase, close_code},
+};
+
+/// Then other tasks get their turn.
+const MESSAGES_A_TURN: usize = 64;
+
+/// A client's session. What is sent to it waits in its outbox from one poll to the next.
+pub(super) struct Session {
+    outbox: Arc<Outbox>,
+    /// None once the session has ended. A publish has it for its whole batch, so that two at once do
+    /// not mix; hence a lock that is waited for without a thread.
+    connection: tokio::sync::Mutex<Option<Box<dyn AnyConnection>>>,
+    polls: Mutex<Polls>,
+    bell: Arc<Bell>,
+    window: Duration,
+}
+
+struct Polls {
+    newest: u64,
+    /// Does the newest one wait for messages?
+    parked: bool,
+    /// When the newest one ended.
+    last: Instant,
+}
+
+/// Wakes all who wait for something of a session: the outbox has one waker, and they are a poll,
+/// publishes and the session's keeper.
+#[derive(Default)]
+struct Bell(Notify);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_waiters();
+    }
+}
+
+impl Session {
+    pub(super) fn new(connection: Box<dyn AnyConnection>, window: Duration) -> Self {
+        let polls = Polls {
+            newest: 0,
+            parked: false,
+            last: Instant::now(),
+        };
+        Self {
+            outbox: connection.outbox().clone(),
+            connection: tokio::sync::Mutex::new(Some(connection)),
+            polls: Mutex::new(polls),
+            bell: Arc::default(),
+            window,
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.outbox.phase() == Phase::Open
+    }
+
+    /// Closes the session, as a connection is closed.
+    pub(super) fn close(&self, code: u16, reason: &str) {
+        self.outbox.close(code, reason);
+    }
+
+    /// Waits until `look` finds something; it looks whenever something has changed.
+    async fn wait<T>(&self, mut look: impl FnMut() -> Option<T>) -> T {
+        let waker = Waker::from(self.bell.clone());
+        loop {
+            let mut rung = pin!(self.bell.0.notified());
+            rung.as_mut().enable();
+            // Before the look, so that nothing falls between the two.
+            self.outbox.listen(&waker);
+            if let Some(found) = look() {
+                return found;
+            }
+            rung.await;
+        }
+    }
+
+    async fn closed(&self) {
+        self.wait(|| (!self.is_open()).then_some(())).await;
+    }
+
+    /// Takes what waits for the client: frames of up to `max_bytes`, one at least. Waits a window
+    /// for the first. Gives none if there is none until then, if the session ends, and if the client
+    /// polls anew.
+    pub(super) async fn poll(&self, max_bytes: usize) -> Vec<Frame> {
+        let turn = Turn::begin(self);
+        let frames = self.wait(|| turn.look(max_bytes));
+        let frames = tokio::time::timeout(self.window, frames).await;
+        frames.unwrap_or_default()
+    }
+
+    /// Hands the messages of a publish to the connection: 200 if all were, 410 if the session has
+    /// ended, 408 if it takes longer than a window or a message is malformed. `batch` reads the body;
+    /// it is begun when those of earlier publishes are handled, so that a session holds one at a time.
+    pub(super) async fn publish(
+        &self,
+        batch: impl Future<Output = Result<Vec<Data>, BadBody>>,
+    ) -> StatusCode {
+        let published = tokio::time::timeout(self.window, self.receive_all(batch));
+        published.await.unwrap_or(StatusCode::REQUEST_TIMEOUT)
+    }
+
+    async fn receive_all(
+        &self,
+        batch: impl Future<Output = Result<Vec<Data>, BadBody>>,
+    ) -> StatusCode {
+        let mut connection = self.connection.lock().await;
+        let batch = tokio::select! {
+            batch = batch => batch,
+            () = self.closed() => return StatusCode::GONE,
+        };
+        let batch = match batch {
+            Ok(batch) => batch,
+            Err(BadBody::TooLarge) => return StatusCode::PAYLOAD_TOO_LARGE,
+            Err(BadBody::Malformed) => return StatusCode::BAD_REQUEST,
+        };
+        for (number, data) in (1..).zip(batch) {
+            let Some(connection) = connection.as_deref_mut() else {
+                return StatusCode::GONE;
+            };
+            let free = self.wait(|| match self.is_open() {
+                true => (!connection.is_busy()).then_some(true),
+                false => Some(false),
+            });
+            if !free.await {
+                return StatusCode::GONE;
+            }
+            let mut data = Some(data);
+            let received = poll_fn(|cx| {
+                let data = data.take().expect("this is ready at once");
+                let flusher = self.outbox.flusher();
+                Poll::Ready(flusher.hold(|| connection.receive(data, cx)))
+            });
+            if let Err(malformed) = received.await {
+                tracing::debug!(%malformed, "a client published a malformed message");
+                self.close(close_code::MALFORMED, "malformed frame");
+                // Phoenix says so after a window, in which nobody answers.
+                return StatusCode::REQUEST_TIMEOUT;
+            }
+            if number % MESSAGES_A_TURN == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        StatusCode::OK
+    }
+
+    /// Waits for the session's end, which comes when it is closed or nobody polls for one and a half
+    /// windows; then ends its channels.
+    pub(super) async fn keep(&self) {
+        while self.is_open() {
+            let deadline = self.deadline();
+            let changed = self.wait(|| {
+                let is_other = !self.is_open() || self.deadline() != deadline;
+                is_other.then_some(())
+            });
+            let Some(deadline) = deadline else {
+                changed.await;
+                continue;
+            };
+            let is_late = tokio::time::timeout_at(deadline, changed).await.is_err();
+            if is_late && self.deadline() == Some(deadline) {
+                tracing::debug!("a client stopped polling");
+                self.outbox.abandon();
+            }
+        }
+        let connection = self.connection.lock().await.take();
+        drop(connection);
+    }
+
+    /// When the session ends if nobody polls; none while somebody does.
+    fn deadline(&self) -> Option<Instant> {
+        let polls = self.polls.lock();
+        (!polls.parked).then(|| polls.last + self.window * 3 / 2)
+    }
+}
+
+/// A poll under way.
+struct Turn<'a> {
+    session: &'a Session,
+    number: u64,
+}
+
+impl<'a> Turn<'a> {
+    /// Begins a poll, and ends an older one that still waits.
+    fn begin(session: &'a Session) -> Self {
+        let mut polls = session.polls.lock();
+        polls.newest += 1;
+        polls.parked = true;
+        let number = polls.newest;
+        drop(polls);
+        session.bell.0.notify_waiters();
+        Self { session, number }
+    }
+
+    fn look(&self, max_bytes: usize) -> Option<Vec<Frame>> {
+        // Held while frames are taken, so that an older poll takes none of a newer one's.
+        let polls = self.session.polls.lock();
+        if polls.newest != self.number {
+            return Some(Vec::new());
+        }
+        // Before the frames are taken: none comes after the end.
+        let is_open = self.session.is_open();
+        let frames = self.session.outbox.take(max_bytes);
+        (!frames.is_empty() || !is_open).then_some(frames)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut polls = self.session.polls.lock();
+        if polls.newest == self.number {
+            polls.parked = false;
+            polls.last = Instant::now();
+        }
+        drop(polls);
+        self.session.bell.0.notify_waiters();
+    }
+}

@@ -1,8 +1,10 @@
 //! What a client may use up, and what happens beyond.
 
 mod rate;
+mod slow_reader;
 
 pub use rate::Rate;
+pub use slow_reader::SlowReader;
 
 pub(crate) use rate::Bucket;
 
@@ -33,9 +35,11 @@ pub struct Limits {
     /// error `event too long`; the channel lives.
     pub max_event_bytes: usize,
     /// How many bytes may wait to be sent to a client that does not read. Default 4 MiB. Over it
-    /// the connection is closed with code 1013. While a quarter of it waits, the client's own
+    /// [`slow_reader`](Self::slow_reader) decides. While a quarter of it waits, the client's own
     /// messages are left unread.
     pub max_outgoing_bytes: usize,
+    /// What becomes of a client for whom more waits. By default it is closed with code 1013.
+    pub slow_reader: SlowReader,
     /// How many of a connection's messages may wait for the handlers of its channels. Default 1,000.
     /// At the limit nothing more is read from the connection until handlers have caught up; what was
     /// read with the last of them (8 KiB at the most) waits on top.
@@ -60,6 +64,7 @@ impl Default for Limits {
             max_topic_bytes: 1024,
             max_event_bytes: 1024,
             max_outgoing_bytes: 4 * 1024 * 1024,
+            slow_reader: SlowReader::default(),
             max_waiting_messages: 1000,
             max_joins_under_way: 100,
             max_message_rate: None,

@@ -25,7 +25,7 @@ pub(crate) use admission::{Admission, Full};
 pub(crate) use connections::Registration;
 
 use crate::{
-    BroadcastError, UserSocket,
+    BroadcastError, Limits, UserSocket,
     socket::{Mount, Mounted},
     transport::{Flusher, Outbox, Sink, close_code},
 };
@@ -218,8 +218,8 @@ impl Endpoint {
         self.inner.connections.is_stopping()
     }
 
-    pub(crate) fn outbox(&self, sink: Sink, max_bytes: usize) -> Arc<Outbox> {
-        Outbox::new(sink, self.inner.flusher.clone(), max_bytes, self.now())
+    pub(crate) fn outbox(&self, sink: Sink, limits: &Limits) -> Arc<Outbox> {
+        Outbox::new(sink, self.inner.flusher.clone(), limits, self.now())
     }
 
     /// Takes a place for a client that wants to connect.

@@ -83,7 +83,7 @@ pub(crate) async fn open<S: UserSocket>(
     };
     drop(info);
     // Before the answer: who is disconnected from here on must not slip through the handshake.
-    let outbox = endpoint.outbox(Sink::Opening, mount.options.limits.max_outgoing_bytes);
+    let outbox = endpoint.outbox(Sink::Opening, &mount.options.limits);
     let runtime = endpoint.runtime().clone();
     let idle_limit = mount.options.timeout;
     let shared = Shared::new(user, mount, endpoint, outbox, version, idle_limit);

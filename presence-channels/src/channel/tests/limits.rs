@@ -3,8 +3,10 @@ use crate::Rate;
 
 #[tokio::test(start_paused = true)]
 async fn messages_over_the_sockets_rate_are_refused_and_nothing_else_happens() {
-    let mut limits = Limits::default();
-    limits.max_message_rate = Some(Rate::per_second(2).burst(4));
+    let limits = Limits {
+        max_message_rate: Some(Rate::per_second(2).burst(4)),
+        ..Limits::default()
+    };
     let (endpoint, _) = endpoint_limited(limits).await;
     let client = client(&endpoint).await;
     // A join counts.
@@ -31,8 +33,10 @@ async fn messages_over_the_sockets_rate_are_refused_and_nothing_else_happens() {
 
 #[tokio::test(start_paused = true)]
 async fn a_channel_over_its_rate_leaves_the_others_theirs() {
-    let mut limits = Limits::default();
-    limits.max_channel_message_rate = Some(Rate::per_second(1));
+    let limits = Limits {
+        max_channel_message_rate: Some(Rate::per_second(1)),
+        ..Limits::default()
+    };
     let (endpoint, _) = endpoint_limited(limits).await;
     let client = client(&endpoint).await;
     let (_, one) = client.join("room:1", json!({})).await.unwrap();
@@ -52,8 +56,10 @@ async fn a_channel_over_its_rate_leaves_the_others_theirs() {
 
 #[tokio::test]
 async fn joins_under_way_are_limited() {
-    let mut limits = Limits::default();
-    limits.max_joins_under_way = 1;
+    let limits = Limits {
+        max_joins_under_way: 1,
+        ..Limits::default()
+    };
     let (endpoint, world) = endpoint_limited(limits).await;
     let client = client(&endpoint).await;
     let joining = tokio::spawn({

@@ -1,5 +1,6 @@
 //! A client's connection and what it is allowed to join: `Phoenix.Socket`.
 
+mod client_ip;
 mod connect;
 mod connection;
 mod has_presence;

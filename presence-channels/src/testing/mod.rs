@@ -114,9 +114,9 @@ pub async fn connect_with<S: UserSocket>(
     });
     let params = serde_urlencoded::to_string(params)
         .unwrap_or_else(|error| panic!("the params do not fit into a URL: {error}"));
-    let info = ConnectInfo::new(request.into_parts().0);
+    let info = ConnectInfo::new(request.into_parts().0, &endpoint.config().trusted_proxies);
     let user = mount.connect(&Params::from_query(&params), &info).await?;
-    let outbox = endpoint.outbox(Sink::Queue, mount.options.limits.max_outgoing_bytes);
+    let outbox = endpoint.outbox(Sink::Queue, &mount.options.limits);
     // It sends no heartbeats, so it may be silent for ever.
     let (version, idle_limit) = (Version::V2, Duration::MAX);
     let shared = Shared::new(

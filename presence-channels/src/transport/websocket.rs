@@ -55,7 +55,21 @@ pub(crate) async fn open<S: UserSocket>(
         tracing::error!("a WebSocket needs HTTP/1.1 and a server that supports upgrades");
         return answer(StatusCode::BAD_REQUEST);
     };
-    let info = ConnectInfo::new(parts);
+    let info = ConnectInfo::new(parts, &endpoint.config().trusted_proxies);
+    // Before `connect`, which may take its time: those who wait there count.
+    let admission = match endpoint.admit(info.client_ip()) {
+        Ok(admission) => admission,
+        Err(full) => {
+            let client = info.client_ip();
+            tracing::warn!(
+                path = mount.path,
+                ?full,
+                ?client,
+                "refused one client too many"
+            );
+            return answer(full.status());
+        }
+    };
     let user = match mount.connect(&params, &info).await {
         Ok(user) => user,
         Err(refusal) => {
@@ -69,12 +83,13 @@ pub(crate) async fn open<S: UserSocket>(
     };
     drop(info);
     // Before the answer: who is disconnected from here on must not slip through the handshake.
-    let outbox = endpoint.outbox(Sink::Opening, mount.options.limits.max_outgoing_bytes);
+    let outbox = endpoint.outbox(Sink::Opening, &mount.options.limits);
     let runtime = endpoint.runtime().clone();
     let idle_limit = mount.options.timeout;
     let shared = Shared::new(user, mount, endpoint, outbox, version, idle_limit);
     let connection = Connection::new(Arc::new(shared));
     runtime.spawn(async move {
+        let _admission = admission;
         match upgrade.await {
             Ok(upgraded) => {
                 connection.outbox().open(TokioIo::new(upgraded));

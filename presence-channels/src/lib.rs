@@ -25,7 +25,8 @@ pub use channel::{
 };
 pub use clock::unix_seconds;
 pub use endpoint::{Config, Endpoint, EndpointBuilder, StartError, Supervised};
-pub use limits::Limits;
+pub use ipnet::IpNet;
+pub use limits::{Limits, Rate, SlowReader};
 pub use origin::CheckOrigin;
 pub use presence_core::{
     Presence, PubSub, Tracker,

@@ -1,6 +1,14 @@
 //! What a client may use up, and what happens beyond.
 
-/// The limits of one mounted socket. All are on by default; what each costs the client that goes
+mod rate;
+mod slow_reader;
+
+pub use rate::Rate;
+pub use slow_reader::SlowReader;
+
+pub(crate) use rate::Bucket;
+
+/// The limits of one mounted socket. All but the rates are on by default; what each costs the client that goes
 /// over it is said with it. None of them ends another client's connection.
 ///
 /// ```
@@ -27,13 +35,25 @@ pub struct Limits {
     /// error `event too long`; the channel lives.
     pub max_event_bytes: usize,
     /// How many bytes may wait to be sent to a client that does not read. Default 4 MiB. Over it
-    /// the connection is closed with code 1013. While a quarter of it waits, the client's own
+    /// [`slow_reader`](Self::slow_reader) decides. While a quarter of it waits, the client's own
     /// messages are left unread.
     pub max_outgoing_bytes: usize,
+    /// What becomes of a client for whom more waits. By default it is closed with code 1013.
+    pub slow_reader: SlowReader,
     /// How many of a connection's messages may wait for the handlers of its channels. Default 1,000.
     /// At the limit nothing more is read from the connection until handlers have caught up; what was
     /// read with the last of them (8 KiB at the most) waits on top.
     pub max_waiting_messages: usize,
+    /// How many joins of a connection may be under way. Default 100. A further one is refused with
+    /// the reason `too many joins under way`; the connection lives.
+    pub max_joins_under_way: usize,
+    /// How fast a connection may send, heartbeats and leaves apart. Off by default. A message over
+    /// it is answered with an error that names the limit, and handled by nobody; connection and
+    /// channel live.
+    pub max_message_rate: Option<Rate>,
+    /// As [`max_message_rate`](Self::max_message_rate), for each channel of a connection by itself.
+    /// Off by default. Joins do not count.
+    pub max_channel_message_rate: Option<Rate>,
 }
 
 impl Default for Limits {
@@ -44,7 +64,11 @@ impl Default for Limits {
             max_topic_bytes: 1024,
             max_event_bytes: 1024,
             max_outgoing_bytes: 4 * 1024 * 1024,
+            slow_reader: SlowReader::default(),
             max_waiting_messages: 1000,
+            max_joins_under_way: 100,
+            max_message_rate: None,
+            max_channel_message_rate: None,
         }
     }
 }

@@ -47,3 +47,8 @@ pub mod tracker;
 pub use presence::Presence;
 pub use pubsub::PubSub;
 pub use tracker::{Owner, Tracker};
+
+/// The README's code, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

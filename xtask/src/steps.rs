@@ -3,6 +3,7 @@
 mod cargo;
 mod demo;
 mod e2e;
+mod examples;
 mod readme;
 
 use anyhow::Result;
@@ -34,6 +35,8 @@ pub(crate) enum Step {
     Browser,
     /// The README's quick start, typed in an empty folder
     Readme,
+    /// What the examples' READMEs have one type
+    Examples,
     /// `cargo xtask demo`, from scaffolding to Ctrl-C
     Demo,
 }
@@ -65,6 +68,7 @@ impl Step {
             Self::Node => e2e::node(),
             Self::Browser => e2e::browser(),
             Self::Readme => readme::run(),
+            Self::Examples => examples::run(),
             Self::Demo => demo::run(),
         }
     }

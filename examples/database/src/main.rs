@@ -26,9 +26,10 @@ async fn main() -> anyhow::Result<()> {
     let url = env::var("DATABASE_URL")
         .context("DATABASE_URL is not set: try DATABASE_URL=sqlite:target/chat.db")?;
     let endpoint = start(&url).await?;
-    let listener = TcpListener::bind("127.0.0.1:4000")
+    let port = env::var("PORT").unwrap_or("4000".to_owned());
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))
         .await
-        .context("cannot listen on port 4000")?;
+        .with_context(|| format!("cannot listen on port {port}"))?;
     axum::serve(listener, endpoint.router::<()>())
         .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.expect("ctrl-c is heard") })
         .await?;

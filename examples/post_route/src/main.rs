@@ -1,5 +1,7 @@
 //! A POST route beside a channel: what is posted is broadcast to everyone in the lobby.
 
+use std::env;
+
 use anyhow::Context;
 use axum::{
     Json, Router,
@@ -23,9 +25,10 @@ const LOBBY: &str = "room:lobby";
 async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt::init();
     let (endpoint, app) = start().await?;
-    let listener = TcpListener::bind("127.0.0.1:4000")
+    let port = env::var("PORT").unwrap_or("4000".to_owned());
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}"))
         .await
-        .context("cannot listen on port 4000")?;
+        .with_context(|| format!("cannot listen on port {port}"))?;
     axum::serve(listener, app)
         .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.expect("ctrl-c is heard") })
         .await?;

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use presence_core::PubSub;
 use tokio::{runtime::Handle, time::Instant};
 
-use super::{Config, Connections, Endpoint, Inner, MountPoint, Supervised, idle};
+use super::{Admissions, Config, Connections, Endpoint, Inner, MountPoint, Supervised, idle};
 use crate::{
     SocketOptions, UserSocket,
     socket::{Mount, Mounted, Routes},
@@ -112,6 +112,7 @@ impl EndpointBuilder {
             pubsub: self.pubsub,
             supervised: Mutex::new(self.supervised),
             connections: Connections::default(),
+            admissions: Admissions::default(),
             flusher: Flusher::start(&runtime),
             started: Instant::now(),
             runtime,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::token::SecretKeyBase;
 
 /// An endpoint's settings. The defaults are fit for production; each says when to change it.
@@ -19,6 +21,17 @@ pub struct Config {
     /// [`CheckOrigin::SameHost`](crate::CheckOrigin::SameHost) compares pages with. Default: the
     /// request's `Host` header. Set it behind a proxy that changes that header.
     pub host: Option<String>,
+    /// How many clients may be connected to this node. Off by default. A further one is refused with
+    /// 503. Set it below what the process may open as files.
+    pub max_connections: Option<usize>,
+    /// How many clients may be connected from one address (of IPv6, from one /64 network). Off by
+    /// default. A further one is refused with 429. Counts [`ConnectInfo::client_ip`](crate::ConnectInfo::client_ip):
+    /// the app must be served with `into_make_service_with_connect_info::<SocketAddr>()`, and
+    /// proxies be named in [`trusted_proxies`](Self::trusted_proxies), or all behind one are one address.
+    pub max_connections_per_address: Option<usize>,
+    /// The networks whose `X-Forwarded-For` header is believed, as `"10.0.0.0/8".parse()` gives them.
+    /// None by default.
+    pub trusted_proxies: Vec<IpNet>,
     /// How long a callback of a channel may take. Default 30 s. Then it is dropped where it waits,
     /// and its channel ends with `phx_error` (a join is refused with `join timed out`).
     pub handler_timeout: Duration,
@@ -33,6 +46,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             host: None,
+            max_connections: None,
+            max_connections_per_address: None,
+            trusted_proxies: Vec::new(),
             handler_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
             secret_key_base: None,
@@ -45,6 +61,27 @@ impl Config {
     #[must_use]
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.host = Some(host.into());
+        self
+    }
+
+    /// Sets [`max_connections`](Self::max_connections).
+    #[must_use]
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = Some(connections);
+        self
+    }
+
+    /// Sets [`max_connections_per_address`](Self::max_connections_per_address).
+    #[must_use]
+    pub fn max_connections_per_address(mut self, connections: usize) -> Self {
+        self.max_connections_per_address = Some(connections);
+        self
+    }
+
+    /// Sets [`trusted_proxies`](Self::trusted_proxies).
+    #[must_use]
+    pub fn trusted_proxies(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
+        self.trusted_proxies = networks.into_iter().collect();
         self
     }
 

@@ -1,11 +1,12 @@
 //! What an app runs: its PubSub, its presences and its sockets, started and stopped in order.
 
+mod admission;
 mod builder;
 mod config;
 mod connections;
 mod idle;
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{any::Any, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -24,10 +25,11 @@ use tokio::{runtime::Handle, time::Instant};
 pub use builder::{EndpointBuilder, StartError};
 pub use config::Config;
 
+pub(crate) use admission::{Admission, Full};
 pub(crate) use connections::Registration;
 
 use crate::{
-    BroadcastError, UserSocket,
+    BroadcastError, Limits, UserSocket,
     socket::{Mount, Mounted},
     token::{MissingSecretKeyBase, Tokens},
     transport::{
@@ -35,6 +37,7 @@ use crate::{
         longpoll::{self, Longpoll},
     },
 };
+use admission::Admissions;
 use connections::Connections;
 
 /// A running application's channels: `Phoenix.Endpoint`, as far as sockets go.
@@ -75,6 +78,7 @@ struct Inner {
     /// Stopped in reverse order, each once.
     supervised: Mutex<Vec<Box<dyn Supervised>>>,
     connections: Connections,
+    admissions: Admissions,
     flusher: Arc<Flusher>,
     runtime: Handle,
     started: Instant,
@@ -240,8 +244,20 @@ impl Endpoint {
         self.inner.connections.is_stopping()
     }
 
-    pub(crate) fn outbox(&self, sink: Sink, max_bytes: usize) -> Arc<Outbox> {
-        Outbox::new(sink, self.inner.flusher.clone(), max_bytes, self.now())
+    pub(crate) fn outbox(&self, sink: Sink, limits: &Limits) -> Arc<Outbox> {
+        Outbox::new(sink, self.inner.flusher.clone(), limits, self.now())
+    }
+
+    /// Takes a place for a client that wants to connect.
+    pub(crate) fn admit(&self, address: Option<IpAddr>) -> Result<Admission, Full> {
+        let Config {
+            max_connections,
+            max_connections_per_address,
+            ..
+        } = self.inner.config;
+        self.inner
+            .admissions
+            .admit(address, max_connections, max_connections_per_address)
     }
 
     pub(crate) fn register(&self, outbox: &Arc<Outbox>, idle_limit: Duration) -> Registration {

@@ -103,11 +103,12 @@ impl BroadcastFrames {
         broadcast: &Broadcast,
     ) -> &Result<Frame, FrameError> {
         self.0[version as usize].get_or_insert_with(|| {
-            version.serializer().encode(&Outgoing::Broadcast {
+            let frame = version.serializer().encode(&Outgoing::Broadcast {
                 topic: &broadcast.topic,
                 event: &broadcast.event,
                 payload: &broadcast.payload,
-            })
+            });
+            frame.map(Frame::droppable)
         })
     }
 }

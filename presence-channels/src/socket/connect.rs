@@ -1,20 +1,39 @@
 //! What `connect` sees of a request, and how it refuses.
 
-use std::{borrow::Cow, net::SocketAddr};
+use std::{
+    borrow::Cow,
+    net::{IpAddr, SocketAddr},
+};
 
 use http::{Extensions, HeaderMap, StatusCode, Uri, header, request::Parts};
+use ipnet::IpNet;
 
-use super::ParamsError;
+use super::{ParamsError, client_ip::client_ip};
 
 /// The request by which a client connects.
 #[derive(Debug)]
 pub struct ConnectInfo {
     parts: Parts,
+    client_ip: Option<IpAddr>,
 }
 
 impl ConnectInfo {
-    pub(crate) fn new(parts: Parts) -> Self {
-        Self { parts }
+    pub(crate) fn new(parts: Parts, trusted_proxies: &[IpNet]) -> Self {
+        let mut info = Self {
+            parts,
+            client_ip: None,
+        };
+        let peer = info.peer_addr().map(|address| address.ip());
+        info.client_ip = client_ip(peer, info.headers(), trusted_proxies);
+        info
+    }
+
+    /// The client's address: the peer's, or, behind
+    /// [trusted proxies](crate::Config::trusted_proxies), the last one in `X-Forwarded-For` that is
+    /// none of them. None if the peer's address is not known.
+    #[must_use]
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        self.client_ip
     }
 
     /// The address the request came from: the last proxy's, if there is one. None unless the app is

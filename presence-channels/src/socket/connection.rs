@@ -12,6 +12,7 @@ use super::{Shared, UserSocket};
 use crate::{
     Limits, TerminateReason, Topic,
     channel::{AnyChannel, Join, Work},
+    limits::Bucket,
     message::{Message, Outgoing, Ref, TopicRef, WireTopic},
     serializer::{Data, MalformedFrame},
     transport::{Outbox, close_code},
@@ -23,6 +24,8 @@ pub(crate) struct Connection<S: UserSocket> {
     /// Joined, and those that ended by themselves and were not asked for since. A list, because a
     /// client is in few topics and a table's memory is more than theirs.
     channels: Vec<Entry>,
+    /// What the client may still send, if it is limited.
+    bucket: Option<Box<Bucket>>,
     /// Listens for `disconnect` on the socket's id.
     _kick: Option<Subscription>,
 }
@@ -30,6 +33,8 @@ pub(crate) struct Connection<S: UserSocket> {
 struct Entry {
     topic: Topic,
     channel: Arc<dyn AnyChannel>,
+    /// What the client may still send to it, if that is limited.
+    bucket: Option<Box<Bucket>>,
     /// Has the client left? What it still sends is not for this channel then.
     leaving: bool,
 }
@@ -40,7 +45,9 @@ impl<S: UserSocket> Connection<S> {
             let kick = Arc::new(Kick(shared.outbox.clone()));
             shared.endpoint.pubsub().subscribe(&id, kick)
         });
+        let limits = &shared.mount.options.limits;
         Self {
+            bucket: Bucket::of(limits.max_message_rate, shared.endpoint.now()),
             shared,
             channels: Vec::new(),
             _kick: kick,
@@ -84,6 +91,18 @@ impl<S: UserSocket> Connection<S> {
             event,
             payload,
         } = message;
+        let is_heartbeat =
+            event == "heartbeat" && matches!(&topic, WireTopic::Text(topic) if topic == "phoenix");
+        // Who may not say that it is there, or that it goes, costs more than it would.
+        if !is_heartbeat
+            && event != "phx_leave"
+            && let Some(rate) = Bucket::over(&mut self.bucket, || self.shared.endpoint.now())
+        {
+            let reason = format!("over the socket's limit of {rate} messages a second");
+            return self
+                .shared
+                .refuse(&join_ref, &reference, TopicRef::from(&topic), &reason);
+        }
         let topic = match topic {
             WireTopic::Text(topic) => topic,
             WireTopic::Other(topic) => {
@@ -94,7 +113,7 @@ impl<S: UserSocket> Connection<S> {
             }
         };
         let work = match &*event {
-            "heartbeat" if topic == "phoenix" => {
+            _ if is_heartbeat => {
                 self.answer_ok(&Ref::NULL, &reference, &topic);
                 None
             }
@@ -148,7 +167,22 @@ impl<S: UserSocket> Connection<S> {
         if previous.is_none() && self.channels.len() >= self.limits().max_channels {
             return self.refuse_join(&topic, &join_ref, &reference, "too many channels joined");
         }
-        let previous = previous.map(|index| self.channels.swap_remove(index).channel);
+        let joining = |entry: &&Entry| entry.channel.is_joining();
+        let under_way = self.channels.iter().filter(joining).count();
+        if under_way >= self.limits().max_joins_under_way {
+            return self.refuse_join(&topic, &join_ref, &reference, "too many joins under way");
+        }
+        let previous = previous.map(|index| self.channels.swap_remove(index));
+        // Joining again is no way to a fresh allowance.
+        let (previous, bucket) = match previous {
+            Some(Entry {
+                channel, bucket, ..
+            }) => (Some(channel), bucket),
+            None => {
+                let rate = self.limits().max_channel_message_rate;
+                (None, Bucket::of(rate, self.now()))
+            }
+        };
         if let Some(previous) = previous.clone()
             && let Some(end) = previous.close(TerminateReason::Rejoined)
         {
@@ -167,6 +201,7 @@ impl<S: UserSocket> Connection<S> {
         self.channels.push(Entry {
             topic,
             channel,
+            bucket,
             leaving: false,
         });
         Some(work)
@@ -211,21 +246,23 @@ impl<S: UserSocket> Connection<S> {
         event: SmolStr,
         payload: Payload,
     ) -> Option<Work> {
-        let max_event_bytes = self.limits().max_event_bytes;
+        let shared = self.shared.clone();
+        let refuse = |join_ref: &Ref, reason: &str| {
+            shared.refuse(join_ref, &reference, TopicRef::Text(topic), reason);
+            None
+        };
         let Some(entry) = self.joined(topic) else {
-            let topic = TopicRef::Text(topic);
-            self.shared
-                .refuse(&Ref::NULL, &reference, topic, "unmatched topic");
-            return None;
+            return refuse(&Ref::NULL, "unmatched topic");
         };
         if !entry.channel.answers_to(join_ref) {
             return None;
         }
-        if event.len() > max_event_bytes {
-            let topic = TopicRef::Text(topic);
-            self.shared
-                .refuse(join_ref, &reference, topic, "event too long");
-            return None;
+        if event.len() > shared.mount.options.limits.max_event_bytes {
+            return refuse(join_ref, "event too long");
+        }
+        if let Some(rate) = Bucket::over(&mut entry.bucket, || shared.endpoint.now()) {
+            let reason = format!("over the channel's limit of {rate} messages a second");
+            return refuse(join_ref, &reason);
         }
         entry.channel.clone().receive(reference, event, payload)
     }

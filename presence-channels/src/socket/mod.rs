@@ -1,6 +1,7 @@
 //! A client's connection and what it is allowed to join: `Phoenix.Socket`.
 
 mod any_connection;
+mod client_ip;
 mod connect;
 mod connection;
 mod has_presence;

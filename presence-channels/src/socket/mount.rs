@@ -98,7 +98,7 @@ impl<S: UserSocket> Mount<S> {
         version: Version,
         idle_limit: Duration,
     ) -> Connection<S> {
-        let outbox = endpoint.outbox(sink, self.options.limits.max_outgoing_bytes);
+        let outbox = endpoint.outbox(sink, &self.options.limits);
         let shared = Shared::new(user, self, endpoint, outbox, version, idle_limit);
         Connection::new(Arc::new(shared))
     }

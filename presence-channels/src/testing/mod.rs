@@ -112,7 +112,7 @@ pub async fn connect_with<S: UserSocket>(
     });
     let params = serde_urlencoded::to_string(params)
         .unwrap_or_else(|error| panic!("the params do not fit into a URL: {error}"));
-    let info = ConnectInfo::new(request.into_parts().0);
+    let info = ConnectInfo::new(request.into_parts().0, &endpoint.config().trusted_proxies);
     let params = Params::from_query(&params);
     let connection = mount.connect_queue(endpoint.clone(), &params, &info, Version::V2);
     let connection = connection.await?;

@@ -22,6 +22,8 @@ pub(crate) struct Frame {
     /// Where the body begins. Transports without WebSocket headers send only what follows.
     body: u8,
     opcode: Opcode,
+    /// May it be dropped for a slow reader?
+    droppable: bool,
 }
 
 impl Frame {
@@ -55,7 +57,18 @@ impl Frame {
             bytes,
             body: (MAX_HEADER - start) as u8,
             opcode,
+            droppable: false,
         }
+    }
+
+    /// The frame of a broadcast, which a slow reader may miss if its socket says so.
+    pub(crate) fn droppable(mut self) -> Self {
+        self.droppable = true;
+        self
+    }
+
+    pub(crate) fn is_droppable(&self) -> bool {
+        self.droppable
     }
 
     /// A close frame. A `reason` over 123 bytes is cut, at a character's end.
@@ -73,6 +86,7 @@ impl Frame {
             bytes,
             body: 0,
             opcode: Opcode::Close,
+            droppable: false,
         }
     }
 

@@ -9,6 +9,9 @@
 //! - the socket's own task again when the peer reads slowly: a write that would block leaves that
 //!   task's waker behind.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::VecDeque,
     future::poll_fn,
@@ -29,6 +32,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{Flusher, Frame, close_code};
+use crate::{Limits, SlowReader};
 
 /// How many frames one gathered write takes at the most.
 const GATHERED: usize = 32;
@@ -56,8 +60,10 @@ pub(crate) struct Outbox {
     /// When the client was last heard, in milliseconds since the endpoint's start. Read by the
     /// endpoint's watch over idle sockets, which spares each a timer.
     heard: AtomicU64,
-    /// The most bytes that may wait; then the client is too slow and is closed.
+    /// The most bytes that may wait.
     max_bytes: usize,
+    /// What becomes of a client for whom more would wait.
+    slow_reader: SlowReader,
 }
 
 struct State {
@@ -87,7 +93,7 @@ pub(crate) enum Phase {
 }
 
 impl Outbox {
-    pub(crate) fn new(sink: Sink, flusher: Arc<Flusher>, max_bytes: usize, now: u64) -> Arc<Self> {
+    pub(crate) fn new(sink: Sink, flusher: Arc<Flusher>, limits: &Limits, now: u64) -> Arc<Self> {
         let state = State {
             queue: VecDeque::new(),
             bytes: 0,
@@ -103,7 +109,8 @@ impl Outbox {
             flusher,
             marked: AtomicBool::new(false),
             heard: AtomicU64::new(now),
-            max_bytes,
+            max_bytes: limits.max_outgoing_bytes,
+            slow_reader: limits.slow_reader,
         })
     }
 
@@ -112,26 +119,31 @@ impl Outbox {
         self.state.lock().sink = Sink::WebSocket(io);
     }
 
-    /// Queues a frame; drops it if the connection is closing. A client for whom too much waits is
-    /// closed with 1013.
+    /// Queues a frame; drops it if the connection is closing. For a client for whom too much waits,
+    /// the policy decides.
     pub(crate) fn send(self: &Arc<Self>, frame: Frame) {
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
             return;
         }
-        if state.bytes + frame.bytes().len() > self.max_bytes {
+        let room = |state: &State| state.bytes + frame.bytes().len() <= self.max_bytes;
+        if !room(&state) {
             // It may only be that nobody has had a turn to write since.
             state.flush_now();
         }
-        if state.bytes + frame.bytes().len() > self.max_bytes {
-            tracing::warn!(
-                bytes = state.bytes,
-                "a client reads too slowly and is closed"
-            );
+        if self.slow_reader == SlowReader::DropBroadcasts {
+            while !room(&state) && state.drop_broadcast() {}
+            if !room(&state) && frame.is_droppable() {
+                return;
+            }
+        }
+        if room(&state) {
+            state.push(frame);
+        } else {
+            let bytes = state.bytes;
+            tracing::warn!(bytes, "a client reads too slowly and is closed");
             state.clear_unsent();
             state.close(close_code::TRY_AGAIN, "slow reader");
-        } else {
-            state.push(frame);
         }
         self.after_push(state);
     }
@@ -328,6 +340,21 @@ impl State {
     fn close(&mut self, code: u16, reason: &str) {
         self.push(Frame::close(code, reason));
         self.phase = Phase::Closing;
+    }
+
+    /// Drops the oldest broadcast that waits; false if there is none.
+    fn drop_broadcast(&mut self) -> bool {
+        // Of a frame that has begun, the rest must follow.
+        let begun = usize::from(self.written > 0);
+        let mut waiting = self.queue.iter().skip(begun);
+        let Some(oldest) = waiting.position(Frame::is_droppable) else {
+            return false;
+        };
+        if let Some(frame) = self.queue.remove(begun + oldest) {
+            self.bytes -= frame.bytes().len();
+            tracing::debug!("a slow client misses a broadcast");
+        }
+        true
     }
 
     /// Drops what waits, but for the frame whose beginning the peer already has.

@@ -51,7 +51,21 @@ pub(crate) async fn open<S: UserSocket>(
         tracing::error!("a WebSocket needs HTTP/1.1 and a server that supports upgrades");
         return answer(StatusCode::BAD_REQUEST);
     };
-    let info = ConnectInfo::new(parts);
+    let info = ConnectInfo::new(parts, &endpoint.config().trusted_proxies);
+    // Before `connect`, which may take its time: those who wait there count.
+    let admission = match endpoint.admit(info.client_ip()) {
+        Ok(admission) => admission,
+        Err(full) => {
+            let client = info.client_ip();
+            tracing::warn!(
+                path = mount.path,
+                ?full,
+                ?client,
+                "refused one client too many"
+            );
+            return answer(full.status());
+        }
+    };
     let user = match mount.connect(&params, &info).await {
         Ok(user) => user,
         Err(refusal) => {
@@ -69,6 +83,7 @@ pub(crate) async fn open<S: UserSocket>(
     let idle_limit = mount.options.timeout;
     let connection = mount.open_for(user, endpoint, Sink::Opening, version, idle_limit);
     runtime.spawn(async move {
+        let _admission = admission;
         match upgrade.await {
             Ok(upgraded) => {
                 connection.outbox().open(TokioIo::new(upgraded));

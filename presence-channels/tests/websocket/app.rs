@@ -56,6 +56,10 @@ impl Server {
 
     /// Mounts one socket at `/socket`, on a free port.
     pub(crate) async fn start_with(options: SocketOptions) -> Self {
+        Self::start_configured(options, Config::default()).await
+    }
+
+    pub(crate) async fn start_configured(options: SocketOptions, config: Config) -> Self {
         let pubsub = PubSub::local();
         let presence = Tracker::start(&pubsub, Presence);
         let probe = Arc::new(Probe {
@@ -70,12 +74,13 @@ impl Server {
         let endpoint = Endpoint::builder(pubsub)
             .supervise(&presence)
             .socket_with::<UserSocket>("/socket", state, options)
-            .start(Config::default())
+            .start(config)
             .await
             .unwrap();
         let listener = listen();
         let address = listener.local_addr().unwrap();
         let app: Router = endpoint.router();
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(axum::serve(listener, app).into_future());
         Self {
             address,

@@ -3,8 +3,9 @@
 use crate::{
     app::Server,
     client::{Client, http_status},
+    eventually,
 };
-use presence_channels::{CheckOrigin, SocketOptions};
+use presence_channels::{CheckOrigin, Config, SocketOptions};
 
 pub(crate) const PATH: &str = "/socket/websocket?vsn=2.0.0";
 const HANDSHAKE: [&str; 4] = [
@@ -102,4 +103,43 @@ async fn whom_connect_refuses_gets_403_and_a_panic_in_it_is_500() {
     assert_eq!(open(&server, &path("crash"), None).await, 500);
     assert_eq!(server.endpoint.connections(), 0);
     Client::connect(&server, "alice").await.assert_alive().await;
+}
+
+#[tokio::test]
+async fn a_client_too_many_is_503_until_another_goes() {
+    let config = Config::default().max_connections(2);
+    let server = Server::start_configured(SocketOptions::default(), config).await;
+    let first = Client::connect(&server, "alice").await;
+    let _second = Client::connect(&server, "bob").await;
+    assert_eq!(open(&server, PATH, None).await, 503);
+    first.vanish(false);
+    eventually("a place is free", || server.endpoint.connections() == 1).await;
+    eventually_open(&server, &[]).await;
+}
+
+#[tokio::test]
+async fn clients_too_many_from_one_address_are_429_behind_a_proxy_too() {
+    let config = Config::default()
+        .max_connections_per_address(1)
+        .trusted_proxies(["127.0.0.0/8".parse().unwrap()]);
+    let server = Server::start_configured(SocketOptions::default(), config).await;
+    // Without the header, the client is the proxy itself.
+    let _held = Client::connect(&server, "alice").await;
+    assert_eq!(open(&server, PATH, None).await, 429);
+    eventually_open(&server, &["x-forwarded-for: 198.51.100.1"]).await;
+    eventually_open(&server, &["x-forwarded-for: 198.51.100.2, 127.0.0.1"]).await;
+}
+
+/// A place is free when the server has seen the last holder go.
+async fn eventually_open(server: &Server, headers: &[&str]) {
+    let headers = [&HANDSHAKE[..], headers].concat();
+    let until = tokio::time::Instant::now() + crate::PATIENCE;
+    let request = format!("GET {PATH}");
+    loop {
+        let status = http_status(server, &request, &headers).await;
+        if status == 101 {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < until, "still {status}");
+    }
 }

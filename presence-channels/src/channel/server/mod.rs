@@ -14,7 +14,10 @@ mod run;
 use std::{
     collections::VecDeque,
     pin::Pin,
-    sync::{Arc, Weak, atomic::AtomicBool},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Poll, Waker},
 };
 
@@ -39,6 +42,9 @@ pub(crate) type Started = (Arc<dyn AnyChannel>, Work);
 pub(crate) trait AnyChannel: Send + Sync {
     /// May a message with this `join_ref` be for this channel, and not for one that was here before?
     fn answers_to(&self, join_ref: &Ref) -> bool;
+
+    /// Has its join not been answered yet?
+    fn is_joining(&self) -> bool;
 
     fn is_closed(&self) -> bool;
 
@@ -156,6 +162,10 @@ impl<C: Channel> Server<C> {
 impl<C: Channel> AnyChannel for Server<C> {
     fn answers_to(&self, join_ref: &Ref) -> bool {
         join_ref.is_null() || *join_ref == self.join_ref || *join_ref == self.effective_join_ref
+    }
+
+    fn is_joining(&self) -> bool {
+        !self.joined.load(Ordering::Acquire) && !self.is_closed()
     }
 
     fn is_closed(&self) -> bool {

@@ -3,6 +3,7 @@
 mod crashes;
 mod joins;
 mod lifecycle;
+mod limits;
 mod messages;
 
 use std::{sync::Arc, time::Duration};
@@ -14,8 +15,9 @@ use tokio::sync::Semaphore;
 
 use crate::{
     Channel, ChannelError, Config, ConnectError, ConnectInfo, Endpoint, HandleResult, InfoResult,
-    JoinError, JoinResult, Params, Payload, PubSub, Routes, Socket, TerminateReason, Topic,
-    UserSocket, no_reply, reply_error, reply_ok, stop, stop_with_error, stop_with_reply,
+    JoinError, JoinResult, Limits, Params, Payload, PubSub, Routes, Socket, SocketOptions,
+    TerminateReason, Topic, UserSocket, no_reply, reply_error, reply_ok, stop, stop_with_error,
+    stop_with_reply,
     testing::{self, TestChannel, TestSocket},
     unhandled,
 };
@@ -262,12 +264,21 @@ async fn endpoint() -> (Endpoint, World) {
     endpoint_with(Config::default()).await
 }
 
+async fn endpoint_limited(limits: Limits) -> (Endpoint, World) {
+    start(Config::default(), SocketOptions::default().limits(limits)).await
+}
+
 async fn endpoint_with(config: Config) -> (Endpoint, World) {
+    start(config, SocketOptions::default()).await
+}
+
+async fn start(config: Config, options: SocketOptions) -> (Endpoint, World) {
     let world = World {
         log: Arc::default(),
         gate: Arc::new(Semaphore::new(0)),
     };
-    let builder = Endpoint::builder(PubSub::local()).socket::<Client>("/socket", world.clone());
+    let builder =
+        Endpoint::builder(PubSub::local()).socket_with::<Client>("/socket", world.clone(), options);
     (builder.start(config).await.unwrap(), world)
 }
 

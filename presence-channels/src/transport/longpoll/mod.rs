@@ -34,7 +34,7 @@ pub use options::LongpollOptions;
 
 pub(crate) use request::serve;
 
-use crate::{socket::AnyConnection, socket::SocketOptions, token::SecretKeyBase};
+use crate::{SocketOptions, endpoint::Admission, socket::AnyConnection, token::SecretKeyBase};
 use batch::BatchLimits;
 use session::Session;
 use session_token::{SessionKey, SessionTokens};
@@ -86,12 +86,13 @@ impl Longpoll {
     }
 
     /// Opens a session; gives its token.
-    fn open(self: &Arc<Self>, connection: Box<dyn AnyConnection>) -> String {
+    fn open(self: &Arc<Self>, connection: Box<dyn AnyConnection>, admission: Admission) -> String {
         let session = Arc::new(Session::new(connection, self.options.window));
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         self.sessions.lock().insert(id, session.clone());
         let longpoll = Arc::downgrade(self);
         self.runtime.spawn(async move {
+            let _admission = admission;
             session.keep().await;
             if let Some(longpoll) = longpoll.upgrade() {
                 longpoll.sessions.lock().remove(&id);

@@ -77,9 +77,18 @@ async fn open(
         tracing::warn!(path, vsn, "refused an unknown version of the protocol");
         return answer::status(StatusCode::FORBIDDEN);
     };
-    let info = ConnectInfo::new(parts);
+    let info = ConnectInfo::new(parts, &endpoint.config().trusted_proxies);
+    // As for a WebSocket, before `connect`.
+    let admission = match endpoint.admit(info.client_ip()) {
+        Ok(admission) => admission,
+        Err(full) => {
+            let client = info.client_ip();
+            tracing::warn!(path, ?full, ?client, "refused one client too many");
+            return answer::empty(full.status());
+        }
+    };
     match mount.connect_queue(endpoint, params, &info, version).await {
-        Ok(connection) => answer::opened(&longpoll.open(connection)),
+        Ok(connection) => answer::opened(&longpoll.open(connection, admission)),
         Err(refusal) => {
             tracing::info!(path, reason = refusal.reason(), "refused a client");
             // The two statuses of a refusal that phoenix.js knows; the second it tries again.

@@ -1,0 +1,75 @@
+use super::*;
+use crate::Rate;
+
+#[tokio::test(start_paused = true)]
+async fn messages_over_the_sockets_rate_are_refused_and_nothing_else_happens() {
+    let limits = Limits {
+        max_message_rate: Some(Rate::per_second(2).burst(4)),
+        ..Limits::default()
+    };
+    let (endpoint, _) = endpoint_limited(limits).await;
+    let client = client(&endpoint).await;
+    // A join counts.
+    let (_, channel) = client.join("room:1", json!({})).await.unwrap();
+    for _ in 0..3 {
+        assert_alive(&channel).await;
+    }
+    let refused = reason("over the socket's limit of 2 messages a second");
+    let over = channel.push("panic", json!({})).await;
+    channel.assert_reply(over, "error", refused.clone()).await;
+    let join = client.join("room:2", json!({})).await.unwrap_err();
+    assert_eq!(join.response, refused);
+    // Who is over the limit may still say that it is there, and go.
+    let beat = client
+        .push_raw("0", "99", "phoenix", "heartbeat", json!({}))
+        .await;
+    assert_eq!(client.raw_reply(&beat, "phoenix").await["status"], "ok");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_alive(&channel).await;
+    let over = channel.push("ping", json!({})).await;
+    channel.assert_reply(over, "error", refused).await;
+    channel.leave().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_over_its_rate_leaves_the_others_theirs() {
+    let limits = Limits {
+        max_channel_message_rate: Some(Rate::per_second(1)),
+        ..Limits::default()
+    };
+    let (endpoint, _) = endpoint_limited(limits).await;
+    let client = client(&endpoint).await;
+    let (_, one) = client.join("room:1", json!({})).await.unwrap();
+    let (_, two) = client.join("room:2", json!({})).await.unwrap();
+    let refused = reason("over the channel's limit of 1 messages a second");
+    assert_alive(&one).await;
+    let over = one.push("ping", json!({})).await;
+    one.assert_reply(over, "error", refused.clone()).await;
+    assert_alive(&two).await;
+    // Joining again is no way around it.
+    let (_, again) = client.join("room:1", json!({})).await.unwrap();
+    let over = again.push("ping", json!({})).await;
+    again.assert_reply(over, "error", refused).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_alive(&again).await;
+}
+
+#[tokio::test]
+async fn joins_under_way_are_limited() {
+    let limits = Limits {
+        max_joins_under_way: 1,
+        ..Limits::default()
+    };
+    let (endpoint, world) = endpoint_limited(limits).await;
+    let client = client(&endpoint).await;
+    let joining = tokio::spawn({
+        let client = client.clone();
+        async move { client.join("room:gated", json!({})).await }
+    });
+    world.until("join {}").await;
+    let refused = client.join("room:1", json!({})).await.unwrap_err();
+    assert_eq!(refused.response, reason("too many joins under way"));
+    world.gate.add_permits(1);
+    assert!(joining.await.unwrap().is_ok());
+    assert!(client.join("room:1", json!({})).await.is_ok());
+}

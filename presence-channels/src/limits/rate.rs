@@ -1,0 +1,118 @@
+//! How fast a client may send.
+
+/// So many messages a second, and so many at once.
+///
+/// ```
+/// use presence_channels::{Limits, Rate};
+///
+/// let mut limits = Limits::default();
+/// limits.max_message_rate = Some(Rate::per_second(50).burst(200));
+/// # let _ = limits;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    per_second: u32,
+    burst: u32,
+}
+
+impl Rate {
+    /// On average at most `messages` a second (at least 1), and as many at once.
+    #[must_use]
+    pub fn per_second(messages: u32) -> Self {
+        let per_second = messages.max(1);
+        Self {
+            per_second,
+            burst: per_second,
+        }
+    }
+
+    /// Lets `messages` (at least 1) come at once after a pause, as when a page has just loaded.
+    #[must_use]
+    pub fn burst(mut self, messages: u32) -> Self {
+        self.burst = messages.max(1);
+        self
+    }
+}
+
+/// What a client has left of its [`Rate`]: a token bucket, in thousandths of a message, so that it
+/// needs whole numbers only.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    rate: Rate,
+    thousandths: u64,
+    /// When it was last filled, in milliseconds of the endpoint's clock.
+    filled: u64,
+}
+
+impl Bucket {
+    /// A full bucket, if there is a limit at all.
+    pub(crate) fn of(rate: Option<Rate>, now: u64) -> Option<Box<Self>> {
+        rate.map(|rate| Box::new(Self::new(rate, now)))
+    }
+
+    /// Takes one message, if there is a limit. How many a second it is over, if there is none left.
+    pub(crate) fn over(bucket: &mut Option<Box<Self>>, now: impl FnOnce() -> u64) -> Option<u32> {
+        let bucket = bucket.as_mut()?;
+        bucket.take(now()).err().map(|rate| rate.per_second)
+    }
+
+    fn new(rate: Rate, now: u64) -> Self {
+        Self {
+            rate,
+            thousandths: u64::from(rate.burst) * 1000,
+            filled: now,
+        }
+    }
+
+    /// Takes one message; the rate it is over if there is none left.
+    fn take(&mut self, now: u64) -> Result<(), Rate> {
+        let passed = now.saturating_sub(self.filled);
+        let refill = passed.saturating_mul(u64::from(self.rate.per_second));
+        let full = u64::from(self.rate.burst) * 1000;
+        self.thousandths = self.thousandths.saturating_add(refill).min(full);
+        self.filled = now;
+        match self.thousandths.checked_sub(1000) {
+            Some(left) => {
+                self.thousandths = left;
+                Ok(())
+            }
+            None => Err(self.rate),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(bucket: &mut Bucket, now: u64, tries: u32) -> usize {
+        (0..tries).filter(|_| bucket.take(now).is_ok()).count()
+    }
+
+    #[test]
+    fn a_burst_is_let_through_and_then_the_rate() {
+        let mut bucket = Bucket::new(Rate::per_second(10).burst(30), 0);
+        assert_eq!(taken(&mut bucket, 0, 100), 30);
+        assert_eq!(taken(&mut bucket, 99, 100), 0);
+        assert_eq!(taken(&mut bucket, 100, 100), 1);
+        assert_eq!(taken(&mut bucket, 1100, 100), 10);
+        // However long the pause.
+        assert_eq!(taken(&mut bucket, 1_000_000, 100), 30);
+    }
+
+    #[test]
+    fn slow_and_steady_is_never_refused() {
+        let mut bucket = Bucket::new(Rate::per_second(7).burst(1), 0);
+        for message in 0..1000 {
+            assert_eq!(bucket.take(message * 143), Ok(()), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_or_jumps_gives_nothing_for_free() {
+        let mut bucket = Bucket::new(Rate::per_second(1), 5000);
+        assert_eq!(taken(&mut bucket, 5000, 5), 1);
+        assert_eq!(taken(&mut bucket, 0, 5), 0);
+        assert_eq!(taken(&mut bucket, u64::MAX, 5), 1);
+    }
+}

@@ -187,8 +187,34 @@ impl Longpoll {
     }
 }
 
+/// Header and body of a request.
 fn parse(request: &Bytes) -> Option<(Header, Bytes)> {
     let end = request.iter().position(|byte| *byte == b'\n')?;
     let header = serde_json::from_slice(&request[..end]).ok()?;
     Some((header, request.slice(end + 1..)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_request_is_none() {
+        let whole = br#"{"id":7,"reply_node":"a","reply_topic":"t"}
+body
+more"#;
+        let (header, body) = parse(&Bytes::from_static(whole)).unwrap();
+        assert_eq!(
+            (header.id, &*header.reply_node, &*header.reply_topic),
+            (7, "a", "t")
+        );
+        assert_eq!(&body[..], b"body\nmore");
+        let nonsense: [&[u8]; 5] = [b"", b"\n", b"{}\n", b"\xff\n", &whole[..20]];
+        for nonsense in nonsense {
+            assert!(
+                parse(&Bytes::from_static(nonsense)).is_none(),
+                "{nonsense:?}"
+            );
+        }
+    }
 }

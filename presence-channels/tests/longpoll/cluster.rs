@@ -1,0 +1,129 @@
+//! Requests that reach another node than the one that holds their session.
+
+use presence_channels::{Config, Endpoint, Limits, PubSub, SecretKeyBase};
+use presence_core::adapters::MemoryCluster;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::{
+    WINDOW,
+    app::{World, longpoll, start_with},
+    client::Client,
+    settle,
+};
+
+async fn node(cluster: &MemoryCluster, name: &str) -> (Endpoint, World) {
+    let secret = SecretKeyBase::new("s".repeat(64)).unwrap();
+    let config = Config::default().secret_key_base(secret);
+    let pubsub = PubSub::with_adapter(cluster.join(name));
+    start_with(pubsub, config, Limits::default(), longpoll()).await
+}
+
+fn ping(reference: &str) -> Value {
+    json!(["1", reference, "room:1", "ping", {}])
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_reached_through_every_node() {
+    let cluster = MemoryCluster::default();
+    let (a, _) = node(&cluster, "a").await;
+    let (b, _) = node(&cluster, "b").await;
+    let here = Client::open(&a, "/socket").await;
+    let there = here.by(&b);
+    there.join().await;
+    assert_eq!((a.connections(), b.connections()), (1, 0));
+    assert_eq!(there.publish(&[ping("2"), ping("3")]).await, 200);
+    let answer = there.poll().await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.token(), here.token.as_deref().unwrap());
+    assert_eq!(answer.messages().len(), 2);
+
+    // One poll waits, wherever it was asked.
+    let poll = there.start_poll();
+    settle().await;
+    let newer = here.start_poll();
+    assert_eq!(poll.await.unwrap().status(), 204);
+    assert!(!newer.is_finished());
+    b.broadcast("room:1", "news", json!({})).unwrap();
+    assert_eq!(newer.await.unwrap().messages().len(), 1);
+
+    // Polls there keep it alive, and are told when there is nothing.
+    for _ in 0..3 {
+        let begun = Instant::now();
+        assert_eq!(there.poll().await.status(), 204);
+        assert!(begun.elapsed() >= WINDOW);
+    }
+    assert_eq!(there.publish_body("{not json").await.status(), 408);
+    settle().await;
+    assert_eq!(a.connections(), 0);
+    assert_eq!(there.publish(&[ping("4")]).await, 410);
+    let again = there.poll().await;
+    assert_eq!(again.status(), 410);
+    assert_eq!(
+        (a.connections(), b.connections()),
+        (0, 1),
+        "opened where it was asked"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_comes_in_answers_that_an_engine_can_carry() {
+    let cluster = MemoryCluster::default();
+    let (a, _) = node(&cluster, "a").await;
+    let (b, _) = node(&cluster, "b").await;
+    let there = Client::open(&a, "/socket").await.by(&b);
+    there.join().await;
+    for n in 0..10 {
+        a.broadcast("room:1", "news", json!([n, "x".repeat(100_000)]))
+            .unwrap();
+    }
+    let mut seen = Vec::new();
+    while seen.len() < 10 {
+        let answer = there.poll().await;
+        assert_eq!(answer.status(), 200);
+        assert!(answer.body.to_string().len() < 512 * 1024);
+        seen.extend(
+            answer
+                .messages()
+                .iter()
+                .map(|message| message[4][0].as_u64().unwrap()),
+        );
+    }
+    assert_eq!(seen, (0..10).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_gone_costs_its_clients_less_than_a_window() {
+    let cluster = MemoryCluster::default();
+    let (a, _) = node(&cluster, "a").await;
+    let (b, _) = node(&cluster, "b").await;
+    let there = Client::open(&a, "/socket").await.by(&b);
+    // It does not answer, and the cluster does not know yet.
+    let _silent = PubSub::with_adapter(cluster.join("a"));
+    let begun = Instant::now();
+    assert_eq!(there.publish(&[ping("1")]).await, 410);
+    assert_eq!(there.poll().await.status(), 410);
+    assert!(begun.elapsed() <= WINDOW, "{:?}", begun.elapsed());
+
+    // The cluster knows.
+    let there = Client::open(&a, "/socket").await.by(&b);
+    a.stop().await;
+    let begun = Instant::now();
+    assert_eq!(there.poll().await.status(), 410);
+    assert!(begun.elapsed().is_zero());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_body_leaves_a_session_elsewhere_alone() {
+    let cluster = MemoryCluster::default();
+    let (a, _) = node(&cluster, "a").await;
+    let (b, _) = node(&cluster, "b").await;
+    let there = Client::open(&a, "/socket").await.by(&b);
+    assert_eq!(there.publish(&vec![ping("1"); 1001]).await, 413);
+    assert_eq!(there.publish_body("not base64!").await.status(), 400);
+    assert_eq!(
+        there.publish_body("[1]\n".repeat(2_000_001)).await.status(),
+        413
+    );
+    there.join().await;
+}

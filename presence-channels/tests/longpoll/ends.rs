@@ -1,0 +1,174 @@
+//! How sessions end, and that nothing is left of them.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{Method, StatusCode};
+use presence_channels::{Config, Limits, PubSub};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::{
+    WINDOW,
+    app::{longpoll, start, start_with},
+    client::Client,
+    settle,
+};
+
+fn heartbeat() -> Value {
+    json!([null, "1", "phoenix", "heartbeat", {}])
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_not_polled_ends_after_one_and_a_half_windows() {
+    let (endpoint, world) = start().await;
+    let client = Client::open(&endpoint, "/socket").await;
+    client.join().await;
+    let forgotten = WINDOW * 3 / 2;
+    tokio::time::sleep(forgotten - Duration::from_millis(50)).await;
+    // To publish is not to poll.
+    assert_eq!(client.publish(&[heartbeat()]).await, 200);
+    assert_eq!(endpoint.connections(), 1);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!((world.ended(), endpoint.connections()), (1, 0));
+    assert_eq!(endpoint.pubsub().subscribers("room:1"), 0);
+    assert_eq!(client.publish(&[heartbeat()]).await, 410);
+    let again = client.poll().await;
+    assert_eq!(again.status(), 410);
+    assert_ne!(again.token(), client.token.as_deref().unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_polled_lives() {
+    let (endpoint, world) = start().await;
+    let client = Client::open(&endpoint, "/socket").await;
+    client.join().await;
+    for _ in 0..5 {
+        assert_eq!(client.poll().await.status(), 204);
+        tokio::time::sleep(WINDOW * 5 / 4).await;
+    }
+    assert_eq!(client.publish(&[heartbeat()]).await, 200);
+    assert_eq!((world.ended(), endpoint.connections()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_whose_clients_vanish_leave_nothing_behind() {
+    const SESSIONS: usize = 1000;
+    let config = Config::default().max_connections(SESSIONS);
+    let (endpoint, world) =
+        start_with(PubSub::local(), config, Limits::default(), longpoll()).await;
+    for n in 0..SESSIONS {
+        let client = Client::open(&endpoint, "/socket?user_id=ann").await;
+        client.join().await;
+        if n % 2 == 0 {
+            // Gone in the middle of a poll.
+            let poll = client.start_poll();
+            tokio::task::yield_now().await;
+            poll.abort();
+        }
+    }
+    assert_eq!(endpoint.connections(), SESSIONS);
+    let full = Client::at(&endpoint, "/socket").poll().await;
+    assert_eq!(full.http, StatusCode::SERVICE_UNAVAILABLE);
+
+    tokio::time::sleep(WINDOW * 2).await;
+    assert_eq!((world.ended(), endpoint.connections()), (SESSIONS, 0));
+    for topic in ["room:1", "user_socket:ann"] {
+        assert_eq!(endpoint.pubsub().subscribers(topic), 0, "{topic}");
+    }
+    let _newcomer = Client::open(&endpoint, "/socket").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_keeps_an_endpoint_that_is_dropped() {
+    let pubsub = PubSub::local();
+    let (endpoint, world) =
+        start_with(pubsub, Config::default(), Limits::default(), longpoll()).await;
+    let client = Client::open(&endpoint, "/socket").await;
+    client.join().await;
+    let gate = std::sync::Arc::downgrade(&world.gate);
+    drop((endpoint, world, client));
+    tokio::time::sleep(WINDOW * 2).await;
+    // The mounts hold the app's state, and go with the last session.
+    assert_eq!(gate.strong_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kick_ends_the_poll_that_waits_and_the_session() {
+    let (endpoint, world) = start().await;
+    let client = Client::open(&endpoint, "/socket?user_id=ann").await;
+    client.join().await;
+    let poll = client.start_poll();
+    settle().await;
+    let begun = Instant::now();
+    endpoint.disconnect("user_socket:ann").unwrap();
+    assert_eq!(poll.await.unwrap().status(), 204);
+    assert!(begun.elapsed().is_zero());
+    assert_eq!(client.publish(&[heartbeat()]).await, 410);
+    assert_eq!(client.poll().await.status(), 410);
+    assert_eq!(world.ended(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_answers_the_poll_that_waits_and_refuses_newcomers() {
+    let (endpoint, world) = start().await;
+    let client = Client::open(&endpoint, "/socket").await;
+    client.join().await;
+    let poll = client.start_poll();
+    settle().await;
+    let begun = Instant::now();
+    endpoint.stop().await;
+    assert_eq!(poll.await.unwrap().status(), 204);
+    assert!(begun.elapsed().is_zero(), "{:?}", begun.elapsed());
+    assert_eq!((world.ended(), endpoint.connections()), (1, 0));
+    assert_eq!(client.publish(&[heartbeat()]).await, 410);
+    // phoenix.js tries again later when there is no body.
+    let refused = client.poll().await;
+    assert_eq!(refused.http, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.body, Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_answers_publishes_that_wait() {
+    let mut limits = Limits::default();
+    limits.max_waiting_messages = 1;
+    let (endpoint, world) =
+        start_with(PubSub::local(), Config::default(), limits, longpoll()).await;
+    let client = Client::open(&endpoint, "/socket").await;
+    client.join().await;
+    let slow = json!(["1", "2", "room:1", "slow", {}]);
+    assert_eq!(client.publish(&[slow.clone(), slow.clone()]).await, 200);
+    let (publishing, busy) = (client.clone(), [slow]);
+    let busy = tokio::spawn(async move { publishing.publish(&busy).await });
+    settle().await;
+    // A second one waits for its turn, a third of another session for its own body.
+    let reading = Client::open(&endpoint, "/socket").await;
+    let body = Body::from_stream(futures_util::stream::pending::<Result<&str, axum::Error>>());
+    let reading = tokio::spawn(async move { reading.publish_body(body).await.status() });
+    settle().await;
+    assert!(!busy.is_finished() && !reading.is_finished());
+
+    let begun = Instant::now();
+    let stopping = tokio::spawn({
+        let endpoint = endpoint.clone();
+        async move { endpoint.stop().await }
+    });
+    assert_eq!(busy.await.unwrap(), 410);
+    assert_eq!(reading.await.unwrap(), 410);
+    assert!(begun.elapsed().is_zero());
+    // The handler that has begun runs to its end.
+    world.gate.add_permits(3);
+    stopping.await.unwrap();
+    assert_eq!((world.ended(), endpoint.connections()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_method_is_a_bad_request() {
+    let (endpoint, _) = start().await;
+    let client = Client::at(&endpoint, "/socket");
+    for method in [Method::PUT, Method::DELETE, Method::HEAD] {
+        let answer = client.request(client.build(method, Body::empty())).await;
+        assert_eq!(answer.http, StatusCode::BAD_REQUEST);
+    }
+    assert_eq!(endpoint.connections(), 0);
+}

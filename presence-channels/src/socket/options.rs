@@ -21,6 +21,7 @@ pub struct SocketOptions {
     pub(crate) timeout: Duration,
     pub(crate) check_origin: CheckOrigin,
     pub(crate) limits: Limits,
+    pub(crate) auth_token: bool,
 }
 
 impl Default for SocketOptions {
@@ -29,6 +30,7 @@ impl Default for SocketOptions {
             timeout: Duration::from_secs(60),
             check_origin: CheckOrigin::default(),
             limits: Limits::default(),
+            auth_token: false,
         }
     }
 }
@@ -47,6 +49,17 @@ impl SocketOptions {
     #[must_use]
     pub fn check_origin(mut self, check_origin: CheckOrigin) -> Self {
         self.check_origin = check_origin;
+        self
+    }
+
+    /// Whether clients may pass a token beside the URL, which proxies and servers log: as phoenix.js
+    /// does with `new Socket("/socket", {authToken: token})`. Off by default, as in Phoenix.
+    /// [`ConnectInfo::auth_token`](crate::ConnectInfo::auth_token) gives it to `connect`. With it
+    /// on, a WebSocket that offers other subprotocols, or a token that is not in base64, is refused
+    /// with 403.
+    #[must_use]
+    pub fn auth_token(mut self, auth_token: bool) -> Self {
+        self.auth_token = auth_token;
         self
     }
 

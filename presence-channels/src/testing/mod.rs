@@ -78,7 +78,7 @@ use crate::{
     ConnectError, ConnectInfo, Endpoint, Params, UserSocket,
     serializer::{Data, Version},
     socket::{Connection, Shared},
-    transport::Sink,
+    transport::{Sink, auth_token},
 };
 use inbox::Inbox;
 
@@ -97,7 +97,9 @@ pub async fn connect<S: UserSocket>(
     connect_with::<S>(endpoint, params, Request::new(())).await
 }
 
-/// As [`connect`], with a request whose headers and extensions `connect` sees.
+/// As [`connect`], with a request whose headers and extensions `connect` sees. Where the mount asks
+/// for an [auth token](crate::SocketOptions::auth_token), it comes in the header
+/// `X-Phoenix-AuthToken`, as by long-polling.
 ///
 /// # Errors
 /// The socket's refusal.
@@ -114,7 +116,11 @@ pub async fn connect_with<S: UserSocket>(
     });
     let params = serde_urlencoded::to_string(params)
         .unwrap_or_else(|error| panic!("the params do not fit into a URL: {error}"));
-    let info = ConnectInfo::new(request.into_parts().0, &endpoint.config().trusted_proxies);
+    let (mut parts, ()) = request.into_parts();
+    let auth_token = mount.options.auth_token;
+    let auth_token = auth_token.then(|| auth_token::from_header(&mut parts.headers));
+    let info = ConnectInfo::new(parts, &endpoint.config().trusted_proxies)
+        .with_auth_token(auth_token.flatten());
     let user = mount.connect(&Params::from_query(&params), &info).await?;
     let outbox = endpoint.outbox(Sink::Queue, &mount.options.limits);
     // It sends no heartbeats, so it may be silent for ever.

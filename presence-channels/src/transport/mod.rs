@@ -1,5 +1,6 @@
 //! How bytes come and go: frames, the queue of what a client has yet to be sent, and the WebSocket.
 
+pub(crate) mod auth_token;
 mod flusher;
 mod frame;
 mod outbox;

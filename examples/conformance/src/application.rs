@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use presence_channels::{
-    CheckOrigin, Config, Endpoint, LongpollOptions, PubSub, SocketOptions, StartError, Tracker,
+    CheckOrigin, Config, Endpoint, LongpollOptions, PubSub, SecretKeyBase, SocketOptions, Tokens,
+    Tracker,
 };
 
 use crate::channels::{presence::Presence, user_socket::UserSocket};
@@ -11,25 +12,35 @@ use crate::channels::{presence::Presence, user_socket::UserSocket};
 #[derive(Clone)]
 pub(crate) struct AppState {
     pub(crate) presence: Tracker<Presence>,
+    /// Who a user is, signed.
+    pub(crate) tokens: Tokens,
 }
 
-pub(crate) async fn start(config: Config) -> Result<Endpoint, StartError> {
+/// What the kit signs its tokens with. An app of yours keeps its own out of the source.
+const SECRET_KEY_BASE: &str = "conformance-secret-key-base-conformance-secret-key-base-12345678";
+
+pub(crate) async fn start(config: Config) -> anyhow::Result<Endpoint> {
+    let secret = SecretKeyBase::new(SECRET_KEY_BASE)?;
+    let tokens = Tokens::new(&secret, "user auth");
     let pubsub = PubSub::local();
     let presence = Tracker::start(&pubsub, Presence);
-    let state = AppState { presence };
+    let state = AppState { presence, tokens };
 
     let allowed = CheckOrigin::Only(vec!["http://allowed.test".into()]);
     let guarded = SocketOptions::default().check_origin(allowed);
     let short = guarded.clone().timeout(Duration::from_secs(1));
-    let open = SocketOptions::default().check_origin(CheckOrigin::Off);
     let longpoll = LongpollOptions::default().window(Duration::from_secs(1));
-    let (guarded, open) = (guarded.longpoll(longpoll.clone()), open.longpoll(longpoll));
+    let with_token = guarded.auth_token(true).longpoll(longpoll.clone());
+    let open = SocketOptions::default()
+        .check_origin(CheckOrigin::Off)
+        .longpoll(longpoll);
 
-    Endpoint::builder(pubsub)
+    let endpoint = Endpoint::builder(pubsub)
         .supervise(&state.presence)
-        .socket_with::<UserSocket>("/socket", state.clone(), guarded)
+        .socket_with::<UserSocket>("/socket", state.clone(), with_token)
         .socket_with::<UserSocket>("/short", state.clone(), short)
         .socket_with::<UserSocket>("/open", state, open)
-        .start(config)
-        .await
+        .start(config.secret_key_base(secret))
+        .await?;
+    Ok(endpoint)
 }

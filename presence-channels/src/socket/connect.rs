@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    fmt,
     net::{IpAddr, SocketAddr},
 };
 
@@ -9,12 +10,13 @@ use http::{Extensions, HeaderMap, StatusCode, Uri, header, request::Parts};
 use ipnet::IpNet;
 
 use super::{ParamsError, client_ip::client_ip};
+use crate::token::TokenError;
 
 /// The request by which a client connects.
-#[derive(Debug)]
 pub struct ConnectInfo {
     parts: Parts,
     client_ip: Option<IpAddr>,
+    auth_token: Option<String>,
 }
 
 impl ConnectInfo {
@@ -22,10 +24,25 @@ impl ConnectInfo {
         let mut info = Self {
             parts,
             client_ip: None,
+            auth_token: None,
         };
         let peer = info.peer_addr().map(|address| address.ip());
         info.client_ip = client_ip(peer, info.headers(), trusted_proxies);
         info
+    }
+
+    pub(crate) fn with_auth_token(mut self, token: Option<String>) -> Self {
+        self.auth_token = token;
+        self
+    }
+
+    /// The token that a client passes beside the URL, as in
+    /// `new Socket("/socket", {authToken: token})`. None if it passes none, or the mount does not
+    /// [ask for one](crate::SocketOptions::auth_token). It is the client's word: verify it by
+    /// [`Tokens::verify`](crate::Tokens::verify).
+    #[must_use]
+    pub fn auth_token(&self) -> Option<&str> {
+        self.auth_token.as_deref()
     }
 
     /// The client's address: the peer's, or, behind
@@ -80,9 +97,19 @@ impl ConnectInfo {
     }
 }
 
+/// Without the auth token.
+impl fmt::Debug for ConnectInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectInfo")
+            .field("parts", &self.parts)
+            .field("client_ip", &self.client_ip)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Why a client is not let in. The reason is logged and never sent; the client gets the status.
 ///
-/// Any error converts into one by `?`: 403 for [`ParamsError`], else 500.
+/// Any error converts into one by `?`: 403 for [`ParamsError`] and [`TokenError`], else 500.
 #[derive(Debug)]
 pub struct ConnectError {
     reason: Cow<'static, str>,
@@ -120,7 +147,12 @@ impl ConnectError {
 
 impl<E: std::error::Error + 'static> From<E> for ConnectError {
     fn from(error: E) -> Self {
-        let is_clients_fault = (&error as &dyn std::error::Error).is::<ParamsError>();
+        let any = &error as &dyn std::error::Error;
+        let is_clients_fault = match any.downcast_ref() {
+            Some(TokenError::KeyLength) => false,
+            Some(_) => true,
+            None => any.is::<ParamsError>(),
+        };
         let refusal = Self::new(error.to_string());
         if is_clients_fault {
             refusal

@@ -4,7 +4,7 @@ use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::response::Response;
 use futures_util::future::BoxFuture;
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, request::Parts};
 
 use super::{
     AnyConnection, ConnectError, ConnectInfo, Connection, Params, Routes, Shared, SocketOptions,
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Endpoint,
     serializer::Version,
-    transport::{Sink, websocket},
+    transport::{Sink, auth_token, websocket},
 };
 
 /// A socket at its path, with all that its connections share.
@@ -37,6 +37,13 @@ pub(crate) trait Mounted: Send + Sync {
         endpoint: Endpoint,
         request: Request<axum::body::Body>,
     ) -> BoxFuture<'static, Response>;
+    /// What `connect` sees of a request that opens no WebSocket: an auth token is in a header then.
+    fn connect_info(&self, endpoint: &Endpoint, mut parts: Parts) -> ConnectInfo {
+        let auth_token = self.options().auth_token;
+        let auth_token = auth_token.then(|| auth_token::from_header(&mut parts.headers));
+        ConnectInfo::new(parts, &endpoint.config().trusted_proxies)
+            .with_auth_token(auth_token.flatten())
+    }
     /// Connects a client whose messages somebody takes from its outbox, if the socket lets it in. It
     /// may be silent for ever.
     fn connect_queue<'a>(

@@ -22,6 +22,7 @@ pub struct SocketOptions {
     pub(crate) check_origin: CheckOrigin,
     pub(crate) longpoll: Option<LongpollOptions>,
     pub(crate) limits: Limits,
+    pub(crate) auth_token: bool,
 }
 
 impl Default for SocketOptions {
@@ -31,6 +32,7 @@ impl Default for SocketOptions {
             check_origin: CheckOrigin::default(),
             longpoll: None,
             limits: Limits::default(),
+            auth_token: false,
         }
     }
 }
@@ -57,6 +59,17 @@ impl SocketOptions {
     #[must_use]
     pub fn longpoll(mut self, longpoll: LongpollOptions) -> Self {
         self.longpoll = Some(longpoll);
+        self
+    }
+
+    /// Whether clients may pass a token beside the URL, which proxies and servers log: as phoenix.js
+    /// does with `new Socket("/socket", {authToken: token})`. Off by default, as in Phoenix.
+    /// [`ConnectInfo::auth_token`](crate::ConnectInfo::auth_token) gives it to `connect`. With it
+    /// on, a WebSocket that offers other subprotocols, or a token that is not in base64, is refused
+    /// with 403.
+    #[must_use]
+    pub fn auth_token(mut self, auth_token: bool) -> Self {
+        self.auth_token = auth_token;
         self
     }
 

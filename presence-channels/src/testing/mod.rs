@@ -74,7 +74,7 @@ pub use channel::{PushRef, TestChannel};
 pub use inbox::Received;
 
 use crate::{
-    ConnectError, ConnectInfo, Endpoint, Params, UserSocket,
+    ConnectError, Endpoint, Params, UserSocket,
     serializer::{Data, Version},
     socket::{AnyConnection, Mounted},
 };
@@ -95,7 +95,9 @@ pub async fn connect<S: UserSocket>(
     connect_with::<S>(endpoint, params, Request::new(())).await
 }
 
-/// As [`connect`], with a request whose headers and extensions `connect` sees.
+/// As [`connect`], with a request whose headers and extensions `connect` sees. Where the mount asks
+/// for an [auth token](crate::SocketOptions::auth_token), it comes in the header
+/// `X-Phoenix-AuthToken`, as by long-polling.
 ///
 /// # Errors
 /// The socket's refusal.
@@ -112,7 +114,7 @@ pub async fn connect_with<S: UserSocket>(
     });
     let params = serde_urlencoded::to_string(params)
         .unwrap_or_else(|error| panic!("the params do not fit into a URL: {error}"));
-    let info = ConnectInfo::new(request.into_parts().0, &endpoint.config().trusted_proxies);
+    let info = mount.connect_info(endpoint, request.into_parts().0);
     let params = Params::from_query(&params);
     let connection = mount.connect_queue(endpoint.clone(), &params, &info, Version::V2);
     let connection = connection.await?;

@@ -1,5 +1,6 @@
 //! Tokens recorded from Phoenix, and what is none.
 
+mod connect;
 mod data;
 mod malformed;
 mod vectors;

@@ -1,6 +1,7 @@
 //! How bytes come and go: frames, the queue of what a client has yet to be sent, the WebSocket,
 //! and long-polling.
 
+pub(crate) mod auth_token;
 mod flusher;
 mod frame;
 pub(crate) mod longpoll;

@@ -1,4 +1,4 @@
-//! Opening a WebSocket: origin, version, `connect`, handshake, in this order.
+//! Opening a WebSocket: origin, subprotocol, version, `connect`, handshake, in this order.
 //!
 //! The handshake is ours and not axum's `WebSocketUpgrade`, because what follows it is: frames built
 //! once for all subscribers, written in gathered writes from a queue a socket.
@@ -11,7 +11,11 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tungstenite::handshake::derive_accept_key;
 
-use super::{Sink, pump};
+use super::{
+    Sink,
+    auth_token::{self, Offer},
+    pump,
+};
 use crate::{ConnectInfo, Endpoint, Params, UserSocket, serializer::Version, socket::Mount};
 
 /// Answers a request to open a WebSocket at `mount`.
@@ -34,6 +38,16 @@ pub(crate) async fn open<S: UserSocket>(
         );
         return answer(StatusCode::FORBIDDEN);
     }
+    let mut offer = Offer::default();
+    if mount.options.auth_token {
+        offer = match auth_token::from_subprotocols(&mut parts.headers) {
+            Ok(offer) => offer,
+            Err(reason) => {
+                tracing::info!(path = mount.path, %reason, "refused a client");
+                return answer(StatusCode::FORBIDDEN);
+            }
+        };
+    }
     let params = Params::from_query(parts.uri.query().unwrap_or_default());
     let vsn = params.get("vsn");
     let Some(version) = Version::negotiate(vsn) else {
@@ -51,7 +65,8 @@ pub(crate) async fn open<S: UserSocket>(
         tracing::error!("a WebSocket needs HTTP/1.1 and a server that supports upgrades");
         return answer(StatusCode::BAD_REQUEST);
     };
-    let info = ConnectInfo::new(parts, &endpoint.config().trusted_proxies);
+    let info = ConnectInfo::new(parts, &endpoint.config().trusted_proxies)
+        .with_auth_token(offer.token.take());
     // Before `connect`, which may take its time: those who wait there count.
     let admission = match endpoint.admit(info.client_ip()) {
         Ok(admission) => admission,
@@ -92,7 +107,7 @@ pub(crate) async fn open<S: UserSocket>(
             Err(error) => tracing::debug!(%error, "a client went away during the handshake"),
         }
     });
-    switching_protocols(accept)
+    switching_protocols(accept, offer.has_protocol)
 }
 
 /// The answer to the client's key, if the request is a WebSocket handshake at all.
@@ -115,12 +130,16 @@ fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
     is_handshake.then(|| derive_accept_key(key.as_bytes()).parse().ok())?
 }
 
-fn switching_protocols(accept: HeaderValue) -> Response {
+fn switching_protocols(accept: HeaderValue, has_protocol: bool) -> Response {
     let mut response = answer(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    if has_protocol {
+        let protocol = HeaderValue::from_static(auth_token::PROTOCOL);
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
     response
 }
 

@@ -137,8 +137,13 @@ struct UserSocket {
 impl presence_channels::UserSocket for UserSocket {
     type State = AppState;
 
-    async fn connect(params: &Params, _: &ConnectInfo, _: &AppState) -> Result<Self, ConnectError> {
-        match params.get("user_id").unwrap_or("nobody") {
+    async fn connect(
+        params: &Params,
+        info: &ConnectInfo,
+        _: &AppState,
+    ) -> Result<Self, ConnectError> {
+        let user_id = info.auth_token().or(params.get("user_id"));
+        match user_id.unwrap_or("nobody") {
             "banned" => Err(ConnectError::new("banned")),
             "crash" => panic!("asked to crash"),
             user_id => Ok(Self {

@@ -11,7 +11,9 @@ use tokio::{
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async,
-    tungstenite::{Message, protocol::CloseFrame},
+    tungstenite::{
+        Message, client::IntoClientRequest, handshake::client::Response, protocol::CloseFrame,
+    },
 };
 
 use crate::{
@@ -31,16 +33,25 @@ impl Client {
     }
 
     pub(crate) async fn open(server: &Server, query: &str) -> Self {
+        let url = format!("ws://{}/socket/websocket?{query}", server.address);
+        Self::open_with(server, url).await.0
+    }
+
+    /// Gives the answer to the handshake, too.
+    pub(crate) async fn open_with(
+        server: &Server,
+        request: impl IntoClientRequest + Unpin,
+    ) -> (Self, Response) {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(SYSTEM_BUFFER).unwrap();
         socket.set_send_buffer_size(SYSTEM_BUFFER).unwrap();
         let stream = socket.connect(server.address).await.unwrap();
-        let url = format!("ws://{}/socket/websocket?{query}", server.address);
-        let (socket, _) = client_async(url, stream).await.unwrap();
-        Self {
+        let (socket, response) = client_async(request, stream).await.unwrap();
+        let client = Self {
             socket,
             next_ref: 1,
-        }
+        };
+        (client, response)
     }
 
     pub(crate) async fn send(&mut self, message: impl Into<Message>) {

@@ -8,7 +8,7 @@ use crate::{
 use presence_channels::{CheckOrigin, Config, SocketOptions};
 
 pub(crate) const PATH: &str = "/socket/websocket?vsn=2.0.0";
-const HANDSHAKE: [&str; 4] = [
+pub(crate) const HANDSHAKE: [&str; 4] = [
     "connection: Upgrade",
     "upgrade: websocket",
     "sec-websocket-version: 13",

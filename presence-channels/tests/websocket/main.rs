@@ -1,6 +1,7 @@
 //! The whole way over a real TCP port, with a WebSocket client that is not ours.
 
 mod app;
+mod auth_token;
 mod bad_input;
 mod client;
 mod fragments;

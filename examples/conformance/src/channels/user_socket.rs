@@ -20,17 +20,21 @@ impl presence_channels::UserSocket for UserSocket {
     async fn connect(
         params: &Params,
         info: &ConnectInfo,
-        _state: &AppState,
+        state: &AppState,
     ) -> Result<Self, ConnectError> {
         let user_id = params.get("user_id");
         if let Some("forbidden" | "banned") = user_id {
             return Err(ConnectError::new("not this user"));
         }
+        let user_id = match params.get("token").or(info.auth_token()) {
+            Some(token) => Some(state.tokens.verify(token)?),
+            None => user_id.map(str::to_owned),
+        };
         let x_headers = info
             .x_headers()
             .filter(|(name, _)| name.starts_with("x-conf-"));
         Ok(Self {
-            user_id: user_id.map(str::to_owned),
+            user_id,
             user_agent: info.user_agent().map(str::to_owned),
             x_headers: x_headers
                 .map(|(name, value)| (name.into(), value.into()))

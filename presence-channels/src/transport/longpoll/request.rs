@@ -14,7 +14,7 @@ use super::{
     answer::{self, Messages},
     batch::{BadBody, BodyKind},
 };
-use crate::{ConnectInfo, Endpoint, Params, serializer::Version, socket::Mounted};
+use crate::{Endpoint, Params, serializer::Version, socket::Mounted};
 
 /// Where clients put a session's token that do not put it into the URL. It counts more than that one.
 const TOKEN_HEADER: &str = "x-phoenix-longpoll-token";
@@ -77,7 +77,7 @@ async fn open(
         tracing::warn!(path, vsn, "refused an unknown version of the protocol");
         return answer::status(StatusCode::FORBIDDEN);
     };
-    let info = ConnectInfo::new(parts, &endpoint.config().trusted_proxies);
+    let info = mount.connect_info(&endpoint, parts);
     // As for a WebSocket, before `connect`.
     let admission = match endpoint.admit(info.client_ip()) {
         Ok(admission) => admission,

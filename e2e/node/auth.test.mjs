@@ -1,0 +1,26 @@
+import assert from "node:assert/strict"
+import {readFileSync} from "node:fs"
+import {test} from "node:test"
+import {within} from "../bounded.mjs"
+import {address, freshRoom, join, openSocket, reply} from "../phoenix.mjs"
+
+const CONFORMANCE = address("CONFORMANCE_URL")
+// Recorded from Phoenix: "alice", signed with the app's own secret, valid for ever.
+const {verify} = JSON.parse(readFileSync(new URL("../../conformance/tokens.json", import.meta.url)))
+const {token} = verify.find(({name}) => name === "max_age written in the token: infinity")
+
+const refused = socket => within("a refusal", new Promise(resolve => socket.onError(resolve)))
+
+for(const [how, options] of [["authToken", {authToken: token}], ["a parameter", {params: {token}}]]){
+  test(`a signed token by ${how} says who the user is`, async t => {
+    const channel = await join(openSocket(t, CONFORMANCE, options), freshRoom("auth"))
+    const {response} = await reply("whoami", channel.push("whoami", {}))
+    assert.equal(response.user_id, "alice")
+  })
+}
+
+test("a token that was changed is refused", async t => {
+  const socket = openSocket(t, CONFORMANCE, {authToken: token.replace(".", ".A"), reconnectAfterMs: () => 60_000})
+  await refused(socket)
+  assert.equal(socket.isConnected(), false)
+})

@@ -31,7 +31,7 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Flusher, Frame, close_code};
+use super::{Flusher, Frame, Opcode, close_code};
 use crate::{Limits, SlowReader};
 
 /// How many frames one gathered write takes at the most.
@@ -290,6 +290,13 @@ impl Outbox {
             state.queue = VecDeque::new();
         }
         taken
+    }
+
+    /// Do messages wait in a [`Sink::Queue`]? The close frame is none, and the last.
+    pub(super) fn has_messages(&self) -> bool {
+        let state = self.state.lock();
+        let first = state.queue.front();
+        first.is_some_and(|frame| frame.opcode() != Opcode::Close)
     }
 
     /// Has `waker` woken at the next frame of a [`Sink::Queue`], at its end, and when

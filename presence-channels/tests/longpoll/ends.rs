@@ -129,6 +129,36 @@ async fn a_stop_answers_the_poll_that_waits_and_refuses_newcomers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stop_delivers_what_handlers_still_answer() {
+    let (endpoint, world) = start().await;
+    let polling = Client::open(&endpoint, "/socket").await;
+    let between = Client::open(&endpoint, "/socket").await;
+    for client in [&polling, &between] {
+        client.join().await;
+        let slow = json!(["1", "2", "room:1", "slow", {}]);
+        assert_eq!(client.publish(&[slow]).await, 200);
+    }
+    let poll = polling.start_poll();
+    settle().await;
+    let stopping = tokio::spawn({
+        let endpoint = endpoint.clone();
+        async move { endpoint.stop().await }
+    });
+    settle().await;
+    assert!(!poll.is_finished() && !stopping.is_finished());
+    assert_eq!(polling.publish(&[heartbeat()]).await, 410);
+
+    world.gate.add_permits(2);
+    assert_eq!(poll.await.unwrap().messages()[0][1], "2");
+    stopping.await.unwrap();
+    assert_eq!((world.ended(), endpoint.connections()), (2, 0));
+    // Who polled just then gets it all the same, once.
+    assert_eq!(between.poll().await.messages()[0][1], "2");
+    let refused = between.poll().await;
+    assert_eq!(refused.http, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_answers_publishes_that_wait() {
     let mut limits = Limits::default();
     limits.max_waiting_messages = 1;

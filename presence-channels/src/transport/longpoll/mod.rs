@@ -105,10 +105,10 @@ impl Longpoll {
         })
     }
 
-    /// The session `id` of this node, unless it has ended.
+    /// The session `id` of this node, unless it is over.
     fn find(&self, id: u64) -> Option<Arc<Session>> {
         let session = self.sessions.lock().get(&id).cloned();
-        session.filter(|session| session.is_open())
+        session.filter(|session| !session.is_over())
     }
 
     /// Does this node hold the session, if anybody does?

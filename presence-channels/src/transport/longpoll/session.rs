@@ -68,8 +68,14 @@ impl Session {
         }
     }
 
-    pub(super) fn is_open(&self) -> bool {
-        self.outbox.phase() == Phase::Open
+    /// Does nothing more come, and has the client been told all that did?
+    pub(super) fn is_over(&self) -> bool {
+        self.outbox.phase() != Phase::Open && !self.outbox.has_messages()
+    }
+
+    /// Is the client heard? Not once the session is closed, nor while the last of its channels end.
+    pub(super) fn is_heard(&self) -> bool {
+        self.outbox.phase() == Phase::Open && !self.outbox.is_draining()
     }
 
     /// Closes the session, as a connection is closed.
@@ -92,8 +98,9 @@ impl Session {
         }
     }
 
-    async fn closed(&self) {
-        self.wait(|| (!self.is_open()).then_some(())).await;
+    /// Waits until the client is heard no more.
+    async fn unheard(&self) {
+        self.wait(|| (!self.is_heard()).then_some(())).await;
     }
 
     /// Takes what waits for the client: frames of up to `max_bytes`, one at least. Waits a window
@@ -123,8 +130,9 @@ impl Session {
     ) -> StatusCode {
         let mut connection = self.connection.lock().await;
         let batch = tokio::select! {
+            biased;
+            () = self.unheard() => return StatusCode::GONE,
             batch = batch => batch,
-            () = self.closed() => return StatusCode::GONE,
         };
         let batch = match batch {
             Ok(batch) => batch,
@@ -135,7 +143,7 @@ impl Session {
             let Some(connection) = connection.as_deref_mut() else {
                 return StatusCode::GONE;
             };
-            let free = self.wait(|| match self.is_open() {
+            let free = self.wait(|| match self.is_heard() {
                 true => (!connection.is_busy()).then_some(true),
                 false => Some(false),
             });
@@ -161,15 +169,22 @@ impl Session {
         StatusCode::OK
     }
 
-    /// Waits for the session's end, which comes when it is closed or nobody polls for one and a half
-    /// windows; then ends its channels.
+    /// Runs the session to its end: it is closed and its client has been told the last of it, or
+    /// nobody polls for one and a half windows. Its channels end with it, or before when the server
+    /// stops.
     pub(super) async fn keep(&self) {
-        while self.is_open() {
-            let deadline = self.deadline();
-            let changed = self.wait(|| {
-                let is_other = !self.is_open() || self.deadline() != deadline;
-                is_other.then_some(())
-            });
+        loop {
+            let standing = || (self.is_heard(), self.is_over(), self.deadline());
+            let before = standing();
+            let (is_heard, is_over, deadline) = before;
+            if !is_heard {
+                let connection = self.connection.lock().await.take();
+                drop(connection);
+            }
+            if is_over {
+                return;
+            }
+            let changed = self.wait(|| (standing() != before).then_some(()));
             let Some(deadline) = deadline else {
                 changed.await;
                 continue;
@@ -180,8 +195,6 @@ impl Session {
                 self.outbox.abandon();
             }
         }
-        let connection = self.connection.lock().await.take();
-        drop(connection);
     }
 
     /// When the session ends if nobody polls; none while somebody does.
@@ -215,10 +228,10 @@ impl<'a> Turn<'a> {
         if polls.newest != self.number {
             return Some(Vec::new());
         }
-        // Before the frames are taken: none comes after the end.
-        let is_open = self.session.is_open();
+        // Before the frames are taken: none comes after the close.
+        let is_closed = self.session.outbox.phase() != Phase::Open;
         let frames = self.session.outbox.take(max_bytes);
-        (!frames.is_empty() || !is_open).then_some(frames)
+        (!frames.is_empty() || is_closed).then_some(frames)
     }
 }
 

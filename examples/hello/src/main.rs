@@ -26,7 +26,11 @@ async fn main() -> anyhow::Result<()> {
     axum::serve(listener, service)
         .with_graceful_shutdown(shutdown())
         .await?;
-    endpoint.stop().await;
+    tokio::select! {
+        () = endpoint.stop() => {}
+        // Told a second time, it waits for nobody.
+        () = shutdown() => {}
+    }
     Ok(())
 }
 

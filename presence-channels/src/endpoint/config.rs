@@ -35,6 +35,10 @@ pub struct Config {
     /// How long a callback of a channel may take. Default 30 s. Then it is dropped where it waits,
     /// and its channel ends with `phx_error` (a join is refused with `join timed out`).
     pub handler_timeout: Duration,
+    /// Over how long [`Endpoint::stop`](crate::Endpoint::stop) tells connections to go. Default 0: all
+    /// at once. With several nodes, some tens of seconds let a deploy's clients come back to the
+    /// others a few at a time.
+    pub drain_spread: Duration,
     /// How long [`Endpoint::stop`](crate::Endpoint::stop) waits for channels to end. Default 10 s.
     pub drain_timeout: Duration,
     /// The secret that keys are derived from: see [`SecretKeyBase`]. Default: none, and then
@@ -50,6 +54,7 @@ impl Default for Config {
             max_connections_per_address: None,
             trusted_proxies: Vec::new(),
             handler_timeout: Duration::from_secs(30),
+            drain_spread: Duration::ZERO,
             drain_timeout: Duration::from_secs(10),
             secret_key_base: None,
         }
@@ -89,6 +94,13 @@ impl Config {
     #[must_use]
     pub fn handler_timeout(mut self, timeout: Duration) -> Self {
         self.handler_timeout = timeout;
+        self
+    }
+
+    /// Sets [`drain_spread`](Self::drain_spread).
+    #[must_use]
+    pub fn drain_spread(mut self, spread: Duration) -> Self {
+        self.drain_spread = spread;
         self
     }
 

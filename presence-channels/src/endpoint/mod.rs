@@ -4,6 +4,7 @@ mod admission;
 mod builder;
 mod config;
 mod connections;
+mod drain;
 mod idle;
 
 use std::{any::Any, net::IpAddr, sync::Arc, time::Duration};
@@ -182,16 +183,18 @@ impl Endpoint {
         self.inner.connections.count()
     }
 
-    /// Stops in order: connections are closed with code 1012, which clients answer by connecting
-    /// again, and their channels end; then presences go, then the PubSub. New connections are
-    /// refused with 503 from the beginning.
+    /// Stops in order: channels end, with what their handlers still answer delivered, and each
+    /// connection is closed with code 1012 then, which clients answer by connecting again; then
+    /// presences go, then the PubSub. New connections are refused with 503 from the beginning.
     ///
-    /// Waits for the channels at most [`Config::drain_timeout`]. Stopping twice does nothing.
+    /// Connections are told one after another over [`Config::drain_spread`], so that not all clients
+    /// connect elsewhere at once. After that it waits for the channels at most
+    /// [`Config::drain_timeout`], and closes the connections of those that have not ended. Stopping
+    /// twice does nothing. Dropping the future stops where it is.
     pub async fn stop(&self) {
         let inner = &self.inner;
-        for outbox in inner.connections.stop() {
-            outbox.close(close_code::RESTART, "the server stops");
-        }
+        let connections = inner.connections.stop();
+        drain::tell(&connections, inner.config.drain_spread).await;
         let drained = inner.connections.drained();
         if tokio::time::timeout(inner.config.drain_timeout, drained)
             .await
@@ -199,6 +202,9 @@ impl Endpoint {
         {
             let left = self.connections();
             tracing::warn!(left, "stopped before all channels had ended");
+        }
+        for connection in connections {
+            connection.close(close_code::RESTART, drain::REASON);
         }
         let supervised = std::mem::take(&mut *inner.supervised.lock());
         for supervised in supervised.iter().rev() {
@@ -248,7 +254,7 @@ impl Endpoint {
     pub(crate) fn register(&self, outbox: &Arc<Outbox>, idle_limit: Duration) -> Registration {
         let registration = self.inner.connections.register(outbox, idle_limit);
         if self.is_stopping() {
-            outbox.close(close_code::RESTART, "the server stops");
+            outbox.drain(close_code::RESTART, drain::REASON);
         }
         registration
     }

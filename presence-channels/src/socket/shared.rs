@@ -96,6 +96,13 @@ impl<S: UserSocket> Shared<S> {
     }
 }
 
+impl<S: UserSocket> Drop for Shared<S> {
+    fn drop(&mut self) {
+        // Every channel holds this: the last of them has ended.
+        self.outbox.drained();
+    }
+}
+
 /// `{"reason": reason}`.
 pub(crate) fn reason_payload(reason: &str) -> Payload {
     Payload::encode(&serde_json::json!({ "reason": reason })).expect("a string has a JSON form")

@@ -75,20 +75,30 @@ struct State {
 }
 
 impl Inbox {
-    /// Collects what the server sends to `outbox`, until it closes; then calls `closed`.
+    /// Collects what the server sends to `outbox`, until it closes. Calls `ended` when the connection is
+    /// to go, once or more.
     pub(super) fn collect(
         endpoint: &Endpoint,
         outbox: Arc<Outbox>,
-        closed: impl FnOnce() + Send + 'static,
+        ended: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         let shared = Arc::new(Shared::default());
         let (collecting, from) = (shared.clone(), outbox.clone());
         endpoint.runtime().spawn(async move {
-            while let Some(frame) = poll_fn(|cx| from.poll_take(cx)).await {
+            let next = || {
+                poll_fn(|cx| {
+                    let taken = from.poll_take(cx);
+                    if from.is_draining() {
+                        ended();
+                    }
+                    taken
+                })
+            };
+            while let Some(frame) = next().await {
                 collecting.state.lock().take_in(&frame);
                 collecting.changed.notify_waiters();
             }
-            closed();
+            ended();
         });
         Self { shared, outbox }
     }

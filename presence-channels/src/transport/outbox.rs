@@ -73,6 +73,8 @@ struct State {
     /// How much of the first frame is written.
     written: usize,
     phase: Phase,
+    /// What the client is told when its channels have ended, if they were asked to.
+    drain: Option<(u16, &'static str)>,
     sink: Sink,
     /// The task that reads, and goes on writing where a write would have blocked.
     waker: Option<Waker>,
@@ -92,6 +94,9 @@ pub(crate) enum Phase {
     Closed,
 }
 
+/// All that the socket's own task must notice: its phase, and whether it is asked to drain.
+pub(super) type Standing = (Phase, bool);
+
 impl Outbox {
     pub(crate) fn new(sink: Sink, flusher: Arc<Flusher>, limits: &Limits, now: u64) -> Arc<Self> {
         let state = State {
@@ -99,6 +104,7 @@ impl Outbox {
             bytes: 0,
             written: 0,
             phase: Phase::Open,
+            drain: None,
             sink,
             waker: None,
             attended: false,
@@ -157,6 +163,29 @@ impl Outbox {
         }
     }
 
+    /// Asks the connection to end as soon as its channels have: what their handlers still answer is
+    /// delivered, and then the client is told.
+    pub(crate) fn drain(&self, code: u16, reason: &'static str) {
+        let mut state = self.state.lock();
+        state.drain = Some((code, reason));
+        if let Some(waker) = state.waker.take() {
+            drop(state);
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.state.lock().drain.is_some()
+    }
+
+    /// The last of the connection's channels has ended: a client that was asked to go is told so.
+    pub(crate) fn drained(self: &Arc<Self>) {
+        let drain = self.state.lock().drain;
+        if let Some((code, reason)) = drain {
+            self.close(code, reason);
+        }
+    }
+
     /// Sees to it that somebody writes what was queued.
     fn after_push(self: &Arc<Self>, mut state: parking_lot::MutexGuard<'_, State>) {
         if state.attended {
@@ -185,22 +214,22 @@ impl Outbox {
     }
 
     /// Begins a turn of the socket's own task.
-    pub(super) fn attend(&self, waker: &Waker) -> Phase {
+    pub(super) fn attend(&self, waker: &Waker) -> Standing {
         let mut state = self.state.lock();
         state.attended = true;
         match &mut state.waker {
             Some(known) => known.clone_from(waker),
             none => *none = Some(waker.clone()),
         }
-        state.phase
+        state.standing()
     }
 
     /// Ends a turn: writes what was queued in it.
-    pub(super) fn leave(&self) -> Phase {
+    pub(super) fn leave(&self) -> Standing {
         let mut state = self.state.lock();
         let _ = state.flush();
         state.attended = false;
-        state.phase
+        state.standing()
     }
 
     /// Writes what is queued, within a turn.
@@ -307,6 +336,10 @@ impl Outbox {
 }
 
 impl State {
+    fn standing(&self) -> Standing {
+        (self.phase, self.drain.is_some())
+    }
+
     fn push(&mut self, frame: Frame) {
         self.bytes += frame.bytes().len();
         self.queue.push_back(frame);

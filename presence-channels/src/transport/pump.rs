@@ -44,7 +44,7 @@ fn turn(
     let done = outbox.flusher().hold(|| work(cx));
     // What the peer does not take now is written when the waker left with the write is woken.
     if outbox.leave() != before && done.is_pending() {
-        // Somebody closed the connection during the turn and left it to this task to notice.
+        // Somebody ended the connection during the turn and left it to this task to notice.
         cx.waker().wake_by_ref();
     }
     done
@@ -58,7 +58,7 @@ fn read<S: UserSocket>(
     connection: &mut Connection<S>,
 ) -> Poll<()> {
     for _ in 0..READS_A_TURN {
-        if outbox.phase() != Phase::Open {
+        if outbox.phase() != Phase::Open || outbox.is_draining() {
             return Poll::Ready(());
         }
         // A client that does not read what it asked for is not asked for more. What wakes this task
@@ -86,7 +86,7 @@ fn read<S: UserSocket>(
             return Poll::Ready(());
         }
         outbox.set_heard(connection.now());
-        while outbox.phase() == Phase::Open {
+        while outbox.phase() == Phase::Open && !outbox.is_draining() {
             match reader.next(&mut bytes, |frame| outbox.send(frame)) {
                 Ok(Some(Incoming::Message(data))) => receive(cx, outbox, connection, data),
                 Ok(Some(Incoming::Close)) => {
@@ -118,7 +118,7 @@ fn receive<S: UserSocket>(
     }
 }
 
-/// After a close: writes what is left, says that no more comes, and waits for the peer to close its
+/// After the end of the channels, or while the last of them end: writes what is left, says that no more comes, and waits for the peer to close its
 /// side. Closing at once could take the close frame back out of the peer's hands. The endpoint's
 /// watch over idle sockets bounds the wait.
 fn linger(cx: &mut Context<'_>, outbox: &Arc<Outbox>) -> Poll<()> {
@@ -126,6 +126,10 @@ fn linger(cx: &mut Context<'_>, outbox: &Arc<Outbox>) -> Poll<()> {
         return Poll::Ready(());
     }
     ready!(outbox.flush());
+    if outbox.phase() == Phase::Open {
+        // Handlers are at work still, and may answer. Woken by the close that follows the last.
+        return Poll::Pending;
+    }
     let _ = ready!(outbox.poll_shutdown(cx));
     loop {
         let mut buffer = [const { MaybeUninit::uninit() }; 512];

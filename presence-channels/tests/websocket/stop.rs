@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use crate::{PATIENCE, app::Server, client::Client, eventually, handshake};
 
 #[tokio::test]
-async fn stop_closes_connections_then_channels_then_presences_then_pubsub() {
+async fn stop_ends_channels_and_their_connections_then_presences_then_pubsub() {
     let server = Server::start().await;
     let mut alice = Client::connect(&server, "alice").await;
     alice.join("lobby:held").await;
@@ -23,7 +23,6 @@ async fn stop_closes_connections_then_channels_then_presences_then_pubsub() {
 
     let endpoint = server.endpoint.clone();
     let stopping = tokio::spawn(async move { endpoint.stop().await });
-    assert_eq!(alice.closed().await, 1012);
     assert_eq!(bob.closed().await, 1012);
     eventually("bob's channel has ended", || {
         server.probe.ended().len() == 1
@@ -41,6 +40,7 @@ async fn stop_closes_connections_then_channels_then_presences_then_pubsub() {
     assert_eq!(status, 503, "newcomers are refused while it stops");
 
     server.probe.gate.add_permits(1);
+    assert_eq!(alice.closed().await, 1012);
     timeout(PATIENCE, stopping).await.unwrap().unwrap();
     let ended = server.probe.ended();
     let users: Vec<_> = ended.iter().map(|ended| &*ended.user_id).collect();

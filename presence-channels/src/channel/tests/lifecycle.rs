@@ -125,3 +125,47 @@ async fn stop_waits_no_longer_than_it_may() {
     assert_eq!(before.elapsed().as_secs(), 3);
     assert_eq!(world.log()[2..], ["terminate Closed"]);
 }
+
+/// What a handler answers while the server stops still reaches its client.
+#[tokio::test]
+async fn replies_under_way_are_delivered_before_the_close() {
+    let (endpoint, world) = endpoint().await;
+    let client = client(&endpoint).await;
+    let (_, channel) = client.join("room:1", json!({})).await.unwrap();
+    let gated = channel.push("gated", json!({ "n": 1 })).await;
+    world.until("at the gate").await;
+    let stopping = tokio::spawn({
+        let endpoint = endpoint.clone();
+        async move { endpoint.stop().await }
+    });
+    channel.refute_push("phx_reply").await;
+    assert!(!stopping.is_finished());
+    world.gate.add_permits(1);
+    channel.assert_reply(gated, "ok", json!({ "n": 1 })).await;
+    assert_eq!(client.closed().await, 1012);
+    stopping.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_is_spread_over_the_time_it_may_take() {
+    let config = Config::default().drain_spread(Duration::from_secs(10));
+    let (endpoint, _) = endpoint_with(config).await;
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        clients.push(client(&endpoint).await);
+    }
+    let before = tokio::time::Instant::now();
+    let stopping = tokio::spawn({
+        let endpoint = endpoint.clone();
+        async move { endpoint.stop().await }
+    });
+    let mut seconds = Vec::new();
+    while !stopping.is_finished() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let gone = 5 - endpoint.connections();
+        if seconds.len() < gone {
+            seconds.push(before.elapsed().as_secs());
+        }
+    }
+    assert_eq!(seconds, [0, 2, 4, 6, 8]);
+}

@@ -25,6 +25,10 @@
 //! Anybody can read what a **signed** token says, but nobody can change it. An **encrypted** one
 //! ([`Tokens::encrypt`]) cannot be read either.
 //!
+//! phoenix.js passes it in the URL (`params: {token}`), which proxies and servers log, or, where the
+//! mount [asks for it](crate::SocketOptions::auth_token), beside it (`authToken: token`), for
+//! [`ConnectInfo::auth_token`](crate::ConnectInfo::auth_token) to give.
+//!
 //! # Secret and salt
 //!
 //! Tokens are made with a key that is derived from the [`SecretKeyBase`], which all nodes of an app

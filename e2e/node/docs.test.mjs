@@ -1,0 +1,19 @@
+// The JavaScript in docs/clients.md does what the text says.
+
+import assert from "node:assert/strict"
+import fs from "node:fs"
+import {test} from "node:test"
+
+const docs = fs.readFileSync(new URL("../../docs/clients.md", import.meta.url), "utf8")
+
+test("reconnectAfterMs waits longer each time, never less than phoenix.js, and not the same for all", () => {
+  const snippet = /```js\n([^`]*reconnectAfterMs[^`]*)```/.exec(docs)?.[1]
+  assert.ok(snippet, "docs/clients.md has the snippet")
+  const reconnectAfterMs = new Function(`${snippet}\nreturn reconnectAfterMs`)()
+  const builtIn = [10, 50, 100, 150, 200, 250, 500, 1000, 2000, 5000, 5000]
+  builtIn.forEach((wait, index) => {
+    const waits = Array.from({length: 100}, () => reconnectAfterMs(index + 1))
+    assert.ok(waits.every(ms => ms >= wait && ms <= wait + Math.max(wait, 1000)), `try ${index + 1}`)
+    assert.ok(new Set(waits).size > 50, `try ${index + 1} differs from client to client`)
+  })
+})

@@ -23,7 +23,8 @@ pub(crate) use rate::Bucket;
 #[non_exhaustive]
 pub struct Limits {
     /// The largest message, in bytes, whole or over several frames. Default 1 MiB. Over it the
-    /// connection is closed with code 1009. Raise it for uploads over a channel.
+    /// connection is closed with code 1009; by long-polling the publish is answered with 413. Raise it
+    /// for uploads over a channel.
     pub max_message_bytes: usize,
     /// How many channels a connection may have joined. Default 100, as in Phoenix. A further join
     /// is refused with the reason `too many channels joined`; the connection lives.
@@ -36,13 +37,14 @@ pub struct Limits {
     pub max_event_bytes: usize,
     /// How many bytes may wait to be sent to a client that does not read. Default 4 MiB. Over it
     /// [`slow_reader`](Self::slow_reader) decides. While a quarter of it waits, the client's own
-    /// messages are left unread.
+    /// messages are left unread; who polls may still publish.
     pub max_outgoing_bytes: usize,
     /// What becomes of a client for whom more waits. By default it is closed with code 1013.
     pub slow_reader: SlowReader,
     /// How many of a connection's messages may wait for the handlers of its channels. Default 1,000.
     /// At the limit nothing more is read from the connection until handlers have caught up; what was
-    /// read with the last of them (8 KiB at the most) waits on top.
+    /// read with the last of them (8 KiB at the most) waits on top. By long-polling the publish waits,
+    /// for a window, and is answered with 408 then.
     pub max_waiting_messages: usize,
     /// How many joins of a connection may be under way. Default 100. A further one is refused with
     /// the reason `too many joins under way`; the connection lives.

@@ -42,7 +42,9 @@ pub struct Config {
     /// How long [`Endpoint::stop`](crate::Endpoint::stop) waits for channels to end. Default 10 s.
     pub drain_timeout: Duration,
     /// The secret that keys are derived from: see [`SecretKeyBase`]. Default: none, and then
-    /// [`Endpoint::tokens`](crate::Endpoint::tokens) is an error. All nodes share one.
+    /// [`Endpoint::tokens`](crate::Endpoint::tokens) is an error, and a client that
+    /// [polls](crate::SocketOptions::longpoll) must reach the same node every time. All nodes share
+    /// one.
     pub secret_key_base: Option<SecretKeyBase>,
 }
 

@@ -56,6 +56,13 @@ impl SocketOptions {
 
     /// Serves clients too whose network lets no WebSocket through: phoenix.js with
     /// `longPollFallbackMs`. Default: off, as in Phoenix. The path is the socket's with `/longpoll`.
+    ///
+    /// With several nodes, give all the same [`Config::secret_key_base`](crate::Config::secret_key_base):
+    /// then a poll may reach any of them. A graceful shutdown of axum's server waits for polls under
+    /// way, up to a window; [`Endpoint::stop`](crate::Endpoint::stop) ends them.
+    ///
+    /// Not with it: clients get no binary messages (those that they send arrive), and
+    /// [`timeout`](Self::timeout) is not theirs.
     #[must_use]
     pub fn longpoll(mut self, longpoll: LongpollOptions) -> Self {
         self.longpoll = Some(longpoll);

@@ -9,6 +9,7 @@
 //! - the socket's own task again when the peer reads slowly: a write that would block leaves that
 //!   task's waker behind.
 
+mod queue;
 #[cfg(test)]
 mod tests;
 
@@ -31,7 +32,7 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Flusher, Frame, Opcode, close_code};
+use super::{Flusher, Frame, close_code};
 use crate::{Limits, SlowReader};
 
 /// How many frames one gathered write takes at the most.
@@ -257,52 +258,6 @@ impl Outbox {
             Sink::WebSocket(io) => Pin::new(io).poll_shutdown(cx),
             Sink::Opening | Sink::Queue => Poll::Ready(Ok(())),
         }
-    }
-
-    /// Takes the next frame of a [`Sink::Queue`]; none once it is closed and empty.
-    pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
-        let mut state = self.state.lock();
-        if let Some(frame) = state.queue.pop_front() {
-            state.bytes -= frame.bytes().len();
-            return Poll::Ready(Some(frame));
-        }
-        if state.phase != Phase::Open {
-            return Poll::Ready(None);
-        }
-        state.waker = Some(cx.waker().clone());
-        Poll::Pending
-    }
-
-    /// Takes what waits in a [`Sink::Queue`]: frames of up to `max_bytes`, and one at least if there is
-    /// one.
-    pub(super) fn take(&self, max_bytes: usize) -> Vec<Frame> {
-        let mut state = self.state.lock();
-        let (mut taken, mut bytes) = (Vec::new(), 0);
-        while let Some(frame) = state.queue.front() {
-            bytes += frame.bytes().len();
-            if bytes > max_bytes && !taken.is_empty() {
-                break;
-            }
-            state.bytes -= frame.bytes().len();
-            taken.extend(state.queue.pop_front());
-        }
-        if state.queue.is_empty() && state.queue.capacity() > KEPT_CAPACITY {
-            state.queue = VecDeque::new();
-        }
-        taken
-    }
-
-    /// Do messages wait in a [`Sink::Queue`]? The close frame is none, and the last.
-    pub(super) fn has_messages(&self) -> bool {
-        let state = self.state.lock();
-        let first = state.queue.front();
-        first.is_some_and(|frame| frame.opcode() != Opcode::Close)
-    }
-
-    /// Has `waker` woken at the next frame of a [`Sink::Queue`], at its end, and when
-    /// [`wake`](Self::wake) is called.
-    pub(super) fn listen(&self, waker: &Waker) {
-        self.state.lock().waker = Some(waker.clone());
     }
 
     /// The peer began to close, and its answer is queued: nothing may follow.

@@ -67,6 +67,22 @@ async fn a_session_is_reached_through_every_node() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_poll_there_whose_client_went_away_takes_nothing_with_it() {
+    let cluster = MemoryCluster::default();
+    let (a, _) = node(&cluster, "a").await;
+    let (b, _) = node(&cluster, "b").await;
+    let there = Client::open(&a, "/socket").await.by(&b);
+    there.join().await;
+    let poll = there.start_poll();
+    settle().await;
+    poll.abort();
+    settle().await;
+    a.broadcast("room:1", "news", json!({})).unwrap();
+    settle().await;
+    assert_eq!(there.poll().await.messages().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waits_comes_in_answers_that_an_engine_can_carry() {
     let cluster = MemoryCluster::default();
     let (a, _) = node(&cluster, "a").await;

@@ -45,6 +45,7 @@ pub(crate) struct Longpoll {
     limits: BatchLimits,
     tokens: SessionTokens,
     sessions: Mutex<HashMap<u64, Arc<Session>>>,
+    /// Numbers sessions, and requests to other nodes.
     next_id: AtomicU64,
     /// Names this start of the mount, and is no more guessed than a secret: other nodes' requests
     /// come in on a topic of this name.

@@ -43,6 +43,7 @@ struct Header {
 const POLL: &str = "poll";
 const PUBLISH: &str = "publish";
 const PUBLISH_BATCH: &str = "publish_batch";
+const GIVEN_UP: &str = "given_up";
 const HELD: &str = "held";
 const GONE: &str = "gone";
 const ANSWER: &str = "answer";
@@ -62,7 +63,9 @@ impl Longpoll {
     /// As a poll of a session here; none if its node does not answer either.
     pub(super) async fn poll_peer(&self, key: &SessionKey) -> Option<Messages> {
         let mut answers = self.ask(key, POLL, &[]).await?;
+        let mut unanswered = Unanswered(Some((self, key)));
         let messages = answers.next(self.options.window + PEER_TIMEOUT).await;
+        unanswered.0 = None;
         // It was held: the client had better ask again than begin anew.
         Some(messages.unwrap_or_else(Messages::none))
     }
@@ -91,6 +94,19 @@ impl Longpoll {
         let number = self.next_id.fetch_add(1, Ordering::Relaxed);
         let reply_topic = format!("{}:{number}", topic(&self.instance));
         let mut answers = Answers(self.pubsub.receiver(&reply_topic, 2));
+        if !self.send(key, event, reply_topic, body) {
+            return None;
+        }
+        let answer = tokio::time::timeout(PEER_TIMEOUT, answers.0.recv()).await;
+        let is_held = answer
+            .ok()
+            .flatten()
+            .is_some_and(|answer| &*answer.event == HELD);
+        is_held.then_some(answers)
+    }
+
+    /// False if it cannot be sent.
+    fn send(&self, key: &SessionKey, event: &str, reply_topic: String, body: &[u8]) -> bool {
         let header = Header {
             id: key.id,
             reply_node: self.pubsub.node_name().to_owned(),
@@ -101,16 +117,23 @@ impl Longpoll {
         request.extend_from_slice(body);
         let payload = Payload::Binary(request.into());
         let message = Message::new(topic(&key.instance), event, payload);
-        if let Err(error) = self.pubsub.direct(&key.node, message) {
+        let sent = self.pubsub.direct(&key.node, message);
+        if let Err(error) = &sent {
             tracing::debug!(node = key.node, %error, "a long-poll session's node cannot be asked");
-            return None;
         }
-        let answer = tokio::time::timeout(PEER_TIMEOUT, answers.0.recv()).await;
-        let is_held = answer
-            .ok()
-            .flatten()
-            .is_some_and(|answer| &*answer.event == HELD);
-        is_held.then_some(answers)
+        sent.is_ok()
+    }
+}
+
+/// A poll that waits for another node's answer. If the client goes away before it comes, that node is
+/// told: what it would answer is nobody's.
+struct Unanswered<'a>(Option<(&'a Longpoll, &'a SessionKey)>);
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if let Some((longpoll, key)) = self.0 {
+            longpoll.send(key, GIVEN_UP, String::new(), &[]);
+        }
     }
 }
 
@@ -146,9 +169,15 @@ impl Longpoll {
             return;
         };
         let Some(session) = self.find(header.id) else {
-            self.reply(&header, GONE, ());
+            if &*request.event != GIVEN_UP {
+                self.reply(&header, GONE, ());
+            }
             return;
         };
+        if &*request.event == GIVEN_UP {
+            session.end_poll();
+            return;
+        }
         if !self.reply(&header, HELD, ()) {
             return;
         }

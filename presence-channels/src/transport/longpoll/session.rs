@@ -113,6 +113,11 @@ impl Session {
         frames.unwrap_or_default()
     }
 
+    /// Ends the poll that waits, if one does: its client went away, and it must take nothing more.
+    pub(super) fn end_poll(&self) {
+        drop(Turn::begin(self));
+    }
+
     /// Hands the messages of a publish to the connection: 200 if all were, 410 if the session has
     /// ended, 408 if it takes longer than a window or a message is malformed. `batch` reads the body;
     /// it is begun when those of earlier publishes are handled, so that a session holds one at a time.

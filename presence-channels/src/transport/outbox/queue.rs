@@ -1,0 +1,58 @@
+//! Frames that wait for somebody to take them: the test kit, and polls.
+
+use std::{
+    collections::VecDeque,
+    task::{Context, Poll, Waker},
+};
+
+use super::{KEPT_CAPACITY, Outbox, Phase};
+use crate::transport::{Frame, Opcode};
+
+/// For a [`Sink::Queue`](super::Sink::Queue).
+impl Outbox {
+    /// Takes the next frame of the queue; none once it is closed and empty.
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
+        let mut state = self.state.lock();
+        if let Some(frame) = state.queue.pop_front() {
+            state.bytes -= frame.bytes().len();
+            return Poll::Ready(Some(frame));
+        }
+        if state.phase != Phase::Open {
+            return Poll::Ready(None);
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Takes what waits in the queue: frames of up to `max_bytes`, and one at least if there is
+    /// one.
+    pub(in crate::transport) fn take(&self, max_bytes: usize) -> Vec<Frame> {
+        let mut state = self.state.lock();
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while let Some(frame) = state.queue.front() {
+            bytes += frame.bytes().len();
+            if bytes > max_bytes && !taken.is_empty() {
+                break;
+            }
+            state.bytes -= frame.bytes().len();
+            taken.extend(state.queue.pop_front());
+        }
+        if state.queue.is_empty() && state.queue.capacity() > KEPT_CAPACITY {
+            state.queue = VecDeque::new();
+        }
+        taken
+    }
+
+    /// Do messages wait in the queue? The close frame is none, and the last.
+    pub(in crate::transport) fn has_messages(&self) -> bool {
+        let state = self.state.lock();
+        let first = state.queue.front();
+        first.is_some_and(|frame| frame.opcode() != Opcode::Close)
+    }
+
+    /// Has `waker` woken at the next frame of the queue, at its end, and when
+    /// [`wake`](Self::wake) is called.
+    pub(in crate::transport) fn listen(&self, waker: &Waker) {
+        self.state.lock().waker = Some(waker.clone());
+    }
+}

@@ -17,6 +17,8 @@ mod peers;
 mod request;
 mod session;
 mod session_token;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,

@@ -14,7 +14,7 @@ use crate::{
     channel::{AnyChannel, Join, Work},
     limits::Bucket,
     message::{Message, Outgoing, Ref, TopicRef, WireTopic},
-    serializer::{Data, MalformedFrame},
+    serializer::{Data, MalformedFrame, Version},
     transport::{Outbox, close_code},
 };
 
@@ -189,6 +189,12 @@ impl<S: UserSocket> Connection<S> {
             self.perform(end, cx);
         }
         let topic = Topic::from(&*topic);
+        // Clients of version 1 send no join_ref. They know a channel by the ref of its join, and take
+        // a `phx_close` without one to be for whatever channel the topic has by then.
+        let join_ref = match self.shared.version {
+            Version::V1 if join_ref.is_null() => reference.clone(),
+            _ => join_ref,
+        };
         let join = Join {
             topic: topic.clone(),
             join_ref,

@@ -1,0 +1,40 @@
+// Clients that follow a room's presences, in both ways that phoenix.js offers.
+import assert from "node:assert/strict"
+import {until} from "./bounded.mjs"
+import {openSocket, reply} from "./phoenix.mjs"
+import {newest} from "./versions.mjs"
+
+const count = (id, {metas}) => [id, metas.length]
+
+/**
+ * Joins `topic` as `name` and follows its presences: "newer" by a Presence of the channel, "older" by the functions for state and diff.
+ * `phoenix` is the version to do it with, and has both ways or only one.
+ */
+export async function watch(t, url, topic, name, {phoenix = newest, by = count} = {}){
+  const {Presence, presence: ways} = phoenix
+  const socket = openSocket(t, url, {params: {user_id: name}}, phoenix)
+  const channel = socket.channel(topic, {})
+  const shown = {}
+  if(ways.includes("older")){
+    let state = {}
+    const show = next => { state = next; shown.older = Object.fromEntries(Presence.list(state, by)) }
+    // Old versions change what they are given, and the newer way is given the same.
+    channel.on("presence_state", presences => show(Presence.syncState(state, structuredClone(presences))))
+    channel.on("presence_diff", diff => show(Presence.syncDiff(state, structuredClone(diff))))
+  }
+  if(ways.includes("newer")){
+    const presence = new Presence(channel)
+    presence.onSync(() => { shown.newer = Object.fromEntries(presence.list(by)) })
+  }
+  const {status, response} = await reply(`joining ${topic}`, channel.join())
+  assert.equal(status, "ok", JSON.stringify(response))
+  return {name, socket, channel, ways, shown}
+}
+
+/** Until every watcher shows `expected`, a map of users to the counts of their presences, in each of its ways. */
+export async function everybodySees(watchers, expected){
+  for(const {name, ways, shown} of watchers) for(const way of ways){
+    const fits = () => { try { assert.deepEqual(shown[way], expected); return true } catch { return false } }
+    await until(`${name} to see ${JSON.stringify(expected)}`, fits, {show: () => `(${way} API shows ${JSON.stringify(shown[way])})`})
+  }
+}

@@ -8,11 +8,11 @@ const count = (id, {metas}) => [id, metas.length]
 
 /**
  * Joins `topic` as `name` and follows its presences: "newer" by a Presence of the channel, "older" by the functions for state and diff.
- * `phoenix` is the version to do it with, and has both ways or only one.
+ * `phoenix` is the version to do it with, and has both ways or only one; `options` go to its Socket.
  */
-export async function watch(t, url, topic, name, {phoenix = newest, by = count} = {}){
+export async function watch(t, url, topic, name, {phoenix = newest, by = count, options = {}} = {}){
   const {Presence, presence: ways} = phoenix
-  const socket = openSocket(t, url, {params: {user_id: name}}, phoenix)
+  const socket = openSocket(t, url, {params: {user_id: name}, ...options}, phoenix)
   const channel = socket.channel(topic, {})
   const shown = {}
   if(ways.includes("older")){

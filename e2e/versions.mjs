@@ -3,6 +3,7 @@
 import {readFileSync} from "node:fs"
 import vm from "node:vm"
 import WebSocket from "ws"
+import {XMLHttpRequest} from "./xml_http_request.mjs"
 
 /**
  * By the names that package.json gives them. `vsn` is the protocol that a version speaks unless told otherwise; 1.2 is the last that
@@ -22,9 +23,9 @@ const VERSIONS = [
  */
 const idly = set => (...args) => set(...args).unref()
 
-// For long-polling, `window` wants an XMLHttpRequest.
 const page = {
-  window: {WebSocket},
+  window: {WebSocket, XMLHttpRequest},
+  XMLHttpRequest,
   setTimeout: idly(setTimeout),
   setInterval: idly(setInterval),
 }
@@ -36,11 +37,11 @@ function load(traits){
   const script = vm.compileFunction(readFileSync(file, "utf8"), ["module", "exports", ...Object.keys(page)], {filename: file.pathname})
   const module = {exports: {}}
   script(module, module.exports, ...Object.values(page))
-  const {Socket, Presence} = module.exports
-  return {...traits, name: `phoenix ${version}`, Socket, Presence}
+  const {LongPoll, Presence, Socket} = module.exports
+  return {...traits, name: `phoenix ${version}`, LongPoll, Presence, Socket}
 }
 
-/** Each version with its name, its traits, and its own `Socket` and `Presence`. */
+/** Each version with its name, its traits, and its own `Socket`, `LongPoll` and `Presence`. */
 export const versions = VERSIONS.map(load)
 
 /** The version that the generated apps use. */

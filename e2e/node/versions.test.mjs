@@ -23,7 +23,7 @@ const distinct = (id, {metas}) => [id, new Set(metas.map(({phx_ref}) => phx_ref)
 const follow = (t, version, topic, name) =>
   watch(t, CONFORMANCE, topic, name, {phoenix: version, by: speaksV1(version) ? distinct : undefined})
 
-// Long-polling has its place here: the same tests, with sockets that take another transport.
+// What of it goes by long-polling is in longpoll.test.mjs.
 function behavesAsWithPhoenix(version){
   const open = (t, user = freshUser(), options = {}) =>
     openSocket(t, CONFORMANCE, {params: {user_id: user}, ...options}, version)

@@ -226,7 +226,7 @@ impl<S: UserSocket> Connection<S> {
     }
 
     fn leave(&mut self, topic: &str, join_ref: &Ref, reference: Ref) -> Option<Work> {
-        let Some(entry) = self.joined(topic) else {
+        let Some(entry) = joined(&mut self.channels, topic) else {
             self.answer_ok(join_ref, &reference, topic);
             return None;
         };
@@ -237,13 +237,6 @@ impl<S: UserSocket> Connection<S> {
         entry.channel.clone().leave(reference)
     }
 
-    /// The channel that messages on `topic` are for.
-    fn joined(&mut self, topic: &str) -> Option<&mut Entry> {
-        let mut channels = self.channels.iter_mut();
-        let entry = channels.find(|entry| entry.topic == *topic)?;
-        (!entry.leaving && !entry.channel.is_closed()).then_some(entry)
-    }
-
     fn dispatch(
         &mut self,
         topic: &str,
@@ -252,12 +245,12 @@ impl<S: UserSocket> Connection<S> {
         event: SmolStr,
         payload: Payload,
     ) -> Option<Work> {
-        let shared = self.shared.clone();
+        let shared = &self.shared;
         let refuse = |join_ref: &Ref, reason: &str| {
             shared.refuse(join_ref, &reference, TopicRef::Text(topic), reason);
             None
         };
-        let Some(entry) = self.joined(topic) else {
+        let Some(entry) = joined(&mut self.channels, topic) else {
             return refuse(&Ref::NULL, "unmatched topic");
         };
         if !entry.channel.answers_to(join_ref) {
@@ -272,6 +265,12 @@ impl<S: UserSocket> Connection<S> {
         }
         entry.channel.clone().receive(reference, event, payload)
     }
+}
+
+/// The channel that messages on `topic` are for.
+fn joined<'a>(channels: &'a mut [Entry], topic: &str) -> Option<&'a mut Entry> {
+    let entry = channels.iter_mut().find(|entry| entry.topic == *topic)?;
+    (!entry.leaving && !entry.channel.is_closed()).then_some(entry)
 }
 
 impl<S: UserSocket> Drop for Connection<S> {

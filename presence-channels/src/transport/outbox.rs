@@ -175,6 +175,11 @@ impl Outbox {
         }
     }
 
+    /// Is the client listened to, and neither closed nor asked to go?
+    pub(super) fn is_heard(&self) -> bool {
+        self.state.lock().standing() == (Phase::Open, false)
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.state.lock().drain.is_some()
     }
@@ -418,20 +423,14 @@ impl State {
             };
             match written {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(count)) => advance(&mut self.queue, &mut self.written, count),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    self.bytes = self
-                        .queue
-                        .iter()
-                        .map(|frame| frame.bytes().len())
-                        .sum::<usize>()
-                        - self.written;
-                    return Poll::Pending;
+                Poll::Ready(Ok(count)) => {
+                    self.bytes -= count;
+                    advance(&mut self.queue, &mut self.written, count);
                 }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
             }
         }
-        self.bytes = 0;
         if self.queue.capacity() > KEPT_CAPACITY {
             self.queue = VecDeque::new();
         }

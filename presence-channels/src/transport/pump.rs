@@ -58,7 +58,7 @@ fn read<S: UserSocket>(
     connection: &mut Connection<S>,
 ) -> Poll<()> {
     for _ in 0..READS_A_TURN {
-        if outbox.phase() != Phase::Open || outbox.is_draining() {
+        if !outbox.is_heard() {
             return Poll::Ready(());
         }
         // A client that does not read what it asked for is not asked for more. What wakes this task
@@ -86,7 +86,7 @@ fn read<S: UserSocket>(
             return Poll::Ready(());
         }
         outbox.set_heard(connection.now());
-        while outbox.phase() == Phase::Open && !outbox.is_draining() {
+        while outbox.is_heard() {
             match reader.next(&mut bytes, |frame| outbox.send(frame)) {
                 Ok(Some(Incoming::Message(data))) => receive(cx, outbox, connection, data),
                 Ok(Some(Incoming::Close)) => {
@@ -118,9 +118,9 @@ fn receive<S: UserSocket>(
     }
 }
 
-/// After the end of the channels, or while the last of them end: writes what is left, says that no more comes, and waits for the peer to close its
-/// side. Closing at once could take the close frame back out of the peer's hands. The endpoint's
-/// watch over idle sockets bounds the wait.
+/// After the end of the channels, or while the last of them end: writes what is left, says that no
+/// more comes, and waits for the peer to close its side. Closing at once could take the close frame
+/// back out of the peer's hands. The endpoint's watch over idle sockets bounds the wait.
 fn linger(cx: &mut Context<'_>, outbox: &Arc<Outbox>) -> Poll<()> {
     if outbox.phase() == Phase::Closed {
         return Poll::Ready(());

@@ -93,9 +93,9 @@ pub(crate) async fn open<S: UserSocket>(
         }
     };
     drop(info);
-    // Before the answer: who is disconnected from here on must not slip through the handshake.
     let runtime = endpoint.runtime().clone();
     let idle_limit = mount.options.timeout;
+    // Before the answer: who is disconnected from here on must not slip through the handshake.
     let connection = mount.open_for(user, endpoint, Sink::Opening, version, idle_limit);
     runtime.spawn(async move {
         let _admission = admission;

@@ -75,7 +75,7 @@ impl Session {
 
     /// Is the client heard? Not once the session is closed, nor while the last of its channels end.
     pub(super) fn is_heard(&self) -> bool {
-        self.outbox.phase() == Phase::Open && !self.outbox.is_draining()
+        self.outbox.is_heard()
     }
 
     /// Closes the session, as a connection is closed.

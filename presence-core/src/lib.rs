@@ -12,6 +12,7 @@
 //! | [`pubsub`] | topics, local dispatch, and the [`Adapter`](pubsub::Adapter) trait for a cluster engine |
 //! | [`adapters`] | what implements that trait |
 //! | [`presence`] | what users see: keys, metas, `fetch`, `handle_metas`, diffs |
+//! | [`sim`] | a cluster in one thread on virtual time, to test against netsplits |
 //!
 //! ```
 //! use presence_core::{Owner, Presence, PubSub, Tracker};
@@ -42,6 +43,7 @@ pub mod crdt;
 pub mod presence;
 pub mod pubsub;
 pub mod shard;
+pub mod sim;
 pub mod tracker;
 
 pub use presence::Presence;

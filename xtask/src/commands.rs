@@ -4,4 +4,5 @@ pub(crate) mod bench;
 pub(crate) mod conformance;
 pub(crate) mod demo;
 pub(crate) mod phx;
+pub(crate) mod simulate;
 pub(crate) mod test;

@@ -7,6 +7,7 @@
 
 mod replay;
 mod seeds;
+mod traffic;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,6 +39,16 @@ struct Args {
     /// Run one script again, of a file or of a seed, and say what happens
     #[arg(long, value_name = "FILE|SEED")]
     replay: Option<String>,
+    /// Measure messages and bytes of idle and busy clusters instead
+    #[arg(long)]
+    traffic: bool,
+    /// Where the plot of the traffic is written
+    #[arg(
+        long,
+        default_value = "docs/replication-traffic.svg",
+        value_name = "FILE"
+    )]
+    plot: PathBuf,
     /// Where violations' scripts are written
     #[arg(long, default_value = "target/simulate", value_name = "FOLDER")]
     scripts: PathBuf,
@@ -49,9 +60,12 @@ struct Args {
 fn main() -> ExitCode {
     let args = Args::parse();
     // Panics are violations and told as such; shrinking one would print hundreds.
-    std::panic::set_hook(Box::new(|_| {}));
+    if !args.traffic {
+        std::panic::set_hook(Box::new(|_| {}));
+    }
     let result = match &args.replay {
         Some(what) => replay::run(what),
+        None if args.traffic => traffic::run(&args.plot),
         None => seeds::run(&args),
     };
     match result {

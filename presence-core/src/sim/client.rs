@@ -92,8 +92,10 @@ pub enum Unordered {
 }
 
 /// Who has joined and not left, by the diffs of one topic.
+///
+/// By key, as phoenix.js has them: a reference says something under its key only.
 #[derive(Clone, Debug, Default)]
-pub struct Alternation(BTreeSet<PhxRef>);
+pub struct Alternation(BTreeSet<(Arc<str>, PhxRef)>);
 
 impl Alternation {
     /// Takes the topic's next diff.
@@ -103,21 +105,29 @@ impl Alternation {
     /// If a meta joins twice without a leave between, or leaves unjoined. Of the frame, all before that
     /// meta is taken.
     pub fn check(&mut self, frame: &Frame) -> Result<(), Unordered> {
-        for phx_ref in frame.joins.values().flatten() {
-            if !self.0.insert(*phx_ref) {
-                return Err(Unordered::JoinsTwice(*phx_ref));
+        for (key, phx_ref) in metas(&frame.joins) {
+            if !self.0.insert((Arc::clone(key), phx_ref)) {
+                return Err(Unordered::JoinsTwice(phx_ref));
             }
         }
-        for phx_ref in frame.leaves.values().flatten() {
-            if !self.0.remove(phx_ref) {
-                return Err(Unordered::LeavesUnjoined(*phx_ref));
+        for (key, phx_ref) in metas(&frame.leaves) {
+            if !self.0.remove(&(Arc::clone(key), phx_ref)) {
+                return Err(Unordered::LeavesUnjoined(phx_ref));
             }
         }
         Ok(())
     }
 
-    /// Who has joined and not left.
-    pub fn joined(&self) -> &BTreeSet<PhxRef> {
-        &self.0
+    /// Whether exactly those of `state` have joined and not left.
+    pub fn agrees(&self, state: &State) -> bool {
+        let count: usize = state.values().map(Vec::len).sum();
+        let mut all = metas(state);
+        count == self.0.len()
+            && all.all(|(key, phx_ref)| self.0.contains(&(Arc::clone(key), phx_ref)))
     }
+}
+
+fn metas(state: &State) -> impl Iterator<Item = (&Arc<str>, PhxRef)> {
+    let metas = state.iter();
+    metas.flat_map(|(key, refs)| refs.iter().map(move |phx_ref| (key, *phx_ref)))
 }

@@ -1,6 +1,7 @@
 //! The cluster: machines, the network between them, and the time that all share.
 
 mod drive;
+mod lie;
 mod operate;
 mod settle;
 
@@ -13,11 +14,11 @@ use super::client::{state, sync_state};
 use super::clock::MachineClock;
 use super::event::Events;
 use super::ledger::Ledger;
-use super::machine::Machine;
+use super::machine::{Machine, TrackedPlace};
 use super::network::{Network, Traffic, mix};
 use super::violation::{Rule, Violation};
 use super::{Coverage, Setup};
-use crate::crdt::{Entry, Incarnation, MetaBody, OwnerId, ReplicaName};
+use crate::crdt::{Entry, Incarnation, MetaBody, OwnerId, PhxRef, ReplicaName};
 use crate::node::{Node, NodeConfig, NodeOptions};
 use crate::presence::Presences;
 use crate::shard::{TrackRefused, UpdateRefused, Which};
@@ -27,6 +28,9 @@ const MAX_META_BYTES: usize = 16 * 1024;
 
 /// So many ticks at one moment are no progress.
 const STUCK: u32 = 10_000;
+
+/// So many events of a checked cluster are a storm: messages that answer messages for ever.
+const STORM: u64 = 2_000_000;
 
 /// A cluster of machines in one thread, on virtual time, with every promise checked at every step.
 ///
@@ -53,8 +57,14 @@ pub struct Cluster {
     coverage: Coverage,
     /// Ticks since time moved last.
     ticks: u32,
+    /// Events so far.
+    happened: u64,
     /// Metas so far: each gets another number, so that no two are alike.
     metas: u64,
+    /// What the lying peer has said so far.
+    lies_told: u64,
+    /// Whether two machines have had one name.
+    twins: bool,
 }
 
 impl Cluster {
@@ -79,7 +89,10 @@ impl Cluster {
             ledger: Some(Ledger::default()),
             coverage: Coverage::default(),
             ticks: 0,
+            happened: 0,
             metas: 0,
+            lies_told: 0,
+            twins: false,
         };
         for number in 0..setup.nodes {
             // A node that starts shows nothing, so nothing can be wrong with it.
@@ -137,7 +150,7 @@ impl Cluster {
     ) -> Result<bool, Violation> {
         let meta = body(meta);
         let which = which(owner, topic, key);
-        let tracked = self.act(machine, |node, now, out| node.track(which, &meta, now, out))?;
+        let tracked = self.act(machine, |node, _, out| node.track(which, &meta, out))?;
         let held = &mut self.machines[machine].tracked;
         let place = (owner, Arc::<str>::from(topic), Arc::<str>::from(key));
         let known = held.contains_key(&place);
@@ -145,10 +158,8 @@ impl Cluster {
             None | Some(Err(TrackRefused::Stopped)) => return Ok(false),
             Some(Err(TrackRefused::AlreadyTracked)) if known => return Ok(false),
             Some(Ok(phx_ref)) if !known => {
-                if let Some(ledger) = &mut self.ledger {
-                    ledger.note_tracked(&place.1, &place.2, phx_ref);
-                }
-                held.insert(place, phx_ref);
+                held.insert(place.clone(), phx_ref);
+                self.note_tracked(machine, &place, phx_ref)?;
             }
             other => {
                 let what = format!("n{machine}: track answers {other:?}, tracked before: {known}");
@@ -175,9 +186,7 @@ impl Cluster {
     ) -> Result<bool, Violation> {
         let meta = body(meta);
         let which = which(owner, topic, key);
-        let updated = self.act(machine, |node, now, out| {
-            node.update(which, None, &meta, now, out)
-        })?;
+        let updated = self.act(machine, |node, _, out| node.update(which, None, &meta, out))?;
         let held = &mut self.machines[machine].tracked;
         let place = (owner, Arc::<str>::from(topic), Arc::<str>::from(key));
         match (updated, held.get_mut(&place)) {
@@ -185,9 +194,7 @@ impl Cluster {
             | (Some(Err(UpdateRefused::NotTracked)), None) => return Ok(false),
             (Some(Ok(phx_ref)), Some(held)) => {
                 *held = phx_ref;
-                if let Some(ledger) = &mut self.ledger {
-                    ledger.note_tracked(&place.1, &place.2, phx_ref);
-                }
+                self.note_tracked(machine, &place, phx_ref)?;
             }
             (other, held) => {
                 let what =
@@ -208,7 +215,7 @@ impl Cluster {
         key: &str,
     ) -> Result<bool, Violation> {
         let which = which(owner, topic, key);
-        let untracked = self.act(machine, |node, now, out| node.untrack(which, now, out))?;
+        let untracked = self.act(machine, |node, _, out| node.untrack(which, out))?;
         let Some(untracked) = untracked else {
             return Ok(false);
         };
@@ -295,7 +302,7 @@ impl Cluster {
             .iter()
             .filter_map(|machine| machine.node.as_ref())
         {
-            count_node(&mut coverage, node);
+            coverage.add_node(&node.counters());
         }
         let fates = &self.network.fates;
         for (name, count) in [
@@ -315,6 +322,20 @@ impl Cluster {
         coverage
     }
 
+    fn note_tracked(
+        &mut self,
+        machine: usize,
+        (_, topic, key): &TrackedPlace,
+        phx_ref: PhxRef,
+    ) -> Result<(), Violation> {
+        let Some(ledger) = &mut self.ledger else {
+            return Ok(());
+        };
+        let twice = self.machines[machine].restored;
+        let noted = ledger.note_tracked(topic, key, phx_ref, twice);
+        noted.map_err(|finding| self.violation(finding))
+    }
+
     fn entries(&mut self, machine: usize, topic: &str) -> Vec<Arc<Entry>> {
         let node = self.machines[machine].running();
         node.map_or_else(Vec::new, |node| node.list(topic))
@@ -332,22 +353,17 @@ impl Cluster {
                 nonce: mix(&[seed]),
             },
             seed,
+            clustered: true,
             options: self.options.clone(),
         };
-        let mut out = Vec::new();
-        machine.node = Some(Node::new(config, machine.clock.at(self.now), &mut out));
-        self.carry_out(number, out)?;
+        machine.node = Some(Node::new(config, machine.clock.at(self.now)));
         self.schedule(number);
         self.look(number)
     }
 }
 
-fn count_node(coverage: &mut Coverage, node: &Node) {
-    let counters = serde_json::to_value(node.counters());
-    let counters = counters.expect("counters are numbers");
-    for (name, count) in counters.as_object().into_iter().flatten() {
-        coverage.add(name, count.as_u64().unwrap_or_default());
-    }
+fn name_of(machine: usize) -> ReplicaName {
+    ReplicaName::new(format!("n{machine}"))
 }
 
 fn owner_id(owner: u64) -> OwnerId {

@@ -1,5 +1,7 @@
 //! How often each thing happened: a simulation in which something never does says nothing about it.
 
+mod node;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;

@@ -39,13 +39,15 @@ fn options(rng: &mut fastrand::Rng) -> NodeOptions {
     NodeOptions {
         pool_size: 1 + usize::from(rng.bool()),
         diff_interval: *pick(rng, &[Duration::ZERO, ms(50), ms(50), ms(400)]),
+        delta_interval: *pick(rng, &[Duration::ZERO, ms(5), ms(5), ms(100)]),
+        max_silent_periods: *pick(rng, &[1, 2, 2, 2]),
         down_period: *pick(rng, &[ms(4000), ms(6000), ms(9000)]),
         permdown_period: *pick(rng, &[ms(15_000), ms(25_000)]),
-        max_delta_bytes: *pick(rng, &[120, 400, 64 * 1024]),
-        chunk_bytes: *pick(rng, &[120, 400, 64 * 1024]),
+        chunk_bytes: *pick(rng, &[256, 256, 600, 48 * 1024]),
         removal_log_bytes: *pick(rng, &[0, 32, 200, 64 * 1024]),
-        batch: *pick(rng, &[1, 2, 5, 1000]),
-        max_transfers: *pick(rng, &[1, 2, 8]),
+        batch: *pick(rng, &[1, 2, 5, 2000]),
+        max_hidden: *pick(rng, &[0, 3, 100_000, 100_000]),
+        max_answers: *pick(rng, &[1, 2, 4]),
         ..NodeOptions::default()
     }
 }
@@ -53,6 +55,7 @@ fn options(rng: &mut fastrand::Rng) -> NodeOptions {
 /// How likely each kind of misfortune is, in this seed.
 struct Mixture {
     crash: u32,
+    twin: u32,
     stop: u32,
     leave: u32,
     part: u32,
@@ -74,6 +77,7 @@ impl Mixture {
         };
         Self {
             crash: weight(8),
+            twin: if weight(8) == 8 { 2 } else { 0 },
             stop: weight(6),
             leave: weight(5),
             part: weight(10),
@@ -101,6 +105,9 @@ impl Writer {
     fn write(&mut self) {
         let length = self.rng.usize(30..130);
         if self.rng.bool() {
+            self.weather();
+        }
+        if self.rng.bool() {
             // The set need not be empty when misfortune comes.
             for _ in 0..self.rng.usize(3..20) {
                 let place = self.place();
@@ -116,6 +123,7 @@ impl Writer {
     fn write_one(&mut self) {
         let Mixture {
             crash,
+            twin,
             stop,
             leave,
             part,
@@ -128,7 +136,7 @@ impl Writer {
             slow_dispatch,
             long_waits,
         } = self.mixture;
-        let choices: [(u32, fn(&mut Self)); 19] = [
+        let choices: [(u32, fn(&mut Self)); 21] = [
             (30, Self::track),
             (12, |writer| {
                 let place = writer.place();
@@ -143,9 +151,14 @@ impl Writer {
                 writer.operations.push(Operation::OwnerEnds(node, owner));
             }),
             (10, Self::list),
-            (30, |writer| writer.wait(1..300)),
+            (15, |writer| writer.wait(1..40)),
+            (20, |writer| writer.wait(40..400)),
             (8, |writer| writer.wait(300..2500)),
             (crash, Self::crash),
+            (twin, |writer| {
+                let (node, of) = writer.pair();
+                writer.operations.push(Operation::Twin(node, of));
+            }),
             (stop, Self::stop),
             (leave, Self::leave),
             (part, Self::part),
@@ -275,11 +288,11 @@ impl Writer {
         } else {
             Weather {
                 least_delay: ms(1),
-                longest_delay: ms(*pick(rng, &[3, 30, 300])),
-                lost: *pick(rng, &[0, 50, 300]),
+                longest_delay: ms(*pick(rng, &[3, 30, 100, 300])),
+                lost: *pick(rng, &[0, 0, 50, 300]),
                 doubled: *pick(rng, &[0, 50, 200]),
-                late: *pick(rng, &[0, 20, 100]),
-                late_by: ms(*pick(rng, &[1000, 4000, 8000])),
+                late: *pick(rng, &[0, 20, 100, 200]),
+                late_by: ms(*pick(rng, &[100, 500, 1000, 4000, 8000])),
             }
         };
         self.operations.push(Operation::Weather(weather));

@@ -7,22 +7,22 @@ use std::time::Duration;
 use super::client::{sets, state};
 use super::machine::Machine;
 use super::violation::Rule;
-use crate::crdt::{Clock, Entry, Incarnation, PhxRef, ReplicaName};
-use crate::node::{Node, ReplicaStatus, ReplicaView};
+use crate::crdt::{Clock, Entry, Origin, PhxRef, ReplicaName};
+use crate::node::{Node, ReplicaView, Status};
 
 /// Which rule is broken, and what was seen.
 pub(super) type Finding = (Rule, String);
 
-type Shard = (ReplicaName, Incarnation, usize);
-
 #[derive(Default)]
 pub(super) struct Ledger {
     /// The check of each shard of each incarnation, at each clock at which it was looked at.
-    held: HashMap<Shard, BTreeMap<Clock, u64>>,
+    held: HashMap<(Origin, usize), BTreeMap<Clock, u64>>,
     /// Incarnations that a restored machine has lived twice: what they held at a clock is not one thing.
-    lived_twice: HashSet<(ReplicaName, Incarnation)>,
-    /// Every meta that was ever tracked, and where.
-    tracked: HashMap<PhxRef, (Arc<str>, Arc<str>)>,
+    lived_twice: HashSet<Origin>,
+    /// Incarnations that have left in order: they may be shown beside the one after.
+    left: HashSet<Origin>,
+    /// Every meta that was ever tracked, and where: topic and key.
+    tracked: HashMap<PhxRef, Vec<(Arc<str>, Arc<str>)>>,
     /// Every topic, and every key in it.
     places: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// How often a clock was compared, and how often it could not be.
@@ -31,50 +31,65 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn note_tracked(&mut self, topic: &Arc<str>, key: &Arc<str>, phx_ref: PhxRef) {
-        self.tracked
-            .insert(phx_ref, (Arc::clone(topic), Arc::clone(key)));
+    /// Something is tracked. `twice`: on a machine that was restored, and may make references once more that
+    /// it made in the life it has forgotten.
+    pub(super) fn note_tracked(
+        &mut self,
+        topic: &Arc<str>,
+        key: &Arc<str>,
+        phx_ref: PhxRef,
+        twice: bool,
+    ) -> Result<(), Finding> {
         let keys = self.places.entry(Arc::clone(topic)).or_default();
         keys.insert(Arc::clone(key));
+        let places = self.tracked.entry(phx_ref).or_default();
+        places.push((Arc::clone(topic), Arc::clone(key)));
+        if places.len() > 1 && !twice {
+            return Err((Rule::UniqueRefs, format!("{phx_ref} is {places:?}")));
+        }
+        Ok(())
     }
 
-    /// A machine is about to go on from a snapshot of this.
+    /// A machine goes on from a snapshot in which it saw this.
     pub(super) fn note_restored(&mut self, views: &[ReplicaView]) {
         for view in views.iter().filter(|view| is_me(view)) {
-            let incarnation = (view.name.clone(), view.incarnation);
-            self.held
-                .retain(|(name, other, _), _| (name, other) != (&incarnation.0, &incarnation.1));
-            self.lived_twice.insert(incarnation);
+            self.held.retain(|(origin, _), _| *origin != view.origin);
+            self.lived_twice.insert(view.origin.clone());
         }
+    }
+
+    /// A machine has left, and sees this.
+    pub(super) fn note_left(&mut self, views: &[ReplicaView]) {
+        let me = views.iter().filter(|view| is_me(view));
+        self.left.extend(me.map(|view| view.origin.clone()));
+    }
+
+    /// Whether it is an incarnation that has left in order.
+    pub(super) fn has_left(&self, origin: &Origin) -> bool {
+        self.left.contains(origin)
     }
 
     /// Compares what a node holds with what its origins held, and keeps what it holds of itself.
     pub(super) fn compare(&mut self, views: &[ReplicaView]) -> Result<(), Finding> {
         for view in views {
-            let incarnation = (view.name.clone(), view.incarnation);
-            if self.lived_twice.contains(&incarnation) {
+            if self.lived_twice.contains(&view.origin) {
                 continue;
             }
-            for (number, shard) in view.shards.iter().enumerate() {
-                let place = (view.name.clone(), view.incarnation, number);
-                let held = self.held.entry(place).or_default();
+            for shard in &view.shards {
+                let place = (view.origin.clone(), shard.shard);
+                // Before its first change a replica is empty.
+                let held = self.held.entry(place);
+                let held = held.or_insert_with(|| BTreeMap::from([(Clock::ZERO, 0)]));
                 match held.get(&shard.clock) {
                     Some(check) if *check == shard.check => self.compared += 1,
-                    Some(check) => {
-                        let what = format!(
-                            "{} of {:?}, shard {number}, at clock {}: held {check:x}, seen {:x} as {:?}",
-                            view.name,
-                            view.incarnation,
-                            shard.clock.get(),
-                            shard.check,
-                            view.status,
-                        );
-                        return Err((Rule::ExactContents, what));
-                    }
                     None if is_me(view) => {
                         held.insert(shard.clock, shard.check);
                     }
                     None => self.unknown += 1,
+                    Some(check) => {
+                        let what = format!("{check:x} was held, {view:?} is seen");
+                        return Err((Rule::ExactContents, what));
+                    }
                 }
             }
         }
@@ -103,6 +118,9 @@ impl Ledger {
         let busy = node.next_deadline().is_some_and(|due| due <= now);
         for (topic, entries) in &listed {
             self.look_at_topic(node, topic, entries)?;
+            if !busy {
+                self.one_incarnation(machine, topic, entries)?;
+            }
             let Some(listeners) = machine.topics.get(topic) else {
                 continue;
             };
@@ -112,16 +130,13 @@ impl Ledger {
             if busy || !cooled || listeners.under_way.is_some() {
                 continue;
             }
-            let present = sets(&state(entries));
-            let refs: BTreeSet<_> = present.values().flatten().copied().collect();
-            if listeners.alternation.joined() != &refs {
-                let what = format!(
-                    "{}, {topic}: all diffs make {:?}, a list {refs:?}",
-                    machine.name,
-                    listeners.alternation.joined()
-                );
+            let list = state(entries);
+            if !listeners.alternation.agrees(&list) {
+                let (name, diffs) = (&machine.name, &listeners.alternation);
+                let what = format!("{name}, {topic}: all diffs make {diffs:?}, a list {list:?}");
                 return Err((Rule::ClientsFollow, what));
             }
+            let present = sets(&list);
             for client in &listeners.clients {
                 if sets(client) != present {
                     let name = &machine.name;
@@ -131,10 +146,30 @@ impl Ledger {
             }
         }
         local_listed(machine, &listed)?;
-        if !busy {
-            one_incarnation(machine, &listed)?;
-        }
         Ok(())
+    }
+
+    /// A replica is replaced shard by shard, so what is promised is promised of a topic.
+    fn one_incarnation(
+        &self,
+        machine: &Machine,
+        topic: &str,
+        entries: &[Arc<Entry>],
+    ) -> Result<(), Finding> {
+        let mut shown: BTreeMap<&ReplicaName, BTreeSet<&Arc<Origin>>> = BTreeMap::new();
+        for entry in entries {
+            let origin = &entry.tag.origin;
+            if !self.has_left(origin) {
+                shown.entry(&origin.name).or_default().insert(origin);
+            }
+        }
+        match shown.values().find(|origins| origins.len() > 1) {
+            Some(origins) => {
+                let what = format!("{}, {topic}: {origins:?}", machine.name);
+                Err((Rule::OneIncarnation, what))
+            }
+            None => Ok(()),
+        }
     }
 
     fn look_at_topic(
@@ -151,8 +186,8 @@ impl Ledger {
         }
         for entry in entries {
             let known = self.tracked.get(&entry.meta.reference());
-            let same = known.is_some_and(|(topic, key)| *topic == entry.topic && *key == entry.key);
-            if !same {
+            let place = (Arc::clone(&entry.topic), Arc::clone(&entry.key));
+            if !known.is_some_and(|places| places.contains(&place)) {
                 return Err((Rule::NothingInvented, format!("{entry:?}")));
             }
         }
@@ -162,7 +197,7 @@ impl Ledger {
 
 /// Whether it is what a node says of itself.
 pub(super) fn is_me(view: &ReplicaView) -> bool {
-    view.status == ReplicaStatus::Me
+    view.status == Some(Status::Me)
 }
 
 fn local_listed(
@@ -184,36 +219,5 @@ fn local_listed(
 }
 
 fn is_local(entry: &Entry) -> bool {
-    {
-        let _ = entry;
-        true
-    }
-}
-
-fn one_incarnation(
-    machine: &Machine,
-    listed: &BTreeMap<Arc<str>, Vec<Arc<Entry>>>,
-) -> Result<(), Finding> {
-    let mut shown: BTreeMap<&ReplicaName, BTreeSet<Incarnation>> = BTreeMap::new();
-    for entry in listed.values().flatten() {
-        let origin = &entry.tag.origin;
-        shown
-            .entry(&origin.name)
-            .or_default()
-            .insert(origin.incarnation);
-    }
-    for (name, mut incarnations) in shown {
-        incarnations.retain(|incarnation| {
-            !machine.seen.iter().any(|view| {
-                view.name == *name
-                    && view.incarnation == *incarnation
-                    && view.status == ReplicaStatus::Leaving
-            })
-        });
-        if incarnations.len() > 1 {
-            let what = format!("{} shows {name} as {incarnations:?}", machine.name);
-            return Err((Rule::OneIncarnation, what));
-        }
-    }
-    Ok(())
+    entry.owner.is_some()
 }

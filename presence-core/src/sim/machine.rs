@@ -40,6 +40,8 @@ pub(super) struct Machine {
     pub(super) stopped: bool,
     /// Whether it has left in order.
     pub(super) left: bool,
+    /// Whether it goes on from a snapshot.
+    pub(super) restored: bool,
     /// What arrived while it stood still.
     inbox: VecDeque<Bytes>,
     /// When its next wake stands in the queue of events.
@@ -116,6 +118,7 @@ impl Machine {
             starts: 0,
             stopped: false,
             left: false,
+            restored: false,
             inbox: VecDeque::new(),
             wake: None,
             tracked: BTreeMap::new(),
@@ -147,6 +150,7 @@ impl Machine {
         self.life += 1;
         self.stopped = false;
         self.left = false;
+        self.restored = false;
         self.inbox.clear();
         self.tracked.clear();
         self.topics.clear();
@@ -183,6 +187,7 @@ impl Machine {
         let before = self.off();
         self.node = Some(saved.node);
         self.left = saved.left;
+        self.restored = true;
         self.tracked = saved.tracked;
         self.topics = saved.topics;
         self.clock.set(now, saved.shown);

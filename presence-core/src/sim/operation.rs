@@ -53,6 +53,9 @@ pub enum Operation {
     Crash(usize),
     /// `start n0`: power on, under the same name. A machine that runs crashes first.
     Start(usize),
+    /// `twin n0 n1`: the first is started anew under the name of the second, by mistake. It has its own name again
+    /// after its next start.
+    Twin(usize, usize),
     /// `stop n0`: the process stands still (SIGSTOP). Messages to it wait.
     Stop(usize),
     /// `continue n0`: it goes on (SIGCONT).
@@ -136,6 +139,7 @@ impl fmt::Display for Operation {
             }
             Self::Crash(node) => write!(f, "crash n{node}"),
             Self::Start(node) => write!(f, "start n{node}"),
+            Self::Twin(node, of) => write!(f, "twin n{node} n{of}"),
             Self::Stop(node) => write!(f, "stop n{node}"),
             Self::Continue(node) => write!(f, "continue n{node}"),
             Self::Leave(node, grace) => write!(f, "leave n{node} {}", grace.as_millis()),
@@ -187,6 +191,7 @@ fn parse(line: &str) -> Option<Operation> {
         }
         ("crash", [node]) => Operation::Crash(at(node)?),
         ("start", [node]) => Operation::Start(at(node)?),
+        ("twin", [node, of]) => Operation::Twin(at(node)?, at(of)?),
         ("stop", [node]) => Operation::Stop(at(node)?),
         ("continue", [node]) => Operation::Continue(at(node)?),
         ("leave", [node, grace]) => Operation::Leave(at(node)?, millis(grace)?),

@@ -61,12 +61,12 @@ const LINES: &[Line] = &[
     line!(down_period: Duration),
     line!(permdown_period: Duration),
     line!(suspect_period: Duration),
-    line!(max_delta_bytes: usize),
     line!(chunk_bytes: usize),
     line!(removal_log_bytes: usize),
     line!(batch: usize),
-    line!(max_transfers: usize),
-    line!(max_tombs: usize),
+    line!(max_hidden: usize),
+    line!(max_answers: usize),
+    line!(max_replicas: usize),
 ];
 
 impl Setup {

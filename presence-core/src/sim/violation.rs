@@ -6,12 +6,14 @@ use std::time::Duration;
 /// A promise of the replicated set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
-    /// No node shows two incarnations of one replica, unless the older one is in its grace.
+    /// No node shows two incarnations of one replica in a topic, unless the older one is in its grace.
     OneIncarnation,
     /// What a node holds of a replica at a clock is what that replica held at that clock.
     ExactContents,
     /// What a node shows was tracked by somebody, and under that topic and key.
     NothingInvented,
+    /// No two metas have one reference, unless a restored machine makes it once more.
+    UniqueRefs,
     /// A node lists what is tracked on it, at once, and nothing else as its own.
     LocalListed,
     /// The diffs of a topic come one after another, no sooner than the interval, and a meta joins and
@@ -37,6 +39,7 @@ impl fmt::Display for Rule {
             Self::OneIncarnation => "two incarnations of a replica are shown",
             Self::ExactContents => "contents are not what the replica held",
             Self::NothingInvented => "something is shown that was never tracked",
+            Self::UniqueRefs => "two metas have one reference",
             Self::LocalListed => "what is tracked here is not what is listed here",
             Self::OrderedDiffs => "diffs are out of order",
             Self::ClientsFollow => "a client that applies the diffs has something else than a list",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Cluster, STUCK};
+use super::{Cluster, STORM, STUCK};
 use crate::node::{Node, NodeEffect};
 use crate::shard::TopicDiff;
 use crate::sim::client::Frame;
@@ -15,6 +15,11 @@ use crate::sim::violation::{Rule, Violation};
 
 impl Cluster {
     pub(super) fn happen(&mut self, event: Event) -> Result<(), Violation> {
+        self.happened += 1;
+        if self.happened > STORM && self.ledger.is_some() {
+            let what = format!("{STORM} events, {:?}", self.network.traffic);
+            return Err(self.violation((Rule::Progress, what)));
+        }
         match event {
             Event::Deliver { to, message } => self.deliver(to, message),
             Event::Dispatched {
@@ -78,6 +83,7 @@ impl Cluster {
             return Err(self.violation((Rule::Progress, what)));
         }
         self.act(number, |node, now, out| node.tick(now, out))?;
+        self.schedule(number);
         self.look_if_changed(number)
     }
 
@@ -95,15 +101,10 @@ impl Cluster {
         let mut out = Vec::new();
         let answer = what(node, machine.clock.at(self.now), &mut out);
         self.carry_out(number, out)?;
-        self.schedule(number);
         Ok(Some(answer))
     }
 
-    pub(super) fn carry_out(
-        &mut self,
-        number: usize,
-        effects: Vec<NodeEffect>,
-    ) -> Result<(), Violation> {
+    fn carry_out(&mut self, number: usize, effects: Vec<NodeEffect>) -> Result<(), Violation> {
         for effect in effects {
             match effect {
                 NodeEffect::TopicDiff(diff) => self.begin_dispatch(number, &diff)?,
@@ -121,7 +122,10 @@ impl Cluster {
                         }
                     }
                 }
+                // As a driver does: without this it sleeps until the deadline that it knows.
+                NodeEffect::Wake => self.schedule(number),
                 NodeEffect::Replica(_) => self.coverage.add("replica_events", 1),
+                NodeEffect::Rejected(_) => self.coverage.add("rejected", 1),
             }
         }
         Ok(())

@@ -4,10 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::{Cluster, count_node, mix};
-use crate::node::Node;
+use super::{Cluster, mix, name_of};
 use crate::sim::event::Event;
 use crate::sim::network::Weather;
 use crate::sim::{Operation, Place, Violation};
@@ -41,6 +38,7 @@ impl Cluster {
                 Ok(())
             }
             Operation::Start(node) => self.restart(node),
+            Operation::Twin(node, of) => self.start_as_twin(node, of),
             Operation::Stop(node) => {
                 self.stop(node);
                 Ok(())
@@ -108,15 +106,25 @@ impl Cluster {
     /// Power off: nobody is told, and what was tracked there is gone.
     pub fn crash(&mut self, machine: usize) {
         if let Some(node) = self.machines[machine].off() {
-            count_node(&mut self.coverage, &node);
+            self.coverage.add_node(&node.counters());
             self.coverage.add("crashes", 1);
         }
     }
 
-    /// Power on, under the same name. A machine that is on crashes first.
+    /// Power on, under its own name. A machine that is on crashes first.
     pub fn restart(&mut self, machine: usize) -> Result<(), Violation> {
         self.crash(machine);
         self.coverage.add("starts", 1);
+        self.machines[machine].name = name_of(machine);
+        self.start(machine)
+    }
+
+    /// Power on, under another machine's name: a mistake that must be told of, and be over when one of the two is.
+    pub fn start_as_twin(&mut self, machine: usize, of: usize) -> Result<(), Violation> {
+        self.crash(machine);
+        self.coverage.add("twins", 1);
+        self.twins = true;
+        self.machines[machine].name = self.machines[of].name.clone();
         self.start(machine)
     }
 
@@ -160,7 +168,10 @@ impl Cluster {
         }
         machine.left = true;
         self.coverage.add("leaves", 1);
-        self.act(number, |node, now, out| node.leave(grace, now, out))?;
+        if let (Some(ledger), Some(node)) = (&mut self.ledger, &self.machines[number].node) {
+            ledger.note_left(&node.replicas());
+        }
+        self.act(number, |node, _, out| node.leave(grace, out))?;
         self.look(number)
     }
 
@@ -208,7 +219,7 @@ impl Cluster {
         };
         self.coverage.add("restores", 1);
         if let Some(node) = before {
-            count_node(&mut self.coverage, &node);
+            self.coverage.add_node(&node.counters());
         }
         if let (Some(ledger), Some(node)) = (&mut self.ledger, &self.machines[number].node) {
             ledger.note_restored(&node.replicas());
@@ -270,20 +281,6 @@ impl Cluster {
         self.coverage.add("replays", 1);
         self.deliver(to, message)
     }
-
-    fn lie(&mut self, to: usize, about: usize, which: u64) -> Result<(), Violation> {
-        let Some(lie) = self.a_lie(about, which) else {
-            return Ok(());
-        };
-        self.coverage.add("lies", 1);
-        self.deliver(to, lie)
-    }
-
-    /// Something false about a machine, well encoded.
-    fn a_lie(&self, about: usize, _which: u64) -> Option<Bytes> {
-        self.machines[about].node.as_ref().map(Node::replicas)?;
-        None
-    }
 }
 
 fn names(place: Place) -> (String, String) {
@@ -314,6 +311,7 @@ fn machines_of(operation: &Operation) -> impl Iterator<Item = usize> {
         | Operation::Replay(node, _) => ([Some(*node), None], &[]),
         Operation::Cut(one, other)
         | Operation::Mend(one, other)
+        | Operation::Twin(one, other)
         | Operation::Hint(one, other)
         | Operation::Lie(one, other, _) => ([Some(*one), Some(*other)], &[]),
         Operation::Part(side) => ([None; 2], side),

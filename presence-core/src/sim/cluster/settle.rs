@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Cluster;
 use crate::crdt::PhxRef;
-use crate::node::{Node, ReplicaStatus};
+use crate::node::{Node, Status};
 use crate::sim::ledger::Finding;
 use crate::sim::network::Weather;
 use crate::sim::violation::{Rule, Violation};
@@ -31,7 +31,8 @@ impl Cluster {
             self.go_on(number)?;
         }
         let healed = self.now;
-        let bound = slow(2 * self.options.broadcast_period) + self.transfers();
+        self.part_twins();
+        let bound = slow(2 * self.options.broadcast_period) + self.transfers() + self.quarrel();
         while let Err(finding) = self.agreement() {
             if self.now >= healed + bound {
                 return Err(self.violation(finding));
@@ -76,6 +77,30 @@ impl Cluster {
         self.look_at_all()
     }
 
+    /// Two nodes of one name never agree: all but the first are switched off.
+    fn part_twins(&mut self) {
+        for number in 0..self.machines.len() {
+            let name = self.machines[number].name.clone();
+            let first = self.machines[..number].iter();
+            if first
+                .filter(|other| other.node.is_some())
+                .any(|other| other.name == name)
+            {
+                self.crash(number);
+            }
+        }
+    }
+
+    /// How long a node that has had a twin may be unheard: it has gone on under other incarnations as often as it
+    /// does in ten periods, and others know the twin as the later one.
+    fn quarrel(&self) -> Duration {
+        if self.twins {
+            slow(10 * self.options.broadcast_period)
+        } else {
+            Duration::ZERO
+        }
+    }
+
     /// What requests, their answers and bounded batches may take beside the heartbeats.
     fn transfers(&self) -> Duration {
         self.options.suspect_period + 4 * self.options.diff_interval + Duration::from_secs(1)
@@ -100,11 +125,16 @@ impl Cluster {
                     .iter()
                     .filter(|(origin, ..)| origin.as_str() == name.as_str());
                 let (graced, shown): (Vec<_>, Vec<_>) = shown.partition(|(.., graced)| *graced);
-                let shown: BTreeSet<_> = shown.into_iter().map(|(_, held, _)| *held).collect();
+                let refs = |listed: Vec<&(String, PhxRef, bool)>| -> BTreeSet<PhxRef> {
+                    listed.into_iter().map(|(_, held, _)| *held).collect()
+                };
+                let (graced, shown) = (refs(graced), refs(shown));
                 let truth = self.tracked_on(of);
-                // An older start of it may be in its grace, and was up to the same thing.
-                drop(graced);
-                if shown != truth {
+                // An earlier start of it may be in its grace, and so may this one, if it was restored.
+                let lacks = truth
+                    .iter()
+                    .any(|held| !shown.contains(held) && !graced.contains(held));
+                if lacks || !shown.is_subset(&truth) {
                     let at = &self.machines[at].name;
                     let what = format!("{at} lists of {name} {shown:?}, tracked are {truth:?}");
                     return Err((Rule::Converges, what));
@@ -144,10 +174,10 @@ impl Cluster {
             let Some(node) = self.up(at) else { continue };
             for view in node.replicas() {
                 let is_up = |number: usize| {
-                    self.machines[number].name == view.name && self.up(number).is_some()
+                    self.machines[number].name == view.origin.name && self.up(number).is_some()
                 };
                 let up = (0..self.machines.len()).any(is_up);
-                let fine = matches!(view.status, ReplicaStatus::Me | ReplicaStatus::Up);
+                let fine = matches!(view.status, Some(Status::Me | Status::Up | Status::Suspect));
                 if !up || !fine {
                     let what = format!("{} keeps {view:?}", self.machines[at].name);
                     return Err((Rule::Forgets, what));
@@ -171,18 +201,10 @@ impl Cluster {
         let Some(ledger) = &self.ledger else {
             return Vec::new();
         };
-        let leaving: Vec<_> = node
-            .replicas()
-            .into_iter()
-            .filter(|view| view.status == ReplicaStatus::Leaving)
-            .map(|view| (view.name, view.incarnation))
-            .collect();
         let entries = ledger.listed(node);
         let listed = entries.values().flatten().map(|entry| {
             let origin = &entry.tag.origin;
-            let graced = leaving
-                .iter()
-                .any(|left| (&left.0, left.1) == (&origin.name, origin.incarnation));
+            let graced = ledger.has_left(origin);
             (origin.name.to_string(), entry.meta.reference(), graced)
         });
         listed.collect()

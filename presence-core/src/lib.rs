@@ -39,10 +39,13 @@
 
 pub mod adapters;
 pub mod crdt;
+mod liveness;
+pub mod node;
 pub mod presence;
 pub mod pubsub;
 pub mod shard;
 pub mod tracker;
+mod wire;
 
 pub use presence::Presence;
 pub use pubsub::PubSub;

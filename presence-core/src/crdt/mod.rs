@@ -23,14 +23,19 @@
 //!
 //! Nothing here does I/O, reads a clock or draws a random number.
 
+mod delta;
 mod entry;
 mod meta;
 mod phx_ref;
+mod removals;
 mod replica;
 mod tag;
+mod writer;
 
+pub use delta::{Delta, DeltaError, Gone, Run};
 pub use entry::{Content, Entry, OwnerId};
 pub use meta::{Meta, MetaBody, MetaError};
 pub use phx_ref::{PhxRef, PhxRefs};
-pub use replica::Replica;
+pub use replica::{Applied, NotApplied, Replica};
 pub use tag::{Clock, Incarnation, Origin, ReplicaName, Tag};
+pub use writer::Writer;

@@ -18,6 +18,9 @@ mod body;
 mod decode;
 mod encode;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use body::{Body, EntryRow, GoneRow, Header, Left, Row};
 pub(crate) use decode::{Malformed, decode};
 pub(crate) use encode::{body_of_delta, body_of_part, encode};

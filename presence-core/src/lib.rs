@@ -40,11 +40,14 @@
 
 pub mod adapters;
 pub mod crdt;
+mod liveness;
+pub mod node;
 pub mod presence;
 pub mod pubsub;
 pub mod shard;
 pub mod sim;
 pub mod tracker;
+mod wire;
 
 pub use presence::Presence;
 pub use pubsub::PubSub;

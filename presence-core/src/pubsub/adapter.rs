@@ -20,6 +20,11 @@ pub trait Adapter: Send + Sync + 'static {
     /// This node's name, unique in the cluster. Asked once, before [`start`](Self::start).
     fn node_name(&self) -> &str;
 
+    /// Whether there may be other nodes. Asked once; what only concerns them is not done otherwise.
+    fn is_clustered(&self) -> bool {
+        true
+    }
+
     /// Called once, before anything else happens: what other nodes send goes into `inbox`.
     fn start(&self, inbox: Inbox);
 

@@ -56,6 +56,7 @@ struct Inner {
     registry: Arc<Registry>,
     adapter: Box<dyn Adapter>,
     node_name: Arc<str>,
+    clustered: bool,
     /// Subscriber ids are never used twice, so a late unsubscribe cannot hit a newcomer.
     next_id: AtomicU64,
     stopped: AtomicBool,
@@ -84,8 +85,10 @@ impl PubSub {
     pub fn with_adapter(adapter: impl Adapter) -> Self {
         let registry = Arc::new(Registry::default());
         let node_name = Arc::from(adapter.node_name());
+        let clustered = adapter.is_clustered();
         adapter.start(Inbox::new(&registry));
         let inner = Inner {
+            clustered,
             registry,
             adapter: Box::new(adapter),
             node_name,
@@ -101,6 +104,12 @@ impl PubSub {
     #[must_use]
     pub fn node_name(&self) -> &str {
         &self.inner.node_name
+    }
+
+    /// Whether there may be other nodes.
+    #[must_use]
+    pub fn is_clustered(&self) -> bool {
+        self.inner.clustered
     }
 
     /// Delivers each message on `topic` to `subscriber`, until the returned [`Subscription`] is

@@ -29,7 +29,7 @@ fn entries() -> Vec<Arc<Entry>> {
             },
             topic: "t".into(),
             key: key.into(),
-            owner: owner(0),
+            owner: Some(owner(0)),
             meta: Meta::new(refs.make(), None, &body()),
         })
     };

@@ -12,6 +12,7 @@ use crate::sim::client::Frame;
 use crate::sim::event::Event;
 use crate::sim::ledger::Finding;
 use crate::sim::violation::{Rule, Violation};
+use crate::wire;
 
 impl Cluster {
     pub(super) fn happen(&mut self, event: Event) -> Result<(), Violation> {
@@ -47,6 +48,7 @@ impl Cluster {
     }
 
     pub(super) fn deliver(&mut self, to: usize, message: Bytes) -> Result<(), Violation> {
+        self.watch(to, || format!("gets {}", wire::describe(&message)));
         let machine = &mut self.machines[to];
         if machine.stopped {
             machine.keep(message);
@@ -82,6 +84,7 @@ impl Cluster {
             let what = format!("{} has a deadline at {due:?}, now {local:?}", machine.name);
             return Err(self.violation((Rule::Progress, what)));
         }
+        self.watch(number, || "ticks".to_owned());
         self.act(number, |node, now, out| node.tick(now, out))?;
         self.schedule(number);
         self.look_if_changed(number)
@@ -109,12 +112,16 @@ impl Cluster {
             match effect {
                 NodeEffect::TopicDiff(diff) => self.begin_dispatch(number, &diff)?,
                 NodeEffect::Broadcast(message) => {
+                    self.watch(number, || format!("to all: {}", wire::describe(&message)));
                     self.network.remember(&message, self.now);
                     for to in (0..self.machines.len()).filter(|to| *to != number) {
                         self.send(number, to, &message);
                     }
                 }
                 NodeEffect::Direct(name, message) => {
+                    self.watch(number, || {
+                        format!("to {name}: {}", wire::describe(&message))
+                    });
                     self.network.remember(&message, self.now);
                     for to in 0..self.machines.len() {
                         if to != number && self.machines[to].name == name {
@@ -124,11 +131,27 @@ impl Cluster {
                 }
                 // As a driver does: without this it sleeps until the deadline that it knows.
                 NodeEffect::Wake => self.schedule(number),
-                NodeEffect::Replica(_) => self.coverage.add("replica_events", 1),
+                NodeEffect::Replica(event) => {
+                    self.watch(number, || format!("{event:?}"));
+                    self.coverage.add("replica_events", 1);
+                }
                 NodeEffect::Rejected(_) => self.coverage.add("rejected", 1),
             }
         }
         Ok(())
+    }
+
+    fn watch(&mut self, number: usize, what: impl FnOnce() -> String) {
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
+        let machine = &self.machines[number];
+        let state = match (&machine.node, machine.stopped) {
+            (None, _) => " (off)",
+            (_, true) => " (stopped)",
+            _ => "",
+        };
+        watcher(self.now, &format!("n{number}{state} {}", what()));
     }
 
     fn send(&mut self, from: usize, to: usize, message: &Bytes) {

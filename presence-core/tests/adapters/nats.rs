@@ -4,7 +4,7 @@ use presence_core::adapters::{Nats, NatsError, NatsOptions, nats_client};
 
 use crate::{
     broker::{self, Broker},
-    suite::{Bed, Node, suite},
+    suite::{Bed, Node, Wired, suite},
 };
 
 /// Small, so that a large message is quickly made.
@@ -37,8 +37,6 @@ fn bed() -> NatsBed {
 }
 
 impl Bed for NatsBed {
-    const LIMIT: Option<usize> = Some(MAX_PAYLOAD);
-
     async fn node(&self, name: &str) -> Node {
         let nats = Nats::connect(NatsOptions::new(name, &self.url))
             .await
@@ -46,8 +44,12 @@ impl Bed for NatsBed {
         let stats = nats.stats();
         Node::counting(nats, stats)
     }
+}
 
-    async fn inject(&self, node: &str, bucket: &str, bytes: &[u8]) -> bool {
+impl Wired for NatsBed {
+    const LIMIT: usize = MAX_PAYLOAD;
+
+    async fn inject(&self, node: &str, bucket: &str, bytes: &[u8]) {
         let client = nats_client::connect(&self.url).await.unwrap();
         let node: String = node.bytes().map(|byte| format!("{byte:02x}")).collect();
         for subject in [format!("presence.n.{node}"), format!("presence.b.{bucket}")] {
@@ -57,11 +59,15 @@ impl Bed for NatsBed {
                 .unwrap();
         }
         client.flush().await.unwrap();
-        true
     }
 }
 
-suite!(bed(), #[ignore = "needs nats-server"]);
+suite!(bed(), [
+    only_nodes_with_subscribers_pay
+    what_is_too_large_is_an_error
+    garbage_is_dropped_and_counted
+    two_nodes_of_one_name_hear_each_other
+], #[ignore = "needs nats-server"]);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs nats-server"]

@@ -4,7 +4,7 @@ use presence_core::adapters::{Redis, RedisError, RedisOptions, redis_client};
 
 use crate::{
     broker::{self, Broker},
-    suite::{Bed, Node, suite},
+    suite::{Bed, Node, Wired, suite},
 };
 
 /// Small, so that a large message is quickly made.
@@ -45,8 +45,6 @@ fn bed() -> RedisBed {
 }
 
 impl Bed for RedisBed {
-    const LIMIT: Option<usize> = Some(MAX_MESSAGE);
-
     async fn node(&self, name: &str) -> Node {
         let options = RedisOptions {
             max_message_bytes: MAX_MESSAGE,
@@ -56,8 +54,12 @@ impl Bed for RedisBed {
         let stats = redis.stats();
         Node::counting(redis, stats)
     }
+}
 
-    async fn inject(&self, node: &str, bucket: &str, bytes: &[u8]) -> bool {
+impl Wired for RedisBed {
+    const LIMIT: usize = MAX_MESSAGE;
+
+    async fn inject(&self, node: &str, bucket: &str, bytes: &[u8]) {
         let mut client = self
             .client
             .get_multiplexed_async_connection()
@@ -71,11 +73,15 @@ impl Bed for RedisBed {
                 .to_owned();
             publish.query_async::<()>(&mut client).await.unwrap();
         }
-        true
     }
 }
 
-suite!(bed(), #[ignore = "needs redis-server"]);
+suite!(bed(), [
+    only_nodes_with_subscribers_pay
+    what_is_too_large_is_an_error
+    garbage_is_dropped_and_counted
+    two_nodes_of_one_name_hear_each_other
+], #[ignore = "needs redis-server"]);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs redis-server"]

@@ -2,7 +2,7 @@ use std::sync::Mutex;
 
 use presence_core::adapters::{Peers, Zenoh, ZenohOptions, zenoh_client};
 
-use crate::suite::{Bed, Node, suite};
+use crate::suite::{Bed, Node, Wired, suite};
 
 const MAX_MESSAGE: usize = 300_000;
 
@@ -33,8 +33,6 @@ fn bed() -> ZenohBed {
 
 impl Bed for ZenohBed {
     const KNOWS_NODES: bool = true;
-    const LIMIT: Option<usize> = Some(MAX_MESSAGE);
-
     async fn node(&self, name: &str) -> Node {
         let address = {
             let mut taken = self.taken.lock().unwrap();
@@ -49,8 +47,12 @@ impl Bed for ZenohBed {
         let stats = zenoh.stats();
         Node::counting(zenoh, stats)
     }
+}
 
-    async fn inject(&self, node: &str, bucket: &str, bytes: &[u8]) -> bool {
+impl Wired for ZenohBed {
+    const LIMIT: usize = MAX_MESSAGE;
+
+    async fn inject(&self, node: &str, bucket: &str, bytes: &[u8]) {
         let node: String = node.bytes().map(|byte| format!("{byte:02x}")).collect();
         let endpoints: Vec<String> = self
             .addresses
@@ -68,8 +70,13 @@ impl Bed for ZenohBed {
             session.put(key, bytes).await.unwrap();
         }
         session.close().await.unwrap();
-        true
     }
 }
 
-suite!(bed());
+suite!(bed(), [
+    only_nodes_with_subscribers_pay
+    what_is_too_large_is_an_error
+    garbage_is_dropped_and_counted
+    two_nodes_of_one_name_hear_each_other
+    hints_tell_who_comes_and_goes
+]);

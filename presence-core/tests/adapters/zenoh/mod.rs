@@ -1,3 +1,6 @@
+mod links;
+mod tls;
+
 use std::sync::Mutex;
 
 use presence_core::adapters::{Peers, Zenoh, ZenohOptions, zenoh_client};
@@ -11,6 +14,13 @@ struct ZenohBed {
     addresses: Vec<String>,
     /// How many of the addresses are taken.
     taken: Mutex<usize>,
+}
+
+/// A node with these options.
+async fn node(options: ZenohOptions) -> Node {
+    let zenoh = Zenoh::connect(options).await.unwrap();
+    let stats = zenoh.stats();
+    Node::counting(zenoh, stats)
 }
 
 /// Ports that nobody uses right now. Held together until all are chosen, so that they differ.
@@ -43,9 +53,7 @@ impl Bed for ZenohBed {
             max_message_bytes: MAX_MESSAGE,
             ..ZenohOptions::new(name, address, Peers::List(self.addresses.clone()))
         };
-        let zenoh = Zenoh::connect(options).await.unwrap();
-        let stats = zenoh.stats();
-        Node::counting(zenoh, stats)
+        node(options).await
     }
 }
 

@@ -124,7 +124,8 @@ impl<P: Presence> Tracker<P> {
         });
         if pubsub.is_clustered() {
             let (subscription, messages) = pool.peers.listen();
-            runtime.spawn(peers::run(Arc::clone(&pool), subscription, messages));
+            let hints = pool.peers.hints();
+            runtime.spawn(peers::run(Arc::clone(&pool), subscription, messages, hints));
             runtime.spawn(peers::beat(Arc::clone(&pool)));
         }
         runtime.spawn(driver::run(Arc::clone(&pool)));

@@ -12,6 +12,7 @@
 //! | [`pubsub`] | topics, local dispatch, and the [`Adapter`](pubsub::Adapter) trait for a cluster engine |
 //! | [`adapters`] | what implements that trait |
 //! | [`presence`] | what users see: keys, metas, `fetch`, `handle_metas`, diffs |
+//! | [`sim`] | a cluster in one thread on virtual time, to test against netsplits |
 //!
 //! ```
 //! use presence_core::{Owner, Presence, PubSub, Tracker};
@@ -44,6 +45,7 @@ pub mod node;
 pub mod presence;
 pub mod pubsub;
 pub mod shard;
+pub mod sim;
 pub mod tracker;
 mod wire;
 

@@ -1,5 +1,4 @@
 mod diffs;
-mod listener;
 mod pending;
 mod random;
 
@@ -7,6 +6,7 @@ use std::num::NonZeroU64;
 
 use super::*;
 use crate::crdt::{Incarnation, ReplicaName};
+use crate::sim::client as listener;
 
 const INTERVAL: Duration = Duration::from_millis(50);
 

@@ -117,7 +117,7 @@ proptest! {
         let send = |pending: &mut Pending, listeners: &mut [State], alternation: &mut Alternation| {
             let Some((joins, leaves)) = pending.take() else { return false };
             let frame = Frame::new(&joins, &leaves);
-            alternation.check(&frame);
+            alternation.check(&frame).unwrap();
             for listener in listeners {
                 sync_diff(listener, &frame);
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Event, Liveness, Say, Standing, Status};
+use super::{Event, Liveness, Say, Standing};
 use crate::crdt::{Origin, ReplicaName};
 
 /// How many others are asked to ask.
@@ -77,14 +77,5 @@ impl Liveness {
         let period = self.options.broadcast_period;
         let peer = self.peers.get_mut(name);
         peer.is_some_and(|peer| peer.may_correct(now, period))
-    }
-
-    /// How a node stands.
-    pub(crate) fn status(&self, name: &ReplicaName) -> Option<Status> {
-        let statuses = self.statuses();
-        let found = statuses
-            .into_iter()
-            .find(|(origin, _)| origin.name == *name);
-        found.map(|(_, status)| status)
     }
 }

@@ -209,6 +209,12 @@ impl Node {
         self.carry(events, now, out);
     }
 
+    /// An engine tells that the node of this name can be reached now. It is greeted, so that it need not wait for the
+    /// next heartbeat to know this one.
+    pub fn peer_seen(&self, name: &str, out: &mut Vec<NodeEffect>) {
+        self.greet(ReplicaName::new(name), out);
+    }
+
     /// Takes leave: other nodes show what this one tracks for `grace` longer, or until the same key is tracked
     /// elsewhere. From now on this node tells others nothing and believes nothing.
     pub fn leave(&self, grace: Duration, out: &mut Vec<NodeEffect>) {

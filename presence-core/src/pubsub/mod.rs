@@ -15,17 +15,20 @@ mod registry;
 mod subscriber;
 #[cfg(test)]
 mod tests;
+pub mod wire;
 
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-pub use adapter::{Adapter, AdapterError, Inbox};
+pub use adapter::{Adapter, AdapterError, Inbox, PeerHint};
 pub use message::Message;
 pub use payload::{DecodeError, EncodeError, IntoPayload, Payload};
 pub use receiver::Receiver;
 pub use subscriber::{Dispatch, Subscriber, SubscriberId, Subscription};
+
+use tokio::sync::broadcast;
 
 use crate::adapters::Local;
 use registry::Registry;
@@ -57,6 +60,7 @@ struct Inner {
     adapter: Box<dyn Adapter>,
     node_name: Arc<str>,
     clustered: bool,
+    hints: broadcast::Sender<PeerHint>,
     /// Subscriber ids are never used twice, so a late unsubscribe cannot hit a newcomer.
     next_id: AtomicU64,
     stopped: AtomicBool,
@@ -86,12 +90,14 @@ impl PubSub {
         let registry = Arc::new(Registry::default());
         let node_name = Arc::from(adapter.node_name());
         let clustered = adapter.is_clustered();
-        adapter.start(Inbox::new(&registry));
+        let hints = broadcast::Sender::new(adapter::HINTS);
+        adapter.start(Inbox::new(&registry, hints.clone()));
         let inner = Inner {
             clustered,
             registry,
             adapter: Box::new(adapter),
             node_name,
+            hints,
             next_id: AtomicU64::new(1),
             stopped: AtomicBool::new(false),
         };
@@ -191,6 +197,13 @@ impl PubSub {
     #[must_use]
     pub fn subscribers(&self, topic: &str) -> usize {
         self.inner.registry.count(topic)
+    }
+
+    /// What the engine notices about other nodes from now on, if it does at all. Who reads too slowly
+    /// misses the oldest (`RecvError::Lagged`).
+    #[must_use]
+    pub fn peer_hints(&self) -> broadcast::Receiver<PeerHint> {
+        self.inner.hints.subscribe()
     }
 
     /// Leaves the cluster. What is broadcast from now on is refused. An endpoint stops its PubSub

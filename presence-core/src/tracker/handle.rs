@@ -124,7 +124,8 @@ impl<P: Presence> Tracker<P> {
         });
         if pubsub.is_clustered() {
             let (subscription, messages) = pool.peers.listen();
-            runtime.spawn(peers::run(Arc::clone(&pool), subscription, messages));
+            let hints = pool.peers.hints();
+            runtime.spawn(peers::run(Arc::clone(&pool), subscription, messages, hints));
             runtime.spawn(peers::beat(Arc::clone(&pool)));
         }
         runtime.spawn(driver::run(Arc::clone(&pool)));
@@ -193,15 +194,16 @@ impl<P: Presence> Tracker<P> {
 
     /// Tells the other nodes that this one leaves, as the first step of stopping it in order.
     ///
-    /// They go on showing what it tracks for [`leave_grace`](TrackerOptions::leave_grace), or until the same key is tracked in the
-    /// same topic elsewhere, which is then one diff: whoever connects anew in that time has never been gone. On
-    /// this node everything goes on as before, but the others hear nothing of it. Without other nodes, and when
-    /// called again, nothing happens.
+    /// They go on showing what it tracks for `spread`, the time over which its clients are let go, and for
+    /// [`leave_grace`](TrackerOptions::leave_grace) after that; or until the same key is tracked in the same topic elsewhere, which
+    /// is then one diff. So whoever connects to another node in time has never been gone. On this node everything
+    /// goes on as before, but the others hear nothing of it any more. Without other nodes, and when called again,
+    /// nothing happens.
     ///
     /// [`stop`](Self::stop) does it too, if it has not been done.
-    pub fn leave(&self) {
+    pub fn leave(&self, spread: Duration) {
         let grace = self.shared.options.leave_grace;
-        self.shared.pool.leave(grace);
+        self.shared.pool.leave(spread + grace);
     }
 
     /// What becomes of the other nodes, from now on: they come, go down, come back, are given up, or leave.
@@ -226,7 +228,7 @@ impl<P: Presence> Tracker<P> {
     /// Nothing can be tracked from the moment it is called. Calling it again is harmless. It waits for
     /// callbacks under way, each at most [`callback_timeout`](TrackerOptions::callback_timeout).
     pub async fn stop(&self) {
-        self.leave();
+        self.leave(Duration::ZERO);
         self.shared.pool.stop().await;
         // An error says that it was stopped before.
         let _ = self.shared.pool.closed.set(());

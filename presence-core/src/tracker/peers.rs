@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
 
@@ -12,7 +13,8 @@ use super::Pool;
 use crate::crdt::ReplicaName;
 use crate::node::{Rejected, ReplicaEvent};
 use crate::pubsub::{
-    BroadcastError, Dispatch, Message, Payload, PubSub, Subscriber, SubscriberId, Subscription,
+    BroadcastError, Dispatch, Message, Payload, PeerHint, PubSub, Subscriber, SubscriberId,
+    Subscription,
 };
 
 /// How many messages may wait to be taken. What comes beyond is dropped, as by a network: it is asked for again.
@@ -80,8 +82,9 @@ impl Peers {
         (subscription, receiver)
     }
 
-    pub(super) fn pubsub(&self) -> &PubSub {
-        &self.pubsub
+    /// What the engine notices of other nodes.
+    pub(super) fn hints(&self) -> broadcast::Receiver<PeerHint> {
+        self.pubsub.peer_hints()
     }
 
     pub(super) fn broadcast(&self, bytes: Bytes) {
@@ -167,16 +170,25 @@ impl Peers {
     }
 }
 
-/// Takes what other nodes send, one message after another.
+/// Takes what other nodes send and what the engine notices of them, one after another.
 pub(super) async fn run(
     pool: Arc<Pool>,
     subscription: Subscription,
     mut messages: mpsc::Receiver<Bytes>,
+    mut hints: broadcast::Receiver<PeerHint>,
 ) {
     loop {
         tokio::select! {
             _ = pool.closed.wait() => break,
             Some(message) = messages.recv() => pool.receive(&message),
+            hint = hints.recv() => match hint {
+                Ok(PeerHint::Gone(name)) => pool.peer_lost(&name),
+                Ok(PeerHint::Seen(name)) => pool.peer_seen(&name),
+                // Missed hints are made up for by heartbeats.
+                Err(RecvError::Lagged(_)) => {}
+                // It cannot be: the PubSub that sends them is held.
+                Err(RecvError::Closed) => break,
+            },
         }
     }
     drop(subscription);

@@ -114,6 +114,11 @@ impl Pool {
         self.drive(|node, now, out| node.peer_lost(name, now, out));
     }
 
+    /// Takes an engine's word that a peer can be reached.
+    pub(super) fn peer_seen(&self, name: &str) {
+        self.drive(|node, _, out| node.peer_seen(name, out));
+    }
+
     pub(super) fn leave(&self, grace: Duration) {
         self.drive(|node, _, out| node.leave(grace, out));
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::adapters::MemoryCluster;
+use crate::pubsub::PeerHint;
 
 struct Nodes {
     cluster: MemoryCluster,
@@ -90,7 +91,7 @@ async fn whoever_leaves_in_order_is_shown_until_the_grace_ends_or_comes_back() {
     tokio::time::sleep(100 * MS).await;
     while listener.try_recv().is_some() {}
 
-    a.leave();
+    a.leave(Duration::ZERO);
     drop(owner);
     stop(&a).await;
     tokio::time::sleep(1000 * MS).await;
@@ -135,4 +136,35 @@ async fn a_node_that_falls_silent_goes_down() {
     assert!(
         matches!(events.try_recv(), Ok(ReplicaEvent::Down(origin)) if origin.name.as_str() == "a")
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_s_hint_hides_a_dead_node_within_a_second_and_a_false_one_does_not() {
+    let nodes = Nodes::new();
+    let (_, a) = nodes.start("a");
+    let (_, b) = nodes.start("b");
+    let (_c, c) = nodes.start("c");
+    let owner = Owner::new();
+    a.track_as(&owner, "t", "alice", json!({})).await.unwrap();
+    until("all show alice", || b.count("t") == 1 && c.count("t") == 1).await;
+
+    let gone = PeerHint::Gone("a".into());
+    // A false alarm: asked, it answers.
+    nodes.cluster.hint("b", gone.clone());
+    tokio::time::sleep(3000 * MS).await;
+    assert_eq!(b.count("t"), 1);
+    assert_eq!(b.counters().liveness.suspects_saved, 1);
+
+    // The link between the two is cut, and the third can reach both.
+    nodes.cluster.part("a", "b");
+    nodes.cluster.hint("b", gone.clone());
+    tokio::time::sleep(3000 * MS).await;
+    assert_eq!(b.count("t"), 1);
+    assert!(b.counters().liveness.vouched >= 1);
+
+    let before = tokio::time::Instant::now();
+    nodes.cluster.crash("a");
+    nodes.cluster.hint("b", gone.clone());
+    until("b shows nobody", || b.count("t") == 0).await;
+    assert!(before.elapsed() < 1500 * MS, "{:?}", before.elapsed());
 }

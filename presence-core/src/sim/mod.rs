@@ -93,6 +93,7 @@ mod script;
 mod setup;
 mod shrink;
 mod violation;
+mod witness;
 
 #[cfg(test)]
 mod tests;

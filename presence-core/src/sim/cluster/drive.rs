@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Cluster, STORM, STUCK};
-use crate::node::{Node, NodeEffect};
+use crate::node::{Node, NodeEffect, ReplicaEvent};
 use crate::shard::TopicDiff;
 use crate::sim::client::Frame;
 use crate::sim::event::Event;
@@ -53,6 +53,10 @@ impl Cluster {
         if machine.stopped {
             machine.keep(message);
             return Ok(());
+        }
+        if self.ledger.is_some() && machine.node.is_some() {
+            let local = machine.clock.at(self.now);
+            machine.witness.hear(&message, local);
         }
         self.act(to, |node, now, out| node.receive(&message, now, out))?;
         self.look_if_changed(to)
@@ -133,10 +137,26 @@ impl Cluster {
                 NodeEffect::Wake => self.schedule(number),
                 NodeEffect::Replica(event) => {
                     self.watch(number, || format!("{event:?}"));
-                    self.coverage.add("replica_events", 1);
+                    self.happened_to_replica(number, &event)?;
                 }
                 NodeEffect::Rejected(_) => self.coverage.add("rejected", 1),
             }
+        }
+        Ok(())
+    }
+
+    fn happened_to_replica(
+        &mut self,
+        number: usize,
+        event: &ReplicaEvent,
+    ) -> Result<(), Violation> {
+        self.coverage.add("replica_events", 1);
+        let machine = &self.machines[number];
+        // One that has left listens to nobody.
+        if let (ReplicaEvent::Down(origin), Some(_), false) = (event, &self.ledger, machine.left) {
+            let local = machine.clock.at(self.now);
+            let down = machine.witness.down(origin, local, &self.options);
+            down.map_err(|finding| self.violation(finding))?;
         }
         Ok(())
     }
@@ -231,13 +251,13 @@ impl Cluster {
     }
 
     fn look_closely(&mut self, number: usize) -> Result<(), Violation> {
-        let machine = &self.machines[number];
-        let (Some(ledger), Some(node)) = (&self.ledger, machine.running()) else {
+        let machine = &mut self.machines[number];
+        let (Some(ledger), false) = (&self.ledger, machine.stopped) else {
             return Ok(());
         };
         let local = machine.clock.at(self.now);
         ledger
-            .look(machine, node, local, self.options.diff_interval)
+            .look(machine, local, self.options.diff_interval)
             .map_err(|finding| self.violation(finding))
     }
 

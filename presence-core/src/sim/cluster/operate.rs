@@ -136,6 +136,7 @@ impl Cluster {
         let machine = &mut self.machines[machine];
         if machine.node.is_some() && !machine.stopped {
             machine.stopped = true;
+            machine.witness.stop(machine.clock.at(self.now));
             self.coverage.add("stops", 1);
         }
     }
@@ -147,6 +148,8 @@ impl Cluster {
             return Ok(());
         }
         machine.stopped = false;
+        let local = machine.clock.at(self.now);
+        machine.witness.go_on(local, &self.options);
         let inbox = machine.take_inbox();
         let topics = self.resume_dispatches(number);
         // Which comes first, messages or timers, is the runtime's choice; diffs that were under way come

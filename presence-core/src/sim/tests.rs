@@ -1,3 +1,4 @@
+mod counted;
 mod counterexamples;
 mod scripts;
 mod table;

@@ -177,19 +177,21 @@ impl Mirrors {
     /// The replica left in order: what is shown of it stays until then, or until its keys are tracked anew.
     pub(super) fn leave(
         &mut self,
-        name: &ReplicaName,
+        origin: &Origin,
         until: Duration,
         now: Duration,
         index: &mut Index,
     ) {
-        let Some(known) = self.known.remove(name) else {
+        let Some(known) = self.known.remove(&origin.name) else {
             return;
         };
         self.rows ^= known.row;
+        self.hidden.retain(|held| *held != origin.name);
         if let Some(next) = known.next {
             self.dissolve(next);
         }
-        if !known.visible || until <= now {
+        // An earlier incarnation that is still shown has no grace: the later one had its chance to track anew.
+        if !known.visible || until <= now || !known.current.is_of(origin) {
             self.dissolve(known.current);
             return;
         }

@@ -32,6 +32,9 @@ const STUCK: u32 = 10_000;
 /// So many events of a checked cluster are a storm: messages that answer messages for ever.
 const STORM: u64 = 2_000_000;
 
+/// Is told when and what.
+type Watcher = Box<dyn FnMut(Duration, &str)>;
+
 /// A cluster of machines in one thread, on virtual time, with every promise checked at every step.
 ///
 /// Machines have numbers from 0. All of them are on at first, and the network is calm
@@ -65,6 +68,8 @@ pub struct Cluster {
     lies_told: u64,
     /// Whether two machines have had one name.
     twins: bool,
+    /// Told of everything that happens.
+    watcher: Option<Watcher>,
 }
 
 impl Cluster {
@@ -93,6 +98,7 @@ impl Cluster {
             metas: 0,
             lies_told: 0,
             twins: false,
+            watcher: None,
         };
         for number in 0..setup.nodes {
             // A node that starts shows nothing, so nothing can be wrong with it.
@@ -105,6 +111,14 @@ impl Cluster {
     #[must_use]
     pub fn unchecked(mut self) -> Self {
         self.ledger = None;
+        self
+    }
+
+    /// Has `watcher` told of every message and tick from now on, with the world's time: to find out how it came to a
+    /// violation.
+    #[must_use]
+    pub fn watched_by(mut self, watcher: impl FnMut(Duration, &str) + 'static) -> Self {
+        self.watcher = Some(Box::new(watcher));
         self
     }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::client::{Alternation, Frame, State, sync_diff};
 use super::clock::MachineClock;
+use super::witness::Witness;
 use crate::crdt::{PhxRef, ReplicaName};
 use crate::node::{Node, ReplicaView};
 
@@ -52,6 +53,7 @@ pub(super) struct Machine {
     /// What was seen of its node last.
     pub(super) seen: Vec<ReplicaView>,
     pub(super) saved: Option<Box<Saved>>,
+    pub(super) witness: Witness,
 }
 
 /// A machine at an earlier moment.
@@ -125,6 +127,7 @@ impl Machine {
             topics: BTreeMap::new(),
             seen: Vec::new(),
             saved: None,
+            witness: Witness::default(),
         }
     }
 
@@ -155,6 +158,7 @@ impl Machine {
         self.tracked.clear();
         self.topics.clear();
         self.seen.clear();
+        self.witness = Witness::default();
         self.node.take()
     }
 

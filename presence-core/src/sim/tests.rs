@@ -1,1 +1,3 @@
+mod counterexamples;
 mod scripts;
+mod table;

@@ -36,20 +36,21 @@ impl Liveness {
                 name: self.me.name.clone(),
                 incarnation,
             };
-            self.refuse(&sender, mine, events);
+            self.refuse(&sender, (mine, self.number), events);
         }
     }
 
-    /// Somebody refuses what this node said, because it knows a later incarnation of it.
+    /// Somebody refuses what this node said, because it knows a later incarnation of it, or messages of this one
+    /// that this node has not sent yet: a machine that was set back to a snapshot counts them anew.
     pub(crate) fn refused(
         &mut self,
         refused: Incarnation,
-        known: Incarnation,
+        known: (Incarnation, u64),
         now: Duration,
         events: &mut Vec<Event>,
     ) {
-        if refused == self.me.incarnation && known > refused {
-            self.go_above(known, now, events);
+        if refused == self.me.incarnation && known > (refused, self.number) {
+            self.go_above(known.0, now, events);
         }
     }
 

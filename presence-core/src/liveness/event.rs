@@ -19,10 +19,11 @@ pub(crate) enum Event {
 /// A word to a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Say {
-    /// You speak as an incarnation that is over.
+    /// You speak as an incarnation that is over, or as you were before: this is known of you, and how many of its
+    /// messages.
     Refusal {
         refused: Incarnation,
-        known: Incarnation,
+        known: (Incarnation, u64),
     },
     /// Are you there?
     Ping { on_behalf_of: Option<ReplicaName> },

@@ -76,7 +76,7 @@ pub struct LivenessCounts {
     pub leaves: u64,
     /// Of these, those of which another node told.
     pub leaves_passed_on: u64,
-    /// Messages of an incarnation that is over, which were refused.
+    /// Senders that were told that what they said is older than what is known of them.
     pub refusals: u64,
     /// Messages of nodes that were given up or left, sent before they went.
     pub buried: u64,
@@ -152,27 +152,19 @@ impl Liveness {
             && (incarnation, number) <= (tomb.incarnation, tomb.number)
         {
             self.counts.buried += 1;
-            if incarnation < tomb.incarnation {
-                let known = tomb.incarnation;
-                if tomb.may_refuse(now) {
-                    self.refuse(sender, known, events);
-                }
+            let known = (tomb.incarnation, tomb.number);
+            if tomb.may_refuse(now) {
+                self.refuse(sender, known, events);
             }
             return Verdict::Ignored;
         }
         let known = self.peers.get(name).map(|peer| peer.origin.incarnation);
         match known {
             Some(known) if incarnation < known => {
-                if self
-                    .peers
-                    .get_mut(name)
-                    .is_some_and(|peer| peer.may_refuse(now))
-                {
-                    self.refuse(sender, known, events);
-                }
+                self.refuse_as_older(sender, now, events);
                 Verdict::Ignored
             }
-            Some(known) if incarnation == known => self.heard_again(name, number, now, events),
+            Some(known) if incarnation == known => self.heard_again(sender, number, now, events),
             Some(_) => self.introduce(sender, number, now, events),
             None if self.peers.len() >= self.options.max_replicas => {
                 events.push(Event::Replica(ReplicaEvent::TooMany(name.clone())));
@@ -184,19 +176,22 @@ impl Liveness {
 
     fn heard_again(
         &mut self,
-        name: &ReplicaName,
+        sender: &Origin,
         number: u64,
         now: Duration,
         events: &mut Vec<Event>,
     ) -> Verdict {
-        let Some(peer) = self.peers.get_mut(name) else {
+        let Some(peer) = self.peers.get_mut(&sender.name) else {
             return Verdict::Ignored;
         };
         let origin = Arc::clone(&peer.origin);
         if number <= peer.number {
-            return match peer.standing {
-                Standing::Down { .. } => Verdict::Ignored,
-                _ => Verdict::Late(origin),
+            let down = matches!(peer.standing, Standing::Down { .. });
+            // It came late, or its sender was set back; the sender knows which.
+            self.refuse_as_older(sender, now, events);
+            return match down {
+                true => Verdict::Ignored,
+                false => Verdict::Late(origin),
             };
         }
         peer.number = number;
@@ -235,7 +230,16 @@ impl Liveness {
         Verdict::Fresh(origin)
     }
 
-    fn refuse(&mut self, sender: &Origin, known: Incarnation, events: &mut Vec<Event>) {
+    fn refuse_as_older(&mut self, sender: &Origin, now: Duration, events: &mut Vec<Event>) {
+        if let Some(peer) = self.peers.get_mut(&sender.name)
+            && peer.may_refuse(now)
+        {
+            let known = (peer.origin.incarnation, peer.number);
+            self.refuse(sender, known, events);
+        }
+    }
+
+    fn refuse(&mut self, sender: &Origin, known: (Incarnation, u64), events: &mut Vec<Event>) {
         self.counts.refusals += 1;
         let refused = sender.incarnation;
         events.push(Event::Say(
@@ -267,7 +271,8 @@ impl Liveness {
         self.counts.leaves += 1;
         self.bury(origin, number, now, Some(now + grace));
         if self.peers.remove(&origin.name).is_some() {
-            events.push(Event::Tell(Input::Leave(origin.name.clone(), now + grace)));
+            let leave = Input::Leave(Arc::new(origin.clone()), now + grace);
+            events.push(Event::Tell(leave));
             events.push(Event::Replica(ReplicaEvent::Left(origin.clone())));
             self.alone_or_not(events);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::crdt::Origin;
 use crate::node::NodeOptions;
 
-/// How often a node that speaks as an incarnation that is over is told so.
+/// How often a node that says what is over is told so.
 const REFUSE_AGAIN: Duration = Duration::from_millis(200);
 
 /// One other node, as this one sees it.
@@ -22,10 +22,8 @@ pub(super) struct Peer {
     pub(super) probed: Duration,
     /// The highest number that others have vouched for.
     pub(super) vouched: u64,
-    /// When an older incarnation of it was last told to go.
+    /// When it was last told that what it says is over.
     refused: Option<Duration>,
-    /// When it was last told what is known of it.
-    corrected: Option<Duration>,
     /// Whether what it shows differed at its last heartbeat.
     pub(super) differs: bool,
 }
@@ -53,7 +51,6 @@ impl Peer {
             probed: now,
             vouched: 0,
             refused: None,
-            corrected: None,
             differs: false,
         }
     }
@@ -79,10 +76,6 @@ impl Peer {
 
     pub(super) fn may_refuse(&mut self, now: Duration) -> bool {
         again(&mut self.refused, now, REFUSE_AGAIN)
-    }
-
-    pub(super) fn may_correct(&mut self, now: Duration, period: Duration) -> bool {
-        again(&mut self.corrected, now, period)
     }
 }
 

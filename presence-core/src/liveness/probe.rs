@@ -71,11 +71,4 @@ impl Liveness {
         self.differs(&picked, false);
         Some(picked)
     }
-
-    /// Whether a node that speaks of itself as it was earlier may be told so now.
-    pub(crate) fn may_correct(&mut self, name: &ReplicaName, now: Duration) -> bool {
-        let period = self.options.broadcast_period;
-        let peer = self.peers.get_mut(name);
-        peer.is_some_and(|peer| peer.may_correct(now, period))
-    }
 }

@@ -23,12 +23,10 @@ impl Node {
         sender: &Sender,
         clocks: &[u64],
         digest: u64,
-        counts: &mut NodeCounts,
         now: Duration,
         out: &mut Vec<NodeEffect>,
     ) {
         if !sender.fresh {
-            self.correct(sender, clocks, counts, now, out);
             return;
         }
         for (place, clock) in clocks.iter().enumerate().take(self.shards.len()) {
@@ -37,31 +35,6 @@ impl Node {
         }
         let differs = digest != self.digest();
         self.liveness.lock().differs(&sender.origin.name, differs);
-    }
-
-    /// A node that counts its messages from further back than it did has been set back: a machine that was
-    /// restored. It is told what it does not know of itself. So is one whose old message came late, to no effect.
-    fn correct(
-        &self,
-        sender: &Sender,
-        clocks: &[u64],
-        counts: &mut NodeCounts,
-        now: Duration,
-        out: &mut Vec<NodeEffect>,
-    ) {
-        let name = &sender.origin.name;
-        let cells: Vec<Cell> = (self.shards.iter().zip(clocks).enumerate())
-            .filter_map(|(place, (shard, clock))| {
-                let shard = shard.lock();
-                let held = shard.shown().find(|held| *held.origin() == sender.origin)?;
-                (held.clock().get() > *clock).then(|| cell(place, held))
-            })
-            .collect();
-        if !cells.is_empty() && self.liveness.lock().may_correct(name, now) {
-            counts.corrections += 1;
-            let rows = vec![row(&sender.origin, cells)];
-            self.say_vector(name.clone(), rows, true, now, out);
-        }
     }
 
     /// Tells one of those that show something else what this node shows.

@@ -15,8 +15,6 @@ pub struct Counters {
     pub malformed: u64,
     /// Comparisons with another node, begun or answered.
     pub vectors: u64,
-    /// Nodes that were told that they had been set back.
-    pub corrections: u64,
 }
 
 impl Node {
@@ -33,7 +31,6 @@ impl Node {
             liveness: self.liveness.lock().counts(),
             malformed: counts.malformed,
             vectors: counts.vectors,
-            corrections: counts.corrections,
         }
     }
 }

@@ -77,7 +77,6 @@ pub struct Node {
 struct NodeCounts {
     malformed: u64,
     vectors: u64,
-    corrections: u64,
 }
 
 impl Node {
@@ -311,15 +310,26 @@ impl Node {
         run: impl FnOnce(&mut Shard, &mut Vec<Effect>) -> T,
     ) -> T {
         let mut effects = Vec::new();
+        let answer = self.run(place, &mut effects, out, run);
+        self.carry_out(place, effects, out);
+        answer
+    }
+
+    /// Runs something on a shard, and sees to it that its driver wakes in time.
+    fn run<T>(
+        &self,
+        place: usize,
+        effects: &mut Vec<Effect>,
+        out: &mut Vec<NodeEffect>,
+        run: impl FnOnce(&mut Shard, &mut Vec<Effect>) -> T,
+    ) -> T {
         let mut shard = self.shards[place].lock();
         let before = shard.next_deadline();
-        let answer = run(&mut shard, &mut effects);
+        let answer = run(&mut shard, effects);
         let after = shard.next_deadline();
-        drop(shard);
         if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
             out.push(NodeEffect::Wake);
         }
-        self.carry_out(place, effects, out);
         answer
     }
 
@@ -448,8 +458,9 @@ fn body_of(say: &Say) -> Body<'_> {
         Say::Refusal { refused, known } => Body::Refusal {
             started_ms: refused.started_ms,
             nonce: refused.nonce,
-            known_started_ms: known.started_ms,
-            known_nonce: known.nonce,
+            known_started_ms: known.0.started_ms,
+            known_nonce: known.0.nonce,
+            number: known.1,
         },
         Say::Ping { on_behalf_of } => Body::Ping {
             on_behalf_of: name(on_behalf_of),

@@ -69,11 +69,12 @@ impl Node {
             nonce,
             known_started_ms,
             known_nonce,
+            number,
         } = body
         {
             let refused = incarnation(started_ms, nonce);
             let known = incarnation(known_started_ms, known_nonce);
-            liveness.refused(refused, known, now, &mut events);
+            liveness.refused(refused, (known, number), now, &mut events);
         }
         let verdict = liveness.heard(&speaker, header.number, now, &mut events);
         drop(liveness);
@@ -102,7 +103,7 @@ impl Node {
         match body {
             Body::Heartbeat { clocks, digest } => {
                 let digest = u64::from_le_bytes(digest);
-                self.heard_heartbeat(sender, &clocks, digest, counts, now, out);
+                self.heard_heartbeat(sender, &clocks, digest, now, out);
             }
             Body::Delta {
                 shard,
@@ -239,7 +240,9 @@ impl Node {
         let by = sender.origin.name.clone();
         let mut effects = Vec::new();
         let input = Input::Asked { by, ask };
-        self.shards[place].lock().handle(input, now, &mut effects);
+        self.run(place, &mut effects, out, |shard, effects| {
+            shard.handle(input, now, effects);
+        });
         let claimed = effects.iter().find_map(|effect| match effect {
             Effect::Claimed(incarnation, _) => Some(*incarnation),
             _ => None,

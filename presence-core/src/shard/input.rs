@@ -30,7 +30,7 @@ pub enum Input {
     Forget(ReplicaName),
     /// Another node left in order. What it tracks is shown until then, or until the same key is tracked anew
     /// in the same topic.
-    Leave(ReplicaName, Duration),
+    Leave(Arc<Origin>, Duration),
     /// Another node told how many changes it has made.
     Announced(Arc<Origin>, Clock),
     /// A third node holds another node's replica at this clock.

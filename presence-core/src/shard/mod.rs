@@ -346,8 +346,10 @@ impl Shard {
             Input::Up(origin) => self.mirrors.up(&origin),
             Input::Down(name) => self.mirrors.down(&name),
             Input::Forget(name) => self.mirrors.forget(&name),
-            Input::Leave(name, until) => self.mirrors.leave(&name, until, now, &mut self.index),
-            Input::Announced(origin, clock) => self.mirrors.announced(&origin, clock, now),
+            Input::Leave(origin, until) => self.mirrors.leave(&origin, until, now, &mut self.index),
+            Input::Announced(origin, clock) => {
+                self.mirrors.announced(&origin, clock, now, &mut self.index);
+            }
             Input::Seen(origin, clock) => self.mirrors.seen(&origin, clock, now),
             Input::Compare(origin, clock, check) => {
                 self.mirrors

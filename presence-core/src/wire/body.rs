@@ -74,7 +74,8 @@ pub(crate) enum Body<'a> {
         /// Whether it answers one: then no answer is wanted.
         answer: bool,
     },
-    /// To one: the receiver speaks as an incarnation that is over.
+    /// To one: the receiver speaks as an incarnation that is over, or counts its messages from further back than it
+    /// did.
     Refusal {
         /// The incarnation it spoke as.
         started_ms: u64,
@@ -82,6 +83,8 @@ pub(crate) enum Body<'a> {
         /// The one that is known here.
         known_started_ms: u64,
         known_nonce: u64,
+        /// The last message of that one which is known here.
+        number: u64,
     },
     /// To all: the sender leaves. What it tracks may be shown for so long.
     Leave { grace_ms: u64 },

@@ -97,6 +97,7 @@ fn body(about: &Origin, which: u64) -> Body<'static> {
             nonce,
             known_started_ms: started_ms + LATER_MS,
             known_nonce: which,
+            number: u64::MAX,
         },
         // A later word of it than it has said: it is there.
         _ => Body::Vouch {

@@ -20,11 +20,9 @@ impl Coverage {
             liveness,
             malformed,
             vectors,
-            corrections,
         } = counters;
         self.add("malformed", *malformed);
         self.add("vectors", *vectors);
-        self.add("corrections", *corrections);
         add_all!(
             self,
             shards,

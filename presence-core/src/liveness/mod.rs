@@ -437,7 +437,8 @@ impl Liveness {
             return;
         }
         self.counts.late_turns += 1;
-        let lateness = pause - period;
+        // The whole pause: one that is asked whether it is there may have less than a period to answer.
+        let lateness = pause;
         for peer in self.peers.values_mut() {
             peer.extend(lateness);
         }

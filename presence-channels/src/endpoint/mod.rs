@@ -31,6 +31,7 @@ pub(crate) use connections::Registration;
 
 use crate::{
     BroadcastError, Limits, UserSocket,
+    serializer::check_broadcast,
     socket::{Mount, Mounted},
     token::{MissingSecretKeyBase, Tokens},
     transport::{
@@ -148,22 +149,23 @@ impl Endpoint {
         payload: impl IntoPayload,
     ) -> Result<(), BroadcastError> {
         let message = Broadcast::new(topic, event, payload.into_payload()?);
+        check_broadcast(&message)?;
         Ok(self.inner.pubsub.broadcast(message)?)
     }
 
     /// As [`broadcast`](Self::broadcast), but only to this node's clients.
     ///
     /// # Errors
-    /// [`BroadcastError::Encode`], if the payload cannot be encoded.
+    /// [`BroadcastError::Encode`] or [`BroadcastError::Frame`], if the message has no form.
     pub fn local_broadcast(
         &self,
         topic: &str,
         event: &str,
         payload: impl IntoPayload,
     ) -> Result<(), BroadcastError> {
-        self.inner
-            .pubsub
-            .local_broadcast(Broadcast::new(topic, event, payload.into_payload()?));
+        let message = Broadcast::new(topic, event, payload.into_payload()?);
+        check_broadcast(&message)?;
+        self.inner.pubsub.local_broadcast(message);
         Ok(())
     }
 

@@ -27,6 +27,7 @@ pub struct SocketOptions {
     pub(crate) limits: Limits,
     pub(crate) auth_token: bool,
     pub(crate) serializers: Vec<Added>,
+    pub(crate) token_expiry_notice: Duration,
 }
 
 impl Default for SocketOptions {
@@ -38,6 +39,7 @@ impl Default for SocketOptions {
             limits: Limits::default(),
             auth_token: false,
             serializers: Vec::new(),
+            token_expiry_notice: Duration::from_secs(60),
         }
     }
 }
@@ -82,6 +84,14 @@ impl SocketOptions {
     #[must_use]
     pub fn auth_token(mut self, auth_token: bool) -> Self {
         self.auth_token = auth_token;
+        self
+    }
+
+    /// How long before its token [expires](crate::UserSocket::expires_at) a client is told. Default 60 s;
+    /// a client whose token is younger when it connects is told at once. Looked at once a second.
+    #[must_use]
+    pub fn token_expiry_notice(mut self, notice: Duration) -> Self {
+        self.token_expiry_notice = notice;
         self
     }
 

@@ -10,7 +10,7 @@ use std::{
 
 use presence_core::pubsub::Payload;
 
-use super::{Mount, UserSocket};
+use super::{Expiry, Mount, UserSocket};
 use crate::{
     Endpoint,
     endpoint::Registration,
@@ -30,6 +30,8 @@ pub(crate) struct Shared<S: UserSocket> {
     waiting: AtomicUsize,
     /// Says that the last channel has ended: when this goes, all of them have.
     _registration: Registration,
+    /// None if the client's token does not expire.
+    pub(super) expiry: Option<Arc<Expiry>>,
 }
 
 impl<S: UserSocket> Shared<S> {
@@ -41,7 +43,11 @@ impl<S: UserSocket> Shared<S> {
         version: Version,
         idle_limit: Duration,
     ) -> Self {
-        let registration = endpoint.register(&outbox, idle_limit);
+        let notice = mount.options.token_expiry_notice;
+        let expiry = user
+            .expires_at()
+            .map(|at| Expiry::new(at, notice, version.clone(), endpoint.now()));
+        let registration = endpoint.register(&outbox, idle_limit, expiry.clone());
         Self {
             user,
             mount,
@@ -50,6 +56,7 @@ impl<S: UserSocket> Shared<S> {
             version,
             waiting: AtomicUsize::new(0),
             _registration: registration,
+            expiry,
         }
     }
 
@@ -67,6 +74,17 @@ impl<S: UserSocket> Shared<S> {
             self.outbox
                 .close(close_code::INTERNAL_ERROR, "the serializer failed");
         }
+    }
+
+    /// Answers a message with `ok` and nothing else, where no channel does.
+    pub(crate) fn confirm(&self, join_ref: &Ref, reference: &Ref, topic: &str) {
+        self.say(&Outgoing::Reply {
+            join_ref,
+            reference,
+            topic: TopicRef::Text(topic),
+            status: "ok",
+            payload: &Payload::empty(),
+        });
     }
 
     /// Answers a message with an error that has a reason and nothing else.

@@ -3,5 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod conformance;
 pub(crate) mod demo;
+pub(crate) mod mutants;
 pub(crate) mod phx;
+pub(crate) mod simulate;
 pub(crate) mod test;

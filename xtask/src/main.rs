@@ -42,6 +42,10 @@ enum Command {
     Phx(commands::phx::Args),
     /// Measure the server against a floor, per server CPU-second
     Bench(commands::bench::Args),
+    /// Break one rule of the replicated set after the other, and see that the simulation notices
+    Mutants(commands::mutants::Args),
+    /// Run the replicated set on a simulated network, many seeds, and check every promise
+    Simulate(commands::simulate::Args),
     /// Check what no compiler checks: file sizes, names, paths, documents that drift from the tree
     Tidy,
 }
@@ -53,6 +57,8 @@ fn main() -> ExitCode {
         Command::Conformance(args) => commands::conformance::run(&args),
         Command::Phx(args) => commands::phx::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
+        Command::Mutants(args) => commands::mutants::run(&args),
+        Command::Simulate(args) => commands::simulate::run(&args),
         Command::Tidy => tidy::run(),
     });
     match result {

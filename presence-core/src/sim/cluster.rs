@@ -66,6 +66,8 @@ pub struct Cluster {
     metas: u64,
     /// What the lying peer has said so far.
     lies_told: u64,
+    /// Whose next answer somebody is going to meddle with.
+    meddles_with: Option<usize>,
     /// Whether two machines have had one name.
     twins: bool,
     /// Told of everything that happens.
@@ -97,6 +99,7 @@ impl Cluster {
             happened: 0,
             metas: 0,
             lies_told: 0,
+            meddles_with: None,
             twins: false,
             watcher: None,
         };

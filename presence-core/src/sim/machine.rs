@@ -58,6 +58,7 @@ pub(super) struct Machine {
 
 /// A machine at an earlier moment.
 pub(super) struct Saved {
+    name: ReplicaName,
     node: Node,
     shown: Duration,
     left: bool,
@@ -177,6 +178,7 @@ impl Machine {
             return;
         };
         self.saved = Some(Box::new(Saved {
+            name: self.name.clone(),
             node: node.fork(),
             shown: self.clock.at(now),
             left: self.left,
@@ -189,6 +191,7 @@ impl Machine {
     pub(super) fn restore(&mut self, now: Duration) -> Option<Option<Node>> {
         let saved = *self.saved.take()?;
         let before = self.off();
+        self.name = saved.name;
         self.node = Some(saved.node);
         self.left = saved.left;
         self.restored = true;

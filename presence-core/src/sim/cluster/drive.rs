@@ -177,6 +177,9 @@ impl Cluster {
     fn send(&mut self, from: usize, to: usize, message: &Bytes) {
         let arrivals = self.network.send(from, to, message.len(), self.now);
         for arrival in arrivals.into_iter().flatten() {
+            if let Some(message) = self.meddle(to, message) {
+                self.events.put(arrival, Event::Deliver { to, message });
+            }
             let message = message.clone();
             self.events.put(arrival, Event::Deliver { to, message });
         }

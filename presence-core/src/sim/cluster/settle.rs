@@ -63,7 +63,7 @@ impl Cluster {
     /// If something remains beyond its time, or something else is wrong.
     pub fn settle(&mut self, grace: Duration) -> Result<(), Violation> {
         self.converge()?;
-        let periods = slow(3 * self.options.broadcast_period) + self.transfers();
+        let periods = slow(3 * self.options.broadcast_period) + self.transfers() + self.quarrel();
         let gone = slow(self.options.down_period.max(grace)) + periods;
         self.run_for(gone)?;
         self.check(Self::truth)?;

@@ -205,6 +205,8 @@ impl Node {
         let mut events = Vec::new();
         let name = ReplicaName::new(name);
         self.liveness.lock().lost(&name, now, &mut events);
+        // Nothing else makes a judgement due earlier than it was.
+        out.push(NodeEffect::Wake);
         self.carry(events, now, out);
     }
 

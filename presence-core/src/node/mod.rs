@@ -398,7 +398,13 @@ impl Node {
     fn carry(&self, events: Vec<Event>, now: Duration, out: &mut Vec<NodeEffect>) {
         for event in events {
             match event {
-                Event::Tell(input) => self.tell_all(&input, now, out),
+                Event::Tell(input) => {
+                    if matches!(input, Input::Retag(_)) {
+                        // A heartbeat is due at once.
+                        out.push(NodeEffect::Wake);
+                    }
+                    self.tell_all(&input, now, out);
+                }
                 Event::Say(to, say) => self.say(to, &body_of(&say), out),
                 Event::Greet(to) => self.greet(to, out),
                 Event::Replica(event) => out.push(NodeEffect::Replica(event)),

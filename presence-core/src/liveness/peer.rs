@@ -17,6 +17,8 @@ pub(super) struct Peer {
     pub(super) number: u64,
     /// When that was, or when another node vouched for it.
     pub(super) heard: Duration,
+    /// The numbers of the last deltas taken from it, a shard each.
+    pub(super) deltas: Vec<u64>,
     pub(super) standing: Standing,
     /// When it was last asked for.
     pub(super) probed: Duration,
@@ -46,6 +48,7 @@ impl Peer {
         Self {
             origin,
             number,
+            deltas: Vec::new(),
             heard: now,
             standing: Standing::Up,
             probed: now,
@@ -64,7 +67,8 @@ impl Peer {
         }
     }
 
-    /// This node heard nothing for so long, and it was its own fault. It is not down before then.
+    /// This node heard nothing for so long, and it was its own fault. A suspect has until `at_least` to answer: what it
+    /// said meanwhile may still wait to be taken.
     pub(super) fn extend(&mut self, lateness: Duration, at_least: Duration) {
         self.heard += lateness;
         match &mut self.standing {

@@ -101,9 +101,16 @@ impl Node {
         out: &mut Vec<NodeEffect>,
     ) -> Result<(), Malformed> {
         match body {
-            Body::Heartbeat { clocks, digest } => {
-                let digest = u64::from_le_bytes(digest);
-                self.heard_heartbeat(sender, &clocks, digest, now, out);
+            Body::Heartbeat {
+                clocks,
+                check,
+                digest,
+            } => {
+                if sender.fresh {
+                    self.heard_clocks(sender, &clocks, u64::from_le_bytes(check), now, out);
+                    let differs = self.digest() != u64::from_le_bytes(digest);
+                    self.liveness.lock().differs(&sender.origin.name, differs);
+                }
             }
             Body::Delta {
                 shard,
@@ -113,6 +120,16 @@ impl Node {
                 gone,
             } => {
                 let place = self.existing(shard)?;
+                let name = &sender.origin.name;
+                if !self
+                    .liveness
+                    .lock()
+                    .is_next_delta(name, place, sender.number)
+                {
+                    // Overtaken by a later one, or sent by a machine that was set back and makes its changes anew: nothing
+                    // tells the two apart. What is missing will be asked for.
+                    return Ok(());
+                }
                 let from = Clock::new(from);
                 let delta = Delta {
                     adds: EntryRow::entries(&adds, &sender.origin, from)?,

@@ -245,20 +245,6 @@ impl Liveness {
         ));
     }
 
-    /// Whether this is the number of a later delta of a shard than any that was taken. It may be below that of a
-    /// heartbeat which overtook it.
-    pub(crate) fn is_next_delta(&mut self, name: &ReplicaName, shard: usize, number: u64) -> bool {
-        let Some(peer) = self.peers.get_mut(name) else {
-            return false;
-        };
-        if peer.deltas.len() <= shard {
-            peer.deltas.resize(shard + 1, 0);
-        }
-        let later = number > peer.deltas[shard];
-        peer.deltas[shard] = number.max(peer.deltas[shard]);
-        later
-    }
-
     /// The incarnation under which a replica is up here. Contents of others are believed by third nodes.
     pub(crate) fn origin(
         &self,

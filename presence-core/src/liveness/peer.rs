@@ -17,8 +17,6 @@ pub(super) struct Peer {
     pub(super) number: u64,
     /// When that was, or when another node vouched for it.
     pub(super) heard: Duration,
-    /// The numbers of the last deltas taken from it, a shard each.
-    pub(super) deltas: Vec<u64>,
     pub(super) standing: Standing,
     /// When it was last asked for.
     pub(super) probed: Duration,
@@ -48,7 +46,6 @@ impl Peer {
         Self {
             origin,
             number,
-            deltas: Vec::new(),
             heard: now,
             standing: Standing::Up,
             probed: now,

@@ -120,16 +120,6 @@ impl Node {
                 gone,
             } => {
                 let place = self.existing(shard)?;
-                let name = &sender.origin.name;
-                if !self
-                    .liveness
-                    .lock()
-                    .is_next_delta(name, place, sender.number)
-                {
-                    // Overtaken by a later one, or sent by a machine that was set back and makes its changes anew: nothing
-                    // tells the two apart. What is missing will be asked for.
-                    return Ok(());
-                }
                 let from = Clock::new(from);
                 let delta = Delta {
                     adds: EntryRow::entries(&adds, &sender.origin, from)?,

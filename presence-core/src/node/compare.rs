@@ -26,12 +26,13 @@ impl Node {
         now: Duration,
         out: &mut Vec<NodeEffect>,
     ) {
-        if !sender.fresh {
-            return;
-        }
+        // Of one that was overtaken, the clocks are still true: what follows a heartbeat at once often comes first.
         for (place, clock) in clocks.iter().enumerate().take(self.shards.len()) {
             let announced = Input::Announced(Arc::clone(&sender.origin), Clock::new(*clock));
             self.tell(place, announced, now, out);
+        }
+        if !sender.fresh {
+            return;
         }
         let differs = digest != self.digest();
         self.liveness.lock().differs(&sender.origin.name, differs);

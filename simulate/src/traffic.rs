@@ -11,10 +11,10 @@ use presence_core::sim::{Cluster, Setup, Traffic, Violation};
 use serde_json::json;
 
 /// How long each state of a cluster is watched, in its own time.
-const WATCHED: Duration = Duration::from_secs(30);
+const WATCHED: Duration = Duration::from_secs(15);
 
 /// How long a cluster may take to show everything to everybody.
-const SETTLING: Duration = Duration::from_secs(120);
+const SETTLING: Duration = Duration::from_secs(20);
 
 struct Case {
     nodes: usize,

@@ -27,6 +27,7 @@ impl Node {
         now: Duration,
         out: &mut Vec<NodeEffect>,
     ) {
+        // Of one that was overtaken, the clocks are still true: what follows a heartbeat at once often comes first.
         let mut held = Vec::with_capacity(clocks.len());
         for (place, (shard, clock)) in self.shards.iter().zip(clocks).enumerate() {
             let announced = Input::Announced(Arc::clone(&sender.origin), Clock::new(*clock));

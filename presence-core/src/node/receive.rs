@@ -106,8 +106,8 @@ impl Node {
                 check,
                 digest,
             } => {
+                self.heard_clocks(sender, &clocks, u64::from_le_bytes(check), now, out);
                 if sender.fresh {
-                    self.heard_clocks(sender, &clocks, u64::from_le_bytes(check), now, out);
                     let differs = self.digest() != u64::from_le_bytes(digest);
                     self.liveness.lock().differs(&sender.origin.name, differs);
                 }

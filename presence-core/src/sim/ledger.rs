@@ -13,6 +13,9 @@ use crate::node::{Node, ReplicaView, Status};
 /// Which rule is broken, and what was seen.
 pub(super) type Finding = (Rule, String);
 
+/// A topic and a key.
+type Place = (Arc<str>, Arc<str>);
+
 #[derive(Default)]
 pub(super) struct Ledger {
     /// The check of each shard of each incarnation, at each clock at which it was looked at.
@@ -21,8 +24,8 @@ pub(super) struct Ledger {
     lived_twice: HashSet<Origin>,
     /// Incarnations that have left in order: they may be shown beside the one after.
     left: HashSet<Origin>,
-    /// Every meta that was ever tracked, and where: topic and key.
-    tracked: HashMap<PhxRef, Vec<(Arc<str>, Arc<str>)>>,
+    /// Every meta that was ever tracked, and where.
+    tracked: HashMap<PhxRef, Vec<Place>>,
     /// Every topic, and every key in it.
     places: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// How often a clock was compared, and how often it could not be.

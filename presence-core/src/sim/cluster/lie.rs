@@ -22,7 +22,7 @@ impl Cluster {
             return Ok(());
         };
         self.coverage.add("lies", 1);
-        if which % 4 == 0 {
+        if which.is_multiple_of(4) {
             self.meddles_with = Some(to);
             return Ok(());
         }
@@ -91,7 +91,7 @@ fn body(about: &Origin, which: u64) -> Body<'static> {
                 shards: all(),
             }],
             left: Vec::new(),
-            answer: which % 2 == 0,
+            answer: which.is_multiple_of(2),
         },
         // It has been started anew.
         1 => Body::Vector {

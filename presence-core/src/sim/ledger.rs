@@ -72,27 +72,42 @@ impl Ledger {
         self.left.contains(origin)
     }
 
-    /// Compares what a node holds with what its origins held, and keeps what it holds of itself.
-    pub(super) fn compare(&mut self, views: &[ReplicaView]) -> Result<(), Finding> {
+    /// Compares what a machine's node holds with what its origins held, and keeps what it holds of itself.
+    pub(super) fn compare(
+        &mut self,
+        views: &[ReplicaView],
+        machine: &Machine,
+    ) -> Result<(), Finding> {
         for view in views {
             if self.lived_twice.contains(&view.origin) {
                 continue;
             }
-            for shard in &view.shards {
-                let place = (view.origin.clone(), shard.shard);
-                // Before its first change a replica is empty.
-                let held = self.held.entry(place);
-                let held = held.or_insert_with(|| BTreeMap::from([(Clock::ZERO, 0)]));
-                match held.get(&shard.clock) {
-                    Some(check) if *check == shard.check => self.compared += 1,
-                    None if is_me(view) => {
-                        held.insert(shard.clock, shard.check);
-                    }
-                    None => self.unknown += 1,
-                    Some(check) => {
-                        let what = format!("{check:x} was held, {view:?} is seen");
-                        return Err((Rule::ExactContents, what));
-                    }
+            if let Err(finding) = self.compare_one(view) {
+                // A restored machine goes on under another incarnation, and may have done just that before.
+                if !(machine.restored && is_me(view)) {
+                    return Err(finding);
+                }
+                self.note_restored(std::slice::from_ref(view));
+            }
+        }
+        Ok(())
+    }
+
+    fn compare_one(&mut self, view: &ReplicaView) -> Result<(), Finding> {
+        for shard in &view.shards {
+            let place = (view.origin.clone(), shard.shard);
+            // Before its first change a replica is empty.
+            let held = self.held.entry(place);
+            let held = held.or_insert_with(|| BTreeMap::from([(Clock::ZERO, 0)]));
+            match held.get(&shard.clock) {
+                Some(check) if *check == shard.check => self.compared += 1,
+                None if is_me(view) => {
+                    held.insert(shard.clock, shard.check);
+                }
+                None => self.unknown += 1,
+                Some(check) => {
+                    let what = format!("{check:x} was held, {view:?} is seen");
+                    return Err((Rule::ExactContents, what));
                 }
             }
         }

@@ -3,6 +3,7 @@
 mod cargo;
 mod demo;
 mod e2e;
+mod engines;
 mod examples;
 mod readme;
 
@@ -27,6 +28,8 @@ pub(crate) enum Step {
     Doc,
     /// `cargo test`: unit, property, documentation and generator tests
     Cargo,
+    /// The cluster engines: each feature by itself, and the tests that need a NATS or Redis server
+    Engines,
     /// The conformance kit against examples/conformance
     Conformance,
     /// npm's phoenix in Node against the examples
@@ -64,6 +67,7 @@ impl Step {
             Self::Clippy => cargo::clippy(),
             Self::Doc => cargo::doc(),
             Self::Cargo => cargo::test(),
+            Self::Engines => engines::run(),
             Self::Conformance => conformance::run(&conformance::Args::default()),
             Self::Node => e2e::node(),
             Self::Browser => e2e::browser(),

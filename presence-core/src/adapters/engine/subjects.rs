@@ -120,7 +120,7 @@ fn hex(name: &str) -> String {
 #[cfg(feature = "zenoh")]
 fn unhex(text: &str) -> Option<String> {
     let digits = text.as_bytes();
-    if digits.len() % 2 != 0 || digits.len() > 2 * wire::MAX_NODE_NAME {
+    if !digits.len().is_multiple_of(2) || digits.len() > 2 * wire::MAX_NODE_NAME {
         return None;
     }
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();

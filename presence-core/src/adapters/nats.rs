@@ -134,10 +134,13 @@ impl Nats {
                 }
             })
             .collect::<Result<Vec<_>, _>>()?;
+        // As it was written it may contain a password.
+        let host = |address: &ServerAddr| format!("{}:{}", address.host(), address.port());
+        let hosts: Vec<String> = addresses.iter().map(host).collect();
         let client = match connect.no_echo().connect(addresses).await {
             Ok(client) => client,
             Err(source) => {
-                let servers = servers.join(", ");
+                let servers = hosts.join(", ");
                 return Err(NatsError::Connect { servers, source });
             }
         };

@@ -144,6 +144,8 @@ impl Worker {
                 }
                 Err(error) => tracing::error!("zenoh does not take a subscription: {error}"),
             }
+            // Each takes up to a millisecond and never waits, and there may be a thousand.
+            tokio::task::yield_now().await;
         }
     }
 

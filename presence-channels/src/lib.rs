@@ -31,7 +31,7 @@ pub use origin::CheckOrigin;
 pub use presence_core::{
     Presence, PubSub, Tracker, adapters,
     presence::{Diff, Presences},
-    pubsub::{DecodeError, EncodeError, IntoPayload, Message as Broadcast, Payload},
+    pubsub::{DecodeError, EncodeError, IntoPayload, Message as Broadcast, Payload, PeerHint},
 };
 pub use serializer::FrameError;
 pub use socket::{

@@ -82,6 +82,7 @@ macro_rules! suite {
             broadcasts_reach_the_others_once
             direct_messages_reach_one_node
             order_is_kept
+            who_answers_a_node_is_heard_there
             a_stop_sends_what_was_queued
             a_dropped_node_leaves_nothing_behind
             $($test)*
@@ -238,6 +239,19 @@ pub(crate) async fn order_is_kept(bed: &impl Bed) {
             assert_eq!(next_event(receiver).await, number.to_string());
         }
         assert_eq!(receiver.missed(), 0);
+    }
+}
+
+/// b subscribes, then says so; what a sends upon that arrives, at the first attempt.
+pub(crate) async fn who_answers_a_node_is_heard_there(bed: &impl Bed) {
+    let ([a, b, _c], mut receivers) = three(bed, "t").await;
+    for number in 0..50 {
+        let topic = format!("fresh:{number}");
+        let mut on_fresh = b.pubsub.receiver(&topic, 8);
+        b.pubsub.broadcast(message("t", &topic)).unwrap();
+        assert_eq!(next_event(&mut receivers[0]).await, topic);
+        a.pubsub.broadcast(message(&topic, "answer")).unwrap();
+        assert_eq!(next_event(&mut on_fresh).await, "answer");
     }
 }
 

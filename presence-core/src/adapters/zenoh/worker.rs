@@ -7,12 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use parking_lot::RwLock;
-use tokio::{
-    runtime::Handle,
-    sync::oneshot,
-    time::{MissedTickBehavior, interval, sleep},
-};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use zenoh::{
     Session, Wait,
     liveliness::LivelinessToken,
@@ -35,7 +30,7 @@ pub(super) struct Worker {
     living: Arc<Living>,
     inbox: Inbox,
     options: ZenohOptions,
-    session: Arc<RwLock<Session>>,
+    session: Session,
     /// The peers that the session was opened with.
     known: BTreeSet<String>,
     missing: Missing,
@@ -63,7 +58,7 @@ impl Worker {
             living,
             inbox,
             options,
-            session: Arc::new(RwLock::new(session)),
+            session,
             known,
             missing: Missing::default(),
             declared: Declared::default(),
@@ -73,7 +68,6 @@ impl Worker {
 
     pub(super) async fn run(mut self) {
         self.declare().await;
-        let mut sender = spawn_sender(self.node.clone(), self.session.clone());
         let mut refresh = interval(self.options.refresh.max(Duration::from_millis(100)));
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let node = self.node.clone();
@@ -81,20 +75,23 @@ impl Worker {
             tokio::select! {
                 () = node.interests.changed() => self.subscribe_as_wanted().await,
                 _ = refresh.tick() => self.look_for_peers().await,
-                // It ends when the node stops and everything is sent.
-                _ = &mut sender => break,
+                batch = node.outgoing.next() => {
+                    // None when the node stops and everything is sent.
+                    let Some(batch) = batch else { break };
+                    // A link carries both, in order.
+                    if node.interests.stale() {
+                        self.subscribe_as_wanted().await;
+                    }
+                    self.send(batch).await;
+                }
             }
         }
         self.declared = Declared::default();
         self.close().await;
     }
 
-    fn session(&self) -> Session {
-        self.session.read().clone()
-    }
-
     async fn close(&self) {
-        if let Err(error) = self.session().close().await {
+        if let Err(error) = self.session.close().await {
             tracing::debug!("zenoh did not close in order: {error}");
         }
     }
@@ -111,10 +108,10 @@ impl Worker {
     async fn try_declare(
         &self,
     ) -> zenoh::Result<(LivelinessToken, Subscriber<()>, Subscriber<()>)> {
-        let session = self.session();
+        let session = &self.session;
         let subjects = &self.node.subjects;
         let own = Target::Node(self.node.name().into());
-        let direct = self.subscribe(&session, &own).await?;
+        let direct = self.subscribe(&own).await?;
         let (node, living, inbox) = (self.node.clone(), self.living.clone(), self.inbox.clone());
         let others = session
             .liveliness()
@@ -133,12 +130,11 @@ impl Worker {
         self.declared
             .buckets
             .retain(|bucket, _| wanted.contains(bucket));
-        let session = self.session();
         for bucket in wanted {
             if self.declared.buckets.contains_key(&bucket) {
                 continue;
             }
-            match self.subscribe(&session, &Target::Bucket(bucket)).await {
+            match self.subscribe(&Target::Bucket(bucket)).await {
                 Ok(subscriber) => {
                     self.declared.buckets.insert(bucket, subscriber);
                 }
@@ -149,9 +145,9 @@ impl Worker {
         }
     }
 
-    async fn subscribe(&self, session: &Session, target: &Target) -> zenoh::Result<Subscriber<()>> {
+    async fn subscribe(&self, target: &Target) -> zenoh::Result<Subscriber<()>> {
         let (node, inbox) = (self.node.clone(), self.inbox.clone());
-        session
+        self.session
             .declare_subscriber(self.node.subjects.of(target))
             .allowed_origin(Locality::Remote)
             .callback(move |sample| {
@@ -159,6 +155,20 @@ impl Worker {
                 node.receive(&frame, &inbox);
             })
             .await
+    }
+
+    /// On a thread for it, because a put waits, blocking, for a peer that does not keep up.
+    async fn send(&self, batch: Vec<Item>) {
+        let (node, session) = (self.node.clone(), self.session.clone());
+        let put_all = move || {
+            for item in batch {
+                put(&node, &session, item);
+            }
+        };
+        // An error is a panic of zenoh's, or the end of the runtime: what was not sent is lost.
+        if let Err(error) = tokio::task::spawn_blocking(put_all).await {
+            tracing::error!("zenoh failed to send: {error}");
+        }
     }
 
     async fn look_for_peers(&mut self) {
@@ -172,7 +182,7 @@ impl Worker {
                 }
             },
         };
-        let links = self.session().info().peers_zid().await.count();
+        let links = self.session.info().peers_zid().await.count();
         let figures = (links, listed.len());
         if figures != self.logged {
             self.logged = figures;
@@ -198,7 +208,7 @@ impl Worker {
         self.living.clear();
         loop {
             match open(&self.options, &self.known).await {
-                Ok(session) => break *self.session.write() = session,
+                Ok(session) => break self.session = session,
                 Err(error) => tracing::error!("{error}; trying again"),
             }
             sleep(REOPEN_WAIT).await;
@@ -227,26 +237,6 @@ fn notice(sample: &Sample, node: &Node, living: &Living, inbox: &Inbox) {
     };
     tracing::debug!(?hint, "zenoh");
     inbox.hint(hint);
-}
-
-/// A thread, because a put waits, blocking, for a peer that does not keep up. The receiver learns of its end.
-fn spawn_sender(node: Arc<Node>, session: Arc<RwLock<Session>>) -> oneshot::Receiver<()> {
-    let (done, ended) = oneshot::channel();
-    let runtime = Handle::current();
-    let send = move || {
-        while let Some(batch) = runtime.block_on(node.outgoing.next()) {
-            let session = session.read().clone();
-            for item in batch {
-                put(&node, &session, item);
-            }
-        }
-        let _ = done.send(());
-    };
-    let thread = std::thread::Builder::new().name("presence-zenoh".to_owned());
-    if let Err(error) = thread.spawn(send) {
-        tracing::error!("cannot start the thread that sends: {error}");
-    }
-    ended
 }
 
 fn put(node: &Node, session: &Session, item: Item) {

@@ -1,12 +1,15 @@
 //! Servers that the tests start, kill and start again.
 
 use std::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     process::{Child, Command, Stdio},
     time::Instant,
 };
 
-use crate::suite::{Bed, Node, PATIENCE, link, message, until};
+use crate::{
+    ports::free_port,
+    suite::{Bed, Node, PATIENCE, link, message, until},
+};
 
 /// A running server, on a port of its own. Dropping it kills it.
 pub(crate) struct Broker {
@@ -73,11 +76,6 @@ fn spawn(command: &mut Command, port: u16) -> Child {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     child
-}
-
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    listener.local_addr().expect("it has an address").port()
 }
 
 /// The broker dies and comes back; nodes serve their own clients meanwhile, and find each other again.

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     ports::free_port,
-    suite::{Bed, Node, PATIENCE, link, message, until},
+    suite::{Bed, PATIENCE, heard, link, message, until},
 };
 
 /// A running server, on a port of its own. Dropping it kills it.
@@ -112,13 +112,4 @@ pub(crate) async fn heals<B: Bed>(bed: &B, broker: impl Fn(&B) -> std::cell::Ref
 
 fn drain(receiver: &mut presence_core::pubsub::Receiver) {
     while receiver.try_recv().is_some() {}
-}
-
-/// Returns once a fresh message of `from` reaches `to`, whatever comes before.
-async fn heard(from: &Node, to: &mut presence_core::pubsub::Receiver, topic: &str) {
-    until("messages get through again", || {
-        from.pubsub.broadcast(message(topic, "again")).unwrap();
-        std::iter::from_fn(|| to.try_recv()).any(|message| &*message.event == "again")
-    })
-    .await;
 }

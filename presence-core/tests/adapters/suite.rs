@@ -136,8 +136,18 @@ pub(crate) async fn link(from: &Node, to: &mut Receiver, topic: &str) {
     assert_eq!(next_event(to).await, "linked");
 }
 
+#[cfg(any(feature = "nats", feature = "redis", feature = "zenoh"))]
+/// Returns once a fresh message of `from` reaches `to`, whatever comes before and is lost after.
+pub(crate) async fn heard(from: &Node, to: &mut Receiver, topic: &str) {
+    until("messages get through again", || {
+        from.pubsub.broadcast(message(topic, "again")).unwrap();
+        std::iter::from_fn(|| to.try_recv()).any(|message| &*message.event == "again")
+    })
+    .await;
+}
+
 /// Links each of `nodes` to each of the others, whose receivers stand in the same order.
-pub(crate) async fn link_all(nodes: &[Node], receivers: &mut [Receiver], topic: &str) {
+async fn link_all(nodes: &[Node], receivers: &mut [Receiver], topic: &str) {
     for (from, node) in nodes.iter().enumerate() {
         for (to, receiver) in receivers.iter_mut().enumerate() {
             if from != to {

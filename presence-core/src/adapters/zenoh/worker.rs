@@ -1,10 +1,6 @@
 //! What a zenoh node does all the time: it sends, it subscribes, and it looks for peers.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -16,7 +12,10 @@ use zenoh::{
     sample::{Locality, Sample, SampleKind},
 };
 
-use super::{Living, Ready, ZenohOptions, open, peers::Missing};
+use super::{
+    Living, Ready, ZenohOptions, open,
+    peers::{Missing, Plan},
+};
 use crate::{
     adapters::engine::{Item, Node, Target},
     pubsub::{Inbox, PeerHint},
@@ -31,8 +30,8 @@ pub(super) struct Worker {
     inbox: Inbox,
     options: ZenohOptions,
     session: Session,
-    /// The peers that the session was opened with.
-    known: BTreeSet<String>,
+    /// What the session was opened with.
+    plan: Plan,
     missing: Missing,
     declared: Declared,
     /// Links and listed nodes when they were logged last.
@@ -51,7 +50,7 @@ impl Worker {
         let Ready {
             options,
             session,
-            known,
+            plan,
         } = ready;
         Self {
             node,
@@ -59,7 +58,7 @@ impl Worker {
             inbox,
             options,
             session,
-            known,
+            plan,
             missing: Missing::default(),
             declared: Declared::default(),
             logged: (0, 1),
@@ -172,15 +171,12 @@ impl Worker {
     }
 
     async fn look_for_peers(&mut self) {
-        let listed = match self.options.peers.change() {
-            false => self.known.clone(),
-            true => match self.options.peers.now().await {
-                Ok(listed) => listed,
-                Err(error) => {
-                    tracing::warn!("cannot learn which nodes there are: {error}");
-                    return;
-                }
-            },
+        let listed = match self.options.peers.now().await {
+            Ok(listed) => listed,
+            Err(error) => {
+                tracing::warn!("cannot learn which nodes there are: {error}");
+                return;
+            }
         };
         let links = self.session.info().peers_zid().await.count();
         let figures = (links, listed.len());
@@ -192,11 +188,12 @@ impl Worker {
                 "links to other nodes, and nodes in the list"
             );
         }
-        if self.missing.look(&listed, &self.known, links) {
+        let listen = &self.options.listen;
+        if let Some(plan) = self.missing.look(&listed, &self.plan, listen, links).await {
             tracing::info!(
-                "there are nodes that cannot be reached with what was known; starting over"
+                "nodes that are there are not linked; starting over with all that are listed now"
             );
-            self.known = listed;
+            self.plan = plan;
             self.reopen().await;
         }
     }
@@ -207,7 +204,7 @@ impl Worker {
         self.close().await;
         self.living.clear();
         loop {
-            match open(&self.options, &self.known).await {
+            match open(&self.options, &self.plan).await {
                 Ok(session) => break self.session = session,
                 Err(error) => tracing::error!("{error}; trying again"),
             }

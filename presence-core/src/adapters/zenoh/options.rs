@@ -170,8 +170,11 @@ pub(super) fn config(options: &ZenohOptions, peers: &[String]) -> Value {
         "open": { "return_conditions": { "connect_scouted": false, "declares": false } },
         "scouting": {
             "multicast": { "enabled": false },
-            // Nobody is told of anybody: that would make a second link between two nodes, as `Plan` says.
-            "gossip": { "enabled": false },
+            // Nobody connects by hearsay: that would make second links between nodes, as `Plan` says.
+            "gossip": {
+                "enabled": true,
+                "autoconnect": { "router": [], "peer": [], "client": [] },
+            },
         },
         "transport": {
             "unicast": { "max_sessions": options.max_sessions },
@@ -195,6 +198,10 @@ mod tests {
         assert_eq!(
             parsed.get_json("scouting/multicast/enabled").unwrap(),
             "false"
+        );
+        assert_eq!(
+            parsed.get_json("scouting/gossip/autoconnect/peer").unwrap(),
+            "[]"
         );
         assert_eq!(parsed.get_json("transport/link/tx/lease").unwrap(), "5000");
 

@@ -29,9 +29,9 @@ pub use ipnet::IpNet;
 pub use limits::{Limits, Rate, SlowReader};
 pub use origin::{CheckOrigin, InvalidOrigin, Origin, OriginCheck};
 pub use presence_core::{
-    Presence, PubSub, Tracker,
+    Presence, PubSub, Tracker, adapters,
     presence::{Diff, Presences},
-    pubsub::{DecodeError, EncodeError, IntoPayload, Message as Broadcast, Payload},
+    pubsub::{DecodeError, EncodeError, IntoPayload, Message as Broadcast, Payload, PeerHint},
 };
 pub use serializer::FrameError;
 pub use socket::{

@@ -34,8 +34,8 @@ pub struct NatsOptions {
     /// How to connect: credentials, certificates, timings. That a node does not hear itself
     /// (`no_echo`) is set in any case.
     ///
-    /// The default finds out within 10 s that a server no longer answers (NATS's own default is two
-    /// minutes), and lets the client itself hold no more than 256 frames.
+    /// The default finds out within 15 s that a server no longer answers (the client's own default takes
+    /// three minutes), and lets the client itself hold no more than 256 frames.
     pub connect: ConnectOptions,
     /// How many bytes of messages may wait while the server is away. Default 8 MiB. What comes on
     /// top is dropped, and counted in [`EngineStats::dropped`].
@@ -134,10 +134,13 @@ impl Nats {
                 }
             })
             .collect::<Result<Vec<_>, _>>()?;
+        // As it was written it may contain a password.
+        let host = |address: &ServerAddr| format!("{}:{}", address.host(), address.port());
+        let hosts: Vec<String> = addresses.iter().map(host).collect();
         let client = match connect.no_echo().connect(addresses).await {
             Ok(client) => client,
             Err(source) => {
-                let servers = servers.join(", ");
+                let servers = hosts.join(", ");
                 return Err(NatsError::Connect { servers, source });
             }
         };
@@ -245,10 +248,14 @@ impl Worker {
         loop {
             tokio::select! {
                 () = node.interests.changed() => self.subscribe_as_wanted().await,
-                batch = next(&node, &self.client) => match batch {
-                    Some(batch) => self.send(batch).await,
-                    None => break,
-                },
+                batch = next(&node, &self.client) => {
+                    let Some(batch) = batch else { break };
+                    // One connection carries both, so the server knows of the subscription first.
+                    if node.interests.stale() {
+                        self.subscribe_as_wanted().await;
+                    }
+                    self.send(batch).await;
+                }
             }
         }
         // Fails only if the client has ended, and then there is nothing to wait for.
@@ -268,17 +275,17 @@ impl Worker {
     }
 
     async fn subscribe_as_wanted(&mut self) {
-        let interests = &self.node.interests;
+        let wanted = self.node.interests.wanted();
         // Ending a reader drops its subscription, which unsubscribes.
         self.buckets.retain(|bucket, reader| {
-            let wanted = interests.wants(*bucket);
-            if !wanted {
+            let keep = wanted.contains(bucket);
+            if !keep {
                 reader.abort();
             }
-            wanted
+            keep
         });
         while self.readers.try_join_next().is_some() {}
-        for bucket in interests.wanted() {
+        for bucket in wanted {
             if !self.buckets.contains_key(&bucket)
                 && let Some(reader) = self.read(&Target::Bucket(bucket)).await
             {

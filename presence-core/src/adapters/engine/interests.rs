@@ -1,5 +1,10 @@
 //! The buckets in which this node has subscribers.
 
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -7,9 +12,14 @@ use super::subjects::BUCKETS;
 
 /// Counts topics a bucket. Whoever subscribes for this node compares [`wanted`](Self::wanted) with what it
 /// has, whenever [`changed`](Self::changed) says so: however fast topics come and go, nothing queues up.
+///
+/// Before a node sends anything, it subscribes to what has become wanted until then. So who hears of a node
+/// that somebody joined there can be heard by that somebody.
 #[derive(Debug)]
 pub(in crate::adapters) struct Interests {
     topics: Mutex<Box<[u32]>>,
+    /// Whether they have changed since `wanted` was asked.
+    stale: AtomicBool,
     changed: Notify,
 }
 
@@ -17,6 +27,7 @@ impl Default for Interests {
     fn default() -> Self {
         Self {
             topics: Mutex::new(vec![0; usize::from(BUCKETS)].into()),
+            stale: AtomicBool::new(false),
             changed: Notify::new(),
         }
     }
@@ -29,7 +40,7 @@ impl Interests {
         let count = &mut topics[usize::from(bucket)];
         *count += 1;
         if *count == 1 {
-            self.changed.notify_one();
+            self.change();
         }
     }
 
@@ -39,28 +50,36 @@ impl Interests {
         let count = &mut topics[usize::from(bucket)];
         *count = count.saturating_sub(1);
         if *count == 0 {
-            self.changed.notify_one();
+            self.change();
         }
     }
 
-    /// Whether there is a subscriber in `bucket`.
-    pub(in crate::adapters) fn wants(&self, bucket: u16) -> bool {
-        self.topics.lock()[usize::from(bucket)] > 0
+    fn change(&self) {
+        self.stale.store(true, Ordering::Release);
+        self.changed.notify_one();
     }
 
     /// All buckets with subscribers.
-    pub(in crate::adapters) fn wanted(&self) -> Vec<u16> {
+    pub(in crate::adapters) fn wanted(&self) -> BTreeSet<u16> {
+        self.stale.store(false, Ordering::Release);
         let topics = self.topics.lock();
         (0..BUCKETS)
             .filter(|bucket| topics[usize::from(*bucket)] > 0)
             .collect()
     }
 
-    /// Returns once a bucket has become wanted or unwanted since it returned last. For one task.
+    /// Whether a bucket has become wanted or unwanted since [`wanted`](Self::wanted) was asked.
+    pub(in crate::adapters) fn stale(&self) -> bool {
+        self.stale.load(Ordering::Acquire)
+    }
+
+    /// Returns once they are [`stale`](Self::stale). For one task.
     ///
     /// Cancel safe.
     pub(in crate::adapters) async fn changed(&self) {
-        self.changed.notified().await;
+        while !self.stale() {
+            self.changed.notified().await;
+        }
     }
 }
 
@@ -80,12 +99,12 @@ mod tests {
         interests.add(3);
         interests.add(1023);
         assert!(changed().await);
-        assert_eq!(interests.wanted(), [3, 1023]);
+        assert_eq!(interests.wanted(), BTreeSet::from([3, 1023]));
         interests.remove(3);
         assert!(!changed().await);
-        assert!(interests.wants(3));
+        assert!(!interests.stale());
         interests.remove(3);
-        assert!(changed().await);
-        assert_eq!(interests.wanted(), [1023]);
+        assert!(changed().await && interests.stale());
+        assert_eq!(interests.wanted(), BTreeSet::from([1023]));
     }
 }

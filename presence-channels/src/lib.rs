@@ -13,6 +13,7 @@ mod message;
 mod origin;
 mod serializer;
 mod socket;
+pub mod telemetry;
 pub mod testing;
 pub mod token;
 mod topic;

@@ -42,6 +42,7 @@ pub mod crdt;
 pub mod presence;
 pub mod pubsub;
 pub mod shard;
+mod telemetry;
 pub mod tracker;
 
 pub use presence::Presence;

@@ -10,6 +10,7 @@ use super::{Admissions, Config, Connections, Endpoint, Inner, MountPoint, Superv
 use crate::{
     SocketOptions, UserSocket,
     socket::{Mount, Mounted, Routes},
+    telemetry::MountMeters,
     transport::{Flusher, longpoll::Longpoll},
 };
 
@@ -83,8 +84,9 @@ impl EndpointBuilder {
         let mount = Mount::<S> {
             path: path.to_owned(),
             state,
-            routes: Routes::collect(),
+            routes: Routes::collect(path),
             options,
+            meters: MountMeters::new(path),
         };
         self.mounts.push(Arc::new(mount));
         self

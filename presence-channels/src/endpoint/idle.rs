@@ -34,6 +34,7 @@ async fn run(inner: Weak<Inner>, every: Duration) {
 fn look(inner: &Inner) {
     let now = inner.now();
     inner.connections.visit(|outbox, idle_limit| {
+        outbox.see_queue();
         let silent = Duration::from_millis(now.saturating_sub(outbox.heard()));
         match outbox.phase() {
             Phase::Open if silent >= idle_limit => {
@@ -45,4 +46,7 @@ fn look(inner: &Inner) {
             _ => {}
         }
     });
+    for point in &inner.mounts {
+        point.mount.meters().tell_queues();
+    }
 }

@@ -32,6 +32,7 @@ pub(crate) use connections::Registration;
 use crate::{
     BroadcastError, Limits, UserSocket,
     socket::{Mount, Mounted},
+    telemetry::{self, SocketMeter},
     token::{MissingSecretKeyBase, Tokens},
     transport::{
         Flusher, Outbox, Sink, close_code,
@@ -148,6 +149,7 @@ impl Endpoint {
         payload: impl IntoPayload,
     ) -> Result<(), BroadcastError> {
         let message = Broadcast::new(topic, event, payload.into_payload()?);
+        let _span = telemetry::broadcast_span(&message);
         Ok(self.inner.pubsub.broadcast(message)?)
     }
 
@@ -161,9 +163,9 @@ impl Endpoint {
         event: &str,
         payload: impl IntoPayload,
     ) -> Result<(), BroadcastError> {
-        self.inner
-            .pubsub
-            .local_broadcast(Broadcast::new(topic, event, payload.into_payload()?));
+        let message = Broadcast::new(topic, event, payload.into_payload()?);
+        let _span = telemetry::broadcast_span(&message);
+        self.inner.pubsub.local_broadcast(message);
         Ok(())
     }
 
@@ -250,8 +252,9 @@ impl Endpoint {
         self.inner.connections.is_stopping()
     }
 
-    pub(crate) fn outbox(&self, sink: Sink, limits: &Limits) -> Arc<Outbox> {
-        Outbox::new(sink, self.inner.flusher.clone(), limits, self.now())
+    pub(crate) fn outbox(&self, sink: Sink, limits: &Limits, meter: SocketMeter) -> Arc<Outbox> {
+        let flusher = self.inner.flusher.clone();
+        Outbox::new(sink, flusher, limits, meter, self.now())
     }
 
     /// Takes a place for a client that wants to connect.

@@ -25,6 +25,13 @@ pub(crate) enum Data {
     Binary(Bytes),
 }
 
+impl Data {
+    pub(crate) fn bytes(&self) -> &Bytes {
+        let (Self::Text(bytes) | Self::Binary(bytes)) = self;
+        bytes
+    }
+}
+
 /// Turns frames into messages and back.
 pub(crate) trait Serializer: Send + Sync + 'static {
     fn decode(&self, data: Data) -> Result<Message, MalformedFrame>;

@@ -13,7 +13,8 @@ use super::{
 use crate::{
     Endpoint,
     serializer::Version,
-    transport::{Sink, auth_token, websocket},
+    telemetry::{self, Asked, MountMeters, ShownParams, Stopwatch, event_at, span_at},
+    transport::{Sink, Transport, auth_token, websocket},
 };
 
 /// A socket at its path, with all that its connections share.
@@ -22,12 +23,14 @@ pub(crate) struct Mount<S: UserSocket> {
     pub(crate) state: S::State,
     pub(crate) routes: Routes<S>,
     pub(crate) options: SocketOptions,
+    pub(crate) meters: MountMeters,
 }
 
 /// A [`Mount`] of any socket type, as the endpoint sees it.
 pub(crate) trait Mounted: Send + Sync {
     fn path(&self) -> &str;
     fn options(&self) -> &SocketOptions;
+    fn meters(&self) -> &MountMeters;
     /// A pattern that is no pattern, if there is one.
     fn invalid_pattern(&self) -> Option<&str>;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
@@ -64,6 +67,10 @@ impl<S: UserSocket> Mounted for Mount<S> {
         &self.options
     }
 
+    fn meters(&self) -> &MountMeters {
+        &self.meters
+    }
+
     fn invalid_pattern(&self) -> Option<&str> {
         self.routes.invalid_pattern()
     }
@@ -88,7 +95,8 @@ impl<S: UserSocket> Mounted for Mount<S> {
         version: Version,
     ) -> BoxFuture<'a, Result<Box<dyn AnyConnection>, ConnectError>> {
         Box::pin(async move {
-            let user = self.connect(params, info).await?;
+            let connecting = self.connect(params, info, Transport::Longpoll, &endpoint);
+            let user = connecting.await?;
             let connection = self.open_for(user, endpoint, Sink::Queue, version, Duration::MAX);
             Ok(Box::new(connection) as Box<dyn AnyConnection>)
         })
@@ -105,26 +113,60 @@ impl<S: UserSocket> Mount<S> {
         version: Version,
         idle_limit: Duration,
     ) -> Connection<S> {
-        let outbox = endpoint.outbox(sink, &self.options.limits);
+        let transport = match sink {
+            Sink::Queue => Transport::Longpoll,
+            Sink::Opening | Sink::WebSocket(_) => Transport::Websocket,
+        };
+        let meter = self.meters.of(transport).clone();
+        let outbox = endpoint.outbox(sink, &self.options.limits, meter);
         let shared = Shared::new(user, self, endpoint, outbox, version, idle_limit);
         Connection::new(Arc::new(shared))
     }
 
-    /// Asks the socket whether to let a client in. Its own panic is a refusal, and nobody else's.
+    /// Asks the socket whether to let a client in, and logs what it says. Its own panic is a refusal,
+    /// and nobody else's.
     pub(crate) async fn connect(
         &self,
         params: &Params,
         info: &ConnectInfo,
+        transport: Transport,
+        endpoint: &Endpoint,
     ) -> Result<S, ConnectError> {
         use futures_util::FutureExt;
         use std::panic::AssertUnwindSafe;
+        use tracing::Instrument;
 
-        let connecting = AssertUnwindSafe(S::connect(params, info, &self.state)).catch_unwind();
-        match connecting.await {
+        let (level, path, name) = (self.options.log, &*self.path, transport.name());
+        let span = span_at!(
+            level,
+            telemetry::target::CONNECT,
+            "connect",
+            socket = path,
+            transport = name
+        );
+        let watch = Stopwatch::start(!span.is_disabled());
+        let connecting = S::connect(params, info, &self.state).instrument(span.clone());
+        let connected = match AssertUnwindSafe(connecting).catch_unwind().await {
             Ok(connected) => connected,
             Err(_) => {
                 Err(ConnectError::new("connect panicked").status(StatusCode::INTERNAL_SERVER_ERROR))
             }
-        }
+        };
+        let asked = match &connected {
+            Ok(_) => Asked::Ok,
+            Err(refusal) if refusal.http_status().is_server_error() => Asked::Failed,
+            Err(_) => Asked::Refused,
+        };
+        self.meters.of(transport).connected(asked);
+        let params = ShownParams(&endpoint.config().filter_parameters, params);
+        let elapsed = watch.elapsed();
+        span.in_scope(|| match &connected {
+            Ok(_) => event_at!(level, telemetry::target::CONNECT, %params, ?elapsed, "connected"),
+            Err(refusal) => {
+                let reason = refusal.reason();
+                event_at!(level, telemetry::target::CONNECT, %params, ?elapsed, reason, "refused a client");
+            }
+        });
+        connected
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{CheckOrigin, Limits, LongpollOptions};
+use crate::{CheckOrigin, Limits, LongpollOptions, telemetry::Level};
 
 /// The options of one mounted socket, for
 /// [`socket_with`](crate::EndpointBuilder::socket_with).
@@ -23,6 +23,7 @@ pub struct SocketOptions {
     pub(crate) longpoll: Option<LongpollOptions>,
     pub(crate) limits: Limits,
     pub(crate) auth_token: bool,
+    pub(crate) log: Option<Level>,
 }
 
 impl Default for SocketOptions {
@@ -33,6 +34,7 @@ impl Default for SocketOptions {
             longpoll: None,
             limits: Limits::default(),
             auth_token: false,
+            log: Some(Level::INFO),
         }
     }
 }
@@ -77,6 +79,14 @@ impl SocketOptions {
     #[must_use]
     pub fn auth_token(mut self, auth_token: bool) -> Self {
         self.auth_token = auth_token;
+        self
+    }
+
+    /// At which level clients that connect, or are refused, are logged with their parameters; none for
+    /// not at all. Default: info, as in Phoenix. See [`telemetry`](crate::telemetry).
+    #[must_use]
+    pub fn log(mut self, level: impl Into<Option<Level>>) -> Self {
+        self.log = level.into();
         self
     }
 

@@ -16,6 +16,7 @@ use crate::{
     endpoint::Registration,
     message::{Outgoing, Ref, TopicRef},
     serializer::{FrameError, Version},
+    telemetry::Connected,
     transport::Outbox,
 };
 
@@ -28,6 +29,7 @@ pub(crate) struct Shared<S: UserSocket> {
     pub(crate) version: Version,
     /// Messages received that no handler has begun with. Bounds what a client can pile up.
     waiting: AtomicUsize,
+    _connected: Connected,
     /// Says that the last channel has ended: when this goes, all of them have.
     _registration: Registration,
 }
@@ -41,6 +43,7 @@ impl<S: UserSocket> Shared<S> {
         version: Version,
         idle_limit: Duration,
     ) -> Self {
+        let connected = outbox.meter().socket();
         let registration = endpoint.register(&outbox, idle_limit);
         Self {
             user,
@@ -49,6 +52,7 @@ impl<S: UserSocket> Shared<S> {
             outbox,
             version,
             waiting: AtomicUsize::new(0),
+            _connected: connected,
             _registration: registration,
         }
     }

@@ -30,6 +30,7 @@ use crate::{
     Topic,
     message::{Outgoing, Ref, TopicRef},
     socket::Shared,
+    telemetry::{Present, RouteMeter},
 };
 
 /// Something a channel has to do.
@@ -69,6 +70,7 @@ pub(super) struct Server<C: Channel> {
     me: Weak<Self>,
     pub(super) shared: Arc<Shared<C::Socket>>,
     pub(super) topic: Topic,
+    meter: RouteMeter,
     /// As it came with the join: what the join's reply and the last words carry.
     join_ref: Ref,
     /// What pushes and other replies carry: the join's ref where its join_ref is null.
@@ -91,6 +93,7 @@ struct Mailbox<C: Channel> {
 struct Body<C: Channel> {
     channel: C,
     socket: Socket<C>,
+    _present: Present,
 }
 
 /// Begins a join.
@@ -101,6 +104,7 @@ pub(crate) fn start<C: Channel>(shared: Arc<Shared<C::Socket>>, join: Join) -> S
         reference,
         payload,
         previous,
+        meter,
     } = join;
     let effective_join_ref = if join_ref.is_null() {
         reference.clone()
@@ -117,6 +121,7 @@ pub(crate) fn start<C: Channel>(shared: Arc<Shared<C::Socket>>, join: Join) -> S
         me: me.clone(),
         shared,
         topic,
+        meter,
         join_ref,
         effective_join_ref,
         joined: AtomicBool::new(false),

@@ -11,7 +11,7 @@ mod endpoint;
 mod limits;
 mod message;
 mod origin;
-mod serializer;
+pub mod serializer;
 mod socket;
 pub mod telemetry;
 pub mod testing;

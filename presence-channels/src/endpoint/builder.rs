@@ -48,6 +48,17 @@ pub enum StartError {
         /// The pattern.
         pattern: String,
     },
+    /// A serializer was added for versions that nobody can make out.
+    #[error(
+        "{requirement:?} (socket at {path:?}) is no requirement of a serializer's version; \
+         one is \"~> 3.0.0\""
+    )]
+    InvalidRequirement {
+        /// Where the socket is mounted.
+        path: String,
+        /// The requirement.
+        requirement: String,
+    },
     /// Two presences of one name would mix up who is where.
     #[error("two presences are named {0:?}; give one of them another NAME")]
     DuplicatePresence(String),
@@ -139,6 +150,10 @@ impl EndpointBuilder {
             if let Some(pattern) = mount.invalid_pattern() {
                 let (path, pattern) = (path.to_owned(), pattern.to_owned());
                 return Err(StartError::InvalidPattern { path, pattern });
+            }
+            if let Some(requirement) = mount.invalid_requirement() {
+                let (path, requirement) = (path.to_owned(), requirement.to_owned());
+                return Err(StartError::InvalidRequirement { path, requirement });
             }
         }
         let mut names = HashSet::new();

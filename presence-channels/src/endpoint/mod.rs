@@ -31,6 +31,7 @@ pub(crate) use connections::Registration;
 
 use crate::{
     BroadcastError, Limits, UserSocket,
+    serializer::check_broadcast,
     socket::{Mount, Mounted},
     telemetry::{self, SocketMeter},
     token::{MissingSecretKeyBase, Tokens},
@@ -149,6 +150,7 @@ impl Endpoint {
         payload: impl IntoPayload,
     ) -> Result<(), BroadcastError> {
         let message = Broadcast::new(topic, event, payload.into_payload()?);
+        check_broadcast(&message)?;
         let _span = telemetry::broadcast_span(&message);
         Ok(self.inner.pubsub.broadcast(message)?)
     }
@@ -156,7 +158,7 @@ impl Endpoint {
     /// As [`broadcast`](Self::broadcast), but only to this node's clients.
     ///
     /// # Errors
-    /// [`BroadcastError::Encode`], if the payload cannot be encoded.
+    /// [`BroadcastError::Encode`] or [`BroadcastError::Frame`], if the message has no form.
     pub fn local_broadcast(
         &self,
         topic: &str,
@@ -164,6 +166,7 @@ impl Endpoint {
         payload: impl IntoPayload,
     ) -> Result<(), BroadcastError> {
         let message = Broadcast::new(topic, event, payload.into_payload()?);
+        check_broadcast(&message)?;
         let _span = telemetry::broadcast_span(&message);
         self.inner.pubsub.local_broadcast(message);
         Ok(())

@@ -14,7 +14,7 @@ use crate::{
     channel::{AnyChannel, Join, Work},
     limits::Bucket,
     message::{Message, Outgoing, Ref, TopicRef, WireTopic},
-    serializer::{Data, MalformedFrame, Version},
+    serializer::{Data, MalformedFrame},
     telemetry::Drops,
     transport::{Outbox, close_code},
 };
@@ -81,7 +81,7 @@ impl<S: UserSocket> Connection<S> {
     ) -> Result<(), MalformedFrame> {
         let meter = self.shared.outbox.meter();
         meter.message_in(data.bytes().len());
-        let decoded = self.shared.version.serializer().decode(data);
+        let decoded = self.shared.version.decode(data);
         let message = decoded.inspect_err(|_| meter.dropped(Drops::Malformed))?;
         self.handle(message, cx);
         Ok(())
@@ -147,9 +147,7 @@ impl<S: UserSocket> Connection<S> {
             status: "ok",
             payload,
         };
-        self.shared
-            .send(&reply)
-            .expect("JSON can be written down in every version");
+        self.shared.say(&reply);
     }
 
     fn join(
@@ -197,9 +195,9 @@ impl<S: UserSocket> Connection<S> {
         let topic = Topic::from(&*topic);
         // Clients of version 1 send no join_ref. They know a channel by the ref of its join, and take
         // a `phx_close` without one to be for whatever channel the topic has by then.
-        let join_ref = match self.shared.version {
-            Version::V1 if join_ref.is_null() => reference.clone(),
-            _ => join_ref,
+        let join_ref = match self.shared.version.is_v1() && join_ref.is_null() {
+            true => reference.clone(),
+            false => join_ref,
         };
         let join = Join {
             topic: topic.clone(),

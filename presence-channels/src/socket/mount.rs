@@ -33,6 +33,11 @@ pub(crate) trait Mounted: Send + Sync {
     fn meters(&self) -> &MountMeters;
     /// A pattern that is no pattern, if there is one.
     fn invalid_pattern(&self) -> Option<&str>;
+    /// What a serializer was added for that is no requirement, if there is one.
+    fn invalid_requirement(&self) -> Option<&str> {
+        let mut added = self.options().serializers.iter();
+        added.find_map(|added| added.invalid_requirement())
+    }
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     /// Answers a request to open a WebSocket.
     fn open(

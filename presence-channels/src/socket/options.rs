@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{CheckOrigin, Limits, LongpollOptions, telemetry::Level};
+use crate::{
+    CheckOrigin, Limits, LongpollOptions,
+    serializer::{Added, Serializer},
+    telemetry::Level,
+};
 
 /// The options of one mounted socket, for
 /// [`socket_with`](crate::EndpointBuilder::socket_with).
@@ -24,6 +28,7 @@ pub struct SocketOptions {
     pub(crate) limits: Limits,
     pub(crate) auth_token: bool,
     pub(crate) log: Option<Level>,
+    pub(crate) serializers: Vec<Added>,
 }
 
 impl Default for SocketOptions {
@@ -35,6 +40,7 @@ impl Default for SocketOptions {
             limits: Limits::default(),
             auth_token: false,
             log: Some(Level::INFO),
+            serializers: Vec::new(),
         }
     }
 }
@@ -87,6 +93,19 @@ impl SocketOptions {
     #[must_use]
     pub fn log(mut self, level: impl Into<Option<Level>>) -> Self {
         self.log = level.into();
+        self
+    }
+
+    /// Speaks a [`Serializer`] of yours with clients whose `vsn` fits `requirement`, as in
+    /// `new Socket("/socket", {vsn: "3.0.0", encode, decode})`; the [module](crate::serializer) has an
+    /// example. Versions 1 and 2 are spoken as before. Of several that fit, the one added first
+    /// counts, and any before versions 1 and 2.
+    ///
+    /// A requirement is one of Elixir's: `"~> 3.0.0"` (3.0.x), `"~> 3.0"` (3.x), `"== 3.1.0"`,
+    /// `">= 3.1.0 and < 4.0.0"`. Another is an error when the endpoint starts.
+    #[must_use]
+    pub fn serializer(mut self, requirement: &str, serializer: impl Serializer) -> Self {
+        self.serializers.push(Added::new(requirement, serializer));
         self
     }
 

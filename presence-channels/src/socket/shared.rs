@@ -17,7 +17,7 @@ use crate::{
     message::{Outgoing, Ref, TopicRef},
     serializer::{FrameError, Version},
     telemetry::Connected,
-    transport::Outbox,
+    transport::{Outbox, close_code},
 };
 
 pub(crate) struct Shared<S: UserSocket> {
@@ -59,8 +59,18 @@ impl<S: UserSocket> Shared<S> {
 
     /// Encodes a message for this client and queues it.
     pub(crate) fn send(&self, message: &Outgoing<'_>) -> Result<(), FrameError> {
-        self.outbox.send(self.version.serializer().encode(message)?);
+        self.outbox.send(self.version.encode(message)?);
         Ok(())
+    }
+
+    /// As [`send`](Self::send), for what the protocol itself says, in JSON. Versions 1 and 2 can write
+    /// that down; with a serializer that cannot, the client would wait for ever, so it is closed.
+    pub(crate) fn say(&self, message: &Outgoing<'_>) {
+        if let Err(error) = self.send(message) {
+            tracing::error!(%error, "a message of the protocol's own cannot be sent");
+            self.outbox
+                .close(close_code::INTERNAL_ERROR, "the serializer failed");
+        }
     }
 
     /// Answers a message with an error that has a reason and nothing else.
@@ -79,8 +89,7 @@ impl<S: UserSocket> Shared<S> {
             status: "error",
             payload: &payload,
         };
-        self.send(&reply)
-            .expect("JSON can be written down in every version");
+        self.say(&reply);
     }
 
     pub(crate) fn message_waits(&self) {

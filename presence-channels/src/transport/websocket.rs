@@ -50,7 +50,7 @@ pub(crate) async fn open<S: UserSocket>(
     }
     let params = Params::from_query(parts.uri.query().unwrap_or_default());
     let vsn = params.get("vsn");
-    let Some(version) = Version::negotiate(vsn) else {
+    let Some(version) = Version::negotiate(vsn, &mount.options.serializers) else {
         tracing::warn!(
             path = mount.path,
             vsn,

@@ -8,6 +8,7 @@ mod fragments;
 mod handshake;
 mod lifecycle;
 mod limits;
+mod serializers;
 mod slow_reader;
 mod stop;
 mod versions;

@@ -153,6 +153,22 @@ impl Channel for Room {
                 socket.broadcast_from("shout", payload)?;
                 no_reply()
             }
+            "long_event" => {
+                let event = "e".repeat(payload.json()?);
+                let data = || Payload::Binary(vec![7].into());
+                let errors = [
+                    socket.push(&event, data()).err().map(|e| e.to_string()),
+                    socket
+                        .broadcast(&event, data())
+                        .err()
+                        .map(|e| e.to_string()),
+                    socket
+                        .broadcast_from(&event, data())
+                        .err()
+                        .map(|e| e.to_string()),
+                ];
+                reply_ok(json!({ "errors": errors }))
+            }
             "gated" => {
                 self.world.note("at the gate");
                 self.world.gate.acquire().await?.forget();

@@ -73,7 +73,7 @@ async fn open(
     }
     let path = mount.path().to_owned();
     let vsn = params.get("vsn");
-    let Some(version) = Version::negotiate(vsn) else {
+    let Some(version) = Version::negotiate(vsn, &mount.options().serializers) else {
         tracing::warn!(path, vsn, "refused an unknown version of the protocol");
         return answer::status(StatusCode::FORBIDDEN);
     };

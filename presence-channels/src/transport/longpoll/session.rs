@@ -115,7 +115,7 @@ impl Session {
         // What the answer leaves out.
         let binaries = frames
             .iter()
-            .filter(|frame| frame.opcode() == Opcode::Binary);
+            .filter(|frame| frame.opcode() == Opcode::Binary && !frame.is_base64_for_polls());
         binaries.for_each(|_| self.outbox.meter().dropped(Drops::Unencodable));
         frames
     }
@@ -170,7 +170,7 @@ impl Session {
             });
             if let Err(malformed) = received.await {
                 tracing::debug!(%malformed, "a client published a malformed message");
-                self.close(close_code::MALFORMED, "malformed frame");
+                self.close(close_code::INTERNAL_ERROR, "malformed frame");
                 // Phoenix says so after a window, in which nobody answers.
                 return StatusCode::REQUEST_TIMEOUT;
             }

@@ -8,6 +8,9 @@
 mod channel;
 mod clock;
 mod endpoint;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod limits;
 mod message;
 mod origin;

@@ -2,7 +2,7 @@
 //! read can be written down and read again.
 //!
 //! A [`Target`] is a file in `targets/`, a line in [`TARGETS`] and a folder in `corpus/`. A corpus is kept as hex
-//! in text files, an input each; lines that begin with `#` are remarks. `cargo xtask fuzz` runs the targets under
+//! in text files, an input a line; lines that begin with `#` are remarks. `cargo xtask fuzz` runs the targets under
 //! libFuzzer, guided by coverage, on stable Rust; `cargo test` replays the corpora without it.
 
 mod memory;

@@ -25,8 +25,9 @@ pub(crate) fn check(wire: Wire, input: &[u8], fields: impl FnOnce(Value) -> Opti
         return;
     }
     let frame = Bytes::copy_from_slice(input);
-    // Names are copied out of the frame, the payload is not. A name with escapes exists twice for a moment.
-    let most = 4 * input.len() + 1024;
+    // Names are copied out of the frame, the payload is not. The costliest is a text with escapes where no text
+    // belongs: unescaped in a buffer that doubles, and then quoted in the error.
+    let most = 8 * input.len() + 1024;
     let read = bounded(most, || wire.read(Data::Text(frame)));
     let expected = serde_json::from_slice(input).map(fields);
     match (&read, &expected) {

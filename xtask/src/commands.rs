@@ -3,5 +3,6 @@
 pub(crate) mod bench;
 pub(crate) mod conformance;
 pub(crate) mod demo;
+pub(crate) mod fuzz;
 pub(crate) mod phx;
 pub(crate) mod test;

@@ -11,6 +11,8 @@
 mod apps;
 mod chromium;
 mod commands;
+mod debian;
+mod fuzzer;
 mod npm;
 mod process;
 mod server;
@@ -42,6 +44,8 @@ enum Command {
     Phx(commands::phx::Args),
     /// Measure the server against a floor, per server CPU-second
     Bench(commands::bench::Args),
+    /// Make up what clients and peers send, and look for what breaks
+    Fuzz(commands::fuzz::Args),
     /// Check what no compiler checks: file sizes, names, paths, documents that drift from the tree
     Tidy,
 }
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         Command::Conformance(args) => commands::conformance::run(&args),
         Command::Phx(args) => commands::phx::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
+        Command::Fuzz(args) => commands::fuzz::run(&args),
         Command::Tidy => tidy::run(),
     });
     match result {

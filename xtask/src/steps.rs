@@ -9,7 +9,7 @@ mod readme;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::commands::conformance;
+use crate::commands::{conformance, fuzz};
 use crate::tidy;
 
 pub(crate) use readme::commands_covered;
@@ -27,6 +27,8 @@ pub(crate) enum Step {
     Doc,
     /// `cargo test`: unit, property, documentation and generator tests
     Cargo,
+    /// Each fuzz target, for some seconds
+    Fuzz,
     /// The conformance kit against examples/conformance
     Conformance,
     /// npm's phoenix in Node against the examples
@@ -64,6 +66,7 @@ impl Step {
             Self::Clippy => cargo::clippy(),
             Self::Doc => cargo::doc(),
             Self::Cargo => cargo::test(),
+            Self::Fuzz => fuzz::short(),
             Self::Conformance => conformance::run(&conformance::Args::default()),
             Self::Node => e2e::node(),
             Self::Browser => e2e::browser(),

@@ -52,9 +52,13 @@ fn run(input: &[u8]) {
         let _ = Wire::V2.read(message.clone());
         let _ = Wire::V1.read(message.clone());
     }
-    // As phoenix.js writes them.
+    // With the line end that takes nothing from a message that ends in a carriage return.
     if limits.is_batch {
-        let again = read_body(lines.join("\n").into(), limits);
+        let wide = Body {
+            max_bytes: usize::MAX,
+            ..limits
+        };
+        let again = read_body(lines.join("\r\n").into(), wide);
         assert_eq!(again.as_ref(), Some(&messages));
     }
 }

@@ -113,7 +113,8 @@ fn receive<S: UserSocket>(
     data: Data,
 ) {
     if let Err(malformed) = connection.receive(data, cx) {
-        tracing::debug!(%malformed, "a client sent a malformed frame");
+        let malformed = malformed.for_log();
+        tracing::debug!(malformed, "a client sent a malformed frame");
         outbox.close(close_code::INTERNAL_ERROR, "malformed frame");
     }
 }

@@ -169,7 +169,8 @@ impl Session {
                 Poll::Ready(flusher.hold(|| connection.receive(data, cx)))
             });
             if let Err(malformed) = received.await {
-                tracing::debug!(%malformed, "a client published a malformed message");
+                let malformed = malformed.for_log();
+                tracing::debug!(malformed, "a client published a malformed message");
                 self.close(close_code::INTERNAL_ERROR, "malformed frame");
                 // Phoenix says so after a window, in which nobody answers.
                 return StatusCode::REQUEST_TIMEOUT;

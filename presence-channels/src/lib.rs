@@ -31,7 +31,7 @@ pub use clock::unix_seconds;
 pub use endpoint::{Config, Endpoint, EndpointBuilder, StartError, Supervised};
 pub use ipnet::IpNet;
 pub use limits::{Limits, Rate, SlowReader};
-pub use origin::CheckOrigin;
+pub use origin::{CheckOrigin, InvalidOrigin, Origin, OriginCheck};
 pub use presence_core::{
     Presence, PubSub, Tracker,
     presence::{Diff, Presences},

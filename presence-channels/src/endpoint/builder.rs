@@ -1,5 +1,8 @@
 //! An endpoint before it starts.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::HashSet, sync::Arc};
 
 use parking_lot::Mutex;
@@ -8,7 +11,7 @@ use tokio::{runtime::Handle, time::Instant};
 
 use super::{Admissions, Config, Connections, Endpoint, Inner, MountPoint, Supervised, idle};
 use crate::{
-    SocketOptions, UserSocket,
+    InvalidOrigin, SocketOptions, UserSocket,
     socket::{Mount, Mounted, Routes},
     telemetry::MountMeters,
     transport::{Flusher, longpoll::Longpoll},
@@ -48,6 +51,22 @@ pub enum StartError {
         /// The pattern.
         pattern: String,
     },
+    /// A list of origins holds what is none.
+    #[error("the origins of the socket at {path:?}: {error}")]
+    InvalidOrigin {
+        /// Where the socket is mounted.
+        path: String,
+        /// What is wrong with it.
+        error: InvalidOrigin,
+    },
+    /// A socket checks origins by [`Config::host`], which is not set.
+    #[error("the socket at {0:?} lets pages of `Config::host` in, which is not set")]
+    MissingHost(String),
+    /// [`Config::host`] is none.
+    #[error(
+        "`Config::host` is a host, and a port if need be, as in \"example.com:4000\"; {0:?} is not"
+    )]
+    InvalidHost(String),
     /// A serializer was added for versions that nobody can make out.
     #[error(
         "{requirement:?} (socket at {path:?}) is no requirement of a serializer's version; \
@@ -96,6 +115,7 @@ impl EndpointBuilder {
             path: path.to_owned(),
             state,
             routes: Routes::collect(path),
+            origins: options.check_origin.policy(),
             options,
             meters: MountMeters::new(path),
         };
@@ -111,7 +131,7 @@ impl EndpointBuilder {
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn start(self, config: Config) -> Result<Endpoint, StartError> {
-        self.check()?;
+        self.check(&config)?;
         let runtime = Handle::current();
         let secret = config.secret_key_base.as_ref();
         let mounts = self.mounts.into_iter().map(|mount| {
@@ -134,9 +154,14 @@ impl EndpointBuilder {
         Ok(Endpoint { inner })
     }
 
-    fn check(&self) -> Result<(), StartError> {
+    fn check(&self, config: &Config) -> Result<(), StartError> {
         if cfg!(panic = "abort") {
             return Err(StartError::PanicAborts);
+        }
+        if let Some(host) = &config.host
+            && host.parse::<http::uri::Authority>().is_err()
+        {
+            return Err(StartError::InvalidHost(host.clone()));
         }
         let mut paths = HashSet::new();
         for mount in &self.mounts {
@@ -150,6 +175,16 @@ impl EndpointBuilder {
             if let Some(pattern) = mount.invalid_pattern() {
                 let (path, pattern) = (path.to_owned(), pattern.to_owned());
                 return Err(StartError::InvalidPattern { path, pattern });
+            }
+            match mount.origins() {
+                Err(error) => {
+                    let (path, error) = (path.to_owned(), error.clone());
+                    return Err(StartError::InvalidOrigin { path, error });
+                }
+                Ok(origins) if origins.needs_configured_host() && config.host.is_none() => {
+                    return Err(StartError::MissingHost(path.to_owned()));
+                }
+                Ok(_) => {}
             }
             if let Some(requirement) = mount.invalid_requirement() {
                 let (path, requirement) = (path.to_owned(), requirement.to_owned());

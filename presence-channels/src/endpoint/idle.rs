@@ -1,4 +1,5 @@
-//! Watches over silent connections: one task for all, instead of a timer each.
+//! Watches over connections that are silent, or whose token expires: one task for all, instead of a
+//! timer each.
 
 use std::{
     sync::{Arc, Weak},
@@ -33,12 +34,20 @@ async fn run(inner: Weak<Inner>, every: Duration) {
 
 fn look(inner: &Inner) {
     let now = inner.now();
-    inner.connections.visit(|outbox, idle_limit| {
+    let mut expiring = Vec::new();
+    inner.connections.visit(|outbox, watched| {
         outbox.see_queue();
         let silent = Duration::from_millis(now.saturating_sub(outbox.heard()));
         match outbox.phase() {
-            Phase::Open if silent >= idle_limit => {
+            Phase::Open if silent >= watched.idle_limit => {
                 outbox.close(close_code::PROTOCOL, "idle timeout");
+            }
+            Phase::Open => {
+                let due = watched.expiry.as_ref();
+                expiring.extend(due.and_then(|expiry| {
+                    let due = expiry.due(now)?;
+                    Some((expiry.clone(), due, outbox.clone()))
+                }));
             }
             Phase::Closing if outbox.lingers_since(now) + LINGER.as_millis() as u64 <= now => {
                 outbox.abandon();
@@ -48,5 +57,8 @@ fn look(inner: &Inner) {
     });
     for point in &inner.mounts {
         point.mount.meters().tell_queues();
+    }
+    for (expiry, due, outbox) in expiring {
+        expiry.act(due, &outbox);
     }
 }

@@ -32,7 +32,7 @@ pub(crate) use connections::Registration;
 use crate::{
     BroadcastError, Limits, UserSocket,
     serializer::check_broadcast,
-    socket::{Mount, Mounted},
+    socket::{Expiry, Mount, Mounted},
     telemetry::{self, SocketMeter},
     token::{MissingSecretKeyBase, Tokens},
     transport::{
@@ -272,8 +272,14 @@ impl Endpoint {
             .admit(address, max_connections, max_connections_per_address)
     }
 
-    pub(crate) fn register(&self, outbox: &Arc<Outbox>, idle_limit: Duration) -> Registration {
-        let registration = self.inner.connections.register(outbox, idle_limit);
+    pub(crate) fn register(
+        &self,
+        outbox: &Arc<Outbox>,
+        idle_limit: Duration,
+        expiry: Option<Arc<Expiry>>,
+    ) -> Registration {
+        let connections = &self.inner.connections;
+        let registration = connections.register(outbox, idle_limit, expiry);
         if self.is_stopping() {
             outbox.drain(close_code::RESTART, drain::REASON);
         }

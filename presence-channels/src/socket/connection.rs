@@ -8,12 +8,12 @@ use std::{
 use presence_core::pubsub::{Dispatch, Payload, Subscriber, Subscription};
 use smol_str::SmolStr;
 
-use super::{Shared, UserSocket};
+use super::{Shared, UserSocket, expiry};
 use crate::{
     Limits, TerminateReason, Topic,
     channel::{AnyChannel, Join, Work},
     limits::Bucket,
-    message::{Message, Outgoing, Ref, TopicRef, WireTopic},
+    message::{Message, Ref, TopicRef, WireTopic},
     serializer::{Data, MalformedFrame},
     telemetry::Drops,
     transport::{Outbox, close_code},
@@ -95,8 +95,8 @@ impl<S: UserSocket> Connection<S> {
             event,
             payload,
         } = message;
-        let is_heartbeat =
-            event == "heartbeat" && matches!(&topic, WireTopic::Text(topic) if topic == "phoenix");
+        let is_heartbeat = event == "heartbeat"
+            && matches!(&topic, WireTopic::Text(topic) if topic == expiry::TOPIC);
         // Who may not say that it is there, or that it goes, costs more than it would.
         if !is_heartbeat
             && event != "phx_leave"
@@ -119,8 +119,11 @@ impl<S: UserSocket> Connection<S> {
         };
         let work = match &*event {
             _ if is_heartbeat => {
-                self.answer_ok(&Ref::NULL, &reference, &topic);
+                self.shared.confirm(&Ref::NULL, &reference, &topic);
                 None
+            }
+            expiry::REFRESH if topic == expiry::TOPIC && self.shared.expiry.is_some() => {
+                expiry::refresh(&self.shared, reference, payload)
             }
             "phx_join" => self.join(topic, join_ref, reference, payload, cx),
             "phx_leave" => self.leave(&topic, &join_ref, reference),
@@ -136,18 +139,6 @@ impl<S: UserSocket> Connection<S> {
         if work.as_mut().poll(cx).is_pending() {
             self.shared.endpoint.runtime().spawn(work);
         }
-    }
-
-    fn answer_ok(&self, join_ref: &Ref, reference: &Ref, topic: &str) {
-        let (topic, payload) = (TopicRef::Text(topic), &Payload::empty());
-        let reply = Outgoing::Reply {
-            join_ref,
-            reference,
-            topic,
-            status: "ok",
-            payload,
-        };
-        self.shared.say(&reply);
     }
 
     fn join(
@@ -232,7 +223,7 @@ impl<S: UserSocket> Connection<S> {
 
     fn leave(&mut self, topic: &str, join_ref: &Ref, reference: Ref) -> Option<Work> {
         let Some(entry) = joined(&mut self.channels, topic) else {
-            self.answer_ok(join_ref, &reference, topic);
+            self.shared.confirm(join_ref, &reference, topic);
             return None;
         };
         if !entry.channel.answers_to(join_ref) {

@@ -29,6 +29,7 @@ pub struct SocketOptions {
     pub(crate) auth_token: bool,
     pub(crate) log: Option<Level>,
     pub(crate) serializers: Vec<Added>,
+    pub(crate) token_expiry_notice: Duration,
 }
 
 impl Default for SocketOptions {
@@ -41,6 +42,7 @@ impl Default for SocketOptions {
             auth_token: false,
             log: Some(Level::INFO),
             serializers: Vec::new(),
+            token_expiry_notice: Duration::from_secs(60),
         }
     }
 }
@@ -93,6 +95,14 @@ impl SocketOptions {
     #[must_use]
     pub fn log(mut self, level: impl Into<Option<Level>>) -> Self {
         self.log = level.into();
+        self
+    }
+
+    /// How long before its token [expires](crate::UserSocket::expires_at) a client is told. Default 60 s;
+    /// a client whose token is younger when it connects is told at once. Looked at once a second.
+    #[must_use]
+    pub fn token_expiry_notice(mut self, notice: Duration) -> Self {
+        self.token_expiry_notice = notice;
         self
     }
 

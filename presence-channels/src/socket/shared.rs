@@ -10,7 +10,7 @@ use std::{
 
 use presence_core::pubsub::Payload;
 
-use super::{Mount, UserSocket};
+use super::{Expiry, Mount, UserSocket};
 use crate::{
     Endpoint,
     endpoint::Registration,
@@ -32,6 +32,8 @@ pub(crate) struct Shared<S: UserSocket> {
     _connected: Connected,
     /// Says that the last channel has ended: when this goes, all of them have.
     _registration: Registration,
+    /// None if the client's token does not expire.
+    pub(super) expiry: Option<Arc<Expiry>>,
 }
 
 impl<S: UserSocket> Shared<S> {
@@ -44,7 +46,11 @@ impl<S: UserSocket> Shared<S> {
         idle_limit: Duration,
     ) -> Self {
         let connected = outbox.meter().socket();
-        let registration = endpoint.register(&outbox, idle_limit);
+        let notice = mount.options.token_expiry_notice;
+        let expiry = user
+            .expires_at()
+            .map(|at| Expiry::new(at, notice, version.clone(), endpoint.now()));
+        let registration = endpoint.register(&outbox, idle_limit, expiry.clone());
         Self {
             user,
             mount,
@@ -54,6 +60,7 @@ impl<S: UserSocket> Shared<S> {
             waiting: AtomicUsize::new(0),
             _connected: connected,
             _registration: registration,
+            expiry,
         }
     }
 
@@ -71,6 +78,17 @@ impl<S: UserSocket> Shared<S> {
             self.outbox
                 .close(close_code::INTERNAL_ERROR, "the serializer failed");
         }
+    }
+
+    /// Answers a message with `ok` and nothing else, where no channel does.
+    pub(crate) fn confirm(&self, join_ref: &Ref, reference: &Ref, topic: &str) {
+        self.say(&Outgoing::Reply {
+            join_ref,
+            reference,
+            topic: TopicRef::Text(topic),
+            status: "ok",
+            payload: &Payload::empty(),
+        });
     }
 
     /// Answers a message with an error that has a reason and nothing else.

@@ -48,6 +48,7 @@
 //! ```
 
 mod channel;
+mod expect;
 mod inbox;
 mod pattern;
 #[cfg(test)]
@@ -61,6 +62,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::Poll,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -76,7 +78,8 @@ pub use inbox::Received;
 use crate::{
     ConnectError, Endpoint, Params, UserSocket,
     serializer::{Data, Version},
-    socket::{AnyConnection, Mounted},
+    socket::{AnyConnection, Mount, Mounted},
+    transport::Sink,
 };
 use inbox::Inbox;
 
@@ -109,31 +112,35 @@ pub async fn connect_with<S: UserSocket>(
     params: impl Serialize,
     request: Request<()>,
 ) -> Result<TestSocket, ConnectError> {
-    let mount = endpoint.mount_of::<S>().unwrap_or_else(|| {
-        panic!("the endpoint has no socket {}", std::any::type_name::<S>());
-    });
+    let mount = mount_of::<S>(endpoint);
     let params = serde_urlencoded::to_string(params)
         .unwrap_or_else(|error| panic!("the params do not fit into a URL: {error}"));
     let info = mount.connect_info(endpoint, request.into_parts().0);
     let params = Params::from_query(&params);
     let connection = mount.connect_queue(endpoint.clone(), &params, &info, Version::V2);
-    let connection = connection.await?;
-    let outbox = connection.outbox().clone();
-    let connection = Arc::new(Mutex::new(Some(connection)));
-    let closed = Arc::downgrade(&connection);
-    let client = Client {
-        connection,
-        inbox: Inbox::collect(endpoint, outbox, move || {
-            // The server has closed, and its channels go.
-            if let Some(connection) = closed.upgrade() {
-                drop(connection.lock().take());
-            }
-        }),
-        endpoint: endpoint.clone(),
-        next_ref: AtomicU64::new(1),
-    };
-    Ok(TestSocket {
-        client: Arc::new(client),
+    Ok(TestSocket::of(endpoint, connection.await?))
+}
+
+/// A client that is connected already as `user`, without `connect` being asked: `socket/3` of
+/// `Phoenix.ChannelTest`.
+///
+/// # Panics
+/// If `S` is not mounted in `endpoint`.
+pub fn socket<S: UserSocket>(endpoint: &Endpoint, user: S) -> TestSocket {
+    let mount = mount_of::<S>(endpoint);
+    let connection = mount.open_for(
+        user,
+        endpoint.clone(),
+        Sink::Queue,
+        Version::V2,
+        Duration::MAX,
+    );
+    TestSocket::of(endpoint, Box::new(connection))
+}
+
+fn mount_of<S: UserSocket>(endpoint: &Endpoint) -> Arc<Mount<S>> {
+    endpoint.mount_of::<S>().unwrap_or_else(|| {
+        panic!("the endpoint has no socket {}", std::any::type_name::<S>());
     })
 }
 
@@ -159,6 +166,26 @@ pub struct JoinRefused {
 }
 
 impl TestSocket {
+    fn of(endpoint: &Endpoint, connection: Box<dyn AnyConnection>) -> Self {
+        let outbox = connection.outbox().clone();
+        let connection = Arc::new(Mutex::new(Some(connection)));
+        let closed = Arc::downgrade(&connection);
+        let client = Client {
+            connection,
+            inbox: Inbox::collect(endpoint, outbox, move || {
+                // The server has closed, and its channels go.
+                if let Some(connection) = closed.upgrade() {
+                    drop(connection.lock().take());
+                }
+            }),
+            endpoint: endpoint.clone(),
+            next_ref: AtomicU64::new(1),
+        };
+        Self {
+            client: Arc::new(client),
+        }
+    }
+
     /// Joins `topic` with `payload`. Gives the reply, and the channel.
     ///
     /// # Errors
@@ -235,6 +262,7 @@ impl Client {
             Payload::Json(text) => {
                 let payload: &serde_json::value::RawValue =
                     serde_json::from_slice(&text).expect("a JSON payload holds JSON");
+                let join_ref = (!join_ref.is_empty()).then_some(join_ref);
                 let frame = serde_json::to_vec(&(join_ref, reference, topic, event, payload));
                 Data::Text(frame.expect("strings and JSON have a JSON form").into())
             }

@@ -38,6 +38,8 @@ pub(crate) mod close_code {
     pub(crate) const PROTOCOL: u16 = 1002;
     /// `disconnect` was broadcast on the socket's id.
     pub(crate) const GOING_AWAY: u16 = 1001;
+    /// The client's token has expired, and it showed no new one. Clients connect again, with one.
+    pub(crate) const TOKEN_EXPIRED: u16 = 1008;
     /// A text message that is not UTF-8.
     pub(crate) const INVALID_DATA: u16 = 1007;
     /// A message over the limit of bytes.

@@ -26,6 +26,8 @@ pub(super) struct Reader {
 /// What came in.
 pub(super) enum Incoming {
     Message(Data),
+    /// A ping or a pong; its answer, if it wants one, is among the frames to write.
+    Control,
     /// The peer wants to close; the answer is among the frames to write.
     Close,
 }
@@ -69,7 +71,7 @@ impl Reader {
                     let _ = self.context.flush(&mut stream);
                     return Ok(Some(Incoming::Close));
                 }
-                Ok(_) => {}
+                Ok(_) => return Ok(Some(Incoming::Control)),
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Ok(None);
                 }

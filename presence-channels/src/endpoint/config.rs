@@ -33,7 +33,8 @@ pub struct Config {
     /// None by default.
     pub trusted_proxies: Vec<IpNet>,
     /// How long a callback of a channel may take. Default 30 s. Then it is dropped where it waits,
-    /// and its channel ends with `phx_error` (a join is refused with `join timed out`).
+    /// and its channel ends with `phx_error` (a join is refused with `join timed out`). So long may
+    /// [`connect`](crate::UserSocket::connect) take, too; the client is refused with 500 then.
     pub handler_timeout: Duration,
     /// Over how long [`Endpoint::stop`](crate::Endpoint::stop) tells connections to go. Default 0: all
     /// at once. With several nodes, some tens of seconds let a deploy's clients come back to the

@@ -162,9 +162,7 @@ impl<S: UserSocket> Connection<S> {
         if previous.is_none() && self.channels.len() >= self.limits().max_channels {
             return self.refuse_join(&topic, &join_ref, &reference, "too many channels joined");
         }
-        let joining = |entry: &&Entry| entry.channel.is_joining();
-        let under_way = self.channels.iter().filter(joining).count();
-        if under_way >= self.limits().max_joins_under_way {
+        if self.shared.joins_under_way() >= self.limits().max_joins_under_way {
             return self.refuse_join(&topic, &join_ref, &reference, "too many joins under way");
         }
         let previous = previous.map(|index| self.channels.swap_remove(index));

@@ -5,6 +5,7 @@ use std::{any::Any, sync::Arc, time::Duration};
 use axum::response::Response;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, StatusCode, header, request::Parts};
+use tracing::Instrument;
 
 use super::{
     AnyConnection, ConnectError, ConnectInfo, Connection, Params, Routes, Shared, SocketOptions,
@@ -12,6 +13,7 @@ use super::{
 };
 use crate::{
     Endpoint, InvalidOrigin,
+    channel::{Outcome, guard},
     origin::OriginPolicy,
     serializer::Version,
     telemetry::{self, Asked, MountMeters, ShownParams, Stopwatch, event_at, span_at},
@@ -155,10 +157,6 @@ impl<S: UserSocket> Mount<S> {
         transport: Transport,
         endpoint: &Endpoint,
     ) -> Result<S, ConnectError> {
-        use futures_util::FutureExt;
-        use std::panic::AssertUnwindSafe;
-        use tracing::Instrument;
-
         let (level, path, name) = (self.options.log, &*self.path, transport.name());
         let span = span_at!(
             level,
@@ -169,11 +167,12 @@ impl<S: UserSocket> Mount<S> {
         );
         let watch = Stopwatch::start(!span.is_disabled());
         let connecting = S::connect(params, info, &self.state).instrument(span.clone());
-        let connected = match AssertUnwindSafe(connecting).catch_unwind().await {
-            Ok(connected) => connected,
-            Err(_) => {
-                Err(ConnectError::new("connect panicked").status(StatusCode::INTERNAL_SERVER_ERROR))
-            }
+        let failed =
+            |reason| Err(ConnectError::new(reason).status(StatusCode::INTERNAL_SERVER_ERROR));
+        let connected = match guard(endpoint.handler_timeout(), connecting).await {
+            Outcome::Done(connected) => connected,
+            Outcome::Panicked(_) => failed("connect panicked"),
+            Outcome::TimedOut => failed("connect took too long"),
         };
         let asked = match &connected {
             Ok(_) => Asked::Ok,

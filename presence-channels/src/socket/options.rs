@@ -48,8 +48,9 @@ impl Default for SocketOptions {
 }
 
 impl SocketOptions {
-    /// How long the client of a WebSocket may send nothing before it is closed with code 1002. Default 60 s, as in
-    /// Phoenix; phoenix.js sends a heartbeat every 30 s. At least 100 ms. It is looked at about
+    /// How long the client of a WebSocket may send no whole message before it is closed with code 1002. Default
+    /// 60 s, as in Phoenix; phoenix.js sends a heartbeat every 30 s. A ping counts, a part of a message does not:
+    /// raise it if clients upload large messages over slow networks. At least 100 ms. It is looked at about
     /// twenty times a timeout, so a client may get that much more.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {

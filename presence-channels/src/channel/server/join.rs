@@ -17,7 +17,7 @@ use crate::{
         letter::Letter,
     },
     message::Ref,
-    socket::reason_payload,
+    socket::{Joining, reason_payload},
     telemetry::{self, Asked, Callback, Shown, Stopwatch, event_at, span_at},
 };
 
@@ -28,6 +28,7 @@ impl<C: Channel> Server<C> {
         reference: Ref,
         payload: Payload,
         previous: Option<Arc<dyn AnyChannel>>,
+        under_way: Joining<C::Socket>,
     ) {
         if let Some(previous) = &previous {
             poll_fn(|cx| previous.poll_closed(cx.waker())).await;
@@ -42,8 +43,8 @@ impl<C: Channel> Server<C> {
         );
         let logged = (!span.is_disabled()).then(|| payload.clone());
         let watch = Stopwatch::start(logged.is_some());
-        let joining = C::join(&self.topic, payload, &mut socket).instrument(span.clone());
-        let joined = guard(limit, joining).await;
+        let callback = C::join(&self.topic, payload, &mut socket).instrument(span.clone());
+        let joined = guard(limit, callback).await;
         self.meter.took(Callback::Join, watch);
         let accepted = span.in_scope(|| self.judge(joined));
         if let Some(payload) = logged {
@@ -68,6 +69,7 @@ impl<C: Channel> Server<C> {
                 // Before the reply: a broadcast sent after the client has it must not be missed.
                 socket.subscription = Some(self.subscribe());
                 self.answer_join(&reference, &reply);
+                drop(under_way);
                 last_words();
                 let body = Body {
                     channel,

@@ -14,10 +14,7 @@ mod run;
 use std::{
     collections::VecDeque,
     pin::Pin,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Weak, atomic::AtomicBool},
     task::{Poll, Waker},
 };
 
@@ -44,9 +41,6 @@ pub(crate) type Started = (Arc<dyn AnyChannel>, Work);
 pub(crate) trait AnyChannel: Send + Sync {
     /// May a message with this `join_ref` be for this channel, and not for one that was here before?
     fn answers_to(&self, join_ref: &Ref) -> bool;
-
-    /// Has its join not been answered yet?
-    fn is_joining(&self) -> bool;
 
     fn is_closed(&self) -> bool;
 
@@ -128,7 +122,8 @@ pub(crate) fn start<C: Channel>(shared: Arc<Shared<C::Socket>>, join: Join) -> S
         joined: AtomicBool::new(false),
         mailbox: Mutex::new(mailbox),
     });
-    let work = server.clone().join(reference, payload, previous);
+    let under_way = server.shared.join_begins();
+    let work = server.clone().join(reference, payload, previous, under_way);
     (server, Box::pin(work))
 }
 
@@ -182,10 +177,6 @@ impl<C: Channel> Server<C> {
 impl<C: Channel> AnyChannel for Server<C> {
     fn answers_to(&self, join_ref: &Ref) -> bool {
         join_ref.is_null() || *join_ref == self.join_ref || *join_ref == self.effective_join_ref
-    }
-
-    fn is_joining(&self) -> bool {
-        !self.joined.load(Ordering::Acquire) && !self.is_closed()
     }
 
     fn is_closed(&self) -> bool {

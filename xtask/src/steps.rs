@@ -2,6 +2,7 @@
 
 mod cargo;
 mod demo;
+mod deny;
 mod e2e;
 mod examples;
 mod readme;
@@ -21,6 +22,8 @@ pub(crate) enum Step {
     Fmt,
     /// What no compiler checks: sizes, names, paths, documents that drift from the tree
     Tidy,
+    /// `cargo deny check`: advisories, licences, duplicates, sources
+    Deny,
     /// `cargo clippy`, warnings denied
     Clippy,
     /// `cargo doc`, warnings denied
@@ -63,6 +66,7 @@ impl Step {
         match self {
             Self::Fmt => cargo::fmt(),
             Self::Tidy => tidy::run(),
+            Self::Deny => deny::run(),
             Self::Clippy => cargo::clippy(),
             Self::Doc => cargo::doc(),
             Self::Cargo => cargo::test(),

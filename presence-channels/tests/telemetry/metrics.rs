@@ -1,10 +1,16 @@
 //! The metrics move as the module `telemetry` says.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use axum::body::{Body, to_bytes};
 use http::{Method, Request};
-use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use metrics_util::{
+    CompositeKey,
+    debugging::{DebugValue, DebuggingRecorder, Snapshotter},
+};
 use presence_channels::{Endpoint, telemetry::FilterParameters, testing};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -36,6 +42,25 @@ impl Recorded {
                 DebugValue::Histogram(more) => *counted += more.len() as f64,
             }
         }
+    }
+
+    /// Name, kind and labels of each.
+    fn metrics(&mut self) -> BTreeSet<(String, String, BTreeSet<String>)> {
+        let found = self.snapshotter.snapshot().into_vec();
+        let metric = |(key, _, _, value): (CompositeKey, _, _, _)| {
+            let kind = match value {
+                DebugValue::Counter(_) => "counter",
+                DebugValue::Gauge(_) => "gauge",
+                DebugValue::Histogram(_) => "histogram",
+            };
+            let labels = key.key().labels().map(|label| label.key().to_owned());
+            (
+                key.key().name().to_owned(),
+                kind.to_owned(),
+                labels.collect(),
+            )
+        };
+        found.into_iter().map(metric).collect()
     }
 
     #[track_caller]
@@ -188,4 +213,34 @@ async fn what_waits_for_clients_is_looked_at_now_and_then() {
     assert_eq!(send(Method::GET, token, String::new()).await["status"], 200);
     tokio::time::sleep(Duration::from_secs(4)).await;
     recorded.assert(&[(&frames, 0.0), (&bytes, 0.0)]);
+}
+
+/// The table's rows: name, kind and labels.
+fn documented() -> BTreeSet<(String, String, BTreeSet<String>)> {
+    let module = include_str!("../../src/telemetry/mod.rs");
+    let rows = module
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | `presence_"));
+    let row = |row: &str| {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let labels = cells[3].split(", ").map(|label| label.replace('`', ""));
+        (
+            format!("presence_{}", cells[0].trim_end_matches('`')),
+            cells[1].to_owned(),
+            labels.collect(),
+        )
+    };
+    rows.map(row)
+        // Rows of the table of logs.
+        .filter(|(name, ..)| !name.contains("::"))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_table_names_what_there_is_and_nothing_else() {
+    recorded!(endpoint, recorded);
+    // The presence counts from when its tasks first run.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(recorded.metrics(), documented());
+    drop(endpoint);
 }

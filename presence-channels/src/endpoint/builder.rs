@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use presence_core::PubSub;
 use tokio::{runtime::Handle, time::Instant};
 
-use super::{Admissions, Config, Connections, Endpoint, Inner, MountPoint, Supervised, idle};
+use super::{Admissions, Config, Connections, Endpoint, Inner, MountPoint, Supervised, watch};
 use crate::{
     InvalidOrigin, SocketOptions, UserSocket,
     socket::{Mount, Mounted, Routes},
@@ -150,7 +150,7 @@ impl EndpointBuilder {
             started: Instant::now(),
             runtime,
         });
-        idle::watch(&inner);
+        watch::start(&inner);
         Ok(Endpoint { inner })
     }
 

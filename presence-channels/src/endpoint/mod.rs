@@ -5,7 +5,7 @@ mod builder;
 mod config;
 mod connections;
 mod drain;
-mod idle;
+mod watch;
 
 use std::{any::Any, net::IpAddr, sync::Arc, time::Duration};
 

@@ -72,7 +72,7 @@ impl SocketOptions {
     /// then a poll may reach any of them. A graceful shutdown of axum's server waits for polls under
     /// way, up to a window; [`Endpoint::stop`](crate::Endpoint::stop) ends them.
     ///
-    /// Not with it: clients get no binary messages (those that they send arrive), and
+    /// Not with it: clients of versions 1 and 2 get no binary messages (those that they send arrive), and
     /// [`timeout`](Self::timeout) is not theirs.
     #[must_use]
     pub fn longpoll(mut self, longpoll: LongpollOptions) -> Self {

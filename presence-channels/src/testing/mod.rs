@@ -46,6 +46,68 @@
 //! channel.assert_reply(ping, "ok", json!({ "hello": "there" })).await;
 //! # }
 //! ```
+//!
+//! # Its verbs
+//!
+//! | `Phoenix.ChannelTest` | here |
+//! | --- | --- |
+//! | `connect` | [`connect`], and [`connect_with`] for headers and extensions |
+//! | `socket` | [`socket()`]: connected as a value of yours, `connect` is not asked |
+//! | `join`, `subscribe_and_join` | [`TestSocket::join`], which subscribes the test, too |
+//! | `push` | [`TestChannel::push`], and [`TestSocket::push`] on a topic that is not joined |
+//! | `leave`, `close` | [`TestChannel::leave`], [`TestSocket::close`] |
+//! | `broadcast_from` | [`TestChannel::broadcast_from`] |
+//! | `assert_reply`, `refute_reply` | [`TestChannel::assert_reply`], [`TestChannel::refute_reply`] |
+//! | `assert_push`, `refute_push` | [`TestChannel::assert_push`], [`TestChannel::refute_push`] |
+//! | `assert_broadcast`, `refute_broadcast` | [`TestChannel::assert_broadcast`], [`TestChannel::refute_broadcast`] |
+//! | messages of the end | [`TestChannel::assert_closed`], [`TestChannel::assert_crashed`], [`TestSocket::closed`] |
+//!
+//! A pattern is JSON that the payload must include. What an assertion has seen it takes, so that the
+//! next one sees what came after.
+//!
+//! # Time
+//!
+//! An assertion waits a second for what must come, a refutation watches for 100 ms. On a paused clock
+//! both are over as soon as nothing else is left to do, and so are timers of the app: a test may sleep
+//! for a day. It needs tokio's feature `test-util`:
+//!
+//! ```
+//! # use std::time::Duration;
+//! #[tokio::test(start_paused = true)]
+//! async fn an_hour_passes() {
+//!     tokio::time::sleep(Duration::from_secs(3600)).await;
+//! }
+//! ```
+//!
+//! The wall clock (`SystemTime`) is not paused. What waits for something outside of tokio's time, as a
+//! database does, needs a clock that runs.
+//!
+//! # Two nodes
+//!
+//! Several endpoints live in one process. Over a [`MemoryCluster`] they are nodes of a cluster, and
+//! messages between them arrive at once:
+//!
+//! ```
+//! use presence_channels::{Config, Endpoint, PubSub, testing::MemoryCluster};
+//! use serde_json::json;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let cluster = MemoryCluster::default();
+//! let a = Endpoint::builder(PubSub::with_adapter(cluster.join("a")));
+//! let b = Endpoint::builder(PubSub::with_adapter(cluster.join("b")));
+//! let (a, b) = (a.start(Config::default()).await?, b.start(Config::default()).await?);
+//!
+//! let mut there = b.pubsub().receiver("room:lobby", 16);
+//! a.broadcast("room:lobby", "news", json!({}))?;
+//! assert_eq!(&*there.recv().await.expect("a message").event, "news");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Clients are connected to each as above; [`Endpoint::disconnect`] finds them on both. A client that
+//! polls is a request to [`Endpoint::router`], for `tower::ServiceExt::oneshot`, whichever of the two
+//! holds its session.
 
 mod channel;
 mod expect;
@@ -74,6 +136,7 @@ use serde_json::Value;
 
 pub use channel::{PushRef, TestChannel};
 pub use inbox::Received;
+pub use presence_core::adapters::MemoryCluster;
 
 use crate::{
     ConnectError, Endpoint, Params, UserSocket,

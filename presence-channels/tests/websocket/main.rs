@@ -4,6 +4,7 @@ mod app;
 mod auth_token;
 mod bad_input;
 mod client;
+mod connect_info;
 mod fragments;
 mod handshake;
 mod lifecycle;

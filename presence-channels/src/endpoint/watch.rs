@@ -13,7 +13,7 @@ use crate::transport::{Phase, close_code};
 const LINGER: Duration = Duration::from_secs(5);
 
 /// Starts the watch. It ends with the endpoint.
-pub(super) fn watch(inner: &Arc<Inner>) {
+pub(super) fn start(inner: &Arc<Inner>) {
     let shortest = inner
         .mounts
         .iter()

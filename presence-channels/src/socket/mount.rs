@@ -171,24 +171,29 @@ impl<S: UserSocket> Mount<S> {
             |reason| Err(ConnectError::new(reason).status(StatusCode::INTERNAL_SERVER_ERROR));
         let connected = match guard(endpoint.handler_timeout(), connecting).await {
             Outcome::Done(connected) => connected,
-            Outcome::Panicked(_) => failed("connect panicked"),
-            Outcome::TimedOut => failed("connect took too long"),
+            Outcome::Panicked(panic) => failed(format!("connect panicked: {panic}")),
+            Outcome::TimedOut => failed("connect took too long".to_owned()),
         };
-        let asked = match &connected {
-            Ok(_) => Asked::Ok,
-            Err(refusal) if refusal.http_status().is_server_error() => Asked::Failed,
-            Err(_) => Asked::Refused,
-        };
-        self.meters.of(transport).connected(asked);
         let params = ShownParams(&endpoint.config().filter_parameters, params);
         let elapsed = watch.elapsed();
-        span.in_scope(|| match &connected {
-            Ok(_) => event_at!(level, telemetry::target::CONNECT, %params, ?elapsed, "connected"),
+        let _entered = span.entered();
+        let asked = match &connected {
+            Ok(_) => {
+                event_at!(level, telemetry::target::CONNECT, %params, ?elapsed, "connected");
+                Asked::Ok
+            }
+            Err(failure) if failure.http_status().is_server_error() => {
+                let reason = failure.reason();
+                tracing::error!(target: telemetry::target::CONNECT, path, %params, reason, "connect failed");
+                Asked::Failed
+            }
             Err(refusal) => {
                 let reason = refusal.reason();
                 event_at!(level, telemetry::target::CONNECT, %params, ?elapsed, reason, "refused a client");
+                Asked::Refused
             }
-        });
+        };
+        self.meters.of(transport).connected(asked);
         connected
     }
 }

@@ -11,8 +11,8 @@
 //! | `presence_channels::handle_in` | `handle_in` around [`Channel::handle_in`](crate::Channel::handle_in); `handled`, with the payload and what it was answered | debug | [`Channel::LOG_HANDLE_IN`](crate::Channel::LOG_HANDLE_IN) |
 //! | `presence_channels::broadcast` | `broadcast` around a broadcast by [`Socket`](crate::Socket) or [`Endpoint`](crate::Endpoint), without its payload | trace | |
 //!
-//! What goes wrong (a panic, a handler's error, a client that reads too slowly) is logged at the place where it
-//! does, as an error or a warning.
+//! What goes wrong (a panic, a handler's error, a client that reads too slowly) is logged where it does, as an
+//! error or a warning, whatever these levels are.
 //!
 //! Parameters and payloads are shown through [`FilterParameters`], which hides passwords and tokens, and cut
 //! after 2 KiB. Nothing of that is done for a level that nobody listens to: a message then costs the look at
@@ -35,7 +35,7 @@
 //! | `presence_channels_bytes_in_total` | counter | bytes | `socket`, `transport` | their sizes |
 //! | `presence_channels_messages_out_total` | counter | | `socket`, `transport` | messages queued for clients: a broadcast once for each |
 //! | `presence_channels_bytes_out_total` | counter | bytes | `socket`, `transport` | their sizes, with the WebSocket's header |
-//! | `presence_channels_queue_bytes` | gauge | bytes | `socket`, `transport` | what waits for clients to read it; looked at 20 times an idle time (every 3 s by default) |
+//! | `presence_channels_queue_bytes` | gauge | bytes | `socket`, `transport` | what waits for clients to read it; looked at about once a second, at least 20 times in the shortest idle time |
 //! | `presence_channels_queue_frames` | gauge | | `socket`, `transport` | as messages |
 //! | `presence_channels_drops_total` | counter | | `socket`, `transport`, `reason` | see below |
 //! | `presence_channels_handler_seconds` | histogram | seconds | `socket`, `route`, `callback` | how long callbacks took: `join`, `handle_in`, `handle_info`, `handle_out` |

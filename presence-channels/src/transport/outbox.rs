@@ -32,7 +32,7 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Flusher, Frame, close_code};
+use super::{Flusher, Frame, Opcode, close_code};
 use crate::{
     Limits, SlowReader,
     telemetry::{self, Drops, SocketMeter},
@@ -159,7 +159,10 @@ impl Outbox {
             }
         }
         if room(&state) {
-            self.meter.message_out(frame.bytes().len());
+            // Pongs and closes are no messages.
+            if frame.opcode() != Opcode::Close {
+                self.meter.message_out(frame.bytes().len());
+            }
             state.push(frame);
         } else {
             let bytes = state.bytes;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-/// The watch over silent clients looks 20 times a timeout.
+/// The watch over clients looks at least 20 times a timeout.
 const SLACK: Duration = Duration::from_secs(4);
 
 /// Sends the bytes of `message`, one a second, and asserts that the client is closed in time.

@@ -82,12 +82,11 @@ async fn play(filter: FilterParameters) {
     let client = testing::connect::<UserSocket>(&endpoint, params)
         .await
         .unwrap();
-    let refused = json!({ "user": "banned", "api_token": "hunter2" });
-    assert!(
-        testing::connect::<UserSocket>(&endpoint, refused)
-            .await
-            .is_err()
-    );
+    for user in ["banned", "crash"] {
+        let refused = json!({ "user": user, "api_token": "hunter2" });
+        let refused = testing::connect::<UserSocket>(&endpoint, refused).await;
+        assert!(refused.is_err());
+    }
     let secrets = json!({ "n": 7, "password": "hunter2", "user": [{ "authToken": "hunter2" }] });
     let (_, room) = client.join("room:1", secrets.clone()).await.unwrap();
     assert!(client.join("room:closed", secrets.clone()).await.is_err());
@@ -135,6 +134,10 @@ async fn connections_and_joins_are_logged_at_info_and_messages_at_debug() {
     let refused = log.line("refused a client");
     assert!(refused.contains("INFO"), "{refused}");
     assert!(refused.contains(r#"reason="banned""#), "{refused}");
+    let failed = log.line("connect failed");
+    assert!(failed.contains("ERROR"), "{failed}");
+    let reason = r#"reason="connect panicked: asked to crash""#;
+    assert!(failed.contains(reason), "{failed}");
 
     let joined = log.line(r#"{topic="room:1"}: presence_channels::join: joined"#);
     let payload = r#"payload={"n":7,"password":"[FILTERED]","user":[{"authToken":"[FILTERED]"}]}"#;

@@ -12,6 +12,7 @@
 //! | [`pubsub`] | topics, local dispatch, and the [`Adapter`](pubsub::Adapter) trait for a cluster engine |
 //! | [`adapters`] | what implements that trait |
 //! | [`presence`] | what users see: keys, metas, `fetch`, `handle_metas`, diffs |
+//! | [`sim`] | a cluster in one thread on virtual time, to test against netsplits |
 //!
 //! ```
 //! use presence_core::{Owner, Presence, PubSub, Tracker};
@@ -39,11 +40,15 @@
 
 pub mod adapters;
 pub mod crdt;
+mod liveness;
+pub mod node;
 pub mod presence;
 pub mod pubsub;
 pub mod shard;
+pub mod sim;
 mod telemetry;
 pub mod tracker;
+mod wire;
 
 pub use presence::Presence;
 pub use pubsub::PubSub;

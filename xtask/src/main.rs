@@ -46,6 +46,10 @@ enum Command {
     Bench(commands::bench::Args),
     /// Make up what clients and peers send, and look for what breaks
     Fuzz(commands::fuzz::Args),
+    /// Break one rule of the replicated set after the other, and see that the simulation notices
+    Mutants(commands::mutants::Args),
+    /// Run the replicated set on a simulated network, many seeds, and check every promise
+    Simulate(commands::simulate::Args),
     /// Check what no compiler checks: file sizes, names, paths, documents that drift from the tree
     Tidy,
 }
@@ -58,6 +62,8 @@ fn main() -> ExitCode {
         Command::Phx(args) => commands::phx::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Fuzz(args) => commands::fuzz::run(&args),
+        Command::Mutants(args) => commands::mutants::run(&args),
+        Command::Simulate(args) => commands::simulate::run(&args),
         Command::Tidy => tidy::run(),
     });
     match result {

@@ -10,7 +10,7 @@ mod readme;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::commands::{conformance, fuzz};
+use crate::commands::{conformance, fuzz, simulate};
 use crate::tidy;
 
 pub(crate) use readme::commands_covered;
@@ -32,6 +32,8 @@ pub(crate) enum Step {
     Cargo,
     /// Each fuzz target, for some seconds
     Fuzz,
+    /// 20,000 seeds of the replicated set on a simulated network
+    Simulate,
     /// The conformance kit against examples/conformance
     Conformance,
     /// npm's phoenix in Node against the examples
@@ -71,6 +73,7 @@ impl Step {
             Self::Doc => cargo::doc(),
             Self::Cargo => cargo::test(),
             Self::Fuzz => fuzz::short(),
+            Self::Simulate => simulate::in_test(),
             Self::Conformance => conformance::run(&conformance::Args::default()),
             Self::Node => e2e::node(),
             Self::Browser => e2e::browser(),

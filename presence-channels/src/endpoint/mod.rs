@@ -98,6 +98,9 @@ pub trait Supervised: Send + Sync + 'static {
     /// Its name, unique in the endpoint.
     fn name(&self) -> &str;
 
+    /// Tells other nodes that this one leaves, before its clients are let go over `spread`.
+    fn leave(&self, spread: Duration);
+
     /// Ends it in order.
     fn stop(&self) -> BoxFuture<'_, ()>;
 }
@@ -105,6 +108,10 @@ pub trait Supervised: Send + Sync + 'static {
 impl<P: Presence> Supervised for Tracker<P> {
     fn name(&self) -> &str {
         P::NAME
+    }
+
+    fn leave(&self, spread: Duration) {
+        Tracker::leave(self, spread);
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {
@@ -208,12 +215,18 @@ impl Endpoint {
     /// presences go, then the PubSub. New connections are refused with 503 from the beginning.
     ///
     /// Connections are told one after another over [`Config::drain_spread`], so that not all clients
-    /// connect elsewhere at once. After that it waits for the channels at most
+    /// connect elsewhere at once. Other nodes are told at the beginning, and go on showing who was here for
+    /// that long and the [grace](presence_core::tracker::TrackerOptions::leave_grace) besides: whoever connects to one of
+    /// them in time has never been gone. After that it waits for the channels at most
     /// [`Config::drain_timeout`], and closes the connections of those that have not ended. Stopping
     /// twice does nothing. Dropping the future stops where it is.
     pub async fn stop(&self) {
         let inner = &self.inner;
         let connections = inner.connections.stop();
+        // Before any client goes, or its leaving would be told to other nodes as such.
+        for supervised in inner.supervised.lock().iter() {
+            supervised.leave(inner.config.drain_spread);
+        }
         drain::tell(&connections, inner.config.drain_spread).await;
         let drained = inner.connections.drained();
         if tokio::time::timeout(inner.config.drain_timeout, drained)

@@ -11,6 +11,10 @@ impl Adapter for Local {
         "local"
     }
 
+    fn is_clustered(&self) -> bool {
+        false
+    }
+
     fn start(&self, _inbox: Inbox) {}
 
     fn broadcast(&self, _message: &Message) -> Result<(), AdapterError> {

@@ -1,10 +1,15 @@
 //! Several nodes in one process, for tests of what crosses nodes.
 
-use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 
-use crate::pubsub::{Adapter, AdapterError, Inbox, Message};
+use crate::pubsub::{Adapter, AdapterError, Inbox, Message, PeerHint};
 
 /// A cluster within one process. Messages arrive at once and in order, on the sender's thread.
 ///
@@ -14,21 +19,116 @@ use crate::pubsub::{Adapter, AdapterError, Inbox, Message};
 /// let cluster = MemoryCluster::default();
 /// let a = PubSub::with_adapter(cluster.join("a"));
 /// let b = PubSub::with_adapter(cluster.join("b"));
+/// cluster.part("a", "b"); // nothing passes between the two
+/// cluster.heal("a", "b");
 /// # let _ = (a, b);
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct MemoryCluster {
-    nodes: Arc<Mutex<HashMap<String, Inbox>>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    nodes: HashMap<Arc<str>, Node>,
+    /// How many nodes have joined.
+    joined: u64,
+    /// From whom to whom nothing passes.
+    parted: HashSet<(Arc<str>, Arc<str>)>,
+}
+
+#[derive(Debug)]
+struct Node {
+    /// Tells a node from a later one of its name.
+    id: u64,
+    inbox: Inbox,
+}
+
+impl State {
+    fn passes(&self, from: &str, to: &str) -> bool {
+        self.parted.is_empty() || !self.parted.contains(&(from.into(), to.into()))
+    }
+
+    /// The inboxes of all but `from` that something from there reaches.
+    fn others(&self, from: &str) -> Vec<Inbox> {
+        let others = self.nodes.iter();
+        let others = others.filter(|(name, _)| ***name != *from && self.passes(from, name));
+        others.map(|(_, node)| node.inbox.clone()).collect()
+    }
 }
 
 impl MemoryCluster {
-    /// The adapter of a further node. A node of the same name that is there already is replaced, as
-    /// a restarted one would.
+    /// The adapter of a further node. It replaces a node of the same name that is there already, as a
+    /// restarted one would: the old one is cut off.
     #[must_use]
-    pub fn join(&self, node_name: impl Into<String>) -> Memory {
+    pub fn join(&self, node_name: impl Into<Arc<str>>) -> Memory {
+        let mut state = self.state.lock();
+        state.joined += 1;
         Memory {
             cluster: self.clone(),
             node_name: node_name.into(),
+            id: state.joined,
+        }
+    }
+
+    /// From now on nothing passes between the two nodes. What is sent is lost, as on a network: the
+    /// sender gets no error, and nobody a hint.
+    pub fn part(&self, one: &str, other: &str) {
+        self.part_one_way(one, other);
+        self.part_one_way(other, one);
+    }
+
+    /// As [`part`](Self::part), but what goes the other way still arrives.
+    pub fn part_one_way(&self, from: &str, to: &str) {
+        self.state.lock().parted.insert((from.into(), to.into()));
+    }
+
+    /// Takes back what [`part`](Self::part) and [`part_one_way`](Self::part_one_way) did to the two.
+    pub fn heal(&self, one: &str, other: &str) {
+        let mut state = self.state.lock();
+        state.parted.remove(&(one.into(), other.into()));
+        state.parted.remove(&(other.into(), one.into()));
+    }
+
+    /// Takes a node away, as a crash would: it hears and sends nothing more, and the others get
+    /// [`PeerHint::Gone`].
+    pub fn crash(&self, node: &str) {
+        self.take_away(node, None);
+    }
+
+    /// Removes `node`, if it is the one of this id.
+    fn take_away(&self, node: &str, id: Option<u64>) {
+        let others = {
+            let mut state = self.state.lock();
+            match state.nodes.get(node) {
+                Some(found) if id.is_none_or(|id| id == found.id) => {}
+                _ => return,
+            }
+            state.nodes.remove(node);
+            state.others(node)
+        };
+        for inbox in others {
+            inbox.hint(PeerHint::Gone(node.into()));
+        }
+    }
+
+    /// Where `node` gets its messages, for tests of what an engine's frames become.
+    #[cfg(all(test, any(feature = "nats", feature = "redis", feature = "zenoh")))]
+    pub(super) fn inbox(&self, node: &str) -> Option<Inbox> {
+        let state = self.state.lock();
+        Some(state.nodes.get(node)?.inbox.clone())
+    }
+
+    /// Hands a hint to `node`, true or not.
+    pub fn hint(&self, node: &str, hint: PeerHint) {
+        let inbox = self
+            .state
+            .lock()
+            .nodes
+            .get(node)
+            .map(|node| node.inbox.clone());
+        if let Some(inbox) = inbox {
+            inbox.hint(hint);
         }
     }
 }
@@ -37,7 +137,16 @@ impl MemoryCluster {
 #[derive(Debug)]
 pub struct Memory {
     cluster: MemoryCluster,
-    node_name: String,
+    node_name: Arc<str>,
+    id: u64,
+}
+
+impl Memory {
+    /// Whether this node has started, and has not crashed, stopped or been replaced since.
+    fn is_there(&self, state: &State) -> bool {
+        let node = state.nodes.get(&self.node_name);
+        node.is_some_and(|node| node.id == self.id)
+    }
 }
 
 impl Adapter for Memory {
@@ -46,17 +155,28 @@ impl Adapter for Memory {
     }
 
     fn start(&self, inbox: Inbox) {
-        self.cluster
+        let mut state = self.cluster.state.lock();
+        for name in state.nodes.keys().filter(|name| **name != self.node_name) {
+            inbox.hint(PeerHint::Seen(name.clone()));
+        }
+        let others = state.others(&self.node_name);
+        let id = self.id;
+        state
             .nodes
-            .lock()
-            .insert(self.node_name.clone(), inbox);
+            .insert(self.node_name.clone(), Node { id, inbox });
+        drop(state);
+        for inbox in others {
+            inbox.hint(PeerHint::Seen(self.node_name.clone()));
+        }
     }
 
     fn broadcast(&self, message: &Message) -> Result<(), AdapterError> {
-        let others: Vec<Inbox> = {
-            let nodes = self.cluster.nodes.lock();
-            let others = nodes.iter().filter(|(name, _)| **name != self.node_name);
-            others.map(|(_, inbox)| inbox.clone()).collect()
+        let others = {
+            let state = self.cluster.state.lock();
+            match self.is_there(&state) {
+                true => state.others(&self.node_name),
+                false => return Ok(()),
+            }
         };
         for inbox in others {
             inbox.deliver(message);
@@ -65,15 +185,27 @@ impl Adapter for Memory {
     }
 
     fn direct(&self, node: &str, message: &Message) -> Result<(), AdapterError> {
-        let inbox = self.cluster.nodes.lock().get(node).cloned();
+        let (inbox, passes) = {
+            let state = self.cluster.state.lock();
+            let passes = self.is_there(&state) && state.passes(&self.node_name, node);
+            let node = state.nodes.get(node);
+            (node.map(|node| node.inbox.clone()), passes)
+        };
         match inbox {
+            Some(_) if !passes => Ok(()),
             Some(inbox) if inbox.deliver(message) => Ok(()),
             _ => Err(AdapterError::UnknownNode(node.to_owned())),
         }
     }
 
     fn stop(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        self.cluster.nodes.lock().remove(&self.node_name);
+        self.cluster.take_away(&self.node_name, Some(self.id));
         Box::pin(async {})
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.cluster.take_away(&self.node_name, Some(self.id));
     }
 }

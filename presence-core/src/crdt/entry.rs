@@ -27,8 +27,8 @@ pub struct Entry {
     pub topic: Arc<str>,
     /// What its metas are grouped by, a user id most often.
     pub key: Arc<str>,
-    /// Whose end removes it.
-    pub owner: OwnerId,
+    /// Whose end removes it. `None`: it is another node's, and so is its owner.
+    pub owner: Option<OwnerId>,
     /// What is shown of it, with its `phx_ref`.
     pub meta: Meta,
 }
@@ -58,7 +58,7 @@ impl Content {
             tag,
             topic,
             key,
-            owner,
+            owner: Some(owner),
             meta,
         }
     }

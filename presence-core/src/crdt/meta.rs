@@ -64,6 +64,17 @@ impl Meta {
         Self(text.into())
     }
 
+    /// A meta that another node sent, as [`as_str`](Self::as_str) was there. `None`: it is none.
+    pub(crate) fn from_text(text: String) -> Option<Self> {
+        let reference = text.strip_prefix(REF)?.get(..PhxRef::LEN)?;
+        PhxRef::from_text(reference)?;
+        if !text[REF.len() + PhxRef::LEN..].starts_with('"') {
+            return None;
+        }
+        let text = RawValue::from_string(text).ok()?;
+        Some(Self(text.into()))
+    }
+
     /// The reference by which clients know this meta.
     pub fn phx_ref(&self) -> &str {
         &self.as_str()[REF.len()..][..PhxRef::LEN]

@@ -1,15 +1,20 @@
 //! The reference by which clients know one meta.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use super::Incarnation;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// The `phx_ref` of a meta: 16 characters of URL-safe base64, unique in the cluster.
 ///
-/// An update gives a meta a new one and names the old one as `phx_ref_prev`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// An update gives a meta a new one and names the old one as `phx_ref_prev`. Ordered as they were made, within
+/// one source of them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PhxRef([u8; PhxRef::LEN]);
 
 impl PhxRef {
@@ -28,6 +33,30 @@ impl PhxRef {
             return None;
         }
         Some(Self(bytes.try_into().ok()?))
+    }
+}
+
+/// Where in the alphabet each character stands: what it was made from orders references, not ASCII.
+const RANK: [u8; 128] = {
+    let mut rank = [0; 128];
+    let mut place = 0;
+    while place < ALPHABET.len() {
+        rank[ALPHABET[place] as usize] = place as u8;
+        place += 1;
+    }
+    rank
+};
+
+impl Ord for PhxRef {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let rank = |byte: &u8| RANK[*byte as usize & 127];
+        self.0.iter().map(rank).cmp(other.0.iter().map(rank))
+    }
+}
+
+impl PartialOrd for PhxRef {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -56,7 +85,7 @@ impl Serialize for PhxRef {
 }
 
 /// Makes references: 48 bits that were drawn once, then 48 bits that count.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PhxRefs {
     /// Keeps two sources apart: other shards, other nodes, the same node before a restart.
     nonce: u64,
@@ -68,6 +97,12 @@ impl PhxRefs {
     /// Starts a source. Of the nonce, which must be random, the lower 48 bits are used.
     pub fn new(nonce: u64) -> Self {
         Self { nonce, made: 0 }
+    }
+
+    /// Goes on as another source, which depends on this one and on the incarnation.
+    pub fn restart(&mut self, incarnation: Incarnation) {
+        let seed = incarnation.nonce ^ incarnation.started_ms.rotate_left(32);
+        *self = Self::new(xxh3_64_with_seed(&self.nonce.to_le_bytes(), seed));
     }
 
     /// A reference that this source has not made before.
@@ -101,6 +136,13 @@ mod tests {
             refs.make();
         }
         assert_eq!(refs.make().as_str(), "________AAAAAABA");
+    }
+
+    #[test]
+    fn are_ordered_as_they_were_made() {
+        let mut refs = PhxRefs::new(7);
+        let made: Vec<_> = (0..5000).map(|_| refs.make()).collect();
+        assert!(made.is_sorted());
     }
 
     #[test]

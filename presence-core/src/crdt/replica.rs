@@ -1,42 +1,82 @@
-//! What one replica holds, and the only ways to change it.
+//! What is held of one replica, by itself and by others, and the one way in which it moves on.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::sync::Arc;
 
-use super::{Clock, Content, Entry, Meta, Origin, Tag};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// The entries of one replica in one incarnation, at its clock.
+use super::delta::{Inside, runs};
+use super::{Clock, Delta, Entry, Gone, Origin};
+
+/// The entries of one replica in one incarnation, at a clock.
 ///
-/// Every change takes exactly one clock step and moves entries and clock together.
+/// On its own node they change with a [`Writer`](super::Writer); everywhere else with [`apply`](Self::apply)
+/// alone, which moves entries and clock together.
 #[derive(Clone, Debug)]
 pub struct Replica {
     /// Whose entries these are. Shared with their tags.
     origin: Arc<Origin>,
-    /// The changes made so far.
+    /// The changes made, or known of.
     clock: Clock,
     /// By clock, so that what was added since a clock is a range.
     entries: BTreeMap<Clock, Arc<Entry>>,
+    /// All entries together, as a number. See [`Replica::check`].
+    check: u64,
+}
+
+/// What applying a delta did.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// Entries that are new, by clock.
+    pub added: Vec<Arc<Entry>>,
+    /// Entries that are gone.
+    pub removed: Vec<Arc<Entry>>,
+    /// How many held entries were looked at: those the delta is about, and none else.
+    pub visited: usize,
+    /// Whether a part of the delta's range was known already.
+    pub overlapped: bool,
+}
+
+/// Why a delta did not change a replica. It is as before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotApplied {
+    /// All of it is known already.
+    #[error("the delta ends at a clock that is known")]
+    Known,
+    /// Changes before it are missing: they are those after this clock.
+    #[error("the delta begins after changes that are missing")]
+    Gap,
+    /// It is about another replica, or another incarnation of it.
+    #[error("the delta is of another origin")]
+    OtherOrigin,
 }
 
 impl Replica {
-    /// A replica that has changed nothing yet.
-    pub fn new(origin: Origin) -> Self {
+    /// A replica of which nothing is known yet.
+    pub fn new(origin: Arc<Origin>) -> Self {
         Self {
-            origin: Arc::new(origin),
+            origin,
             clock: Clock::ZERO,
             entries: BTreeMap::new(),
+            check: 0,
         }
     }
 
     /// Whose entries these are.
-    pub fn origin(&self) -> &Origin {
+    pub fn origin(&self) -> &Arc<Origin> {
         &self.origin
     }
 
     /// The changes made so far.
     pub fn clock(&self) -> Clock {
         self.clock
+    }
+
+    /// A number made of all entries' tags and references. Two nodes that hold the same of a replica have the
+    /// same, and nodes that do not have different ones, chance apart.
+    pub fn check(&self) -> u64 {
+        self.check
     }
 
     /// How many entries live.
@@ -55,129 +95,132 @@ impl Replica {
     }
 
     /// The living entries that were added after `clock`, oldest first. Visits only those.
-    pub fn since(&self, clock: Clock) -> impl Iterator<Item = &Arc<Entry>> {
-        self.entries
-            .range((Bound::Excluded(clock), Bound::Unbounded))
-            .map(|(_, entry)| entry)
+    pub fn since(&self, clock: Clock) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
+        let range = self.entries.range((Excluded(clock), Unbounded));
+        range.map(|(_, entry)| entry)
     }
 
-    /// Adds an entry, in one step.
-    pub fn add(&mut self, content: Content) -> Arc<Entry> {
-        let clock = self.step();
-        self.insert(clock, content)
+    /// The living entries that were added up to `clock`, oldest first. Visits only those.
+    pub fn up_to(&self, clock: Clock) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
+        let range = self.entries.range((Unbounded, Included(clock)));
+        range.map(|(_, entry)| entry)
     }
 
-    /// Removes the entry added at `clock`, in one step. Without such an entry nothing happens.
-    pub fn remove(&mut self, clock: Clock) -> Option<Arc<Entry>> {
-        let removed = self.entries.remove(&clock)?;
-        self.step();
-        Some(removed)
+    /// Which of two states of one replica name is the later one. Of the states that nodes hold of a name,
+    /// the latest is the one to keep: that is all there is to merging, for a replica has one writer.
+    #[must_use]
+    pub fn supersedes(&self, other: &Self) -> bool {
+        let place = |replica: &Self| (replica.origin.incarnation, replica.clock);
+        place(self) > place(other)
     }
 
-    /// Replaces the entry added at `clock` by one with another meta, in one step; returns the old and
-    /// the new. Without such an entry nothing happens.
-    pub fn update(&mut self, clock: Clock, meta: Meta) -> Option<(Arc<Entry>, Arc<Entry>)> {
-        let old = self.entries.remove(&clock)?;
-        let clock = self.step();
-        let new = self.insert(
-            clock,
-            Content {
-                topic: Arc::clone(&old.topic),
-                key: Arc::clone(&old.key),
-                owner: old.owner,
-                meta,
-            },
-        );
-        Some((old, new))
+    /// What changed after `from`, for somebody who holds this replica at `from`.
+    ///
+    /// Without a log of removals: it names what lives of the older tags, which is as long as there are gaps.
+    #[must_use]
+    pub fn delta(&self, from: Clock) -> Delta {
+        let gone = if from == Clock::ZERO {
+            Gone::nothing()
+        } else {
+            Gone::Except(runs(self.up_to(from).map(|entry| entry.tag.clock)))
+        };
+        self.delta_with(from, gone)
     }
 
-    fn step(&mut self) -> Clock {
+    pub(super) fn delta_with(&self, from: Clock, gone: Gone) -> Delta {
+        Delta {
+            origin: Arc::clone(&self.origin),
+            from,
+            to: self.clock,
+            adds: self.since(from).cloned().collect(),
+            gone,
+        }
+    }
+
+    /// Moves on by a delta, in one step. It must have been [checked](Delta::check).
+    ///
+    /// # Errors
+    ///
+    /// See [`NotApplied`]. Nothing has changed then.
+    pub fn apply(&mut self, delta: &Delta) -> Result<Applied, NotApplied> {
+        if delta.origin != self.origin {
+            return Err(NotApplied::OtherOrigin);
+        }
+        if delta.to <= self.clock {
+            return Err(NotApplied::Known);
+        }
+        if delta.from > self.clock {
+            return Err(NotApplied::Gap);
+        }
+        let mut applied = Applied {
+            overlapped: delta.from < self.clock,
+            ..Applied::default()
+        };
+        let mut gone = self.gone_of(&delta.gone, delta.from, &mut applied.visited);
+        // Of the tags in (from, clock], which are held, the delta lists those that live at its end.
+        let known = delta
+            .adds
+            .partition_point(|add| add.tag.clock <= self.clock);
+        let (known, new) = delta.adds.split_at(known);
+        let mut known = known.iter().map(|add| add.tag.clock).peekable();
+        for tag in self.since(delta.from).map(|entry| entry.tag.clock) {
+            applied.visited += 1;
+            while known.next_if(|known| *known < tag).is_some() {}
+            if known.next_if_eq(&tag).is_none() {
+                gone.push(tag);
+            }
+        }
+        for tag in gone {
+            applied.removed.extend(self.take(tag));
+        }
+        for entry in new {
+            self.put(Arc::clone(entry));
+        }
+        applied.visited += new.len();
+        applied.added.extend(new.iter().cloned());
+        self.clock = delta.to;
+        Ok(applied)
+    }
+
+    fn gone_of(&self, gone: &Gone, from: Clock, visited: &mut usize) -> Vec<Clock> {
+        match gone {
+            Gone::Tags(tags) => {
+                *visited += tags.len();
+                tags.clone()
+            }
+            Gone::Except(runs) => {
+                let mut living = Inside::new(runs);
+                let held = self.up_to(from).map(|entry| entry.tag.clock);
+                held.inspect(|_| *visited += 1)
+                    .filter(|tag| !living.has(*tag))
+                    .collect()
+            }
+        }
+    }
+
+    pub(super) fn put(&mut self, entry: Arc<Entry>) {
+        self.check ^= check_of(&entry);
+        self.entries.insert(entry.tag.clock, entry);
+    }
+
+    pub(super) fn take(&mut self, clock: Clock) -> Option<Arc<Entry>> {
+        let entry = self.entries.remove(&clock)?;
+        self.check ^= check_of(&entry);
+        Some(entry)
+    }
+
+    /// Takes the youngest entry away, of a replica that is given up.
+    pub(crate) fn pop_last(&mut self) -> Option<Arc<Entry>> {
+        let (clock, _) = self.entries.last_key_value()?;
+        self.take(*clock)
+    }
+
+    pub(super) fn step(&mut self) -> Clock {
         self.clock = self.clock.next();
         self.clock
     }
-
-    fn insert(&mut self, clock: Clock, content: Content) -> Arc<Entry> {
-        let entry = Arc::new(content.tagged(Tag {
-            origin: Arc::clone(&self.origin),
-            clock,
-        }));
-        self.entries.insert(clock, Arc::clone(&entry));
-        entry
-    }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::num::NonZeroU64;
-
-    use super::*;
-    use crate::crdt::{Incarnation, MetaBody, OwnerId, PhxRefs, ReplicaName};
-
-    fn replica() -> Replica {
-        Replica::new(Origin {
-            name: ReplicaName::new("a"),
-            incarnation: Incarnation {
-                started_ms: 1,
-                nonce: 2,
-            },
-        })
-    }
-
-    fn meta(refs: &mut PhxRefs) -> Meta {
-        let body = MetaBody::encode(&serde_json::json!({}), 100).unwrap();
-        Meta::new(refs.make(), None, &body)
-    }
-
-    fn content(key: &str, refs: &mut PhxRefs) -> Content {
-        Content {
-            topic: "t".into(),
-            key: key.into(),
-            owner: OwnerId::new(NonZeroU64::MIN),
-            meta: meta(refs),
-        }
-    }
-
-    fn clocks<'a>(entries: impl Iterator<Item = &'a Arc<Entry>>) -> Vec<u64> {
-        entries.map(|entry| entry.tag.clock.get()).collect()
-    }
-
-    #[test]
-    fn every_change_is_one_step() {
-        let (mut replica, mut refs) = (replica(), PhxRefs::new(0));
-        let first = replica.add(content("x", &mut refs));
-        let second = replica.add(content("y", &mut refs));
-        assert_eq!((first.tag.clock.get(), second.tag.clock.get()), (1, 2));
-
-        let (old, new) = replica.update(first.tag.clock, meta(&mut refs)).unwrap();
-        assert_eq!((old.tag.clock.get(), new.tag.clock.get()), (1, 3));
-        assert_eq!((&*new.key, new.owner), ("x", first.owner));
-        assert_eq!(replica.clock().get(), 3);
-
-        replica.remove(second.tag.clock).unwrap();
-        assert_eq!(replica.clock().get(), 4);
-        assert_eq!(clocks(replica.since(Clock::ZERO)), [3]);
-    }
-
-    #[test]
-    fn what_changes_nothing_takes_no_step() {
-        let (mut replica, mut refs) = (replica(), PhxRefs::new(0));
-        let entry = replica.add(content("x", &mut refs));
-        replica.remove(entry.tag.clock).unwrap();
-        let before = replica.clock();
-        assert!(replica.remove(entry.tag.clock).is_none());
-        assert!(replica.update(entry.tag.clock, meta(&mut refs)).is_none());
-        assert_eq!(replica.clock(), before);
-        assert!(replica.is_empty());
-    }
-
-    #[test]
-    fn adds_since_a_clock_are_a_range() {
-        let (mut replica, mut refs) = (replica(), PhxRefs::new(0));
-        for key in ["a", "b", "c"] {
-            replica.add(content(key, &mut refs));
-        }
-        let second = replica.get(Clock::ZERO.next().next()).unwrap().tag.clock;
-        assert_eq!(clocks(replica.since(second)), [3]);
-        assert_eq!(clocks(replica.since(Clock::MAX)), [0; 0]);
-    }
+fn check_of(entry: &Entry) -> u64 {
+    xxh3_64_with_seed(entry.meta.phx_ref().as_bytes(), entry.tag.clock.get())
 }

@@ -39,6 +39,24 @@ pub struct Incarnation {
     pub nonce: u64,
 }
 
+impl Incarnation {
+    /// An incarnation above both, for a replica that was told of `other` as its own. Keeps its nonce, by
+    /// which it is still told from whoever took the other one.
+    #[must_use]
+    pub fn above(self, other: Self) -> Self {
+        Self {
+            started_ms: self.started_ms.max(other.started_ms).saturating_add(1),
+            nonce: self.nonce,
+        }
+    }
+}
+
+impl fmt::Display for Incarnation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:016x}", self.started_ms, self.nonce)
+    }
+}
+
 /// How many changes a replica has made in its incarnation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Clock(u64);
@@ -49,10 +67,22 @@ impl Clock {
     /// The end of every range of clocks.
     pub const MAX: Self = Self(u64::MAX);
 
+    /// The clock after so many changes.
+    #[must_use]
+    pub const fn new(changes: u64) -> Self {
+        Self(changes)
+    }
+
     /// The clock one change later.
     #[must_use]
     pub fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
+    }
+
+    /// The clock one change earlier. [`Clock::ZERO`] stays.
+    #[must_use]
+    pub fn before(self) -> Self {
+        Self(self.0.saturating_sub(1))
     }
 
     /// The number of changes.

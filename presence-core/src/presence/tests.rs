@@ -5,22 +5,23 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::crdt;
-use crate::crdt::{Content, Incarnation, MetaBody, Origin, OwnerId, PhxRefs, Replica, ReplicaName};
+use crate::crdt::{Content, Incarnation, MetaBody, Origin, OwnerId, PhxRefs, ReplicaName, Writer};
 use crate::pubsub::Payload;
 use crate::shard::TopicDiff;
 
 fn entries(keys: &[&str]) -> Vec<Arc<crdt::Entry>> {
-    let mut replica = Replica::new(Origin {
+    let origin = Origin {
         name: ReplicaName::new("here"),
         incarnation: Incarnation {
             started_ms: 0,
             nonce: 0,
         },
-    });
+    };
+    let mut writer = Writer::new(origin, 0);
     let mut refs = PhxRefs::new(0);
     let entries = keys.iter().enumerate().map(|(n, key)| {
         let body = MetaBody::encode(&json!({ "n": n }), 100).unwrap();
-        replica.add(Content {
+        writer.add(Content {
             topic: "t".into(),
             key: (*key).into(),
             owner: OwnerId::new(NonZeroU64::MIN),

@@ -6,19 +6,28 @@ use std::{
     sync::{Arc, Weak},
 };
 
+use tokio::sync::broadcast;
+
 use super::{Message, registry::Registry};
 
 /// Carries messages between the nodes of a cluster.
 ///
 /// The methods are called from any thread and must not block: an engine queues and sends from tasks
-/// of its own. Delivery is at most once; what is built on PubSub does not rely on more. Messages of
-/// one sender on one topic keep their order.
+/// of its own. Delivery is at most once; what is built on PubSub does not rely on more. What one sender
+/// broadcasts on one topic keeps its order, and so does what it sends directly to one node; between a
+/// broadcast and a direct message there is none.
 ///
 /// [`Local`](crate::adapters::Local) is the engine of one node,
-/// [`Memory`](crate::adapters::Memory) that of several nodes in one process.
+/// [`Memory`](crate::adapters::Memory) that of several nodes in one process. [`adapters`](crate::adapters)
+/// tells of the others. An engine of your own can write its messages with [`wire`](super::wire).
 pub trait Adapter: Send + Sync + 'static {
     /// This node's name, unique in the cluster. Asked once, before [`start`](Self::start).
     fn node_name(&self) -> &str;
+
+    /// Whether there may be other nodes. Asked once; what only concerns them is not done otherwise.
+    fn is_clustered(&self) -> bool {
+        true
+    }
 
     /// Called once, before anything else happens: what other nodes send goes into `inbox`.
     fn start(&self, inbox: Inbox);
@@ -72,18 +81,40 @@ pub enum AdapterError {
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// What an engine noticed about another node. A hint and no more: it may be late, wrong or missing, and
+/// most engines give none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PeerHint {
+    /// The node of this name can be reached.
+    Seen(Arc<str>),
+    /// The node of this name has gone, or cannot be reached.
+    Gone(Arc<str>),
+}
+
+/// Hints that a reader has not taken yet; the oldest are lost beyond.
+pub(super) const HINTS: usize = 256;
+
 /// Where an adapter delivers what other nodes sent.
 #[derive(Clone)]
 pub struct Inbox {
     /// Weak: an engine's tasks must not keep a dropped PubSub's subscribers alive.
     registry: Weak<Registry>,
+    hints: broadcast::Sender<PeerHint>,
 }
 
 impl Inbox {
-    pub(super) fn new(registry: &Arc<Registry>) -> Self {
+    pub(super) fn new(registry: &Arc<Registry>, hints: broadcast::Sender<PeerHint>) -> Self {
         Self {
             registry: Arc::downgrade(registry),
+            hints,
         }
+    }
+
+    /// Tells those who asked by [`PubSub::peer_hints`](super::PubSub::peer_hints).
+    pub fn hint(&self, hint: PeerHint) {
+        // An error means that nobody asked.
+        let _ = self.hints.send(hint);
     }
 
     /// Delivers `message` to this node's subscribers; false once the PubSub is gone.

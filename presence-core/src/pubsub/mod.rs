@@ -15,17 +15,20 @@ mod registry;
 mod subscriber;
 #[cfg(test)]
 mod tests;
+pub mod wire;
 
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-pub use adapter::{Adapter, AdapterError, Inbox};
+pub use adapter::{Adapter, AdapterError, Inbox, PeerHint};
 pub use message::Message;
 pub use payload::{DecodeError, EncodeError, IntoPayload, Payload};
 pub use receiver::Receiver;
 pub use subscriber::{Dispatch, Subscriber, SubscriberId, Subscription};
+
+use tokio::sync::broadcast;
 
 use crate::adapters::Local;
 use registry::Registry;
@@ -56,6 +59,8 @@ struct Inner {
     registry: Arc<Registry>,
     adapter: Box<dyn Adapter>,
     node_name: Arc<str>,
+    clustered: bool,
+    hints: broadcast::Sender<PeerHint>,
     /// Subscriber ids are never used twice, so a late unsubscribe cannot hit a newcomer.
     next_id: AtomicU64,
     stopped: AtomicBool,
@@ -84,11 +89,15 @@ impl PubSub {
     pub fn with_adapter(adapter: impl Adapter) -> Self {
         let registry = Arc::new(Registry::default());
         let node_name = Arc::from(adapter.node_name());
-        adapter.start(Inbox::new(&registry));
+        let clustered = adapter.is_clustered();
+        let hints = broadcast::Sender::new(adapter::HINTS);
+        adapter.start(Inbox::new(&registry, hints.clone()));
         let inner = Inner {
+            clustered,
             registry,
             adapter: Box::new(adapter),
             node_name,
+            hints,
             next_id: AtomicU64::new(1),
             stopped: AtomicBool::new(false),
         };
@@ -101,6 +110,12 @@ impl PubSub {
     #[must_use]
     pub fn node_name(&self) -> &str {
         &self.inner.node_name
+    }
+
+    /// Whether there may be other nodes.
+    #[must_use]
+    pub fn is_clustered(&self) -> bool {
+        self.inner.clustered
     }
 
     /// Delivers each message on `topic` to `subscriber`, until the returned [`Subscription`] is
@@ -182,6 +197,13 @@ impl PubSub {
     #[must_use]
     pub fn subscribers(&self, topic: &str) -> usize {
         self.inner.registry.count(topic)
+    }
+
+    /// What the engine notices about other nodes from now on, if it does at all. Who reads too slowly
+    /// misses the oldest (`RecvError::Lagged`).
+    #[must_use]
+    pub fn peer_hints(&self) -> broadcast::Receiver<PeerHint> {
+        self.inner.hints.subscribe()
     }
 
     /// Leaves the cluster. What is broadcast from now on is refused. An endpoint stops its PubSub

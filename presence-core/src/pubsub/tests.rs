@@ -138,6 +138,59 @@ async fn nodes_hear_broadcasts_but_not_local_ones() {
     ));
 }
 
+#[tokio::test]
+async fn a_part_is_silent_and_heals() {
+    let cluster = MemoryCluster::default();
+    let a = PubSub::with_adapter(cluster.join("a"));
+    let b = PubSub::with_adapter(cluster.join("b"));
+    let c = PubSub::with_adapter(cluster.join("c"));
+    let (mut on_a, mut on_b) = (a.receiver("t", 8), b.receiver("t", 8));
+    let mut on_c = c.receiver("t", 8);
+    cluster.part("a", "b");
+    a.broadcast(message("t", "1")).unwrap();
+    a.direct("b", message("t", "2")).unwrap();
+    b.broadcast(message("t", "3")).unwrap();
+    cluster.heal("a", "b");
+    cluster.part_one_way("a", "b");
+    a.broadcast(message("t", "4")).unwrap();
+    b.broadcast(message("t", "5")).unwrap();
+    cluster.heal("b", "a");
+    a.broadcast(message("t", "6")).unwrap();
+    assert_eq!(events(&mut on_a), ["1", "4", "5", "6"]);
+    assert_eq!(events(&mut on_b), ["3", "5", "6"]);
+    assert_eq!(events(&mut on_c), ["1", "3", "4", "5", "6"]);
+}
+
+#[tokio::test]
+async fn hints_tell_of_nodes_that_come_and_go() {
+    let hints = |seen: &mut tokio::sync::broadcast::Receiver<PeerHint>| {
+        std::iter::from_fn(|| seen.try_recv().ok()).collect::<Vec<_>>()
+    };
+    let cluster = MemoryCluster::default();
+    let a = PubSub::with_adapter(cluster.join("a"));
+    let mut seen = a.peer_hints();
+    let b = PubSub::with_adapter(cluster.join("b"));
+    b.stop().await;
+    let old = PubSub::with_adapter(cluster.join("b"));
+    cluster.crash("b");
+    let new = PubSub::with_adapter(cluster.join("b"));
+    let (came, went) = (PeerHint::Seen("b".into()), PeerHint::Gone("b".into()));
+    assert_eq!(
+        hints(&mut seen),
+        [&came, &went, &came, &went, &came].map(Clone::clone)
+    );
+
+    // The crashed node is cut off for good, though one of its name is there again.
+    let (mut on_a, mut on_new) = (a.receiver("t", 8), new.receiver("t", 8));
+    old.broadcast(message("t", "ghost")).unwrap();
+    old.stop().await;
+    a.broadcast(message("t", "1")).unwrap();
+    assert_eq!(events(&mut on_a), ["1"]);
+    assert_eq!(events(&mut on_new), ["1"]);
+    cluster.hint("a", went.clone());
+    assert_eq!(hints(&mut seen), [went]);
+}
+
 #[test]
 fn an_adapter_learns_of_first_and_last_subscribers() {
     #[derive(Default)]

@@ -1,14 +1,30 @@
 //! What a shard wants done.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::crdt::Entry;
+use super::part::{Ask, Part};
+use crate::crdt::{Clock, Delta, Entry, Incarnation, ReplicaName};
 
 /// What a shard wants done.
 #[derive(Clone, Debug)]
 pub enum Effect {
     /// Tell the topic's listeners, then answer with [`Input::Dispatched`](super::Input::Dispatched).
     TopicDiff(TopicDiff),
+    /// Send this node's own changes to all other nodes.
+    Delta(Delta),
+    /// Send a part of what a node asked for to it.
+    Part(ReplicaName, Part),
+    /// Ask another node for what is missing.
+    Ask(Ask),
+    /// Somebody knows this node's own replica at a clock that it has not reached in this incarnation.
+    Claimed(Incarnation, Clock),
+}
+
+/// The order of lists and diffs: by key, the oldest first within a key. The same on every node.
+pub(super) fn by_key_and_age(a: &Entry, b: &Entry) -> Ordering {
+    let by_age = || a.meta.reference().cmp(&b.meta.reference());
+    a.key.cmp(&b.key).then_with(by_age)
 }
 
 /// The net change of a topic since its last diff, each side by key, the oldest first within a key.
@@ -28,8 +44,8 @@ impl TopicDiff {
     /// All that joins or leaves, by key, the oldest first; what does both comes once.
     pub fn all(&self) -> Vec<&Arc<Entry>> {
         let mut all: Vec<_> = self.joins.iter().chain(&self.leaves).collect();
-        all.sort_unstable_by_key(|entry| (&entry.key, &entry.tag));
-        all.dedup_by_key(|entry| &entry.tag);
+        all.sort_unstable_by(|a, b| by_key_and_age(a, b));
+        all.dedup_by_key(|entry| entry.meta.reference());
         all
     }
 }

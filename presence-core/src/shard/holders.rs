@@ -3,46 +3,73 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::crdt::{Entry, Tag};
+use crate::crdt::{Entry, PhxRef};
 
-/// One entry or several, by tag: the oldest of an origin first.
+/// What became of an entry that was to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Removed {
+    /// It was not here.
+    Nothing,
+    /// It is gone, and others are left.
+    OneOfMany,
+    /// It was the last. The holders must go too.
+    Last,
+}
+
+/// One entry or several, by reference: the oldest of a source first.
+///
+/// By reference and not by tag, because that is what clients know an entry by: a node that goes on under
+/// another incarnation gives its entries new tags, and they take the place of the old ones unnoticed.
 ///
 /// Nearly every key has one (a user with one tab), which then costs no allocation. A key that a whole
 /// room shares still finds and removes an entry without visiting the others.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Holders {
     One(Arc<Entry>),
-    Many(BTreeMap<Tag, Arc<Entry>>),
+    Many(BTreeMap<PhxRef, Arc<Entry>>),
 }
 
 impl Holders {
-    pub(super) fn add(&mut self, entry: Arc<Entry>) {
+    /// Adds the entry, or puts it in the place of the one with its reference; tells whether it is new.
+    pub(super) fn add(&mut self, entry: Arc<Entry>) -> bool {
+        let phx_ref = entry.meta.reference();
         match self {
-            Self::Many(entries) => {
-                entries.insert(entry.tag.clone(), entry);
+            Self::Many(entries) => entries.insert(phx_ref, entry).is_none(),
+            Self::One(first) if first.meta.reference() == phx_ref => {
+                *first = entry;
+                false
             }
             Self::One(first) => {
                 let first = Arc::clone(first);
                 *self = Self::Many(BTreeMap::from([
-                    (first.tag.clone(), first),
-                    (entry.tag.clone(), entry),
+                    (first.meta.reference(), first),
+                    (phx_ref, entry),
                 ]));
+                true
             }
         }
     }
 
-    /// Removes the entry; tells whether any is left. If none is, the holders must go too.
-    pub(super) fn remove(&mut self, tag: &Tag) -> bool {
+    /// Removes the entry, if it is here and not another in its place.
+    pub(super) fn remove(&mut self, entry: &Entry) -> Removed {
         match self {
-            Self::One(entry) => entry.tag != *tag,
+            Self::One(held) if held.tag == entry.tag => Removed::Last,
+            Self::One(_) => Removed::Nothing,
             Self::Many(entries) => {
-                entries.remove(tag);
+                let phx_ref = entry.meta.reference();
+                if entries
+                    .get(&phx_ref)
+                    .is_none_or(|held| held.tag != entry.tag)
+                {
+                    return Removed::Nothing;
+                }
+                entries.remove(&phx_ref);
                 if entries.len() == 1
                     && let Some((_, last)) = entries.pop_first()
                 {
                     *self = Self::One(last);
                 }
-                true
+                Removed::OneOfMany
             }
         }
     }

@@ -18,6 +18,16 @@
 //!
 //! How changes cancel and what a list has to do with it is told in `pending.rs`.
 //!
+//! # Other nodes
+//!
+//! A shard holds what other nodes have told of theirs, each replica in a mirror of its own, and shows the
+//! union of all that are up. It decides nothing about who is up: that is told to it, node by node, by
+//! [`Input::Up`], [`Input::Down`], [`Input::Forget`] and [`Input::Leave`]. How replicas stay the same is told in
+//! [`crdt`](crate::crdt).
+//!
+//! Hiding, showing and forgetting go in turns of [`ShardConfig::batch`] entries, so that a reader waits for one
+//! turn at most. Each of them is one diff of every topic, however many turns it took.
+//!
 //! # Costs
 //!
 //! A change of k entries visits k entries, whatever the shard holds: each way to an entry (its topic and
@@ -26,27 +36,46 @@
 //! topic about 700 more. All maps are ordered ones: a run repeats exactly, and no client can choose topics whose
 //! hashes collide.
 
+mod answers;
+mod catch_up;
+mod counts;
 mod effect;
 mod holders;
+mod index;
+mod input;
+mod mirror;
+mod mirrors;
 mod owned;
+mod part;
 mod pending;
 mod refused;
+mod staging;
 mod topic;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::crdt::{
-    Clock, Content, Entry, Meta, MetaBody, Origin, OwnerId, PhxRef, PhxRefs, Replica,
-};
+use answers::Answers;
+pub use counts::Counts;
 pub use effect::{Effect, TopicDiff};
+use index::Index;
+pub use input::Input;
+use mirrors::{Limits, Mirrors};
 use owned::Owned;
+pub use part::{Ask, Part};
+use part::{Parts, size};
 pub use refused::{TrackRefused, UpdateRefused};
-use topic::{Phase, Topic};
+
+use crate::crdt::{
+    Clock, Content, Entry, Incarnation, Meta, MetaBody, Origin, OwnerId, PhxRef, PhxRefs, Replica,
+    ReplicaName, Writer,
+};
+
+/// How many changes may wait for the next delta. With as many, it leaves at once.
+const MAX_UNSENT: u64 = 256;
 
 /// What a shard is made with.
 #[derive(Clone, Debug)]
@@ -55,22 +84,23 @@ pub struct ShardConfig {
     pub origin: Origin,
     /// A random number that no other shard of the cluster has: it keeps their `phx_ref`s apart.
     pub ref_nonce: u64,
+    /// A random number, by which requests to other nodes are spread and told apart.
+    pub seed: u64,
     /// The least time between two diffs of one topic. Zero: a diff leaves as soon as the one before it
     /// was dispatched.
     pub diff_interval: Duration,
-}
-
-/// What befalls a shard.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// All that the owner tracked here ends.
-    OwnerGone(OwnerId),
-    /// The topic's last [`Effect::TopicDiff`] has been carried out.
-    Dispatched(Arc<str>),
-    /// [`Shard::next_deadline`] has come. Harmless at any other time.
-    Tick,
-    /// All presences end, and no more are taken. Diffs no longer wait for the interval.
-    Stop,
+    /// The least time between two deltas to other nodes. The first change after a pause leaves at once.
+    pub delta_interval: Duration,
+    /// How many bytes of changes a delta, or a part of an answer, may carry. An entry larger than that goes alone.
+    pub chunk_bytes: usize,
+    /// How many bytes are spent on remembering removals. Whoever missed more gets a list of what lives.
+    pub removal_log_bytes: usize,
+    /// How many entries are shown, hidden or forgotten in one turn.
+    pub batch: usize,
+    /// How many entries are kept of replicas that are down. Beyond, the longest down lose theirs.
+    pub max_hidden: usize,
+    /// How many answers of several parts may be under way.
+    pub max_answers: usize,
 }
 
 /// Which presence is meant: an owner has at most one a topic and key.
@@ -85,38 +115,59 @@ pub struct Which<'a> {
 }
 
 /// One shard. See the [module](self) for how it works.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Shard {
     /// What this node tracks here: the truth, which the indexes below only lead to.
-    replica: Replica,
+    writer: Writer,
     /// Where new metas get their references.
     refs: PhxRefs,
-    /// Topics with presences, and those whose last diff is not over yet.
-    topics: BTreeMap<Arc<str>, Topic>,
     /// From an owner to its entries, for updates and for its end.
     owned: Owned,
-    /// When each cooling topic may send again. All wait equally long, so the queue is in order.
-    cooling: VecDeque<(Duration, Arc<str>)>,
-    /// The wait between two diffs of a topic.
-    diff_interval: Duration,
-    /// How many topics are dispatching, so that a stopping driver knows when the last diff is out.
-    dispatching: usize,
+    /// What is shown: this node's entries and those of the mirrors.
+    index: Index,
+    /// What other nodes have told.
+    mirrors: Mirrors,
+    /// What other nodes asked for.
+    answers: Answers,
+    /// Up to where other nodes have been told.
+    sent: Clock,
+    /// About how many bytes have not been sent.
+    unsent_bytes: usize,
+    /// When the next delta may leave.
+    next_delta: Duration,
+    /// The wait between two deltas.
+    delta_interval: Duration,
+    /// The bound of a message's changes.
+    chunk_bytes: usize,
+    /// Whether there is nobody to send deltas to.
+    alone: bool,
     /// Whether [`Input::Stop`] came.
     stopped: bool,
+    counts: Counts,
 }
 
 impl Shard {
     /// A shard that holds nothing.
     pub fn new(config: ShardConfig) -> Self {
+        let limits = Limits {
+            batch: config.batch.max(1),
+            hidden: config.max_hidden,
+        };
         Self {
-            replica: Replica::new(config.origin),
+            writer: Writer::new(config.origin, config.removal_log_bytes),
             refs: PhxRefs::new(config.ref_nonce),
-            topics: BTreeMap::new(),
             owned: Owned::default(),
-            cooling: VecDeque::new(),
-            diff_interval: config.diff_interval,
-            dispatching: 0,
+            index: Index::new(config.diff_interval),
+            mirrors: Mirrors::new(limits, config.seed),
+            answers: Answers::new(config.max_answers),
+            sent: Clock::ZERO,
+            unsent_bytes: 0,
+            next_delta: Duration::ZERO,
+            delta_interval: config.delta_interval,
+            chunk_bytes: config.chunk_bytes,
+            alone: true,
             stopped: false,
+            counts: Counts::default(),
         }
     }
 
@@ -134,24 +185,21 @@ impl Shard {
         if self.stopped {
             return Err(TrackRefused::Stopped);
         }
-        if self.owned.find(&self.replica, which).is_some() {
+        if self.own(which).is_some() {
             return Err(TrackRefused::AlreadyTracked);
         }
         let phx_ref = self.refs.make();
-        let name = match self.topics.get_key_value(which.topic) {
-            Some((name, _)) => Arc::clone(name),
-            None => which.topic.into(),
-        };
-        let topic = self.topics.entry(Arc::clone(&name)).or_default();
-        let entry = self.replica.add(Content {
-            topic: Arc::clone(&name),
-            key: topic.intern(which.key),
+        let (topic, key) = self.index.intern(which.topic, which.key);
+        let entry = self.writer.add(Content {
+            topic,
+            key,
             owner: which.owner,
             meta: Meta::new(phx_ref, None, meta),
         });
         self.owned.insert(&entry);
-        topic.join(&entry);
-        self.flush(&name, effects);
+        self.index.join(&entry);
+        self.changed(size(&entry), effects);
+        self.settle(effects);
         Ok(phx_ref)
     }
 
@@ -174,8 +222,7 @@ impl Shard {
         if self.stopped {
             return Err(UpdateRefused::Stopped);
         }
-        let present = self.owned.find(&self.replica, which);
-        let present = present.ok_or(UpdateRefused::NotTracked)?;
+        let present = self.own(which).ok_or(UpdateRefused::NotTracked)?;
         let (clock, prev) = (present.tag.clock, present.meta.reference());
         if expected.is_some_and(|expected| expected != prev) {
             return Err(UpdateRefused::Changed);
@@ -183,26 +230,25 @@ impl Shard {
         let phx_ref = self.refs.make();
         let meta = Meta::new(phx_ref, Some(prev), meta);
         let (old, new) = self
-            .replica
+            .writer
             .update(clock, meta)
             .ok_or(UpdateRefused::NotTracked)?;
         self.owned.remove(&old);
         self.owned.insert(&new);
-        if let Some(topic) = self.topics.get_mut(&*new.topic) {
-            topic.leave(&old);
-            topic.join(&new);
-        }
-        self.flush(&new.topic, effects);
+        self.index.leave(&old);
+        self.index.join(&new);
+        self.changed(size(&new), effects);
+        self.settle(effects);
         Ok(phx_ref)
     }
 
     /// Removes a presence; tells whether there was one.
     pub fn untrack(&mut self, which: Which<'_>, effects: &mut Vec<Effect>) -> bool {
-        let Some(entry) = self.owned.find(&self.replica, which).cloned() else {
+        let Some(entry) = self.own(which).cloned() else {
             return false;
         };
-        self.remove(&entry);
-        self.flush(&entry.topic, effects);
+        self.remove(&entry, effects);
+        self.settle(effects);
         true
     }
 
@@ -215,8 +261,8 @@ impl Shard {
         if self.stopped {
             return Err(UpdateRefused::Stopped);
         }
-        let entry = self.owned.find(&self.replica, which);
-        Ok(entry.ok_or(UpdateRefused::NotTracked)?.meta.clone())
+        let entry = self.own(which).ok_or(UpdateRefused::NotTracked)?;
+        Ok(entry.meta.clone())
     }
 
     /// The topic's entries by key, the oldest first within a key.
@@ -224,7 +270,7 @@ impl Shard {
     /// Seals the topic's pending diff: what happened before this list never cancels against what
     /// happens after it.
     pub fn list(&mut self, topic: &str) -> Vec<Arc<Entry>> {
-        let Some(topic) = self.topics.get_mut(topic) else {
+        let Some(topic) = self.index.topic_mut(topic) else {
             return Vec::new();
         };
         topic.seal();
@@ -233,131 +279,220 @@ impl Shard {
 
     /// The topic's entries under one key, the oldest first.
     pub fn get_by_key(&self, topic: &str, key: &str) -> Vec<Arc<Entry>> {
-        let topic = self.topics.get(topic);
+        let topic = self.index.topic(topic);
         topic.map_or_else(Vec::new, |topic| topic.under(key))
     }
 
     /// How many distinct keys the topic has.
     pub fn count(&self, topic: &str) -> usize {
-        self.topics.get(topic).map_or(0, Topic::count)
+        self.index.topic(topic).map_or(0, topic::Topic::count)
     }
 
-    /// When an [`Input::Tick`] is due next.
+    /// What this node tracks here.
+    pub fn replica(&self) -> &Replica {
+        self.writer.replica()
+    }
+
+    /// What is held of other nodes' replicas, and whether any of it is shown.
+    pub fn others(&self) -> impl Iterator<Item = (&Replica, bool)> {
+        self.mirrors.iter()
+    }
+
+    /// What is held of other nodes' replicas that are up and complete: what this node compares with others.
+    pub fn shown(&self) -> impl Iterator<Item = &Replica> {
+        self.mirrors.shown()
+    }
+
+    /// A number for this node's replica and all that is [`shown`](Self::shown) of others. Nodes for which it is
+    /// the same show the same here.
+    pub fn digest(&self) -> u64 {
+        self.mirrors.rows() ^ mirror::row(self.writer.replica())
+    }
+
+    /// What has happened so far.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            graces_ended_by_rejoin: self.index.graces_ended_by_rejoin(),
+            ..self.counts
+        }
+    }
+
+    /// When an [`Input::Tick`] is due next. [`Duration::ZERO`]: at once.
     pub fn next_deadline(&self) -> Option<Duration> {
-        self.cooling.front().map(|(until, _)| *until)
+        let delta = (self.has_unsent()).then_some(self.next_delta);
+        let deadlines = [
+            self.index.next_deadline(),
+            self.mirrors.next_deadline(),
+            self.answers.next_deadline(),
+            delta,
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Whether the shard was stopped and all its diffs have been dispatched.
     pub fn is_finished(&self) -> bool {
-        self.stopped && self.dispatching == 0
+        self.index.is_finished()
     }
 
     /// Takes what befalls the shard. What it wants done is added to `effects`.
     pub fn handle(&mut self, input: Input, now: Duration, effects: &mut Vec<Effect>) {
         match input {
             Input::OwnerGone(owner) => self.owner_gone(owner, effects),
-            Input::Dispatched(topic) => self.dispatched(&topic, now, effects),
+            Input::Dispatched(topic) => self.index.dispatched(&topic, now, effects),
             Input::Tick => self.tick(now, effects),
             Input::Stop => self.stop(effects),
+            Input::Alone(alone) => self.set_alone(alone),
+            Input::Retag(incarnation) => self.retag(incarnation),
+            Input::Up(origin) => self.mirrors.up(&origin),
+            Input::Down(name) => self.mirrors.down(&name),
+            Input::Forget(name) => self.mirrors.forget(&name),
+            Input::Leave(origin, until) => self.mirrors.leave(&origin, until, now, &mut self.index),
+            Input::Announced(origin, clock) => {
+                self.mirrors.announced(&origin, clock, now, &mut self.index);
+            }
+            Input::Seen(origin, clock) => self.mirrors.seen(&origin, clock, now),
+            Input::Compare(origin, clock, check) => {
+                self.mirrors
+                    .compare(&origin, clock, check, &mut self.counts);
+            }
+            Input::Delta(delta) => {
+                self.mirrors
+                    .delta(delta, now, &mut self.index, &mut self.counts);
+            }
+            Input::Part { part, own } => {
+                self.mirrors
+                    .part(part, own, now, &mut self.index, &mut self.counts);
+            }
+            Input::Asked { by, ask } => self.asked(by, &ask, effects),
         }
+        self.mirrors.work(&mut self.index);
+        self.settle(effects);
+    }
+
+    fn own(&self, which: Which<'_>) -> Option<&Arc<Entry>> {
+        self.owned.find(self.writer.replica(), which)
     }
 
     fn owner_gone(&mut self, owner: OwnerId, effects: &mut Vec<Effect>) {
-        // All leaves of a topic belong into one diff, so nothing is sent before the last is known.
-        let mut touched: Vec<Arc<str>> = Vec::new();
         for clock in self.owned.all(owner) {
-            let Some(entry) = self.replica.get(clock).cloned() else {
-                continue;
-            };
-            self.remove(&entry);
-            touched.push(Arc::clone(&entry.topic));
-        }
-        touched.sort_unstable();
-        touched.dedup();
-        for topic in touched {
-            self.flush(&topic, effects);
-        }
-    }
-
-    fn dispatched(&mut self, name: &Arc<str>, now: Duration, effects: &mut Vec<Effect>) {
-        let Some(topic) = self.topics.get_mut(name) else {
-            return;
-        };
-        if topic.phase != Phase::Dispatching {
-            return;
-        }
-        self.dispatching -= 1;
-        if self.stopped {
-            topic.phase = Phase::Quiet;
-            self.flush(name, effects);
-            return;
-        }
-        topic.phase = Phase::Cooling;
-        self.cooling
-            .push_back((now + self.diff_interval, Arc::clone(name)));
-        if self.diff_interval.is_zero() {
-            self.tick(now, effects);
+            if let Some(entry) = self.writer.replica().get(clock).cloned() {
+                self.remove(&entry, effects);
+            }
         }
     }
 
     fn tick(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        while self.next_deadline().is_some_and(|until| until <= now) {
-            let Some((_, name)) = self.cooling.pop_front() else {
-                return;
-            };
-            if let Some(topic) = self.topics.get_mut(&name) {
-                topic.phase = Phase::Quiet;
-            }
-            self.flush(&name, effects);
+        self.index.tick(now, effects);
+        self.mirrors
+            .tick(now, &mut self.index, &mut self.counts, effects);
+        self.answers.tick(now, effects);
+        if self.has_unsent() && self.next_delta <= now {
+            self.next_delta = now + self.delta_interval;
+            self.send_delta(effects);
         }
     }
 
     fn stop(&mut self, effects: &mut Vec<Effect>) {
         self.stopped = true;
-        let entries: Vec<_> = self.replica.since(Clock::ZERO).cloned().collect();
+        let entries: Vec<_> = self.replica().since(Clock::ZERO).cloned().collect();
         for entry in &entries {
-            self.remove(entry);
+            self.remove(entry, effects);
         }
-        self.cooling.clear();
-        let names: Vec<_> = self.topics.keys().cloned().collect();
-        for name in names {
-            if let Some(topic) = self.topics.get_mut(&name)
-                && topic.phase == Phase::Cooling
-            {
-                topic.phase = Phase::Quiet;
-            }
-            self.flush(&name, effects);
-        }
+        self.settle(effects);
+        self.index.stop(effects);
     }
 
-    fn remove(&mut self, entry: &Arc<Entry>) {
-        if self.replica.remove(entry.tag.clock).is_none() {
+    fn set_alone(&mut self, alone: bool) {
+        self.alone = alone;
+        self.sent = self.replica().clock();
+        self.unsent_bytes = 0;
+    }
+
+    fn retag(&mut self, incarnation: Incarnation) {
+        self.owned = Owned::default();
+        for new in self.writer.retag(incarnation) {
+            self.owned.insert(&new);
+            self.index.join(&new);
+        }
+        // A machine that was set back has made its next references already, in the time that it lost.
+        self.refs.restart(incarnation);
+        let name = self.replica().origin().name.clone();
+        self.answers.restart(&name, incarnation);
+        // Nobody has anything of it yet: they ask for all of it.
+        self.sent = self.replica().clock();
+        self.unsent_bytes = 0;
+    }
+
+    fn asked(&mut self, by: ReplicaName, ask: &Ask, effects: &mut Vec<Effect>) {
+        let own = self.writer.replica();
+        let is_own = own.origin() == &ask.origin;
+        if is_own && ask.from > own.clock() {
+            effects.push(Effect::Claimed(ask.origin.incarnation, ask.from));
+            return;
+        }
+        let held = if is_own {
+            Some(own)
+        } else {
+            self.mirrors.served(&ask.origin)
+        };
+        let Some(held) = held else {
+            return;
+        };
+        if self.answers.is_full(&by) {
+            self.counts.busy += 1;
+            return;
+        }
+        self.counts.served += 1;
+        self.counts.served_for_others += u64::from(!is_own);
+        let delta = match held.clock() <= ask.from {
+            // Says that there is nothing more.
+            true => crate::crdt::Delta {
+                origin: Arc::clone(held.origin()),
+                from: ask.from,
+                to: ask.from,
+                adds: Vec::new(),
+                gone: crate::crdt::Gone::nothing(),
+            },
+            false if is_own => self.writer.delta(ask.from),
+            false => held.delta(ask.from),
+        };
+        let parts = Parts::new(delta, ask.id, self.chunk_bytes);
+        self.answers.begin(by, parts, effects);
+    }
+
+    fn remove(&mut self, entry: &Arc<Entry>, effects: &mut Vec<Effect>) {
+        if self.writer.remove(entry.tag.clock).is_none() {
             return;
         }
         self.owned.remove(entry);
-        if let Some(topic) = self.topics.get_mut(&*entry.topic) {
-            topic.leave(entry);
+        self.index.leave(entry);
+        self.changed(0, effects);
+    }
+
+    /// Counts a change of this node's replica, and sends at once what has grown large.
+    fn changed(&mut self, bytes: usize, effects: &mut Vec<Effect>) {
+        if self.alone || self.stopped {
+            return;
+        }
+        self.unsent_bytes += bytes;
+        let unsent = self.replica().clock().get() - self.sent.get();
+        if unsent >= MAX_UNSENT || self.unsent_bytes >= self.chunk_bytes {
+            self.send_delta(effects);
         }
     }
 
-    /// Sends the topic's pending diff if it may go now, and forgets a topic of which nothing is left.
-    fn flush(&mut self, name: &Arc<str>, effects: &mut Vec<Effect>) {
-        let Some(topic) = self.topics.get_mut(name) else {
-            return;
-        };
-        if topic.phase != Phase::Quiet {
-            return;
-        }
-        if let Some((joins, leaves)) = topic.take_diff() {
-            topic.phase = Phase::Dispatching;
-            self.dispatching += 1;
-            effects.push(Effect::TopicDiff(TopicDiff {
-                topic: Arc::clone(name),
-                joins,
-                leaves,
-            }));
-        } else if topic.is_empty() {
-            self.topics.remove(name);
-        }
+    fn has_unsent(&self) -> bool {
+        !self.alone && !self.stopped && self.sent < self.replica().clock()
+    }
+
+    fn send_delta(&mut self, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Delta(self.writer.delta(self.sent)));
+        self.sent = self.replica().clock();
+        self.unsent_bytes = 0;
+    }
+
+    /// Ends a turn: every topic that changed in it may tell.
+    fn settle(&mut self, effects: &mut Vec<Effect>) {
+        self.index.settle(self.mirrors.is_busy(), effects);
     }
 }

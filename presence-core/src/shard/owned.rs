@@ -13,16 +13,18 @@ use crate::crdt::{Clock, Entry, OwnerId, Replica};
 ///
 /// The hash stands for the two strings, so that an entry costs 24 bytes here and an owner with very many
 /// entries still finds one at once. Whoever makes hashes collide slows down one owner: the own one.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Owned(BTreeSet<(OwnerId, u64, Clock)>);
 
 impl Owned {
     pub(super) fn insert(&mut self, entry: &Entry) {
-        self.0.insert(place(entry));
+        self.0.extend(place(entry));
     }
 
     pub(super) fn remove(&mut self, entry: &Entry) {
-        self.0.remove(&place(entry));
+        if let Some(place) = place(entry) {
+            self.0.remove(&place);
+        }
     }
 
     pub(super) fn find<'a>(
@@ -49,9 +51,9 @@ impl Owned {
     }
 }
 
-fn place(entry: &Entry) -> (OwnerId, u64, Clock) {
+fn place(entry: &Entry) -> Option<(OwnerId, u64, Clock)> {
     let hash = hash(&entry.topic, &entry.key);
-    (entry.owner, hash, entry.tag.clock)
+    Some((entry.owner?, hash, entry.tag.clock))
 }
 
 fn span(owner: OwnerId, hashes: RangeInclusive<u64>) -> RangeInclusive<(OwnerId, u64, Clock)> {

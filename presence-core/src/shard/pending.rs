@@ -32,20 +32,27 @@ use std::sync::Arc;
 
 use crate::crdt::{Entry, PhxRef};
 
-/// The joins and the leaves of one diff, each by key and tag.
+/// The joins and the leaves of one diff, each by key, the oldest first within a key.
 pub(super) type Sides = (Vec<Arc<Entry>>, Vec<Arc<Entry>>);
 
+/// What clients know a meta by: its key and its reference.
+type Place = (Arc<str>, PhxRef);
+
+fn place(entry: &Entry) -> Place {
+    (Arc::clone(&entry.key), entry.meta.reference())
+}
+
 /// The diffs to come of one topic.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pending {
     /// The seals so far. Two changes may cancel if they saw the same number.
     seals: u64,
     /// The diffs to come, the next one first. Ordered maps, for a run must repeat exactly.
-    diffs: VecDeque<BTreeMap<PhxRef, Change>>,
+    diffs: VecDeque<BTreeMap<Place, Change>>,
 }
 
 /// What a diff to come says of one meta.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Change {
     entry: Arc<Entry>,
     /// That it joined, and after how many seals.
@@ -64,49 +71,49 @@ impl Pending {
     }
 
     pub(super) fn join(&mut self, entry: &Arc<Entry>) {
-        let phx_ref = entry.meta.reference();
+        let place = place(entry);
         let joined = Change {
             entry: Arc::clone(entry),
             joined: Some(self.seals),
             left: None,
         };
-        let Some(last) = self.last_of(phx_ref) else {
-            self.put(0, phx_ref, joined);
+        let Some(last) = self.last_of(&place) else {
+            self.put(0, place, joined);
             return;
         };
-        let Some(change) = self.diffs[last].get_mut(&phx_ref) else {
+        let Some(change) = self.diffs[last].get_mut(&place) else {
             return;
         };
         match (change.joined, change.left) {
-            (_, None) => debug_assert!(false, "{phx_ref} joins twice"),
+            (_, None) => debug_assert!(false, "{place:?} joins twice"),
             (joined, Some(left)) if left == self.seals => {
                 change.left = None;
                 if joined.is_none() {
-                    self.diffs[last].remove(&phx_ref);
+                    self.diffs[last].remove(&place);
                 }
             }
-            (_, Some(_)) => self.put(last + 1, phx_ref, joined),
+            (_, Some(_)) => self.put(last + 1, place, joined),
         }
     }
 
     pub(super) fn leave(&mut self, entry: &Arc<Entry>) {
-        let phx_ref = entry.meta.reference();
-        let Some(last) = self.last_of(phx_ref) else {
+        let place = place(entry);
+        let Some(last) = self.last_of(&place) else {
             let left = Change {
                 entry: Arc::clone(entry),
                 joined: None,
                 left: Some(self.seals),
             };
-            self.put(0, phx_ref, left);
+            self.put(0, place, left);
             return;
         };
-        let Some(change) = self.diffs[last].get_mut(&phx_ref) else {
+        let Some(change) = self.diffs[last].get_mut(&place) else {
             return;
         };
         match (change.joined, change.left) {
-            (_, Some(_)) => debug_assert!(false, "{phx_ref} leaves twice"),
+            (_, Some(_)) => debug_assert!(false, "{place:?} leaves twice"),
             (Some(joined), None) if joined == self.seals => {
-                self.diffs[last].remove(&phx_ref);
+                self.diffs[last].remove(&place);
             }
             (_, None) => change.left = Some(self.seals),
         }
@@ -134,23 +141,18 @@ impl Pending {
                 leaves.push(change.entry);
             }
         }
-        for side in [&mut joins, &mut leaves] {
-            side.sort_unstable_by(|a, b| (&a.key, &a.tag).cmp(&(&b.key, &b.tag)));
-        }
         Some((joins, leaves))
     }
 
     /// The last diff that speaks of the meta: what comes next for it must not come earlier.
-    fn last_of(&self, phx_ref: PhxRef) -> Option<usize> {
-        self.diffs
-            .iter()
-            .rposition(|diff| diff.contains_key(&phx_ref))
+    fn last_of(&self, place: &Place) -> Option<usize> {
+        self.diffs.iter().rposition(|diff| diff.contains_key(place))
     }
 
-    fn put(&mut self, place: usize, phx_ref: PhxRef, change: Change) {
-        while self.diffs.len() <= place {
+    fn put(&mut self, number: usize, place: Place, change: Change) {
+        while self.diffs.len() <= number {
             self.diffs.push_back(BTreeMap::new());
         }
-        self.diffs[place].insert(phx_ref, change);
+        self.diffs[number].insert(place, change);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::holders::Holders;
+use super::holders::{Holders, Removed};
 use super::pending::{Pending, Sides};
 use crate::crdt::Entry;
 
@@ -20,7 +20,7 @@ pub(super) enum Phase {
 }
 
 /// One topic of a shard.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Topic {
     /// Whether a diff may leave.
     pub(super) phase: Phase,
@@ -40,21 +40,29 @@ impl Topic {
     }
 
     pub(super) fn join(&mut self, entry: &Arc<Entry>) {
-        match self.keys.get_mut(&*entry.key) {
+        let new = match self.keys.get_mut(&*entry.key) {
             Some(holders) => holders.add(Arc::clone(entry)),
             None => {
                 let holders = Holders::One(Arc::clone(entry));
                 self.keys.insert(Arc::clone(&entry.key), holders);
+                true
             }
+        };
+        if new {
+            self.pending.join(entry);
         }
-        self.pending.join(entry);
     }
 
     pub(super) fn leave(&mut self, entry: &Arc<Entry>) {
-        if let Some(holders) = self.keys.get_mut(&*entry.key)
-            && !holders.remove(&entry.tag)
-        {
-            self.keys.remove(&*entry.key);
+        let Some(holders) = self.keys.get_mut(&*entry.key) else {
+            return;
+        };
+        match holders.remove(entry) {
+            Removed::Nothing => return,
+            Removed::OneOfMany => {}
+            Removed::Last => {
+                self.keys.remove(&*entry.key);
+            }
         }
         self.pending.leave(entry);
     }

@@ -11,6 +11,9 @@ use crate::crdt::{MetaBody, MetaError, PhxRef};
 use crate::presence::Presence;
 use crate::shard::{TrackRefused, UpdateRefused, Which};
 
+/// The longest topic and the longest key, in bytes.
+pub(super) const MAX_NAME_BYTES: usize = 16 * 1024;
+
 /// Which presence is meant, kept by a future.
 struct Place {
     owner: Owner,
@@ -25,6 +28,15 @@ impl Place {
             topic: topic.as_ref().into(),
             key: key.as_ref().into(),
         }
+    }
+
+    /// A presence must fit into a message between nodes.
+    fn check(&self) -> Result<(), TrackError> {
+        let bytes = self.topic.len().max(self.key.len());
+        if bytes > MAX_NAME_BYTES {
+            return Err(TrackError::TooLong { bytes });
+        }
+        Ok(())
     }
 
     fn which(&self) -> Which<'_> {
@@ -91,15 +103,13 @@ impl<P: Presence> Tracker<P> {
         let meta = self.encode(&meta);
         async move {
             let meta = meta?;
+            place.check()?;
             let limit = self.shared.options.max_presences_per_owner;
             place.owner.with(&self.shared.pool, |holding| {
                 if holding.presences >= limit {
                     return Err(TrackError::TooManyPresences { limit });
                 }
-                let tracked = self.shared.pool.change(&place.topic, |shard, effects| {
-                    shard.track(place.which(), &meta, effects)
-                });
-                let phx_ref = tracked?;
+                let phx_ref = self.shared.pool.track(place.which(), &meta)?;
                 holding.presences += 1;
                 Ok(phx_ref)
             })
@@ -171,8 +181,7 @@ impl<P: Presence> Tracker<P> {
         async move {
             loop {
                 let pool = &self.shared.pool;
-                let present = pool.change(&place.topic, |shard, _| shard.meta(place.which()));
-                let present = present?;
+                let present = pool.meta(place.which())?;
                 let fields = present.json().map_err(MetaError::Encode)?;
                 let meta = self.encode(&change(fields))?;
                 match self.replace(&place, Some(present.reference()), &meta) {
@@ -202,10 +211,7 @@ impl<P: Presence> Tracker<P> {
         let place = Place::new(owner, topic, key);
         async move {
             place.owner.with(&self.shared.pool, |holding| {
-                let untracked = self.shared.pool.change(&place.topic, |shard, effects| {
-                    shard.untrack(place.which(), effects)
-                });
-                if untracked {
+                if self.shared.pool.untrack(place.which()) {
                     holding.presences -= 1;
                 }
             });
@@ -230,8 +236,6 @@ impl<P: Presence> Tracker<P> {
         expected: Option<PhxRef>,
         meta: &MetaBody,
     ) -> Result<PhxRef, UpdateRefused> {
-        self.shared.pool.change(&place.topic, |shard, effects| {
-            shard.update(place.which(), expected, meta, effects)
-        })
+        self.shared.pool.update(place.which(), expected, meta)
     }
 }

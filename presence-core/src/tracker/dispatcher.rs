@@ -79,6 +79,6 @@ struct UnderWay {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.pool.dispatched(Arc::clone(&self.topic));
+        self.pool.dispatched(&self.topic);
     }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 
-use super::{Pool, TrackerOptions, callback, dispatcher, driver};
+use super::{Pool, TrackerOptions, callback, dispatcher, driver, peers};
+use crate::node::{Counters, ReplicaEvent, ReplicaView};
 use crate::presence::{Entry, Presence, Presences};
 use crate::pubsub::PubSub;
 
@@ -114,13 +115,19 @@ impl<P: Presence> Tracker<P> {
         // Panics with tokio's own words if the runtime has no timers, rather than in a task later on.
         drop(tokio::time::sleep(Duration::ZERO));
         let (sender, diffs) = mpsc::unbounded_channel();
-        let pool = Arc::new(Pool::new(pubsub.node_name(), &options, sender));
+        let pool = Arc::new(Pool::new(P::NAME, pubsub, &options, sender));
         let shared = Arc::new(Shared {
             pool: Arc::clone(&pool),
             pubsub: pubsub.clone(),
             presence,
             options,
         });
+        if pubsub.is_clustered() {
+            let (subscription, messages) = pool.peers.listen();
+            let hints = pool.peers.hints();
+            runtime.spawn(peers::run(Arc::clone(&pool), subscription, messages, hints));
+            runtime.spawn(peers::beat(Arc::clone(&pool)));
+        }
         runtime.spawn(driver::run(Arc::clone(&pool)));
         runtime.spawn(dispatcher::run(Arc::clone(&shared), diffs));
         Self {
@@ -185,11 +192,43 @@ impl<P: Presence> Tracker<P> {
         P::NAME
     }
 
+    /// Tells the other nodes that this one leaves, as the first step of stopping it in order.
+    ///
+    /// They go on showing what it tracks for `spread`, the time over which its clients are let go, and for
+    /// [`leave_grace`](TrackerOptions::leave_grace) after that; or until the same key is tracked in the same topic elsewhere, which
+    /// is then one diff. So whoever connects to another node in time has never been gone. On this node everything
+    /// goes on as before, but the others hear nothing of it any more. Without other nodes, and when called again,
+    /// nothing happens.
+    ///
+    /// [`stop`](Self::stop) does it too, if it has not been done.
+    pub fn leave(&self, spread: Duration) {
+        let grace = self.shared.options.leave_grace;
+        self.shared.pool.leave(spread + grace);
+    }
+
+    /// What becomes of the other nodes, from now on: they come, go down, come back, are given up, or leave.
+    ///
+    /// A receiver that is more than 256 events behind misses the oldest, and is told so.
+    pub fn replica_events(&self) -> broadcast::Receiver<ReplicaEvent> {
+        self.shared.pool.peers.events()
+    }
+
+    /// All nodes that are known, this one first: how they stand in this node's eyes, and what is held of them.
+    pub fn replicas(&self) -> Vec<ReplicaView> {
+        self.shared.pool.replicas()
+    }
+
+    /// What has happened between this node and the others, counted.
+    pub fn counters(&self) -> Counters {
+        self.shared.pool.counters()
+    }
+
     /// Ends all presences, waits until the last diffs have been sent and handled, and ends the tasks.
     ///
     /// Nothing can be tracked from the moment it is called. Calling it again is harmless. It waits for
     /// callbacks under way, each at most [`callback_timeout`](TrackerOptions::callback_timeout).
     pub async fn stop(&self) {
+        self.leave(Duration::ZERO);
         self.shared.pool.stop().await;
         // An error says that it was stopped before.
         let _ = self.shared.pool.closed.set(());

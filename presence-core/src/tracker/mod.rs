@@ -11,6 +11,9 @@
 //!   this node, and through `handle_metas`. A topic has at most one diff there; what changes meanwhile
 //!   gathers in the shard, netted. So a slow `fetch` costs delay, not memory, and holds up one topic.
 //!
+//! In a cluster two more take what other nodes send, and say that this one is there. That one is a task of its own,
+//! so that a busy node is not taken for a dead one.
+//!
 //! The tasks end with [`Tracker::stop`], and when the last clone of the tracker is dropped.
 
 mod callback;
@@ -21,15 +24,18 @@ mod error;
 mod handle;
 mod options;
 mod owner;
+mod peers;
 mod pool;
 
 #[cfg(test)]
 mod tests;
 
+pub use crate::node::{NodeOptions, ReplicaEvent, ReplicaView};
 pub use error::{TrackError, UpdateError};
 pub use handle::Tracker;
 pub use options::TrackerOptions;
 pub use owner::{Owner, Tracked};
+pub use peers::TOPIC_PREFIX;
 pub(crate) use pool::Pool;
 
 /// The event of the messages that tell a topic's subscribers of a [`Diff`](crate::presence::Diff).

@@ -2,30 +2,37 @@
 
 use std::time::Duration;
 
+use crate::node::NodeOptions;
+
+/// The largest limit on metas: one fits into a message between nodes, with its topic and key.
+const MAX_META_BYTES: usize = 256 * 1024;
+
 /// Options of a tracker. The defaults suit rooms of a few up to some ten thousand people.
 ///
 /// ```
-/// use presence_core::tracker::TrackerOptions;
+/// use presence_core::tracker::{NodeOptions, TrackerOptions};
 /// use std::time::Duration;
 ///
 /// let options = TrackerOptions {
-///     diff_interval: Duration::from_millis(200),
+///     node: NodeOptions {
+///         diff_interval: Duration::from_millis(200),
+///         ..NodeOptions::default()
+///     },
 ///     ..TrackerOptions::default()
 /// };
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackerOptions {
-    /// How many shards the topics are spread over. Default 8, from 1 to 256.
+    /// How topics are spread and replicated, and other nodes judged. Its defaults are those of
+    /// [`NodeOptions`].
+    pub node: NodeOptions,
+    /// How long other nodes go on showing what this one tracks after it [left](crate::Tracker::leave). Default 10 s, at most
+    /// 10 min; zero is allowed.
     ///
-    /// It is the same on every machine, however many cores it has: nodes of a cluster must agree on it.
-    /// More shards help when many cores track into many topics at once. One busy topic stays in one shard.
-    pub pool_size: usize,
-    /// The least time between two diffs of one topic. Default 50 ms; zero is allowed.
-    ///
-    /// A quiet topic's first change is told at once, whatever this says. Raise it for rooms where very many
-    /// come and go: each diff costs a frame to each listener.
-    pub diff_interval: Duration,
-    /// The longest meta, in bytes of JSON without `phx_ref`. Default 16,384.
+    /// Whoever connects to another node within that time has never been gone, for everybody else. Whoever does not,
+    /// is shown for so long although gone.
+    pub leave_grace: Duration,
+    /// The longest meta, in bytes of JSON without `phx_ref`. Default 16,384, at most 262,144.
     ///
     /// Each listener of a topic receives each meta, so a meta should be small; details belong into `fetch`.
     pub max_meta_bytes: usize,
@@ -48,8 +55,8 @@ pub struct TrackerOptions {
 impl Default for TrackerOptions {
     fn default() -> Self {
         Self {
-            pool_size: 8,
-            diff_interval: Duration::from_millis(50),
+            node: NodeOptions::default(),
+            leave_grace: Duration::from_secs(10),
             max_meta_bytes: 16 * 1024,
             max_presences_per_owner: 1000,
             callback_timeout: Duration::from_secs(10),
@@ -60,10 +67,18 @@ impl Default for TrackerOptions {
 
 impl TrackerOptions {
     pub(super) fn check(&self) {
+        if let Some(fault) = self.node.fault() {
+            panic!("NodeOptions::{fault}");
+        }
         assert!(
-            (1..=256).contains(&self.pool_size),
-            "TrackerOptions::pool_size is {}, and must be from 1 to 256",
-            self.pool_size
+            self.leave_grace <= Duration::from_secs(600),
+            "TrackerOptions::leave_grace is {:?}, and must be at most 10 min",
+            self.leave_grace
+        );
+        assert!(
+            self.max_meta_bytes <= MAX_META_BYTES,
+            "TrackerOptions::max_meta_bytes is {}, and must be at most {MAX_META_BYTES}",
+            self.max_meta_bytes
         );
         assert!(
             self.max_concurrent_diffs >= 1,

@@ -1,30 +1,32 @@
-//! The shards of a tracker, each behind its lock.
+//! A tracker's node at work: what it wants done is done here.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use parking_lot::Mutex;
 use tokio::sync::{Notify, SetOnce, mpsc};
 use tokio::time::Instant;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::TrackerOptions;
-use crate::crdt::{Incarnation, Origin, OwnerId, ReplicaName};
+use super::peers::Peers;
+use crate::crdt::{Incarnation, MetaBody, OwnerId, PhxRef, ReplicaName};
+use crate::node::{Counters, Node, NodeConfig, NodeEffect, ReplicaView};
 use crate::presence::Presences;
-use crate::shard::{Effect, Input, Shard, ShardConfig, TopicDiff};
+use crate::pubsub::PubSub;
+use crate::shard::{TopicDiff, TrackRefused, UpdateRefused, Which};
 
 /// What all parts of a tracker share, whatever the presence's type.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    /// A topic's shard is its `xxh3_64`, modulo their number. Nodes must agree on that.
-    shards: Box<[Mutex<Shard>]>,
-    /// The moment that the shards' times count from.
+    node: Node,
+    /// Where messages to other nodes go.
+    pub(super) peers: Peers,
+    /// The moment that the node's times count from.
     started: Instant,
     /// To the dispatcher. Unbounded, but a topic has at most one diff in it. Sending needs no runtime, so
     /// that an owner can be dropped anywhere.
     diffs: mpsc::UnboundedSender<TopicDiff>,
-    /// Wakes the driver when a shard that waited for nothing waits for a moment.
+    /// Wakes the driver when something is due earlier than it waits for.
     deadline: Notify,
     /// Wakes those who wait for the last diffs of a stopping tracker.
     finished: Notify,
@@ -36,26 +38,24 @@ pub(crate) struct Pool {
 
 impl Pool {
     pub(super) fn new(
-        node_name: &str,
+        presence: &'static str,
+        pubsub: &PubSub,
         options: &TrackerOptions,
         diffs: mpsc::UnboundedSender<TopicDiff>,
     ) -> Self {
-        let origin = Origin {
-            name: ReplicaName::new(node_name),
+        let config = NodeConfig {
+            name: ReplicaName::new(pubsub.node_name()),
             incarnation: Incarnation {
                 started_ms: unix_ms(),
                 nonce: random(),
             },
-        };
-        let shard = |_| {
-            Mutex::new(Shard::new(ShardConfig {
-                origin: origin.clone(),
-                ref_nonce: random(),
-                diff_interval: options.diff_interval,
-            }))
+            seed: random(),
+            clustered: pubsub.is_clustered(),
+            options: options.node.clone(),
         };
         Self {
-            shards: (0..options.pool_size).map(shard).collect(),
+            node: Node::new(config, Duration::ZERO),
+            peers: Peers::new(presence, pubsub),
             started: Instant::now(),
             diffs,
             deadline: Notify::new(),
@@ -65,47 +65,73 @@ impl Pool {
         }
     }
 
-    /// Runs a change of the topic's shard, and carries out what follows from it.
-    pub(super) fn change<T>(
+    pub(super) fn track(&self, which: Which<'_>, meta: &MetaBody) -> Result<PhxRef, TrackRefused> {
+        self.drive(|node, _, out| node.track(which, meta, out))
+    }
+
+    pub(super) fn update(
         &self,
-        topic: &str,
-        change: impl FnOnce(&mut Shard, &mut Vec<Effect>) -> T,
-    ) -> T {
-        self.drive(self.shard(topic), |shard, _, effects| {
-            change(shard, effects)
-        })
+        which: Which<'_>,
+        expected: Option<PhxRef>,
+        meta: &MetaBody,
+    ) -> Result<PhxRef, UpdateRefused> {
+        self.drive(|node, _, out| node.update(which, expected, meta, out))
+    }
+
+    pub(super) fn untrack(&self, which: Which<'_>) -> bool {
+        self.drive(|node, _, out| node.untrack(which, out))
+    }
+
+    pub(super) fn meta(&self, which: Which<'_>) -> Result<crate::crdt::Meta, UpdateRefused> {
+        self.node.meta(which)
     }
 
     /// Tells the topic's shard that its diff is out.
-    pub(super) fn dispatched(&self, topic: Arc<str>) {
-        let shard = self.shard(&topic);
-        self.handle(shard, Input::Dispatched(topic));
+    pub(super) fn dispatched(&self, topic: &Arc<str>) {
+        self.drive(|node, now, out| node.dispatched(topic, now, out));
         self.finished.notify_waiters();
     }
 
     pub(super) fn owner_gone(&self, owner: OwnerId) {
-        self.handle_all(&Input::OwnerGone(owner));
+        self.drive(|node, now, out| node.owner_gone(owner, now, out));
     }
 
     pub(super) fn tick(&self) {
-        let now = self.started.elapsed();
-        for shard in &self.shards {
-            let due = shard.lock().next_deadline();
-            if due.is_some_and(|due| due <= now) {
-                self.handle(shard, Input::Tick);
-            }
-        }
+        self.drive(Node::tick);
+    }
+
+    pub(super) fn beat(&self) {
+        self.drive(Node::beat);
+    }
+
+    /// Takes what a peer sent.
+    pub(super) fn receive(&self, message: &[u8]) {
+        self.drive(|node, now, out| node.receive(message, now, out));
+    }
+
+    /// Takes an engine's word that a peer has ended.
+    pub(super) fn peer_lost(&self, name: &str) {
+        self.drive(|node, now, out| node.peer_lost(name, now, out));
+    }
+
+    /// Takes an engine's word that a peer can be reached.
+    pub(super) fn peer_seen(&self, name: &str) {
+        self.drive(|node, _, out| node.peer_seen(name, out));
+    }
+
+    pub(super) fn leave(&self, grace: Duration) {
+        self.drive(|node, _, out| node.leave(grace, out));
     }
 
     /// Ends all presences, and waits until the last diffs are out.
     pub(super) async fn stop(&self) {
-        self.handle_all(&Input::Stop);
+        self.drive(Node::stop);
         loop {
             let finished = self.finished.notified();
             tokio::pin!(finished);
             // Registered before the look, else a diff that ends in between wakes nobody.
             finished.as_mut().enable();
-            if self.shards.iter().all(|shard| shard.lock().is_finished()) {
+            if self.node.is_finished() {
                 return;
             }
             tokio::select! {
@@ -126,9 +152,12 @@ impl Pool {
 
     /// When the driver is needed next.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let deadlines = self.shards.iter();
-        let next = deadlines.filter_map(|shard| shard.lock().next_deadline());
-        Some(self.started + next.min()?)
+        Some(self.started + self.node.next_deadline()?)
+    }
+
+    /// When a heartbeat is due.
+    pub(super) fn next_beat(&self) -> Option<Instant> {
+        Some(self.started + self.node.next_beat()?)
     }
 
     /// Waits until [`Pool::next_deadline`] may have become another.
@@ -137,59 +166,38 @@ impl Pool {
     }
 
     pub(crate) fn list(&self, topic: &str) -> Presences {
-        let entries = self.shard(topic).lock().list(topic);
-        Presences::from_sorted(&entries)
+        Presences::from_sorted(&self.node.list(topic))
     }
 
     /// The one key, or none.
     pub(crate) fn get_by_key(&self, topic: &str, key: &str) -> Presences {
-        let entries = self.shard(topic).lock().get_by_key(topic, key);
-        Presences::from_sorted(&entries)
+        Presences::from_sorted(&self.node.get_by_key(topic, key))
     }
 
     pub(crate) fn count(&self, topic: &str) -> usize {
-        self.shard(topic).lock().count(topic)
+        self.node.count(topic)
     }
 
-    fn shard(&self, topic: &str) -> &Mutex<Shard> {
-        let place = xxh3_64(topic.as_bytes()) % self.shards.len() as u64;
-        &self.shards[place as usize]
+    pub(super) fn replicas(&self) -> Vec<ReplicaView> {
+        self.node.replicas()
     }
 
-    fn handle_all(&self, input: &Input) {
-        for shard in &self.shards {
-            self.handle(shard, input.clone());
-        }
+    pub(super) fn counters(&self) -> Counters {
+        self.node.counters()
     }
 
-    fn handle(&self, shard: &Mutex<Shard>, input: Input) {
-        self.drive(shard, |shard, now, effects| {
-            shard.handle(input, now, effects);
-        });
-    }
-
-    fn drive<T>(
-        &self,
-        shard: &Mutex<Shard>,
-        run: impl FnOnce(&mut Shard, Duration, &mut Vec<Effect>) -> T,
-    ) -> T {
-        let mut effects = Vec::new();
-        let mut shard = shard.lock();
-        let waited = shard.next_deadline().is_some();
-        // Read under the lock, so that a shard's time never goes backwards.
-        let now = self.started.elapsed();
-        let answer = run(&mut shard, now, &mut effects);
-        // Later deadlines of a shard are never earlier than its first, so only the first is news.
-        let waits_now = !waited && shard.next_deadline().is_some();
-        drop(shard);
-
-        if waits_now {
-            self.deadline.notify_one();
-        }
-        for effect in effects {
+    fn drive<T>(&self, run: impl FnOnce(&Node, Duration, &mut Vec<NodeEffect>) -> T) -> T {
+        let mut out = Vec::new();
+        let answer = run(&self.node, self.started.elapsed(), &mut out);
+        for effect in out {
             match effect {
                 // Refused only once the dispatcher has ended, and then nobody listens.
-                Effect::TopicDiff(diff) => drop(self.diffs.send(diff)),
+                NodeEffect::TopicDiff(diff) => drop(self.diffs.send(diff)),
+                NodeEffect::Wake => self.deadline.notify_one(),
+                NodeEffect::Broadcast(bytes) => self.peers.broadcast(bytes),
+                NodeEffect::Direct(to, bytes) => self.peers.direct(&to, bytes),
+                NodeEffect::Replica(event) => self.peers.became(event),
+                NodeEffect::Rejected(rejected) => self.peers.rejected(&rejected),
             }
         }
         answer

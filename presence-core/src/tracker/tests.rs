@@ -1,4 +1,5 @@
 mod changes;
+mod cluster;
 mod diffs;
 mod owners;
 mod presence;

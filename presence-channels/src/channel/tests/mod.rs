@@ -69,6 +69,8 @@ impl UserSocket for Client {
 
     fn channels(routes: &mut Routes<Self>) {
         routes.channel::<Room>("room:*");
+        // As a careless pattern would.
+        routes.channel::<Room>("ph*");
     }
 }
 

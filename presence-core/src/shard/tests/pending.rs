@@ -29,7 +29,7 @@ fn entries() -> Vec<Arc<Entry>> {
             },
             topic: "t".into(),
             key: key.into(),
-            owner: owner(0),
+            owner: Some(owner(0)),
             meta: Meta::new(refs.make(), None, &body()),
         })
     };
@@ -117,7 +117,7 @@ proptest! {
         let send = |pending: &mut Pending, listeners: &mut [State], alternation: &mut Alternation| {
             let Some((joins, leaves)) = pending.take() else { return false };
             let frame = Frame::new(&joins, &leaves);
-            alternation.check(&frame);
+            alternation.check(&frame).unwrap();
             for listener in listeners {
                 sync_diff(listener, &frame);
             }

@@ -106,7 +106,10 @@ fn outside_a_runtime_it_says_what_it_needs() {
 #[should_panic(expected = "pool_size is 0")]
 async fn options_out_of_bounds_are_refused() {
     let options = TrackerOptions {
-        pool_size: 0,
+        node: NodeOptions {
+            pool_size: 0,
+            ..NodeOptions::default()
+        },
         ..TrackerOptions::default()
     };
     Tracker::start_with(&PubSub::local(), Plain, options);

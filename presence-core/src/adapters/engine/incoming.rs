@@ -1,0 +1,140 @@
+//! What becomes of what other nodes, or strangers, sent.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::{EngineStats, log_limit::LogLimit};
+use crate::pubsub::{
+    Inbox,
+    wire::{self, FrameError, Origin},
+};
+
+/// Nodes whose version was complained about. Beyond that many, nobody is served by a further line.
+const MAX_NEWER: usize = 256;
+
+#[derive(Debug, Default)]
+pub(super) struct Incoming {
+    garbage: LogLimit,
+    clash: LogLimit,
+    /// Nodes whose frames are of a version that is not known here.
+    newer: Mutex<HashSet<String>>,
+}
+
+impl Incoming {
+    pub(super) fn receive(
+        &self,
+        frame: &Bytes,
+        own: &Origin<'_>,
+        inbox: &Inbox,
+        stats: &EngineStats,
+    ) {
+        let (origin, frame) = match wire::decode(frame) {
+            Ok(decoded) => decoded,
+            Err(error) => {
+                stats.count_rejected();
+                return self.complain(&error);
+            }
+        };
+        if origin == *own {
+            return;
+        }
+        if origin.node == own.node {
+            self.name_clash(own.node);
+        }
+        stats.count_received();
+        inbox.deliver(&frame.message);
+    }
+
+    fn complain(&self, error: &FrameError) {
+        if let FrameError::Version { node, .. } = error {
+            let mut newer = self.newer.lock();
+            if newer.len() < MAX_NEWER && newer.insert(node.clone()) {
+                tracing::warn!("{error}; its messages are dropped until this node is upgraded");
+            }
+            return;
+        }
+        if let Some(before) = self.garbage.pass() {
+            tracing::warn!(
+                more = before,
+                "dropped what is not a message of a node: {error}"
+            );
+        }
+    }
+
+    /// A message of a predecessor may still be on its way, so this is not certain.
+    fn name_clash(&self, name: &str) {
+        if let Some(before) = self.clash.pass() {
+            tracing::error!(
+                more = before,
+                "another node of this cluster is named {name:?} too, or was until now; names must differ"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        PubSub,
+        adapters::MemoryCluster,
+        pubsub::{Message, Payload, wire::Kind},
+    };
+
+    /// An inbox, from an adapter that does nothing but keep it.
+    fn node() -> (PubSub, Inbox) {
+        let cluster = MemoryCluster::default();
+        let pubsub = PubSub::with_adapter(cluster.join("b"));
+        let inbox = cluster.inbox("b").expect("b has joined");
+        (pubsub, inbox)
+    }
+
+    #[test]
+    fn own_frames_are_left_out_and_those_of_a_namesake_are_not() {
+        let (pubsub, inbox) = node();
+        let mut on_b = pubsub.receiver("t", 8);
+        let (incoming, stats) = (Incoming::default(), EngineStats::default());
+        let own = Origin {
+            node: "b",
+            start: 1,
+        };
+        let message = Message::new("t", "e", Payload::empty());
+        for (node, start) in [("b", 1), ("b", 2), ("a", 1)] {
+            let origin = Origin { node, start };
+            let frame = wire::encode(&origin, Kind::Broadcast, &message).unwrap();
+            incoming.receive(&frame, &own, &inbox, &stats);
+        }
+        assert_eq!(stats.received(), 2);
+        assert_eq!(stats.rejected(), 0);
+        assert_eq!(on_b.try_recv(), Some(message.clone()));
+        assert_eq!(on_b.try_recv(), Some(message));
+        assert_eq!(on_b.try_recv(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_counted_and_newer_nodes_are_named_once() {
+        let (_pubsub, inbox) = node();
+        let (incoming, stats) = (Incoming::default(), EngineStats::default());
+        let own = Origin {
+            node: "b",
+            start: 1,
+        };
+        let origin = Origin {
+            node: "a",
+            start: 1,
+        };
+        let message = Message::new("t", "e", Payload::empty());
+        let mut newer = wire::encode(&origin, Kind::Direct, &message)
+            .unwrap()
+            .to_vec();
+        newer[1] += 1;
+        for frame in [newer.clone(), newer, b"garbage".to_vec(), Vec::new()] {
+            incoming.receive(&frame.into(), &own, &inbox, &stats);
+        }
+        assert_eq!(stats.rejected(), 4);
+        assert_eq!(stats.received(), 0);
+        assert_eq!(incoming.newer.lock().len(), 1);
+    }
+}

@@ -1,0 +1,52 @@
+//! Logs that somebody else could fill the disk with.
+
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+/// How often one complaint is logged at most.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Lets one of many complaints through, and counts the others.
+#[derive(Debug, Default)]
+pub(super) struct LogLimit {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    next: Option<Instant>,
+    held: u64,
+}
+
+impl LogLimit {
+    /// Whether to log now, and how many were held back since the last that was let through.
+    pub(super) fn pass(&self) -> Option<u64> {
+        self.pass_at(Instant::now())
+    }
+
+    fn pass_at(&self, now: Instant) -> Option<u64> {
+        let mut state = self.state.lock();
+        if state.next.is_some_and(|next| now < next) {
+            state.held += 1;
+            return None;
+        }
+        state.next = Some(now + EVERY);
+        Some(std::mem::take(&mut state.held))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_many_passes_and_the_others_are_counted() {
+        let (limit, now) = (LogLimit::default(), Instant::now());
+        assert_eq!(limit.pass_at(now), Some(0));
+        assert_eq!(limit.pass_at(now), None);
+        assert_eq!(limit.pass_at(now + EVERY - Duration::from_nanos(1)), None);
+        assert_eq!(limit.pass_at(now + EVERY), Some(2));
+        assert_eq!(limit.pass_at(now + EVERY), None);
+    }
+}

@@ -1,0 +1,176 @@
+//! What is said where: the names of an engine's subjects (NATS), channels (Redis) or keys (zenoh).
+//!
+//! Topics are any text and there may be very many, so none becomes a subject. They are spread over a
+//! fixed number of buckets, and a node subscribes to the buckets in which it has subscribers. Which
+//! bucket is a topic's, and how the subjects are written, must be the same on all nodes.
+
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::pubsub::wire;
+
+/// A subscription a topic costs the engine memory and time for each, on every node and after every
+/// reconnect; one subscription in all costs every node every message. With this many buckets, a node of
+/// a hundred topics hears a tenth of the others' messages, and the most that an engine keeps of a node
+/// is this many subscriptions.
+pub(super) const BUCKETS: u16 = 1024;
+
+/// The bucket of `topic`.
+pub(super) fn bucket_of(topic: &str) -> u16 {
+    (xxh3_64(topic.as_bytes()) % u64::from(BUCKETS)) as u16
+}
+
+/// Where a frame goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::adapters) enum Target {
+    /// To the nodes that have subscribers in this bucket.
+    Bucket(u16),
+    /// To the node of this name.
+    Node(Arc<str>),
+}
+
+/// A name that no node, or no cluster, can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameError {
+    /// The node's name is empty or too long.
+    #[error(
+        "a node's name is of 1 to {} bytes, and this one of {bytes}",
+        wire::MAX_NODE_NAME
+    )]
+    Node {
+        /// Its length.
+        bytes: usize,
+    },
+    /// The cluster's name becomes a part of the engine's subjects.
+    #[error("a cluster's name is of 1 to 64 letters of a-z, A-Z, 0-9, - and _, unlike {0:?}")]
+    Cluster(String),
+}
+
+pub(super) fn check_node_name(name: &str) -> Result<(), NameError> {
+    match name.is_empty() || wire::check_node_name(name).is_err() {
+        true => Err(NameError::Node { bytes: name.len() }),
+        false => Ok(()),
+    }
+}
+
+/// The subjects of one cluster.
+#[derive(Debug)]
+pub(in crate::adapters) struct Subjects {
+    cluster: String,
+    separator: char,
+}
+
+impl Subjects {
+    pub(super) fn new(cluster: &str, separator: char) -> Result<Self, NameError> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if !(1..=64).contains(&cluster.len()) || !cluster.bytes().all(allowed) {
+            return Err(NameError::Cluster(cluster.to_owned()));
+        }
+        let cluster = cluster.to_owned();
+        Ok(Self { cluster, separator })
+    }
+
+    /// The subject of a target.
+    pub(in crate::adapters) fn of(&self, target: &Target) -> String {
+        match target {
+            Target::Bucket(bucket) => self.join("b", &format!("{bucket:03x}")),
+            Target::Node(name) => self.join("n", &hex(name)),
+        }
+    }
+
+    fn join(&self, kind: &str, rest: &str) -> String {
+        let (cluster, separator) = (&self.cluster, self.separator);
+        format!("{cluster}{separator}{kind}{separator}{rest}")
+    }
+
+    /// What a living node shows: its name, and which start of it this is.
+    #[cfg(feature = "zenoh")]
+    pub(in crate::adapters) fn alive(&self, node: &str, start: u64) -> String {
+        let separator = self.separator;
+        self.join("alive", &format!("{}{separator}{start:016x}", hex(node)))
+    }
+
+    /// Matches what every living node shows.
+    #[cfg(feature = "zenoh")]
+    pub(in crate::adapters) fn all_alive(&self) -> String {
+        self.join("alive", &format!("*{}*", self.separator))
+    }
+
+    /// Reads what [`alive`](Self::alive) wrote; none if it was somebody else.
+    #[cfg(feature = "zenoh")]
+    pub(in crate::adapters) fn read_alive(&self, subject: &str) -> Option<(String, u64)> {
+        let rest = subject.strip_prefix(&self.join("alive", ""))?;
+        let (node, start) = rest.split_once(self.separator)?;
+        Some((unhex(node)?, u64::from_str_radix(start, 16).ok()?))
+    }
+}
+
+/// A node's name in letters that every engine allows.
+fn hex(name: &str) -> String {
+    use std::fmt::Write;
+    name.bytes().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(feature = "zenoh")]
+fn unhex(text: &str) -> Option<String> {
+    let digits = text.as_bytes();
+    if digits.len() % 2 != 0 || digits.len() > 2 * wire::MAX_NODE_NAME {
+        return None;
+    }
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes = digits.chunks(2).map(byte).collect::<Option<Vec<u8>>>()?;
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nodes of two versions would not hear each other if this changed.
+    #[test]
+    fn subjects_are_written_as_ever() {
+        let subjects = Subjects::new("presence", '.').unwrap();
+        let bucket = Target::Bucket(bucket_of("room:lobby"));
+        assert_eq!(subjects.of(&bucket), "presence.b.399");
+        assert_eq!(subjects.of(&Target::Bucket(7)), "presence.b.007");
+        let node = Target::Node("a@1.*".into());
+        assert_eq!(subjects.of(&node), "presence.n.6140312e2a");
+    }
+
+    #[cfg(feature = "zenoh")]
+    #[test]
+    fn a_living_node_is_recognised() {
+        let subjects = Subjects::new("presence", '/').unwrap();
+        let shown = subjects.alive("é/*", 255);
+        assert_eq!(shown, "presence/alive/c3a92f2a/00000000000000ff");
+        assert_eq!(subjects.read_alive(&shown), Some(("é/*".to_owned(), 255)));
+        for other in [
+            "presence/alive/",
+            "presence/alive/zz/1",
+            "presence/alive/6/1",
+            "x/alive/61/1",
+        ] {
+            assert_eq!(subjects.read_alive(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn names_are_checked() {
+        for cluster in ["", "a.b", "a/b", "é", &"x".repeat(65)] {
+            let error = Subjects::new(cluster, '.').unwrap_err();
+            assert_eq!(error, NameError::Cluster(cluster.to_owned()));
+        }
+        assert!(check_node_name(&"n".repeat(128)).is_ok());
+        assert_eq!(check_node_name(""), Err(NameError::Node { bytes: 0 }));
+        assert_eq!(
+            check_node_name(&"n".repeat(129)).unwrap_err().to_string(),
+            "a node's name is of 1 to 128 bytes, and this one of 129"
+        );
+    }
+}

@@ -1,0 +1,317 @@
+//! The engine for those who run [NATS](https://nats.io).
+
+use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use async_nats::{Client, ConnectOptions, ServerAddr, Subscriber, connection::State};
+use futures_util::StreamExt;
+use parking_lot::Mutex;
+use tokio::{
+    runtime::Handle,
+    task::{AbortHandle, JoinHandle, JoinSet},
+};
+
+use super::engine::{EngineStats, NameError, Node, QUEUE_BYTES, Target};
+use crate::pubsub::{Adapter, AdapterError, Inbox, Message, wire};
+
+/// How long a stop waits for what is still queued.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+/// How often a lost connection is looked at again. The client reconnects by itself, and says nothing.
+const AWAY_POLL: Duration = Duration::from_millis(50);
+/// Frames that the client holds itself, before they are written to its socket.
+const CLIENT_CAPACITY: usize = 256;
+
+/// Options of [`Nats`].
+#[derive(Debug)]
+pub struct NatsOptions {
+    /// This node's name, unique in the cluster: 1 to 128 bytes.
+    pub node_name: String,
+    /// Which nodes belong together, where one NATS serves several clusters: 1 to 64 letters, digits, `-` and
+    /// `_`. Subjects begin with it. Default `presence`.
+    pub cluster: String,
+    /// The servers, as `nats://host:4222` or `tls://host:4222`. One that answers is enough; when it goes,
+    /// the next is tried.
+    pub servers: Vec<String>,
+    /// How to connect: credentials, certificates, timings. That a node does not hear itself
+    /// (`no_echo`) is set in any case.
+    ///
+    /// The default finds out within 10 s that a server no longer answers (NATS's own default is two
+    /// minutes), and lets the client itself hold no more than 256 frames.
+    pub connect: ConnectOptions,
+    /// How many bytes of messages may wait while the server is away. Default 8 MiB. What comes on
+    /// top is dropped, and counted in [`EngineStats::dropped`].
+    pub queue_bytes: usize,
+}
+
+impl NatsOptions {
+    /// Options with the defaults, for a node of this name and one server.
+    #[must_use]
+    pub fn new(node_name: impl Into<String>, server: impl Into<String>) -> Self {
+        Self {
+            node_name: node_name.into(),
+            cluster: "presence".to_owned(),
+            servers: vec![server.into()],
+            connect: ConnectOptions::new()
+                .ping_interval(Duration::from_secs(5))
+                .client_capacity(CLIENT_CAPACITY),
+            queue_bytes: QUEUE_BYTES,
+        }
+    }
+}
+
+/// Why there is no connection to NATS. Nothing was started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NatsError {
+    /// A name that cannot be.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Not an address of a server.
+    #[error("{address:?} is not the address of a NATS server: {source}")]
+    Address {
+        /// As it was given.
+        address: String,
+        /// What is wrong with it.
+        source: std::io::Error,
+    },
+    /// No server could be reached, or none let this node in.
+    #[error("cannot connect to NATS at {servers}: {source}")]
+    Connect {
+        /// The servers that were tried.
+        servers: String,
+        /// What the client says.
+        source: async_nats::ConnectError,
+    },
+}
+
+/// Carries messages over NATS core: subjects, no JetStream. A message may be as large as the server's
+/// `max_payload` (1 MiB unless changed), names included.
+///
+/// Whoever may publish on the cluster's subjects is believed: give each cluster an account or a user of
+/// its own. While the server is away, messages wait up to [`NatsOptions::queue_bytes`]; when it is back, the
+/// node is too. NATS tells nobody which nodes there are, so a direct message to an unknown node is
+/// no error, and there are no hints.
+///
+/// ```no_run
+/// use presence_core::{PubSub, adapters::{Nats, NatsOptions}};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let nats = Nats::connect(NatsOptions::new("node-a", "nats://10.0.0.5:4222")).await?;
+/// let pubsub = PubSub::with_adapter(nats);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Nats {
+    node: Arc<Node>,
+    client: Client,
+    runtime: Handle,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Nats {
+    /// Connects to one of the servers.
+    ///
+    /// To be called within a tokio runtime, in which its tasks then run.
+    ///
+    /// # Errors
+    /// [`NatsError`], at once if a server refuses the connection. A server that comes later is
+    /// waited for only if `connect` has `retry_on_initial_connect`.
+    pub async fn connect(options: NatsOptions) -> Result<Self, NatsError> {
+        let NatsOptions {
+            node_name,
+            cluster,
+            servers,
+            connect,
+            queue_bytes,
+        } = options;
+        let node = Node::new(&node_name, &cluster, '.', queue_bytes)?;
+        let addresses = servers
+            .iter()
+            .map(|address| match address.parse::<ServerAddr>() {
+                Ok(parsed) => Ok(parsed),
+                Err(source) => {
+                    let address = address.clone();
+                    Err(NatsError::Address { address, source })
+                }
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let client = match connect.no_echo().connect(addresses).await {
+            Ok(client) => client,
+            Err(source) => {
+                let servers = servers.join(", ");
+                return Err(NatsError::Connect { servers, source });
+            }
+        };
+        let runtime = Handle::current();
+        let task = Mutex::default();
+        Ok(Self {
+            node,
+            client,
+            runtime,
+            task,
+        })
+    }
+
+    /// The engine's figures.
+    #[must_use]
+    pub fn stats(&self) -> EngineStats {
+        self.node.stats.clone()
+    }
+
+    fn limit(&self) -> usize {
+        self.client.max_payload().min(wire::MAX_FRAME)
+    }
+}
+
+impl Adapter for Nats {
+    fn node_name(&self) -> &str {
+        self.node.name()
+    }
+
+    fn start(&self, inbox: Inbox) {
+        let worker = Worker {
+            node: self.node.clone(),
+            client: self.client.clone(),
+            inbox,
+            readers: JoinSet::new(),
+            buckets: HashMap::new(),
+        };
+        *self.task.lock() = Some(self.runtime.spawn(worker.run()));
+    }
+
+    fn broadcast(&self, message: &Message) -> Result<(), AdapterError> {
+        self.node.broadcast(message, self.limit())
+    }
+
+    fn direct(&self, node: &str, message: &Message) -> Result<(), AdapterError> {
+        self.node.direct(node, message, self.limit())
+    }
+
+    fn subscribed(&self, topic: &str) {
+        self.node.subscribed(topic);
+    }
+
+    fn unsubscribed(&self, topic: &str) {
+        self.node.unsubscribed(topic);
+    }
+
+    fn stop(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.node.outgoing.close();
+        let task = self.task.lock().take();
+        Box::pin(async move {
+            let Some(mut task) = task else { return };
+            if tokio::time::timeout(STOP_PATIENCE, &mut task)
+                .await
+                .is_err()
+            {
+                tracing::warn!("NATS is away; what waited for it is lost");
+                task.abort();
+            }
+        })
+    }
+}
+
+impl Drop for Nats {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.lock().take() {
+            task.abort();
+        }
+    }
+}
+
+impl fmt::Debug for Nats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nats")
+            .field("node_name", &self.node.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The task of a node. It ends when the queue is closed and empty; its readers end with it.
+struct Worker {
+    node: Arc<Node>,
+    client: Client,
+    inbox: Inbox,
+    /// A task a subscription. The client subscribes again by itself after a reconnect.
+    readers: JoinSet<()>,
+    buckets: HashMap<u16, AbortHandle>,
+}
+
+impl Worker {
+    async fn run(mut self) {
+        let node = self.node.clone();
+        if self.read(&Target::Node(node.name().into())).await.is_none() {
+            return;
+        }
+        loop {
+            tokio::select! {
+                () = node.interests.changed() => self.subscribe_as_wanted().await,
+                batch = next(&node, &self.client) => match batch {
+                    Some(batch) => self.send(batch).await,
+                    None => break,
+                },
+            }
+        }
+        // Fails only if the client has ended, and then there is nothing to wait for.
+        let _ = self.client.flush().await;
+    }
+
+    async fn send(&self, batch: Vec<super::engine::Item>) {
+        self.node.stats.count_sent(batch.len());
+        for item in batch {
+            let subject = self.node.subjects.of(&item.target);
+            // The size was checked when it was queued; it fails only where the server's limit shrank since.
+            if let Err(error) = self.client.publish(subject, item.frame).await {
+                self.node.stats.count_dropped();
+                tracing::warn!("NATS does not take a message: {error}");
+            }
+        }
+    }
+
+    async fn subscribe_as_wanted(&mut self) {
+        let interests = &self.node.interests;
+        // Ending a reader drops its subscription, which unsubscribes.
+        self.buckets.retain(|bucket, reader| {
+            let wanted = interests.wants(*bucket);
+            if !wanted {
+                reader.abort();
+            }
+            wanted
+        });
+        while self.readers.try_join_next().is_some() {}
+        for bucket in interests.wanted() {
+            if !self.buckets.contains_key(&bucket)
+                && let Some(reader) = self.read(&Target::Bucket(bucket)).await
+            {
+                self.buckets.insert(bucket, reader);
+            }
+        }
+    }
+
+    async fn read(&mut self, target: &Target) -> Option<AbortHandle> {
+        let subject = self.node.subjects.of(target);
+        match self.client.subscribe(subject).await {
+            Ok(subscription) => {
+                let (node, inbox) = (self.node.clone(), self.inbox.clone());
+                Some(self.readers.spawn(receive(subscription, node, inbox)))
+            }
+            Err(error) => {
+                tracing::error!("NATS does not take a subscription: {error}");
+                None
+            }
+        }
+    }
+}
+
+/// The next frames, once the server is there: what the client itself holds is bounded in number only.
+async fn next(node: &Node, client: &Client) -> Option<Vec<super::engine::Item>> {
+    while client.connection_state() == State::Disconnected {
+        tokio::time::sleep(AWAY_POLL).await;
+    }
+    node.outgoing.next().await
+}
+
+async fn receive(mut subscription: Subscriber, node: Arc<Node>, inbox: Inbox) {
+    while let Some(message) = subscription.next().await {
+        node.receive(&message.payload, &inbox);
+    }
+}

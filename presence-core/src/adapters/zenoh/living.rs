@@ -1,0 +1,89 @@
+//! Which nodes zenoh sees alive.
+
+use std::collections::{HashMap, HashSet};
+
+use parking_lot::Mutex;
+
+/// Starts of nodes that are kept at most. More than a cluster can have: who is let in may show as many as they
+/// like, and they are to fill no memory.
+const MAX_STARTS: usize = 16_384;
+
+/// The starts of each node that are shown now. A node that was restarted may be shown twice for a while.
+#[derive(Debug, Default)]
+pub(super) struct Living {
+    nodes: Mutex<Nodes>,
+}
+
+#[derive(Debug, Default)]
+struct Nodes {
+    starts: HashMap<String, HashSet<u64>>,
+    count: usize,
+}
+
+impl Living {
+    /// A start of `node` is shown; true if the node was not there before.
+    pub(super) fn came(&self, node: &str, start: u64) -> bool {
+        let mut nodes = self.nodes.lock();
+        if nodes.count >= MAX_STARTS {
+            return false;
+        }
+        let starts = nodes.starts.entry(node.to_owned()).or_default();
+        let first = starts.is_empty();
+        let new = starts.insert(start);
+        nodes.count += usize::from(new);
+        first
+    }
+
+    /// A start of `node` is no longer shown; true if that was its last.
+    pub(super) fn went(&self, node: &str, start: u64) -> bool {
+        let mut nodes = self.nodes.lock();
+        let Some(starts) = nodes.starts.get_mut(node) else {
+            return false;
+        };
+        let gone = starts.remove(&start);
+        let last = starts.is_empty();
+        if last {
+            nodes.starts.remove(node);
+        }
+        nodes.count -= usize::from(gone);
+        last
+    }
+
+    pub(super) fn contains(&self, node: &str) -> bool {
+        self.nodes.lock().starts.contains_key(node)
+    }
+
+    /// Forgets all, where it will be told anew.
+    pub(super) fn clear(&self) {
+        *self.nodes.lock() = Nodes::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restarted_node_has_not_gone_when_its_former_start_does() {
+        let living = Living::default();
+        assert!(living.came("a", 1));
+        assert!(!living.came("a", 1));
+        assert!(!living.came("a", 2));
+        assert!(!living.went("a", 1));
+        assert!(!living.went("a", 1));
+        assert!(living.contains("a"));
+        assert!(living.went("a", 2));
+        assert!(!living.went("a", 2));
+        assert!(!living.contains("a"));
+        assert_eq!(living.nodes.lock().count, 0);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let living = Living::default();
+        for start in 0..2 * MAX_STARTS as u64 {
+            living.came("a", start);
+        }
+        assert_eq!(living.nodes.lock().count, MAX_STARTS);
+    }
+}

@@ -1,0 +1,226 @@
+//! What a zenoh node is started with.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{Peers, ZenohError};
+use crate::{adapters::engine::QUEUE_BYTES, pubsub::wire};
+
+/// How long a peer that does not take its messages may hold the others' up, before its own are dropped.
+const WAIT_BEFORE_DROP: Duration = Duration::from_millis(50);
+/// The same, for the parts of one large message.
+const WAIT_BEFORE_DROP_PARTS: Duration = Duration::from_secs(1);
+/// The first and the longest wait between two attempts to connect to a listed peer.
+const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+
+/// Options of [`Zenoh`](super::Zenoh).
+#[derive(Clone, Debug)]
+pub struct ZenohOptions {
+    /// This node's name, unique in the cluster: 1 to 128 bytes.
+    pub node_name: String,
+    /// Which nodes belong together: 1 to 64 letters, digits, `-` and `_`. All keys begin with it. Default
+    /// `presence`.
+    pub cluster: String,
+    /// Where this node listens, as `host:port`: `0.0.0.0:7447`. Empty: it only connects to others.
+    pub listen: Vec<String>,
+    /// All nodes of the cluster. That this one is among them does no harm.
+    pub peers: Peers,
+    /// Certificates. Without them, nodes talk over plain TCP and believe whoever connects.
+    pub tls: Option<ZenohTls>,
+    /// How many bytes of messages may wait to be sent. Default 8 MiB. What comes on top is dropped,
+    /// and counted in [`EngineStats::dropped`](crate::adapters::EngineStats::dropped).
+    pub queue_bytes: usize,
+    /// The largest message, in bytes, names included. Default 8 MiB, at most 16.
+    pub max_message_bytes: usize,
+    /// How long a silent link is kept, at least 1 s. Default 5 s, where zenoh's own is 10.
+    ///
+    /// A process that dies is noticed at once whatever this is, because its connections close. It matters for
+    /// machines and networks that vanish: until then nobody connects anew. Four times in it each
+    /// idle link carries a sign of life, so half of it costs twice the signs.
+    pub lease: Duration,
+    /// The most links of this node. Default 1000. A cluster of more nodes than that must raise it.
+    pub max_sessions: usize,
+    /// How often [`peers`](Self::peers) is asked again, at least 100 ms. Default 5 s.
+    pub refresh: Duration,
+}
+
+impl ZenohOptions {
+    /// Options with the defaults, for a node of this name that listens on one address.
+    #[must_use]
+    pub fn new(node_name: impl Into<String>, listen: impl Into<String>, peers: Peers) -> Self {
+        Self {
+            node_name: node_name.into(),
+            cluster: "presence".to_owned(),
+            listen: vec![listen.into()],
+            peers,
+            tls: None,
+            queue_bytes: QUEUE_BYTES,
+            max_message_bytes: 8 * 1024 * 1024,
+            lease: Duration::from_secs(5),
+            max_sessions: 1000,
+            refresh: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Files, in PEM, for links over TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZenohTls {
+    /// The certificate of the authority that signed all nodes' certificates.
+    pub ca: PathBuf,
+    /// This node's certificate.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub private_key: PathBuf,
+    /// Whether nodes that connect must show a certificate too. Without it, a stranger can join.
+    pub mutual: bool,
+    /// Whether a node's certificate must name the host that was connected to.
+    pub verify_names: bool,
+}
+
+impl ZenohTls {
+    /// Certificates on both ends, and names that must be right.
+    pub fn mutual(
+        ca: impl Into<PathBuf>,
+        certificate: impl Into<PathBuf>,
+        private_key: impl Into<PathBuf>,
+    ) -> Self {
+        Self {
+            ca: ca.into(),
+            certificate: certificate.into(),
+            private_key: private_key.into(),
+            mutual: true,
+            verify_names: true,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), ZenohError> {
+        for path in [&self.ca, &self.certificate, &self.private_key] {
+            std::fs::File::open(path).map_err(|source| {
+                let path = path.clone();
+                ZenohError::Certificate { path, source }
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// zenoh reads more than an address out of such a text: what begins an option of its own is refused.
+pub(super) fn check_address(address: &str) -> Result<(), ZenohError> {
+    let port = address
+        .rsplit_once(':')
+        .map(|(_, port)| port.parse::<u16>());
+    let plain = !address.contains(['/', '#', '?', ';', '"']);
+    match (plain, port) {
+        (true, Some(Ok(_))) => Ok(()),
+        _ => Err(ZenohError::Address(address.to_owned())),
+    }
+}
+
+/// zenoh's configuration, for connecting to these peers.
+pub(super) fn config(options: &ZenohOptions, peers: &[String]) -> Value {
+    let protocol = if options.tls.is_some() { "tls" } else { "tcp" };
+    let endpoints = |addresses: &[String]| -> Vec<String> {
+        addresses
+            .iter()
+            .map(|address| format!("{protocol}/{address}"))
+            .collect()
+    };
+    let tls = options.tls.as_ref().map_or(Value::Null, |tls| {
+        json!({
+            "root_ca_certificate": tls.ca,
+            "listen_private_key": tls.private_key,
+            "listen_certificate": tls.certificate,
+            "enable_mtls": tls.mutual,
+            "connect_private_key": tls.private_key,
+            "connect_certificate": tls.certificate,
+            "verify_name_on_connect": tls.verify_names,
+            "close_link_on_expiration": true,
+        })
+    });
+    let mut link = json!({
+        "tx": {
+            "lease": options.lease.as_millis() as u64,
+            "keep_alive": 4,
+            "queue": { "congestion_control": { "drop": {
+                "wait_before_drop": WAIT_BEFORE_DROP.as_micros() as u64,
+                "max_wait_before_drop_fragments": WAIT_BEFORE_DROP_PARTS.as_micros() as u64,
+            } } },
+        },
+        "rx": { "max_message_size": wire::MAX_FRAME + 64 * 1024 },
+    });
+    if !tls.is_null() {
+        link["tls"] = tls;
+    }
+    json!({
+        "mode": "peer",
+        "listen": { "endpoints": endpoints(&options.listen), "exit_on_failure": true },
+        "connect": {
+            "endpoints": endpoints(peers),
+            "timeout_ms": -1,
+            "exit_on_failure": false,
+            "retry": {
+                "period_init_ms": RETRY.0.as_millis() as u64,
+                "period_max_ms": RETRY.1.as_millis() as u64,
+                "period_increase_factor": 2,
+            },
+        },
+        // A node is there when it is there; nobody waits for the others.
+        "open": { "return_conditions": { "connect_scouted": false, "declares": false } },
+        "scouting": {
+            "multicast": { "enabled": false },
+            "gossip": { "enabled": true },
+        },
+        "transport": {
+            "unicast": { "max_sessions": options.max_sessions },
+            "link": link,
+            "shared_memory": { "enabled": false },
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zenoh_takes_the_configuration() {
+        let mut options = ZenohOptions::new("a", "[::1]:7447", Peers::List(Vec::new()));
+        let peers = ["10.0.0.1:7447".to_owned(), "b.example:7447".to_owned()];
+        let plain = config(&options, &peers);
+        assert_eq!(plain["connect"]["endpoints"][1], "tcp/b.example:7447");
+        let parsed = zenoh::Config::from_json5(&plain.to_string()).unwrap();
+        assert_eq!(
+            parsed.get_json("scouting/multicast/enabled").unwrap(),
+            "false"
+        );
+        assert_eq!(parsed.get_json("transport/link/tx/lease").unwrap(), "5000");
+
+        options.tls = Some(ZenohTls::mutual("ca.pem", "node.pem", "node.key"));
+        let secured = config(&options, &peers);
+        assert_eq!(secured["listen"]["endpoints"][0], "tls/[::1]:7447");
+        let parsed = zenoh::Config::from_json5(&secured.to_string()).unwrap();
+        assert_eq!(
+            parsed.get_json("transport/link/tls/enable_mtls").unwrap(),
+            "true"
+        );
+    }
+
+    #[test]
+    fn addresses_are_a_host_and_a_port() {
+        for address in ["0.0.0.0:7447", "[::]:0", "b.example:7447"] {
+            assert!(check_address(address).is_ok(), "{address}");
+        }
+        for address in [
+            "",
+            "host",
+            "host:",
+            "tcp/host:1",
+            "host:1#iface=x",
+            "host:70000",
+        ] {
+            assert!(check_address(address).is_err(), "{address}");
+        }
+    }
+}

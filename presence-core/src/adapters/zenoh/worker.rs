@@ -1,0 +1,262 @@
+//! What a zenoh node does all the time: it sends, it subscribes, and it looks for peers.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+use tokio::{
+    runtime::Handle,
+    sync::oneshot,
+    time::{MissedTickBehavior, interval, sleep},
+};
+use zenoh::{
+    Session, Wait,
+    liveliness::LivelinessToken,
+    pubsub::Subscriber,
+    qos::CongestionControl,
+    sample::{Locality, Sample, SampleKind},
+};
+
+use super::{Living, Ready, ZenohOptions, open, peers::Missing};
+use crate::{
+    adapters::engine::{Item, Node, Target},
+    pubsub::{Inbox, PeerHint},
+};
+
+/// How long to wait before a session that could not be opened again is tried once more.
+const REOPEN_WAIT: Duration = Duration::from_secs(1);
+
+pub(super) struct Worker {
+    node: Arc<Node>,
+    living: Arc<Living>,
+    inbox: Inbox,
+    options: ZenohOptions,
+    session: Arc<RwLock<Session>>,
+    /// The peers that the session was opened with.
+    known: BTreeSet<String>,
+    missing: Missing,
+    declared: Declared,
+    /// Links and listed nodes when they were logged last.
+    logged: (usize, usize),
+}
+
+/// What this node told its session. Dropping a part takes it back.
+#[derive(Default)]
+struct Declared {
+    buckets: HashMap<u16, Subscriber<()>>,
+    rest: Option<(LivelinessToken, Subscriber<()>, Subscriber<()>)>,
+}
+
+impl Worker {
+    pub(super) fn new(node: Arc<Node>, living: Arc<Living>, inbox: Inbox, ready: Ready) -> Self {
+        let Ready {
+            options,
+            session,
+            known,
+        } = ready;
+        Self {
+            node,
+            living,
+            inbox,
+            options,
+            session: Arc::new(RwLock::new(session)),
+            known,
+            missing: Missing::default(),
+            declared: Declared::default(),
+            logged: (0, 1),
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        self.declare().await;
+        let mut sender = spawn_sender(self.node.clone(), self.session.clone());
+        let mut refresh = interval(self.options.refresh.max(Duration::from_millis(100)));
+        refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let node = self.node.clone();
+        loop {
+            tokio::select! {
+                () = node.interests.changed() => self.subscribe_as_wanted().await,
+                _ = refresh.tick() => self.look_for_peers().await,
+                // It ends when the node stops and everything is sent.
+                _ = &mut sender => break,
+            }
+        }
+        self.declared = Declared::default();
+        self.close().await;
+    }
+
+    fn session(&self) -> Session {
+        self.session.read().clone()
+    }
+
+    async fn close(&self) {
+        if let Err(error) = self.session().close().await {
+            tracing::debug!("zenoh did not close in order: {error}");
+        }
+    }
+
+    /// Shows this node to the others, and listens for what is meant for it alone and for who is there.
+    async fn declare(&mut self) {
+        match self.try_declare().await {
+            Ok(declared) => self.declared.rest = Some(declared),
+            Err(error) => tracing::error!("zenoh does not take a declaration: {error}"),
+        }
+        self.subscribe_as_wanted().await;
+    }
+
+    async fn try_declare(
+        &self,
+    ) -> zenoh::Result<(LivelinessToken, Subscriber<()>, Subscriber<()>)> {
+        let session = self.session();
+        let subjects = &self.node.subjects;
+        let own = Target::Node(self.node.name().into());
+        let direct = self.subscribe(&session, &own).await?;
+        let (node, living, inbox) = (self.node.clone(), self.living.clone(), self.inbox.clone());
+        let others = session
+            .liveliness()
+            .declare_subscriber(subjects.all_alive())
+            .history(true)
+            .callback(move |sample| notice(&sample, &node, &living, &inbox))
+            .await?;
+        // Last: whoever sees it may send at once.
+        let alive = subjects.alive(self.node.name(), self.node.start());
+        let token = session.liveliness().declare_token(alive).await?;
+        Ok((token, direct, others))
+    }
+
+    async fn subscribe_as_wanted(&mut self) {
+        let interests = &self.node.interests;
+        self.declared
+            .buckets
+            .retain(|bucket, _| interests.wants(*bucket));
+        let session = self.session();
+        for bucket in interests.wanted() {
+            if self.declared.buckets.contains_key(&bucket) {
+                continue;
+            }
+            match self.subscribe(&session, &Target::Bucket(bucket)).await {
+                Ok(subscriber) => {
+                    self.declared.buckets.insert(bucket, subscriber);
+                }
+                Err(error) => tracing::error!("zenoh does not take a subscription: {error}"),
+            }
+        }
+    }
+
+    async fn subscribe(&self, session: &Session, target: &Target) -> zenoh::Result<Subscriber<()>> {
+        let (node, inbox) = (self.node.clone(), self.inbox.clone());
+        session
+            .declare_subscriber(self.node.subjects.of(target))
+            .allowed_origin(Locality::Remote)
+            .callback(move |sample| {
+                let frame = Bytes::copy_from_slice(&sample.payload().to_bytes());
+                node.receive(&frame, &inbox);
+            })
+            .await
+    }
+
+    async fn look_for_peers(&mut self) {
+        let listed = match self.options.peers.change() {
+            false => self.known.clone(),
+            true => match self.options.peers.now().await {
+                Ok(listed) => listed,
+                Err(error) => {
+                    tracing::warn!("cannot learn which nodes there are: {error}");
+                    return;
+                }
+            },
+        };
+        let links = self.session().info().peers_zid().await.count();
+        let figures = (links, listed.len());
+        if figures != self.logged {
+            self.logged = figures;
+            tracing::info!(
+                links,
+                listed = listed.len(),
+                "links to other nodes, and nodes in the list"
+            );
+        }
+        if self.missing.look(&listed, &self.known, links) {
+            tracing::info!(
+                "there are nodes that cannot be reached with what was known; starting over"
+            );
+            self.known = listed;
+            self.reopen().await;
+        }
+    }
+
+    /// Closes the session and opens one that knows the present peers. What is sent meanwhile is lost.
+    async fn reopen(&mut self) {
+        self.declared = Declared::default();
+        self.close().await;
+        self.living.clear();
+        loop {
+            match open(&self.options, &self.known).await {
+                Ok(session) => break *self.session.write() = session,
+                Err(error) => tracing::error!("{error}; trying again"),
+            }
+            sleep(REOPEN_WAIT).await;
+        }
+        self.declare().await;
+    }
+}
+
+/// Another node, or another start of one, shows that it is alive, or has ceased to.
+fn notice(sample: &Sample, node: &Node, living: &Living, inbox: &Inbox) {
+    let Some((name, start)) = node.subjects.read_alive(sample.key_expr().as_str()) else {
+        return;
+    };
+    if name == node.name() {
+        if start != node.start() && sample.kind() == SampleKind::Put {
+            tracing::warn!(
+                "another node named {name:?} is there, or one that died is not forgotten yet"
+            );
+        }
+        return;
+    }
+    let hint = match sample.kind() {
+        SampleKind::Put if living.came(&name, start) => PeerHint::Seen(name.into()),
+        SampleKind::Delete if living.went(&name, start) => PeerHint::Gone(name.into()),
+        _ => return,
+    };
+    tracing::debug!(?hint, "zenoh");
+    inbox.hint(hint);
+}
+
+/// A thread, because a put waits, blocking, for a peer that does not keep up. The receiver learns of its end.
+fn spawn_sender(node: Arc<Node>, session: Arc<RwLock<Session>>) -> oneshot::Receiver<()> {
+    let (done, ended) = oneshot::channel();
+    let runtime = Handle::current();
+    let send = move || {
+        while let Some(batch) = runtime.block_on(node.outgoing.next()) {
+            let session = session.read().clone();
+            for item in batch {
+                put(&node, &session, item);
+            }
+        }
+        let _ = done.send(());
+    };
+    let thread = std::thread::Builder::new().name("presence-zenoh".to_owned());
+    if let Err(error) = thread.spawn(send) {
+        tracing::error!("cannot start the thread that sends: {error}");
+    }
+    ended
+}
+
+fn put(node: &Node, session: &Session, item: Item) {
+    let put = session
+        .put(node.subjects.of(&item.target), item.frame)
+        .congestion_control(CongestionControl::Drop)
+        .allowed_destination(Locality::Remote);
+    match put.wait() {
+        Ok(()) => node.stats.count_sent(1),
+        Err(error) => {
+            node.stats.count_dropped();
+            tracing::debug!("zenoh does not take a message: {error}");
+        }
+    }
+}

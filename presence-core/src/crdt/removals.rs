@@ -1,0 +1,91 @@
+//! What was removed lately, so that others can be told without comparing whole sets.
+
+use std::collections::VecDeque;
+
+use super::Clock;
+
+/// The last removals of a replica, oldest first, within a bound.
+///
+/// Adds need no log: they are a range of the entries. A removal leaves nothing behind, hence this. Past its
+/// end a [`Delta`](super::Delta) names what lives instead.
+#[derive(Clone, Debug)]
+pub(super) struct Removals {
+    /// (at which clock, which tag).
+    log: VecDeque<(Clock, Clock)>,
+    /// The clock of the last removal that has been forgotten: what was removed after it is known.
+    floor: Clock,
+    /// How many are kept.
+    bound: usize,
+}
+
+impl Removals {
+    /// Keeps at most so many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self {
+            log: VecDeque::new(),
+            floor: Clock::ZERO,
+            bound: bytes / size_of::<(Clock, Clock)>(),
+        }
+    }
+
+    pub(super) fn push(&mut self, at: Clock, tag: Clock) {
+        self.log.push_back((at, tag));
+        while self.log.len() > self.bound {
+            if let Some((at, _)) = self.log.pop_front() {
+                self.floor = at;
+            }
+        }
+    }
+
+    /// The tags at or below `from` that were removed after it, in order. `None`: too long ago.
+    pub(super) fn since(&self, from: Clock) -> Option<Vec<Clock>> {
+        if from < self.floor {
+            return None;
+        }
+        let start = self.log.partition_point(|(at, _)| *at <= from);
+        let tags = self.log.range(start..).map(|(_, tag)| *tag);
+        let mut tags: Vec<_> = tags.filter(|tag| *tag <= from).collect();
+        tags.sort_unstable();
+        Some(tags)
+    }
+
+    /// Forgets everything up to `clock`: the removals belong to an incarnation that is over.
+    pub(super) fn restart(&mut self, clock: Clock) {
+        self.log.clear();
+        self.floor = clock;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clocks(clocks: &[u64]) -> Vec<Clock> {
+        clocks.iter().copied().map(Clock::new).collect()
+    }
+
+    #[test]
+    fn names_older_tags_that_went_after_a_clock() {
+        let mut removals = Removals::new(1024);
+        removals.push(Clock::new(5), Clock::new(3));
+        removals.push(Clock::new(6), Clock::new(1));
+        removals.push(Clock::new(9), Clock::new(8));
+        let since = |from| removals.since(Clock::new(from)).unwrap();
+        assert_eq!(since(4), clocks(&[1, 3]));
+        assert_eq!(since(5), clocks(&[1]));
+        assert_eq!(since(8), clocks(&[8]));
+        // 8 was added and removed after 7: whoever is at 7 never had it.
+        assert_eq!(since(7), clocks(&[]));
+    }
+
+    #[test]
+    fn forgets_the_oldest_and_says_so() {
+        let mut removals = Removals::new(32);
+        for at in [2, 4, 6] {
+            removals.push(Clock::new(at), Clock::new(at - 1));
+        }
+        assert_eq!(removals.since(Clock::new(1)), None);
+        assert_eq!(removals.since(Clock::new(2)), Some(clocks(&[])));
+        assert_eq!(removals.since(Clock::new(3)), Some(clocks(&[3])));
+    }
+}

@@ -1,0 +1,106 @@
+//! A replica on its own node: the only place where it is changed.
+
+use std::sync::Arc;
+
+use super::removals::Removals;
+use super::{Clock, Content, Delta, Entry, Gone, Incarnation, Meta, Origin, Replica, Tag};
+
+/// The node's own replica, and the only ways to change it.
+///
+/// Every change takes exactly one clock step and moves entries and clock together.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    replica: Replica,
+    /// What was removed, for deltas.
+    removals: Removals,
+}
+
+impl Writer {
+    /// A replica that has changed nothing yet, and remembers removals in at most so many bytes.
+    pub fn new(origin: Origin, removal_log_bytes: usize) -> Self {
+        Self {
+            replica: Replica::new(Arc::new(origin)),
+            removals: Removals::new(removal_log_bytes),
+        }
+    }
+
+    /// What it holds.
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+
+    /// Adds an entry, in one step.
+    pub fn add(&mut self, content: Content) -> Arc<Entry> {
+        let clock = self.replica.step();
+        self.insert(clock, content)
+    }
+
+    /// Removes the entry added at `clock`, in one step. Without such an entry nothing happens.
+    pub fn remove(&mut self, clock: Clock) -> Option<Arc<Entry>> {
+        let removed = self.replica.take(clock)?;
+        let at = self.replica.step();
+        self.removals.push(at, clock);
+        Some(removed)
+    }
+
+    /// Replaces the entry added at `clock` by one with another meta, in one step; returns the old and
+    /// the new. Without such an entry nothing happens.
+    pub fn update(&mut self, clock: Clock, meta: Meta) -> Option<(Arc<Entry>, Arc<Entry>)> {
+        let old = self.replica.take(clock)?;
+        let at = self.replica.step();
+        self.removals.push(at, clock);
+        let new = self.insert_as(at, &old, meta);
+        Some((old, new))
+    }
+
+    /// What changed after `from`, for somebody who holds this replica at `from`.
+    #[must_use]
+    pub fn delta(&self, from: Clock) -> Delta {
+        match self.removals.since(from) {
+            Some(tags) => self.replica.delta_with(from, Gone::Tags(tags)),
+            None => self.replica.delta(from),
+        }
+    }
+
+    /// Goes on under another incarnation, with the same entries under new tags and their old references;
+    /// returns the new entries, in the order of the old ones.
+    pub fn retag(&mut self, incarnation: Incarnation) -> Vec<Arc<Entry>> {
+        let name = self.replica.origin().name.clone();
+        let origin = Arc::new(Origin { name, incarnation });
+        let old = std::mem::replace(&mut self.replica, Replica::new(origin));
+        let entries = old.since(Clock::ZERO);
+        let entries = entries.map(|old| {
+            let clock = self.replica.step();
+            self.insert_as(clock, old, old.meta.clone())
+        });
+        let entries = entries.collect();
+        self.removals.restart(self.replica.clock());
+        entries
+    }
+
+    fn insert(&mut self, clock: Clock, content: Content) -> Arc<Entry> {
+        let origin = Arc::clone(self.replica.origin());
+        let entry = Arc::new(content.tagged(Tag { origin, clock }));
+        self.replica.put(Arc::clone(&entry));
+        entry
+    }
+
+    fn insert_as(&mut self, clock: Clock, old: &Entry, meta: Meta) -> Arc<Entry> {
+        let tag = Tag {
+            origin: Arc::clone(self.replica.origin()),
+            clock,
+        };
+        let entry = Arc::new(Entry {
+            tag,
+            topic: Arc::clone(&old.topic),
+            key: Arc::clone(&old.key),
+            owner: old.owner,
+            meta,
+        });
+        self.replica.put(Arc::clone(&entry));
+        entry
+    }
+}
+
+#[cfg(test)]
+mod tests;

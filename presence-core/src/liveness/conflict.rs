@@ -1,0 +1,99 @@
+//! When a node is told that its name, or its incarnation, is another's.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Event, Liveness, ReplicaEvent};
+use crate::crdt::{Incarnation, Origin};
+use crate::shard::Input;
+
+/// How often a node goes on under another incarnation, in [`WINDOW`] periods, before that is an error.
+const MOST: usize = 3;
+/// In periods.
+const WINDOW: u32 = 10;
+
+/// The turns of late.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Turns {
+    recent: VecDeque<Duration>,
+    reported: Option<Duration>,
+}
+
+impl Liveness {
+    /// A message under this node's name.
+    pub(super) fn heard_own_name(
+        &mut self,
+        incarnation: Incarnation,
+        now: Duration,
+        events: &mut Vec<Event>,
+    ) {
+        let mine = self.me.incarnation;
+        if incarnation > mine {
+            self.go_above(incarnation, now, events);
+        } else if incarnation < mine {
+            let sender = Origin {
+                name: self.me.name.clone(),
+                incarnation,
+            };
+            self.refuse(&sender, (mine, self.number), events);
+        }
+    }
+
+    /// Somebody refuses what this node said, because it knows a later incarnation of it, or messages of this one
+    /// that this node has not sent yet: a machine that was set back to a snapshot counts them anew.
+    pub(crate) fn refused(
+        &mut self,
+        refused: Incarnation,
+        known: (Incarnation, u64),
+        now: Duration,
+        events: &mut Vec<Event>,
+    ) {
+        if refused == self.me.incarnation && known > (refused, self.number) {
+            self.go_above(known.0, now, events);
+        }
+    }
+
+    /// Somebody knows this node at a clock that it has not reached, or in an incarnation that it has not had.
+    pub(crate) fn claimed(
+        &mut self,
+        incarnation: Incarnation,
+        now: Duration,
+        events: &mut Vec<Event>,
+    ) {
+        if incarnation >= self.me.incarnation {
+            self.go_above(incarnation, now, events);
+        }
+    }
+
+    fn go_above(&mut self, other: Incarnation, now: Duration, events: &mut Vec<Event>) {
+        if self.left {
+            return;
+        }
+        let window = self.options.broadcast_period * WINDOW;
+        let turns = &mut self.turns;
+        turns.recent.retain(|turn| *turn + window > now);
+        if turns.recent.len() >= MOST {
+            if turns.reported.is_none_or(|last| last + window <= now) {
+                turns.reported = Some(now);
+                self.counts.conflicts += 1;
+                events.push(Event::Replica(ReplicaEvent::Conflict {
+                    mine: self.me.as_ref().clone(),
+                    theirs: other,
+                }));
+            }
+            return;
+        }
+        turns.recent.push_back(now);
+        let incarnation = self.me.incarnation.above(other);
+        self.me = Arc::new(Origin {
+            name: self.me.name.clone(),
+            incarnation,
+        });
+        self.number = 0;
+        self.counts.retags += 1;
+        // At once, so that the others need not wait for it.
+        self.next_beat = now;
+        events.push(Event::Tell(Input::Retag(incarnation)));
+    }
+}

@@ -1,0 +1,93 @@
+//! One other node.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::crdt::Origin;
+use crate::node::NodeOptions;
+
+/// How often a node that says what is over is told so.
+const REFUSE_AGAIN: Duration = Duration::from_millis(200);
+
+/// One other node, as this one sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) origin: Arc<Origin>,
+    /// The number of the last message heard from it.
+    pub(super) number: u64,
+    /// When that was, or when another node vouched for it.
+    pub(super) heard: Duration,
+    pub(super) standing: Standing,
+    /// When it was last asked for.
+    pub(super) probed: Duration,
+    /// The highest number that others have vouched for.
+    pub(super) vouched: u64,
+    /// When it was last told that what it says is over.
+    refused: Option<Duration>,
+    /// Whether what it shows differed at its last heartbeat.
+    pub(super) differs: bool,
+}
+
+/// Whether it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Up,
+    /// Down by then, unless it is heard.
+    Suspect {
+        until: Duration,
+    },
+    Down {
+        since: Duration,
+    },
+}
+
+impl Peer {
+    pub(super) fn new(origin: Arc<Origin>, number: u64, now: Duration) -> Self {
+        Self {
+            origin,
+            number,
+            heard: now,
+            standing: Standing::Up,
+            probed: now,
+            vouched: 0,
+            refused: None,
+            differs: false,
+        }
+    }
+
+    /// When it has to be judged anew, if it stays silent.
+    pub(super) fn deadline(&self, options: &NodeOptions) -> Duration {
+        match self.standing {
+            Standing::Up => self.heard + options.broadcast_period * options.max_silent_periods,
+            Standing::Suspect { until } => until.min(self.probed + options.broadcast_period),
+            Standing::Down { since } => since + options.permdown_period,
+        }
+    }
+
+    /// This node heard nothing for so long, and it was its own fault. It is not down before then.
+    pub(super) fn extend(&mut self, lateness: Duration, at_least: Duration) {
+        self.heard += lateness;
+        match &mut self.standing {
+            Standing::Up => {}
+            Standing::Suspect { until } => *until = at_least.max(*until + lateness),
+            Standing::Down { since } => *since += lateness,
+        }
+    }
+
+    pub(super) fn may_refuse(&mut self, now: Duration) -> bool {
+        again(&mut self.refused, now, REFUSE_AGAIN)
+    }
+}
+
+/// Whether `pause` has gone by since the last time, which is then now.
+pub(super) fn again(last: &mut Option<Duration>, now: Duration, pause: Duration) -> bool {
+    let may = last.is_none_or(|last| now >= last + pause);
+    if may {
+        *last = Some(now);
+    }
+    may
+}
+
+pub(super) const fn refuse_again() -> Duration {
+    REFUSE_AGAIN
+}

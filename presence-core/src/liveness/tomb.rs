@@ -1,0 +1,103 @@
+//! Those that are gone for good, remembered for a while.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Status;
+use super::peer::{again, refuse_again};
+use crate::crdt::{Incarnation, Origin, ReplicaName};
+
+/// A node that was given up, or that left. Nothing it said up to its last message is believed any more.
+#[derive(Clone, Debug)]
+pub(super) struct Tomb {
+    pub(super) incarnation: Incarnation,
+    /// The last message's.
+    pub(super) number: u64,
+    /// How long this is remembered.
+    pub(super) until: Duration,
+    /// If it left in order: when its grace ends.
+    pub(super) left: Option<Duration>,
+    /// When somebody who still speaks so was last told.
+    pub(super) refused: Option<Duration>,
+}
+
+impl Tomb {
+    pub(super) fn may_refuse(&mut self, now: Duration) -> bool {
+        again(&mut self.refused, now, refuse_again())
+    }
+}
+
+/// All of them, bounded.
+#[derive(Clone, Debug)]
+pub(super) struct Tombs {
+    tombs: BTreeMap<ReplicaName, Tomb>,
+    most: usize,
+}
+
+impl Tombs {
+    pub(super) fn new(most: usize) -> Self {
+        Self {
+            tombs: BTreeMap::new(),
+            most,
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, name: &ReplicaName) -> Option<&mut Tomb> {
+        self.tombs.get_mut(name)
+    }
+
+    pub(super) fn insert(&mut self, name: ReplicaName, tomb: Tomb) {
+        self.tombs.insert(name, tomb);
+        while self.tombs.len() > self.most {
+            let oldest = self.tombs.iter().min_by_key(|(_, tomb)| tomb.until);
+            let Some(oldest) = oldest.map(|(name, _)| name.clone()) else {
+                return;
+            };
+            self.tombs.remove(&oldest);
+        }
+    }
+
+    /// The name is used again, by a later message than the one remembered.
+    pub(super) fn supersede(&mut self, name: &ReplicaName) {
+        self.tombs.remove(name);
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Duration> {
+        self.tombs.values().map(|tomb| tomb.until).min()
+    }
+
+    pub(super) fn expire(&mut self, now: Duration) {
+        self.tombs.retain(|_, tomb| tomb.until > now);
+    }
+
+    pub(super) fn extend(&mut self, lateness: Duration) {
+        for tomb in self.tombs.values_mut() {
+            tomb.until += lateness;
+        }
+    }
+
+    pub(super) fn left(&self, now: Duration) -> Vec<(Origin, u64, Duration)> {
+        let left = self.tombs.iter().filter_map(|(name, tomb)| {
+            let grace = tomb.left?.saturating_sub(now);
+            Some((origin(name, tomb), tomb.number, grace))
+        });
+        left.collect()
+    }
+
+    pub(super) fn statuses(&self) -> impl Iterator<Item = (Origin, Status)> {
+        self.tombs.iter().map(|(name, tomb)| {
+            let status = match tomb.left {
+                Some(_) => Status::Left,
+                None => Status::Permdown,
+            };
+            (origin(name, tomb), status)
+        })
+    }
+}
+
+fn origin(name: &ReplicaName, tomb: &Tomb) -> Origin {
+    Origin {
+        name: name.clone(),
+        incarnation: tomb.incarnation,
+    }
+}

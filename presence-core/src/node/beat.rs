@@ -1,0 +1,104 @@
+//! The heartbeat.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use xxhash_rust::xxh3::Xxh3Default;
+
+use super::{Node, NodeEffect};
+use crate::crdt::{Clock, Incarnation, Origin, ReplicaName};
+use crate::wire::Body;
+
+/// What each shard last told for a heartbeat.
+#[derive(Clone, Debug)]
+pub(super) struct Beats(Vec<Beat>);
+
+#[derive(Clone, Copy, Debug)]
+struct Beat {
+    /// Under which incarnation.
+    incarnation: Incarnation,
+    /// The clock of this node's replica.
+    clock: Clock,
+    /// All that is shown, as a number.
+    digest: u64,
+}
+
+impl Beats {
+    pub(super) fn new(shards: usize, origin: &Origin) -> Self {
+        let beat = Beat {
+            incarnation: origin.incarnation,
+            clock: Clock::ZERO,
+            digest: 0,
+        };
+        Self(vec![beat; shards])
+    }
+}
+
+impl Node {
+    /// Says that this node is there, if that is due. Waits for no shard.
+    ///
+    /// [`tick`](Self::tick) does it too. A driver whose ticks may be late calls it from somewhere else as well.
+    pub fn beat(&self, now: Duration, out: &mut Vec<NodeEffect>) {
+        if !self.clustered || !self.liveness.lock().beat(now) {
+            return;
+        }
+        if let Some(body) = self.heartbeat() {
+            self.broadcast(&body, out);
+        }
+        // Who differs is compared with in order; a heartbeat does not wait for that.
+        self.compare.store(true, Ordering::Relaxed);
+    }
+
+    /// When [`beat`](Self::beat) is due.
+    #[must_use]
+    pub fn next_beat(&self) -> Option<Duration> {
+        let liveness = self.liveness.lock();
+        (self.clustered && !liveness.has_left()).then(|| liveness.next_beat())
+    }
+
+    /// A heartbeat to one node alone.
+    pub(super) fn greet(&self, to: ReplicaName, out: &mut Vec<NodeEffect>) {
+        if let Some(body) = self.heartbeat() {
+            self.say(to, &body, out);
+        }
+    }
+
+    /// `None`: this node is going on under another incarnation just now.
+    fn heartbeat(&self) -> Option<Body<'static>> {
+        let incarnation = self.liveness.lock().me().incarnation;
+        let beats = self.look();
+        let current = beats.iter().all(|beat| beat.incarnation == incarnation);
+        current.then(|| Body::Heartbeat {
+            clocks: beats.iter().map(|beat| beat.clock.get()).collect(),
+            digest: together(&beats).to_le_bytes(),
+        })
+    }
+
+    /// All that this node shows, as a number.
+    pub(super) fn digest(&self) -> u64 {
+        together(&self.look())
+    }
+
+    /// Looks at the shards that are free now.
+    fn look(&self) -> Vec<Beat> {
+        let mut beats = self.beats.lock();
+        for (beat, shard) in beats.0.iter_mut().zip(&self.shards) {
+            if let Some(shard) = shard.try_lock() {
+                *beat = Beat {
+                    incarnation: shard.replica().origin().incarnation,
+                    clock: shard.replica().clock(),
+                    digest: shard.digest(),
+                };
+            }
+        }
+        beats.0.clone()
+    }
+}
+
+fn together(beats: &[Beat]) -> u64 {
+    let mut hash = Xxh3Default::new();
+    for beat in beats {
+        hash.update(&beat.digest.to_le_bytes());
+    }
+    hash.digest()
+}

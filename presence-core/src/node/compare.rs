@@ -1,0 +1,240 @@
+//! Finding out where nodes differ, and who of them is behind.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::receive::{Sender, incarnation};
+use super::{Node, NodeCounts, NodeEffect, millis};
+use crate::crdt::{Clock, Origin, Replica, ReplicaName};
+use crate::shard::Input;
+use crate::wire::{Body, Left, Row};
+
+/// How many shards of replicas a vector tells of, at most. In a larger cluster each tells of some, by turns.
+const MAX_CELLS: usize = 8192;
+
+/// Where a replica stands in one shard.
+type Cell = (u16, u64, [u8; 8]);
+
+impl Node {
+    /// A heartbeat tells its sender's own clocks, and a number for all it shows.
+    pub(super) fn heard_heartbeat(
+        &self,
+        sender: &Sender,
+        clocks: &[u64],
+        digest: u64,
+        now: Duration,
+        out: &mut Vec<NodeEffect>,
+    ) {
+        if !sender.fresh {
+            return;
+        }
+        for (place, clock) in clocks.iter().enumerate().take(self.shards.len()) {
+            let announced = Input::Announced(Arc::clone(&sender.origin), Clock::new(*clock));
+            self.tell(place, announced, now, out);
+        }
+        let differs = digest != self.digest();
+        self.liveness.lock().differs(&sender.origin.name, differs);
+    }
+
+    /// Tells one of those that show something else what this node shows.
+    pub(super) fn compare_with_one(
+        &self,
+        counts: &mut NodeCounts,
+        now: Duration,
+        out: &mut Vec<NodeEffect>,
+    ) {
+        let Some(peer) = self.liveness.lock().pick_one_that_differs() else {
+            return;
+        };
+        let mut all: BTreeMap<Arc<Origin>, Vec<Cell>> = BTreeMap::new();
+        for (place, shard) in self.shards.iter().enumerate() {
+            let shard = shard.lock();
+            for held in shard.shown().chain([shard.replica()]) {
+                let cells = all.entry(Arc::clone(held.origin())).or_default();
+                cells.push(cell(place, held));
+            }
+        }
+        let most = (MAX_CELLS / self.shards.len()).max(1);
+        let mut rows: Vec<_> = all
+            .into_iter()
+            .map(|(origin, cells)| row(&origin, cells))
+            .collect();
+        if rows.len() > most {
+            // Others begin elsewhere, and so does this one with its next.
+            let start = counts.vectors as usize * most % rows.len();
+            rows.rotate_left(start);
+            rows.truncate(most);
+        }
+        counts.vectors += 1;
+        self.say_vector(peer, rows, false, now, out);
+    }
+
+    fn say_vector(
+        &self,
+        to: ReplicaName,
+        rows: Vec<Row<'static>>,
+        answer: bool,
+        now: Duration,
+        out: &mut Vec<NodeEffect>,
+    ) {
+        let left = self.liveness.lock().left(now);
+        let left = left.into_iter().map(|(origin, number, grace)| Left {
+            name: origin.name.to_string().into(),
+            started_ms: origin.incarnation.started_ms,
+            nonce: origin.incarnation.nonce,
+            number,
+            grace_ms: millis(grace),
+        });
+        let left = left.collect();
+        self.say(to, &Body::Vector { rows, left, answer }, out);
+    }
+
+    /// Compares what another node shows with what this one does.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one message")]
+    pub(super) fn heard_vector(
+        &self,
+        sender: &Sender,
+        rows: &[Row<'_>],
+        left: &[Left<'_>],
+        answer: bool,
+        counts: &mut NodeCounts,
+        now: Duration,
+        out: &mut Vec<NodeEffect>,
+    ) {
+        let mut events = Vec::new();
+        for left in left {
+            let origin = Origin {
+                name: ReplicaName::new(&*left.name),
+                incarnation: incarnation(left.started_ms, left.nonce),
+            };
+            let grace = Duration::from_millis(left.grace_ms).min(super::receive::MAX_GRACE);
+            let mut liveness = self.liveness.lock();
+            liveness.has_told_of_leave(&origin, left.number, grace, now, &mut events);
+        }
+        self.carry(events, now, out);
+
+        let mut answers = Vec::new();
+        for theirs in rows {
+            let me = Arc::clone(self.liveness.lock().me());
+            let spoken = incarnation(theirs.started_ms, theirs.nonce);
+            if theirs.name == me.name.as_str() {
+                if spoken > me.incarnation {
+                    self.claimed(spoken, now, out);
+                } else if spoken == me.incarnation {
+                    answers.extend(self.compare_own(&me, theirs, now, out));
+                }
+                continue;
+            }
+            let Some(origin) = self
+                .liveness
+                .lock()
+                .origin(&ReplicaName::new(&*theirs.name), spoken)
+            else {
+                continue;
+            };
+            let own = origin.name == sender.origin.name;
+            answers.extend(self.compare_other(&origin, theirs, own && sender.fresh, now, out));
+        }
+        if !answer && !answers.is_empty() {
+            counts.vectors += 1;
+            self.say_vector(sender.origin.name.clone(), answers, true, now, out);
+        }
+    }
+
+    /// What somebody holds of this node's own replica. Only that node's word counts: its own.
+    fn compare_own(
+        &self,
+        me: &Arc<Origin>,
+        theirs: &Row<'_>,
+        now: Duration,
+        out: &mut Vec<NodeEffect>,
+    ) -> Option<Row<'static>> {
+        let mut cells = Vec::new();
+        for (place, clock, check) in &theirs.shards {
+            let Some(shard) = self.shards.get(usize::from(*place)) else {
+                continue;
+            };
+            let (mine, held) = {
+                let shard = shard.lock();
+                (
+                    shard.replica().clock().get(),
+                    cell(usize::from(*place), shard.replica()),
+                )
+            };
+            if *clock > mine {
+                self.claimed(me.incarnation, now, out);
+                return None;
+            }
+            if *clock < mine || *check != held.2 {
+                cells.push(held);
+            }
+        }
+        (!cells.is_empty()).then(|| row(me, cells))
+    }
+
+    /// What somebody holds of another node's replica. `own`: that node itself says so, and not long ago.
+    fn compare_other(
+        &self,
+        origin: &Arc<Origin>,
+        theirs: &Row<'_>,
+        own: bool,
+        now: Duration,
+        out: &mut Vec<NodeEffect>,
+    ) -> Option<Row<'static>> {
+        let (mut ahead, mut doubtful) = (Vec::new(), Vec::new());
+        for (place, clock, check) in &theirs.shards {
+            let place = usize::from(*place);
+            let Some(shard) = self.shards.get(place) else {
+                continue;
+            };
+            let mine = {
+                let shard = shard.lock();
+                let held = shard.shown().find(|held| held.origin() == origin);
+                held.map(|held| cell(place, held))
+            };
+            let clock = *clock;
+            match mine {
+                Some(mine) if mine.1 > clock => ahead.push(mine),
+                Some(mine) if mine.1 == clock && mine.2 == *check => {}
+                Some(mine) if mine.1 == clock && !own => doubtful.push(mine),
+                Some(mine) if mine.1 == clock => {
+                    let check = u64::from_le_bytes(*check);
+                    let compare = Input::Compare(Arc::clone(origin), Clock::new(clock), check);
+                    self.tell(place, compare, now, out);
+                }
+                _ if own => {
+                    let announced = Input::Announced(Arc::clone(origin), Clock::new(clock));
+                    self.tell(place, announced, now, out);
+                }
+                _ => {
+                    let seen = Input::Seen(Arc::clone(origin), Clock::new(clock));
+                    self.tell(place, seen, now, out);
+                }
+            }
+        }
+        if !doubtful.is_empty() {
+            // One of the two is wrong. The node itself knows which.
+            let rows = vec![row(origin, doubtful)];
+            self.say_vector(origin.name.clone(), rows, false, now, out);
+        }
+        (!ahead.is_empty()).then(|| row(origin, ahead))
+    }
+}
+
+fn cell(place: usize, replica: &Replica) -> Cell {
+    (
+        place as u16,
+        replica.clock().get(),
+        replica.check().to_le_bytes(),
+    )
+}
+
+fn row(origin: &Origin, shards: Vec<Cell>) -> Row<'static> {
+    Row {
+        name: origin.name.to_string().into(),
+        started_ms: origin.incarnation.started_ms,
+        nonce: origin.incarnation.nonce,
+        shards,
+    }
+}

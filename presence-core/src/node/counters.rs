@@ -1,0 +1,36 @@
+//! What has happened on a node, counted.
+
+use super::Node;
+use crate::liveness::LivenessCounts;
+use crate::shard::Counts;
+
+/// Counts since the node was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// In the shards, all together.
+    pub shards: Counts,
+    /// Of other nodes' coming and going.
+    pub liveness: LivenessCounts,
+    /// Peers' messages that made no sense.
+    pub malformed: u64,
+    /// Comparisons with another node, begun or answered.
+    pub vectors: u64,
+}
+
+impl Node {
+    /// What has happened so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut shards = Counts::default();
+        for shard in &self.shards {
+            shards += shard.lock().counts();
+        }
+        let counts = *self.order.lock();
+        Counters {
+            shards,
+            liveness: self.liveness.lock().counts(),
+            malformed: counts.malformed,
+            vectors: counts.vectors,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What a node knows of all replicas, for node pages and for tests.
+
+use super::Node;
+use crate::crdt::{Clock, Origin, Replica};
+use crate::liveness::Status;
+
+/// One replica, as a node sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaView {
+    /// Which replica, in which incarnation.
+    pub origin: Origin,
+    /// How it stands. `None`: only contents of it are left: of an incarnation that is being replaced, or in its grace.
+    pub status: Option<Status>,
+    /// What is held of it, a shard each that holds anything.
+    pub shards: Vec<ShardView>,
+}
+
+/// What one shard holds of one replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardView {
+    /// The shard's number.
+    pub shard: usize,
+    /// How many changes of it are known.
+    pub clock: Clock,
+    /// [`Replica::check`](crate::crdt::Replica::check).
+    pub check: u64,
+    /// How many entries are held.
+    pub entries: usize,
+    /// Whether any of it is shown.
+    pub shown: bool,
+}
+
+impl Node {
+    /// All replicas that are known here, this node's own first.
+    #[must_use]
+    pub fn replicas(&self) -> Vec<ReplicaView> {
+        let statuses = self.liveness.lock().statuses();
+        let mut views: Vec<ReplicaView> = statuses
+            .into_iter()
+            .map(|(origin, status)| ReplicaView {
+                origin,
+                status: Some(status),
+                shards: Vec::new(),
+            })
+            .collect();
+        for (number, shard) in self.shards.iter().enumerate() {
+            let shard = shard.lock();
+            for (replica, shown) in shard.others().chain([(shard.replica(), true)]) {
+                let origin = replica.origin();
+                let known = views.iter().position(|view| view.origin == **origin);
+                let place = known.unwrap_or_else(|| {
+                    views.push(ReplicaView {
+                        origin: origin.as_ref().clone(),
+                        status: None,
+                        shards: Vec::new(),
+                    });
+                    views.len() - 1
+                });
+                views[place].shards.push(view(number, replica, shown));
+            }
+        }
+        views
+    }
+}
+
+fn view(shard: usize, replica: &Replica, shown: bool) -> ShardView {
+    ShardView {
+        shard,
+        clock: replica.clock(),
+        check: replica.check(),
+        entries: replica.len(),
+        shown,
+    }
+}

@@ -1,0 +1,200 @@
+//! How one message looks between two nodes, whatever engine carries it.
+//!
+//! A frame begins with two bytes, [`MAGIC`] and the version, then comes the [`Origin`]. That much is
+//! the same in every version, so that a node can say whose frames it cannot read. The rest is version
+//! 1: the kind, the topic, the event and the payload. Numbers and lengths are
+//! [postcard](https://postcard.jamesmunns.com/wire-format)'s.
+//!
+//! Decoding copies names, not the payload, reserves nothing on a frame's word, and refuses what a
+//! correct node never sends: a payload that is called JSON and is not would otherwise be pasted into
+//! the frames of every client.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+
+use super::{Message, Payload};
+
+/// The first byte of every frame.
+pub const MAGIC: u8 = b'p';
+/// The version that is written, and the only one so far.
+pub const VERSION: u8 = 1;
+/// A node's name is at most this many bytes of UTF-8.
+pub const MAX_NODE_NAME: usize = 128;
+/// A topic, and an event, is at most this many bytes of UTF-8.
+pub const MAX_NAME: usize = 65_535;
+/// A frame is at most this many bytes. An engine may carry less.
+pub const MAX_FRAME: usize = 16 * 1024 * 1024;
+
+/// Who sent a frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin<'a> {
+    /// The node's name.
+    pub node: &'a str,
+    /// A number that the node drew when it started: tells a node's own frames, which some engines hand
+    /// back, from those of another node that took the same name.
+    pub start: u64,
+}
+
+/// What a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// For all nodes.
+    Broadcast,
+    /// For the one that gets it.
+    Direct,
+}
+
+/// A decoded frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Broadcast or direct.
+    pub kind: Kind,
+    /// The message. Its payload is a part of the bytes that were decoded.
+    pub message: Message,
+}
+
+/// What follows the origin in version 1.
+#[derive(Serialize, Deserialize)]
+struct BodyV1<'a> {
+    kind: Kind,
+    topic: &'a str,
+    event: &'a str,
+    #[serde(borrow)]
+    payload: PayloadV1<'a>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum PayloadV1<'a> {
+    Json(&'a [u8]),
+    Binary(&'a [u8]),
+}
+
+/// A message is too long for a frame. Nothing was encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {part} is {bytes} bytes long, over the limit of {limit}")]
+pub struct TooLong {
+    /// What is too long.
+    pub part: &'static str,
+    /// Its length.
+    pub bytes: usize,
+    /// The most that it may be.
+    pub limit: usize,
+}
+
+/// Why a frame cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// It does not begin like a frame.
+    #[error("not a frame of this protocol")]
+    Foreign,
+    /// It has a version that this node does not know.
+    #[error("node {node:?} sends version {version}, and this node knows {VERSION} at most")]
+    Version {
+        /// The version.
+        version: u8,
+        /// Whose frame it is.
+        node: String,
+    },
+    /// It is cut short, or its lengths make no sense.
+    #[error("malformed: {0}")]
+    Malformed(#[from] postcard::Error),
+    /// Something follows after its end.
+    #[error("{0} bytes follow the end")]
+    Trailing(usize),
+    /// A part is longer than any node sends.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+    /// Its payload is called JSON and is none.
+    #[error("the payload is not JSON")]
+    NotJson,
+}
+
+/// Checks the length of a node's name, which goes into every frame of that node.
+///
+/// # Errors
+/// [`TooLong`].
+pub fn check_node_name(name: &str) -> Result<(), TooLong> {
+    check("node's name", name.len(), MAX_NODE_NAME)
+}
+
+/// Encodes `message` as a frame of the current version.
+///
+/// # Errors
+/// [`TooLong`] if a part, or the frame, is over its limit.
+pub fn encode(origin: &Origin<'_>, kind: Kind, message: &Message) -> Result<Bytes, TooLong> {
+    check_node_name(origin.node)?;
+    check("topic", message.topic.len(), MAX_NAME)?;
+    check("event", message.event.len(), MAX_NAME)?;
+    let payload = match &message.payload {
+        Payload::Json(text) => PayloadV1::Json(text),
+        Payload::Binary(bytes) => PayloadV1::Binary(bytes),
+    };
+    let body = BodyV1 {
+        kind,
+        topic: &message.topic,
+        event: &message.event,
+        payload,
+    };
+    // The lengths, the kinds and the start take 30 bytes at most.
+    let names = origin.node.len() + message.topic.len() + message.event.len();
+    let mut frame = Vec::with_capacity(32 + names + message.payload.bytes().len());
+    frame.extend([MAGIC, VERSION]);
+    let frame = postcard::to_extend(origin, frame)
+        .and_then(|frame| postcard::to_extend(&body, frame))
+        .expect("strings, bytes and numbers can be encoded, and a Vec grows");
+    check("message", frame.len(), MAX_FRAME)?;
+    Ok(frame.into())
+}
+
+/// Reads who sent `frame`, which works for every version, and with it the rest.
+///
+/// # Errors
+/// [`FrameError`]; the frame is to be dropped.
+pub fn decode(frame: &Bytes) -> Result<(Origin<'_>, Frame), FrameError> {
+    check("message", frame.len(), MAX_FRAME)?;
+    let (version, rest) = match &**frame {
+        [MAGIC, version, rest @ ..] => (*version, rest),
+        _ => return Err(FrameError::Foreign),
+    };
+    let (origin, rest): (Origin<'_>, _) = postcard::take_from_bytes(rest)?;
+    check_node_name(origin.node)?;
+    if version != VERSION {
+        let node = origin.node.to_owned();
+        return Err(FrameError::Version { version, node });
+    }
+    let (body, rest): (BodyV1<'_>, _) = postcard::take_from_bytes(rest)?;
+    if !rest.is_empty() {
+        return Err(FrameError::Trailing(rest.len()));
+    }
+    check("topic", body.topic.len(), MAX_NAME)?;
+    check("event", body.event.len(), MAX_NAME)?;
+    let payload = match body.payload {
+        PayloadV1::Json(text) => {
+            // From a `str`: from bytes, serde_json skips strings without a look at their UTF-8.
+            let checked = std::str::from_utf8(text).map_err(|_| FrameError::NotJson)?;
+            serde_json::from_str::<IgnoredAny>(checked).map_err(|_| FrameError::NotJson)?;
+            Payload::Json(frame.slice_ref(text))
+        }
+        PayloadV1::Binary(bytes) => Payload::Binary(frame.slice_ref(bytes)),
+    };
+    let message = Message {
+        topic: Arc::from(body.topic),
+        event: Arc::from(body.event),
+        payload,
+    };
+    let kind = body.kind;
+    Ok((origin, Frame { kind, message }))
+}
+
+fn check(part: &'static str, bytes: usize, limit: usize) -> Result<(), TooLong> {
+    match bytes > limit {
+        true => Err(TooLong { part, bytes, limit }),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,202 @@
+//! What a shard shows: its topics, and when each of them tells what has changed.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::effect::{Effect, TopicDiff};
+use super::topic::{Phase, Topic};
+use crate::crdt::{Entry, Origin};
+
+/// The entries that are shown, whoever's they are, by topic and key.
+#[derive(Clone, Debug)]
+pub(super) struct Index {
+    /// Topics with presences, and those whose last diff is not over yet.
+    topics: BTreeMap<Arc<str>, Topic>,
+    /// When each cooling topic may send again. All wait equally long, so the queue is in order.
+    cooling: VecDeque<(Duration, Arc<str>)>,
+    /// The wait between two diffs of a topic.
+    diff_interval: Duration,
+    /// How many topics are dispatching, so that a stopping driver knows when the last diff is out.
+    dispatching: usize,
+    /// Topics that have changed in the piece of work at hand, which is one diff of each.
+    touched: BTreeSet<Arc<str>>,
+    /// Whether that work goes on in a later turn.
+    unfinished: bool,
+    /// Whether diffs no longer wait for the interval.
+    stopped: bool,
+    /// Whose entries are shown although they left, until their keys come back.
+    in_grace: Vec<Arc<Origin>>,
+    /// How often a key came back in time.
+    graces_ended_by_rejoin: u64,
+}
+
+impl Index {
+    pub(super) fn new(diff_interval: Duration) -> Self {
+        Self {
+            topics: BTreeMap::new(),
+            cooling: VecDeque::new(),
+            diff_interval,
+            dispatching: 0,
+            touched: BTreeSet::new(),
+            unfinished: false,
+            stopped: false,
+            in_grace: Vec::new(),
+            graces_ended_by_rejoin: 0,
+        }
+    }
+
+    /// A topic and a key as they are held already, so that all entries share one text of each.
+    pub(super) fn intern(&self, topic: &str, key: &str) -> (Arc<str>, Arc<str>) {
+        match self.topics.get_key_value(topic) {
+            Some((name, topic)) => (Arc::clone(name), topic.intern(key)),
+            None => (topic.into(), key.into()),
+        }
+    }
+
+    /// Shows an entry. One with the same reference is replaced by it, which nobody is told.
+    pub(super) fn join(&mut self, entry: &Arc<Entry>) {
+        let topic = self.topics.entry(Arc::clone(&entry.topic)).or_default();
+        if !self.in_grace.is_empty() {
+            for left in topic.under(&entry.key) {
+                let other = left.tag.origin != entry.tag.origin;
+                if other && self.in_grace.contains(&left.tag.origin) {
+                    topic.leave(&left);
+                    self.graces_ended_by_rejoin += 1;
+                }
+            }
+        }
+        topic.join(entry);
+        self.touch(&entry.topic);
+    }
+
+    /// Shows an entry no more. One that is not shown, or was replaced, stays as it is.
+    pub(super) fn leave(&mut self, entry: &Arc<Entry>) {
+        if let Some(topic) = self.topics.get_mut(&*entry.topic) {
+            topic.leave(entry);
+            self.touch(&entry.topic);
+        }
+    }
+
+    fn touch(&mut self, topic: &Arc<str>) {
+        if !self.touched.contains(topic) {
+            self.touched.insert(Arc::clone(topic));
+        }
+    }
+
+    /// Entries of `origin` are shown until their keys are tracked anew, or until [`Index::end_grace`].
+    pub(super) fn begin_grace(&mut self, origin: &Arc<Origin>) {
+        self.in_grace.push(Arc::clone(origin));
+    }
+
+    pub(super) fn end_grace(&mut self, origin: &Origin) {
+        self.in_grace.retain(|held| **held != *origin);
+    }
+
+    pub(super) fn graces_ended_by_rejoin(&self) -> u64 {
+        self.graces_ended_by_rejoin
+    }
+
+    pub(super) fn topic_mut(&mut self, topic: &str) -> Option<&mut Topic> {
+        self.topics.get_mut(topic)
+    }
+
+    pub(super) fn topic(&self, topic: &str) -> Option<&Topic> {
+        self.topics.get(topic)
+    }
+
+    /// Ends a turn: what it changed is told, unless the work goes on in a later one.
+    pub(super) fn settle(&mut self, unfinished: bool, effects: &mut Vec<Effect>) {
+        self.unfinished = unfinished;
+        if unfinished {
+            return;
+        }
+        while let Some(topic) = self.touched.pop_first() {
+            self.flush(&topic, effects);
+        }
+    }
+
+    /// The driver has carried out the topic's last diff.
+    pub(super) fn dispatched(&mut self, name: &Arc<str>, now: Duration, effects: &mut Vec<Effect>) {
+        let Some(topic) = self.topics.get_mut(name) else {
+            return;
+        };
+        if topic.phase != Phase::Dispatching {
+            return;
+        }
+        self.dispatching -= 1;
+        if self.stopped {
+            topic.phase = Phase::Quiet;
+            self.flush(name, effects);
+            return;
+        }
+        topic.phase = Phase::Cooling;
+        let until = now + self.diff_interval;
+        self.cooling.push_back((until, Arc::clone(name)));
+        if self.diff_interval.is_zero() {
+            self.tick(now, effects);
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Duration> {
+        self.cooling.front().map(|(until, _)| *until)
+    }
+
+    pub(super) fn tick(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        while self.next_deadline().is_some_and(|until| until <= now) {
+            let Some((_, name)) = self.cooling.pop_front() else {
+                return;
+            };
+            if let Some(topic) = self.topics.get_mut(&name) {
+                topic.phase = Phase::Quiet;
+            }
+            self.flush(&name, effects);
+        }
+    }
+
+    /// From now on diffs wait for each other, but not for the interval.
+    pub(super) fn stop(&mut self, effects: &mut Vec<Effect>) {
+        self.stopped = true;
+        self.cooling.clear();
+        let names: Vec<_> = self.topics.keys().cloned().collect();
+        for name in names {
+            if let Some(topic) = self.topics.get_mut(&name)
+                && topic.phase == Phase::Cooling
+            {
+                topic.phase = Phase::Quiet;
+            }
+            self.flush(&name, effects);
+        }
+    }
+
+    /// Whether it was stopped and all diffs have been dispatched.
+    pub(super) fn is_finished(&self) -> bool {
+        self.stopped && self.dispatching == 0
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.topics.is_empty()
+    }
+
+    /// Sends the topic's pending diff if it may go now, and forgets a topic of which nothing is left.
+    fn flush(&mut self, name: &Arc<str>, effects: &mut Vec<Effect>) {
+        let Some(topic) = self.topics.get_mut(name) else {
+            return;
+        };
+        if topic.phase != Phase::Quiet || (self.unfinished && self.touched.contains(name)) {
+            return;
+        }
+        if let Some((joins, leaves)) = topic.take_diff() {
+            topic.phase = Phase::Dispatching;
+            self.dispatching += 1;
+            effects.push(Effect::TopicDiff(TopicDiff {
+                topic: Arc::clone(name),
+                joins,
+                leaves,
+            }));
+        } else if topic.is_empty() {
+            self.topics.remove(name);
+        }
+    }
+}

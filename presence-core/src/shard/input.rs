@@ -1,0 +1,56 @@
+//! What befalls a shard.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::part::{Ask, Part};
+use crate::crdt::{Clock, Delta, Incarnation, Origin, OwnerId, ReplicaName};
+
+/// What befalls a shard.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// All that the owner tracked here ends.
+    OwnerGone(OwnerId),
+    /// The topic's last [`Effect::TopicDiff`](super::Effect::TopicDiff) has been carried out.
+    Dispatched(Arc<str>),
+    /// [`Shard::next_deadline`](super::Shard::next_deadline) has come. Harmless at any other time.
+    Tick,
+    /// All presences of this node end, and no more are taken. Diffs no longer wait for the interval.
+    /// Other nodes are told nothing: that this one leaves is told for the node as a whole.
+    Stop,
+    /// Whether there are other nodes. At first there are none, and nothing is made for them.
+    Alone(bool),
+    /// This node goes on under another incarnation. Its entries get new tags and keep their references.
+    Retag(Incarnation),
+    /// Another node has spoken for itself: what it tracks is shown, once all of it is here.
+    Up(Arc<Origin>),
+    /// Another node is down: what it tracks is hidden, and kept.
+    Down(ReplicaName),
+    /// Another node is given up: what it tracked is forgotten.
+    Forget(ReplicaName),
+    /// Another node left in order. What it tracks is shown until then, or until the same key is tracked anew
+    /// in the same topic.
+    Leave(Arc<Origin>, Duration),
+    /// Another node told how many changes it has made.
+    Announced(Arc<Origin>, Clock),
+    /// A third node holds another node's replica at this clock.
+    Seen(Arc<Origin>, Clock),
+    /// Another node told what its replica is at a clock: [`Replica::check`](crate::crdt::Replica::check).
+    Compare(Arc<Origin>, Clock, u64),
+    /// Changes of another node's replica, from that node. Must have been [checked](Delta::check).
+    Delta(Delta),
+    /// A part of an answer.
+    Part {
+        /// The part.
+        part: Part,
+        /// Whether the node whose replica it is about sent it.
+        own: bool,
+    },
+    /// Another node asks for what it misses.
+    Asked {
+        /// Who.
+        by: ReplicaName,
+        /// For what.
+        ask: Ask,
+    },
+}

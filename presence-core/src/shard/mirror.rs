@@ -1,0 +1,146 @@
+//! What this node holds of another node's replica in one incarnation, and how much of that is shown.
+
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::catch_up::CatchUp;
+use super::index::Index;
+use crate::crdt::{Applied, Clock, Entry, Origin, Replica};
+
+/// One incarnation of another node's replica.
+///
+/// What is held moves with deltas, in one step each. What is *shown* of it follows in bounded turns, by a
+/// mark: entries with tags at or below it are in the index. So a replica of a million entries can be hidden
+/// or shown without holding up a read, at any moment, in the middle of the other too.
+#[derive(Clone, Debug)]
+pub(super) struct Mirror {
+    /// What is held.
+    pub(super) replica: Replica,
+    /// The mark. [`Clock::MAX`]: all is shown, and whatever comes.
+    pub(super) shown: Clock,
+    /// The clock that the replica itself has told of since it came: it is shown once that is reached.
+    pub(super) target: Option<Clock>,
+    /// What is under way to complete it.
+    pub(super) catch_up: CatchUp,
+}
+
+impl Mirror {
+    /// Of a replica that has just been heard of. Nothing of it is shown.
+    pub(super) fn new(origin: Arc<Origin>) -> Self {
+        Self {
+            replica: Replica::new(origin),
+            shown: Clock::ZERO,
+            target: None,
+            catch_up: CatchUp::default(),
+        }
+    }
+
+    pub(super) fn is_of(&self, origin: &Origin) -> bool {
+        **self.replica.origin() == *origin
+    }
+
+    /// Whether everything that its replica had when it came is held.
+    pub(super) fn is_caught_up(&self) -> bool {
+        self.target
+            .is_some_and(|target| target <= self.replica.clock())
+    }
+
+    /// Whether all of it is shown.
+    pub(super) fn is_shown(&self) -> bool {
+        self.shown == Clock::MAX
+    }
+
+    /// Shows or hides what a delta changed, as far as the mark says.
+    pub(super) fn follow(
+        &mut self,
+        applied: &Applied,
+        before: Clock,
+        batch: usize,
+        index: &mut Index,
+    ) {
+        for entry in &applied.removed {
+            if entry.tag.clock <= self.shown {
+                index.leave(entry);
+            }
+        }
+        if !self.is_shown() {
+            return;
+        }
+        if applied.added.len() > batch {
+            // All that was added is above the old clock: the mark goes back there, and up in turns.
+            self.shown = before;
+            return;
+        }
+        for entry in &applied.added {
+            index.join(entry);
+        }
+    }
+
+    /// Shows up to `budget` more entries; returns what is left of it. If anything is, all are shown.
+    pub(super) fn show_more(&mut self, budget: usize, index: &mut Index) -> usize {
+        let mut left = budget;
+        for entry in self.replica.since(self.shown).take(budget) {
+            index.join(entry);
+            self.shown = entry.tag.clock;
+            left -= 1;
+        }
+        if left > 0 {
+            self.shown = Clock::MAX;
+        }
+        left
+    }
+
+    /// Hides up to `budget` entries; returns what is left of it. If anything is, none is shown.
+    pub(super) fn hide_more(&mut self, budget: usize, index: &mut Index) -> usize {
+        let mut left = budget;
+        for entry in self.replica.up_to(self.shown).rev().take(budget) {
+            index.leave(entry);
+            self.shown = entry.tag.clock.before();
+            left -= 1;
+        }
+        if left > 0 {
+            self.shown = Clock::ZERO;
+        }
+        left
+    }
+
+    /// Takes up to `budget` entries away for good, out of the index too; returns what is left of it.
+    ///
+    /// Those that `kept` holds stay in the index: they are the same entries.
+    pub(super) fn dissolve(
+        &mut self,
+        budget: usize,
+        kept: Option<&Replica>,
+        index: &mut Index,
+    ) -> usize {
+        let mut left = budget;
+        while left > 0
+            && let Some(entry) = self.replica.pop_last()
+        {
+            let same = |other: &Arc<Entry>| other.tag == entry.tag && other.meta == entry.meta;
+            let kept = kept.and_then(|kept| kept.get(entry.tag.clock));
+            if entry.tag.clock <= self.shown && !kept.is_some_and(same) {
+                index.leave(&entry);
+            }
+            left -= 1;
+        }
+        left
+    }
+}
+
+/// A number for one replica at one clock, as a node holds it. All nodes make the same of the same.
+pub(super) fn row(replica: &Replica) -> u64 {
+    let origin = replica.origin();
+    let mut bytes = Vec::with_capacity(64 + origin.name.as_str().len());
+    for number in [
+        origin.incarnation.started_ms,
+        origin.incarnation.nonce,
+        replica.clock().get(),
+        replica.check(),
+    ] {
+        bytes.extend_from_slice(&number.to_le_bytes());
+    }
+    bytes.extend_from_slice(origin.name.as_str().as_bytes());
+    xxh3_64(&bytes)
+}

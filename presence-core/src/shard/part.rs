@@ -1,0 +1,129 @@
+//! What nodes ask of each other, and the answers.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::crdt::{Clock, Delta, Entry, Gone, Origin};
+
+/// A request for what is missing of a replica.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Of which replica.
+    pub origin: Arc<Origin>,
+    /// Everything after this clock.
+    pub from: Clock,
+    /// Comes back with the answer, by which a late one of an earlier request is told.
+    pub id: u64,
+    /// How often it was asked for in vain. The replica itself is asked first, then others.
+    pub attempt: u32,
+}
+
+/// An answer, or a part of one: a [`Delta`] in pieces of bounded size.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Of which replica.
+    pub origin: Arc<Origin>,
+    /// The delta's range. `to` equal to `from`: there is nothing after it.
+    pub from: Clock,
+    /// See `from`.
+    pub to: Clock,
+    /// The request's.
+    pub id: u64,
+    /// Which part it is, from 0 on.
+    pub index: u32,
+    /// Of how many.
+    pub of: u32,
+    /// A piece of the delta's adds.
+    pub adds: Vec<Arc<Entry>>,
+    /// A piece of what is gone.
+    pub gone: Gone,
+}
+
+/// A delta on its way out in parts.
+#[derive(Clone, Debug)]
+pub(super) struct Parts {
+    delta: Delta,
+    id: u64,
+    /// Which adds and which of the gone each part takes.
+    cuts: Vec<(Range<usize>, Range<usize>)>,
+    next: usize,
+}
+
+/// How much a tag or a run takes, encoded, at most.
+const GONE_BYTES: usize = 20;
+/// How much an entry takes besides its texts, encoded, at most.
+const ENTRY_BYTES: usize = 24;
+
+/// About how many bytes an entry takes, encoded.
+pub(super) fn size(entry: &Entry) -> usize {
+    ENTRY_BYTES + entry.topic.len() + entry.key.len() + entry.meta.as_str().len()
+}
+
+impl Parts {
+    /// Cuts a delta into parts of about so many bytes. An entry is never cut.
+    pub(super) fn new(delta: Delta, id: u64, bytes: usize) -> Self {
+        let gone = match &delta.gone {
+            Gone::Tags(tags) => tags.len(),
+            Gone::Except(runs) => runs.len(),
+        };
+        let per_part = (bytes / GONE_BYTES).max(1);
+        let mut cuts = Vec::new();
+        let mut start = 0;
+        while gone - start > per_part {
+            cuts.push((0..0, start..start + per_part));
+            start += per_part;
+        }
+        let mut cut = (0..0, start..gone);
+        let mut room = bytes.saturating_sub((gone - start) * GONE_BYTES);
+        for (place, entry) in delta.adds.iter().enumerate() {
+            let size = size(entry);
+            if size > room && !(cut.0.is_empty() && cut.1.is_empty()) {
+                cuts.push(cut);
+                cut = (place..place, gone..gone);
+                room = bytes;
+            }
+            cut.0.end = place + 1;
+            room = room.saturating_sub(size);
+        }
+        cuts.push(cut);
+        Self {
+            delta,
+            id,
+            cuts,
+            next: 0,
+        }
+    }
+
+    pub(super) fn origin(&self) -> &Arc<Origin> {
+        &self.delta.origin
+    }
+
+    /// How many parts there are.
+    pub(super) fn len(&self) -> usize {
+        self.cuts.len()
+    }
+}
+
+impl Iterator for Parts {
+    type Item = Part;
+
+    fn next(&mut self) -> Option<Part> {
+        let (adds, gone) = self.cuts.get(self.next)?.clone();
+        let index = self.next as u32;
+        self.next += 1;
+        let gone = match &self.delta.gone {
+            Gone::Tags(tags) => Gone::Tags(tags[gone].to_vec()),
+            Gone::Except(runs) => Gone::Except(runs[gone].to_vec()),
+        };
+        Some(Part {
+            origin: Arc::clone(&self.delta.origin),
+            from: self.delta.from,
+            to: self.delta.to,
+            id: self.id,
+            index,
+            of: self.cuts.len() as u32,
+            adds: self.delta.adds[adds].to_vec(),
+            gone,
+        })
+    }
+}

@@ -1,0 +1,133 @@
+//! What a client of phoenix.js makes of lists and diffs: the rules of its `Presence`, on references alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::crdt::{Entry, PhxRef};
+
+/// Key to the references of its metas, in phoenix.js's order.
+pub type State = BTreeMap<Arc<str>, Vec<PhxRef>>;
+
+/// The state that a list gives a client that had none.
+pub fn state(entries: &[Arc<Entry>]) -> State {
+    let mut state = State::new();
+    for entry in entries {
+        let refs = state.entry(Arc::clone(&entry.key)).or_default();
+        refs.push(entry.meta.reference());
+    }
+    state
+}
+
+/// A state without its order: a diff may bring metas in another order than a list.
+pub fn sets(state: &State) -> BTreeMap<Arc<str>, BTreeSet<PhxRef>> {
+    let sets = state.iter();
+    sets.map(|(key, refs)| (Arc::clone(key), refs.iter().copied().collect()))
+        .collect()
+}
+
+/// One `presence_diff` message.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// Who came.
+    pub joins: State,
+    /// Who went.
+    pub leaves: State,
+}
+
+impl Frame {
+    /// The message that tells of these entries.
+    pub fn new(joins: &[Arc<Entry>], leaves: &[Arc<Entry>]) -> Self {
+        Self {
+            joins: state(joins),
+            leaves: state(leaves),
+        }
+    }
+}
+
+/// `Presence.syncDiff`: joins first, by reference, then leaves.
+pub fn sync_diff(state: &mut State, frame: &Frame) {
+    for (key, joined) in &frame.joins {
+        let refs = state.entry(Arc::clone(key)).or_default();
+        refs.retain(|held| !joined.contains(held));
+        refs.extend(joined.iter().copied());
+    }
+    for (key, left) in &frame.leaves {
+        let Some(refs) = state.get_mut(key) else {
+            continue;
+        };
+        refs.retain(|held| !left.contains(held));
+        if refs.is_empty() {
+            state.remove(key);
+        }
+    }
+}
+
+/// `Presence.syncState`: the difference to a new state, applied as a diff.
+pub fn sync_state(state: &mut State, new: &State) {
+    let missing = |from: &State, of: &State| -> State {
+        let keys = of.iter().map(|(key, refs)| {
+            let known = from.get(key);
+            let refs = refs.iter().copied();
+            let refs = refs.filter(|held| !known.is_some_and(|known| known.contains(held)));
+            (Arc::clone(key), refs.collect::<Vec<_>>())
+        });
+        keys.filter(|(_, refs)| !refs.is_empty()).collect()
+    };
+    let frame = Frame {
+        joins: missing(state, new),
+        leaves: missing(new, state),
+    };
+    sync_diff(state, &frame);
+}
+
+/// What is wrong with a topic's diffs, which every listener would suffer from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unordered {
+    /// A meta joins that has joined and not left.
+    #[error("{0} joins twice")]
+    JoinsTwice(PhxRef),
+    /// A meta leaves that has not joined.
+    #[error("{0} leaves without a join")]
+    LeavesUnjoined(PhxRef),
+}
+
+/// Who has joined and not left, by the diffs of one topic.
+///
+/// By key, as phoenix.js has them: a reference says something under its key only.
+#[derive(Clone, Debug, Default)]
+pub struct Alternation(BTreeSet<(Arc<str>, PhxRef)>);
+
+impl Alternation {
+    /// Takes the topic's next diff.
+    ///
+    /// # Errors
+    ///
+    /// If a meta joins twice without a leave between, or leaves unjoined. Of the frame, all before that
+    /// meta is taken.
+    pub fn check(&mut self, frame: &Frame) -> Result<(), Unordered> {
+        for (key, phx_ref) in metas(&frame.joins) {
+            if !self.0.insert((Arc::clone(key), phx_ref)) {
+                return Err(Unordered::JoinsTwice(phx_ref));
+            }
+        }
+        for (key, phx_ref) in metas(&frame.leaves) {
+            if !self.0.remove(&(Arc::clone(key), phx_ref)) {
+                return Err(Unordered::LeavesUnjoined(phx_ref));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether exactly those of `state` have joined and not left.
+    pub fn agrees(&self, state: &State) -> bool {
+        let count: usize = state.values().map(Vec::len).sum();
+        let mut all = metas(state);
+        count == self.0.len()
+            && all.all(|(key, phx_ref)| self.0.contains(&(Arc::clone(key), phx_ref)))
+    }
+}
+
+fn metas(state: &State) -> impl Iterator<Item = (&Arc<str>, PhxRef)> {
+    let metas = state.iter();
+    metas.flat_map(|(key, refs)| refs.iter().map(move |phx_ref| (key, *phx_ref)))
+}

@@ -1,0 +1,402 @@
+//! The cluster: machines, the network between them, and the time that all share.
+
+mod drive;
+mod lie;
+mod operate;
+mod settle;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::client::{state, sync_state};
+use super::clock::MachineClock;
+use super::event::Events;
+use super::ledger::Ledger;
+use super::machine::{Machine, TrackedPlace};
+use super::network::{Network, Traffic, mix};
+use super::violation::{Rule, Violation};
+use super::{Coverage, Setup};
+use crate::crdt::{Entry, Incarnation, MetaBody, OwnerId, PhxRef, ReplicaName};
+use crate::node::{Node, NodeConfig, NodeOptions};
+use crate::presence::Presences;
+use crate::shard::{TrackRefused, UpdateRefused, Which};
+
+/// The longest meta of a simulated presence, in bytes.
+const MAX_META_BYTES: usize = 16 * 1024;
+
+/// So many ticks at one moment are no progress.
+const STUCK: u32 = 10_000;
+
+/// So many events of a checked cluster are a storm: messages that answer messages for ever.
+const STORM: u64 = 2_000_000;
+
+/// Is told when and what.
+type Watcher = Box<dyn FnMut(Duration, &str)>;
+
+/// A cluster of machines in one thread, on virtual time, with every promise checked at every step.
+///
+/// Machines have numbers from 0. All of them are on at first, and the network is calm
+/// ([`Weather::CALM`](super::Weather::CALM)). Nothing happens but in [`run_for`](Self::run_for): the other
+/// methods act at the present moment.
+///
+/// # Panics
+///
+/// Methods that take a machine's number panic if there is no such machine.
+///
+/// # Errors
+///
+/// Methods fail with the first [`Violation`]. What the cluster does after that is of no interest.
+pub struct Cluster {
+    options: NodeOptions,
+    seed: u64,
+    now: Duration,
+    machines: Vec<Machine>,
+    network: Network,
+    events: Events,
+    /// None where nothing is checked.
+    ledger: Option<Ledger>,
+    coverage: Coverage,
+    /// Ticks since time moved last.
+    ticks: u32,
+    /// Events so far.
+    happened: u64,
+    /// Metas so far: each gets another number, so that no two are alike.
+    metas: u64,
+    /// What the lying peer has said so far.
+    lies_told: u64,
+    /// Whether two machines have had one name.
+    twins: bool,
+    /// Told of everything that happens.
+    watcher: Option<Watcher>,
+}
+
+impl Cluster {
+    /// Switches a cluster's machines on.
+    pub fn new(setup: &Setup) -> Self {
+        let machines = (0..setup.nodes).map(|number| {
+            // No two monotonic clocks begin alike.
+            let shown = mix(&[setup.seed, number as u64, 1]) % 1_000_000;
+            let name = ReplicaName::new(format!("n{number}"));
+            Machine::new(
+                name,
+                MachineClock::starting_at(Duration::from_millis(shown)),
+            )
+        });
+        let mut cluster = Self {
+            options: setup.options.clone(),
+            seed: setup.seed,
+            now: Duration::ZERO,
+            machines: machines.collect(),
+            network: Network::new(setup.seed),
+            events: Events::default(),
+            ledger: Some(Ledger::default()),
+            coverage: Coverage::default(),
+            ticks: 0,
+            happened: 0,
+            metas: 0,
+            lies_told: 0,
+            twins: false,
+            watcher: None,
+        };
+        for number in 0..setup.nodes {
+            // A node that starts shows nothing, so nothing can be wrong with it.
+            let _ = cluster.start(number);
+        }
+        cluster
+    }
+
+    /// Checks nothing from now on: for measurements on sets that are too large to be looked at every step.
+    #[must_use]
+    pub fn unchecked(mut self) -> Self {
+        self.ledger = None;
+        self
+    }
+
+    /// Has `watcher` told of every message and tick from now on, with the world's time: to find out how it came to a
+    /// violation.
+    #[must_use]
+    pub fn watched_by(mut self, watcher: impl FnMut(Duration, &str) + 'static) -> Self {
+        self.watcher = Some(Box::new(watcher));
+        self
+    }
+
+    /// The world's time since the cluster was made.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// How many machines there are, on or off.
+    pub fn len(&self) -> usize {
+        self.machines.len()
+    }
+
+    /// Whether there is no machine.
+    pub fn is_empty(&self) -> bool {
+        self.machines.is_empty()
+    }
+
+    /// The node of a machine, if it is on: for what this type has no method for. What it is made to do here
+    /// goes unseen.
+    pub fn node(&self, machine: usize) -> Option<&Node> {
+        self.machines[machine].node.as_ref()
+    }
+
+    /// What has gone over the network so far.
+    pub fn traffic(&self) -> Traffic {
+        self.network.traffic
+    }
+
+    /// Tracks a presence; tells whether it was tracked: it is not if the owner has one under that topic and
+    /// key, or the machine is off or stands still.
+    ///
+    /// # Panics
+    ///
+    /// If the meta is no JSON object of at most 16 KiB.
+    pub fn track(
+        &mut self,
+        machine: usize,
+        owner: u64,
+        topic: &str,
+        key: &str,
+        meta: &impl Serialize,
+    ) -> Result<bool, Violation> {
+        let meta = body(meta);
+        let which = which(owner, topic, key);
+        let tracked = self.act(machine, |node, _, out| node.track(which, &meta, out))?;
+        let held = &mut self.machines[machine].tracked;
+        let place = (owner, Arc::<str>::from(topic), Arc::<str>::from(key));
+        let known = held.contains_key(&place);
+        match tracked {
+            None | Some(Err(TrackRefused::Stopped)) => return Ok(false),
+            Some(Err(TrackRefused::AlreadyTracked)) if known => return Ok(false),
+            Some(Ok(phx_ref)) if !known => {
+                held.insert(place.clone(), phx_ref);
+                self.note_tracked(machine, &place, phx_ref)?;
+            }
+            other => {
+                let what = format!("n{machine}: track answers {other:?}, tracked before: {known}");
+                return Err(self.violation((Rule::LocalListed, what)));
+            }
+        }
+        self.look(machine)?;
+        Ok(true)
+    }
+
+    /// Gives a presence another meta; tells whether it did: it does not if there is no such presence, or
+    /// the machine is off or stands still.
+    ///
+    /// # Panics
+    ///
+    /// If the meta is no JSON object of at most 16 KiB.
+    pub fn update(
+        &mut self,
+        machine: usize,
+        owner: u64,
+        topic: &str,
+        key: &str,
+        meta: &impl Serialize,
+    ) -> Result<bool, Violation> {
+        let meta = body(meta);
+        let which = which(owner, topic, key);
+        let updated = self.act(machine, |node, _, out| node.update(which, None, &meta, out))?;
+        let held = &mut self.machines[machine].tracked;
+        let place = (owner, Arc::<str>::from(topic), Arc::<str>::from(key));
+        match (updated, held.get_mut(&place)) {
+            (None | Some(Err(UpdateRefused::Stopped)), _)
+            | (Some(Err(UpdateRefused::NotTracked)), None) => return Ok(false),
+            (Some(Ok(phx_ref)), Some(held)) => {
+                *held = phx_ref;
+                self.note_tracked(machine, &place, phx_ref)?;
+            }
+            (other, held) => {
+                let what =
+                    format!("n{machine}: update answers {other:?}, tracked before: {held:?}");
+                return Err(self.violation((Rule::LocalListed, what)));
+            }
+        }
+        self.look(machine)?;
+        Ok(true)
+    }
+
+    /// Ends a presence; tells whether there was one.
+    pub fn untrack(
+        &mut self,
+        machine: usize,
+        owner: u64,
+        topic: &str,
+        key: &str,
+    ) -> Result<bool, Violation> {
+        let which = which(owner, topic, key);
+        let untracked = self.act(machine, |node, _, out| node.untrack(which, out))?;
+        let Some(untracked) = untracked else {
+            return Ok(false);
+        };
+        let place = (owner, topic.into(), key.into());
+        let held = self.machines[machine].tracked.remove(&place);
+        if untracked != held.is_some() {
+            let what = format!("n{machine}: untrack answers {untracked}, tracked before: {held:?}");
+            return Err(self.violation((Rule::LocalListed, what)));
+        }
+        self.look(machine)?;
+        Ok(untracked)
+    }
+
+    /// Ends all presences of an owner.
+    pub fn owner_ends(&mut self, machine: usize, owner: u64) -> Result<(), Violation> {
+        let gone = self.act(machine, |node, now, out| {
+            node.owner_gone(owner_id(owner), now, out);
+        })?;
+        if gone.is_some() {
+            let held = &mut self.machines[machine].tracked;
+            held.retain(|(other, ..), _| *other != owner);
+        }
+        self.look(machine)
+    }
+
+    /// Who is in a topic as a machine sees it, in the form that [`Presence::fetch`](crate::Presence::fetch)
+    /// takes. Empty if the machine is off or stands still.
+    pub fn list(&mut self, machine: usize, topic: &str) -> Presences {
+        Presences::from_sorted(&self.entries(machine, topic))
+    }
+
+    /// How many distinct keys a topic has, as a machine sees it.
+    pub fn count(&self, machine: usize, topic: &str) -> usize {
+        let node = self.machines[machine].running();
+        node.map_or(0, |node| node.count(topic))
+    }
+
+    /// A client listens to a topic on a machine: it takes a list and applies all diffs from then on, having
+    /// held back the last `held_back` (at most four) diffs until its list came. Whether it follows is checked
+    /// whenever the topic is quiet.
+    pub fn listen(&mut self, machine: usize, topic: &str, held_back: usize) {
+        let list = state(&self.entries(machine, topic));
+        let machine = &mut self.machines[machine];
+        if machine.running().is_some() {
+            let listeners = machine.topics.entry(topic.into()).or_default();
+            listeners.come(list, held_back);
+        }
+    }
+
+    /// One of a topic's clients takes another list.
+    pub fn listen_again(&mut self, machine: usize, topic: &str, client: usize) {
+        let listeners = self.machines[machine].topics.get(topic);
+        if listeners.is_none_or(|listeners| listeners.clients.is_empty())
+            || self.machines[machine].running().is_none()
+        {
+            return;
+        }
+        let list = state(&self.entries(machine, topic));
+        if let Some(listeners) = self.machines[machine].topics.get_mut(topic) {
+            let client = client % listeners.clients.len();
+            sync_state(&mut listeners.clients[client], &list);
+        }
+    }
+
+    /// Lets so much of the world's time pass.
+    pub fn run_for(&mut self, time: Duration) -> Result<(), Violation> {
+        let until = self.now + time;
+        while let Some((at, event)) = self.events.next(until) {
+            if at > self.now {
+                self.now = at;
+                self.ticks = 0;
+            }
+            self.happen(event)?;
+        }
+        self.now = until;
+        Ok(())
+    }
+
+    /// How often what happened, so far.
+    pub fn coverage(&self) -> Coverage {
+        let mut coverage = self.coverage.clone();
+        for node in self
+            .machines
+            .iter()
+            .filter_map(|machine| machine.node.as_ref())
+        {
+            coverage.add_node(&node.counters());
+        }
+        let fates = &self.network.fates;
+        for (name, count) in [
+            ("messages_delivered", fates.delivered),
+            ("messages_cut", fates.cut),
+            ("messages_lost", fates.lost),
+            ("messages_doubled", fates.doubled),
+            ("messages_late", fates.late),
+            ("messages_overtaken", fates.overtaken),
+        ] {
+            coverage.add(name, count);
+        }
+        if let Some(ledger) = &self.ledger {
+            coverage.add("clocks_compared", ledger.compared);
+            coverage.add("clocks_unknown", ledger.unknown);
+        }
+        coverage
+    }
+
+    fn note_tracked(
+        &mut self,
+        machine: usize,
+        (_, topic, key): &TrackedPlace,
+        phx_ref: PhxRef,
+    ) -> Result<(), Violation> {
+        let Some(ledger) = &mut self.ledger else {
+            return Ok(());
+        };
+        let twice = self.machines[machine].restored;
+        let noted = ledger.note_tracked(topic, key, phx_ref, twice);
+        noted.map_err(|finding| self.violation(finding))
+    }
+
+    fn entries(&mut self, machine: usize, topic: &str) -> Vec<Arc<Entry>> {
+        let node = self.machines[machine].running();
+        node.map_or_else(Vec::new, |node| node.list(topic))
+    }
+
+    /// Switches a machine on that is off.
+    fn start(&mut self, number: usize) -> Result<(), Violation> {
+        let machine = &mut self.machines[number];
+        machine.starts += 1;
+        let seed = mix(&[self.seed, number as u64, machine.starts]);
+        let config = NodeConfig {
+            name: machine.name.clone(),
+            incarnation: Incarnation {
+                started_ms: machine.wall_ms(self.now),
+                nonce: mix(&[seed]),
+            },
+            seed,
+            clustered: true,
+            options: self.options.clone(),
+        };
+        machine.node = Some(Node::new(config, machine.clock.at(self.now)));
+        self.schedule(number);
+        self.look(number)
+    }
+}
+
+fn name_of(machine: usize) -> ReplicaName {
+    ReplicaName::new(format!("n{machine}"))
+}
+
+fn owner_id(owner: u64) -> OwnerId {
+    let number = owner.saturating_add(1);
+    OwnerId::new(
+        number
+            .try_into()
+            .expect("one more than something is not zero"),
+    )
+}
+
+fn which<'a>(owner: u64, topic: &'a str, key: &'a str) -> Which<'a> {
+    Which {
+        owner: owner_id(owner),
+        topic,
+        key,
+    }
+}
+
+fn body(meta: &impl Serialize) -> MetaBody {
+    MetaBody::encode(meta, MAX_META_BYTES).expect("a meta is a JSON object of at most 16 KiB")
+}

@@ -1,0 +1,110 @@
+//! A peer that says what is false, and says it well.
+
+use bytes::Bytes;
+
+use super::Cluster;
+use crate::crdt::Origin;
+use crate::node::Node;
+use crate::sim::Violation;
+use crate::wire::{self, Body, Header, Row};
+
+/// Nobody runs under this name: it only speaks.
+const LIAR: &str = "liar";
+
+/// How much later an incarnation is said to be.
+const LATER_MS: u64 = 1000;
+
+impl Cluster {
+    /// A machine is told something false about another one, by a peer that introduces itself first.
+    pub(super) fn lie(&mut self, to: usize, about: usize, which: u64) -> Result<(), Violation> {
+        let me = self.machines[about].node.as_ref().map(origin_of);
+        let Some(Some(about)) = me else {
+            return Ok(());
+        };
+        self.coverage.add("lies", 1);
+        self.lies_told += 1;
+        let clocks = match which % 2 {
+            0 => vec![u64::MAX; self.options.pool_size],
+            _ => vec![0; self.options.pool_size],
+        };
+        let digest = which.to_le_bytes();
+        let hello = self.as_liar(&Body::Heartbeat { clocks, digest });
+        let lie = self.as_liar(&body(&about, which / 2));
+        for message in [hello, lie].into_iter().flatten() {
+            self.deliver(to, message)?;
+        }
+        Ok(())
+    }
+
+    fn as_liar(&mut self, body: &Body<'_>) -> Option<Bytes> {
+        self.lies_told += 1;
+        let header = Header {
+            pool_size: u16::try_from(self.options.pool_size).unwrap_or_default(),
+            name: LIAR.into(),
+            started_ms: 1,
+            nonce: 1,
+            number: self.lies_told,
+        };
+        wire::encode(&header, body)
+    }
+}
+
+fn origin_of(node: &Node) -> Option<Origin> {
+    let views = node.replicas();
+    views.into_iter().next().map(|view| view.origin)
+}
+
+fn body(about: &Origin, which: u64) -> Body<'static> {
+    let name = about.name.to_string();
+    let incarnation = about.incarnation;
+    let (started_ms, nonce) = (incarnation.started_ms, incarnation.nonce);
+    let all = || vec![(0, u64::MAX, which.to_le_bytes())];
+    match which % 5 {
+        // It is at the largest clock.
+        0 => Body::Vector {
+            rows: vec![Row {
+                name: name.into(),
+                started_ms,
+                nonce,
+                shards: all(),
+            }],
+            left: Vec::new(),
+            answer: which % 2 == 0,
+        },
+        // It has been started anew.
+        1 => Body::Vector {
+            rows: vec![Row {
+                name: name.into(),
+                started_ms: started_ms + LATER_MS,
+                nonce: which,
+                shards: all(),
+            }],
+            left: Vec::new(),
+            answer: false,
+        },
+        // What comes after the largest clock?
+        2 => Body::Request {
+            shard: 0,
+            name: name.into(),
+            started_ms,
+            nonce,
+            from: u64::MAX,
+            id: which,
+        },
+        // It is over.
+        3 => Body::Refusal {
+            started_ms,
+            nonce,
+            known_started_ms: started_ms + LATER_MS,
+            known_nonce: which,
+            number: u64::MAX,
+        },
+        // A later word of it than it has said: it is there.
+        _ => Body::Vouch {
+            name: name.into(),
+            started_ms,
+            nonce,
+            number: u64::MAX,
+        },
+    }
+}

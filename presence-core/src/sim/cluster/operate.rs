@@ -1,0 +1,326 @@
+//! What befalls a cluster's machines and their network.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Cluster, mix, name_of};
+use crate::sim::event::Event;
+use crate::sim::network::Weather;
+use crate::sim::{Operation, Place, Violation};
+
+impl Cluster {
+    /// Does what a line of a script says. One that names a machine that is not there does nothing.
+    pub fn apply(&mut self, operation: &Operation) -> Result<(), Violation> {
+        if machines_of(operation).any(|machine| machine >= self.machines.len()) {
+            return Ok(());
+        }
+        if let Some(watcher) = &mut self.watcher {
+            watcher(self.now, &format!("-- {operation}"));
+        }
+        match *operation {
+            Operation::Wait(time) => self.run_for(time),
+            Operation::Track(place) => self.at_place(place, Self::track),
+            Operation::Update(place) => self.at_place(place, Self::update),
+            Operation::Untrack(place) => {
+                let (topic, key) = names(place);
+                self.untrack(place.node, place.owner.into(), &topic, &key)?;
+                Ok(())
+            }
+            Operation::OwnerEnds(node, owner) => self.owner_ends(node, owner.into()),
+            Operation::List(node, topic, held_back) => {
+                self.listen(node, &format!("t{topic}"), held_back.into());
+                Ok(())
+            }
+            Operation::ListAgain(node, topic, client) => {
+                self.listen_again(node, &format!("t{topic}"), client.into());
+                Ok(())
+            }
+            Operation::Crash(node) => {
+                self.crash(node);
+                Ok(())
+            }
+            Operation::Start(node) => self.restart(node),
+            Operation::Twin(node, of) => self.start_as_twin(node, of),
+            Operation::Stop(node) => {
+                self.stop(node);
+                Ok(())
+            }
+            Operation::Continue(node) => self.go_on(node),
+            Operation::Leave(node, grace) => self.leave(node, grace),
+            Operation::Cut(from, to) => {
+                self.cut(from, to);
+                Ok(())
+            }
+            Operation::Mend(from, to) => {
+                self.network.mend(from, to);
+                Ok(())
+            }
+            Operation::Part(ref side) => {
+                self.part(side);
+                Ok(())
+            }
+            Operation::Heal => {
+                self.heal();
+                Ok(())
+            }
+            Operation::Weather(weather) => {
+                self.set_weather(weather);
+                Ok(())
+            }
+            Operation::WallClock(node, by) => {
+                self.machines[node].wall_ahead += by;
+                self.coverage.add("wall_clock_jumps", 1);
+                Ok(())
+            }
+            Operation::Skew(node, rate) => {
+                self.machines[node].clock.set_rate(self.now, rate);
+                self.schedule(node);
+                Ok(())
+            }
+            Operation::SlowDispatch(node, time) => {
+                self.machines[node].dispatch = time;
+                Ok(())
+            }
+            Operation::Hint(at, about) => self.hint(at, about),
+            Operation::Snapshot(node) => {
+                self.machines[node].save(self.now);
+                Ok(())
+            }
+            Operation::Restore(node) => self.restore(node),
+            Operation::Garbage(to, which) => self.garbage(to, which),
+            Operation::Replay(to, which) => self.replay(to, which),
+            Operation::Lie(to, about, which) => self.lie(to, about, which),
+        }
+    }
+
+    fn at_place(
+        &mut self,
+        place: Place,
+        what: fn(&mut Self, usize, u64, &str, &str, &serde_json::Value) -> Result<bool, Violation>,
+    ) -> Result<(), Violation> {
+        self.metas += 1;
+        let meta = serde_json::json!({ "number": self.metas });
+        let (topic, key) = names(place);
+        what(self, place.node, place.owner.into(), &topic, &key, &meta)?;
+        Ok(())
+    }
+
+    /// Power off: nobody is told, and what was tracked there is gone.
+    pub fn crash(&mut self, machine: usize) {
+        if let Some(node) = self.machines[machine].off() {
+            self.coverage.add_node(&node.counters());
+            self.coverage.add("crashes", 1);
+        }
+    }
+
+    /// Power on, under its own name. A machine that is on crashes first.
+    pub fn restart(&mut self, machine: usize) -> Result<(), Violation> {
+        self.crash(machine);
+        self.coverage.add("starts", 1);
+        self.machines[machine].name = name_of(machine);
+        self.start(machine)
+    }
+
+    /// Power on, under another machine's name: a mistake that must be told of, and be over when one of the two is.
+    pub fn start_as_twin(&mut self, machine: usize, of: usize) -> Result<(), Violation> {
+        self.crash(machine);
+        self.coverage.add("twins", 1);
+        self.twins = true;
+        self.machines[machine].name = self.machines[of].name.clone();
+        self.start(machine)
+    }
+
+    /// The process stands still, as by SIGSTOP: messages to it wait, some 64 at most.
+    pub fn stop(&mut self, machine: usize) {
+        let machine = &mut self.machines[machine];
+        if machine.node.is_some() && !machine.stopped {
+            machine.stopped = true;
+            machine.witness.stop(machine.clock.at(self.now));
+            self.coverage.add("stops", 1);
+        }
+    }
+
+    /// A process that stood still goes on.
+    pub fn go_on(&mut self, number: usize) -> Result<(), Violation> {
+        let machine = &mut self.machines[number];
+        if !machine.stopped {
+            return Ok(());
+        }
+        machine.stopped = false;
+        let local = machine.clock.at(self.now);
+        machine.witness.go_on(local, &self.options);
+        let inbox = machine.take_inbox();
+        let topics = self.resume_dispatches(number);
+        // Which comes first, messages or timers, is the runtime's choice; diffs that were under way come
+        // between.
+        let timers_first = topics.len() % 2 == inbox.len() % 2;
+        if timers_first {
+            self.tick_if_due(number)?;
+        }
+        for message in inbox {
+            self.deliver(number, message)?;
+        }
+        self.schedule(number);
+        self.look(number)
+    }
+
+    /// Leaves in order: others go on showing its entries for `grace`. It sends nothing from then on, and its
+    /// own clients stay until it crashes.
+    pub fn leave(&mut self, number: usize, grace: Duration) -> Result<(), Violation> {
+        let machine = &mut self.machines[number];
+        if !machine.is_up() {
+            return Ok(());
+        }
+        machine.left = true;
+        self.coverage.add("leaves", 1);
+        if let (Some(ledger), Some(node)) = (&mut self.ledger, &self.machines[number].node) {
+            ledger.note_left(&node.replicas());
+        }
+        self.act(number, |node, _, out| node.leave(grace, out))?;
+        self.look(number)
+    }
+
+    /// Nothing comes from the one to the other any more.
+    pub fn cut(&mut self, from: usize, to: usize) {
+        self.network.cut(from, to);
+        self.coverage.add("cuts", 1);
+    }
+
+    /// Parts the network: these machines on one side, the others on the other.
+    pub fn part(&mut self, side: &[usize]) {
+        let side: BTreeSet<_> = side.iter().copied().collect();
+        for from in 0..self.machines.len() {
+            for to in 0..self.machines.len() {
+                if side.contains(&from) != side.contains(&to) {
+                    self.network.cut(from, to);
+                }
+            }
+        }
+        self.coverage.add("parts", 1);
+    }
+
+    /// Undoes all cuts and parts.
+    pub fn heal(&mut self) {
+        self.network.heal();
+    }
+
+    /// How the network treats messages from now on.
+    pub fn set_weather(&mut self, weather: Weather) {
+        self.network.weather = weather;
+    }
+
+    /// Tells the one that the other is lost, as an engine may, true or not.
+    pub fn hint(&mut self, at: usize, about: usize) -> Result<(), Violation> {
+        let name = self.machines[about].name.clone();
+        self.coverage.add("hints", 1);
+        self.act(at, |node, now, out| node.peer_lost(name.as_str(), now, out))?;
+        self.look_if_changed(at)
+    }
+
+    /// The machine becomes what it was when it was saved.
+    fn restore(&mut self, number: usize) -> Result<(), Violation> {
+        let Some(before) = self.machines[number].restore(self.now) else {
+            return Ok(());
+        };
+        self.coverage.add("restores", 1);
+        if let Some(node) = before {
+            self.coverage.add_node(&node.counters());
+        }
+        if let (Some(ledger), Some(node)) = (&mut self.ledger, &self.machines[number].node) {
+            ledger.note_restored(&node.replicas());
+        }
+        self.resume_dispatches(number);
+        self.schedule(number);
+        self.look(number)
+    }
+
+    /// Diffs that were under way when the machine stopped or was saved arrive now.
+    fn resume_dispatches(&mut self, number: usize) -> Vec<Arc<str>> {
+        let machine = &self.machines[number];
+        let under_way = machine
+            .topics
+            .iter()
+            .filter(|(_, listeners)| listeners.under_way.is_some());
+        let topics: Vec<_> = under_way.map(|(topic, _)| Arc::clone(topic)).collect();
+        let (life, at) = (machine.life, self.now + machine.dispatch);
+        for topic in &topics {
+            self.events.put(
+                at,
+                Event::Dispatched {
+                    machine: number,
+                    life,
+                    topic: Arc::clone(topic),
+                },
+            );
+        }
+        topics
+    }
+
+    fn garbage(&mut self, to: usize, which: u64) -> Result<(), Violation> {
+        let mut rng = fastrand::Rng::with_seed(mix(&[self.seed, which]));
+        let past = self.network.past(which, Duration::ZERO).cloned();
+        let bytes: Vec<u8> = match (which % 3, past) {
+            // A message that was cut short.
+            (0, Some(message)) if !message.is_empty() => {
+                message[..rng.usize(..message.len())].into()
+            }
+            // One whose beginning is right.
+            (1, Some(message)) => {
+                let right = message.len().min(rng.usize(1..8));
+                let mut bytes = message[..right].to_vec();
+                bytes.extend((0..rng.usize(..64)).map(|_| rng.u8(..)));
+                bytes
+            }
+            _ => (0..rng.usize(..64)).map(|_| rng.u8(..)).collect(),
+        };
+        self.coverage.add("garbage", 1);
+        self.deliver(to, bytes.into())
+    }
+
+    fn replay(&mut self, to: usize, which: u64) -> Result<(), Violation> {
+        // What is older than that was forgotten in order, and may be believed once more.
+        let oldest = self.now.saturating_sub(self.options.permdown_period / 2);
+        let Some(message) = self.network.past(which, oldest).cloned() else {
+            return Ok(());
+        };
+        self.coverage.add("replays", 1);
+        self.deliver(to, message)
+    }
+}
+
+fn names(place: Place) -> (String, String) {
+    (format!("t{}", place.topic), format!("k{}", place.key))
+}
+
+/// The numbers of the machines that an operation names.
+fn machines_of(operation: &Operation) -> impl Iterator<Item = usize> {
+    let (pair, side): ([Option<usize>; 2], &[usize]) = match operation {
+        Operation::Wait(_) | Operation::Heal | Operation::Weather(_) => ([None; 2], &[]),
+        Operation::Track(place) | Operation::Update(place) | Operation::Untrack(place) => {
+            ([Some(place.node), None], &[])
+        }
+        Operation::OwnerEnds(node, _)
+        | Operation::List(node, ..)
+        | Operation::ListAgain(node, ..)
+        | Operation::Crash(node)
+        | Operation::Start(node)
+        | Operation::Stop(node)
+        | Operation::Continue(node)
+        | Operation::Leave(node, _)
+        | Operation::WallClock(node, _)
+        | Operation::Skew(node, _)
+        | Operation::SlowDispatch(node, _)
+        | Operation::Snapshot(node)
+        | Operation::Restore(node)
+        | Operation::Garbage(node, _)
+        | Operation::Replay(node, _) => ([Some(*node), None], &[]),
+        Operation::Cut(one, other)
+        | Operation::Mend(one, other)
+        | Operation::Twin(one, other)
+        | Operation::Hint(one, other)
+        | Operation::Lie(one, other, _) => ([Some(*one), Some(*other)], &[]),
+        Operation::Part(side) => ([None; 2], side),
+    };
+    pair.into_iter().flatten().chain(side.iter().copied())
+}

@@ -1,0 +1,255 @@
+//! What must be true some time after the last misfortune.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::Cluster;
+use crate::crdt::PhxRef;
+use crate::node::{Node, Status};
+use crate::sim::ledger::Finding;
+use crate::sim::network::Weather;
+use crate::sim::violation::{Rule, Violation};
+
+/// How often it is looked whether the nodes agree.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How much slower than the world's a machine's clock may be for the bounds here to hold: a tenth.
+const SLOWEST: (u32, u32) = (10, 9);
+
+/// Where the last presences are, which come when all has settled.
+const LAST_TOPIC: &str = "last";
+const LAST_OWNER: u64 = 1 << 32;
+
+impl Cluster {
+    /// Heals the network, has all that stand still go on, and waits until every machine that is up lists the
+    /// truth of all that are up; returns how long that took.
+    ///
+    /// # Errors
+    ///
+    /// If it takes longer than two heartbeats and what the transfers take, or something else is wrong.
+    pub fn converge(&mut self) -> Result<Duration, Violation> {
+        self.heal();
+        self.set_weather(Weather::CALM);
+        for number in 0..self.machines.len() {
+            self.machines[number].dispatch = Duration::ZERO;
+            self.go_on(number)?;
+        }
+        let healed = self.now;
+        self.part_twins();
+        let bound = slow(2 * self.options.broadcast_period) + self.transfers() + self.quarrel();
+        while let Err(finding) = self.agreement() {
+            if self.now >= healed + bound {
+                return Err(self.violation(finding));
+            }
+            self.run_for(LOOK)?;
+        }
+        let took = self.now - healed;
+        self.coverage.add("converged", 1);
+        if took > self.options.broadcast_period {
+            self.coverage.add("converged_late", 1);
+        }
+        Ok(took)
+    }
+
+    /// As [`converge`](Self::converge), and then waits until all that is gone is forgotten, ends all
+    /// presences, and checks that nothing of anything remains.
+    ///
+    /// `grace` is the longest that a machine has left with.
+    ///
+    /// # Errors
+    ///
+    /// If something remains beyond its time, or something else is wrong.
+    pub fn settle(&mut self, grace: Duration) -> Result<(), Violation> {
+        self.converge()?;
+        let periods = slow(3 * self.options.broadcast_period) + self.transfers();
+        let gone = slow(self.options.down_period.max(grace)) + periods;
+        self.run_for(gone)?;
+        self.check(Self::truth)?;
+        self.look_at_all()?;
+        self.run_for(slow(2 * self.options.permdown_period) + periods)?;
+        self.check(Self::nothing_kept)?;
+        self.check(Self::truth)?;
+        self.prompt()?;
+        self.farewell()?;
+        for number in 0..self.machines.len() {
+            let owners = self.machines[number].tracked.keys();
+            let owners: BTreeSet<_> = owners.map(|(owner, ..)| *owner).collect();
+            for owner in owners {
+                self.owner_ends(number, owner)?;
+            }
+        }
+        self.run_for(periods)?;
+        self.check(Self::truth)?;
+        self.look_at_all()
+    }
+
+    /// A presence that comes in a quiet network is everywhere as soon as the message is.
+    fn prompt(&mut self) -> Result<(), Violation> {
+        let up = (0..self.machines.len()).find(|number| self.up(*number).is_some());
+        let Some(up) = up else { return Ok(()) };
+        self.track(up, LAST_OWNER, LAST_TOPIC, "prompt", &json!({}))?;
+        self.run_for(Weather::CALM.longest_delay + slow(Duration::from_millis(1)))?;
+        self.agreement()
+            .map_err(|(_, what)| self.violation((Rule::AtOnce, what)))
+    }
+
+    /// One machine leaves in order, is shown until its grace ends, and then is not.
+    fn farewell(&mut self) -> Result<(), Violation> {
+        const GRACE: Duration = Duration::from_secs(2);
+        let mut up = (0..self.machines.len()).filter(|number| self.up(*number).is_some());
+        let (Some(other), Some(leaver)) = (up.next(), up.next_back()) else {
+            return Ok(());
+        };
+        self.track(leaver, LAST_OWNER, LAST_TOPIC, "farewell", &json!({}))?;
+        self.run_for(self.options.broadcast_period)?;
+        self.leave(leaver, GRACE)?;
+        for (pass, expected) in [(100, 2), (1600, 2), (800, 1)] {
+            self.run_for(Duration::from_millis(pass))?;
+            let count = self.count(other, LAST_TOPIC);
+            if count != expected {
+                let what = format!("{count} keys are shown and not {expected}");
+                return Err(self.violation((Rule::Grace, what)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Two nodes of one name never agree: all but the first are switched off.
+    fn part_twins(&mut self) {
+        for number in 0..self.machines.len() {
+            let name = self.machines[number].name.clone();
+            let first = self.machines[..number].iter();
+            if first
+                .filter(|other| other.node.is_some())
+                .any(|other| other.name == name)
+            {
+                self.crash(number);
+            }
+        }
+    }
+
+    /// How long a node that has had a twin may be unheard: it has gone on under other incarnations as often as it
+    /// does in ten periods, and others know the twin as the later one.
+    fn quarrel(&self) -> Duration {
+        if self.twins {
+            slow(10 * self.options.broadcast_period)
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    /// What requests, their answers and bounded batches may take beside the heartbeats.
+    fn transfers(&self) -> Duration {
+        self.options.suspect_period + 4 * self.options.diff_interval + Duration::from_secs(1)
+    }
+
+    fn check(&self, what: fn(&Self) -> Result<(), Finding>) -> Result<(), Violation> {
+        what(self).map_err(|finding| self.violation(finding))
+    }
+
+    fn look_at_all(&mut self) -> Result<(), Violation> {
+        (0..self.machines.len()).try_for_each(|number| self.look(number))
+    }
+
+    /// Every machine that is up lists of every other one that is up what is tracked there.
+    fn agreement(&self) -> Result<(), Finding> {
+        for at in 0..self.machines.len() {
+            let Some(node) = self.up(at) else { continue };
+            let listed = self.listed(node);
+            for of in (0..self.machines.len()).filter(|of| self.up(*of).is_some()) {
+                let name = &self.machines[of].name;
+                let shown = listed
+                    .iter()
+                    .filter(|(origin, ..)| origin.as_str() == name.as_str());
+                let (graced, shown): (Vec<_>, Vec<_>) = shown.partition(|(.., graced)| *graced);
+                let refs = |listed: Vec<&(String, PhxRef, bool)>| -> BTreeSet<PhxRef> {
+                    listed.into_iter().map(|(_, held, _)| *held).collect()
+                };
+                let (graced, shown) = (refs(graced), refs(shown));
+                let truth = self.tracked_on(of);
+                // An earlier start of it may be in its grace, and so may this one, if it was restored.
+                let lacks = truth
+                    .iter()
+                    .any(|held| !shown.contains(held) && !graced.contains(held));
+                if lacks || !shown.is_subset(&truth) {
+                    let at = &self.machines[at].name;
+                    let what = format!("{at} lists of {name} {shown:?}, tracked are {truth:?}");
+                    return Err((Rule::Converges, what));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every machine that is up lists what is tracked on those that are, and nothing else.
+    fn truth(&self) -> Result<(), Finding> {
+        let up = (0..self.machines.len()).filter(|number| self.up(*number).is_some());
+        let truth: BTreeSet<_> = up.flat_map(|number| self.tracked_on(number)).collect();
+        for at in 0..self.machines.len() {
+            let Some(node) = self.up(at) else { continue };
+            let listed = self.listed(node);
+            let shown: BTreeSet<_> = listed.iter().map(|(_, held, _)| *held).collect();
+            if shown != truth {
+                let name = &self.machines[at].name;
+                let rule = if shown.is_superset(&truth) {
+                    Rule::Forgets
+                } else {
+                    Rule::Converges
+                };
+                return Err((
+                    rule,
+                    format!("{name} lists {shown:?}, the truth is {truth:?}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// No machine that is up knows of any but those that are.
+    fn nothing_kept(&self) -> Result<(), Finding> {
+        for at in 0..self.machines.len() {
+            let Some(node) = self.up(at) else { continue };
+            for view in node.replicas() {
+                let is_up = |number: usize| {
+                    self.machines[number].name == view.origin.name && self.up(number).is_some()
+                };
+                let up = (0..self.machines.len()).any(is_up);
+                let fine = matches!(view.status, Some(Status::Me | Status::Up | Status::Suspect));
+                if !up || !fine {
+                    let what = format!("{} keeps {view:?}", self.machines[at].name);
+                    return Err((Rule::Forgets, what));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn up(&self, number: usize) -> Option<&Node> {
+        let machine = &self.machines[number];
+        machine.running().filter(|_| machine.is_up())
+    }
+
+    fn tracked_on(&self, number: usize) -> BTreeSet<PhxRef> {
+        self.machines[number].tracked.values().copied().collect()
+    }
+
+    /// What a node lists: whose, what, and whether that start of its replica is in its grace.
+    fn listed(&self, node: &Node) -> Vec<(String, PhxRef, bool)> {
+        let Some(ledger) = &self.ledger else {
+            return Vec::new();
+        };
+        let entries = ledger.listed(node);
+        let listed = entries.values().flatten().map(|entry| {
+            let origin = &entry.tag.origin;
+            let graced = ledger.has_left(origin);
+            (origin.name.to_string(), entry.meta.reference(), graced)
+        });
+        listed.collect()
+    }
+}
+
+fn slow(time: Duration) -> Duration {
+    time * SLOWEST.0 / SLOWEST.1
+}

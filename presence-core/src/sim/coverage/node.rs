@@ -1,0 +1,70 @@
+//! What nodes count, by name.
+
+use super::Coverage;
+use crate::node::{Counters, LivenessCounts};
+use crate::shard::Counts;
+
+/// Adds every field of a struct under its name. A field that is left out does not compile.
+macro_rules! add_all {
+    ($coverage:ident, $counts:expr, $of:ident { $($field:ident),* $(,)? }) => {{
+        let $of { $($field),* } = $counts;
+        $($coverage.add(stringify!($field), *$field);)*
+    }};
+}
+
+impl Coverage {
+    /// Adds all that a node has counted.
+    pub(in crate::sim) fn add_node(&mut self, counters: &Counters) {
+        let Counters {
+            shards,
+            liveness,
+            malformed,
+            vectors,
+        } = counters;
+        self.add("malformed", *malformed);
+        self.add("vectors", *vectors);
+        add_all!(
+            self,
+            shards,
+            Counts {
+                deltas,
+                overlaps,
+                runs_used,
+                entries_visited,
+                stale_deltas,
+                gaps,
+                early_kept,
+                early_applied,
+                asks,
+                answers,
+                staged,
+                nonsense,
+                served,
+                served_for_others,
+                busy,
+                refetches,
+                graces_expired,
+                graces_ended_by_rejoin,
+            }
+        );
+        add_all!(
+            self,
+            liveness,
+            LivenessCounts {
+                ups,
+                suspects,
+                suspects_saved,
+                vouched,
+                downs,
+                permdowns,
+                leaves,
+                leaves_passed_on,
+                refusals,
+                buried,
+                retags,
+                conflicts,
+                late_turns,
+            }
+        );
+    }
+}

@@ -1,0 +1,228 @@
+//! What replicas really held, and the checks that need to know it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::client::{sets, state};
+use super::machine::Machine;
+use super::violation::Rule;
+use crate::crdt::{Clock, Entry, Origin, PhxRef, ReplicaName};
+use crate::node::{Node, ReplicaView, Status};
+
+/// Which rule is broken, and what was seen.
+pub(super) type Finding = (Rule, String);
+
+#[derive(Default)]
+pub(super) struct Ledger {
+    /// The check of each shard of each incarnation, at each clock at which it was looked at.
+    held: HashMap<(Origin, usize), BTreeMap<Clock, u64>>,
+    /// Incarnations that a restored machine has lived twice: what they held at a clock is not one thing.
+    lived_twice: HashSet<Origin>,
+    /// Incarnations that have left in order: they may be shown beside the one after.
+    left: HashSet<Origin>,
+    /// Every meta that was ever tracked, and where: topic and key.
+    tracked: HashMap<PhxRef, Vec<(Arc<str>, Arc<str>)>>,
+    /// Every topic, and every key in it.
+    places: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// How often a clock was compared, and how often it could not be.
+    pub(super) compared: u64,
+    pub(super) unknown: u64,
+}
+
+impl Ledger {
+    /// Something is tracked. `twice`: on a machine that was restored, and may make references once more that
+    /// it made in the life it has forgotten.
+    pub(super) fn note_tracked(
+        &mut self,
+        topic: &Arc<str>,
+        key: &Arc<str>,
+        phx_ref: PhxRef,
+        twice: bool,
+    ) -> Result<(), Finding> {
+        let keys = self.places.entry(Arc::clone(topic)).or_default();
+        keys.insert(Arc::clone(key));
+        let places = self.tracked.entry(phx_ref).or_default();
+        places.push((Arc::clone(topic), Arc::clone(key)));
+        if places.len() > 1 && !twice {
+            return Err((Rule::UniqueRefs, format!("{phx_ref} is {places:?}")));
+        }
+        Ok(())
+    }
+
+    /// A machine goes on from a snapshot in which it saw this.
+    pub(super) fn note_restored(&mut self, views: &[ReplicaView]) {
+        for view in views.iter().filter(|view| is_me(view)) {
+            self.held.retain(|(origin, _), _| *origin != view.origin);
+            self.lived_twice.insert(view.origin.clone());
+        }
+    }
+
+    /// A machine has left, and sees this.
+    pub(super) fn note_left(&mut self, views: &[ReplicaView]) {
+        let me = views.iter().filter(|view| is_me(view));
+        self.left.extend(me.map(|view| view.origin.clone()));
+    }
+
+    /// Whether it is an incarnation that has left in order.
+    pub(super) fn has_left(&self, origin: &Origin) -> bool {
+        self.left.contains(origin)
+    }
+
+    /// Compares what a node holds with what its origins held, and keeps what it holds of itself.
+    pub(super) fn compare(&mut self, views: &[ReplicaView]) -> Result<(), Finding> {
+        for view in views {
+            if self.lived_twice.contains(&view.origin) {
+                continue;
+            }
+            for shard in &view.shards {
+                let place = (view.origin.clone(), shard.shard);
+                // Before its first change a replica is empty.
+                let held = self.held.entry(place);
+                let held = held.or_insert_with(|| BTreeMap::from([(Clock::ZERO, 0)]));
+                match held.get(&shard.clock) {
+                    Some(check) if *check == shard.check => self.compared += 1,
+                    None if is_me(view) => {
+                        held.insert(shard.clock, shard.check);
+                    }
+                    None => self.unknown += 1,
+                    Some(check) => {
+                        let what = format!("{check:x} was held, {view:?} is seen");
+                        return Err((Rule::ExactContents, what));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// All that a node lists, without sealing anything, by topic.
+    pub(super) fn listed(&self, node: &Node) -> BTreeMap<Arc<str>, Vec<Arc<Entry>>> {
+        let topics = self.places.iter().map(|(topic, keys)| {
+            let entries = keys.iter().flat_map(|key| node.get_by_key(topic, key));
+            (Arc::clone(topic), entries.collect())
+        });
+        topics.collect()
+    }
+
+    /// Checks all that a running machine shows. `now` is its own time.
+    pub(super) fn look(
+        &self,
+        machine: &mut Machine,
+        now: Duration,
+        diff_interval: Duration,
+    ) -> Result<(), Finding> {
+        let Some(node) = &machine.node else {
+            return Ok(());
+        };
+        let listed = self.listed(node);
+        let lived_twice = |origin: &Origin| self.lived_twice.contains(origin);
+        let entries = listed.values().flatten();
+        machine.witness.look(&machine.seen, lived_twice, entries)?;
+        // Work waits for the next tick, so what is seen may be half of a change.
+        let busy = node.next_deadline().is_some_and(|due| due <= now);
+        for (topic, entries) in &listed {
+            self.look_at_topic(node, topic, entries)?;
+            if !busy {
+                self.one_incarnation(machine, topic, entries)?;
+            }
+            let Some(listeners) = machine.topics.get(topic) else {
+                continue;
+            };
+            let cooled = listeners
+                .last
+                .is_none_or(|last| last + diff_interval <= now);
+            if busy || !cooled || listeners.under_way.is_some() {
+                continue;
+            }
+            let list = state(entries);
+            if !listeners.alternation.agrees(&list) {
+                let (name, diffs) = (&machine.name, &listeners.alternation);
+                let what = format!("{name}, {topic}: all diffs make {diffs:?}, a list {list:?}");
+                return Err((Rule::ClientsFollow, what));
+            }
+            let present = sets(&list);
+            for client in &listeners.clients {
+                if sets(client) != present {
+                    let name = &machine.name;
+                    let what = format!("{name}, {topic}: {client:?} and not {present:?}");
+                    return Err((Rule::ClientsFollow, what));
+                }
+            }
+        }
+        local_listed(machine, &listed)?;
+        Ok(())
+    }
+
+    /// A replica is replaced shard by shard, so what is promised is promised of a topic.
+    fn one_incarnation(
+        &self,
+        machine: &Machine,
+        topic: &str,
+        entries: &[Arc<Entry>],
+    ) -> Result<(), Finding> {
+        let mut shown: BTreeMap<&ReplicaName, BTreeSet<&Arc<Origin>>> = BTreeMap::new();
+        for entry in entries {
+            let origin = &entry.tag.origin;
+            if !self.has_left(origin) {
+                shown.entry(&origin.name).or_default().insert(origin);
+            }
+        }
+        match shown.values().find(|origins| origins.len() > 1) {
+            Some(origins) => {
+                let what = format!("{}, {topic}: {origins:?}", machine.name);
+                Err((Rule::OneIncarnation, what))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn look_at_topic(
+        &self,
+        node: &Node,
+        topic: &str,
+        entries: &[Arc<Entry>],
+    ) -> Result<(), Finding> {
+        let keys: BTreeSet<_> = entries.iter().map(|entry| &entry.key).collect();
+        let count = node.count(topic);
+        if count != keys.len() {
+            let what = format!("{topic}: counts {count}, lists {}", keys.len());
+            return Err((Rule::CountsKeys, what));
+        }
+        for entry in entries {
+            let known = self.tracked.get(&entry.meta.reference());
+            let place = (Arc::clone(&entry.topic), Arc::clone(&entry.key));
+            if !known.is_some_and(|places| places.contains(&place)) {
+                return Err((Rule::NothingInvented, format!("{entry:?}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether it is what a node says of itself.
+pub(super) fn is_me(view: &ReplicaView) -> bool {
+    view.status == Some(Status::Me)
+}
+
+fn local_listed(
+    machine: &Machine,
+    listed: &BTreeMap<Arc<str>, Vec<Arc<Entry>>>,
+) -> Result<(), Finding> {
+    let tracked: BTreeSet<_> = machine.tracked.values().copied().collect();
+    let own = listed
+        .values()
+        .flatten()
+        .filter(|entry| is_local(entry))
+        .map(|entry| entry.meta.reference());
+    let own: BTreeSet<_> = own.collect();
+    if own != tracked {
+        let what = format!("{} tracks {tracked:?}, lists {own:?}", machine.name);
+        return Err((Rule::LocalListed, what));
+    }
+    Ok(())
+}
+
+fn is_local(entry: &Entry) -> bool {
+    entry.owner.is_some()
+}

@@ -1,0 +1,200 @@
+//! One machine of the cluster: its clocks, its node while it is on, and the clients that listen there.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::client::{Alternation, Frame, State, sync_diff};
+use super::clock::MachineClock;
+use super::witness::Witness;
+use crate::crdt::{PhxRef, ReplicaName};
+use crate::node::{Node, ReplicaView};
+
+/// How many of the last diffs a client may have held back before its first list came.
+const HELD_BACK: usize = 4;
+
+/// How many clients a topic has at most: the oldest goes.
+const CLIENTS: usize = 4;
+
+/// How many messages wait for a machine that stands still. More are lost, as from a full socket.
+const INBOX: usize = 64;
+
+/// Owner, topic, key.
+pub(super) type TrackedPlace = (u64, Arc<str>, Arc<str>);
+
+pub(super) struct Machine {
+    pub(super) name: ReplicaName,
+    pub(super) clock: MachineClock,
+    /// The wall clock, as milliseconds ahead of the world's.
+    pub(super) wall_ahead: i64,
+    /// How long a diff takes to reach its listeners.
+    pub(super) dispatch: Duration,
+    /// None while it is off.
+    pub(super) node: Option<Node>,
+    /// Changes whenever what is under way here becomes void.
+    pub(super) life: u64,
+    /// How often it was started.
+    pub(super) starts: u64,
+    /// Whether the process stands still.
+    pub(super) stopped: bool,
+    /// Whether it has left in order.
+    pub(super) left: bool,
+    /// Whether it goes on from a snapshot.
+    pub(super) restored: bool,
+    /// What arrived while it stood still.
+    inbox: VecDeque<Bytes>,
+    /// When its next wake stands in the queue of events.
+    pub(super) wake: Option<Duration>,
+    /// What is tracked here: the truth.
+    pub(super) tracked: BTreeMap<TrackedPlace, PhxRef>,
+    pub(super) topics: BTreeMap<Arc<str>, Listeners>,
+    /// What was seen of its node last.
+    pub(super) seen: Vec<ReplicaView>,
+    pub(super) saved: Option<Box<Saved>>,
+    pub(super) witness: Witness,
+}
+
+/// A machine at an earlier moment.
+pub(super) struct Saved {
+    node: Node,
+    shown: Duration,
+    left: bool,
+    tracked: BTreeMap<TrackedPlace, PhxRef>,
+    topics: BTreeMap<Arc<str>, Listeners>,
+}
+
+/// The clients of one topic on one machine.
+#[derive(Clone, Default)]
+pub(super) struct Listeners {
+    /// The diff that is being dispatched.
+    pub(super) under_way: Option<Frame>,
+    /// The last diffs that were dispatched.
+    past: VecDeque<Frame>,
+    /// When the last one was, by the machine's clock.
+    pub(super) last: Option<Duration>,
+    pub(super) alternation: Alternation,
+    pub(super) clients: Vec<State>,
+}
+
+impl Listeners {
+    /// A client comes with its first list, having held back the last so many diffs.
+    pub(super) fn come(&mut self, mut list: State, held_back: usize) {
+        let first = self.past.len().saturating_sub(held_back);
+        for frame in self.past.range(first..) {
+            sync_diff(&mut list, frame);
+        }
+        if self.clients.len() == CLIENTS {
+            self.clients.remove(0);
+        }
+        self.clients.push(list);
+    }
+
+    /// The diff under way arrives; tells whether there was one.
+    pub(super) fn arrive(&mut self, now: Duration) -> bool {
+        let Some(frame) = self.under_way.take() else {
+            return false;
+        };
+        for client in &mut self.clients {
+            sync_diff(client, &frame);
+        }
+        if self.past.len() == HELD_BACK {
+            self.past.pop_front();
+        }
+        self.past.push_back(frame);
+        self.last = Some(now);
+        true
+    }
+}
+
+impl Machine {
+    pub(super) fn new(name: ReplicaName, clock: MachineClock) -> Self {
+        Self {
+            name,
+            clock,
+            wall_ahead: 0,
+            dispatch: Duration::ZERO,
+            node: None,
+            life: 0,
+            starts: 0,
+            stopped: false,
+            left: false,
+            restored: false,
+            inbox: VecDeque::new(),
+            wake: None,
+            tracked: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            seen: Vec::new(),
+            saved: None,
+            witness: Witness::default(),
+        }
+    }
+
+    /// The node, if it is on and does not stand still.
+    pub(super) fn running(&self) -> Option<&Node> {
+        self.node.as_ref().filter(|_| !self.stopped)
+    }
+
+    /// Whether it is a member of the cluster that others should list.
+    pub(super) fn is_up(&self) -> bool {
+        self.running().is_some() && !self.left
+    }
+
+    /// What its wall clock says, in milliseconds of Unix time.
+    pub(super) fn wall_ms(&self, now: Duration) -> u64 {
+        const START: i64 = 1_700_000_000_000;
+        let passed = i64::try_from(now.as_millis()).unwrap_or(i64::MAX / 2);
+        u64::try_from(START + passed + self.wall_ahead).unwrap_or_default()
+    }
+
+    /// Power goes off; returns what was the node.
+    pub(super) fn off(&mut self) -> Option<Node> {
+        self.life += 1;
+        self.stopped = false;
+        self.left = false;
+        self.restored = false;
+        self.inbox.clear();
+        self.tracked.clear();
+        self.topics.clear();
+        self.seen.clear();
+        self.witness = Witness::default();
+        self.node.take()
+    }
+
+    pub(super) fn keep(&mut self, message: Bytes) {
+        if self.inbox.len() < INBOX {
+            self.inbox.push_back(message);
+        }
+    }
+
+    pub(super) fn take_inbox(&mut self) -> VecDeque<Bytes> {
+        std::mem::take(&mut self.inbox)
+    }
+
+    pub(super) fn save(&mut self, now: Duration) {
+        let Some(node) = self.running() else {
+            return;
+        };
+        self.saved = Some(Box::new(Saved {
+            node: node.fork(),
+            shown: self.clock.at(now),
+            left: self.left,
+            tracked: self.tracked.clone(),
+            topics: self.topics.clone(),
+        }));
+    }
+
+    /// Becomes what was saved; returns the node that was there. `None`: nothing was saved.
+    pub(super) fn restore(&mut self, now: Duration) -> Option<Option<Node>> {
+        let saved = *self.saved.take()?;
+        let before = self.off();
+        self.node = Some(saved.node);
+        self.left = saved.left;
+        self.restored = true;
+        self.tracked = saved.tracked;
+        self.topics = saved.topics;
+        self.clock.set(now, saved.shown);
+        Some(before)
+    }
+}

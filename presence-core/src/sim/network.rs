@@ -1,0 +1,256 @@
+//! The network between machines: it loses, delays, doubles, reorders and parts.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::operation::millis;
+
+/// How the network treats a message that no cut stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weather {
+    /// The least delay of a message.
+    pub least_delay: Duration,
+    /// The longest delay of a message that is not late. Delays between the two are equally likely, so a
+    /// message overtakes others sent within their difference.
+    pub longest_delay: Duration,
+    /// How many of a thousand messages are lost.
+    pub lost: u16,
+    /// How many of a thousand arrive twice.
+    pub doubled: u16,
+    /// How many of a thousand are late.
+    pub late: u16,
+    /// The longest that a late one is late by.
+    pub late_by: Duration,
+}
+
+impl Weather {
+    /// A network that loses nothing and is fast: from 1 to 3 ms.
+    pub const CALM: Self = Self {
+        least_delay: Duration::from_millis(1),
+        longest_delay: Duration::from_millis(3),
+        lost: 0,
+        doubled: 0,
+        late: 0,
+        late_by: Duration::ZERO,
+    };
+
+    pub(super) fn from_words(words: &[&str]) -> Option<Self> {
+        let [least, longest, lost, doubled, late, late_by] = words else {
+            return None;
+        };
+        Some(Self {
+            least_delay: millis(least)?,
+            longest_delay: millis(longest)?,
+            lost: lost.parse().ok()?,
+            doubled: doubled.parse().ok()?,
+            late: late.parse().ok()?,
+            late_by: millis(late_by)?,
+        })
+    }
+}
+
+impl fmt::Display for Weather {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (least, longest) = (self.least_delay.as_millis(), self.longest_delay.as_millis());
+        let Self {
+            lost,
+            doubled,
+            late,
+            ..
+        } = self;
+        let late_by = self.late_by.as_millis();
+        write!(f, "{least} {longest} {lost} {doubled} {late} {late_by}")
+    }
+}
+
+/// What went over the network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Messages, each counted once for each receiver.
+    pub messages: u64,
+    /// Their bytes, without what an engine or TCP adds.
+    pub bytes: u64,
+}
+
+/// What the network did to messages.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fates {
+    pub(super) delivered: u64,
+    pub(super) cut: u64,
+    pub(super) lost: u64,
+    pub(super) doubled: u64,
+    pub(super) late: u64,
+    pub(super) overtaken: u64,
+}
+
+/// How many past messages are kept to be replayed.
+const KEPT: usize = 256;
+
+#[derive(Clone, Debug)]
+pub(super) struct Network {
+    seed: u64,
+    pub(super) weather: Weather,
+    cuts: BTreeSet<(usize, usize)>,
+    /// For each pair: how many messages so far, and when the last one arrives.
+    links: BTreeMap<(usize, usize), Link>,
+    /// Past messages, with when they were sent.
+    past: VecDeque<(Duration, Bytes)>,
+    pub(super) traffic: Traffic,
+    pub(super) fates: Fates,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Link {
+    sent: u64,
+    last_arrival: Duration,
+}
+
+impl Network {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            weather: Weather::CALM,
+            cuts: BTreeSet::new(),
+            links: BTreeMap::new(),
+            past: VecDeque::new(),
+            traffic: Traffic::default(),
+            fates: Fates::default(),
+        }
+    }
+
+    pub(super) fn cut(&mut self, from: usize, to: usize) {
+        self.cuts.insert((from, to));
+    }
+
+    pub(super) fn mend(&mut self, from: usize, to: usize) {
+        self.cuts.remove(&(from, to));
+    }
+
+    pub(super) fn heal(&mut self) {
+        self.cuts.clear();
+    }
+
+    /// Keeps a message for replays.
+    pub(super) fn remember(&mut self, message: &Bytes, now: Duration) {
+        if self.past.len() == KEPT {
+            self.past.pop_front();
+        }
+        self.past.push_back((now, message.clone()));
+    }
+
+    /// One of the messages sent since `oldest`.
+    pub(super) fn past(&self, which: u64, oldest: Duration) -> Option<&Bytes> {
+        let young = self.past.partition_point(|(sent, _)| *sent < oldest);
+        let count = u64::try_from(self.past.len() - young).ok()?;
+        let place = young + usize::try_from(which.checked_rem(count)?).ok()?;
+        self.past.get(place).map(|(_, message)| message)
+    }
+
+    /// When a message arrives: once, twice or never.
+    ///
+    /// What befalls the k-th message of a link depends on nothing but the seed, the link and k. So a script
+    /// from which a line was taken still has nearly the same luck, and can be shrunk.
+    pub(super) fn send(
+        &mut self,
+        from: usize,
+        to: usize,
+        bytes: usize,
+        now: Duration,
+    ) -> [Option<Duration>; 2] {
+        let link = self.links.entry((from, to)).or_default();
+        link.sent += 1;
+        self.traffic.messages += 1;
+        self.traffic.bytes += bytes as u64;
+        if self.cuts.contains(&(from, to)) {
+            self.fates.cut += 1;
+            return [None, None];
+        }
+        let mut rng =
+            fastrand::Rng::with_seed(mix(&[self.seed, from as u64, to as u64, link.sent]));
+        let mut happens = |of_a_thousand: u16| rng.u16(..1000) < of_a_thousand;
+        let weather = self.weather;
+        let (lost, doubled, late) = (
+            happens(weather.lost),
+            happens(weather.doubled),
+            happens(weather.late),
+        );
+        if lost {
+            self.fates.lost += 1;
+            return [None, None];
+        }
+        let mut arrival = |late: bool| {
+            let most = if late {
+                self.fates.late += 1;
+                weather.late_by
+            } else {
+                weather.longest_delay
+            };
+            let spread = most.saturating_sub(weather.least_delay).as_micros();
+            let spread = u64::try_from(spread).unwrap_or(u64::MAX - 1);
+            let arrival = now + weather.least_delay + Duration::from_micros(rng.u64(..=spread));
+            self.fates.delivered += 1;
+            if arrival < link.last_arrival {
+                self.fates.overtaken += 1;
+            }
+            link.last_arrival = link.last_arrival.max(arrival);
+            arrival
+        };
+        let first = arrival(late);
+        let second = doubled.then(|| arrival(false));
+        self.fates.doubled += u64::from(doubled);
+        [Some(first), second]
+    }
+}
+
+/// One number of several, for a seed.
+pub(super) fn mix(numbers: &[u64]) -> u64 {
+    numbers.iter().fold(0x9e37_79b9_7f4a_7c15, |hash, number| {
+        // The finalizer of splitmix64: each bit of the input changes half of the output.
+        let mut bits = (hash ^ number).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORM: Weather = Weather {
+        least_delay: Duration::from_millis(1),
+        longest_delay: Duration::from_millis(40),
+        lost: 200,
+        doubled: 100,
+        late: 50,
+        late_by: Duration::from_secs(5),
+    };
+
+    #[test]
+    fn a_storm_does_everything_and_repeats_exactly() {
+        let run = || {
+            let mut network = Network::new(7);
+            network.weather = STORM;
+            let sent = (0..1000).map(|ms| network.send(0, 1, 10, Duration::from_millis(ms)));
+            (sent.collect::<Vec<_>>(), network.fates)
+        };
+        let (arrivals, fates) = run();
+        assert_eq!(arrivals, run().0);
+        for count in [fates.lost, fates.doubled, fates.late, fates.overtaken] {
+            assert!(count > 10, "{fates:?}");
+        }
+    }
+
+    #[test]
+    fn a_cut_is_one_way() {
+        let mut network = Network::new(7);
+        network.cut(0, 1);
+        assert_eq!(network.send(0, 1, 1, Duration::ZERO), [None, None]);
+        assert!(network.send(1, 0, 1, Duration::ZERO)[0].is_some());
+        network.heal();
+        assert!(network.send(0, 1, 1, Duration::ZERO)[0].is_some());
+    }
+}

@@ -1,0 +1,3 @@
+mod counterexamples;
+mod scripts;
+mod table;

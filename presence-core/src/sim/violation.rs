@@ -1,0 +1,77 @@
+//! What must never be, seen.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A promise of the replicated set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// No node shows two incarnations of one replica in a topic, unless the older one is in its grace.
+    OneIncarnation,
+    /// What a node holds of a replica at a clock is what that replica held at that clock.
+    ExactContents,
+    /// What a node shows was tracked by somebody, and under that topic and key.
+    NothingInvented,
+    /// No two metas have one reference, unless a restored machine makes it once more.
+    UniqueRefs,
+    /// A node lists what is tracked on it, at once, and nothing else as its own.
+    LocalListed,
+    /// The diffs of a topic come one after another, no sooner than the interval, and a meta joins and
+    /// leaves in turns.
+    OrderedDiffs,
+    /// Who takes a list and applies the diffs from then on has, when all is told, what a list would show.
+    ClientsFollow,
+    /// A count is the number of distinct keys of a list.
+    CountsKeys,
+    /// Soon after the network heals, all nodes that are up list the same, and it is the truth.
+    Converges,
+    /// Of replicas that are gone, nothing is shown after their time, and later nothing is kept.
+    Forgets,
+    /// What has left in order never comes back, and is shown no longer than its grace.
+    LeftForGood,
+    /// Nobody is believed to be down who was heard a moment ago, by a process that ran.
+    DownWhenSilent,
+    /// A change is seen on other nodes at once, and not at the next heartbeat.
+    AtOnce,
+    /// Who leaves in order is shown until the grace ends.
+    Grace,
+    /// Time goes on: a tick moves the next deadline.
+    Progress,
+    /// Nothing panics.
+    NoPanic,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OneIncarnation => "two incarnations of a replica are shown",
+            Self::ExactContents => "contents are not what the replica held",
+            Self::NothingInvented => "something is shown that was never tracked",
+            Self::UniqueRefs => "two metas have one reference",
+            Self::LocalListed => "what is tracked here is not what is listed here",
+            Self::OrderedDiffs => "diffs are out of order",
+            Self::ClientsFollow => "a client that applies the diffs has something else than a list",
+            Self::CountsKeys => "the count is not the number of keys",
+            Self::Converges => "the nodes do not agree",
+            Self::Forgets => "something of a replica that is gone remains",
+            Self::LeftForGood => "a replica that left is back",
+            Self::DownWhenSilent => "a replica is down that was heard",
+            Self::AtOnce => "a change is not seen at once",
+            Self::Grace => "a grace is not kept",
+            Self::Progress => "ticks go on for ever",
+            Self::NoPanic => "a panic",
+        })
+    }
+}
+
+/// A broken promise: which, when, and what was seen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("after {at:?}: {rule}: {what}")]
+pub struct Violation {
+    /// When it was seen, in the simulated world's time.
+    pub at: Duration,
+    /// Which promise.
+    pub rule: Rule,
+    /// What was seen.
+    pub what: String,
+}

@@ -1,0 +1,209 @@
+//! A tracker's messages to and from other nodes, by its PubSub.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc};
+use tokio::time::Instant;
+
+use super::Pool;
+use crate::crdt::ReplicaName;
+use crate::node::{Rejected, ReplicaEvent};
+use crate::pubsub::{
+    BroadcastError, Dispatch, Message, Payload, PeerHint, PubSub, Subscriber, SubscriberId,
+    Subscription,
+};
+
+/// How many messages may wait to be taken. What comes beyond is dropped, as by a network: it is asked for again.
+const WAITING: usize = 4096;
+/// How many events a slow watcher may be behind.
+const EVENTS: usize = 256;
+/// How often trouble with peers is logged.
+const LOG_AGAIN: Duration = Duration::from_secs(10);
+
+/// The event of all messages between trackers.
+const EVENT: &str = "replicate";
+
+/// How the topics begin on which the trackers of a cluster speak to each other. What follows is the
+/// [name](crate::Presence::NAME) of the presence. Clients must not be let in there.
+pub const TOPIC_PREFIX: &str = "phx_presence:";
+
+/// Where messages to other nodes go, and what is told of those nodes.
+#[derive(Debug)]
+pub(super) struct Peers {
+    presence: &'static str,
+    pubsub: PubSub,
+    /// The topic that all trackers of this presence listen to.
+    topic: Arc<str>,
+    event: Arc<str>,
+    /// This tracker's own subscription, which must not hear what it says itself.
+    me: Mutex<Option<SubscriberId>>,
+    events: broadcast::Sender<ReplicaEvent>,
+    /// When trouble was last logged, and how often it occurred since.
+    trouble: Mutex<Trouble>,
+}
+
+#[derive(Debug, Default)]
+struct Trouble {
+    last: Option<Instant>,
+    since: u64,
+}
+
+/// What other nodes sent, on its way to the task that takes it.
+#[derive(Debug)]
+struct Inbox(mpsc::Sender<Bytes>);
+
+impl Subscriber for Inbox {
+    fn deliver(&self, dispatch: &mut Dispatch<'_>) {
+        if let Payload::Binary(bytes) = &dispatch.message().payload {
+            // Full: the message is lost, as any may be.
+            let _ = self.0.try_send(bytes.clone());
+        }
+    }
+}
+
+impl Peers {
+    pub(super) fn new(presence: &'static str, pubsub: &PubSub) -> Self {
+        Self {
+            presence,
+            pubsub: pubsub.clone(),
+            topic: format!("{TOPIC_PREFIX}{presence}").into(),
+            event: EVENT.into(),
+            me: Mutex::new(None),
+            events: broadcast::Sender::new(EVENTS),
+            trouble: Mutex::new(Trouble::default()),
+        }
+    }
+
+    /// Starts to listen. What comes is in the receiver, while the subscription lives.
+    pub(super) fn listen(&self) -> (Subscription, mpsc::Receiver<Bytes>) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let subscription = self.pubsub.subscribe(&self.topic, Arc::new(Inbox(sender)));
+        *self.me.lock() = Some(subscription.id());
+        (subscription, receiver)
+    }
+
+    /// What the engine notices of other nodes.
+    pub(super) fn hints(&self) -> broadcast::Receiver<PeerHint> {
+        self.pubsub.peer_hints()
+    }
+
+    pub(super) fn broadcast(&self, bytes: Bytes) {
+        let Some(me) = *self.me.lock() else {
+            return;
+        };
+        let sent = self.pubsub.broadcast_from(me, self.message(bytes));
+        self.sent(sent);
+    }
+
+    pub(super) fn direct(&self, to: &ReplicaName, bytes: Bytes) {
+        let sent = self.pubsub.direct(to.as_str(), self.message(bytes));
+        self.sent(sent);
+    }
+
+    fn message(&self, bytes: Bytes) -> Message {
+        Message {
+            topic: Arc::clone(&self.topic),
+            event: Arc::clone(&self.event),
+            payload: Payload::Binary(bytes),
+        }
+    }
+
+    /// What could not be sent is as good as lost on the way: it is made up for.
+    fn sent(&self, sent: Result<(), BroadcastError>) {
+        if let Err(error) = sent {
+            tracing::debug!(presence = self.presence, %error, "a message to another node was not sent");
+        }
+    }
+
+    pub(super) fn events(&self) -> broadcast::Receiver<ReplicaEvent> {
+        self.events.subscribe()
+    }
+
+    pub(super) fn became(&self, event: ReplicaEvent) {
+        let presence = self.presence;
+        match &event {
+            ReplicaEvent::Up(origin) => {
+                tracing::info!(presence, node = %origin.name, "a node is up")
+            }
+            ReplicaEvent::Left(origin) => {
+                tracing::info!(presence, node = %origin.name, "a node left")
+            }
+            ReplicaEvent::Down(origin) => {
+                tracing::warn!(presence, node = %origin.name, "a node is down: its presences are hidden");
+            }
+            ReplicaEvent::Permdown(origin) => {
+                tracing::warn!(presence, node = %origin.name, "a node is given up: its presences are forgotten");
+            }
+            ReplicaEvent::Conflict { mine, theirs } => tracing::error!(
+                presence,
+                node = %mine.name,
+                mine = %mine.incarnation,
+                theirs = %theirs,
+                "two live nodes have this name, started as the one and as the other: give each a name of its own"
+            ),
+            ReplicaEvent::TooMany(name) => self.rejected(&Rejected {
+                from: Some(name.to_string()),
+                reason: "there are as many nodes as max_replicas allows".into(),
+            }),
+        }
+        // Nobody may be watching.
+        let _ = self.events.send(event);
+    }
+
+    pub(super) fn rejected(&self, rejected: &Rejected) {
+        let mut trouble = self.trouble.lock();
+        trouble.since += 1;
+        if trouble.last.is_some_and(|last| last.elapsed() < LOG_AGAIN) {
+            return;
+        }
+        tracing::warn!(
+            presence = self.presence,
+            from = rejected.from.as_deref().unwrap_or("somebody"),
+            reason = rejected.reason,
+            dropped = trouble.since,
+            "messages of other nodes were dropped"
+        );
+        *trouble = Trouble {
+            last: Some(Instant::now()),
+            since: 0,
+        };
+    }
+}
+
+/// Takes what other nodes send and what the engine notices of them, one after another.
+pub(super) async fn run(
+    pool: Arc<Pool>,
+    subscription: Subscription,
+    mut messages: mpsc::Receiver<Bytes>,
+    mut hints: broadcast::Receiver<PeerHint>,
+) {
+    loop {
+        tokio::select! {
+            _ = pool.closed.wait() => break,
+            Some(message) = messages.recv() => pool.receive(&message),
+            hint = hints.recv() => match hint {
+                Ok(PeerHint::Gone(name)) => pool.peer_lost(&name),
+                Ok(PeerHint::Seen(name)) => pool.peer_seen(&name),
+                // Missed hints are made up for by heartbeats.
+                Err(RecvError::Lagged(_)) => {}
+                // It cannot be: the PubSub that sends them is held.
+                Err(RecvError::Closed) => break,
+            },
+        }
+    }
+    drop(subscription);
+}
+
+/// Says that this node is there, whatever else it is busy with.
+pub(super) async fn beat(pool: Arc<Pool>) {
+    while let Some(next) = pool.next_beat() {
+        tokio::select! {
+            _ = pool.closed.wait() => return,
+            () = tokio::time::sleep_until(next) => pool.beat(),
+        }
+    }
+}

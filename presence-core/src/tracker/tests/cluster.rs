@@ -1,0 +1,170 @@
+//! Several nodes in one process.
+
+use super::*;
+use crate::adapters::MemoryCluster;
+use crate::pubsub::PeerHint;
+
+struct Nodes {
+    cluster: MemoryCluster,
+}
+
+impl Nodes {
+    fn new() -> Self {
+        Self {
+            cluster: MemoryCluster::default(),
+        }
+    }
+
+    fn start(&self, name: &str) -> (PubSub, Tracker<Plain>) {
+        let pubsub = PubSub::with_adapter(self.cluster.join(name));
+        let tracker = Tracker::start(&pubsub, Plain);
+        (pubsub, tracker)
+    }
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..100_000 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(MS).await;
+    }
+    panic!("never came true: {what}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_join_on_one_node_is_seen_on_the_others() {
+    let nodes = Nodes::new();
+    let (_, a) = nodes.start("a");
+    let (pubsub, b) = nodes.start("b");
+    let mut listener = pubsub.receiver("t", 100);
+    until("a knows b", || a.replicas().len() == 2).await;
+
+    let owner = Owner::new();
+    let before = tokio::time::Instant::now();
+    a.track_as(&owner, "t", "alice", json!({})).await.unwrap();
+    until("b shows alice", || b.count("t") == 1).await;
+    assert!(before.elapsed() < 10 * MS, "it took {:?}", before.elapsed());
+    assert_eq!(joins(&next(&mut listener).await), ["alice"]);
+
+    drop(owner);
+    until("b shows nobody", || b.count("t") == 0).await;
+    assert_eq!(leaves(&next(&mut listener).await), ["alice"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newcomer_gets_what_is_there() {
+    let nodes = Nodes::new();
+    let (_, a) = nodes.start("a");
+    let owner = Owner::new();
+    for key in 0..500 {
+        let topic = format!("t{}", key % 7);
+        let key = key.to_string();
+        a.track_as(&owner, topic, key, json!({ "text": "x".repeat(1000) }))
+            .await
+            .unwrap();
+    }
+    let (_, b) = nodes.start("b");
+    let total = || {
+        (0..7)
+            .map(|topic| b.count(format!("t{topic}")))
+            .sum::<usize>()
+    };
+    until("b shows all", || total() == 500).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_leaves_in_order_is_shown_until_the_grace_ends_or_comes_back() {
+    let nodes = Nodes::new();
+    let (_, a) = nodes.start("a");
+    let (pubsub, b) = nodes.start("b");
+    until("they know each other", || {
+        a.replicas().len() == 2 && b.replicas().len() == 2
+    })
+    .await;
+    let owner = Owner::new();
+    a.track_as(&owner, "t", "alice", json!({})).await.unwrap();
+    a.track_as(&owner, "t", "bob", json!({})).await.unwrap();
+    until("b shows both", || b.count("t") == 2).await;
+    let mut listener = pubsub.receiver("t", 100);
+    // What was told of their coming is not what this is about.
+    tokio::time::sleep(100 * MS).await;
+    while listener.try_recv().is_some() {}
+
+    a.leave(Duration::ZERO);
+    drop(owner);
+    stop(&a).await;
+    tokio::time::sleep(1000 * MS).await;
+    assert_eq!(b.count("t"), 2);
+    assert!(listener.try_recv().is_none());
+
+    let elsewhere = Owner::new();
+    b.track_as(&elsewhere, "t", "alice", json!({}))
+        .await
+        .unwrap();
+    let diff = next(&mut listener).await;
+    assert_eq!(
+        (joins(&diff), leaves(&diff)),
+        (vec!["alice"], vec!["alice"])
+    );
+    let diff = next(&mut listener).await;
+    assert_eq!((joins(&diff), leaves(&diff)), (vec![], vec!["bob"]));
+    assert_eq!(b.count("t"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_falls_silent_goes_down() {
+    let nodes = Nodes::new();
+    let (_, a) = nodes.start("a");
+    let (pubsub, b) = nodes.start("b");
+    let owner = Owner::new();
+    a.track_as(&owner, "t", "alice", json!({})).await.unwrap();
+    until("b shows alice", || b.count("t") == 1).await;
+    let mut events = b.replica_events();
+    let mut listener = pubsub.receiver("t", 100);
+
+    let before = tokio::time::Instant::now();
+    // As a killed process: its tasks end without a word.
+    a.shared.pool.closed.set(()).unwrap();
+    until("b shows nobody", || b.count("t") == 0).await;
+    let silent = before.elapsed();
+    assert!(
+        silent > Duration::from_secs(28) && silent < Duration::from_secs(33),
+        "{silent:?}"
+    );
+    assert_eq!(leaves(&next(&mut listener).await), ["alice"]);
+    assert!(
+        matches!(events.try_recv(), Ok(ReplicaEvent::Down(origin)) if origin.name.as_str() == "a")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_s_hint_hides_a_dead_node_within_a_second_and_a_false_one_does_not() {
+    let nodes = Nodes::new();
+    let (_, a) = nodes.start("a");
+    let (_, b) = nodes.start("b");
+    let (_c, c) = nodes.start("c");
+    let owner = Owner::new();
+    a.track_as(&owner, "t", "alice", json!({})).await.unwrap();
+    until("all show alice", || b.count("t") == 1 && c.count("t") == 1).await;
+
+    let gone = PeerHint::Gone("a".into());
+    // A false alarm: asked, it answers.
+    nodes.cluster.hint("b", gone.clone());
+    tokio::time::sleep(3000 * MS).await;
+    assert_eq!(b.count("t"), 1);
+    assert_eq!(b.counters().liveness.suspects_saved, 1);
+
+    // The link between the two is cut, and the third can reach both.
+    nodes.cluster.part("a", "b");
+    nodes.cluster.hint("b", gone.clone());
+    tokio::time::sleep(3000 * MS).await;
+    assert_eq!(b.count("t"), 1);
+    assert!(b.counters().liveness.vouched >= 1);
+
+    let before = tokio::time::Instant::now();
+    nodes.cluster.crash("a");
+    nodes.cluster.hint("b", gone.clone());
+    until("b shows nobody", || b.count("t") == 0).await;
+    assert!(before.elapsed() < 1500 * MS, "{:?}", before.elapsed());
+}

@@ -1,0 +1,162 @@
+//! The messages.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+/// Who speaks. Stands before every message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Header<'a> {
+    /// How many shards the sender spreads its topics over.
+    pub(crate) pool_size: u16,
+    /// The sender's name.
+    #[serde(borrow)]
+    pub(crate) name: Cow<'a, str>,
+    /// Its incarnation: the start, and the nonce.
+    pub(crate) started_ms: u64,
+    pub(crate) nonce: u64,
+    /// How many messages it has sent in this incarnation, this one included.
+    pub(crate) number: u64,
+}
+
+/// What is said. The order of the variants is a part of the format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Body<'a> {
+    /// To all, every period: the sender is there.
+    Heartbeat {
+        /// How many changes its replica has seen, a shard each.
+        clocks: Vec<u64>,
+        /// A number for all that the sender shows.
+        digest: [u8; 8],
+    },
+    /// To all: changes of the sender's replica.
+    Delta {
+        shard: u16,
+        from: u64,
+        to: u64,
+        #[serde(borrow)]
+        adds: Vec<EntryRow<'a>>,
+        gone: GoneRow,
+    },
+    /// To one: what is missing of a replica?
+    Request {
+        shard: u16,
+        #[serde(borrow)]
+        name: Cow<'a, str>,
+        started_ms: u64,
+        nonce: u64,
+        from: u64,
+        id: u64,
+    },
+    /// To one: a part of what is missing of a replica.
+    Part {
+        shard: u16,
+        #[serde(borrow)]
+        name: Cow<'a, str>,
+        started_ms: u64,
+        nonce: u64,
+        from: u64,
+        to: u64,
+        id: u64,
+        index: u32,
+        of: u32,
+        #[serde(borrow)]
+        adds: Vec<EntryRow<'a>>,
+        gone: GoneRow,
+    },
+    /// To one: all that the sender shows, to be compared.
+    Vector {
+        #[serde(borrow)]
+        rows: Vec<Row<'a>>,
+        /// Who left in order, and is not to be believed any more.
+        #[serde(borrow)]
+        left: Vec<Left<'a>>,
+        /// Whether it answers one: then no answer is wanted.
+        answer: bool,
+    },
+    /// To one: the receiver speaks as an incarnation that is over, or counts its messages from further back than it
+    /// did.
+    Refusal {
+        /// The incarnation it spoke as.
+        started_ms: u64,
+        nonce: u64,
+        /// The one that is known here.
+        known_started_ms: u64,
+        known_nonce: u64,
+        /// The last message of that one which is known here.
+        number: u64,
+    },
+    /// To all: the sender leaves. What it tracks may be shown for so long.
+    Leave { grace_ms: u64 },
+    /// To one: say something, somebody does not hear you.
+    Ping {
+        /// Who wants to know. Empty: the sender.
+        #[serde(borrow)]
+        on_behalf_of: Cow<'a, str>,
+    },
+    /// To one: the sender is there. Answers a ping.
+    Pong {
+        #[serde(borrow)]
+        on_behalf_of: Cow<'a, str>,
+    },
+    /// To one: ping that node for me.
+    PingFor {
+        #[serde(borrow)]
+        name: Cow<'a, str>,
+    },
+    /// To one: that node answered a ping that you asked for.
+    Vouch {
+        #[serde(borrow)]
+        name: Cow<'a, str>,
+        started_ms: u64,
+        nonce: u64,
+        number: u64,
+    },
+}
+
+/// One entry. Its tag is its replica's, with this clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EntryRow<'a> {
+    /// Above the one before it by so much; the first above the delta's beginning.
+    pub(crate) step: u64,
+    /// The topic. `None`: that of the entry before.
+    #[serde(borrow)]
+    pub(crate) topic: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    pub(crate) key: Cow<'a, str>,
+    /// JSON, with its `phx_ref` in front.
+    #[serde(borrow)]
+    pub(crate) meta: Cow<'a, str>,
+}
+
+/// What is gone of the tags at or below a delta's beginning. Steps, as in [`EntryRow`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum GoneRow {
+    Tags(Vec<u64>),
+    /// (step to a run's first, its last above its first).
+    Except(Vec<(u64, u64)>),
+}
+
+/// What the sender shows of one replica.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Row<'a> {
+    #[serde(borrow)]
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) started_ms: u64,
+    pub(crate) nonce: u64,
+    /// A shard each: its number, the clock, and what is held at it.
+    pub(crate) shards: Vec<(u16, u64, [u8; 8])>,
+}
+
+/// A replica that left in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Left<'a> {
+    #[serde(borrow)]
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) started_ms: u64,
+    pub(crate) nonce: u64,
+    /// The number of its last message.
+    pub(crate) number: u64,
+    /// How long its entries may still be shown.
+    pub(crate) grace_ms: u64,
+}

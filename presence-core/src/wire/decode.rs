@@ -1,0 +1,125 @@
+//! From a peer's bytes to what it may mean. Nothing in them is believed.
+
+use std::sync::Arc;
+
+use super::{Body, EntryRow, GoneRow, Header, MAX_BYTES, MAX_NAME_BYTES, VERSION};
+use crate::crdt::{Clock, DeltaError, Entry, Gone, Meta, Origin, Run, Tag};
+
+/// Why a peer's message was dropped. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Malformed {
+    /// It is longer than any message is.
+    #[error("a message of {0} bytes, where the longest has {MAX_BYTES}")]
+    TooLong(usize),
+    /// It is of a version that cannot be read here.
+    #[error("version {0} of the format, where this node reads versions {low} to {high}", low = VERSION - 1, high = VERSION + 1)]
+    Version(u8),
+    /// Its bytes are no message.
+    #[error("bytes that are no message: {0}")]
+    Encoding(#[from] postcard::Error),
+    /// A node without a name, or with a very long one.
+    #[error("a node's name of {0} bytes, where 1 to {MAX_NAME_BYTES} are allowed")]
+    Name(usize),
+    /// A cluster that spreads its topics otherwise.
+    #[error(
+        "a node with {theirs} shards, where this one has {ours}: pool_size must be the same on all nodes"
+    )]
+    PoolSize {
+        /// How many it has.
+        theirs: u16,
+        /// How many this node has.
+        ours: u16,
+    },
+    /// A shard that there is not.
+    #[error("a shard numbered {0}")]
+    Shard(u16),
+    /// A delta that is none.
+    #[error(transparent)]
+    Delta(#[from] DeltaError),
+    /// A meta that is no JSON object with a reference in front.
+    #[error("a meta that is none")]
+    Meta,
+    /// Clocks beyond the last.
+    #[error("a clock beyond the last")]
+    Clock,
+    /// Without the topic of its first entry.
+    #[error("an entry without a topic")]
+    Topic,
+}
+
+/// Reads a message.
+pub(crate) fn decode(bytes: &[u8]) -> Result<(Header<'_>, Body<'_>), Malformed> {
+    if bytes.len() > MAX_BYTES {
+        return Err(Malformed::TooLong(bytes.len()));
+    }
+    let (version, rest) = bytes.split_first().ok_or(Malformed::Encoding(
+        postcard::Error::DeserializeUnexpectedEnd,
+    ))?;
+    if version.abs_diff(VERSION) > 1 {
+        return Err(Malformed::Version(*version));
+    }
+    let (header, rest) = postcard::take_from_bytes::<Header<'_>>(rest)?;
+    if header.name.is_empty() || header.name.len() > MAX_NAME_BYTES {
+        return Err(Malformed::Name(header.name.len()));
+    }
+    // What follows is what a newer version appended.
+    let (body, _) = postcard::take_from_bytes::<Body<'_>>(rest)?;
+    Ok((header, body))
+}
+
+impl EntryRow<'_> {
+    /// The entries that rows stand for.
+    pub(crate) fn entries(
+        rows: &[Self],
+        origin: &Arc<Origin>,
+        from: Clock,
+    ) -> Result<Vec<Arc<Entry>>, Malformed> {
+        let (mut last, mut topic) = (from.get(), None);
+        let entries = rows.iter().map(|row| {
+            last = last.checked_add(row.step).ok_or(Malformed::Clock)?;
+            if let Some(named) = &row.topic {
+                topic = Some(Arc::<str>::from(&**named));
+            }
+            Ok(Arc::new(Entry {
+                tag: Tag {
+                    origin: Arc::clone(origin),
+                    clock: Clock::new(last),
+                },
+                topic: topic.clone().ok_or(Malformed::Topic)?,
+                key: Arc::from(&*row.key),
+                owner: None,
+                meta: Meta::from_text(row.meta.to_string()).ok_or(Malformed::Meta)?,
+            }))
+        });
+        entries.collect()
+    }
+}
+
+impl GoneRow {
+    /// What it stands for.
+    pub(crate) fn gone(&self) -> Result<Gone, Malformed> {
+        let mut last = 0_u64;
+        let mut above = |step: u64| {
+            last = last.checked_add(step).ok_or(Malformed::Clock)?;
+            Ok(Clock::new(last))
+        };
+        match self {
+            Self::Tags(steps) => {
+                let tags: Result<_, Malformed> = steps.iter().map(|step| above(*step)).collect();
+                Ok(Gone::Tags(tags?))
+            }
+            Self::Except(runs) => {
+                let runs: Result<_, Malformed> = runs
+                    .iter()
+                    .map(|(step, length)| {
+                        let first = above(*step)?;
+                        let last = above(*length)?;
+                        Ok(Run { first, last })
+                    })
+                    .collect();
+                Ok(Gone::Except(runs?))
+            }
+        }
+    }
+}

@@ -1,0 +1,278 @@
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::crdt::{Clock, Delta, Entry, Gone, Incarnation, Meta, Origin, ReplicaName, Run, Tag};
+
+fn header() -> Header<'static> {
+    Header {
+        pool_size: 8,
+        name: "a@1".into(),
+        started_ms: 1_700_000_000_000,
+        nonce: 77,
+        number: 5,
+    }
+}
+
+fn meta(n: u64) -> String {
+    format!("{{\"phx_ref\":\"AAAAAAAA{n:08}\",\"n\":{n}}}")
+}
+
+fn delta() -> Delta {
+    let origin = Arc::new(Origin {
+        name: ReplicaName::new("a@1"),
+        incarnation: Incarnation {
+            started_ms: 1_700_000_000_000,
+            nonce: 77,
+        },
+    });
+    let entry = |clock, topic: &str, key: &str| {
+        Arc::new(Entry {
+            tag: Tag {
+                origin: Arc::clone(&origin),
+                clock: Clock::new(clock),
+            },
+            topic: topic.into(),
+            key: key.into(),
+            owner: None,
+            meta: Meta::from_text(meta(clock)).unwrap(),
+        })
+    };
+    Delta {
+        adds: vec![
+            entry(6, "room:1", "ann"),
+            entry(9, "room:1", "bob"),
+            entry(10, "", "ann"),
+        ],
+        origin,
+        from: Clock::new(5),
+        to: Clock::new(12),
+        gone: Gone::Tags(vec![Clock::new(2), Clock::new(5)]),
+    }
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<_> = text
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.chunks(2).map(byte).collect()
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_delta_comes_back_as_it_was() {
+    let sent = delta();
+    let bytes = encode(&header(), &body_of_delta(3, &sent)).unwrap();
+    let (speaker, body) = decode(&bytes).unwrap();
+    assert_eq!(speaker, header());
+    let Body::Delta {
+        shard,
+        from,
+        to,
+        adds,
+        gone,
+    } = body
+    else {
+        panic!("it came back as {body:?}");
+    };
+    assert_eq!((shard, from, to), (3, 5, 12));
+    assert_eq!(
+        EntryRow::entries(&adds, &sent.origin, sent.from).unwrap(),
+        sent.adds
+    );
+    assert_eq!(gone.gone().unwrap(), sent.gone);
+
+    let runs = [(1, 3), (5, 5)].map(|(first, last)| Run {
+        first: Clock::new(first),
+        last: Clock::new(last),
+    });
+    let sent = Delta {
+        gone: Gone::Except(runs.to_vec()),
+        ..sent
+    };
+    let Body::Delta { gone, .. } = body_of_delta(0, &sent) else {
+        unreachable!()
+    };
+    assert_eq!(gone.gone().unwrap(), sent.gone);
+}
+
+/// Messages as version 1 wrote them. They must be read for ever; what writes them may change with the version.
+const RECORDED: [(&str, &str); 4] = [
+    (
+        "heartbeat",
+        "01080361403180d095ffbc314d0500080001ac02f0a204000000ffffffffffffffffff010102030405060708",
+    ),
+    (
+        "delta",
+        concat!(
+            "01080361403180d095ffbc314d050103050c03010106726f6f6d3a3103616e6e247b227068785f726566223a",
+            "2241414141414141413030303030303036222c226e223a367d030003626f62247b227068785f726566223a22",
+            "41414141414141413030303030303039222c226e223a397d01010003616e6e257b227068785f726566223a22",
+            "41414141414141413030303030303130222c226e223a31307d00020203"
+        ),
+    ),
+    (
+        "vector",
+        concat!(
+            "01080361403180d095ffbc314d05040101620304020009090909090909090907010101010101010101010163",
+            "010203904e01"
+        ),
+    ),
+    ("leave", "01080361403180d095ffbc314d0506904e"),
+];
+
+fn recorded(name: &str) -> Body<'static> {
+    match name {
+        "heartbeat" => Body::Heartbeat {
+            clocks: vec![0, 1, 300, 70_000, 0, 0, 0, u64::MAX],
+            digest: [1, 2, 3, 4, 5, 6, 7, 8],
+        },
+        "delta" => {
+            let delta = delta();
+            let body = body_of_delta(3, &delta);
+            // Owned, to outlive the delta.
+            let Body::Delta {
+                shard,
+                from,
+                to,
+                adds,
+                gone,
+            } = body
+            else {
+                unreachable!()
+            };
+            let own = |text: Cow<'_, str>| Cow::<'static, str>::from(text.into_owned());
+            Body::Delta {
+                shard,
+                from,
+                to,
+                adds: adds
+                    .into_iter()
+                    .map(|row| EntryRow {
+                        step: row.step,
+                        topic: row.topic.map(own),
+                        key: own(row.key),
+                        meta: own(row.meta),
+                    })
+                    .collect(),
+                gone,
+            }
+        }
+        "vector" => Body::Vector {
+            rows: vec![Row {
+                name: "b".into(),
+                started_ms: 3,
+                nonce: 4,
+                shards: vec![(0, 9, [9; 8]), (7, 1, [1; 8])],
+            }],
+            left: vec![Left {
+                name: "c".into(),
+                started_ms: 1,
+                nonce: 2,
+                number: 3,
+                grace_ms: 10_000,
+            }],
+            answer: true,
+        },
+        "leave" => Body::Leave { grace_ms: 10_000 },
+        other => panic!("nothing is recorded of {other}"),
+    }
+}
+
+#[test]
+fn version_1_is_written_and_read_as_recorded() {
+    for (name, text) in RECORDED {
+        let written = encode(&header(), &recorded(name)).unwrap();
+        assert_eq!(to_hex(&written), text, "{name}");
+        assert_eq!(
+            decode(&hex(text)).unwrap(),
+            (header(), recorded(name)),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn what_a_newer_version_appends_is_left_out() {
+    let mut newer = encode(&header(), &recorded("leave")).unwrap().to_vec();
+    newer[0] = VERSION + 1;
+    newer.extend_from_slice(b"and more that nobody knows yet");
+    assert_eq!(decode(&newer).unwrap().1, recorded("leave"));
+    newer[0] = VERSION - 1;
+    assert!(decode(&newer).is_ok());
+    newer[0] = VERSION + 2;
+    assert_eq!(decode(&newer), Err(Malformed::Version(VERSION + 2)));
+}
+
+#[test]
+fn what_makes_no_sense_is_named() {
+    assert!(matches!(decode(&[]), Err(Malformed::Encoding(_))));
+    assert_eq!(
+        decode(&vec![1; MAX_BYTES + 1]),
+        Err(Malformed::TooLong(MAX_BYTES + 1))
+    );
+    let named = |name: String| {
+        let header = Header {
+            name: name.into(),
+            ..header()
+        };
+        decode(&encode(&header, &recorded("leave")).unwrap()).map(drop)
+    };
+    assert_eq!(named(String::new()), Err(Malformed::Name(0)));
+    assert_eq!(named("x".repeat(256)), Err(Malformed::Name(256)));
+
+    let origin = delta().origin;
+    let row = |step, topic: Option<&'static str>, meta: &str| EntryRow {
+        step,
+        topic: topic.map(Cow::from),
+        key: "k".into(),
+        meta: Cow::from(meta.to_owned()),
+    };
+    let read = |rows: &[EntryRow<'_>]| EntryRow::entries(rows, &origin, Clock::new(5)).map(drop);
+    let good = meta(1);
+    assert_eq!(read(&[row(1, Some("t"), &good)]), Ok(()));
+    assert_eq!(read(&[row(1, None, &good)]), Err(Malformed::Topic));
+    assert_eq!(
+        read(&[row(u64::MAX, Some("t"), &good)]),
+        Err(Malformed::Clock)
+    );
+    for bad in [
+        "",
+        "{}",
+        "[1]",
+        "{\"phx_ref\":\"short\"}",
+        "{\"phx_ref\":\"AAAAAAAAAAAAAAAA\",}",
+        &format!("{good}x"),
+    ] {
+        assert_eq!(
+            read(&[row(1, Some("t"), bad)]),
+            Err(Malformed::Meta),
+            "{bad}"
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_do_harm(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = decode(&bytes);
+    }
+
+    #[test]
+    fn no_change_of_a_message_does_harm(place in any::<prop::sample::Index>(), byte in any::<u8>(), which in 0..4_usize) {
+        let mut bytes = hex(RECORDED[which].1);
+        let place = place.index(bytes.len());
+        bytes[place] = byte;
+        if let Ok((_, Body::Delta { adds, gone, from, .. })) = decode(&bytes) {
+            let _ = EntryRow::entries(&adds, &delta().origin, Clock::new(from));
+            let _ = gone.gone();
+        }
+    }
+}

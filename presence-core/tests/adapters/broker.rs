@@ -1,0 +1,126 @@
+//! Servers that the tests start, kill and start again.
+
+use std::{
+    net::{TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    time::Instant,
+};
+
+use crate::suite::{Bed, Node, PATIENCE, link, message, until};
+
+/// A running server, on a port of its own. Dropping it kills it.
+pub(crate) struct Broker {
+    command: Command,
+    child: Child,
+    pub(crate) port: u16,
+}
+
+impl Broker {
+    /// Starts `program`, of the Debian package of the same name, with arguments that contain its port.
+    pub(crate) fn start(program: &str, arguments: impl Fn(u16) -> Vec<String>) -> Self {
+        let port = free_port();
+        let mut command = Command::new(program);
+        command
+            .args(arguments(port))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let child = spawn(&mut command, port);
+        Self {
+            command,
+            child,
+            port,
+        }
+    }
+
+    /// Ends it as a crash would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("the server can be killed");
+        self.child.wait().expect("the server can be waited for");
+    }
+
+    /// Starts it again on the same port, once it has been killed.
+    pub(crate) fn restart(&mut self) {
+        self.child = spawn(&mut self.command, self.port);
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // An error means that it was killed already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(command: &mut Command, port: u16) -> Child {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let mut child = command.spawn().unwrap_or_else(|error| {
+        panic!(
+            "cannot start {program}: {error}\n\
+             hint: install it (Debian: apt-get install {program}), or leave its tests out: they run only with --ignored"
+        )
+    });
+    let end = Instant::now() + PATIENCE;
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        if let Some(status) = child.try_wait().expect("the server can be waited for") {
+            panic!("{program} ended at once ({status})");
+        }
+        assert!(
+            Instant::now() < end,
+            "{program} does not listen on port {port}"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    child
+}
+
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    listener.local_addr().expect("it has an address").port()
+}
+
+/// The broker dies and comes back; nodes serve their own clients meanwhile, and find each other again.
+pub(crate) async fn heals<B: Bed>(bed: &B, broker: impl Fn(&B) -> std::cell::RefMut<'_, Broker>) {
+    let (a, b) = (bed.node("a").await, bed.node("b").await);
+    let mut on_a = a.pubsub.receiver("t", 1_000_000);
+    let mut on_b = b.pubsub.receiver("t", 1_000_000);
+    link(&a, &mut on_b, "t").await;
+    link(&b, &mut on_a, "t").await;
+    broker(bed).kill();
+
+    // No error reaches the sender, this node's subscribers get all of it, and memory stays bounded.
+    let payload = presence_core::pubsub::Payload::Binary(vec![0; 10_000].into());
+    let large = presence_core::pubsub::Message::new("t", "away", payload);
+    until("what does not fit is dropped", || {
+        for _ in 0..100 {
+            a.pubsub.broadcast(large.clone()).unwrap();
+        }
+        (a.stats)().dropped > 100
+    })
+    .await;
+    let mut late = a.pubsub.receiver("late", 100);
+    a.pubsub.broadcast(message("late", "here")).unwrap();
+    assert_eq!(late.try_recv(), Some(message("late", "here")));
+
+    broker(bed).restart();
+    drain(&mut on_a);
+    heard(&a, &mut on_b, "t").await;
+    heard(&b, &mut on_a, "t").await;
+    // A topic that was subscribed to while the broker was away.
+    heard(&b, &mut late, "late").await;
+    a.pubsub.stop().await;
+}
+
+fn drain(receiver: &mut presence_core::pubsub::Receiver) {
+    while receiver.try_recv().is_some() {}
+}
+
+/// Returns once a fresh message of `from` reaches `to`, whatever comes before.
+async fn heard(from: &Node, to: &mut presence_core::pubsub::Receiver, topic: &str) {
+    until("messages get through again", || {
+        from.pubsub.broadcast(message(topic, "again")).unwrap();
+        std::iter::from_fn(|| to.try_recv()).any(|message| &*message.event == "again")
+    })
+    .await;
+}

@@ -1,0 +1,257 @@
+//! Links that break and come back, and nodes that learn of each other late.
+
+use std::{
+    net::TcpListener,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use presence_core::{
+    adapters::{Peers, Zenoh, ZenohError, ZenohOptions},
+    pubsub::PeerHint,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::{free_addresses, node};
+use crate::suite::{Node, PATIENCE, link, until};
+
+/// What a [`Proxy`] does with its connections.
+const OPEN: u8 = 0;
+const CUT: u8 = 1;
+const SILENT: u8 = 2;
+
+/// Stands between two nodes, and is the network that fails.
+struct Proxy {
+    address: String,
+    mode: Arc<AtomicU8>,
+}
+
+impl Proxy {
+    async fn to(target: String) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let mode = Arc::new(AtomicU8::new(OPEN));
+        let shared = mode.clone();
+        tokio::spawn(async move {
+            while let Ok((incoming, _)) = listener.accept().await {
+                if shared.load(Ordering::SeqCst) != CUT
+                    && let Ok(outgoing) = TcpStream::connect(&target).await
+                {
+                    tokio::spawn(carry(incoming, outgoing, shared.clone()));
+                }
+            }
+        });
+        Self { address, mode }
+    }
+
+    fn set(&self, mode: u8) {
+        self.mode.store(mode, Ordering::SeqCst);
+    }
+}
+
+/// Carries bytes both ways. Cut: the connection breaks. Silent: it stays, and nothing passes.
+async fn carry(mut one: TcpStream, mut other: TcpStream, mode: Arc<AtomicU8>) {
+    let (mut to_other, mut to_one) = ([0; 8192], [0; 8192]);
+    loop {
+        let mut pause = tokio::time::interval(Duration::from_millis(10));
+        while mode.load(Ordering::SeqCst) == SILENT {
+            pause.tick().await;
+        }
+        let (read, target, bytes) = tokio::select! {
+            _ = tokio::time::sleep(Duration::from_millis(10)) => match mode.load(Ordering::SeqCst) {
+                CUT => return,
+                _ => continue,
+            },
+            read = one.read(&mut to_other) => (read, &mut other, &to_other),
+            read = other.read(&mut to_one) => (read, &mut one, &to_one),
+        };
+        match read {
+            Ok(count) if count > 0 && mode.load(Ordering::SeqCst) != CUT => {
+                if target.write_all(&bytes[..count]).await.is_err() {
+                    return;
+                }
+            }
+            _ => return,
+        }
+    }
+}
+
+/// Two nodes whose only link goes through a proxy.
+async fn two_over_a_proxy() -> (Node, Node, Proxy) {
+    let addresses = free_addresses(2);
+    let proxy = Proxy::to(addresses[1].clone()).await;
+    let options = |name: &str, address: &String, peers: &[&String]| ZenohOptions {
+        lease: Duration::from_secs(1),
+        ..ZenohOptions::new(
+            name,
+            address,
+            Peers::List(peers.iter().map(ToString::to_string).collect()),
+        )
+    };
+    let a = node(options(
+        "a",
+        &addresses[0],
+        &[&addresses[0], &proxy.address],
+    ))
+    .await;
+    let b = node(options("b", &addresses[1], &[&addresses[1]])).await;
+    (a, b, proxy)
+}
+
+async fn breaks_and_heals(mode: u8) {
+    let (a, b, proxy) = two_over_a_proxy().await;
+    let mut on_a = a.pubsub.receiver("t", 100_000);
+    let mut on_b = b.pubsub.receiver("t", 100_000);
+    link(&a, &mut on_b, "t").await;
+    link(&b, &mut on_a, "t").await;
+    let (mut seen_by_a, mut seen_by_b) = (a.pubsub.peer_hints(), b.pubsub.peer_hints());
+
+    proxy.set(mode);
+    let hint = async |seen: &mut tokio::sync::broadcast::Receiver<PeerHint>| {
+        tokio::time::timeout(PATIENCE, seen.recv())
+            .await
+            .unwrap()
+            .unwrap()
+    };
+    assert_eq!(hint(&mut seen_by_a).await, PeerHint::Gone("b".into()));
+    assert_eq!(hint(&mut seen_by_b).await, PeerHint::Gone("a".into()));
+    assert!(
+        a.pubsub
+            .direct("b", crate::suite::message("t", "lost"))
+            .is_err()
+    );
+
+    proxy.set(OPEN);
+    assert_eq!(hint(&mut seen_by_a).await, PeerHint::Seen("b".into()));
+    assert_eq!(hint(&mut seen_by_b).await, PeerHint::Seen("a".into()));
+    link(&a, &mut on_b, "t").await;
+    link(&b, &mut on_a, "t").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_link_comes_back() {
+    breaks_and_heals(CUT).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_link_is_given_up_and_comes_back() {
+    breaks_and_heals(SILENT).await;
+}
+
+/// Nobody is listed when the nodes start, so nobody can connect to anybody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_were_listed_late_find_each_other() {
+    let addresses = free_addresses(3);
+    let list = Arc::new(Mutex::new(Vec::new()));
+    let options = |index: usize| {
+        let list = list.clone();
+        let peers = Peers::ask(move || {
+            let now = list.lock().unwrap().clone();
+            async move { Ok(now) }
+        });
+        ZenohOptions {
+            refresh: Duration::from_millis(100),
+            ..ZenohOptions::new(format!("node-{index}"), &addresses[index], peers)
+        }
+    };
+    let nodes = [
+        node(options(0)).await,
+        node(options(1)).await,
+        node(options(2)).await,
+    ];
+    let mut receivers = [0, 1, 2].map(|index: usize| nodes[index].pubsub.receiver("t", 100_000));
+    list.lock().unwrap().clone_from(&addresses);
+    for from in 0..3 {
+        for to in 0..3 {
+            if from != to {
+                link(&nodes[from], &mut receivers[to], "t").await;
+            }
+        }
+    }
+}
+
+/// The seed that all others knew first dies; they keep their links, and one that comes later finds them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_node_is_not_needed() {
+    let addresses = free_addresses(4);
+    let options = |index: usize| {
+        ZenohOptions::new(
+            format!("node-{index}"),
+            &addresses[index],
+            Peers::List(addresses.clone()),
+        )
+    };
+    let first = node(options(0)).await;
+    let (b, c) = (node(options(1)).await, node(options(2)).await);
+    let mut on_b = b.pubsub.receiver("t", 100_000);
+    let mut on_c = c.pubsub.receiver("t", 100_000);
+    link(&first, &mut on_b, "t").await;
+    link(&first, &mut on_c, "t").await;
+    drop(first);
+    link(&b, &mut on_c, "t").await;
+    link(&c, &mut on_b, "t").await;
+    let late = node(options(3)).await;
+    let mut on_late = late.pubsub.receiver("t", 100_000);
+    link(&b, &mut on_late, "t").await;
+    link(&c, &mut on_late, "t").await;
+    link(&late, &mut on_b, "t").await;
+}
+
+/// Strangers that speak no zenoh connect, say something, and stay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_at_the_door_do_no_harm() {
+    let addresses = free_addresses(2);
+    let options = |index: usize| {
+        ZenohOptions::new(
+            format!("node-{index}"),
+            &addresses[index],
+            Peers::List(addresses.clone()),
+        )
+    };
+    let a = node(options(0)).await;
+    let mut strangers = Vec::new();
+    for _ in 0..50 {
+        let mut stranger = TcpStream::connect(&addresses[0]).await.unwrap();
+        // It may be cut off while it is still talking.
+        let _ = stranger.write_all(&[0xff; 10_000]).await;
+        strangers.push(stranger);
+    }
+    let b = node(options(1)).await;
+    let mut on_b = b.pubsub.receiver("t", 100_000);
+    link(&a, &mut on_b, "t").await;
+    until("all strangers are cut off", || {
+        strangers.retain(|stranger| {
+            !matches!(stranger.try_read(&mut [0; 64]), Ok(0) | Err(_)) || would_block(stranger)
+        });
+        strangers.is_empty()
+    })
+    .await;
+}
+
+/// Whether the connection is still there, with nothing to read.
+fn would_block(stranger: &TcpStream) -> bool {
+    matches!(stranger.try_read(&mut [0; 64]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_in_use_is_an_error_at_the_start() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let options = ZenohOptions::new("a", &address, Peers::List(Vec::new()));
+    let error = Zenoh::connect(options).await.unwrap_err();
+    assert!(matches!(error, ZenohError::Listen { .. }), "{error}");
+    assert!(error.to_string().contains(&address), "{error}");
+}
+
+#[tokio::test]
+async fn a_runtime_of_one_thread_is_refused() {
+    let options = ZenohOptions::new("a", "127.0.0.1:0", Peers::List(Vec::new()));
+    let error = Zenoh::connect(options).await.unwrap_err();
+    assert!(matches!(error, ZenohError::Runtime), "{error}");
+}

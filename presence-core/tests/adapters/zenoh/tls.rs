@@ -1,0 +1,113 @@
+//! Links over TLS, and who is not let in.
+
+use std::path::PathBuf;
+
+use presence_core::{
+    adapters::{Peers, Zenoh, ZenohError, ZenohOptions, ZenohTls},
+    pubsub::{AdapterError, BroadcastError},
+};
+
+use super::{free_addresses, node};
+use crate::suite::{link, message};
+
+fn file(name: &str) -> PathBuf {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/adapters/zenoh/certificates"
+    );
+    PathBuf::from(folder).join(name)
+}
+
+fn of_the_cluster() -> ZenohTls {
+    ZenohTls::mutual(file("authority.pem"), file("node.pem"), file("node.key"))
+}
+
+fn options(index: usize, addresses: &[String], tls: Option<ZenohTls>) -> ZenohOptions {
+    let peers = Peers::List(addresses.to_vec());
+    let options = ZenohOptions::new(format!("node-{index}"), &addresses[index], peers);
+    ZenohOptions { tls, ..options }
+}
+
+/// A node with `tls` starts between two of the cluster, and neither of them ever sees it, nor it them.
+async fn is_kept_out(tls: Option<ZenohTls>) {
+    let addresses = free_addresses(3);
+    let a = node(options(0, &addresses, Some(of_the_cluster()))).await;
+    let stranger = node(options(1, &addresses, tls)).await;
+    let mut on_stranger = stranger.pubsub.receiver("t", 1000);
+    let b = node(options(2, &addresses, Some(of_the_cluster()))).await;
+    let mut on_b = b.pubsub.receiver("t", 100_000);
+    // The stranger had more time to connect than b, which does.
+    link(&a, &mut on_b, "t").await;
+    for from in [&a, &b, &stranger] {
+        let other = if from.pubsub.node_name() == "node-1" {
+            "node-0"
+        } else {
+            "node-1"
+        };
+        let error = from
+            .pubsub
+            .direct(other, message("t", "direct"))
+            .unwrap_err();
+        let unknown = matches!(error, BroadcastError::Adapter(AdapterError::UnknownNode(_)));
+        assert!(unknown, "{error}");
+    }
+    assert_eq!(on_stranger.try_recv(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_of_one_authority_talk() {
+    let addresses = free_addresses(2);
+    let a = node(options(0, &addresses, Some(of_the_cluster()))).await;
+    let b = node(options(1, &addresses, Some(of_the_cluster()))).await;
+    let mut on_b = b.pubsub.receiver("t", 100_000);
+    link(&a, &mut on_b, "t").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_of_another_authority_is_kept_out() {
+    let tls = ZenohTls::mutual(
+        file("other-authority.pem"),
+        file("stranger.pem"),
+        file("stranger.key"),
+    );
+    is_kept_out(Some(tls)).await;
+}
+
+/// It believes the cluster's certificates, and has none that they believe.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_with_a_certificate_of_its_own_making_is_kept_out() {
+    let tls = ZenohTls::mutual(
+        file("authority.pem"),
+        file("stranger.pem"),
+        file("stranger.key"),
+    );
+    is_kept_out(Some(tls)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_without_tls_is_kept_out() {
+    is_kept_out(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_are_missing_or_wrong_are_errors_at_the_start() {
+    let addresses = free_addresses(1);
+    let missing = ZenohTls {
+        ca: file("missing.pem"),
+        ..of_the_cluster()
+    };
+    let error = Zenoh::connect(options(0, &addresses, Some(missing)))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ZenohError::Certificate { .. }), "{error}");
+    assert!(error.to_string().contains("missing.pem"), "{error}");
+
+    let wrong = ZenohTls {
+        private_key: file("node.pem"),
+        ..of_the_cluster()
+    };
+    let error = Zenoh::connect(options(0, &addresses, Some(wrong)))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ZenohError::Open(_)), "{error}");
+}

@@ -1,0 +1,82 @@
+//! The replicated set's simulation over many seeds: `cargo xtask simulate` builds and starts it.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool talks to its user on the terminal"
+)]
+
+mod replay;
+mod seeds;
+mod traffic;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Run the replicated set on a simulated network, and check every promise at every step.
+///
+/// Each seed is a script of a few seconds to minutes of a cluster's life. A script that breaks a promise is cut down
+/// and printed with the command that runs it again.
+#[derive(Parser)]
+#[command(name = "cargo xtask simulate", bin_name = "cargo xtask simulate")]
+struct Args {
+    /// How many seeds
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    seeds: u64,
+    /// The first seed
+    #[arg(long, default_value_t = 0, value_name = "SEED")]
+    from: u64,
+    /// How many threads; 0 is one a core
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    threads: usize,
+    /// Stop after so many violations
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    violations: usize,
+    /// Cut a violation's script down in at most so many runs; 0 leaves it whole
+    #[arg(long, default_value_t = 3000, value_name = "N")]
+    shrink: usize,
+    /// Run one script again, of a file or of a seed, and say what happens
+    #[arg(long, value_name = "FILE|SEED")]
+    replay: Option<String>,
+    /// With `--replay`: print every message and tick
+    #[arg(long, requires = "replay")]
+    watch: bool,
+    /// Measure messages and bytes of idle and busy clusters instead
+    #[arg(long)]
+    traffic: bool,
+    /// Where the plot of the traffic is written
+    #[arg(
+        long,
+        default_value = "docs/replication-traffic.svg",
+        value_name = "FILE"
+    )]
+    plot: PathBuf,
+    /// Where violations' scripts are written
+    #[arg(long, default_value = "target/simulate", value_name = "FOLDER")]
+    scripts: PathBuf,
+    /// What the last line says the code is
+    #[arg(long, default_value = "", value_name = "COMMIT")]
+    commit: String,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    // Panics are violations and told as such; shrinking one would print hundreds.
+    if !args.traffic {
+        std::panic::set_hook(Box::new(|_| {}));
+    }
+    let result = match &args.replay {
+        Some(what) => replay::run(what, args.watch),
+        None if args.traffic => traffic::run(&args.plot),
+        None => seeds::run(&args),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

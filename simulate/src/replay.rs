@@ -1,0 +1,37 @@
+//! One script again.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use presence_core::sim::{self, Script, generate};
+
+/// Runs a script, of a file or of a seed; tells whether it kept every promise.
+///
+/// `watch`: every message is printed.
+pub(crate) fn run(what: &str, watch: bool) -> Result<bool> {
+    let script = match what.parse::<u64>() {
+        Ok(seed) => generate(seed),
+        Err(_) => {
+            let text = fs::read_to_string(what).with_context(|| {
+                format!("{what:?} is neither a seed nor a file that can be read")
+            })?;
+            text.parse::<Script>()
+                .with_context(|| format!("{what} is not a script"))?
+        }
+    };
+    print!("{script}");
+    let outcome = if watch {
+        sim::run_watched(&script, |at, what| println!("{at:>12.3?} {what}"))
+    } else {
+        sim::run(&script)
+    };
+    println!();
+    for (name, count) in outcome.coverage.iter().filter(|(_, count)| *count > 0) {
+        println!("{count:>8} {name}");
+    }
+    match &outcome.violation {
+        Some(violation) => println!("\n{violation}"),
+        None => println!("\nevery promise was kept"),
+    }
+    Ok(outcome.violation.is_none())
+}

@@ -40,6 +40,9 @@
 
 pub mod adapters;
 pub mod crdt;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod liveness;
 pub mod node;
 pub mod presence;

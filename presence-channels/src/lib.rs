@@ -8,11 +8,15 @@
 mod channel;
 mod clock;
 mod endpoint;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod limits;
 mod message;
 mod origin;
 pub mod serializer;
 mod socket;
+pub mod telemetry;
 pub mod testing;
 pub mod token;
 mod topic;

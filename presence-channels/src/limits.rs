@@ -46,8 +46,9 @@ pub struct Limits {
     /// read with the last of them (8 KiB at the most) waits on top. By long-polling the publish waits,
     /// for a window, and is answered with 408 then.
     pub max_waiting_messages: usize,
-    /// How many joins of a connection may be under way. Default 100. A further one is refused with
-    /// the reason `too many joins under way`; the connection lives.
+    /// How many joins of a connection may be under way, those of a topic that is joined again and again
+    /// included. Default 100. A further one is refused with the reason `too many joins under way`; the
+    /// connection lives.
     pub max_joins_under_way: usize,
     /// How fast a connection may send, heartbeats and leaves apart. Off by default. A message over
     /// it is answered with an error that names the limit, and handled by nobody; connection and

@@ -40,12 +40,16 @@
 
 pub mod adapters;
 pub mod crdt;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod liveness;
 pub mod node;
 pub mod presence;
 pub mod pubsub;
 pub mod shard;
 pub mod sim;
+mod telemetry;
 pub mod tracker;
 mod wire;
 

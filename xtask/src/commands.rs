@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod conformance;
 pub(crate) mod demo;
+pub(crate) mod fuzz;
 pub(crate) mod mutants;
 pub(crate) mod phx;
 pub(crate) mod simulate;

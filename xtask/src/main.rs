@@ -12,6 +12,7 @@ mod apps;
 mod chromium;
 mod commands;
 mod debian;
+mod fuzzer;
 mod npm;
 mod process;
 mod server;
@@ -43,6 +44,8 @@ enum Command {
     Phx(commands::phx::Args),
     /// Measure the server against a floor, per server CPU-second
     Bench(commands::bench::Args),
+    /// Make up what clients and peers send, and look for what breaks
+    Fuzz(commands::fuzz::Args),
     /// Break one rule of the replicated set after the other, and see that the simulation notices
     Mutants(commands::mutants::Args),
     /// Run the replicated set on a simulated network, many seeds, and check every promise
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Conformance(args) => commands::conformance::run(&args),
         Command::Phx(args) => commands::phx::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
+        Command::Fuzz(args) => commands::fuzz::run(&args),
         Command::Mutants(args) => commands::mutants::run(&args),
         Command::Simulate(args) => commands::simulate::run(&args),
         Command::Tidy => tidy::run(),

@@ -2,6 +2,7 @@
 
 mod cargo;
 mod demo;
+mod deny;
 mod e2e;
 mod engines;
 mod examples;
@@ -10,7 +11,7 @@ mod readme;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::commands::{conformance, simulate};
+use crate::commands::{conformance, fuzz, simulate};
 use crate::tidy;
 
 pub(crate) use readme::commands_covered;
@@ -22,12 +23,16 @@ pub(crate) enum Step {
     Fmt,
     /// What no compiler checks: sizes, names, paths, documents that drift from the tree
     Tidy,
+    /// `cargo deny check`: advisories, licences, duplicates, sources
+    Deny,
     /// `cargo clippy`, warnings denied
     Clippy,
     /// `cargo doc`, warnings denied
     Doc,
     /// `cargo test`: unit, property, documentation and generator tests
     Cargo,
+    /// Each fuzz target, for some seconds
+    Fuzz,
     /// 20,000 seeds of the replicated set on a simulated network
     Simulate,
     /// The cluster engines: each feature by itself, and the tests that need a NATS or Redis server
@@ -66,9 +71,11 @@ impl Step {
         match self {
             Self::Fmt => cargo::fmt(),
             Self::Tidy => tidy::run(),
+            Self::Deny => deny::run(),
             Self::Clippy => cargo::clippy(),
             Self::Doc => cargo::doc(),
             Self::Cargo => cargo::test(),
+            Self::Fuzz => fuzz::short(),
             Self::Simulate => simulate::in_test(),
             Self::Engines => engines::run(),
             Self::Conformance => conformance::run(&conformance::Args::default()),

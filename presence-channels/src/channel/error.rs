@@ -33,6 +33,14 @@ impl ChannelError {
         &self.reason
     }
 
+    /// What is logged.
+    pub(super) fn for_log(&self) -> String {
+        match &self.source {
+            Some(source) => for_log(&**source),
+            None => self.reason.to_string(),
+        }
+    }
+
     pub(super) fn payload(&self) -> Payload {
         reason_payload(&self.reason)
     }
@@ -53,6 +61,17 @@ pub(super) fn reason_for_client(error: &(dyn Error + 'static)) -> Cow<'static, s
     match error.downcast_ref::<DecodeError>() {
         Some(error) => format!("invalid payload: {error}").into(),
         None => "internal error".into(),
+    }
+}
+
+/// What is logged of an error. That of a payload of the wrong shape quotes it, and what it quotes may
+/// be a password: its client is told, and the log says where.
+pub(super) fn for_log(error: &(dyn Error + 'static)) -> String {
+    match error.downcast_ref::<DecodeError>() {
+        Some(DecodeError::Json(error)) => {
+            format!("the payload has another shape at column {}", error.column())
+        }
+        _ => error.to_string(),
     }
 }
 

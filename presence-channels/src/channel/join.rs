@@ -5,7 +5,7 @@ use std::{error::Error, fmt, sync::Arc};
 use presence_core::pubsub::{EncodeError, IntoPayload, Payload};
 
 use super::{AnyChannel, Channel, error::reason_for_client};
-use crate::{Topic, message::Ref, socket::reason_payload};
+use crate::{Topic, message::Ref, socket::reason_payload, telemetry::RouteMeter};
 
 /// What [`Channel::join`] gives: the channel and a reply, or a refusal.
 pub type JoinResult<C> = Result<Accepted<C>, JoinError>;
@@ -100,4 +100,5 @@ pub(crate) struct Join {
     pub(crate) payload: Payload,
     /// The client's channel of the same topic, which must end first.
     pub(crate) previous: Option<Arc<dyn AnyChannel>>,
+    pub(crate) meter: RouteMeter,
 }

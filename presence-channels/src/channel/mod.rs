@@ -30,7 +30,7 @@ pub(crate) use guard::{Outcome, guard};
 pub(crate) use join::Join;
 pub(crate) use server::{AnyChannel, Started, Work, start};
 
-use crate::{Topic, UserSocket};
+use crate::{Topic, UserSocket, telemetry::Level};
 
 /// One client in one topic. `cargo phx gen channel Room` writes one.
 ///
@@ -101,6 +101,14 @@ pub trait Channel: Sized + Send + 'static {
     /// Broadcast events that go through [`handle_out`](Self::handle_out) instead of straight to the
     /// client. Each costs a call and an encoding a member of the topic: name only those that need it.
     const INTERCEPTS: &'static [&'static str] = &[];
+
+    /// At which level joins are logged, with their payloads; none for not at all. `log_join` in Phoenix.
+    /// See [`telemetry`](crate::telemetry).
+    const LOG_JOIN: Option<Level> = Some(Level::INFO);
+
+    /// At which level the client's messages are logged, with their payloads; none for not at all.
+    /// `log_handle_in` in Phoenix.
+    const LOG_HANDLE_IN: Option<Level> = Some(Level::DEBUG);
 
     /// Lets the client into `topic` or refuses it. `payload` is what it joined with.
     ///

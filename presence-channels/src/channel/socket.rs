@@ -23,6 +23,7 @@ use crate::{
     Endpoint, HasPresence, Topic, UserSocket,
     message::{Outgoing, Ref},
     serializer::check_broadcast,
+    telemetry,
 };
 
 /// A channel's side of its client: where it pushes to, and the way to all it shares with others.
@@ -123,6 +124,7 @@ impl<C: Channel> Socket<C> {
     pub fn broadcast(&self, event: &str, payload: impl IntoPayload) -> Result<(), BroadcastError> {
         self.joined()?;
         let broadcast = self.make_broadcast(event, payload)?;
+        let _span = telemetry::broadcast_span(&broadcast);
         Ok(self.endpoint().pubsub().broadcast(broadcast)?)
     }
 
@@ -137,6 +139,7 @@ impl<C: Channel> Socket<C> {
     ) -> Result<(), BroadcastError> {
         let from = self.joined()?.id();
         let broadcast = self.make_broadcast(event, payload)?;
+        let _span = telemetry::broadcast_span(&broadcast);
         Ok(self.endpoint().pubsub().broadcast_from(from, broadcast)?)
     }
 

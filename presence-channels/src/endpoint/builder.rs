@@ -13,6 +13,7 @@ use super::{Admissions, Config, Connections, Endpoint, Inner, MountPoint, Superv
 use crate::{
     InvalidOrigin, SocketOptions, UserSocket,
     socket::{Mount, Mounted, Routes},
+    telemetry::MountMeters,
     transport::{Flusher, longpoll::Longpoll},
 };
 
@@ -113,9 +114,10 @@ impl EndpointBuilder {
         let mount = Mount::<S> {
             path: path.to_owned(),
             state,
-            routes: Routes::collect(),
+            routes: Routes::collect(path),
             origins: options.check_origin.policy(),
             options,
+            meters: MountMeters::new(path),
         };
         self.mounts.push(Arc::new(mount));
         self

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::token::SecretKeyBase;
+use crate::{telemetry::FilterParameters, token::SecretKeyBase};
 
 /// An endpoint's settings. The defaults are fit for production; each says when to change it.
 ///
@@ -33,7 +33,8 @@ pub struct Config {
     /// None by default.
     pub trusted_proxies: Vec<IpNet>,
     /// How long a callback of a channel may take. Default 30 s. Then it is dropped where it waits,
-    /// and its channel ends with `phx_error` (a join is refused with `join timed out`).
+    /// and its channel ends with `phx_error` (a join is refused with `join timed out`). So long may
+    /// [`connect`](crate::UserSocket::connect) take, too; the client is refused with 500 then.
     pub handler_timeout: Duration,
     /// Over how long [`Endpoint::stop`](crate::Endpoint::stop) tells connections to go. Default 0: all
     /// at once. With several nodes, some tens of seconds let a deploy's clients come back to the
@@ -46,6 +47,9 @@ pub struct Config {
     /// [polls](crate::SocketOptions::longpoll) must reach the same node every time. All nodes share
     /// one.
     pub secret_key_base: Option<SecretKeyBase>,
+    /// Which parameters and parts of payloads are not logged. Default: those whose names contain
+    /// `password` or `token`. Set it if your clients send other secrets.
+    pub filter_parameters: FilterParameters,
 }
 
 impl Default for Config {
@@ -59,6 +63,7 @@ impl Default for Config {
             drain_spread: Duration::ZERO,
             drain_timeout: Duration::from_secs(10),
             secret_key_base: None,
+            filter_parameters: FilterParameters::default(),
         }
     }
 }
@@ -117,6 +122,13 @@ impl Config {
     #[must_use]
     pub fn secret_key_base(mut self, secret: SecretKeyBase) -> Self {
         self.secret_key_base = Some(secret);
+        self
+    }
+
+    /// Sets [`filter_parameters`](Self::filter_parameters).
+    #[must_use]
+    pub fn filter_parameters(mut self, filter: FilterParameters) -> Self {
+        self.filter_parameters = filter;
         self
     }
 }

@@ -33,6 +33,7 @@ use crate::{
     BroadcastError, Limits, UserSocket,
     serializer::check_broadcast,
     socket::{Expiry, Mount, Mounted},
+    telemetry::{self, SocketMeter},
     token::{MissingSecretKeyBase, Tokens},
     transport::{
         Flusher, Outbox, Sink, close_code,
@@ -157,6 +158,7 @@ impl Endpoint {
     ) -> Result<(), BroadcastError> {
         let message = Broadcast::new(topic, event, payload.into_payload()?);
         check_broadcast(&message)?;
+        let _span = telemetry::broadcast_span(&message);
         Ok(self.inner.pubsub.broadcast(message)?)
     }
 
@@ -172,6 +174,7 @@ impl Endpoint {
     ) -> Result<(), BroadcastError> {
         let message = Broadcast::new(topic, event, payload.into_payload()?);
         check_broadcast(&message)?;
+        let _span = telemetry::broadcast_span(&message);
         self.inner.pubsub.local_broadcast(message);
         Ok(())
     }
@@ -265,8 +268,9 @@ impl Endpoint {
         self.inner.connections.is_stopping()
     }
 
-    pub(crate) fn outbox(&self, sink: Sink, limits: &Limits) -> Arc<Outbox> {
-        Outbox::new(sink, self.inner.flusher.clone(), limits, self.now())
+    pub(crate) fn outbox(&self, sink: Sink, limits: &Limits, meter: SocketMeter) -> Arc<Outbox> {
+        let flusher = self.inner.flusher.clone();
+        Outbox::new(sink, flusher, limits, meter, self.now())
     }
 
     /// Takes a place for a client that wants to connect.

@@ -36,6 +36,7 @@ fn look(inner: &Inner) {
     let now = inner.now();
     let mut expiring = Vec::new();
     inner.connections.visit(|outbox, watched| {
+        outbox.see_queue();
         let silent = Duration::from_millis(now.saturating_sub(outbox.heard()));
         match outbox.phase() {
             Phase::Open if silent >= watched.idle_limit => {
@@ -54,6 +55,9 @@ fn look(inner: &Inner) {
             _ => {}
         }
     });
+    for point in &inner.mounts {
+        point.mount.meters().tell_queues();
+    }
     for (expiry, due, outbox) in expiring {
         expiry.act(due, &outbox);
     }

@@ -33,6 +33,16 @@ pub enum MalformedFrame {
 }
 
 impl MalformedFrame {
+    /// What is logged: the error of a parser quotes what it met, which may be a password, and long.
+    pub(crate) fn for_log(&self) -> String {
+        match self {
+            Self::Json(error) => {
+                format!("not a message in JSON, at column {}", error.column())
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// What a serializer of yours has to say about a frame: an error of yours, or a text.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Other(error.into())

@@ -91,6 +91,13 @@ pub enum Data {
     Binary(Bytes),
 }
 
+impl Data {
+    pub(crate) fn bytes(&self) -> &Bytes {
+        let (Self::Text(bytes) | Self::Binary(bytes)) = self;
+        bytes
+    }
+}
+
 /// Turns frames into messages and back. See the [module](self).
 ///
 /// Both methods run in the middle of a connection's work, [`encode`](Self::encode) for a broadcast in

@@ -15,6 +15,7 @@ use crate::{
     limits::Bucket,
     message::{Message, Ref, TopicRef, WireTopic},
     serializer::{Data, MalformedFrame},
+    telemetry::Drops,
     transport::{Outbox, close_code},
 };
 
@@ -78,7 +79,10 @@ impl<S: UserSocket> Connection<S> {
         data: Data,
         cx: &mut Context<'_>,
     ) -> Result<(), MalformedFrame> {
-        let message = self.shared.version.decode(data)?;
+        let meter = self.shared.outbox.meter();
+        meter.message_in(data.bytes().len());
+        let decoded = self.shared.version.decode(data);
+        let message = decoded.inspect_err(|_| meter.dropped(Drops::Malformed))?;
         self.handle(message, cx);
         Ok(())
     }
@@ -98,6 +102,7 @@ impl<S: UserSocket> Connection<S> {
             && event != "phx_leave"
             && let Some(rate) = Bucket::over(&mut self.bucket, || self.shared.endpoint.now())
         {
+            self.shared.outbox.meter().dropped(Drops::OverRate);
             let reason = format!("over the socket's limit of {rate} messages a second");
             return self
                 .shared
@@ -147,18 +152,17 @@ impl<S: UserSocket> Connection<S> {
         if topic.len() > self.limits().max_topic_bytes {
             return self.refuse_join(&topic, &join_ref, &reference, "topic too long");
         }
-        let Some(start) = self.shared.mount.routes.find(&topic) else {
+        let Some((start, meter)) = self.shared.mount.routes.find(&topic) else {
             return self.refuse_join(&topic, &Ref::NULL, &reference, "unmatched topic");
         };
+        let meter = meter.clone();
         // Channels that ended by themselves are forgotten when the client joins the next.
         self.channels.retain(|entry| !entry.channel.is_closed());
         let previous = self.channels.iter().position(|entry| entry.topic == *topic);
         if previous.is_none() && self.channels.len() >= self.limits().max_channels {
             return self.refuse_join(&topic, &join_ref, &reference, "too many channels joined");
         }
-        let joining = |entry: &&Entry| entry.channel.is_joining();
-        let under_way = self.channels.iter().filter(joining).count();
-        if under_way >= self.limits().max_joins_under_way {
+        if self.shared.joins_under_way() >= self.limits().max_joins_under_way {
             return self.refuse_join(&topic, &join_ref, &reference, "too many joins under way");
         }
         let previous = previous.map(|index| self.channels.swap_remove(index));
@@ -190,6 +194,7 @@ impl<S: UserSocket> Connection<S> {
             reference,
             payload,
             previous,
+            meter,
         };
         let (channel, work) = start(self.shared.clone(), join);
         self.channels.reserve_exact(1);
@@ -249,6 +254,7 @@ impl<S: UserSocket> Connection<S> {
             return refuse(join_ref, "event too long");
         }
         if let Some(rate) = Bucket::over(&mut entry.bucket, || shared.endpoint.now()) {
+            shared.outbox.meter().dropped(Drops::OverRate);
             let reason = format!("over the channel's limit of {rate} messages a second");
             return refuse(join_ref, &reason);
         }

@@ -24,7 +24,7 @@ pub(crate) use any_connection::AnyConnection;
 pub(crate) use connection::Connection;
 pub(crate) use expiry::Expiry;
 pub(crate) use mount::{Mount, Mounted};
-pub(crate) use shared::{Shared, reason_payload};
+pub(crate) use shared::{Joining, Shared, reason_payload};
 
 /// One kind of client, and the channels it may join.
 ///

@@ -5,6 +5,7 @@ use std::{any::Any, sync::Arc, time::Duration};
 use axum::response::Response;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, StatusCode, header, request::Parts};
+use tracing::Instrument;
 
 use super::{
     AnyConnection, ConnectError, ConnectInfo, Connection, Params, Routes, Shared, SocketOptions,
@@ -12,9 +13,11 @@ use super::{
 };
 use crate::{
     Endpoint, InvalidOrigin,
+    channel::{Outcome, guard},
     origin::OriginPolicy,
     serializer::Version,
-    transport::{Sink, auth_token, websocket},
+    telemetry::{self, Asked, MountMeters, ShownParams, Stopwatch, event_at, span_at},
+    transport::{Sink, Transport, auth_token, websocket},
 };
 
 /// A socket at its path, with all that its connections share.
@@ -23,6 +26,7 @@ pub(crate) struct Mount<S: UserSocket> {
     pub(crate) state: S::State,
     pub(crate) routes: Routes<S>,
     pub(crate) options: SocketOptions,
+    pub(crate) meters: MountMeters,
     /// What its options say of origins. An endpoint with an invalid one does not start.
     pub(crate) origins: Result<OriginPolicy, InvalidOrigin>,
 }
@@ -31,6 +35,7 @@ pub(crate) struct Mount<S: UserSocket> {
 pub(crate) trait Mounted: Send + Sync {
     fn path(&self) -> &str;
     fn options(&self) -> &SocketOptions;
+    fn meters(&self) -> &MountMeters;
     /// A pattern that is no pattern, if there is one.
     fn invalid_pattern(&self) -> Option<&str>;
     /// What a serializer was added for that is no requirement, if there is one.
@@ -83,6 +88,10 @@ impl<S: UserSocket> Mounted for Mount<S> {
         &self.options
     }
 
+    fn meters(&self) -> &MountMeters {
+        &self.meters
+    }
+
     fn invalid_pattern(&self) -> Option<&str> {
         self.routes.invalid_pattern()
     }
@@ -111,7 +120,8 @@ impl<S: UserSocket> Mounted for Mount<S> {
         version: Version,
     ) -> BoxFuture<'a, Result<Box<dyn AnyConnection>, ConnectError>> {
         Box::pin(async move {
-            let user = self.connect(params, info).await?;
+            let connecting = self.connect(params, info, Transport::Longpoll, &endpoint);
+            let user = connecting.await?;
             let connection = self.open_for(user, endpoint, Sink::Queue, version, Duration::MAX);
             Ok(Box::new(connection) as Box<dyn AnyConnection>)
         })
@@ -128,26 +138,62 @@ impl<S: UserSocket> Mount<S> {
         version: Version,
         idle_limit: Duration,
     ) -> Connection<S> {
-        let outbox = endpoint.outbox(sink, &self.options.limits);
+        let transport = match sink {
+            Sink::Queue => Transport::Longpoll,
+            Sink::Opening | Sink::WebSocket(_) => Transport::Websocket,
+        };
+        let meter = self.meters.of(transport).clone();
+        let outbox = endpoint.outbox(sink, &self.options.limits, meter);
         let shared = Shared::new(user, self, endpoint, outbox, version, idle_limit);
         Connection::new(Arc::new(shared))
     }
 
-    /// Asks the socket whether to let a client in. Its own panic is a refusal, and nobody else's.
+    /// Asks the socket whether to let a client in, and logs what it says. Its own panic is a refusal,
+    /// and nobody else's.
     pub(crate) async fn connect(
         &self,
         params: &Params,
         info: &ConnectInfo,
+        transport: Transport,
+        endpoint: &Endpoint,
     ) -> Result<S, ConnectError> {
-        use futures_util::FutureExt;
-        use std::panic::AssertUnwindSafe;
-
-        let connecting = AssertUnwindSafe(S::connect(params, info, &self.state)).catch_unwind();
-        match connecting.await {
-            Ok(connected) => connected,
-            Err(_) => {
-                Err(ConnectError::new("connect panicked").status(StatusCode::INTERNAL_SERVER_ERROR))
+        let (level, path, name) = (self.options.log, &*self.path, transport.name());
+        let span = span_at!(
+            level,
+            telemetry::target::CONNECT,
+            "connect",
+            socket = path,
+            transport = name
+        );
+        let watch = Stopwatch::start(!span.is_disabled());
+        let connecting = S::connect(params, info, &self.state).instrument(span.clone());
+        let failed =
+            |reason| Err(ConnectError::new(reason).status(StatusCode::INTERNAL_SERVER_ERROR));
+        let connected = match guard(endpoint.handler_timeout(), connecting).await {
+            Outcome::Done(connected) => connected,
+            Outcome::Panicked(panic) => failed(format!("connect panicked: {panic}")),
+            Outcome::TimedOut => failed("connect took too long".to_owned()),
+        };
+        let params = ShownParams(&endpoint.config().filter_parameters, params);
+        let elapsed = watch.elapsed();
+        let _entered = span.entered();
+        let asked = match &connected {
+            Ok(_) => {
+                event_at!(level, telemetry::target::CONNECT, %params, ?elapsed, "connected");
+                Asked::Ok
             }
-        }
+            Err(failure) if failure.http_status().is_server_error() => {
+                let reason = failure.reason();
+                tracing::error!(target: telemetry::target::CONNECT, path, %params, reason, "connect failed");
+                Asked::Failed
+            }
+            Err(refusal) => {
+                let reason = refusal.reason();
+                event_at!(level, telemetry::target::CONNECT, %params, ?elapsed, reason, "refused a client");
+                Asked::Refused
+            }
+        };
+        self.meters.of(transport).connected(asked);
+        connected
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     CheckOrigin, Limits, LongpollOptions,
     serializer::{Added, Serializer},
+    telemetry::Level,
 };
 
 /// The options of one mounted socket, for
@@ -26,6 +27,7 @@ pub struct SocketOptions {
     pub(crate) longpoll: Option<LongpollOptions>,
     pub(crate) limits: Limits,
     pub(crate) auth_token: bool,
+    pub(crate) log: Option<Level>,
     pub(crate) serializers: Vec<Added>,
     pub(crate) token_expiry_notice: Duration,
 }
@@ -38,6 +40,7 @@ impl Default for SocketOptions {
             longpoll: None,
             limits: Limits::default(),
             auth_token: false,
+            log: Some(Level::INFO),
             serializers: Vec::new(),
             token_expiry_notice: Duration::from_secs(60),
         }
@@ -45,8 +48,9 @@ impl Default for SocketOptions {
 }
 
 impl SocketOptions {
-    /// How long the client of a WebSocket may send nothing before it is closed with code 1002. Default 60 s, as in
-    /// Phoenix; phoenix.js sends a heartbeat every 30 s. At least 100 ms. It is looked at about
+    /// How long the client of a WebSocket may send no whole message before it is closed with code 1002. Default
+    /// 60 s, as in Phoenix; phoenix.js sends a heartbeat every 30 s. A ping counts, a part of a message does not:
+    /// raise it if clients upload large messages over slow networks. At least 100 ms. It is looked at about
     /// twenty times a timeout, so a client may get that much more.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -84,6 +88,14 @@ impl SocketOptions {
     #[must_use]
     pub fn auth_token(mut self, auth_token: bool) -> Self {
         self.auth_token = auth_token;
+        self
+    }
+
+    /// At which level clients that connect, or are refused, are logged with their parameters; none for
+    /// not at all. Default: info, as in Phoenix. See [`telemetry`](crate::telemetry).
+    #[must_use]
+    pub fn log(mut self, level: impl Into<Option<Level>>) -> Self {
+        self.log = level.into();
         self
     }
 

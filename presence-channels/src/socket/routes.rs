@@ -6,6 +6,7 @@ use super::{Shared, UserSocket};
 use crate::{
     Channel,
     channel::{Join, Started, start},
+    telemetry::RouteMeter,
     transport::longpoll,
 };
 
@@ -25,6 +26,8 @@ impl<S: UserSocket, C: Channel<Socket = S>> ChannelOf<S> for C {}
 ///
 /// The first pattern that matches a topic decides.
 pub struct Routes<S: UserSocket> {
+    /// Where the socket is mounted, which is how its routes are told apart from another's.
+    path: String,
     routes: Vec<Route<S>>,
     invalid: Vec<String>,
 }
@@ -38,11 +41,13 @@ pub(super) type Start<S> = fn(Arc<Shared<S>>, Join) -> Started;
 struct Route<S: UserSocket> {
     pattern: String,
     start: Start<S>,
+    meter: RouteMeter,
 }
 
 impl<S: UserSocket> Routes<S> {
-    pub(crate) fn collect() -> Self {
+    pub(crate) fn collect(path: &str) -> Self {
         let mut routes = Self {
+            path: path.to_owned(),
             routes: Vec::new(),
             invalid: Vec::new(),
         };
@@ -64,6 +69,7 @@ impl<S: UserSocket> Routes<S> {
         let route = Route {
             pattern: pattern.to_owned(),
             start: start::<C>,
+            meter: RouteMeter::new(&self.path, pattern),
         };
         self.routes.push(route);
         self
@@ -73,7 +79,7 @@ impl<S: UserSocket> Routes<S> {
         self.invalid.first().map(|pattern| &**pattern)
     }
 
-    pub(crate) fn find(&self, topic: &str) -> Option<Start<S>> {
+    pub(crate) fn find(&self, topic: &str) -> Option<(Start<S>, &RouteMeter)> {
         if INTERNAL.iter().any(|prefix| topic.starts_with(prefix)) {
             return None;
         }
@@ -84,6 +90,6 @@ impl<S: UserSocket> Routes<S> {
                 Some(prefix) => topic.starts_with(prefix),
                 None => topic == route.pattern,
             });
-        route.map(|route| route.start)
+        route.map(|route| (route.start, &route.meter))
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     endpoint::Registration,
     message::{Outgoing, Ref, TopicRef},
     serializer::{FrameError, Version},
+    telemetry::Connected,
     transport::{Outbox, close_code},
 };
 
@@ -28,6 +29,9 @@ pub(crate) struct Shared<S: UserSocket> {
     pub(crate) version: Version,
     /// Messages received that no handler has begun with. Bounds what a client can pile up.
     waiting: AtomicUsize,
+    /// Joins that have not been answered. Those of a topic that was joined again since count, too.
+    joining: AtomicUsize,
+    _connected: Connected,
     /// Says that the last channel has ended: when this goes, all of them have.
     _registration: Registration,
     /// None if the client's token does not expire.
@@ -43,6 +47,7 @@ impl<S: UserSocket> Shared<S> {
         version: Version,
         idle_limit: Duration,
     ) -> Self {
+        let connected = outbox.meter().socket();
         let notice = mount.options.token_expiry_notice;
         let expiry = user
             .expires_at()
@@ -55,6 +60,8 @@ impl<S: UserSocket> Shared<S> {
             outbox,
             version,
             waiting: AtomicUsize::new(0),
+            joining: AtomicUsize::new(0),
+            _connected: connected,
             _registration: registration,
             expiry,
         }
@@ -118,6 +125,16 @@ impl<S: UserSocket> Shared<S> {
         }
     }
 
+    /// Counts a join until what this gives is dropped.
+    pub(crate) fn join_begins(self: &Arc<Self>) -> Joining<S> {
+        self.joining.fetch_add(1, Ordering::Relaxed);
+        Joining(self.clone())
+    }
+
+    pub(crate) fn joins_under_way(&self) -> usize {
+        self.joining.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn is_busy(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) >= self.mount.options.limits.max_waiting_messages
     }
@@ -127,6 +144,15 @@ impl<S: UserSocket> Drop for Shared<S> {
     fn drop(&mut self) {
         // Every channel holds this: the last of them has ended.
         self.outbox.drained();
+    }
+}
+
+/// A join that has not been answered.
+pub(crate) struct Joining<S: UserSocket>(Arc<Shared<S>>);
+
+impl<S: UserSocket> Drop for Joining<S> {
+    fn drop(&mut self) {
+        self.0.joining.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

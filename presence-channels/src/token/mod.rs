@@ -69,6 +69,8 @@
 mod claims;
 mod encryptor;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod key;
 mod max_age;
 mod secret;

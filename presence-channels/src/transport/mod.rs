@@ -15,6 +15,23 @@ pub use frame::Frame;
 pub(crate) use frame::Opcode;
 pub(crate) use outbox::{Outbox, Phase, Sink};
 
+/// How a client's messages come and go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Websocket,
+    /// And the test kit, which takes from the same kind of queue.
+    Longpoll,
+}
+
+impl Transport {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Websocket => "websocket",
+            Self::Longpoll => "longpoll",
+        }
+    }
+}
+
 /// The close codes that the server sends (RFC 6455, section 7.4, and Phoenix's use of them).
 pub(crate) mod close_code {
     /// The client went silent, or broke the WebSocket protocol.

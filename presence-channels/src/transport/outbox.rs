@@ -32,8 +32,11 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Flusher, Frame, close_code};
-use crate::{Limits, SlowReader};
+use super::{Flusher, Frame, Opcode, close_code};
+use crate::{
+    Limits, SlowReader,
+    telemetry::{self, Drops, SocketMeter},
+};
 
 /// How many frames one gathered write takes at the most.
 const GATHERED: usize = 32;
@@ -65,6 +68,7 @@ pub(crate) struct Outbox {
     max_bytes: usize,
     /// What becomes of a client for whom more would wait.
     slow_reader: SlowReader,
+    meter: SocketMeter,
 }
 
 struct State {
@@ -99,7 +103,13 @@ pub(crate) enum Phase {
 pub(super) type Standing = (Phase, bool);
 
 impl Outbox {
-    pub(crate) fn new(sink: Sink, flusher: Arc<Flusher>, limits: &Limits, now: u64) -> Arc<Self> {
+    pub(crate) fn new(
+        sink: Sink,
+        flusher: Arc<Flusher>,
+        limits: &Limits,
+        meter: SocketMeter,
+        now: u64,
+    ) -> Arc<Self> {
         let state = State {
             queue: VecDeque::new(),
             bytes: 0,
@@ -118,6 +128,7 @@ impl Outbox {
             heard: AtomicU64::new(now),
             max_bytes: limits.max_outgoing_bytes,
             slow_reader: limits.slow_reader,
+            meter,
         })
     }
 
@@ -139,15 +150,23 @@ impl Outbox {
             state.flush_now();
         }
         if self.slow_reader == SlowReader::DropBroadcasts {
-            while !room(&state) && state.drop_broadcast() {}
+            while !room(&state) && state.drop_broadcast() {
+                self.meter.dropped(Drops::SlowBroadcast);
+            }
             if !room(&state) && frame.is_droppable() {
+                self.meter.dropped(Drops::SlowBroadcast);
                 return;
             }
         }
         if room(&state) {
+            // Pongs and closes are no messages.
+            if frame.opcode() != Opcode::Close {
+                self.meter.message_out(frame.bytes().len());
+            }
             state.push(frame);
         } else {
             let bytes = state.bytes;
+            self.meter.dropped(Drops::SlowReader);
             tracing::warn!(bytes, "a client reads too slowly and is closed");
             state.clear_unsent();
             state.close(close_code::TRY_AGAIN, "slow reader");
@@ -302,6 +321,18 @@ impl Outbox {
     /// Is so much queued that reading more from this client had better wait?
     pub(super) fn is_congested(&self) -> bool {
         self.state.lock().bytes > self.max_bytes / 4
+    }
+
+    pub(crate) fn meter(&self) -> &SocketMeter {
+        &self.meter
+    }
+
+    /// Has what waits counted. Without anybody who counts, not even the lock is taken.
+    pub(crate) fn see_queue(&self) {
+        if telemetry::IS_ON {
+            let state = self.state.lock();
+            self.meter.see_queue(state.bytes, state.queue.len());
+        }
     }
 
     /// When the connection was first seen closing: now, if it is now.

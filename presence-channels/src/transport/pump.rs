@@ -85,10 +85,14 @@ fn read<S: UserSocket>(
             outbox.abandon();
             return Poll::Ready(());
         }
-        outbox.set_heard(connection.now());
         while outbox.is_heard() {
+            // Only what is whole is heard: who sends a message byte by byte is as good as silent.
             match reader.next(&mut bytes, |frame| outbox.send(frame)) {
-                Ok(Some(Incoming::Message(data))) => receive(cx, outbox, connection, data),
+                Ok(Some(Incoming::Message(data))) => {
+                    outbox.set_heard(connection.now());
+                    receive(cx, outbox, connection, data);
+                }
+                Ok(Some(Incoming::Control)) => outbox.set_heard(connection.now()),
                 Ok(Some(Incoming::Close)) => {
                     outbox.closed_by_peer();
                     return Poll::Ready(());
@@ -113,7 +117,8 @@ fn receive<S: UserSocket>(
     data: Data,
 ) {
     if let Err(malformed) = connection.receive(data, cx) {
-        tracing::debug!(%malformed, "a client sent a malformed frame");
+        let malformed = malformed.for_log();
+        tracing::debug!(malformed, "a client sent a malformed frame");
         outbox.close(close_code::INTERNAL_ERROR, "malformed frame");
     }
 }

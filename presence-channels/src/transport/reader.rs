@@ -26,6 +26,8 @@ pub(super) struct Reader {
 /// What came in.
 pub(super) enum Incoming {
     Message(Data),
+    /// A ping or a pong; its answer, if it wants one, is among the frames to write.
+    Control,
     /// The peer wants to close; the answer is among the frames to write.
     Close,
 }
@@ -49,32 +51,24 @@ impl Reader {
     }
 
     /// Takes the next message out of `bytes`, which is shortened by what was used up; none if it
-    /// needs more. `answer` gets frames that the protocol wants sent (pongs, the answer to a close).
+    /// needs more. To be called until it gives none, which is also when a ping's answer is given. `answer` gets frames that the protocol wants sent (pongs, the answer to a close).
     pub(super) fn next(
         &mut self,
         bytes: &mut &[u8],
         answer: impl FnMut(Frame),
     ) -> Result<Option<Incoming>, Violation> {
         let mut stream = Fed { bytes, answer };
-        loop {
-            match self.context.read(&mut stream) {
-                Ok(Message::Text(text)) => {
-                    return Ok(Some(Incoming::Message(Data::Text(text.into()))));
-                }
-                Ok(Message::Binary(data)) => {
-                    return Ok(Some(Incoming::Message(Data::Binary(data))));
-                }
-                Ok(Message::Close(_)) => {
-                    // The answer to the close is written on the way to the next message.
-                    let _ = self.context.flush(&mut stream);
-                    return Ok(Some(Incoming::Close));
-                }
-                Ok(_) => {}
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Ok(None);
-                }
-                Err(error) => return Err(Violation::from(error)),
+        match self.context.read(&mut stream) {
+            Ok(Message::Text(text)) => Ok(Some(Incoming::Message(Data::Text(text.into())))),
+            Ok(Message::Binary(data)) => Ok(Some(Incoming::Message(Data::Binary(data)))),
+            Ok(Message::Close(_)) => {
+                // The answer to the close is written on the way to the next message.
+                let _ = self.context.flush(&mut stream);
+                Ok(Some(Incoming::Close))
             }
+            Ok(_) => Ok(Some(Incoming::Control)),
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(Violation::from(error)),
         }
     }
 }

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
-    Sink,
+    Sink, Transport,
     auth_token::{self, Offer},
     pump,
 };
@@ -78,16 +78,10 @@ pub(crate) async fn open<S: UserSocket>(
             return answer(full.status());
         }
     };
-    let user = match mount.connect(&params, &info).await {
+    let connecting = mount.connect(&params, &info, Transport::Websocket, &endpoint);
+    let user = match connecting.await {
         Ok(user) => user,
-        Err(refusal) => {
-            tracing::info!(
-                path = mount.path,
-                reason = refusal.reason(),
-                "refused a client"
-            );
-            return answer(refusal.http_status());
-        }
+        Err(refusal) => return answer(refusal.http_status()),
     };
     drop(info);
     let runtime = endpoint.runtime().clone();

@@ -132,7 +132,7 @@ async fn a_node_that_is_gone_costs_its_clients_less_than_a_window() {
     let (b, _) = node(&cluster, "b").await;
     let there = Client::open(&a, "/socket").await.by(&b);
     // It does not answer, and the cluster does not know yet.
-    let _silent = PubSub::with_adapter(cluster.join("a"));
+    let silent = PubSub::with_adapter(cluster.join("a"));
     let begun = Instant::now();
     assert_eq!(there.publish(&[ping("1")]).await, 410);
     assert_eq!(there.poll().await.status(), 410);
@@ -140,7 +140,7 @@ async fn a_node_that_is_gone_costs_its_clients_less_than_a_window() {
 
     // The cluster knows.
     let there = Client::open(&a, "/socket").await.by(&b);
-    a.stop().await;
+    silent.stop().await;
     let begun = Instant::now();
     assert_eq!(there.poll().await.status(), 410);
     assert!(begun.elapsed().is_zero());

@@ -10,6 +10,7 @@ use super::{PRESENCE_DIFF, Pool};
 use crate::presence::{Current, Diff, Presence, Presences};
 use crate::pubsub::{Message, Payload};
 use crate::shard::TopicDiff;
+use crate::telemetry::PresenceMeter;
 
 pub(super) async fn run<P: Presence>(
     shared: Arc<Shared<P>>,
@@ -21,6 +22,7 @@ pub(super) async fn run<P: Presence>(
     // Set once, here alone.
     let _ = pool.initialised.set(());
 
+    let meter = PresenceMeter::new(P::NAME);
     // A task a diff, so that a slow `fetch` holds up its own topic only, and big rooms use several cores.
     let mut under_way = JoinSet::new();
     loop {
@@ -32,6 +34,7 @@ pub(super) async fn run<P: Presence>(
                 }
             }
             Some(changes) = diffs.recv(), if under_way.len() < shared.options.max_concurrent_diffs => {
+                meter.diff(changes.joins.len(), changes.leaves.len());
                 under_way.spawn(dispatch(Arc::clone(&shared), changes));
             }
         }

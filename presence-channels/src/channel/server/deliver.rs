@@ -8,6 +8,7 @@ use super::Server;
 use crate::{
     channel::{Channel, letter::Letter},
     serializer::BroadcastFrames,
+    telemetry::Drops,
 };
 
 impl<C: Channel> Subscriber for Server<C> {
@@ -27,6 +28,7 @@ impl<C: Channel> Subscriber for Server<C> {
             Ok(frame) => frame.clone(),
             Err(error) => {
                 let (topic, event) = (&*broadcast.topic, &*broadcast.event);
+                self.shared.outbox.meter().dropped(Drops::Unencodable);
                 tracing::warn!(topic, event, %error, "a broadcast was dropped for a client");
                 return;
             }

@@ -6,16 +6,19 @@ use std::{
 };
 
 use presence_core::pubsub::{Payload, Subscription};
+use tracing::Instrument;
 
 use super::{AnyChannel, Body, Server, run::run};
 use crate::{
     channel::{
         Accepted, Channel, JoinResult, Socket,
+        error::for_log,
         guard::{Outcome, drop_guarded, guard},
         letter::Letter,
     },
     message::Ref,
-    socket::reason_payload,
+    socket::{Joining, reason_payload},
+    telemetry::{self, Asked, Callback, Shown, Stopwatch, event_at, span_at},
 };
 
 impl<C: Channel> Server<C> {
@@ -25,14 +28,37 @@ impl<C: Channel> Server<C> {
         reference: Ref,
         payload: Payload,
         previous: Option<Arc<dyn AnyChannel>>,
+        under_way: Joining<C::Socket>,
     ) {
         if let Some(previous) = &previous {
             poll_fn(|cx| previous.poll_closed(cx.waker())).await;
         }
         let mut socket = Socket::new(self.clone());
         let limit = self.shared.endpoint.handler_timeout();
-        let joined = guard(limit, C::join(&self.topic, payload, &mut socket)).await;
-        let accepted = self.judge(joined);
+        let span = span_at!(
+            C::LOG_JOIN,
+            telemetry::target::JOIN,
+            "join",
+            topic = &*self.topic
+        );
+        let logged = (!span.is_disabled()).then(|| payload.clone());
+        let watch = Stopwatch::start(logged.is_some());
+        let callback = C::join(&self.topic, payload, &mut socket).instrument(span.clone());
+        let joined = guard(limit, callback).await;
+        self.meter.took(Callback::Join, watch);
+        let accepted = span.in_scope(|| self.judge(joined));
+        if let Some(payload) = logged {
+            let payload = Shown(&self.shared.endpoint.config().filter_parameters, &payload);
+            let elapsed = watch.elapsed();
+            span.in_scope(|| match &accepted {
+                Ok(_) => {
+                    event_at!(C::LOG_JOIN, telemetry::target::JOIN, %payload, ?elapsed, "joined");
+                }
+                Err(_) => {
+                    event_at!(C::LOG_JOIN, telemetry::target::JOIN, %payload, ?elapsed, "refused a join");
+                }
+            });
+        }
         let last_words = || {
             if let Some(previous) = &previous {
                 previous.say_closed();
@@ -43,9 +69,14 @@ impl<C: Channel> Server<C> {
                 // Before the reply: a broadcast sent after the client has it must not be missed.
                 socket.subscription = Some(self.subscribe());
                 self.answer_join(&reference, &reply);
+                drop(under_way);
                 last_words();
-                tracing::debug!(topic = &*self.topic, "joined");
-                run(self, Box::new(Body { channel, socket }), None).await;
+                let body = Body {
+                    channel,
+                    socket,
+                    _present: self.meter.present(),
+                };
+                run(self, Box::new(body), None).await;
             }
             Err(refusal) => {
                 self.reply(&self.join_ref, &reference, "error", &refusal);
@@ -59,10 +90,16 @@ impl<C: Channel> Server<C> {
     /// The channel, or what the client is told instead.
     fn judge(&self, joined: Outcome<JoinResult<C>>) -> Result<Accepted<C>, Payload> {
         let topic = &*self.topic;
+        self.meter.joined(match &joined {
+            Outcome::Done(Ok(_)) => Asked::Ok,
+            Outcome::Done(Err(refusal)) if refusal.source.is_none() => Asked::Refused,
+            _ => Asked::Failed,
+        });
         match joined {
             Outcome::Done(Ok(accepted)) => Ok(accepted),
             Outcome::Done(Err(refusal)) => {
-                if let Some(error) = refusal.source {
+                if let Some(error) = &refusal.source {
+                    let error = for_log(&**error);
                     tracing::error!(topic, %error, "a join failed");
                 }
                 Err(refusal.payload)

@@ -14,10 +14,7 @@ mod run;
 use std::{
     collections::VecDeque,
     pin::Pin,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Weak, atomic::AtomicBool},
     task::{Poll, Waker},
 };
 
@@ -30,6 +27,7 @@ use crate::{
     Topic,
     message::{Outgoing, Ref, TopicRef},
     socket::Shared,
+    telemetry::{Present, RouteMeter},
     transport::Frame,
 };
 
@@ -43,9 +41,6 @@ pub(crate) type Started = (Arc<dyn AnyChannel>, Work);
 pub(crate) trait AnyChannel: Send + Sync {
     /// May a message with this `join_ref` be for this channel, and not for one that was here before?
     fn answers_to(&self, join_ref: &Ref) -> bool;
-
-    /// Has its join not been answered yet?
-    fn is_joining(&self) -> bool;
 
     fn is_closed(&self) -> bool;
 
@@ -70,6 +65,7 @@ pub(super) struct Server<C: Channel> {
     me: Weak<Self>,
     pub(super) shared: Arc<Shared<C::Socket>>,
     pub(super) topic: Topic,
+    meter: RouteMeter,
     /// As it came with the join: what the join's reply and the last words carry.
     join_ref: Ref,
     /// What pushes and other replies carry: the join's ref where its join_ref is null.
@@ -92,6 +88,7 @@ struct Mailbox<C: Channel> {
 struct Body<C: Channel> {
     channel: C,
     socket: Socket<C>,
+    _present: Present,
 }
 
 /// Begins a join.
@@ -102,6 +99,7 @@ pub(crate) fn start<C: Channel>(shared: Arc<Shared<C::Socket>>, join: Join) -> S
         reference,
         payload,
         previous,
+        meter,
     } = join;
     let effective_join_ref = if join_ref.is_null() {
         reference.clone()
@@ -118,12 +116,14 @@ pub(crate) fn start<C: Channel>(shared: Arc<Shared<C::Socket>>, join: Join) -> S
         me: me.clone(),
         shared,
         topic,
+        meter,
         join_ref,
         effective_join_ref,
         joined: AtomicBool::new(false),
         mailbox: Mutex::new(mailbox),
     });
-    let work = server.clone().join(reference, payload, previous);
+    let under_way = server.shared.join_begins();
+    let work = server.clone().join(reference, payload, previous, under_way);
     (server, Box::pin(work))
 }
 
@@ -177,10 +177,6 @@ impl<C: Channel> Server<C> {
 impl<C: Channel> AnyChannel for Server<C> {
     fn answers_to(&self, join_ref: &Ref) -> bool {
         join_ref.is_null() || *join_ref == self.join_ref || *join_ref == self.effective_join_ref
-    }
-
-    fn is_joining(&self) -> bool {
-        !self.joined.load(Ordering::Acquire) && !self.is_closed()
     }
 
     fn is_closed(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use presence_core::pubsub::{Message as Broadcast, Payload};
+use tracing::Instrument;
 
 use super::{AnyChannel, Body, Server};
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     },
     message::{Ref, TopicRef},
     socket::reason_payload,
+    telemetry::{self, Callback, Shown, Stopwatch, event_at, span_at},
 };
 
 enum Flow {
@@ -56,7 +58,9 @@ pub(super) async fn run<C: Channel>(
 impl<C: Channel> Server<C> {
     async fn serve(&self, body: &mut Body<C>, letter: Letter<C>) -> Flow {
         let limit = self.shared.endpoint.handler_timeout();
-        let Body { channel, socket } = body;
+        let Body {
+            channel, socket, ..
+        } = body;
         let outcome = match letter {
             Letter::In {
                 reference,
@@ -65,17 +69,45 @@ impl<C: Channel> Server<C> {
             } => {
                 self.shared.messages_begun(1);
                 socket.reference = Some(reference.clone());
-                let handled = guard(limit, channel.handle_in(&event, payload, socket)).await;
+                let (level, topic) = (C::LOG_HANDLE_IN, &*self.topic);
+                let span = span_at!(
+                    level,
+                    telemetry::target::HANDLE_IN,
+                    "handle_in",
+                    topic,
+                    event = &*event
+                );
+                let logged = (!span.is_disabled()).then(|| payload.clone());
+                let watch = Stopwatch::start(logged.is_some());
+                let handling = channel.handle_in(&event, payload, socket);
+                let handled = guard(limit, handling.instrument(span.clone())).await;
                 socket.reference = None;
+                self.meter.took(Callback::HandleIn, watch);
+                if let Some(payload) = logged {
+                    let filter = &self.shared.endpoint.config().filter_parameters;
+                    let (payload, elapsed) = (Shown(filter, &payload), watch.elapsed());
+                    let answer = said(&handled);
+                    span.in_scope(
+                        || event_at!(level, telemetry::target::HANDLE_IN, %payload, answer, ?elapsed, "handled"),
+                    );
+                }
                 match handled {
-                    Outcome::Done(handled) => return self.answer(&reference, &event, handled),
+                    Outcome::Done(handled) => return self.answer(&reference, handled),
                     Outcome::Panicked(panic) => Outcome::Panicked(panic),
                     Outcome::TimedOut => Outcome::TimedOut,
                 }
             }
-            Letter::Info(info) => guard(limit, channel.handle_info(info, socket)).await,
+            Letter::Info(info) => {
+                let watch = Stopwatch::start(false);
+                let handled = guard(limit, channel.handle_info(info, socket)).await;
+                self.meter.took(Callback::HandleInfo, watch);
+                handled
+            }
             Letter::Out(Broadcast { event, payload, .. }) => {
-                guard(limit, channel.handle_out(&event, payload, socket)).await
+                let watch = Stopwatch::start(false);
+                let handled = guard(limit, channel.handle_out(&event, payload, socket)).await;
+                self.meter.took(Callback::HandleOut, watch);
+                handled
             }
             Letter::Held(frame) => {
                 self.shared.outbox.send(frame);
@@ -97,7 +129,7 @@ impl<C: Channel> Server<C> {
         Flow::GoOn
     }
 
-    fn answer(&self, reference: &Ref, event: &str, handled: Result<Reply, ChannelError>) -> Flow {
+    fn answer(&self, reference: &Ref, handled: Result<Reply, ChannelError>) -> Flow {
         let join_ref = &self.effective_join_ref;
         let Reply { reply, then } = match handled {
             Ok(handled) => handled,
@@ -108,7 +140,6 @@ impl<C: Channel> Server<C> {
             }
         };
         if let Some((status, payload)) = reply {
-            tracing::trace!(topic = &*self.topic, event, status, "replied");
             self.reply(join_ref, reference, status, &payload);
         }
         match then {
@@ -119,6 +150,7 @@ impl<C: Channel> Server<C> {
     }
 
     fn log_failure(&self, error: &ChannelError) {
+        let error = error.for_log();
         tracing::error!(topic = &*self.topic, %error, "a handler failed");
     }
 
@@ -133,8 +165,11 @@ impl<C: Channel> Server<C> {
             }
             _ => tracing::debug!(topic = &*self.topic, ?reason, "a channel ended"),
         }
+        self.meter.ended(&reason);
         let limit = self.shared.endpoint.handler_timeout();
-        let Body { channel, socket } = &mut *body;
+        let Body {
+            channel, socket, ..
+        } = &mut *body;
         if let Outcome::Panicked(panic) = guard(limit, channel.terminate(&reason, socket)).await {
             tracing::error!(topic = &*self.topic, panic, "terminate panicked");
         }
@@ -176,5 +211,19 @@ impl<C: Channel> Server<C> {
         if let Some(successor) = successor {
             successor.wake();
         }
+    }
+}
+
+/// What a message was answered, as it is logged.
+fn said(handled: &Outcome<Result<Reply, ChannelError>>) -> &str {
+    match handled {
+        Outcome::Done(Ok(Reply {
+            reply: Some((status, _)),
+            ..
+        })) => status,
+        Outcome::Done(Ok(_)) => "none",
+        Outcome::Done(Err(_)) => "error",
+        Outcome::Panicked(_) => "panicked",
+        Outcome::TimedOut => "timed out",
     }
 }

@@ -12,6 +12,8 @@
 
 mod answer;
 mod batch;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod options;
 mod peers;
 mod request;

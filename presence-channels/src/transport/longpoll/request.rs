@@ -87,7 +87,6 @@ async fn open(
     match mount.connect_queue(endpoint, params, &info, version).await {
         Ok(connection) => answer::opened(&longpoll.open(connection, admission)),
         Err(refusal) => {
-            tracing::info!(path, reason = refusal.reason(), "refused a client");
             // The two statuses of a refusal that phoenix.js knows; the second it tries again.
             answer::status(match refusal.http_status().is_server_error() {
                 false => StatusCode::FORBIDDEN,

@@ -16,7 +16,8 @@ use super::batch::BadBody;
 use crate::{
     serializer::Data,
     socket::AnyConnection,
-    transport::{Frame, Outbox, Phase, close_code},
+    telemetry::Drops,
+    transport::{Frame, Opcode, Outbox, Phase, close_code},
 };
 
 /// Then other tasks get their turn.
@@ -110,7 +111,13 @@ impl Session {
         let turn = Turn::begin(self);
         let frames = self.wait(|| turn.look(max_bytes));
         let frames = tokio::time::timeout(self.window, frames).await;
-        frames.unwrap_or_default()
+        let frames = frames.unwrap_or_default();
+        // What the answer leaves out.
+        let binaries = frames
+            .iter()
+            .filter(|frame| frame.opcode() == Opcode::Binary && !frame.is_base64_for_polls());
+        binaries.for_each(|_| self.outbox.meter().dropped(Drops::Unencodable));
+        frames
     }
 
     /// Ends the poll that waits, if one does: its client went away, and it must take nothing more.
@@ -162,7 +169,8 @@ impl Session {
                 Poll::Ready(flusher.hold(|| connection.receive(data, cx)))
             });
             if let Err(malformed) = received.await {
-                tracing::debug!(%malformed, "a client published a malformed message");
+                let malformed = malformed.for_log();
+                tracing::debug!(malformed, "a client published a malformed message");
                 self.close(close_code::INTERNAL_ERROR, "malformed frame");
                 // Phoenix says so after a window, in which nobody answers.
                 return StatusCode::REQUEST_TIMEOUT;

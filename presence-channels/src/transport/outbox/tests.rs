@@ -9,7 +9,9 @@ fn stuck(slow_reader: SlowReader) -> Arc<Outbox> {
         ..Limits::default()
     };
     let flusher = Flusher::start(&tokio::runtime::Handle::current());
-    Outbox::new(Sink::Queue, flusher, &limits, 0)
+    let meters = crate::telemetry::MountMeters::new("/socket");
+    let meter = meters.of(crate::transport::Transport::Longpoll).clone();
+    Outbox::new(Sink::Queue, flusher, &limits, meter, 0)
 }
 
 /// A frame of ten bytes.

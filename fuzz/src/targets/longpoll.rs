@@ -1,0 +1,64 @@
+//! Bodies of publishes by long-polling: a message, or lines of JSON and base64.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use presence_channels::{
+    fuzzing::{Body, Wire, read_body},
+    serializer::Data,
+};
+
+use crate::{Target, bounded};
+
+pub(super) const TARGET: Target = Target {
+    name: "longpoll",
+    run,
+};
+
+/// Small, so that the fuzzer gets to them.
+const LIMITS: Body = Body {
+    is_batch: true,
+    max_bytes: 2048,
+    max_message_bytes: 256,
+    max_messages: 6,
+};
+
+/// The first byte says which kind of body the rest is.
+fn run(input: &[u8]) {
+    let Some((kind, body)) = input.split_first() else {
+        return;
+    };
+    let body = Bytes::copy_from_slice(body);
+    let limits = Body {
+        is_batch: kind % 2 == 0,
+        ..LIMITS
+    };
+    // Each message is copied out of its line; the last of them may be one too many, or too long.
+    let most = 2 * body.len().min(limits.max_bytes) + 1024;
+    let Some(messages) = bounded(most, || read_body(body.clone(), limits)) else {
+        return;
+    };
+    if !limits.is_batch {
+        assert!(matches!(&messages[..], [Data::Text(text)] if *text == body));
+    }
+    assert!(messages.len() <= limits.max_messages);
+    let mut lines = Vec::new();
+    for message in &messages {
+        let (Data::Text(bytes) | Data::Binary(bytes)) = message;
+        assert!(bytes.len() <= limits.max_message_bytes);
+        lines.push(match message {
+            Data::Text(text) => String::from_utf8(text.to_vec()).expect("text is UTF-8"),
+            Data::Binary(bytes) => BASE64_STANDARD.encode(bytes),
+        });
+        let _ = Wire::V2.read(message.clone());
+        let _ = Wire::V1.read(message.clone());
+    }
+    // With the line end that takes nothing from a message that ends in a carriage return.
+    if limits.is_batch {
+        let wide = Body {
+            max_bytes: usize::MAX,
+            ..limits
+        };
+        let again = read_body(lines.join("\r\n").into(), wide);
+        assert_eq!(again.as_ref(), Some(&messages));
+    }
+}

@@ -1,0 +1,27 @@
+//! Text frames of version 1.
+
+use presence_channels::fuzzing::Wire;
+use serde_json::Value;
+
+use crate::{
+    Target,
+    text::{self, Fields},
+};
+
+pub(super) const TARGET: Target = Target { name: "v1", run };
+
+fn run(input: &[u8]) {
+    text::check(Wire::V1, input, fields);
+}
+
+/// The fields of a message as a tree has them; none of what is no message.
+fn fields(mut frame: Value) -> Option<Fields> {
+    let message = frame.as_object_mut()?;
+    Some(Fields {
+        join_ref: message.remove("join_ref").unwrap_or_default(),
+        reference: message.remove("ref")?,
+        topic: message.remove("topic")?,
+        event: message.remove("event")?,
+        payload: message.remove("payload")?,
+    })
+}

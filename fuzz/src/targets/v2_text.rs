@@ -1,0 +1,33 @@
+//! Text frames of version 2.
+
+use presence_channels::fuzzing::Wire;
+use serde_json::Value;
+
+use crate::{
+    Target,
+    text::{self, Fields},
+};
+
+pub(super) const TARGET: Target = Target {
+    name: "v2_text",
+    run,
+};
+
+fn run(input: &[u8]) {
+    text::check(Wire::V2, input, fields);
+}
+
+/// The fields of a message as a tree has them; none of what is no message.
+fn fields(frame: Value) -> Option<Fields> {
+    let Value::Array(fields) = frame else {
+        return None;
+    };
+    let [join_ref, reference, topic, event, payload] = fields.try_into().ok()?;
+    Some(Fields {
+        join_ref,
+        reference,
+        topic,
+        event,
+        payload,
+    })
+}

@@ -1,0 +1,83 @@
+//! What the fuzzer needs of the inside: each parser of what clients send, and what writes the same down
+//! again. No API: it changes without notice.
+
+use bytes::Bytes;
+use presence_core::pubsub::Payload;
+
+pub use crate::{
+    token::fuzzing::{encrypt_claims, rewrite_term, sign_claims},
+    transport::longpoll::fuzzing::{Body, read_body},
+};
+
+use crate::{
+    message::WireTopic,
+    serializer::{Data, FrameError, MalformedFrame, Outgoing, Ref, Serializer, V1, V2},
+    transport::{Frame, Opcode},
+};
+
+/// A message as a client sent it.
+#[derive(Debug)]
+pub struct Read {
+    /// Its join_ref.
+    pub join_ref: Ref,
+    /// Its ref.
+    pub reference: Ref,
+    /// Its topic; the JSON of one that is no text is an error.
+    pub topic: Result<String, String>,
+    /// Its event.
+    pub event: String,
+    /// Its payload.
+    pub payload: Payload,
+}
+
+/// A version of the protocol.
+#[derive(Clone, Copy, Debug)]
+pub enum Wire {
+    /// Version 1.
+    V1,
+    /// Version 2.
+    V2,
+}
+
+impl Wire {
+    fn serializer(self) -> &'static dyn Serializer {
+        match self {
+            Self::V1 => &V1,
+            Self::V2 => &V2,
+        }
+    }
+
+    /// Reads a frame.
+    ///
+    /// # Errors
+    /// What the connection would be closed for.
+    pub fn read(self, data: Data) -> Result<Read, MalformedFrame> {
+        let message = self.serializer().decode(data)?;
+        Ok(Read {
+            join_ref: message.join_ref,
+            reference: message.reference,
+            topic: match message.topic {
+                WireTopic::Text(topic) => Ok(topic.into()),
+                WireTopic::Other(topic) => Err(topic.get().to_owned()),
+            },
+            event: message.event.into(),
+            payload: message.payload,
+        })
+    }
+
+    /// Writes a message; gives the body of its frame.
+    ///
+    /// # Errors
+    /// What whoever sends it would get.
+    pub fn write(self, message: &Outgoing<'_>) -> Result<Data, FrameError> {
+        self.serializer().encode(message).map(body)
+    }
+}
+
+fn body(frame: Frame) -> Data {
+    let body: Bytes = frame.body();
+    match frame.opcode() {
+        Opcode::Text => Data::Text(body),
+        Opcode::Binary | Opcode::Close => Data::Binary(body),
+    }
+}

@@ -1,0 +1,37 @@
+//! Counters, gauges and histograms, each held by whoever counts, so that counting looks nothing up. Without
+//! the feature `metrics` they are nothing at all.
+
+#[cfg(not(feature = "metrics"))]
+mod off;
+#[cfg(feature = "metrics")]
+mod on;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+#[cfg(not(feature = "metrics"))]
+pub(super) use off::{Counter, Gauge, Times};
+#[cfg(feature = "metrics")]
+pub(super) use on::{Counter, Gauge, Times};
+
+/// Names and values.
+pub(super) type Labels<'a> = &'a [(&'static str, &'a str)];
+
+/// Whether somebody could be counting.
+pub(crate) const IS_ON: bool = cfg!(feature = "metrics");
+
+/// When something began. The clock is read only for a log or a metric.
+#[derive(Clone, Copy)]
+pub(crate) struct Stopwatch(Option<Instant>);
+
+impl Stopwatch {
+    pub(crate) fn start(is_logged: bool) -> Self {
+        Self((is_logged || IS_ON).then(Instant::now))
+    }
+
+    /// Zero if it was not started.
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.map(|begun| begun.elapsed()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,87 @@
+//! What is counted of the channels of a route.
+
+use std::sync::Arc;
+
+use super::{Asked, AskedCounters};
+use crate::{
+    TerminateReason,
+    telemetry::{
+        Stopwatch,
+        instrument::{Counter, Gauge, Times},
+    },
+};
+
+/// Counts for the channels of a route. A clone counts in the same place.
+#[derive(Clone)]
+pub(crate) struct RouteMeter(Arc<Counts>);
+
+struct Counts {
+    channels: Gauge,
+    joins: AskedCounters,
+    callbacks: [Times; 4],
+    crashes: [Counter; 3],
+}
+
+/// Which callback took its time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Callback {
+    Join,
+    HandleIn,
+    HandleInfo,
+    HandleOut,
+}
+
+impl RouteMeter {
+    /// For the route `pattern` of the socket at `path`.
+    pub(crate) fn new(path: &str, pattern: &str) -> Self {
+        let labels = [("socket", path), ("route", pattern)];
+        let [socket, route] = labels;
+        let callback = |callback| {
+            let labels = [socket, route, ("callback", callback)];
+            Times::new("presence_channels_handler_seconds", &labels)
+        };
+        let crash = |reason| {
+            let labels = [socket, route, ("reason", reason)];
+            Counter::new("presence_channels_crashes_total", &labels)
+        };
+        Self(Arc::new(Counts {
+            channels: Gauge::new("presence_channels_channels", &labels),
+            joins: AskedCounters::new("presence_channels_joins_total", labels),
+            callbacks: ["join", "handle_in", "handle_info", "handle_out"].map(callback),
+            crashes: ["panicked", "timed_out", "failed"].map(crash),
+        }))
+    }
+
+    pub(crate) fn joined(&self, asked: Asked) {
+        self.0.joins.count(asked);
+    }
+
+    pub(crate) fn took(&self, callback: Callback, watch: Stopwatch) {
+        self.0.callbacks[callback as usize].record(watch);
+    }
+
+    pub(crate) fn ended(&self, reason: &TerminateReason) {
+        let crash = match reason {
+            TerminateReason::Panicked(_) => 0,
+            TerminateReason::TimedOut => 1,
+            TerminateReason::Failed(_) => 2,
+            _ => return,
+        };
+        self.0.crashes[crash].add(1);
+    }
+
+    /// Counts a channel until what this gives is dropped.
+    pub(crate) fn present(&self) -> Present {
+        self.0.channels.change(1);
+        Present(self.clone())
+    }
+}
+
+/// A channel that is counted.
+pub(crate) struct Present(RouteMeter);
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        self.0.0.channels.change(-1);
+    }
+}

@@ -1,0 +1,121 @@
+//! What is counted of the clients of a mount.
+
+use std::sync::Arc;
+
+use super::{Asked, AskedCounters, queues::Queues};
+use crate::{
+    telemetry::instrument::{Counter, Gauge},
+    transport::Transport,
+};
+
+/// Counts for one mount, a transport each.
+pub(crate) struct MountMeters([SocketMeter; 2]);
+
+impl MountMeters {
+    /// For the socket at `path`.
+    pub(crate) fn new(path: &str) -> Self {
+        let meter = |transport| SocketMeter::new(path, transport);
+        Self([Transport::Websocket, Transport::Longpoll].map(meter))
+    }
+
+    pub(crate) fn of(&self, transport: Transport) -> &SocketMeter {
+        &self.0[transport as usize]
+    }
+
+    /// Tells what waits in queues, when all of them have been looked at.
+    pub(crate) fn tell_queues(&self) {
+        self.0.iter().for_each(|meter| meter.0.queues.tell());
+    }
+}
+
+/// Counts for the clients of a mount that use one transport. A clone counts in the same place.
+#[derive(Clone)]
+pub(crate) struct SocketMeter(Arc<Counts>);
+
+struct Counts {
+    sockets: Gauge,
+    connects: AskedCounters,
+    messages_in: Counter,
+    bytes_in: Counter,
+    messages_out: Counter,
+    bytes_out: Counter,
+    drops: [Counter; 5],
+    queues: Queues,
+}
+
+/// Why a message did not go where it should, or its sender had to go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Drops {
+    SlowReader,
+    SlowBroadcast,
+    Unencodable,
+    Malformed,
+    OverRate,
+}
+
+impl SocketMeter {
+    fn new(path: &str, transport: Transport) -> Self {
+        let labels = [("socket", path), ("transport", transport.name())];
+        let [socket, transport] = labels;
+        let counter = |name| Counter::new(name, &labels);
+        let drops = |reason| {
+            let labels = [socket, transport, ("reason", reason)];
+            Counter::new("presence_channels_drops_total", &labels)
+        };
+        let reasons = [
+            "slow_reader",
+            "slow_broadcast",
+            "unencodable",
+            "malformed",
+            "over_rate",
+        ];
+        Self(Arc::new(Counts {
+            sockets: Gauge::new("presence_channels_sockets", &labels),
+            connects: AskedCounters::new("presence_channels_connects_total", labels),
+            messages_in: counter("presence_channels_messages_in_total"),
+            bytes_in: counter("presence_channels_bytes_in_total"),
+            messages_out: counter("presence_channels_messages_out_total"),
+            bytes_out: counter("presence_channels_bytes_out_total"),
+            drops: reasons.map(drops),
+            queues: Queues::new(&labels),
+        }))
+    }
+
+    pub(crate) fn connected(&self, asked: Asked) {
+        self.0.connects.count(asked);
+    }
+
+    pub(crate) fn message_in(&self, bytes: usize) {
+        self.0.messages_in.add(1);
+        self.0.bytes_in.add(bytes as u64);
+    }
+
+    pub(crate) fn message_out(&self, bytes: usize) {
+        self.0.messages_out.add(1);
+        self.0.bytes_out.add(bytes as u64);
+    }
+
+    pub(crate) fn dropped(&self, reason: Drops) {
+        self.0.drops[reason as usize].add(1);
+    }
+
+    /// Takes into account what waits for one client.
+    pub(crate) fn see_queue(&self, bytes: usize, frames: usize) {
+        self.0.queues.see(bytes, frames);
+    }
+
+    /// Counts a client until what this gives is dropped.
+    pub(crate) fn socket(&self) -> Connected {
+        self.0.sockets.change(1);
+        Connected(self.clone())
+    }
+}
+
+/// A client that is counted.
+pub(crate) struct Connected(SocketMeter);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.0.sockets.change(-1);
+    }
+}

@@ -1,0 +1,115 @@
+//! Clients that send as fast as they can.
+
+use presence_channels::Limits;
+use serde_json::json;
+
+use crate::{
+    client::Client,
+    world::{HANDLER_TIMEOUT, PIPE, World, settle},
+};
+
+const FLOOD: usize = 5000;
+
+/// Joins `FLOOD` times, to what `topic` says, where no join ever ends.
+fn joins(topic: impl Fn(usize) -> String) {
+    const UNDER_WAY: usize = 20;
+    let mut limits = Limits::default();
+    limits.max_joins_under_way = UNDER_WAY;
+    let world = World::start(limits);
+    let endpoint = &world.endpoint;
+    let mut bystander = world.run(Client::joined(endpoint, "room:1"));
+    let (mut client, _) = world.measure(Client::open(endpoint));
+
+    let (refused, held) = world.measure(async {
+        let mut refused = 0;
+        for n in 0..FLOOD {
+            let payload = json!({ "fill": "x".repeat(1000) });
+            client
+                .push(&n.to_string(), &topic(n), "phx_join", payload)
+                .await;
+            if n >= UNDER_WAY {
+                let reply = client.receive().await;
+                let reason = &reply[4]["response"]["reason"];
+                assert_eq!(reason, "too many joins under way", "{n}: {reply}");
+                refused += 1;
+            }
+            if n % 1000 == 0 {
+                bystander.assert_served("room:1").await;
+            }
+        }
+        refused
+    });
+    assert_eq!(refused, FLOOD - UNDER_WAY);
+    // A join that waits costs its payload and its future; the pipes are filled once.
+    let most = UNDER_WAY * 8 * 1024 + 4 * PIPE;
+    assert!(held.peak <= most as u64, "{held:?} over {most}");
+
+    // All of them end in time, and the client may join again.
+    let all = HANDLER_TIMEOUT * UNDER_WAY as u32 * 2;
+    world.run(async { tokio::time::sleep(all).await });
+    assert_eq!(endpoint.connections(), 0, "both were silent for too long");
+    let mut client = world.run(Client::joined(endpoint, "room:1"));
+    world.run(client.assert_served("room:1"));
+}
+
+#[test]
+fn of_a_flood_of_joins_only_so_many_are_under_way() {
+    joins(|n| format!("room:endless:{n}"));
+}
+
+/// Each begins when the one before has ended, and all of them wait.
+#[test]
+fn of_a_flood_of_joins_to_one_topic_only_so_many_are_under_way() {
+    joins(|_| "room:endless".to_owned());
+}
+
+#[test]
+fn of_a_flood_of_messages_only_so_many_wait() {
+    const WAITING: usize = 50;
+    const MESSAGE: usize = 2000;
+    let mut limits = Limits::default();
+    limits.max_waiting_messages = WAITING;
+    let world = World::start(limits);
+    let endpoint = &world.endpoint;
+    let mut bystander = world.run(Client::joined(endpoint, "room:1"));
+    let mut client = world.run(Client::joined(endpoint, "room:1"));
+
+    let (sent, held) = world.measure(async {
+        let mut sent = 0;
+        let payload = json!({ "fill": "x".repeat(MESSAGE) });
+        let message = json!([null, "7", "room:1", "endless", payload]).to_string();
+        while sent < FLOOD && client.try_send(message.clone()).await {
+            sent += 1;
+        }
+        bystander.assert_served("room:1").await;
+        sent
+    });
+    assert!(sent < FLOOD, "all was read though nothing was handled");
+    // Those that wait, one read of 8 KiB more of them, and the pipes.
+    let most = (WAITING + 8) * (MESSAGE + 1024) + 6 * PIPE;
+    assert!(held.peak <= most as u64, "{held:?} over {most}");
+}
+
+#[test]
+fn a_flood_of_messages_for_nobody_is_answered_and_forgotten() {
+    let world = World::start(Limits::default());
+    let endpoint = &world.endpoint;
+    let mut bystander = world.run(Client::joined(endpoint, "room:1"));
+    let mut client = world.run(Client::open(endpoint));
+    let flood = async |client: &mut Client, bystander: &mut Client| {
+        for n in 0..FLOOD {
+            client
+                .push("7", &format!("room:{n}"), "ping", json!({}))
+                .await;
+            let reply = client.receive().await;
+            assert_eq!(reply[4]["response"]["reason"], "unmatched topic");
+        }
+        bystander.assert_served("room:1").await;
+        settle().await;
+    };
+    // The first round fills the pipes and whatever is kept for reuse.
+    world.run(flood(&mut client, &mut bystander));
+    let ((), held) = world.measure(flood(&mut client, &mut bystander));
+    assert!(held.peak <= 64 * 1024, "{held:?}");
+    assert!(held.left <= 1024, "{held:?}");
+}

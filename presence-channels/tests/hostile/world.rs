@@ -1,0 +1,148 @@
+//! The server under attack, on a runtime of its own thread.
+
+use std::{pin::pin, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use presence_channels::{
+    Channel, Config, ConnectError, ConnectInfo, Endpoint, HandleResult, JoinResult, Limits,
+    LongpollOptions, Params, Payload, PubSub, Routes, Socket, SocketOptions, Topic, no_reply,
+    reply_ok, unhandled,
+};
+use tokio::{
+    io::DuplexStream,
+    runtime::{Builder, Runtime},
+};
+
+/// How long a client of these tests may be silent, or send no whole message.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a handler may take.
+pub(crate) const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Of long-polling.
+pub(crate) const WINDOW: Duration = Duration::from_secs(10);
+/// What a pipe holds each way, as a system's socket does.
+pub(crate) const PIPE: usize = 16 * 1024;
+
+/// A server, and what runs it.
+pub(crate) struct World {
+    runtime: Runtime,
+    pub(crate) endpoint: Endpoint,
+}
+
+/// What was held while something ran, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held {
+    /// The most at once, beyond what was there before.
+    pub(crate) peak: u64,
+    /// What is left of it.
+    pub(crate) left: i64,
+}
+
+impl World {
+    /// One socket at `/socket`, with these limits.
+    pub(crate) fn start(limits: Limits) -> Self {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let options = SocketOptions::default()
+            .timeout(TIMEOUT)
+            .limits(limits)
+            .longpoll(LongpollOptions::default().window(WINDOW));
+        let config = Config::default().handler_timeout(HANDLER_TIMEOUT);
+        let endpoint = Endpoint::builder(PubSub::local())
+            .socket_with::<UserSocket>("/socket", (), options)
+            .start(config);
+        let endpoint = runtime.block_on(endpoint).unwrap();
+        Self { runtime, endpoint }
+    }
+
+    pub(crate) fn run<T>(&self, clients: impl Future<Output = T>) -> T {
+        self.runtime.block_on(clients)
+    }
+
+    /// Runs `clients`, and says what was held meanwhile.
+    pub(crate) fn measure<T>(&self, clients: impl Future<Output = T>) -> (T, Held) {
+        let mut result = None;
+        let mut clients = pin!(clients);
+        let measured = allocation_counter::measure(|| {
+            result = Some(self.runtime.block_on(clients.as_mut()));
+        });
+        let held = Held {
+            peak: measured.bytes_max,
+            left: measured.bytes_current,
+        };
+        (result.unwrap(), held)
+    }
+
+    /// A pipe to the server.
+    pub(crate) fn connect(endpoint: &Endpoint) -> DuplexStream {
+        let (near, far) = tokio::io::duplex(PIPE);
+        let router: Router = endpoint.router();
+        let server = http1::Builder::new()
+            .serve_connection(TokioIo::new(far), TowerToHyperService::new(router));
+        tokio::spawn(server.with_upgrades());
+        near
+    }
+}
+
+/// Lets what is under way go on until it waits. Nothing here takes a millisecond of a paused clock.
+pub(crate) async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+struct UserSocket;
+
+impl presence_channels::UserSocket for UserSocket {
+    type State = ();
+
+    async fn connect(params: &Params, _: &ConnectInfo, _: &()) -> Result<Self, ConnectError> {
+        match params.get("user") {
+            Some("endless") => std::future::pending().await,
+            Some("panic") => panic!("asked to"),
+            _ => Ok(Self),
+        }
+    }
+
+    fn channels(routes: &mut Routes<Self>) {
+        routes.channel::<RoomChannel>("room:*");
+    }
+}
+
+/// `room:endless...` never finishes to join.
+struct RoomChannel;
+
+impl Channel for RoomChannel {
+    type Socket = UserSocket;
+    type Info = ();
+
+    async fn join(topic: &Topic, _: Payload, _: &mut Socket<Self>) -> JoinResult<Self> {
+        if topic.subtopic().starts_with("endless") {
+            std::future::pending::<()>().await;
+        }
+        if topic.subtopic() == "panic" {
+            panic!("asked to");
+        }
+        Ok(Self.into())
+    }
+
+    async fn handle_in(
+        &mut self,
+        event: &str,
+        payload: Payload,
+        socket: &mut Socket<Self>,
+    ) -> HandleResult {
+        match event {
+            "ping" => reply_ok(payload),
+            "shout" => {
+                socket.broadcast("shout", payload)?;
+                no_reply()
+            }
+            "endless" => std::future::pending().await,
+            "panic" => panic!("asked to"),
+            _ => unhandled(event),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What is logged, and what must never be.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use presence_channels::{telemetry::FilterParameters, testing};
+use serde_json::json;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+use crate::app::{UserSocket, start};
+
+/// What a subscriber wrote, and its guard.
+struct Log {
+    text: Text,
+    _guard: tracing::subscriber::DefaultGuard,
+}
+
+#[derive(Clone, Default)]
+struct Text(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Text {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl Log {
+    /// Listens on this thread, by a filter as `RUST_LOG` takes it.
+    fn listen(filter: &str) -> Self {
+        let text = Text::default();
+        let filter = EnvFilter::builder()
+            .with_default_directive(LevelFilter::OFF.into())
+            .parse(filter)
+            .unwrap();
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(false)
+            .with_writer(text.clone())
+            .finish();
+        Self {
+            text,
+            _guard: tracing::subscriber::set_default(subscriber),
+        }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.text.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// The one line that holds `part`.
+    fn line(&self, part: &str) -> String {
+        let text = self.text();
+        let mut lines = text.lines().filter(|line| line.contains(part));
+        let line = lines
+            .next()
+            .unwrap_or_else(|| panic!("no {part:?} in\n{text}"));
+        assert_eq!(lines.next(), None, "{part:?} comes twice");
+        line.to_owned()
+    }
+}
+
+/// A client does all that a client can do, with secrets all over.
+async fn play(filter: FilterParameters) {
+    let endpoint = start(filter).await;
+    let params = json!({ "user": "ann", "password": "hunter2", "vsn": "2.0.0" });
+    let client = testing::connect::<UserSocket>(&endpoint, params)
+        .await
+        .unwrap();
+    for user in ["banned", "crash"] {
+        let refused = json!({ "user": user, "api_token": "hunter2" });
+        let refused = testing::connect::<UserSocket>(&endpoint, refused).await;
+        assert!(refused.is_err());
+    }
+    let secrets = json!({ "n": 7, "password": "hunter2", "user": [{ "authToken": "hunter2" }] });
+    let (_, room) = client.join("room:1", secrets.clone()).await.unwrap();
+    assert!(client.join("room:closed", secrets.clone()).await.is_err());
+    for event in ["ping", "shout", "number"] {
+        room.push(event, secrets.clone()).await;
+    }
+    // A mere value, which the error of a payload of the wrong shape quotes.
+    let number = room.push("number", json!("hunter2")).await;
+    room.assert_reply(number, "error", json!({})).await;
+    let (_, quiet) = client.join("quiet", secrets.clone()).await.unwrap();
+    let push = quiet.push("ping", secrets).await;
+    quiet.assert_reply(push, "ok", json!({})).await;
+}
+
+#[tokio::test]
+async fn secrets_are_in_no_log_at_any_level() {
+    let log = Log::listen("trace");
+    play(FilterParameters::default()).await;
+    let text = log.text();
+    assert!(text.contains("[FILTERED]"), "{text}");
+    // Of the value that stands under no name at all, its message shows it; nothing else does.
+    let told: Vec<_> = text
+        .lines()
+        .filter(|line| line.contains("hunter2"))
+        .collect();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(
+        told[0].contains(r#"payload="hunter2" answer="error""#),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
+async fn connections_and_joins_are_logged_at_info_and_messages_at_debug() {
+    let log = Log::listen("presence_channels=info,telemetry=info");
+    play(FilterParameters::default()).await;
+    let connected = log.line(": connected");
+    for part in [
+        " INFO connect{socket=\"/socket\" transport=\"longpoll\"}: presence_channels::connect: connected",
+        r#"params={"password": "[FILTERED]", "user": "ann", "vsn": "2.0.0"}"#,
+        "elapsed=",
+    ] {
+        assert!(connected.contains(part), "{part} in {connected}");
+    }
+    let refused = log.line("refused a client");
+    assert!(refused.contains("INFO"), "{refused}");
+    assert!(refused.contains(r#"reason="banned""#), "{refused}");
+    let failed = log.line("connect failed");
+    assert!(failed.contains("ERROR"), "{failed}");
+    let reason = r#"reason="connect panicked: asked to crash""#;
+    assert!(failed.contains(reason), "{failed}");
+
+    let joined = log.line(r#"{topic="room:1"}: presence_channels::join: joined"#);
+    let payload = r#"payload={"n":7,"password":"[FILTERED]","user":[{"authToken":"[FILTERED]"}]}"#;
+    assert!(joined.contains(" INFO join{"), "{joined}");
+    assert!(joined.contains(payload), "{joined}");
+    // What the app logs meanwhile says where.
+    log.line(r#"join{topic="room:1"}: telemetry::app: in the handler"#);
+    let refused = log.line("refused a join");
+    assert!(refused.contains(r#"topic="room:closed""#), "{refused}");
+    let text = log.text();
+    assert!(!text.contains("handled"), "{text}");
+}
+
+#[tokio::test]
+async fn messages_and_broadcasts_have_levels_and_targets_of_their_own() {
+    let log = Log::listen("presence_channels::handle_in=debug,presence_channels::broadcast=trace");
+    play(FilterParameters::discard(["user"])).await;
+    let ping = log.line(r#"handle_in{topic="room:1" event="ping"}"#);
+    let payload = r#"payload={"n":7,"password":"hunter2","user":"[FILTERED]"} answer="ok""#;
+    assert!(ping.contains("DEBUG"), "{ping}");
+    assert!(ping.contains(payload), "{ping}");
+    let shout =
+        r#"handle_in{topic="room:1" event="shout"}:broadcast{topic="room:1" event="shout"}"#;
+    let shout = log.line(shout);
+    assert!(
+        shout.contains("TRACE") && shout.contains("bytes="),
+        "{shout}"
+    );
+    let text = log.text();
+    assert!(
+        !text.contains("join") && !text.contains("connect"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_channel_says_how_loud_it_is() {
+    let log = Log::listen("trace");
+    play(FilterParameters::keep(["n"])).await;
+    let joined = log.line(r#"join{topic="quiet"}: presence_channels::join: joined"#);
+    assert!(joined.contains(" WARN "), "{joined}");
+    let shown = r#"payload={"n":7,"password":"[FILTERED]","user":[{"authToken":"[FILTERED]"}]}"#;
+    assert!(joined.contains(shown), "{joined}");
+    let text = log.text();
+    assert!(!text.contains(r#"handle_in{topic="quiet""#), "{text}");
+}

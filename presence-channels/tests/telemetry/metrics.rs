@@ -1,0 +1,246 @@
+//! The metrics move as the module `telemetry` says.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use axum::body::{Body, to_bytes};
+use http::{Method, Request};
+use metrics_util::{
+    CompositeKey,
+    debugging::{DebugValue, DebuggingRecorder, Snapshotter},
+};
+use presence_channels::{Endpoint, telemetry::FilterParameters, testing};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::app::{UserSocket, start};
+
+/// What has been recorded: `name{label=value,...}` and its number. A histogram's is how many times it
+/// was told.
+struct Recorded {
+    snapshotter: Snapshotter,
+    /// A snapshot begins anew.
+    counted: BTreeMap<String, f64>,
+}
+
+impl Recorded {
+    fn update(&mut self) {
+        for (key, _, _, value) in self.snapshotter.snapshot().into_vec() {
+            let key = key.key();
+            let labels = key
+                .labels()
+                .map(|label| format!("{}={}", label.key(), label.value()));
+            let labels: Vec<_> = labels.collect();
+            let name = format!("{}{{{}}}", key.name(), labels.join(","));
+            let counted = self.counted.entry(name).or_default();
+            match value {
+                DebugValue::Counter(more) => *counted += more as f64,
+                // By what it changed since, as the kit's recorder has it.
+                DebugValue::Gauge(change) => *counted += *change,
+                DebugValue::Histogram(more) => *counted += more.len() as f64,
+            }
+        }
+    }
+
+    /// Name, kind and labels of each.
+    fn metrics(&mut self) -> BTreeSet<(String, String, BTreeSet<String>)> {
+        let found = self.snapshotter.snapshot().into_vec();
+        let metric = |(key, _, _, value): (CompositeKey, _, _, _)| {
+            let kind = match value {
+                DebugValue::Counter(_) => "counter",
+                DebugValue::Gauge(_) => "gauge",
+                DebugValue::Histogram(_) => "histogram",
+            };
+            let labels = key.key().labels().map(|label| label.key().to_owned());
+            (
+                key.key().name().to_owned(),
+                kind.to_owned(),
+                labels.collect(),
+            )
+        };
+        found.into_iter().map(metric).collect()
+    }
+
+    #[track_caller]
+    fn assert(&mut self, expected: &[(&str, f64)]) {
+        self.update();
+        for (name, value) in expected {
+            let found = self.counted.get(*name);
+            assert_eq!(found, Some(value), "{name} among {:#?}", self.counted);
+        }
+    }
+}
+
+/// An endpoint whose metrics are recorded, which is done on this thread only.
+macro_rules! recorded {
+    ($endpoint:ident, $recorded:ident) => {
+        let recorder = DebuggingRecorder::new();
+        let mut $recorded = Recorded {
+            snapshotter: recorder.snapshotter(),
+            counted: BTreeMap::new(),
+        };
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        let $endpoint: Endpoint = start(FilterParameters::default()).await;
+    };
+}
+
+const CLIENT: &str = "socket=/socket,transport=longpoll";
+const ROUTE: &str = "socket=/socket,route=room:*";
+
+#[tokio::test(start_paused = true)]
+async fn clients_and_channels_are_counted_while_they_are_there() {
+    recorded!(endpoint, recorded);
+    let sockets = format!("presence_channels_sockets{{{CLIENT}}}");
+    let channels = format!("presence_channels_channels{{{ROUTE}}}");
+    let connects = |result| format!("presence_channels_connects_total{{{CLIENT},result={result}}}");
+    let joins = |result| format!("presence_channels_joins_total{{{ROUTE},result={result}}}");
+    recorded.assert(&[(&sockets, 0.0), (&channels, 0.0), (&connects("ok"), 0.0)]);
+
+    let connect = |user| testing::connect::<UserSocket>(&endpoint, json!({ "user": user }));
+    let client = connect("ann").await.unwrap();
+    let other = connect("bob").await.unwrap();
+    assert!(connect("banned").await.is_err() && connect("crash").await.is_err());
+    let (_, room) = client.join("room:1", json!({})).await.unwrap();
+    let (_, _again) = other.join("room:1", json!({})).await.unwrap();
+    assert!(client.join("room:closed", json!({})).await.is_err());
+    assert!(client.join("room:panic", json!({})).await.is_err());
+    recorded.assert(&[
+        (&sockets, 2.0),
+        (&channels, 2.0),
+        (&connects("ok"), 2.0),
+        (&connects("refused"), 1.0),
+        (&connects("failed"), 1.0),
+        (&joins("ok"), 2.0),
+        (&joins("refused"), 1.0),
+        (&joins("failed"), 1.0),
+    ]);
+
+    // A diff of each of the two, and one of their ends.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let presences = "presence_presences{presence=telemetry.presence}";
+    recorded.assert(&[(presences, 2.0)]);
+
+    room.leave().await;
+    recorded.assert(&[(&sockets, 2.0), (&channels, 1.0)]);
+    other.close();
+    client.close();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    recorded.assert(&[(&sockets, 0.0), (&channels, 0.0), (presences, 0.0)]);
+    let diffs = recorded.counted["presence_diffs_total{presence=telemetry.presence}"];
+    assert!((2.0..=4.0).contains(&diffs), "{diffs}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_and_bytes_are_counted_both_ways() {
+    recorded!(endpoint, recorded);
+    let client = testing::connect::<UserSocket>(&endpoint, json!({}));
+    let client = client.await.unwrap();
+    let (_, quiet) = client.join("quiet", json!({})).await.unwrap();
+    let of = |name| format!("presence_channels_{name}{{{CLIENT}}}");
+    let (messages_in, bytes_in) = (of("messages_in_total"), of("bytes_in_total"));
+    let (messages_out, bytes_out) = (of("messages_out_total"), of("bytes_out_total"));
+    recorded.assert(&[(&messages_in, 1.0), (&messages_out, 1.0)]);
+    let before = (recorded.counted[&bytes_in], recorded.counted[&bytes_out]);
+
+    let push = quiet
+        .push("ping", json!({ "fill": "x".repeat(1000) }))
+        .await;
+    quiet.assert_reply(push, "ok", json!({})).await;
+    recorded.assert(&[(&messages_in, 2.0), (&messages_out, 2.0)]);
+    let after = (recorded.counted[&bytes_in], recorded.counted[&bytes_out]);
+    let (came, went) = (after.0 - before.0, after.1 - before.1);
+    assert!((1000.0..1100.0).contains(&came), "{came}");
+    assert!((40.0..100.0).contains(&went), "{went}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn callbacks_are_timed_and_crashes_and_drops_counted() {
+    recorded!(endpoint, recorded);
+    let client = testing::connect::<UserSocket>(&endpoint, json!({}));
+    let client = client.await.unwrap();
+    let (_, room) = client.join("room:1", json!({})).await.unwrap();
+    for _ in 0..2 {
+        let push = room.push("ping", json!({})).await;
+        room.assert_reply(push, "ok", json!({})).await;
+    }
+    let times =
+        |callback| format!("presence_channels_handler_seconds{{{ROUTE},callback={callback}}}");
+    recorded.assert(&[(&times("join"), 1.0), (&times("handle_in"), 2.0)]);
+
+    room.push("panic", json!({})).await;
+    room.assert_crashed().await;
+    let crashes = |reason| format!("presence_channels_crashes_total{{{ROUTE},reason={reason}}}");
+    recorded.assert(&[(&crashes("panicked"), 1.0), (&crashes("failed"), 0.0)]);
+    let (_, room) = client.join("room:1", json!({})).await.unwrap();
+    room.push("what", json!({})).await;
+    room.assert_crashed().await;
+    recorded.assert(&[(&crashes("panicked"), 1.0), (&crashes("failed"), 1.0)]);
+
+    let (_, quiet) = client.join("quiet", json!({})).await.unwrap();
+    for _ in 0..110 {
+        quiet.push("ping", json!({})).await;
+    }
+    let drops = |reason| format!("presence_channels_drops_total{{{CLIENT},reason={reason}}}");
+    recorded.assert(&[(&drops("over_rate"), 10.0), (&drops("slow_reader"), 0.0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_clients_is_looked_at_now_and_then() {
+    recorded!(endpoint, recorded);
+    let send = async |method: Method, token: &str, body: String| {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/socket/longpoll?vsn=2.0.0&token={token}"))
+            .body(Body::from(body));
+        let answered = endpoint.router::<()>().oneshot(request.unwrap()).await;
+        let body = to_bytes(answered.unwrap().into_body(), usize::MAX).await;
+        let answer: Value = serde_json::from_slice(&body.unwrap()).unwrap();
+        answer
+    };
+    let opened = send(Method::GET, "", String::new()).await;
+    let token = opened["token"].as_str().unwrap();
+    let join = json!(["1", "1", "quiet", "phx_join", {}]).to_string();
+    assert_eq!(send(Method::POST, token, join).await["status"], 200);
+
+    // The reply to the join waits until the client polls.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let frames = format!("presence_channels_queue_frames{{{CLIENT}}}");
+    let bytes = format!("presence_channels_queue_bytes{{{CLIENT}}}");
+    recorded.assert(&[(&frames, 1.0)]);
+    assert!(recorded.counted[&bytes] > 40.0);
+    assert_eq!(send(Method::GET, token, String::new()).await["status"], 200);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    recorded.assert(&[(&frames, 0.0), (&bytes, 0.0)]);
+}
+
+/// The table's rows: name, kind and labels.
+fn documented() -> BTreeSet<(String, String, BTreeSet<String>)> {
+    let module = include_str!("../../src/telemetry/mod.rs");
+    let rows = module
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! | `presence_"));
+    let row = |row: &str| {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let labels = cells[3].split(", ").map(|label| label.replace('`', ""));
+        (
+            format!("presence_{}", cells[0].trim_end_matches('`')),
+            cells[1].to_owned(),
+            labels.collect(),
+        )
+    };
+    rows.map(row)
+        // Rows of the table of logs.
+        .filter(|(name, ..)| !name.contains("::"))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_table_names_what_there_is_and_nothing_else() {
+    recorded!(endpoint, recorded);
+    // The presence counts from when its tasks first run.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(recorded.metrics(), documented());
+    drop(endpoint);
+}

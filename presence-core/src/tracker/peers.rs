@@ -127,10 +127,10 @@ impl Peers {
         let presence = self.presence;
         match &event {
             ReplicaEvent::Up(origin) => {
-                tracing::info!(presence, node = %origin.name, "a node is up")
+                tracing::info!(presence, node = %origin.name, "a node is up");
             }
             ReplicaEvent::Left(origin) => {
-                tracing::info!(presence, node = %origin.name, "a node left")
+                tracing::info!(presence, node = %origin.name, "a node left");
             }
             ReplicaEvent::Down(origin) => {
                 tracing::warn!(presence, node = %origin.name, "a node is down: its presences are hidden");

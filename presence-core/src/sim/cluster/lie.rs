@@ -31,7 +31,11 @@ impl Cluster {
             _ => vec![0; self.options.pool_size],
         };
         let digest = which.to_le_bytes();
-        let hello = self.as_liar(&Body::Heartbeat { clocks, digest });
+        let hello = self.as_liar(&Body::Heartbeat {
+            clocks,
+            check: digest,
+            digest,
+        });
         let lie = self.as_liar(&body(&about, which / 2));
         for message in [hello, lie].into_iter().flatten() {
             self.deliver(to, message)?;

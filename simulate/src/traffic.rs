@@ -150,7 +150,7 @@ fn measure(case: &'static Case) -> Result<Row, Violation> {
     crowd.cluster.run_for(Duration::from_secs(10))?;
     for _ in 0..case.presences {
         crowd.come()?;
-        if crowd.next % 10_000 == 0 {
+        if crowd.next.is_multiple_of(10_000) {
             crowd.cluster.run_for(Duration::from_millis(100))?;
         }
     }

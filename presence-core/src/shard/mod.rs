@@ -38,6 +38,7 @@
 
 mod answers;
 mod catch_up;
+mod config;
 mod counts;
 mod effect;
 mod holders;
@@ -59,6 +60,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use answers::Answers;
+pub use config::ShardConfig;
 pub use counts::Counts;
 pub use effect::{Effect, TopicDiff};
 use index::Index;
@@ -76,32 +78,6 @@ use crate::crdt::{
 
 /// How many changes may wait for the next delta. With as many, it leaves at once.
 const MAX_UNSENT: u64 = 256;
-
-/// What a shard is made with.
-#[derive(Clone, Debug)]
-pub struct ShardConfig {
-    /// Who tracks here.
-    pub origin: Origin,
-    /// A random number that no other shard of the cluster has: it keeps their `phx_ref`s apart.
-    pub ref_nonce: u64,
-    /// A random number, by which requests to other nodes are spread and told apart.
-    pub seed: u64,
-    /// The least time between two diffs of one topic. Zero: a diff leaves as soon as the one before it
-    /// was dispatched.
-    pub diff_interval: Duration,
-    /// The least time between two deltas to other nodes. The first change after a pause leaves at once.
-    pub delta_interval: Duration,
-    /// How many bytes of changes a delta, or a part of an answer, may carry. An entry larger than that goes alone.
-    pub chunk_bytes: usize,
-    /// How many bytes are spent on remembering removals. Whoever missed more gets a list of what lives.
-    pub removal_log_bytes: usize,
-    /// How many entries are shown, hidden or forgotten in one turn.
-    pub batch: usize,
-    /// How many entries are kept of replicas that are down. Beyond, the longest down lose theirs.
-    pub max_hidden: usize,
-    /// How many answers of several parts may be under way.
-    pub max_answers: usize,
-}
 
 /// Which presence is meant: an owner has at most one a topic and key.
 #[derive(Clone, Copy, Debug)]

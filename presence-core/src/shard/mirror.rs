@@ -118,7 +118,11 @@ impl Mirror {
         while left > 0
             && let Some(entry) = self.replica.pop_last()
         {
-            let same = |other: &Arc<Entry>| other.tag == entry.tag && other.meta == entry.meta;
+            // By what the index and clients know it by: a restored machine may have made the reference for another meta.
+            let same = |other: &Arc<Entry>| {
+                other.meta.reference() == entry.meta.reference()
+                    && (&other.topic, &other.key) == (&entry.topic, &entry.key)
+            };
             let kept = kept.and_then(|kept| kept.get(entry.tag.clock));
             if entry.tag.clock <= self.shown && !kept.is_some_and(same) {
                 index.leave(&entry);

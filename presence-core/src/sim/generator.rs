@@ -67,6 +67,7 @@ struct Mixture {
     replay: u32,
     slow_dispatch: u32,
     long_waits: u32,
+    rush: u32,
 }
 
 impl Mixture {
@@ -89,6 +90,7 @@ impl Mixture {
             replay: weight(6),
             slow_dispatch: weight(4),
             long_waits: weight(4),
+            rush: weight(4),
         }
     }
 }
@@ -138,8 +140,9 @@ impl Writer {
             replay,
             slow_dispatch,
             long_waits,
+            rush,
         } = self.mixture;
-        let choices: [Choice; 21] = [
+        let choices: [Choice; 22] = [
             (30, Self::track),
             (12, |writer| {
                 let place = writer.place();
@@ -183,6 +186,7 @@ impl Writer {
                 writer.operations.push(Operation::SlowDispatch(node, time));
             }),
             (long_waits, Self::wait_long),
+            (rush, Self::rush),
         ];
         let sum: u32 = choices.iter().map(|(weight, _)| weight).sum();
         let mut choice = self.rng.u32(..sum);
@@ -299,6 +303,30 @@ impl Writer {
             }
         };
         self.operations.push(Operation::Weather(weather));
+    }
+
+    /// Changes of one machine in quick succession, on a network where they overtake each other: what is asked for comes
+    /// in part before the answer does.
+    fn rush(&mut self) {
+        let ms = Duration::from_millis;
+        self.operations.push(Operation::Weather(Weather {
+            longest_delay: ms(*pick(&mut self.rng, &[40, 80, 150])),
+            lost: *pick(&mut self.rng, &[0, 50, 150]),
+            ..Weather::CALM
+        }));
+        let node = self.node();
+        for _ in 0..self.rng.usize(6..20) {
+            let place = Place {
+                node,
+                ..self.place()
+            };
+            self.operations.push(match self.rng.u8(..3) {
+                0 => Operation::Untrack(place),
+                1 => Operation::Update(place),
+                _ => Operation::Track(place),
+            });
+            self.wait(1..30);
+        }
     }
 
     fn clocks(&mut self) {

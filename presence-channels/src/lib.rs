@@ -29,7 +29,7 @@ pub use ipnet::IpNet;
 pub use limits::{Limits, Rate, SlowReader};
 pub use origin::CheckOrigin;
 pub use presence_core::{
-    Presence, PubSub, Tracker,
+    Presence, PubSub, Tracker, adapters,
     presence::{Diff, Presences},
     pubsub::{DecodeError, EncodeError, IntoPayload, Message as Broadcast, Payload},
 };

@@ -1,11 +1,10 @@
 //! The browser of the browser tests.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process;
+use crate::debian;
 
 /// Names it goes by on the search path.
 const NAMES: [&str; 4] = [
@@ -27,15 +26,14 @@ pub(crate) fn find_or_install() -> Result<PathBuf> {
     if let Some(path) = on_search_path() {
         return Ok(path);
     }
-    if !(rustix::process::geteuid().is_root() && Path::new("/etc/debian_version").exists()) {
+    if !debian::can_install() {
         bail!(
             "the browser tests need Chromium, and none is installed\n\
              hint: install it (Debian: apt-get install chromium), or name a Chrome or Chromium: CHROMIUM=<path> \
              cargo xtask test"
         );
     }
-    println!("    installing Debian's chromium");
-    install()
+    debian::install("chromium")
         .context("cannot install Debian's chromium; install it by hand, or set CHROMIUM=<path>")?;
     on_search_path().context(
         "Debian's chromium is installed, yet no program of that name is on the search path",
@@ -43,21 +41,5 @@ pub(crate) fn find_or_install() -> Result<PathBuf> {
 }
 
 fn on_search_path() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    NAMES.iter().find_map(|name| {
-        std::env::split_paths(&path)
-            .map(|folder| folder.join(name))
-            .find(|file| file.is_file())
-    })
-}
-
-fn install() -> Result<()> {
-    let apt = || {
-        let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive").arg("-qq");
-        command
-    };
-    process::run(apt().arg("update"))?;
-    process::run_captured(apt().args(["install", "-y", "--no-install-recommends", "chromium"]))
-        .map(drop)
+    NAMES.into_iter().find_map(debian::on_search_path)
 }

@@ -11,6 +11,7 @@
 mod apps;
 mod chromium;
 mod commands;
+mod debian;
 mod npm;
 mod process;
 mod server;

@@ -3,6 +3,7 @@
 mod cargo;
 mod demo;
 mod e2e;
+mod engines;
 mod examples;
 mod readme;
 
@@ -29,6 +30,8 @@ pub(crate) enum Step {
     Cargo,
     /// 20,000 seeds of the replicated set on a simulated network
     Simulate,
+    /// The cluster engines: each feature by itself, and the tests that need a NATS or Redis server
+    Engines,
     /// The conformance kit against examples/conformance
     Conformance,
     /// npm's phoenix in Node against the examples
@@ -67,6 +70,7 @@ impl Step {
             Self::Doc => cargo::doc(),
             Self::Cargo => cargo::test(),
             Self::Simulate => simulate::in_test(),
+            Self::Engines => engines::run(),
             Self::Conformance => conformance::run(&conformance::Args::default()),
             Self::Node => e2e::node(),
             Self::Browser => e2e::browser(),

@@ -134,10 +134,13 @@ impl Nats {
                 }
             })
             .collect::<Result<Vec<_>, _>>()?;
+        // As it was written it may contain a password.
+        let host = |address: &ServerAddr| format!("{}:{}", address.host(), address.port());
+        let hosts: Vec<String> = addresses.iter().map(host).collect();
         let client = match connect.no_echo().connect(addresses).await {
             Ok(client) => client,
             Err(source) => {
-                let servers = servers.join(", ");
+                let servers = hosts.join(", ");
                 return Err(NatsError::Connect { servers, source });
             }
         };
@@ -268,17 +271,17 @@ impl Worker {
     }
 
     async fn subscribe_as_wanted(&mut self) {
-        let interests = &self.node.interests;
+        let wanted = self.node.interests.wanted();
         // Ending a reader drops its subscription, which unsubscribes.
         self.buckets.retain(|bucket, reader| {
-            let wanted = interests.wants(*bucket);
-            if !wanted {
+            let keep = wanted.contains(bucket);
+            if !keep {
                 reader.abort();
             }
-            wanted
+            keep
         });
         while self.readers.try_join_next().is_some() {}
-        for bucket in interests.wanted() {
+        for bucket in wanted {
             if !self.buckets.contains_key(&bucket)
                 && let Some(reader) = self.read(&Target::Bucket(bucket)).await
             {

@@ -78,13 +78,15 @@ async fn the_server_comes_back() {
 #[tokio::test]
 async fn errors_say_what_is_wrong() {
     let port = broker::free_port();
-    let nobody = NatsOptions::new("a", format!("nats://127.0.0.1:{port}"));
+    let nobody = NatsOptions::new("a", format!("nats://ann:secret@127.0.0.1:{port}"));
     let error = Nats::connect(nobody).await.unwrap_err();
     assert!(matches!(error, NatsError::Connect { .. }), "{error}");
     assert!(
         error.to_string().contains(&format!("127.0.0.1:{port}")),
         "{error}"
     );
+
+    assert!(!error.to_string().contains("secret"), "{error}");
 
     let nonsense = Nats::connect(NatsOptions::new("a", "http://x:1"))
         .await

@@ -135,6 +135,17 @@ pub(crate) async fn link(from: &Node, to: &mut Receiver, topic: &str) {
     assert_eq!(next_event(to).await, "linked");
 }
 
+/// Links each of `nodes` to each of the others, whose receivers stand in the same order.
+pub(crate) async fn link_all(nodes: &[Node], receivers: &mut [Receiver], topic: &str) {
+    for (from, node) in nodes.iter().enumerate() {
+        for (to, receiver) in receivers.iter_mut().enumerate() {
+            if from != to {
+                link(node, receiver, topic).await;
+            }
+        }
+    }
+}
+
 /// Three nodes that all listen to `topic` and reach each other there.
 async fn three(bed: &impl Bed, topic: &str) -> ([Node; 3], [Receiver; 3]) {
     let nodes = [
@@ -143,13 +154,7 @@ async fn three(bed: &impl Bed, topic: &str) -> ([Node; 3], [Receiver; 3]) {
         bed.node("c").await,
     ];
     let mut receivers = [0, 1, 2].map(|node: usize| nodes[node].pubsub.receiver(topic, 100_000));
-    for from in 0..3 {
-        for to in 0..3 {
-            if from != to {
-                link(&nodes[from], &mut receivers[to], topic).await;
-            }
-        }
-    }
+    link_all(&nodes, &mut receivers, topic).await;
     // What linked one pair reached the third too: begin anew.
     for node in &nodes {
         node.pubsub.broadcast(message(topic, "ready")).unwrap();

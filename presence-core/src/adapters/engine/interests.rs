@@ -1,5 +1,7 @@
 //! The buckets in which this node has subscribers.
 
+use std::collections::BTreeSet;
+
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -43,13 +45,8 @@ impl Interests {
         }
     }
 
-    /// Whether there is a subscriber in `bucket`.
-    pub(in crate::adapters) fn wants(&self, bucket: u16) -> bool {
-        self.topics.lock()[usize::from(bucket)] > 0
-    }
-
     /// All buckets with subscribers.
-    pub(in crate::adapters) fn wanted(&self) -> Vec<u16> {
+    pub(in crate::adapters) fn wanted(&self) -> BTreeSet<u16> {
         let topics = self.topics.lock();
         (0..BUCKETS)
             .filter(|bucket| topics[usize::from(*bucket)] > 0)
@@ -80,12 +77,12 @@ mod tests {
         interests.add(3);
         interests.add(1023);
         assert!(changed().await);
-        assert_eq!(interests.wanted(), [3, 1023]);
+        assert_eq!(interests.wanted(), BTreeSet::from([3, 1023]));
         interests.remove(3);
         assert!(!changed().await);
-        assert!(interests.wants(3));
+        assert_eq!(interests.wanted(), BTreeSet::from([3, 1023]));
         interests.remove(3);
         assert!(changed().await);
-        assert_eq!(interests.wanted(), [1023]);
+        assert_eq!(interests.wanted(), BTreeSet::from([1023]));
     }
 }

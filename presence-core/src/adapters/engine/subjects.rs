@@ -10,10 +10,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::pubsub::wire;
 
-/// A subscription a topic costs the engine memory and time for each, on every node and after every
-/// reconnect; one subscription in all costs every node every message. With this many buckets, a node of
-/// a hundred topics hears a tenth of the others' messages, and the most that an engine keeps of a node
-/// is this many subscriptions.
+/// One subscription in all would cost every node every message; one a topic does not scale. Measured in a debug
+/// build: zenoh declares 1,024 subscriptions in 0.9 s and 20,000 not within two minutes; 100,000 on NATS take the
+/// node 480 MB and the server 56, and would be sent anew after every reconnect. With this many, a node of a hundred
+/// topics hears a tenth of the others' messages, and no engine ever keeps more of it.
 pub(super) const BUCKETS: u16 = 1024;
 
 /// The bucket of `topic`.
@@ -120,7 +120,7 @@ fn hex(name: &str) -> String {
 #[cfg(feature = "zenoh")]
 fn unhex(text: &str) -> Option<String> {
     let digits = text.as_bytes();
-    if digits.len() % 2 != 0 || digits.len() > 2 * wire::MAX_NODE_NAME {
+    if !digits.len().is_multiple_of(2) || digits.len() > 2 * wire::MAX_NODE_NAME {
         return None;
     }
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();

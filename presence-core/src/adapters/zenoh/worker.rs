@@ -129,12 +129,12 @@ impl Worker {
     }
 
     async fn subscribe_as_wanted(&mut self) {
-        let interests = &self.node.interests;
+        let wanted = self.node.interests.wanted();
         self.declared
             .buckets
-            .retain(|bucket, _| interests.wants(*bucket));
+            .retain(|bucket, _| wanted.contains(bucket));
         let session = self.session();
-        for bucket in interests.wanted() {
+        for bucket in wanted {
             if self.declared.buckets.contains_key(&bucket) {
                 continue;
             }
@@ -144,6 +144,8 @@ impl Worker {
                 }
                 Err(error) => tracing::error!("zenoh does not take a subscription: {error}"),
             }
+            // Each takes up to a millisecond and never waits, and there may be a thousand.
+            tokio::task::yield_now().await;
         }
     }
 

@@ -11,7 +11,7 @@ use std::{
 
 use presence_core::{
     adapters::{Peers, Zenoh, ZenohError, ZenohOptions},
-    pubsub::PeerHint,
+    pubsub::{Message, Payload, PeerHint},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{free_addresses, node};
-use crate::suite::{Node, PATIENCE, link, until};
+use crate::suite::{Node, PATIENCE, link, link_all, next, until};
 
 /// What a [`Proxy`] does with its connections.
 const OPEN: u8 = 0;
@@ -144,6 +144,51 @@ async fn a_silent_link_is_given_up_and_comes_back() {
     breaks_and_heals(SILENT).await;
 }
 
+/// A node that no longer reads loses messages; those who read get all of them, in order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stuck_node_does_not_take_from_the_others() {
+    const MESSAGES: usize = 2000;
+    let addresses = free_addresses(3);
+    let proxy = Proxy::to(addresses[1].clone()).await;
+    let options = |index: usize, peers: &[&String]| {
+        let peers = Peers::List(peers.iter().map(ToString::to_string).collect());
+        ZenohOptions {
+            queue_bytes: 64 * 1024 * 1024,
+            ..ZenohOptions::new(format!("node-{index}"), &addresses[index], peers)
+        }
+    };
+    let a = node(options(0, &[&proxy.address, &addresses[2]])).await;
+    let stuck = node(options(1, &[])).await;
+    let c = node(options(2, &[])).await;
+    let mut on_stuck = stuck.pubsub.receiver("t", 100_000);
+    let mut on_c = c.pubsub.receiver("t", 100_000);
+    link(&a, &mut on_stuck, "t").await;
+    link(&a, &mut on_c, "t").await;
+    proxy.set(SILENT);
+    // 20 MB, more than all buffers on the way hold.
+    for number in 0..MESSAGES {
+        let payload = Payload::Binary(vec![0; 10_000].into());
+        a.pubsub
+            .broadcast(Message::new("t", number.to_string(), payload))
+            .unwrap();
+    }
+    let mut events = Vec::new();
+    while events.len() < MESSAGES {
+        let event = next(&mut on_c).await.event;
+        // That may be from linking the other.
+        if &*event != "linked" {
+            events.push(event.to_string());
+        }
+    }
+    assert!(
+        events
+            .iter()
+            .enumerate()
+            .all(|(number, event)| *event == number.to_string())
+    );
+    assert_eq!((a.stats)().dropped, 0);
+}
+
 /// Nobody is listed when the nodes start, so nobody can connect to anybody.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_that_were_listed_late_find_each_other() {
@@ -167,13 +212,7 @@ async fn nodes_that_were_listed_late_find_each_other() {
     ];
     let mut receivers = [0, 1, 2].map(|index: usize| nodes[index].pubsub.receiver("t", 100_000));
     list.lock().unwrap().clone_from(&addresses);
-    for from in 0..3 {
-        for to in 0..3 {
-            if from != to {
-                link(&nodes[from], &mut receivers[to], "t").await;
-            }
-        }
-    }
+    link_all(&nodes, &mut receivers, "t").await;
 }
 
 /// The seed that all others knew first dies; they keep their links, and one that comes later finds them.
@@ -226,17 +265,17 @@ async fn strangers_at_the_door_do_no_harm() {
     let mut on_b = b.pubsub.receiver("t", 100_000);
     link(&a, &mut on_b, "t").await;
     until("all strangers are cut off", || {
-        strangers.retain(|stranger| {
-            !matches!(stranger.try_read(&mut [0; 64]), Ok(0) | Err(_)) || would_block(stranger)
-        });
+        strangers.retain(is_connected);
         strangers.is_empty()
     })
     .await;
 }
 
-/// Whether the connection is still there, with nothing to read.
-fn would_block(stranger: &TcpStream) -> bool {
-    matches!(stranger.try_read(&mut [0; 64]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+fn is_connected(stranger: &TcpStream) -> bool {
+    match stranger.try_read(&mut [0; 64]) {
+        Ok(count) => count > 0,
+        Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,236 @@
+//! What a Redis node does all the time: it listens, it sends, and it connects again.
+
+use std::{
+    collections::{BTreeSet, btree_set},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+
+use ::redis::{
+    AsyncConnectionConfig, Client,
+    aio::{MultiplexedConnection, PubSubSink, PubSubStream},
+};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use parking_lot::Mutex;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+use crate::{
+    adapters::engine::{Item, Node, Target},
+    pubsub::Inbox,
+};
+
+/// How long a connection, and an answer, may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often a node sends itself a message, to see that it would hear one.
+const PROBE: Duration = Duration::from_secs(5);
+/// Without any message for this long, its own probes included, the connection is given up.
+const DEAF: Duration = Duration::from_secs(12);
+/// The first and the longest wait between two attempts to connect.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// One to publish, one to listen: a connection that listens can do nothing else.
+pub(super) struct Connections {
+    publish: MultiplexedConnection,
+    sink: PubSubSink,
+    stream: PubSubStream,
+}
+
+impl Connections {
+    pub(super) async fn open(client: &Client) -> Result<Self, ::redis::RedisError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        let publish = client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
+        let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
+        let listen = timeout(PATIENCE, client.get_async_pubsub())
+            .await
+            .map_err(late)??;
+        let (sink, stream) = listen.split();
+        Ok(Self {
+            publish,
+            sink,
+            stream,
+        })
+    }
+}
+
+/// Why a connection is over.
+enum Lost {
+    /// The queue is closed and empty: the node stops.
+    Stopped,
+    /// Redis, or the way there, failed.
+    Failed(::redis::RedisError),
+    Closed,
+    Deaf,
+}
+
+impl From<::redis::RedisError> for Lost {
+    fn from(error: ::redis::RedisError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped => f.write_str("stopped"),
+            Self::Failed(error) => error.fmt(f),
+            Self::Closed => f.write_str("the connection was closed"),
+            Self::Deaf => write!(f, "nothing was heard for {} s", DEAF.as_secs()),
+        }
+    }
+}
+
+pub(super) struct Worker {
+    node: Arc<Node>,
+    client: Client,
+    inbox: Inbox,
+}
+
+impl Worker {
+    pub(super) fn new(node: Arc<Node>, client: Client, inbox: Inbox) -> Self {
+        Self {
+            node,
+            client,
+            inbox,
+        }
+    }
+
+    pub(super) async fn run(self, mut connections: Connections) {
+        loop {
+            match self.serve(connections).await {
+                Lost::Stopped => return,
+                lost => tracing::warn!("lost Redis: {lost}; connecting again"),
+            }
+            connections = self.reconnect().await;
+            tracing::info!("connected to Redis again");
+        }
+    }
+
+    async fn reconnect(&self) -> Connections {
+        let mut wait = BACKOFF.0;
+        loop {
+            sleep(wait).await;
+            match Connections::open(&self.client).await {
+                Ok(connections) => return connections,
+                Err(error) => tracing::debug!("cannot connect to Redis: {error}"),
+            }
+            wait = (wait * 2).min(BACKOFF.1);
+        }
+    }
+
+    /// Uses the connections until one of them fails, or the node stops.
+    async fn serve(&self, connections: Connections) -> Lost {
+        let Connections {
+            publish,
+            sink,
+            stream,
+        } = connections;
+        let heard = Mutex::new(Instant::now());
+        let result = tokio::select! {
+            result = self.listen(stream, &heard) => result,
+            result = self.keep_subscribed(sink) => result,
+            result = self.send(publish.clone()) => result,
+            result = self.probe(publish, &heard) => result,
+        };
+        let Err(lost) = result;
+        lost
+    }
+
+    async fn listen(
+        &self,
+        mut stream: PubSubStream,
+        heard: &Mutex<Instant>,
+    ) -> Result<Never, Lost> {
+        while let Some(message) = stream.next().await {
+            *heard.lock() = Instant::now();
+            // An empty one is a probe.
+            if !message.get_payload_bytes().is_empty() {
+                let frame = Bytes::copy_from_slice(message.get_payload_bytes());
+                self.node.receive(&frame, &self.inbox);
+            }
+        }
+        Err(Lost::Closed)
+    }
+
+    async fn keep_subscribed(&self, mut sink: PubSubSink) -> Result<Never, Lost> {
+        let Node {
+            subjects,
+            interests,
+            ..
+        } = &*self.node;
+        sink.subscribe(self.own_channel()).await?;
+        let mut buckets = BTreeSet::new();
+        loop {
+            let wanted = interests.wanted();
+            let channels = |buckets: btree_set::Difference<'_, u16>| {
+                let targets = buckets.map(|bucket| subjects.of(&Target::Bucket(*bucket)));
+                targets.collect::<Vec<_>>()
+            };
+            let (more, less) = (
+                channels(wanted.difference(&buckets)),
+                channels(buckets.difference(&wanted)),
+            );
+            // Without an argument, Redis would take the one for an error and the other for "from all".
+            if !more.is_empty() {
+                sink.subscribe(more).await?;
+            }
+            if !less.is_empty() {
+                sink.unsubscribe(less).await?;
+            }
+            buckets = wanted;
+            interests.changed().await;
+        }
+    }
+
+    /// A batch a round trip, so that order is kept and little is lost with a connection.
+    async fn send(&self, mut publish: MultiplexedConnection) -> Result<Never, Lost> {
+        while let Some(batch) = self.node.outgoing.next().await {
+            let mut pipe = ::redis::pipe();
+            for Item { target, frame } in &batch {
+                let channel = self.node.subjects.of(target);
+                pipe.publish(channel, &**frame).ignore();
+            }
+            if let Err(error) = pipe.query_async::<()>(&mut publish).await {
+                batch.iter().for_each(|_| self.node.stats.count_dropped());
+                return Err(error.into());
+            }
+            self.node.stats.count_sent(batch.len());
+        }
+        Err(Lost::Stopped)
+    }
+
+    /// A connection whose other end vanished without a word looks like a quiet one. A message to oneself
+    /// goes over both connections, and through the server.
+    async fn probe(
+        &self,
+        mut publish: MultiplexedConnection,
+        heard: &Mutex<Instant>,
+    ) -> Result<Never, Lost> {
+        let mut ticks = interval(PROBE);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if heard.lock().elapsed() > DEAF {
+                return Err(Lost::Deaf);
+            }
+            let probe = ::redis::cmd("PUBLISH")
+                .arg(self.own_channel())
+                .arg("")
+                .to_owned();
+            probe.query_async::<()>(&mut publish).await?;
+        }
+    }
+
+    fn own_channel(&self) -> String {
+        let target = Target::Node(self.node.name().into());
+        self.node.subjects.of(&target)
+    }
+}
+
+/// What a loop that only ends in an error returns.
+type Never = std::convert::Infallible;

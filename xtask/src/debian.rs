@@ -1,0 +1,63 @@
+//! Programs of other projects that the tests need, and Debian's packages of them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process;
+
+/// Where `name` is on the search path.
+pub(crate) fn on_search_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    // Servers stand in folders that an ordinary user's search path may lack.
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
+}
+
+/// Whether packages can be installed here.
+pub(crate) fn can_install() -> bool {
+    rustix::process::geteuid().is_root() && Path::new("/etc/debian_version").exists()
+}
+
+/// Installs a package, its recommendations left out.
+pub(crate) fn install(package: &str) -> Result<()> {
+    println!("    installing Debian's {package}");
+    let apt = || {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive").arg("-qq");
+        command
+    };
+    process::run(apt().arg("update"))?;
+    process::run_captured(apt().args(["install", "-y", "--no-install-recommends", package]))
+        .map(drop)
+}
+
+/// The program of the package of the same name, which is installed if it is not there and can be.
+pub(crate) fn find_or_install(program: &str) -> Result<PathBuf> {
+    if let Some(path) = on_search_path(program) {
+        return Ok(path);
+    }
+    if !can_install() {
+        bail!(
+            "{program} is not installed\n\
+             hint: install it (Debian: apt-get install {program})"
+        );
+    }
+    install(program).with_context(|| format!("cannot install Debian's {program}"))?;
+    on_search_path(program)
+        .with_context(|| format!("Debian's {program} is installed, yet there is no such program"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_found_and_others_are_not() {
+        assert!(on_search_path("sh").is_some());
+        assert_eq!(on_search_path("no-such-program"), None);
+    }
+}

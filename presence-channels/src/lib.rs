@@ -32,6 +32,7 @@ pub use presence_core::{
     Presence, PubSub, Tracker, adapters,
     presence::{Diff, Presences},
     pubsub::{DecodeError, EncodeError, IntoPayload, Message as Broadcast, Payload},
+    tracker,
 };
 pub use serializer::FrameError;
 pub use socket::{

@@ -8,6 +8,15 @@ use super::effect::{Effect, TopicDiff};
 use super::topic::{Phase, Topic};
 use crate::crdt::{Entry, Origin};
 
+impl super::Shard {
+    /// The topics that anybody is in, in order, with how many distinct keys each has.
+    pub fn topics(&self) -> impl Iterator<Item = (&Arc<str>, usize)> {
+        let counts = self.index.topics.iter();
+        let counts = counts.map(|(name, topic)| (name, topic.count()));
+        counts.filter(|(_, count)| *count > 0)
+    }
+}
+
 /// The entries that are shown, whoever's they are, by topic and key.
 #[derive(Clone, Debug)]
 pub(super) struct Index {

@@ -182,6 +182,12 @@ impl<P: Presence> Tracker<P> {
         self.shared.pool.count(topic.as_ref())
     }
 
+    /// The topics that anybody is in, in order, with how many distinct keys each has. For node pages and tests: it
+    /// costs as much as there are topics, and nobody can track in a shard's topics while it is looked through.
+    pub fn topics(&self) -> Vec<(Arc<str>, usize)> {
+        self.shared.pool.topics()
+    }
+
     /// The presence it was started with.
     pub fn presence(&self) -> &P {
         &self.shared.presence

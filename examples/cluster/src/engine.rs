@@ -1,0 +1,79 @@
+//! The engine that `ENGINE` names. Each is there if the program was built with the feature of its name.
+
+use presence_channels::PubSub;
+
+use crate::settings::{Engine, Settings};
+
+pub(crate) async fn connect(settings: &Settings) -> anyhow::Result<PubSub> {
+    match &settings.engine {
+        #[cfg(feature = "zenoh")]
+        Engine::Zenoh { listen, peers, tls } => {
+            zenoh::connect(&settings.node_name, listen, peers, tls.as_ref()).await
+        }
+        #[cfg(feature = "nats")]
+        Engine::Nats(url) => nats::connect(&settings.node_name, url).await,
+        #[cfg(feature = "redis")]
+        Engine::Redis(url) => redis::connect(&settings.node_name, url).await,
+        #[allow(unreachable_patterns, reason = "with all features there is no other")]
+        other => anyhow::bail!(
+            "ENGINE is `{name}`, and this program was built without it: build it with --features {name}",
+            name = other.name()
+        ),
+    }
+}
+
+#[cfg(feature = "zenoh")]
+mod zenoh {
+    use anyhow::Context;
+    use presence_channels::PubSub;
+    use presence_channels::adapters::{Peers, Zenoh, ZenohOptions, ZenohTls};
+
+    use crate::settings::Tls;
+
+    pub(super) async fn connect(
+        name: &str,
+        listen: &str,
+        peers: &[String],
+        tls: Option<&Tls>,
+    ) -> anyhow::Result<PubSub> {
+        let tls = tls.map(|tls| ZenohTls::mutual(&tls.ca, &tls.certificate, &tls.key));
+        let options = ZenohOptions {
+            tls,
+            ..ZenohOptions::new(name, listen, Peers::List(peers.to_vec()))
+        };
+        let zenoh = Zenoh::connect(options)
+            .await
+            .context("NODE_NAME, LISTEN, PEERS and TLS_* do not start zenoh")?;
+        Ok(PubSub::with_adapter(zenoh))
+    }
+}
+
+#[cfg(feature = "nats")]
+mod nats {
+    use anyhow::Context;
+    use presence_channels::PubSub;
+    use presence_channels::adapters::{Nats, NatsOptions};
+
+    pub(super) async fn connect(name: &str, url: &str) -> anyhow::Result<PubSub> {
+        let nats = Nats::connect(NatsOptions::new(name, url))
+            .await
+            .context("NODE_NAME and NATS_URL do not lead to a server")?;
+        Ok(PubSub::with_adapter(nats))
+    }
+}
+
+#[cfg(feature = "redis")]
+mod redis {
+    use anyhow::Context;
+    use presence_channels::PubSub;
+    use presence_channels::adapters::redis_client::Client;
+    use presence_channels::adapters::{Redis, RedisOptions};
+
+    pub(super) async fn connect(name: &str, url: &str) -> anyhow::Result<PubSub> {
+        let client = Client::open(url).with_context(|| format!("REDIS_URL is `{url}`"))?;
+        let redis = Redis::connect(RedisOptions::new(name, client))
+            .await
+            .context("NODE_NAME and REDIS_URL do not lead to a server")?;
+        Ok(PubSub::with_adapter(redis))
+    }
+}

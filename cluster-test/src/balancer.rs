@@ -45,7 +45,7 @@ impl Balancer {
             .nodes
             .iter()
             .filter(|node| node.ready.load(Ordering::Relaxed));
-        fastrand::choice(ready).map(|node| node.address)
+        fastrand::choice(ready.collect::<Vec<_>>()).map(|node| node.address)
     }
 
     pub(crate) fn is_ready(&self, address: SocketAddr) -> bool {

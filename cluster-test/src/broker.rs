@@ -37,10 +37,15 @@ impl Broker {
 
     /// What a node needs to know of it.
     pub(crate) fn environment(&self) -> (String, String) {
-        let address = self.address();
+        let url = format!("{}://{}", self.engine.name(), self.address());
+        (self.variable().to_owned(), url)
+    }
+
+    /// The variable that names it to a node.
+    pub(crate) fn variable(&self) -> &'static str {
         match self.engine {
-            Engine::Redis => ("REDIS_URL".to_owned(), format!("redis://{address}")),
-            _ => ("NATS_URL".to_owned(), format!("nats://{address}")),
+            Engine::Redis => "REDIS_URL",
+            _ => "NATS_URL",
         }
     }
 
@@ -50,7 +55,16 @@ impl Broker {
         let (program, arguments) = match self.engine {
             Engine::Redis => (
                 "redis-server",
-                vec!["--bind", "127.0.0.1", "--port", &port, "--save", "", "--appendonly", "no"],
+                vec![
+                    "--bind",
+                    "127.0.0.1",
+                    "--port",
+                    &port,
+                    "--save",
+                    "",
+                    "--appendonly",
+                    "no",
+                ],
             ),
             _ => ("nats-server", vec!["-a", "127.0.0.1", "-p", &port]),
         };
@@ -61,7 +75,9 @@ impl Broker {
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| {
-                format!("cannot start {program}\nhint: install it (Debian: apt-get install {program})")
+                format!(
+                    "cannot start {program}\nhint: install it (Debian: apt-get install {program})"
+                )
             })?;
         let child = self.child.insert(child);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));

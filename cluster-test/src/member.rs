@@ -54,6 +54,10 @@ pub(crate) struct Page {
     pub(crate) node: Option<SocketAddr>,
     /// Connections so far.
     pub(crate) connections: usize,
+    /// How long it was without a list after each connection that broke.
+    pub(crate) away: Vec<Duration>,
+    /// Since when it is without one.
+    lost: Option<Instant>,
     /// When the last join was asked for.
     pub(crate) asked: Option<Instant>,
 }
@@ -89,6 +93,8 @@ impl Page {
             "presence_state" => {
                 let state: State = serde_json::from_str(frame.payload.get())?;
                 self.presence.state(&state);
+                self.away
+                    .extend(self.lost.take().map(|lost| lost.elapsed()));
             }
             "presence_diff" => {
                 let diff: Diff = serde_json::from_str(frame.payload.get())?;
@@ -174,7 +180,8 @@ impl Member {
                 "{} in {} waited {limit:?} for {what}; it is {} and shows {} keys",
                 self.key,
                 self.topic,
-                page.node.map_or("away".to_owned(), |node| format!("at {node}")),
+                page.node
+                    .map_or("away".to_owned(), |node| format!("at {node}")),
                 page.keys().len()
             );
         }
@@ -214,7 +221,10 @@ async fn live(home: Home, key: String, topic: String, shared: Arc<Shared>) -> Re
                 Ended::Closed { after_a_list } if after_a_list => tries = 0,
                 Ended::Closed { .. } => {}
             }
-            shared.page().node = None;
+            let mut page = shared.page();
+            page.node = None;
+            page.lost.get_or_insert_with(Instant::now);
+            drop(page);
             shared.changed.notify_waiters();
         }
         let wait = WAITS.get(tries).copied().unwrap_or(LONGEST_WAIT);

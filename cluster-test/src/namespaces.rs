@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -82,7 +83,7 @@ impl Network {
     pub(crate) fn enter(&self) -> Result<()> {
         let path = format!("/run/netns/{}", self.bridge.name);
         let file = File::open(&path).with_context(|| format!("cannot open {path}"))?;
-        move_into_link_name_space((&file).into(), Some(LinkNameSpaceType::Network))
+        move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network))
             .with_context(|| format!("cannot enter {path}"))
     }
 

@@ -137,7 +137,12 @@ impl Node {
         self.signal(Signal::TERM)?;
         let what = format!("{} to stop", self.name());
         until(STOPPING, &what, async || Ok(self.ended()?.is_some())).await?;
-        match self.child.take().map(|mut child| child.wait()).transpose()? {
+        match self
+            .child
+            .take()
+            .map(|mut child| child.wait())
+            .transpose()?
+        {
             Some(status) if !status.success() => {
                 bail!("{} stopped with {status}{}", self.name(), self.log_tail())
             }
@@ -174,7 +179,11 @@ impl Node {
         let log = self.log();
         let lines: Vec<_> = log.lines().collect();
         let last = &lines[lines.len().saturating_sub(20)..];
-        format!("\n--- {}:\n{}\n---", self.plan.log.display(), last.join("\n"))
+        format!(
+            "\n--- {}:\n{}\n---",
+            self.plan.log.display(),
+            last.join("\n")
+        )
     }
 }
 

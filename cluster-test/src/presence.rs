@@ -147,7 +147,9 @@ mod tests {
 
     fn shown(presence: &Presence) -> Vec<(&str, usize)> {
         let counts = presence.shown().iter();
-        counts.map(|(key, refs)| (key.as_str(), refs.len())).collect()
+        counts
+            .map(|(key, refs)| (key.as_str(), refs.len()))
+            .collect()
     }
 
     #[test]

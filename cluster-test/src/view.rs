@@ -75,7 +75,10 @@ pub(crate) fn disagreement(views: &[View], truth: &Counts) -> Option<String> {
             let origin = views.iter().find(|view| view.name == *name);
             let own = origin.and_then(|origin| origin.shown().get(name).copied());
             if own != Some(*what) {
-                return Some(format!("{} holds {what:?} of {name}, which has {own:?}", view.name));
+                return Some(format!(
+                    "{} holds {what:?} of {name}, which has {own:?}",
+                    view.name
+                ));
             }
         }
         let counts = view.counts();

@@ -43,6 +43,8 @@ enum Command {
     Phx(commands::phx::Args),
     /// Measure the server against a floor, per server CPU-second
     Bench(commands::bench::Args),
+    /// Kill, stop, part and restart real nodes under real clients
+    ClusterTest(commands::cluster_test::Args),
     /// Break one rule of the replicated set after the other, and see that the simulation notices
     Mutants(commands::mutants::Args),
     /// Run the replicated set on a simulated network, many seeds, and check every promise
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Conformance(args) => commands::conformance::run(&args),
         Command::Phx(args) => commands::phx::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
+        Command::ClusterTest(args) => commands::cluster_test::run(&args),
         Command::Mutants(args) => commands::mutants::run(&args),
         Command::Simulate(args) => commands::simulate::run(&args),
         Command::Tidy => tidy::run(),

@@ -41,6 +41,9 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
         .agree(&counts(crowd.all()), Duration::from_secs(10))
         .await?;
     cluster.nobody_panicked()?;
-    figures.print("kill", json!({ "room": ROOM, "gone_ms": ms(gone), "limit_ms": ms(limit) }));
+    figures.print(
+        "kill",
+        json!({ "room": ROOM, "gone_ms": ms(gone), "limit_ms": ms(limit) }),
+    );
     Ok(())
 }

@@ -37,7 +37,9 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     // It must not have taken the others for dead, which it could not hear.
     for member in &crowd.of_node[0] {
         let page = member.page();
-        let wrong = page.departures().find(|(key, _)| crowd.keys().contains(*key));
+        let wrong = page
+            .departures()
+            .find(|(key, _)| crowd.keys().contains(*key));
         ensure!(wrong.is_none(), "{} saw {wrong:?} leave", member.key);
     }
     cluster.nobody_panicked()?;

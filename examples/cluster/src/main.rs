@@ -21,7 +21,9 @@ async fn main() -> anyhow::Result<()> {
     // What zenoh has to say of itself is for those who look for something.
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
-        .parse_lossy(env::var("RUST_LOG").unwrap_or("info,zenoh=warn,zenoh_transport=error".into()));
+        .parse_lossy(
+            env::var("RUST_LOG").unwrap_or("info,zenoh=warn,zenoh_transport=error".into()),
+        );
     tracing_subscriber::fmt().with_env_filter(filter).init();
 
     let settings = Settings::read(|name| env::var(name).ok())?;
@@ -33,7 +35,11 @@ async fn main() -> anyhow::Result<()> {
     let router = hello::web::router()
         .merge(node_page::router(app.clone()))
         .merge(app.endpoint.router());
-    tracing::info!("{} is at http://{}", settings.node_name, listener.local_addr()?);
+    tracing::info!(
+        "{} is at http://{}",
+        settings.node_name,
+        listener.local_addr()?
+    );
 
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service)

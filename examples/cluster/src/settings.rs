@@ -48,7 +48,9 @@ impl Settings {
         let secret = match variable("SECRET_KEY_BASE") {
             Some(secret) => SecretKeyBase::new(secret).context("SECRET_KEY_BASE is too short")?,
             None => {
-                tracing::warn!("SECRET_KEY_BASE is not set: a client that polls is known to one node only");
+                tracing::warn!(
+                    "SECRET_KEY_BASE is not set: a client that polls is known to one node only"
+                );
                 SecretKeyBase::generate()
             }
         };

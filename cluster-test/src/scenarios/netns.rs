@@ -1,2 +1,0 @@
-use anyhow::Result;use crate::cluster::Setup;use crate::figures::Printer;
-pub(super) async fn run(_: &Setup, _: &Printer) -> Result<()> {Ok(())}

@@ -5,6 +5,7 @@
 //! a condition. Each scenario prints a line of JSON with its figures, and fails where a promise is broken.
 #![allow(
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a command-line tool prints its figures"
 )]
 
@@ -25,6 +26,7 @@ mod scenarios;
 mod view;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -59,7 +61,17 @@ struct Args {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
     let args = Args::parse();
     let setup = Setup {
         program: args.program,

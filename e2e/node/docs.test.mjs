@@ -1,15 +1,11 @@
 // The JavaScript in docs/clients.md does what the text says.
 
 import assert from "node:assert/strict"
-import fs from "node:fs"
 import {test} from "node:test"
-
-const docs = fs.readFileSync(new URL("../../docs/clients.md", import.meta.url), "utf8")
+import {snippet} from "../docs.mjs"
 
 test("reconnectAfterMs waits longer each time, never less than phoenix.js, and not the same for all", () => {
-  const snippet = /```js\n([^`]*reconnectAfterMs[^`]*)```/.exec(docs)?.[1]
-  assert.ok(snippet, "docs/clients.md has the snippet")
-  const reconnectAfterMs = new Function(`${snippet}\nreturn reconnectAfterMs`)()
+  const reconnectAfterMs = snippet("reconnectAfterMs")
   const builtIn = [10, 50, 100, 150, 200, 250, 500, 1000, 2000, 5000, 5000]
   builtIn.forEach((wait, index) => {
     const waits = Array.from({length: 100}, () => reconnectAfterMs(index + 1))

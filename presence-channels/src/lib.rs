@@ -11,7 +11,7 @@ mod endpoint;
 mod limits;
 mod message;
 mod origin;
-mod serializer;
+pub mod serializer;
 mod socket;
 pub mod testing;
 pub mod token;
@@ -27,7 +27,7 @@ pub use clock::unix_seconds;
 pub use endpoint::{Config, Endpoint, EndpointBuilder, StartError, Supervised};
 pub use ipnet::IpNet;
 pub use limits::{Limits, Rate, SlowReader};
-pub use origin::CheckOrigin;
+pub use origin::{CheckOrigin, InvalidOrigin, Origin, OriginCheck};
 pub use presence_core::{
     Presence, PubSub, Tracker, adapters,
     presence::{Diff, Presences},

@@ -11,11 +11,11 @@ use smol_str::SmolStr;
 /// Clients send strings or null. Phoenix returns any JSON value, so the JSON text is kept: in place,
 /// since it is short.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(crate) struct Ref(Option<SmolStr>);
+pub struct Ref(Option<SmolStr>);
 
 impl Ref {
     /// No ref: JSON's null.
-    pub(crate) const NULL: Self = Self(None);
+    pub const NULL: Self = Self(None);
 
     /// The ref whose JSON text is `json`.
     pub(crate) fn from_json(json: Option<&RawValue>) -> Self {
@@ -24,7 +24,8 @@ impl Ref {
     }
 
     /// The ref that is the string `text`; null if it is empty, as in a binary frame.
-    pub(crate) fn from_text(text: &str) -> Self {
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
         if text.is_empty() {
             return Self::NULL;
         }
@@ -33,17 +34,20 @@ impl Ref {
     }
 
     /// Is it null?
-    pub(crate) fn is_null(&self) -> bool {
+    #[must_use]
+    pub fn is_null(&self) -> bool {
         self.0.is_none()
     }
 
     /// Its JSON text.
-    pub(crate) fn as_json(&self) -> &str {
+    #[must_use]
+    pub fn as_json(&self) -> &str {
         self.0.as_deref().unwrap_or("null")
     }
 
     /// Its text without quotes: what a binary frame holds, empty for null.
-    pub(crate) fn to_text(&self) -> String {
+    #[must_use]
+    pub fn to_text(&self) -> String {
         match &self.0 {
             None => String::new(),
             Some(json) => serde_json::from_str(json).unwrap_or_else(|_| json.to_string()),
@@ -65,11 +69,25 @@ pub(crate) enum WireTopic {
     Other(Box<RawValue>),
 }
 
-/// The topic of an outgoing message.
-#[derive(Clone, Copy)]
-pub(crate) enum TopicRef<'a> {
+/// The topic of a reply.
+#[derive(Clone, Copy, Debug)]
+pub enum TopicRef<'a> {
+    /// A topic.
     Text(&'a str),
+    /// What a client of version 1 or 2 sent for one: JSON that is no string. No message of another
+    /// serializer has it.
     Raw(&'a RawValue),
+}
+
+impl<'a> TopicRef<'a> {
+    /// The topic, or the JSON that came for one.
+    #[must_use]
+    pub fn as_str(&self) -> &'a str {
+        match self {
+            Self::Text(topic) => topic,
+            Self::Raw(topic) => topic.get(),
+        }
+    }
 }
 
 impl<'a> From<&'a WireTopic> for TopicRef<'a> {
@@ -81,9 +99,10 @@ impl<'a> From<&'a WireTopic> for TopicRef<'a> {
     }
 }
 
-/// A message from a client.
+/// A message from a client. The payload of a join, or of an event, is what a channel gets:
+/// [`Payload::encode`] makes it of what your format holds.
 #[derive(Debug)]
-pub(crate) struct Message {
+pub struct Message {
     pub(crate) join_ref: Ref,
     pub(crate) reference: Ref,
     pub(crate) topic: WireTopic,
@@ -91,26 +110,71 @@ pub(crate) struct Message {
     pub(crate) payload: Payload,
 }
 
+impl Message {
+    /// A message without refs.
+    #[must_use]
+    pub fn new(topic: &str, event: &str, payload: Payload) -> Self {
+        Self {
+            join_ref: Ref::NULL,
+            reference: Ref::NULL,
+            topic: WireTopic::Text(topic.into()),
+            event: event.into(),
+            payload,
+        }
+    }
+
+    /// Sets the ref of the join that it belongs to. Null means whatever channel the client has of the
+    /// topic.
+    #[must_use]
+    pub fn join_ref(mut self, join_ref: Ref) -> Self {
+        self.join_ref = join_ref;
+        self
+    }
+
+    /// Sets the ref that its reply will carry.
+    #[must_use]
+    pub fn reference(mut self, reference: Ref) -> Self {
+        self.reference = reference;
+        self
+    }
+}
+
 /// A message to a client.
-pub(crate) enum Outgoing<'a> {
+#[derive(Clone, Copy, Debug)]
+pub enum Outgoing<'a> {
+    /// An event for this client alone, or the end of a channel (`phx_close`, `phx_error`).
     Push {
+        /// The join of the channel that pushes.
         join_ref: &'a Ref,
         /// Null but for `phx_close` and `phx_error`, which carry the join's ref.
         reference: &'a Ref,
+        /// Its topic.
         topic: &'a str,
+        /// Its event.
         event: &'a str,
+        /// Its payload.
         payload: &'a Payload,
     },
+    /// The answer to a message of the client's: `phx_reply`.
     Reply {
+        /// The join of the channel that answers, null if none does.
         join_ref: &'a Ref,
+        /// The message that is answered.
         reference: &'a Ref,
+        /// Its topic.
         topic: TopicRef<'a>,
+        /// `ok`, `error`, or a status of the channel's own.
         status: &'a str,
+        /// What phoenix.js hands to `receive(status, ...)`.
         payload: &'a Payload,
     },
+    /// An event for all members of a topic. Its frame goes to all who speak this serializer.
     Broadcast {
+        /// Its topic.
         topic: &'a str,
+        /// Its event.
         event: &'a str,
+        /// Its payload.
         payload: &'a Payload,
     },
 }

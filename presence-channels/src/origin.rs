@@ -3,59 +3,143 @@
 //! A browser lets any page open a WebSocket to any host, with the user's cookies, and says in the
 //! `Origin` header which page it was. Clients that are no browsers send none and are let in.
 
-use http::{HeaderMap, Uri, header};
+mod pattern;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use http::{HeaderMap, Uri, header, uri::Authority};
+
+pub use pattern::InvalidOrigin;
+use pattern::Pattern;
 
 /// The origins that may connect to a mounted socket.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub enum CheckOrigin {
     /// Pages of this very host and port: those of [`Config::host`](crate::Config::host) if it is
     /// set, else of the request's `Host` header. The scheme is not compared, since a proxy may end
     /// TLS.
     #[default]
     SameHost,
-    /// These origins, each `scheme://host` or `scheme://host:port`, and no other. Without a port,
-    /// the scheme's default is meant.
+    /// As [`SameHost`](Self::SameHost), but of [`Config::host`](crate::Config::host) alone, which must
+    /// be set then: Phoenix's `true`.
+    ConfiguredHost,
+    /// As [`SameHost`](Self::SameHost), but of the request's `Host` header alone: Phoenix's `:conn`.
+    RequestHost,
+    /// These origins, and no other. Each is
+    ///
+    /// - `scheme://host:port`; without a port, the scheme's default is meant,
+    /// - `//host`, or `//host:port`: with any scheme, and without a port with any port,
+    /// - either of them with `*.` before the host, for `host` itself and all below it:
+    ///   `https://*.example.com`.
+    ///
+    /// Anything else is an error when the endpoint starts. Names that are not in ASCII are written as
+    /// browsers send them, in Punycode.
     Only(Vec<String>),
+    /// Those that a function of yours says yes to: see [`with`](Self::with).
+    With(OriginCheck),
     /// Any page. Only for a socket that treats every client as a stranger.
     Off,
 }
 
 impl CheckOrigin {
-    /// May the page that sent `headers` connect?
-    pub(crate) fn allows(&self, headers: &HeaderMap, configured_host: Option<&str>) -> bool {
-        let Some(origin) = headers.get(header::ORIGIN) else {
-            return true;
-        };
-        // Browsers send `null` for pages that have no origin; it is no host's.
-        let origin = origin.to_str().ok().and_then(Origin::parse);
-        match self {
-            Self::Off => true,
-            Self::Only(allowed) => origin.is_some_and(|origin| {
-                allowed
-                    .iter()
-                    .any(|allowed| Origin::parse(allowed).as_ref() == Some(&origin))
-            }),
-            Self::SameHost => {
-                let host = headers
-                    .get(header::HOST)
-                    .and_then(|host| host.to_str().ok());
-                match (origin, configured_host.or(host)) {
-                    (Some(origin), Some(host)) => origin.is_at(host),
-                    _ => false,
-                }
+    /// Asks `check` about each page. It is asked about `null` too, which browsers send for pages that
+    /// have no origin. It must not block; its panic is a no.
+    ///
+    /// ```
+    /// use presence_channels::{CheckOrigin, SocketOptions};
+    ///
+    /// let customers = ["shop.test", "forum.test"];
+    /// let check = CheckOrigin::with(move |origin| {
+    ///     origin.scheme() == Some("https") && origin.host().is_some_and(|host| customers.contains(&host))
+    /// });
+    /// let options = SocketOptions::default().check_origin(check);
+    /// # let _ = options;
+    /// ```
+    pub fn with(check: impl Fn(&Origin) -> bool + Send + Sync + 'static) -> Self {
+        Self::With(OriginCheck(Arc::new(check)))
+    }
+
+    /// What is asked of each request.
+    pub(crate) fn policy(&self) -> Result<OriginPolicy, InvalidOrigin> {
+        Ok(match self {
+            Self::SameHost => OriginPolicy::Host(&[Source::Configured, Source::Request]),
+            Self::ConfiguredHost => OriginPolicy::Host(&[Source::Configured]),
+            Self::RequestHost => OriginPolicy::Host(&[Source::Request]),
+            Self::Only(origins) => {
+                let patterns = origins.iter().map(|origin| Pattern::parse(origin));
+                OriginPolicy::Only(patterns.collect::<Result<_, _>>()?)
             }
-        }
+            Self::With(check) => OriginPolicy::With(check.clone()),
+            Self::Off => OriginPolicy::Off,
+        })
     }
 }
 
-#[derive(PartialEq, Eq)]
-struct Origin {
+/// A function that decides on origins. Made by [`CheckOrigin::with`].
+#[derive(Clone)]
+pub struct OriginCheck(Arc<dyn Fn(&Origin) -> bool + Send + Sync>);
+
+impl fmt::Debug for OriginCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OriginCheck").finish_non_exhaustive()
+    }
+}
+
+/// The origin of a page that wants to connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    text: String,
+    parts: Option<Parts>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Parts {
     scheme: String,
     host: String,
     port: Option<u16>,
 }
 
 impl Origin {
+    fn of(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            parts: Parts::parse(text),
+        }
+    }
+
+    /// The header as it came.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The scheme, in lower case; none for `null` and what else is no origin.
+    #[must_use]
+    pub fn scheme(&self) -> Option<&str> {
+        self.parts.as_ref().map(|parts| &*parts.scheme)
+    }
+
+    /// The host, in lower case; none for `null` and what else is no origin.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.parts.as_ref().map(|parts| &*parts.host)
+    }
+
+    /// The port, or the scheme's default.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.parts.as_ref()?.port
+    }
+}
+
+impl Parts {
     fn parse(origin: &str) -> Option<Self> {
         let uri: Uri = origin.parse().ok()?;
         let scheme = uri.scheme_str()?.to_ascii_lowercase();
@@ -66,7 +150,7 @@ impl Origin {
 
     /// Is this the origin of pages at `host`, which may name a port?
     fn is_at(&self, host: &str) -> bool {
-        let Ok(authority) = host.parse::<http::uri::Authority>() else {
+        let Ok(authority) = host.parse::<Authority>() else {
             return false;
         };
         // A host without a port is reached at its scheme's default, and so is the page.
@@ -83,67 +167,57 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A [`CheckOrigin`], ready to be asked.
+pub(crate) enum OriginPolicy {
+    /// Pages of the first of these hosts that there is.
+    Host(&'static [Source]),
+    Only(Vec<Pattern>),
+    With(OriginCheck),
+    Off,
+}
 
-    fn headers(origin: Option<&str>, host: &str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::HOST, host.parse().unwrap());
-        if let Some(origin) = origin {
-            headers.insert(header::ORIGIN, origin.parse().unwrap());
-        }
-        headers
+/// Where a host is known from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    Configured,
+    Request,
+}
+
+impl OriginPolicy {
+    /// Can it not do without a configured host?
+    pub(crate) fn needs_configured_host(&self) -> bool {
+        matches!(self, Self::Host([Source::Configured]))
     }
 
-    #[test]
-    fn by_default_a_page_must_be_of_the_same_host_and_port() {
-        let allows = |origin, host| CheckOrigin::SameHost.allows(&headers(origin, host), None);
-        assert!(allows(None, "example.com"));
-        assert!(allows(Some("http://localhost:4000"), "localhost:4000"));
-        assert!(allows(Some("https://Example.com"), "example.com"));
-        assert!(allows(Some("https://example.com"), "example.com:443"));
-        for foreign in [
-            "http://localhost:4001",
-            "http://localhost",
-            "http://evil.test:4000",
-            "http://localhost:4000.evil.test",
-            "null",
-            "nonsense",
-        ] {
-            assert!(!allows(Some(foreign), "localhost:4000"), "{foreign}");
-        }
-    }
-
-    #[test]
-    fn a_configured_host_is_compared_instead_of_the_header() {
-        let allows = |origin| {
-            CheckOrigin::SameHost.allows(&headers(Some(origin), "10.0.0.7:8080"), Some("shop.test"))
+    /// May the page that sent `headers` connect?
+    pub(crate) fn allows(&self, headers: &HeaderMap, configured_host: Option<&str>) -> bool {
+        let Some(origin) = headers.get(header::ORIGIN) else {
+            return true;
         };
-        assert!(allows("https://shop.test"));
-        assert!(!allows("http://10.0.0.7:8080"));
-    }
-
-    #[test]
-    fn a_list_compares_scheme_host_and_port() {
-        let only = CheckOrigin::Only(vec!["http://allowed.test".into()]);
-        let allows = |origin| only.allows(&headers(origin, "localhost"), None);
-        assert!(allows(None));
-        assert!(allows(Some("http://allowed.test")));
-        assert!(allows(Some("http://allowed.test:80")));
-        for other in [
-            "https://allowed.test",
-            "http://allowed.test:8080",
-            "http://evil.test",
-            "null",
-        ] {
-            assert!(!allows(Some(other)), "{other}");
+        let origin = Origin::of(&String::from_utf8_lossy(origin.as_bytes()));
+        match self {
+            Self::Off => true,
+            Self::With(OriginCheck(check)) => {
+                let checked = catch_unwind(AssertUnwindSafe(|| check(&origin)));
+                checked.unwrap_or_else(|_| {
+                    tracing::error!(origin = origin.as_str(), "a check of origins panicked");
+                    false
+                })
+            }
+            // Browsers send `null` for pages that have no origin; it is on no list, and no host's.
+            Self::Only(allowed) => origin
+                .parts
+                .is_some_and(|origin| allowed.iter().any(|allowed| allowed.fits(&origin))),
+            Self::Host(sources) => {
+                let mut hosts = sources.iter().filter_map(|source| match source {
+                    Source::Configured => configured_host,
+                    Source::Request => headers.get(header::HOST)?.to_str().ok(),
+                });
+                match (origin.parts, hosts.next()) {
+                    (Some(origin), Some(host)) => origin.is_at(host),
+                    _ => false,
+                }
+            }
         }
-    }
-
-    #[test]
-    fn off_lets_any_page_in() {
-        assert!(CheckOrigin::Off.allows(&headers(Some("http://evil.test"), "localhost"), None));
-        assert!(CheckOrigin::Off.allows(&headers(Some("null"), "localhost"), None));
     }
 }

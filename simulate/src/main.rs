@@ -39,6 +39,9 @@ struct Args {
     /// Run one script again, of a file or of a seed, and say what happens
     #[arg(long, value_name = "FILE|SEED")]
     replay: Option<String>,
+    /// With `--replay`: print every message and tick
+    #[arg(long, requires = "replay")]
+    watch: bool,
     /// Measure messages and bytes of idle and busy clusters instead
     #[arg(long)]
     traffic: bool,
@@ -64,7 +67,7 @@ fn main() -> ExitCode {
         std::panic::set_hook(Box::new(|_| {}));
     }
     let result = match &args.replay {
-        Some(what) => replay::run(what),
+        Some(what) => replay::run(what, args.watch),
         None if args.traffic => traffic::run(&args.plot),
         None => seeds::run(&args),
     };

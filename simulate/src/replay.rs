@@ -6,7 +6,9 @@ use anyhow::{Context, Result};
 use presence_core::sim::{self, Script, generate};
 
 /// Runs a script, of a file or of a seed; tells whether it kept every promise.
-pub(crate) fn run(what: &str) -> Result<bool> {
+///
+/// `watch`: every message is printed.
+pub(crate) fn run(what: &str, watch: bool) -> Result<bool> {
     let script = match what.parse::<u64>() {
         Ok(seed) => generate(seed),
         Err(_) => {
@@ -18,7 +20,11 @@ pub(crate) fn run(what: &str) -> Result<bool> {
         }
     };
     print!("{script}");
-    let outcome = sim::run(&script);
+    let outcome = if watch {
+        sim::run_watched(&script, |at, what| println!("{at:>12.3?} {what}"))
+    } else {
+        sim::run(&script)
+    };
     println!();
     for (name, count) in outcome.coverage.iter().filter(|(_, count)| *count > 0) {
         println!("{count:>8} {name}");

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+};
 use presence_channels::{
     CheckOrigin, Config, Endpoint, LongpollOptions, PubSub, SecretKeyBase, SocketOptions, Tokens,
-    Tracker,
+    Tracker, token::MaxAge,
 };
 
 use crate::channels::{presence::Presence, user_socket::UserSocket};
@@ -18,10 +22,21 @@ pub(crate) struct AppState {
 
 /// What the kit signs its tokens with. An app of yours keeps its own out of the source.
 const SECRET_KEY_BASE: &str = "conformance-secret-key-base-conformance-secret-key-base-12345678";
+const SALT: &str = "user auth";
+
+/// A token of the user's that is good for so many seconds, for the mount at `/expiring/socket`.
+pub(crate) async fn token(
+    State(endpoint): State<Endpoint>,
+    Path((user_id, seconds)): Path<(String, u64)>,
+) -> Result<String, StatusCode> {
+    let tokens = endpoint.tokens(SALT).map_err(|_| StatusCode::NOT_FOUND)?;
+    let token = tokens.max_age(MaxAge::Seconds(seconds)).sign(&user_id);
+    token.map_err(|_| StatusCode::BAD_REQUEST)
+}
 
 pub(crate) async fn start(config: Config) -> anyhow::Result<Endpoint> {
     let secret = SecretKeyBase::new(SECRET_KEY_BASE)?;
-    let tokens = Tokens::new(&secret, "user auth");
+    let tokens = Tokens::new(&secret, SALT);
     let pubsub = PubSub::local();
     let presence = Tracker::start(&pubsub, Presence);
     let state = AppState { presence, tokens };
@@ -34,11 +49,13 @@ pub(crate) async fn start(config: Config) -> anyhow::Result<Endpoint> {
     let open = SocketOptions::default()
         .check_origin(CheckOrigin::Off)
         .longpoll(longpoll);
+    let expiring = open.clone().token_expiry_notice(Duration::from_secs(2));
 
     let endpoint = Endpoint::builder(pubsub)
         .supervise(&state.presence)
         .socket_with::<UserSocket>("/socket", state.clone(), with_token)
         .socket_with::<UserSocket>("/short", state.clone(), short)
+        .socket_with::<UserSocket>("/expiring/socket", state.clone(), expiring)
         .socket_with::<UserSocket>("/open", state, open)
         .start(config.secret_key_base(secret))
         .await?;

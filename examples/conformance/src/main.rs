@@ -6,7 +6,7 @@ mod channels;
 use std::{env, net::SocketAddr};
 
 use anyhow::Context;
-use axum::Router;
+use axum::{Router, routing::get};
 use presence_channels::Config;
 use tokio::net::TcpListener;
 
@@ -20,7 +20,10 @@ async fn main() -> anyhow::Result<()> {
         Err(_) => 4018,
     };
     let endpoint = application::start(Config::default()).await?;
-    let app: Router = endpoint.router();
+    let app: Router = Router::new()
+        .route("/token/{user_id}/{seconds}", get(application::token))
+        .merge(endpoint.router())
+        .with_state(endpoint.clone());
     let listener = TcpListener::bind(("127.0.0.1", port))
         .await
         .with_context(|| format!("cannot listen on port {port}"))?;

@@ -97,6 +97,10 @@ pub enum BroadcastError {
     /// The payload has no encoding; nothing was sent.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// A binary message counts its topic and its event in one byte each, so that neither may be longer
+    /// than 255 bytes; nothing was sent.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
     /// This node's subscribers have it, others may not: see [`PubSubError`].
     #[error(transparent)]
     PubSub(#[from] PubSubError),

@@ -6,14 +6,14 @@ use std::{
 
 use futures_util::FutureExt;
 
-pub(super) enum Outcome<T> {
+pub(crate) enum Outcome<T> {
     Done(T),
     Panicked(String),
     TimedOut,
 }
 
 /// Runs `callback` for at most `limit`.
-pub(super) async fn guard<T>(limit: Duration, callback: impl Future<Output = T>) -> Outcome<T> {
+pub(crate) async fn guard<T>(limit: Duration, callback: impl Future<Output = T>) -> Outcome<T> {
     let mut callback = pin!(AssertUnwindSafe(callback).catch_unwind());
     // Most callbacks never wait, and those get no timer.
     let result = match poll_fn(|cx| Poll::Ready(callback.as_mut().poll(cx))).await {

@@ -161,7 +161,7 @@ impl ReplyRef {
             status,
             payload: &payload,
         };
-        self.outbox.send(self.version.serializer().encode(&reply)?);
+        self.outbox.send(self.version.encode(&reply)?);
         Ok(())
     }
 }

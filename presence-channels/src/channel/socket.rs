@@ -22,6 +22,7 @@ use super::{
 use crate::{
     Endpoint, HasPresence, Topic, UserSocket,
     message::{Outgoing, Ref},
+    serializer::check_broadcast,
 };
 
 /// A channel's side of its client: where it pushes to, and the way to all it shares with others.
@@ -149,11 +150,9 @@ impl<C: Channel> Socket<C> {
         payload: impl IntoPayload,
     ) -> Result<Broadcast, BroadcastError> {
         let payload: Payload = payload.into_payload()?;
-        Ok(Broadcast::new(
-            self.topic().shared().clone(),
-            event,
-            payload,
-        ))
+        let broadcast = Broadcast::new(self.topic().shared().clone(), event, payload);
+        check_broadcast(&broadcast)?;
+        Ok(broadcast)
     }
 
     /// Has [`handle_info`](Channel::handle_info) called with `info`, right after what the channel is
@@ -213,7 +212,7 @@ impl<C: Channel> Socket<C> {
     pub fn reply_ref(&self) -> Option<ReplyRef> {
         Some(ReplyRef {
             outbox: self.server.shared.outbox.clone(),
-            version: self.server.shared.version,
+            version: self.server.shared.version.clone(),
             topic: self.topic().clone(),
             join_ref: self.server.effective_join_ref.clone(),
             reference: self.reference.clone()?,

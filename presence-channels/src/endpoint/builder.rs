@@ -1,14 +1,17 @@
 //! An endpoint before it starts.
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::HashSet, sync::Arc};
 
 use parking_lot::Mutex;
 use presence_core::PubSub;
 use tokio::{runtime::Handle, time::Instant};
 
-use super::{Admissions, Config, Connections, Endpoint, Inner, MountPoint, Supervised, idle};
+use super::{Admissions, Config, Connections, Endpoint, Inner, MountPoint, Supervised, watch};
 use crate::{
-    SocketOptions, UserSocket,
+    InvalidOrigin, SocketOptions, UserSocket,
     socket::{Mount, Mounted, Routes},
     transport::{Flusher, longpoll::Longpoll},
 };
@@ -47,6 +50,33 @@ pub enum StartError {
         /// The pattern.
         pattern: String,
     },
+    /// A list of origins holds what is none.
+    #[error("the origins of the socket at {path:?}: {error}")]
+    InvalidOrigin {
+        /// Where the socket is mounted.
+        path: String,
+        /// What is wrong with it.
+        error: InvalidOrigin,
+    },
+    /// A socket checks origins by [`Config::host`], which is not set.
+    #[error("the socket at {0:?} lets pages of `Config::host` in, which is not set")]
+    MissingHost(String),
+    /// [`Config::host`] is none.
+    #[error(
+        "`Config::host` is a host, and a port if need be, as in \"example.com:4000\"; {0:?} is not"
+    )]
+    InvalidHost(String),
+    /// A serializer was added for versions that nobody can make out.
+    #[error(
+        "{requirement:?} (socket at {path:?}) is no requirement of a serializer's version; \
+         one is \"~> 3.0.0\""
+    )]
+    InvalidRequirement {
+        /// Where the socket is mounted.
+        path: String,
+        /// The requirement.
+        requirement: String,
+    },
     /// Two presences of one name would mix up who is where.
     #[error("two presences are named {0:?}; give one of them another NAME")]
     DuplicatePresence(String),
@@ -84,6 +114,7 @@ impl EndpointBuilder {
             path: path.to_owned(),
             state,
             routes: Routes::collect(),
+            origins: options.check_origin.policy(),
             options,
         };
         self.mounts.push(Arc::new(mount));
@@ -98,7 +129,7 @@ impl EndpointBuilder {
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn start(self, config: Config) -> Result<Endpoint, StartError> {
-        self.check()?;
+        self.check(&config)?;
         let runtime = Handle::current();
         let secret = config.secret_key_base.as_ref();
         let mounts = self.mounts.into_iter().map(|mount| {
@@ -117,13 +148,18 @@ impl EndpointBuilder {
             started: Instant::now(),
             runtime,
         });
-        idle::watch(&inner);
+        watch::start(&inner);
         Ok(Endpoint { inner })
     }
 
-    fn check(&self) -> Result<(), StartError> {
+    fn check(&self, config: &Config) -> Result<(), StartError> {
         if cfg!(panic = "abort") {
             return Err(StartError::PanicAborts);
+        }
+        if let Some(host) = &config.host
+            && host.parse::<http::uri::Authority>().is_err()
+        {
+            return Err(StartError::InvalidHost(host.clone()));
         }
         let mut paths = HashSet::new();
         for mount in &self.mounts {
@@ -137,6 +173,20 @@ impl EndpointBuilder {
             if let Some(pattern) = mount.invalid_pattern() {
                 let (path, pattern) = (path.to_owned(), pattern.to_owned());
                 return Err(StartError::InvalidPattern { path, pattern });
+            }
+            match mount.origins() {
+                Err(error) => {
+                    let (path, error) = (path.to_owned(), error.clone());
+                    return Err(StartError::InvalidOrigin { path, error });
+                }
+                Ok(origins) if origins.needs_configured_host() && config.host.is_none() => {
+                    return Err(StartError::MissingHost(path.to_owned()));
+                }
+                Ok(_) => {}
+            }
+            if let Some(requirement) = mount.invalid_requirement() {
+                let (path, requirement) = (path.to_owned(), requirement.to_owned());
+                return Err(StartError::InvalidRequirement { path, requirement });
             }
         }
         let mut names = HashSet::new();

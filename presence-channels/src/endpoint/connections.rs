@@ -12,7 +12,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::transport::Outbox;
+use crate::{socket::Expiry, transport::Outbox};
 
 /// The connections of a node, so that all can be told that it stops, and silent ones be noticed.
 #[derive(Clone, Default)]
@@ -35,6 +35,8 @@ struct Table {
 pub(super) struct Watched {
     pub(super) outbox: Weak<Outbox>,
     pub(super) idle_limit: Duration,
+    /// None if the client's token does not expire.
+    pub(super) expiry: Option<Arc<Expiry>>,
 }
 
 /// A connection's entry. Dropping it says that its channels have ended.
@@ -43,11 +45,17 @@ pub(crate) struct Registration {
 }
 
 impl Connections {
-    pub(super) fn register(&self, outbox: &Arc<Outbox>, idle_limit: Duration) -> Registration {
+    pub(super) fn register(
+        &self,
+        outbox: &Arc<Outbox>,
+        idle_limit: Duration,
+        expiry: Option<Arc<Expiry>>,
+    ) -> Registration {
         let id = self.table.next.fetch_add(1, Ordering::Relaxed);
         let watched = Watched {
             outbox: Arc::downgrade(outbox),
             idle_limit,
+            expiry,
         };
         self.table.live.fetch_add(1, Ordering::AcqRel);
         self.table.watched.lock().insert(id, watched);
@@ -87,13 +95,13 @@ impl Connections {
     }
 
     /// Looks at each connection, and forgets those that are gone.
-    pub(super) fn visit(&self, mut visit: impl FnMut(&Arc<Outbox>, Duration)) {
+    pub(super) fn visit(&self, mut visit: impl FnMut(&Arc<Outbox>, &Watched)) {
         self.table
             .watched
             .lock()
             .retain(|_, watched| match watched.outbox.upgrade() {
                 Some(outbox) => {
-                    visit(&outbox, watched.idle_limit);
+                    visit(&outbox, watched);
                     true
                 }
                 None => false,

@@ -5,7 +5,7 @@ mod builder;
 mod config;
 mod connections;
 mod drain;
-mod idle;
+mod watch;
 
 use std::{any::Any, net::IpAddr, sync::Arc, time::Duration};
 
@@ -31,7 +31,8 @@ pub(crate) use connections::Registration;
 
 use crate::{
     BroadcastError, Limits, UserSocket,
-    socket::{Mount, Mounted},
+    serializer::check_broadcast,
+    socket::{Expiry, Mount, Mounted},
     token::{MissingSecretKeyBase, Tokens},
     transport::{
         Flusher, Outbox, Sink, close_code,
@@ -155,22 +156,23 @@ impl Endpoint {
         payload: impl IntoPayload,
     ) -> Result<(), BroadcastError> {
         let message = Broadcast::new(topic, event, payload.into_payload()?);
+        check_broadcast(&message)?;
         Ok(self.inner.pubsub.broadcast(message)?)
     }
 
     /// As [`broadcast`](Self::broadcast), but only to this node's clients.
     ///
     /// # Errors
-    /// [`BroadcastError::Encode`], if the payload cannot be encoded.
+    /// [`BroadcastError::Encode`] or [`BroadcastError::Frame`], if the message has no form.
     pub fn local_broadcast(
         &self,
         topic: &str,
         event: &str,
         payload: impl IntoPayload,
     ) -> Result<(), BroadcastError> {
-        self.inner
-            .pubsub
-            .local_broadcast(Broadcast::new(topic, event, payload.into_payload()?));
+        let message = Broadcast::new(topic, event, payload.into_payload()?);
+        check_broadcast(&message)?;
+        self.inner.pubsub.local_broadcast(message);
         Ok(())
     }
 
@@ -279,8 +281,14 @@ impl Endpoint {
             .admit(address, max_connections, max_connections_per_address)
     }
 
-    pub(crate) fn register(&self, outbox: &Arc<Outbox>, idle_limit: Duration) -> Registration {
-        let registration = self.inner.connections.register(outbox, idle_limit);
+    pub(crate) fn register(
+        &self,
+        outbox: &Arc<Outbox>,
+        idle_limit: Duration,
+        expiry: Option<Arc<Expiry>>,
+    ) -> Registration {
+        let connections = &self.inner.connections;
+        let registration = connections.register(outbox, idle_limit, expiry);
         if self.is_stopping() {
             outbox.drain(close_code::RESTART, drain::REASON);
         }

@@ -4,7 +4,7 @@
 //! name, then the names, then the data.
 
 use bytes::Bytes;
-use presence_core::pubsub::Payload;
+use presence_core::pubsub::{Message as Broadcast, Payload};
 use serde_json::value::RawValue;
 
 use super::{
@@ -103,15 +103,11 @@ impl Serializer for V2 {
                     },
                 )),
                 Payload::Binary(data) => {
-                    let topic = match topic {
-                        TopicRef::Text(topic) => topic,
-                        TopicRef::Raw(topic) => topic.get(),
-                    };
                     let (join_ref, reference) = (join_ref.to_text(), reference.to_text());
                     let names = [
                         ("join_ref", &*join_ref),
                         ("ref", &reference),
-                        ("topic", topic),
+                        ("topic", topic.as_str()),
                         ("status", status),
                     ];
                     binary(REPLY, &names, data)
@@ -189,15 +185,29 @@ fn array(
     })
 }
 
-fn binary(kind: u8, names: &[(&'static str, &str)], data: &Bytes) -> Result<Frame, FrameError> {
-    for (field, name) in names {
-        if name.len() > 255 {
-            return Err(FrameError::TooLong {
-                field,
-                bytes: name.len(),
-            });
+/// Whether a broadcast has a binary frame, if it needs one. Asked of its sender, who would not know of
+/// it when it is dropped for each of those it is for.
+pub(crate) fn check_broadcast(broadcast: &Broadcast) -> Result<(), FrameError> {
+    match broadcast.payload {
+        Payload::Json(_) => Ok(()),
+        Payload::Binary(_) => {
+            check_names(&[("topic", &broadcast.topic), ("event", &broadcast.event)])
         }
     }
+}
+
+fn check_names(names: &[(&'static str, &str)]) -> Result<(), FrameError> {
+    match names.iter().find(|(_, name)| name.len() > 255) {
+        Some((field, name)) => Err(FrameError::TooLong {
+            field,
+            bytes: name.len(),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn binary(kind: u8, names: &[(&'static str, &str)], data: &Bytes) -> Result<Frame, FrameError> {
+    check_names(names)?;
     Ok(Frame::build(Opcode::Binary, data.len() + 128, |body| {
         body.push(kind);
         body.extend(names.iter().map(|(_, name)| name.len() as u8));

@@ -6,13 +6,61 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use http::{Extensions, HeaderMap, StatusCode, Uri, header, request::Parts};
+use http::{
+    Extensions, HeaderMap, StatusCode, Uri,
+    header::{self, Entry},
+    request::Parts,
+};
 use ipnet::IpNet;
 
 use super::{ParamsError, client_ip::client_ip};
 use crate::token::TokenError;
 
-/// The request by which a client connects.
+/// The request by which a client connects: what Phoenix calls `connect_info`.
+///
+/// All of the request is here, so there is no list of what a socket wants of it. A session, or
+/// whatever else is yours, a layer puts among the [`extensions`](Self::extensions), and it reaches
+/// `connect` by WebSocket and by long-polling alike:
+///
+/// ```
+/// use axum::{Router, extract::Request, middleware::{Next, from_fn}};
+/// use presence_channels::{Config, ConnectError, ConnectInfo, Endpoint, Params, PubSub, Routes};
+///
+/// #[derive(Clone)]
+/// struct Session {
+///     user_id: String,
+/// }
+///
+/// struct UserSocket {
+///     user_id: String,
+/// }
+///
+/// impl presence_channels::UserSocket for UserSocket {
+///     type State = ();
+///
+///     async fn connect(_: &Params, info: &ConnectInfo, _: &()) -> Result<Self, ConnectError> {
+///         let session: Option<&Session> = info.extensions().get();
+///         let session = session.ok_or(ConnectError::new("not logged in"))?;
+///         Ok(Self { user_id: session.user_id.clone() })
+///     }
+/// #   fn channels(_: &mut Routes<Self>) {}
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), presence_channels::StartError> {
+/// let endpoint = Endpoint::builder(PubSub::local()).socket::<UserSocket>("/socket", ());
+/// let endpoint = endpoint.start(Config::default()).await?;
+/// let app: Router = Router::new()
+///     .merge(endpoint.router())
+///     .layer(from_fn(async |mut request: Request, next: Next| {
+///         // Of a cookie or a header, as you like: here from a store.
+///         request.extensions_mut().insert(Session { user_id: "alice".into() });
+///         next.run(request).await
+///     }));
+/// # let _ = app;
+/// # Ok(())
+/// # }
+/// ```
 pub struct ConnectInfo {
     parts: Parts,
     client_ip: Option<IpAddr>,
@@ -20,7 +68,12 @@ pub struct ConnectInfo {
 }
 
 impl ConnectInfo {
-    pub(crate) fn new(parts: Parts, trusted_proxies: &[IpNet]) -> Self {
+    pub(crate) fn new(mut parts: Parts, trusted_proxies: &[IpNet]) -> Self {
+        for name in [header::COOKIE, header::AUTHORIZATION] {
+            if let Entry::Occupied(mut lines) = parts.headers.entry(name) {
+                lines.iter_mut().for_each(|line| line.set_sensitive(true));
+            }
+        }
         let mut info = Self {
             parts,
             client_ip: None,
@@ -87,6 +140,21 @@ impl ConnectInfo {
         self.parts.headers.get(header::USER_AGENT)?.to_str().ok()
     }
 
+    /// The cookie `name`, as it came: the first, if there are several. A browser sends cookies with
+    /// whatever page connects, so only [`CheckOrigin`](crate::CheckOrigin) stands between a stranger's
+    /// page and a user's session.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let lines = self.parts.headers.get_all(header::COOKIE).iter();
+        let mut cookies = lines
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(|line| line.split(';'))
+            .filter_map(|cookie| cookie.trim().split_once('='));
+        cookies
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+    }
+
     /// The headers whose names start with `x-`, with names in lower case.
     pub fn x_headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.parts.headers.iter().filter_map(|(name, value)| {
@@ -97,7 +165,7 @@ impl ConnectInfo {
     }
 }
 
-/// Without the auth token.
+/// Without the auth token, and what cookies and credentials say.
 impl fmt::Debug for ConnectInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectInfo")
@@ -159,5 +227,45 @@ impl<E: std::error::Error + 'static> From<E> for ConnectError {
         } else {
             refusal.status(StatusCode::INTERNAL_SERVER_ERROR)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn info(cookies: &[&str]) -> ConnectInfo {
+        let request = cookies
+            .iter()
+            .fold(Request::builder(), |request, line| {
+                request.header(header::COOKIE, *line)
+            })
+            .header(header::AUTHORIZATION, "Bearer secret");
+        ConnectInfo::new(request.body(()).unwrap().into_parts().0, &[])
+    }
+
+    #[test]
+    fn cookies_are_found_by_name() {
+        let info = info(&["a=1; session=x=y==;b=", "a=2; \u{e9}=3", "c = 4"]);
+        for (name, value) in [
+            ("a", Some("1")),
+            ("session", Some("x=y==")),
+            ("b", Some("")),
+            ("sess", None),
+            ("", None),
+        ] {
+            assert_eq!(info.cookie(name), value, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_secret_is_not_shown() {
+        let shown = format!("{:?}", info(&["session=secret", "other=secret"]));
+        assert!(
+            shown.contains("cookie") && !shown.contains("secret"),
+            "{shown}"
+        );
     }
 }

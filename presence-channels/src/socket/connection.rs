@@ -8,13 +8,13 @@ use std::{
 use presence_core::pubsub::{Dispatch, Payload, Subscriber, Subscription};
 use smol_str::SmolStr;
 
-use super::{Shared, UserSocket};
+use super::{Shared, UserSocket, expiry};
 use crate::{
     Limits, TerminateReason, Topic,
     channel::{AnyChannel, Join, Work},
     limits::Bucket,
-    message::{Message, Outgoing, Ref, TopicRef, WireTopic},
-    serializer::{Data, MalformedFrame, Version},
+    message::{Message, Ref, TopicRef, WireTopic},
+    serializer::{Data, MalformedFrame},
     transport::{Outbox, close_code},
 };
 
@@ -78,7 +78,7 @@ impl<S: UserSocket> Connection<S> {
         data: Data,
         cx: &mut Context<'_>,
     ) -> Result<(), MalformedFrame> {
-        let message = self.shared.version.serializer().decode(data)?;
+        let message = self.shared.version.decode(data)?;
         self.handle(message, cx);
         Ok(())
     }
@@ -91,8 +91,8 @@ impl<S: UserSocket> Connection<S> {
             event,
             payload,
         } = message;
-        let is_heartbeat =
-            event == "heartbeat" && matches!(&topic, WireTopic::Text(topic) if topic == "phoenix");
+        let is_heartbeat = event == "heartbeat"
+            && matches!(&topic, WireTopic::Text(topic) if topic == expiry::TOPIC);
         // Who may not say that it is there, or that it goes, costs more than it would.
         if !is_heartbeat
             && event != "phx_leave"
@@ -114,8 +114,11 @@ impl<S: UserSocket> Connection<S> {
         };
         let work = match &*event {
             _ if is_heartbeat => {
-                self.answer_ok(&Ref::NULL, &reference, &topic);
+                self.shared.confirm(&Ref::NULL, &reference, &topic);
                 None
+            }
+            expiry::REFRESH if topic == expiry::TOPIC && self.shared.expiry.is_some() => {
+                expiry::refresh(&self.shared, reference, payload)
             }
             "phx_join" => self.join(topic, join_ref, reference, payload, cx),
             "phx_leave" => self.leave(&topic, &join_ref, reference),
@@ -131,20 +134,6 @@ impl<S: UserSocket> Connection<S> {
         if work.as_mut().poll(cx).is_pending() {
             self.shared.endpoint.runtime().spawn(work);
         }
-    }
-
-    fn answer_ok(&self, join_ref: &Ref, reference: &Ref, topic: &str) {
-        let (topic, payload) = (TopicRef::Text(topic), &Payload::empty());
-        let reply = Outgoing::Reply {
-            join_ref,
-            reference,
-            topic,
-            status: "ok",
-            payload,
-        };
-        self.shared
-            .send(&reply)
-            .expect("JSON can be written down in every version");
     }
 
     fn join(
@@ -191,9 +180,9 @@ impl<S: UserSocket> Connection<S> {
         let topic = Topic::from(&*topic);
         // Clients of version 1 send no join_ref. They know a channel by the ref of its join, and take
         // a `phx_close` without one to be for whatever channel the topic has by then.
-        let join_ref = match self.shared.version {
-            Version::V1 if join_ref.is_null() => reference.clone(),
-            _ => join_ref,
+        let join_ref = match self.shared.version.is_v1() && join_ref.is_null() {
+            true => reference.clone(),
+            false => join_ref,
         };
         let join = Join {
             topic: topic.clone(),
@@ -227,7 +216,7 @@ impl<S: UserSocket> Connection<S> {
 
     fn leave(&mut self, topic: &str, join_ref: &Ref, reference: Ref) -> Option<Work> {
         let Some(entry) = joined(&mut self.channels, topic) else {
-            self.answer_ok(join_ref, &reference, topic);
+            self.shared.confirm(join_ref, &reference, topic);
             return None;
         };
         if !entry.channel.answers_to(join_ref) {

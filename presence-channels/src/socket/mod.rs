@@ -4,6 +4,7 @@ mod any_connection;
 mod client_ip;
 mod connect;
 mod connection;
+mod expiry;
 mod has_presence;
 mod mount;
 mod options;
@@ -11,7 +12,7 @@ mod params;
 mod routes;
 mod shared;
 
-use std::future::Future;
+use std::{future::Future, time::SystemTime};
 
 pub use connect::{ConnectError, ConnectInfo};
 pub use has_presence::HasPresence;
@@ -21,6 +22,7 @@ pub use routes::{ChannelOf, Routes};
 
 pub(crate) use any_connection::AnyConnection;
 pub(crate) use connection::Connection;
+pub(crate) use expiry::Expiry;
 pub(crate) use mount::{Mount, Mounted};
 pub(crate) use shared::{Shared, reason_payload};
 
@@ -84,6 +86,79 @@ pub trait UserSocket: Sized + Send + Sync + 'static {
     /// with it closes them. None by default.
     fn id(&self) -> Option<String> {
         None
+    }
+
+    /// When what the client connected with expires: its token, as
+    /// [`Tokens::verify_with_expiry`](crate::Tokens::verify_with_expiry) says. Asked once, after
+    /// [`connect`](Self::connect). None by default: a connection lasts, whatever becomes of the token.
+    ///
+    /// [Some time before](crate::SocketOptions::token_expiry_notice) the client is sent
+    /// `token_expiring` on the topic `phoenix`, with `{"expires_in_ms": n}`. It may answer with
+    /// `refresh_token` there, with `{"token": "..."}`, which [`refresh`](Self::refresh) decides upon,
+    /// as often as it likes. At the time, give or take a second, the connection is closed with code
+    /// 1008. phoenix.js connects again then, and [`connect`](Self::connect) sees whether it has a new
+    /// token. `docs/clients.md` has the client's half.
+    fn expires_at(&self) -> Option<SystemTime> {
+        None
+    }
+
+    /// Takes the new token of a client whose connection [expires](Self::expires_at), and gives the
+    /// time from which on that one is expired; none if it never is. By default none is taken.
+    ///
+    /// What [`connect`](Self::connect) made stays as it is, because channels were joined with it: refuse
+    /// a token that says another user, or other rights, and the client will connect anew. One call of
+    /// a connection is under way at a time, for [`Config::handler_timeout`](crate::Config::handler_timeout)
+    /// at the most.
+    ///
+    /// ```
+    /// # use presence_channels::*;
+    /// # use std::time::SystemTime;
+    /// struct UserSocket {
+    ///     user_id: String,
+    ///     expires_at: Option<SystemTime>,
+    /// }
+    ///
+    /// impl presence_channels::UserSocket for UserSocket {
+    ///     type State = Tokens;
+    ///
+    ///     async fn connect(
+    ///         params: &Params,
+    ///         _: &ConnectInfo,
+    ///         tokens: &Tokens,
+    ///     ) -> Result<Self, ConnectError> {
+    ///         let (user_id, expires_at) = tokens.verify_with_expiry(params.get("token"))?;
+    ///         Ok(Self { user_id, expires_at })
+    ///     }
+    ///
+    ///     fn expires_at(&self) -> Option<SystemTime> {
+    ///         self.expires_at
+    ///     }
+    ///
+    ///     async fn refresh(
+    ///         &self,
+    ///         token: &str,
+    ///         tokens: &Tokens,
+    ///     ) -> Result<Option<SystemTime>, ConnectError> {
+    ///         let (user_id, expires_at) = tokens.verify_with_expiry::<String>(token)?;
+    ///         if user_id != self.user_id {
+    ///             return Err(ConnectError::new("another user's token"));
+    ///         }
+    ///         Ok(expires_at)
+    ///     }
+    /// #   fn channels(_: &mut Routes<Self>) {}
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// A [`ConnectError`] is logged, and the client's `refresh_token` is answered with the error
+    /// `token refused` (`internal error` for a status of 500 and above). The expiry stays as it was.
+    fn refresh(
+        &self,
+        token: &str,
+        state: &Self::State,
+    ) -> impl Future<Output = Result<Option<SystemTime>, ConnectError>> + Send {
+        let _ = (token, state);
+        std::future::ready(Err(ConnectError::new("this socket takes no new tokens")))
     }
 
     /// Says which channel serves which topics. Called once, when the socket is mounted.

@@ -4,14 +4,15 @@ use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::response::Response;
 use futures_util::future::BoxFuture;
-use http::{Request, StatusCode, request::Parts};
+use http::{HeaderMap, Request, StatusCode, header, request::Parts};
 
 use super::{
     AnyConnection, ConnectError, ConnectInfo, Connection, Params, Routes, Shared, SocketOptions,
     UserSocket,
 };
 use crate::{
-    Endpoint,
+    Endpoint, InvalidOrigin,
+    origin::OriginPolicy,
     serializer::Version,
     transport::{Sink, auth_token, websocket},
 };
@@ -22,6 +23,8 @@ pub(crate) struct Mount<S: UserSocket> {
     pub(crate) state: S::State,
     pub(crate) routes: Routes<S>,
     pub(crate) options: SocketOptions,
+    /// What its options say of origins. An endpoint with an invalid one does not start.
+    pub(crate) origins: Result<OriginPolicy, InvalidOrigin>,
 }
 
 /// A [`Mount`] of any socket type, as the endpoint sees it.
@@ -30,6 +33,22 @@ pub(crate) trait Mounted: Send + Sync {
     fn options(&self) -> &SocketOptions;
     /// A pattern that is no pattern, if there is one.
     fn invalid_pattern(&self) -> Option<&str>;
+    /// What a serializer was added for that is no requirement, if there is one.
+    fn invalid_requirement(&self) -> Option<&str> {
+        let mut added = self.options().serializers.iter();
+        added.find_map(|added| added.invalid_requirement())
+    }
+    fn origins(&self) -> &Result<OriginPolicy, InvalidOrigin>;
+    /// May the page that sent `headers` connect? One that may not is logged.
+    fn allows_origin(&self, headers: &HeaderMap, configured_host: Option<&str>) -> bool {
+        let origins = self.origins().as_ref();
+        let is_allowed = origins.is_ok_and(|origins| origins.allows(headers, configured_host));
+        if !is_allowed {
+            let (path, origin) = (self.path(), headers.get(header::ORIGIN));
+            tracing::warn!(path, ?origin, "refused a page of another origin");
+        }
+        is_allowed
+    }
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     /// Answers a request to open a WebSocket.
     fn open(
@@ -66,6 +85,10 @@ impl<S: UserSocket> Mounted for Mount<S> {
 
     fn invalid_pattern(&self) -> Option<&str> {
         self.routes.invalid_pattern()
+    }
+
+    fn origins(&self) -> &Result<OriginPolicy, InvalidOrigin> {
+        &self.origins
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

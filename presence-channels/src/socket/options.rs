@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::{CheckOrigin, Limits, LongpollOptions};
+use crate::{
+    CheckOrigin, Limits, LongpollOptions,
+    serializer::{Added, Serializer},
+};
 
 /// The options of one mounted socket, for
 /// [`socket_with`](crate::EndpointBuilder::socket_with).
@@ -23,6 +26,8 @@ pub struct SocketOptions {
     pub(crate) longpoll: Option<LongpollOptions>,
     pub(crate) limits: Limits,
     pub(crate) auth_token: bool,
+    pub(crate) serializers: Vec<Added>,
+    pub(crate) token_expiry_notice: Duration,
 }
 
 impl Default for SocketOptions {
@@ -33,6 +38,8 @@ impl Default for SocketOptions {
             longpoll: None,
             limits: Limits::default(),
             auth_token: false,
+            serializers: Vec::new(),
+            token_expiry_notice: Duration::from_secs(60),
         }
     }
 }
@@ -61,7 +68,7 @@ impl SocketOptions {
     /// then a poll may reach any of them. A graceful shutdown of axum's server waits for polls under
     /// way, up to a window; [`Endpoint::stop`](crate::Endpoint::stop) ends them.
     ///
-    /// Not with it: clients get no binary messages (those that they send arrive), and
+    /// Not with it: clients of versions 1 and 2 get no binary messages (those that they send arrive), and
     /// [`timeout`](Self::timeout) is not theirs.
     #[must_use]
     pub fn longpoll(mut self, longpoll: LongpollOptions) -> Self {
@@ -77,6 +84,27 @@ impl SocketOptions {
     #[must_use]
     pub fn auth_token(mut self, auth_token: bool) -> Self {
         self.auth_token = auth_token;
+        self
+    }
+
+    /// How long before its token [expires](crate::UserSocket::expires_at) a client is told. Default 60 s;
+    /// a client whose token is younger when it connects is told at once. Looked at once a second.
+    #[must_use]
+    pub fn token_expiry_notice(mut self, notice: Duration) -> Self {
+        self.token_expiry_notice = notice;
+        self
+    }
+
+    /// Speaks a [`Serializer`] of yours with clients whose `vsn` fits `requirement`, as in
+    /// `new Socket("/socket", {vsn: "3.0.0", encode, decode})`; the [module](crate::serializer) has an
+    /// example. Versions 1 and 2 are spoken as before. Of several that fit, the one added first
+    /// counts, and any before versions 1 and 2.
+    ///
+    /// A requirement is one of Elixir's: `"~> 3.0.0"` (3.0.x), `"~> 3.0"` (3.x), `"== 3.1.0"`,
+    /// `">= 3.1.0 and < 4.0.0"`. Another is an error when the endpoint starts.
+    #[must_use]
+    pub fn serializer(mut self, requirement: &str, serializer: impl Serializer) -> Self {
+        self.serializers.push(Added::new(requirement, serializer));
         self
     }
 

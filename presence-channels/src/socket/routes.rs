@@ -6,6 +6,7 @@ use super::{Shared, UserSocket};
 use crate::{
     Channel,
     channel::{Join, Started, start},
+    transport::longpoll,
 };
 
 /// A channel whose `type Socket` is `S`: what the socket `S` can route. Every such channel is one.
@@ -28,6 +29,9 @@ pub struct Routes<S: UserSocket> {
     invalid: Vec<String>,
 }
 
+/// How the topics begin on which nodes speak to each other. No pattern lets a client in there.
+const INTERNAL: [&str; 2] = [presence_core::tracker::TOPIC_PREFIX, longpoll::TOPIC_PREFIX];
+
 /// Begins a join to a channel of one type: types end here.
 pub(super) type Start<S> = fn(Arc<Shared<S>>, Join) -> Started;
 
@@ -49,6 +53,8 @@ impl<S: UserSocket> Routes<S> {
     /// Lets the channel `C` serve the topics that match `pattern`: a whole topic (`"system"`), or
     /// what all its topics start with, followed by `*` (`"room:*"`).
     ///
+    /// No pattern matches the topics on which nodes speak to each other, `phx_presence:` and `phx:lp:`.
+    ///
     /// A pattern with `*` elsewhere, or an empty one, is an error when the endpoint starts.
     pub fn channel<C: ChannelOf<S>>(&mut self, pattern: &str) -> &mut Self {
         let stars = pattern.matches('*').count();
@@ -68,6 +74,9 @@ impl<S: UserSocket> Routes<S> {
     }
 
     pub(crate) fn find(&self, topic: &str) -> Option<Start<S>> {
+        if INTERNAL.iter().any(|prefix| topic.starts_with(prefix)) {
+            return None;
+        }
         let route = self
             .routes
             .iter()

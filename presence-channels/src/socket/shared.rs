@@ -10,13 +10,13 @@ use std::{
 
 use presence_core::pubsub::Payload;
 
-use super::{Mount, UserSocket};
+use super::{Expiry, Mount, UserSocket};
 use crate::{
     Endpoint,
     endpoint::Registration,
     message::{Outgoing, Ref, TopicRef},
     serializer::{FrameError, Version},
-    transport::Outbox,
+    transport::{Outbox, close_code},
 };
 
 pub(crate) struct Shared<S: UserSocket> {
@@ -30,6 +30,8 @@ pub(crate) struct Shared<S: UserSocket> {
     waiting: AtomicUsize,
     /// Says that the last channel has ended: when this goes, all of them have.
     _registration: Registration,
+    /// None if the client's token does not expire.
+    pub(super) expiry: Option<Arc<Expiry>>,
 }
 
 impl<S: UserSocket> Shared<S> {
@@ -41,7 +43,11 @@ impl<S: UserSocket> Shared<S> {
         version: Version,
         idle_limit: Duration,
     ) -> Self {
-        let registration = endpoint.register(&outbox, idle_limit);
+        let notice = mount.options.token_expiry_notice;
+        let expiry = user
+            .expires_at()
+            .map(|at| Expiry::new(at, notice, version.clone(), endpoint.now()));
+        let registration = endpoint.register(&outbox, idle_limit, expiry.clone());
         Self {
             user,
             mount,
@@ -50,13 +56,35 @@ impl<S: UserSocket> Shared<S> {
             version,
             waiting: AtomicUsize::new(0),
             _registration: registration,
+            expiry,
         }
     }
 
     /// Encodes a message for this client and queues it.
     pub(crate) fn send(&self, message: &Outgoing<'_>) -> Result<(), FrameError> {
-        self.outbox.send(self.version.serializer().encode(message)?);
+        self.outbox.send(self.version.encode(message)?);
         Ok(())
+    }
+
+    /// As [`send`](Self::send), for what the protocol itself says, in JSON. Versions 1 and 2 can write
+    /// that down; with a serializer that cannot, the client would wait for ever, so it is closed.
+    pub(crate) fn say(&self, message: &Outgoing<'_>) {
+        if let Err(error) = self.send(message) {
+            tracing::error!(%error, "a message of the protocol's own cannot be sent");
+            self.outbox
+                .close(close_code::INTERNAL_ERROR, "the serializer failed");
+        }
+    }
+
+    /// Answers a message with `ok` and nothing else, where no channel does.
+    pub(crate) fn confirm(&self, join_ref: &Ref, reference: &Ref, topic: &str) {
+        self.say(&Outgoing::Reply {
+            join_ref,
+            reference,
+            topic: TopicRef::Text(topic),
+            status: "ok",
+            payload: &Payload::empty(),
+        });
     }
 
     /// Answers a message with an error that has a reason and nothing else.
@@ -75,8 +103,7 @@ impl<S: UserSocket> Shared<S> {
             status: "error",
             payload: &payload,
         };
-        self.send(&reply)
-            .expect("JSON can be written down in every version");
+        self.say(&reply);
     }
 
     pub(crate) fn message_waits(&self) {

@@ -7,12 +7,10 @@ use serde_json::Value;
 
 use super::{
     Received, TestSocket,
-    inbox::PATIENCE,
-    pattern::{Pattern, includes},
+    expect::Expect,
+    inbox::{PATIENCE, WATCH},
+    pattern::Pattern,
 };
-
-/// How long a refutation watches.
-const WATCH: Duration = Duration::from_millis(100);
 
 /// A client's side of a joined channel. It is left when the whole [`TestSocket`] is dropped or
 /// closed, or by [`leave`](Self::leave).
@@ -27,7 +25,13 @@ pub struct TestChannel {
 
 /// A message pushed to a channel, to assert its reply by.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PushRef(String);
+pub struct PushRef(pub(super) String);
+
+impl PushRef {
+    pub(super) fn is_answered_by(&self, message: &Received) -> bool {
+        message.event == "phx_reply" && message.reference == *self.0
+    }
+}
 
 #[cfg(test)]
 impl PushRef {
@@ -82,7 +86,7 @@ impl TestChannel {
     pub async fn leave(self) {
         let leave = self.push("phx_leave", Payload::empty()).await;
         self.socket.client.inbox.reply(&leave.0, &self.topic).await;
-        self.assert_event("phx_close").await;
+        self.expect().end("phx_close").await;
     }
 
     /// Asserts that the channel ends with `phx_close`: it stopped in order.
@@ -91,7 +95,7 @@ impl TestChannel {
     /// If it has not within a second.
     #[track_caller]
     pub fn assert_closed(&self) -> impl Future<Output = ()> {
-        self.assert_event("phx_close")
+        self.expect().end("phx_close")
     }
 
     /// Asserts that the channel ends with `phx_error`: it panicked, or stopped with an error.
@@ -100,25 +104,7 @@ impl TestChannel {
     /// If it has not within a second.
     #[track_caller]
     pub fn assert_crashed(&self) -> impl Future<Output = ()> {
-        self.assert_event("phx_error")
-    }
-
-    #[track_caller]
-    fn assert_event(&self, event: &str) -> impl Future<Output = ()> {
-        let at = Location::caller();
-        async move {
-            let is_it = |message: &Received| self.is_own(message) && message.event == event;
-            if self
-                .socket
-                .client
-                .inbox
-                .take(PATIENCE, is_it)
-                .await
-                .is_none()
-            {
-                panic!("{at}: no {event} within {PATIENCE:?}; {:?}", self.socket);
-            }
-        }
+        self.expect().end("phx_error")
     }
 
     /// Asserts that `push` is answered with `status` and a response that includes `response`.
@@ -136,24 +122,16 @@ impl TestChannel {
         status: &str,
         response: impl IntoPayload,
     ) -> impl Future<Output = Value> {
-        let at = Location::caller();
-        let expected = Pattern::of(response);
-        async move {
-            let is_it = |message: &Received| {
-                self.is_own(message) && message.event == "phx_reply" && message.reference == *push.0
-            };
-            let inbox = &self.socket.client.inbox;
-            let Some(reply) = inbox.take(PATIENCE, is_it).await else {
-                panic!("{at}: no reply within {PATIENCE:?}; {:?}", self.socket);
-            };
-            let reply = reply.json();
-            let (got_status, got) = (&reply["status"], &reply["response"]);
-            assert!(
-                got_status == status && expected.json().is_some_and(|json| includes(got, json)),
-                "{at}: expected the reply {status} {expected}, got {got_status} {got}"
-            );
-            got.clone()
-        }
+        self.expect().reply(push, status, Pattern::of(response))
+    }
+
+    /// Asserts that `push` is not answered for 100 ms.
+    ///
+    /// # Panics
+    /// If it is.
+    #[track_caller]
+    pub fn refute_reply(&self, push: &PushRef) -> impl Future<Output = ()> {
+        self.expect().no_reply(push)
     }
 
     /// Asserts that the client is sent `event` with a payload that includes `payload` (see
@@ -167,20 +145,7 @@ impl TestChannel {
         event: &str,
         payload: impl IntoPayload,
     ) -> impl Future<Output = Payload> {
-        let at = Location::caller();
-        let expected = Pattern::of(payload);
-        async move {
-            let is_it = |message: &Received| {
-                self.is_own(message) && message.event == event && expected.fits(&message.payload)
-            };
-            match self.socket.client.inbox.take(PATIENCE, is_it).await {
-                Some(message) => message.payload,
-                None => panic!(
-                    "{at}: no push {event:?} {expected} within {PATIENCE:?}; {:?}",
-                    self.socket
-                ),
-            }
-        }
+        self.expect().push(event, Pattern::of(payload))
     }
 
     /// Asserts that the client is sent no `event` for 100 ms.
@@ -189,13 +154,22 @@ impl TestChannel {
     /// If it is.
     #[track_caller]
     pub fn refute_push(&self, event: &str) -> impl Future<Output = ()> {
-        let at = Location::caller();
-        async move {
-            let is_it = |message: &Received| self.is_own(message) && message.event == event;
-            if let Some(message) = self.socket.client.inbox.take(WATCH, is_it).await {
-                panic!("{at}: an unexpected push: {message:?}");
-            }
-        }
+        self.expect().no_push(event)
+    }
+
+    /// Broadcasts an event on the topic, as if another client had: its members get it, this channel
+    /// too. What [`assert_broadcast`](Self::assert_broadcast) sees does not include it.
+    ///
+    /// # Panics
+    /// If `payload` has no JSON form.
+    pub fn broadcast_from(&self, event: &str, payload: impl IntoPayload) {
+        let payload = payload.into_payload();
+        let payload = payload.unwrap_or_else(|error| panic!("{error}"));
+        let broadcast = Broadcast::new(&*self.topic, event, payload);
+        let pubsub = self.socket.endpoint().pubsub();
+        pubsub
+            .broadcast_from(self.broadcasts.id(), broadcast)
+            .unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Asserts that `event` is broadcast on the topic, with a payload that includes `payload` (see
@@ -260,9 +234,12 @@ impl TestChannel {
         tokio::time::timeout(patience, next).await.ok()?
     }
 
-    /// Is this message for this join, or for all of the topic?
-    fn is_own(&self, message: &Received) -> bool {
-        message.topic == self.topic
-            && (message.join_ref.is_null() || message.join_ref == *self.join_ref)
+    /// Expects something of what is for this join, or for all of the topic.
+    #[track_caller]
+    fn expect(&self) -> Expect<'_, impl Fn(&Received) -> bool> {
+        Expect::of(&self.socket, |message: &Received| {
+            message.topic == self.topic
+                && (message.join_ref.is_null() || message.join_ref == *self.join_ref)
+        })
     }
 }

@@ -15,6 +15,8 @@ use crate::{
 
 /// How long an assertion waits for what it asserts.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a refutation watches.
+pub(super) const WATCH: Duration = Duration::from_millis(100);
 
 /// One message to the client.
 #[derive(Clone, Debug, PartialEq)]

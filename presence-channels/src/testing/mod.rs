@@ -46,8 +46,71 @@
 //! channel.assert_reply(ping, "ok", json!({ "hello": "there" })).await;
 //! # }
 //! ```
+//!
+//! # Its verbs
+//!
+//! | `Phoenix.ChannelTest` | here |
+//! | --- | --- |
+//! | `connect` | [`connect`], and [`connect_with`] for headers and extensions |
+//! | `socket` | [`socket()`]: connected as a value of yours, `connect` is not asked |
+//! | `join`, `subscribe_and_join` | [`TestSocket::join`], which subscribes the test, too |
+//! | `push` | [`TestChannel::push`], and [`TestSocket::push`] on a topic that is not joined |
+//! | `leave`, `close` | [`TestChannel::leave`], [`TestSocket::close`] |
+//! | `broadcast_from` | [`TestChannel::broadcast_from`] |
+//! | `assert_reply`, `refute_reply` | [`TestChannel::assert_reply`], [`TestChannel::refute_reply`] |
+//! | `assert_push`, `refute_push` | [`TestChannel::assert_push`], [`TestChannel::refute_push`] |
+//! | `assert_broadcast`, `refute_broadcast` | [`TestChannel::assert_broadcast`], [`TestChannel::refute_broadcast`] |
+//! | messages of the end | [`TestChannel::assert_closed`], [`TestChannel::assert_crashed`], [`TestSocket::closed`] |
+//!
+//! A pattern is JSON that the payload must include. What an assertion has seen it takes, so that the
+//! next one sees what came after.
+//!
+//! # Time
+//!
+//! An assertion waits a second for what must come, a refutation watches for 100 ms. On a paused clock
+//! both are over as soon as nothing else is left to do, and so are timers of the app: a test may sleep
+//! for a day. It needs tokio's feature `test-util`:
+//!
+//! ```
+//! # use std::time::Duration;
+//! #[tokio::test(start_paused = true)]
+//! async fn an_hour_passes() {
+//!     tokio::time::sleep(Duration::from_secs(3600)).await;
+//! }
+//! ```
+//!
+//! The wall clock (`SystemTime`) is not paused. What waits for something outside of tokio's time, as a
+//! database does, needs a clock that runs.
+//!
+//! # Two nodes
+//!
+//! Several endpoints live in one process. Over a [`MemoryCluster`] they are nodes of a cluster, and
+//! messages between them arrive at once:
+//!
+//! ```
+//! use presence_channels::{Config, Endpoint, PubSub, testing::MemoryCluster};
+//! use serde_json::json;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let cluster = MemoryCluster::default();
+//! let a = Endpoint::builder(PubSub::with_adapter(cluster.join("a")));
+//! let b = Endpoint::builder(PubSub::with_adapter(cluster.join("b")));
+//! let (a, b) = (a.start(Config::default()).await?, b.start(Config::default()).await?);
+//!
+//! let mut there = b.pubsub().receiver("room:lobby", 16);
+//! a.broadcast("room:lobby", "news", json!({}))?;
+//! assert_eq!(&*there.recv().await.expect("a message").event, "news");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Clients are connected to each as above; [`Endpoint::disconnect`] finds them on both. A client that
+//! polls is a request to [`Endpoint::router`], for `tower::ServiceExt::oneshot`, whichever of the two
+//! holds its session.
 
 mod channel;
+mod expect;
 mod inbox;
 mod pattern;
 #[cfg(test)]
@@ -61,6 +124,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::Poll,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -72,11 +136,13 @@ use serde_json::Value;
 
 pub use channel::{PushRef, TestChannel};
 pub use inbox::Received;
+pub use presence_core::adapters::MemoryCluster;
 
 use crate::{
     ConnectError, Endpoint, Params, UserSocket,
     serializer::{Data, Version},
-    socket::{AnyConnection, Mounted},
+    socket::{AnyConnection, Mount, Mounted},
+    transport::Sink,
 };
 use inbox::Inbox;
 
@@ -109,31 +175,35 @@ pub async fn connect_with<S: UserSocket>(
     params: impl Serialize,
     request: Request<()>,
 ) -> Result<TestSocket, ConnectError> {
-    let mount = endpoint.mount_of::<S>().unwrap_or_else(|| {
-        panic!("the endpoint has no socket {}", std::any::type_name::<S>());
-    });
+    let mount = mount_of::<S>(endpoint);
     let params = serde_urlencoded::to_string(params)
         .unwrap_or_else(|error| panic!("the params do not fit into a URL: {error}"));
     let info = mount.connect_info(endpoint, request.into_parts().0);
     let params = Params::from_query(&params);
     let connection = mount.connect_queue(endpoint.clone(), &params, &info, Version::V2);
-    let connection = connection.await?;
-    let outbox = connection.outbox().clone();
-    let connection = Arc::new(Mutex::new(Some(connection)));
-    let closed = Arc::downgrade(&connection);
-    let client = Client {
-        connection,
-        inbox: Inbox::collect(endpoint, outbox, move || {
-            // The server has closed, and its channels go.
-            if let Some(connection) = closed.upgrade() {
-                drop(connection.lock().take());
-            }
-        }),
-        endpoint: endpoint.clone(),
-        next_ref: AtomicU64::new(1),
-    };
-    Ok(TestSocket {
-        client: Arc::new(client),
+    Ok(TestSocket::of(endpoint, connection.await?))
+}
+
+/// A client that is connected already as `user`, without `connect` being asked: `socket/3` of
+/// `Phoenix.ChannelTest`.
+///
+/// # Panics
+/// If `S` is not mounted in `endpoint`.
+pub fn socket<S: UserSocket>(endpoint: &Endpoint, user: S) -> TestSocket {
+    let mount = mount_of::<S>(endpoint);
+    let connection = mount.open_for(
+        user,
+        endpoint.clone(),
+        Sink::Queue,
+        Version::V2,
+        Duration::MAX,
+    );
+    TestSocket::of(endpoint, Box::new(connection))
+}
+
+fn mount_of<S: UserSocket>(endpoint: &Endpoint) -> Arc<Mount<S>> {
+    endpoint.mount_of::<S>().unwrap_or_else(|| {
+        panic!("the endpoint has no socket {}", std::any::type_name::<S>());
     })
 }
 
@@ -159,6 +229,26 @@ pub struct JoinRefused {
 }
 
 impl TestSocket {
+    fn of(endpoint: &Endpoint, connection: Box<dyn AnyConnection>) -> Self {
+        let outbox = connection.outbox().clone();
+        let connection = Arc::new(Mutex::new(Some(connection)));
+        let closed = Arc::downgrade(&connection);
+        let client = Client {
+            connection,
+            inbox: Inbox::collect(endpoint, outbox, move || {
+                // The server has closed, and its channels go.
+                if let Some(connection) = closed.upgrade() {
+                    drop(connection.lock().take());
+                }
+            }),
+            endpoint: endpoint.clone(),
+            next_ref: AtomicU64::new(1),
+        };
+        Self {
+            client: Arc::new(client),
+        }
+    }
+
     /// Joins `topic` with `payload`. Gives the reply, and the channel.
     ///
     /// # Errors
@@ -235,6 +325,7 @@ impl Client {
             Payload::Json(text) => {
                 let payload: &serde_json::value::RawValue =
                     serde_json::from_slice(&text).expect("a JSON payload holds JSON");
+                let join_ref = (!join_ref.is_empty()).then_some(join_ref);
                 let frame = serde_json::to_vec(&(join_ref, reference, topic, event, payload));
                 Data::Text(frame.expect("strings and JSON have a JSON form").into())
             }

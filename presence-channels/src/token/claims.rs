@@ -14,22 +14,32 @@ pub(super) fn write(data: Term, signed_at: i128, max_age: MaxAge) -> Result<Vec<
     term::encode(&Term::Tuple(vec![data, Term::Integer(signed_at), max_age]))
 }
 
-/// The data of `claims`, if they are valid `now` (in milliseconds), by their own age or `max_age`.
-pub(super) fn read(claims: &[u8], now: i128, max_age: Option<MaxAge>) -> Result<Term, TokenError> {
+/// The data of claims that are valid, and when they expire (in milliseconds), if they do.
+#[derive(Debug, PartialEq)]
+pub(super) struct Valid {
+    pub(super) data: Term,
+    pub(super) expires_at: Option<i128>,
+}
+
+/// What `claims` say, if they are valid `now` (in milliseconds), by their own age or `max_age`.
+pub(super) fn read(claims: &[u8], now: i128, max_age: Option<MaxAge>) -> Result<Valid, TokenError> {
     let (data, signed_at, own_max_age) = parts(term::decode(claims)?).ok_or(TokenError::Invalid)?;
     let max_age = match max_age {
         None => own_max_age,
         Some(MaxAge::Seconds(seconds)) => Some(seconds.into()),
         Some(MaxAge::Infinity) => None,
     };
+    let expires_at = max_age.map(|seconds| signed_at.saturating_add(seconds.saturating_mul(1000)));
     match max_age {
-        None => Ok(data),
-        Some(..=0) => Err(TokenError::Expired),
-        Some(_) if signed_at > now.saturating_add(CLOCK_SKEW_MILLIS) => Err(TokenError::Invalid),
-        Some(seconds) if signed_at.saturating_add(seconds.saturating_mul(1000)) < now => {
-            Err(TokenError::Expired)
+        Some(..=0) => return Err(TokenError::Expired),
+        Some(_) if signed_at > now.saturating_add(CLOCK_SKEW_MILLIS) => {
+            return Err(TokenError::Invalid);
         }
-        Some(_) => Ok(data),
+        _ => {}
+    }
+    match expires_at {
+        Some(at) if at < now => Err(TokenError::Expired),
+        _ => Ok(Valid { data, expires_at }),
     }
 }
 

@@ -94,6 +94,7 @@ pub use key::{KeyDigest, KeyOptions};
 pub use max_age::MaxAge;
 pub use secret::SecretKeyBase;
 
+use claims::Valid;
 use term::Term;
 
 /// Written without padding; read with or without, and stray bits at the end are overlooked, as
@@ -180,7 +181,22 @@ impl Tokens {
         &self,
         token: impl Into<Option<&'t str>>,
     ) -> Result<T, TokenError> {
-        self.verified(token.into(), SystemTime::now())?.into_data()
+        let valid = self.verified(token.into(), SystemTime::now())?;
+        valid.data.into_data()
+    }
+
+    /// As [`verify`](Self::verify), with the time from which on the token is expired; none if it
+    /// never is. For [`UserSocket::expires_at`](crate::UserSocket::expires_at).
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_with_expiry<'t, T: DeserializeOwned>(
+        &self,
+        token: impl Into<Option<&'t str>>,
+    ) -> Result<(T, Option<SystemTime>), TokenError> {
+        let valid = self.verified(token.into(), SystemTime::now())?;
+        let expires_at = valid.expires_at.and_then(system_time);
+        Ok((valid.data.into_data()?, expires_at))
     }
 
     /// Encrypts `data`, as of now: only who has the secret can read it.
@@ -214,7 +230,22 @@ impl Tokens {
         &self,
         token: impl Into<Option<&'t str>>,
     ) -> Result<T, TokenError> {
-        self.decrypted(token.into(), SystemTime::now())?.into_data()
+        let valid = self.decrypted(token.into(), SystemTime::now())?;
+        valid.data.into_data()
+    }
+
+    /// As [`decrypt`](Self::decrypt), with the time from which on the token is expired; none if it
+    /// never is.
+    ///
+    /// # Errors
+    /// As [`decrypt`](Self::decrypt).
+    pub fn decrypt_with_expiry<'t, T: DeserializeOwned>(
+        &self,
+        token: impl Into<Option<&'t str>>,
+    ) -> Result<(T, Option<SystemTime>), TokenError> {
+        let valid = self.decrypted(token.into(), SystemTime::now())?;
+        let expires_at = valid.expires_at.and_then(system_time);
+        Ok((valid.data.into_data()?, expires_at))
     }
 
     fn claims(&self, data: Term, signed_at: SystemTime) -> Result<Vec<u8>, SignError> {
@@ -225,13 +256,13 @@ impl Tokens {
         )
     }
 
-    fn verified(&self, token: Option<&str>, now: SystemTime) -> Result<Term, TokenError> {
+    fn verified(&self, token: Option<&str>, now: SystemTime) -> Result<Valid, TokenError> {
         let token = token.ok_or(TokenError::Missing)?;
         let claims = signer::verify(&self.key, token).ok_or(TokenError::Invalid)?;
         claims::read(&claims, unix_millis(now), self.max_age)
     }
 
-    fn decrypted(&self, token: Option<&str>, now: SystemTime) -> Result<Term, TokenError> {
+    fn decrypted(&self, token: Option<&str>, now: SystemTime) -> Result<Valid, TokenError> {
         let token = token.ok_or(TokenError::Missing)?;
         let claims = encryptor::decrypt(&self.key, token)?;
         claims::read(&claims, unix_millis(now), self.max_age)
@@ -245,6 +276,12 @@ impl fmt::Debug for Tokens {
             .field("max_age", &self.max_age)
             .finish_non_exhaustive()
     }
+}
+
+/// None for a time too far away to be one.
+fn system_time(unix_millis: i128) -> Option<SystemTime> {
+    let since = Duration::from_millis(u64::try_from(unix_millis).ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(since)
 }
 
 fn unix_millis(time: SystemTime) -> i128 {

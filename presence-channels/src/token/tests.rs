@@ -51,6 +51,33 @@ fn a_token_expires_at_the_millisecond() {
 }
 
 #[test]
+fn a_token_says_when_it_expires() {
+    let signed_at = SystemTime::now() - Duration::from_millis(1500);
+    // A token has milliseconds.
+    let signed_at = SystemTime::UNIX_EPOCH + Duration::from_millis(unix_millis(signed_at) as u64);
+    let expiry = |tokens: Tokens| {
+        let signed = tokens.sign_at("alice", signed_at).unwrap();
+        let encrypted = tokens.encrypt_at("alice", signed_at).unwrap();
+        let (user, expires_at) = tokens.verify_with_expiry::<String>(&*signed).unwrap();
+        assert_eq!(user, "alice");
+        let decrypted = tokens.decrypt_with_expiry(&*encrypted);
+        assert_eq!(decrypted, Ok((user, expires_at)));
+        expires_at
+    };
+    let tenth = tokens().max_age(Duration::from_secs(10));
+    assert_eq!(expiry(tenth), Some(signed_at + Duration::from_secs(10)));
+    let day = Duration::from_secs(86_400);
+    assert_eq!(expiry(tokens()), Some(signed_at + day));
+    assert_eq!(expiry(tokens().max_age(MaxAge::Infinity)), None);
+    assert_eq!(expiry(tokens().max_age(MaxAge::Seconds(u64::MAX))), None);
+    let signed = tokens()
+        .max_age(MaxAge::Seconds(1))
+        .sign_at("alice", signed_at);
+    let expired = tokens().verify_with_expiry::<String>(&*signed.unwrap());
+    assert_eq!(expired, Err(TokenError::Expired));
+}
+
+#[test]
 fn a_clock_may_be_a_minute_ahead() {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let signed_ahead = |millis| {

@@ -13,10 +13,11 @@ pub(crate) enum Opcode {
     Close = 0x8,
 }
 
-/// One unmasked, unfragmented frame, header included. A clone shares the bytes: a broadcast's frame
-/// is built once and queued for every subscriber.
+/// A message as it goes to a client: what [`Serializer::encode`](crate::serializer::Serializer::encode)
+/// makes. A clone shares the bytes: a broadcast's frame is built once and queued for every subscriber.
+// One unmasked, unfragmented frame of a WebSocket, header included.
 #[derive(Clone, Debug)]
-pub(crate) struct Frame {
+pub struct Frame {
     /// Header and body in one piece, so that a frame is one slice of a gathered write.
     bytes: Bytes,
     /// Where the body begins. Transports without WebSocket headers send only what follows.
@@ -24,9 +25,31 @@ pub(crate) struct Frame {
     opcode: Opcode,
     /// May it be dropped for a slow reader?
     droppable: bool,
+    /// Does a client that polls get it in base64, if it is binary?
+    base64_for_polls: bool,
 }
 
 impl Frame {
+    /// A text frame.
+    #[must_use]
+    pub fn text(body: &str) -> Self {
+        Self::build(Opcode::Text, body.len(), |frame| {
+            frame.extend_from_slice(body.as_bytes());
+        })
+    }
+
+    /// A binary frame. By long-polling it goes as base64.
+    #[must_use]
+    pub fn binary(body: &[u8]) -> Self {
+        let frame = Self::build(Opcode::Binary, body.len(), |frame| {
+            frame.extend_from_slice(body);
+        });
+        Self {
+            base64_for_polls: true,
+            ..frame
+        }
+    }
+
     /// Builds a frame whose body is what `write` appends. `capacity` is a guess at the body's size.
     pub(crate) fn build(opcode: Opcode, capacity: usize, write: impl FnOnce(&mut Vec<u8>)) -> Self {
         let mut buffer = Vec::with_capacity(MAX_HEADER + capacity);
@@ -58,6 +81,7 @@ impl Frame {
             body: (MAX_HEADER - start) as u8,
             opcode,
             droppable: false,
+            base64_for_polls: false,
         }
     }
 
@@ -87,6 +111,7 @@ impl Frame {
             body: 0,
             opcode: Opcode::Close,
             droppable: false,
+            base64_for_polls: false,
         }
     }
 
@@ -102,6 +127,10 @@ impl Frame {
 
     pub(crate) fn opcode(&self) -> Opcode {
         self.opcode
+    }
+
+    pub(crate) fn is_base64_for_polls(&self) -> bool {
+        self.base64_for_polls
     }
 }
 

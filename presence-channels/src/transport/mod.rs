@@ -11,7 +11,8 @@ mod reader;
 pub(crate) mod websocket;
 
 pub(crate) use flusher::Flusher;
-pub(crate) use frame::{Frame, Opcode};
+pub use frame::Frame;
+pub(crate) use frame::Opcode;
 pub(crate) use outbox::{Outbox, Phase, Sink};
 
 /// The close codes that the server sends (RFC 6455, section 7.4, and Phoenix's use of them).
@@ -20,12 +21,15 @@ pub(crate) mod close_code {
     pub(crate) const PROTOCOL: u16 = 1002;
     /// `disconnect` was broadcast on the socket's id.
     pub(crate) const GOING_AWAY: u16 = 1001;
+    /// The client's token has expired, and it showed no new one. Clients connect again, with one.
+    pub(crate) const TOKEN_EXPIRED: u16 = 1008;
     /// A text message that is not UTF-8.
     pub(crate) const INVALID_DATA: u16 = 1007;
     /// A message over the limit of bytes.
     pub(crate) const TOO_BIG: u16 = 1009;
-    /// A message that is none of the protocol's.
-    pub(crate) const MALFORMED: u16 = 1011;
+    /// A message that is none of the protocol's, as Phoenix closes then; and a serializer that cannot
+    /// write what it must.
+    pub(crate) const INTERNAL_ERROR: u16 = 1011;
     /// The server stops; clients connect again.
     pub(crate) const RESTART: u16 = 1012;
     /// The client reads too slowly; it may try again.

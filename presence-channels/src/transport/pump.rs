@@ -114,7 +114,7 @@ fn receive<S: UserSocket>(
 ) {
     if let Err(malformed) = connection.receive(data, cx) {
         tracing::debug!(%malformed, "a client sent a malformed frame");
-        outbox.close(close_code::MALFORMED, "malformed frame");
+        outbox.close(close_code::INTERNAL_ERROR, "malformed frame");
     }
 }
 

@@ -16,7 +16,11 @@ use super::{
     auth_token::{self, Offer},
     pump,
 };
-use crate::{ConnectInfo, Endpoint, Params, UserSocket, serializer::Version, socket::Mount};
+use crate::{
+    ConnectInfo, Endpoint, Params, UserSocket,
+    serializer::Version,
+    socket::{Mount, Mounted},
+};
 
 /// Answers a request to open a WebSocket at `mount`.
 pub(crate) async fn open<S: UserSocket>(
@@ -28,14 +32,7 @@ pub(crate) async fn open<S: UserSocket>(
     if endpoint.is_stopping() {
         return answer(StatusCode::SERVICE_UNAVAILABLE);
     }
-    let origin = &mount.options.check_origin;
-    if !origin.allows(&parts.headers, endpoint.config().host.as_deref()) {
-        let origin = parts.headers.get(header::ORIGIN);
-        tracing::warn!(
-            path = mount.path,
-            ?origin,
-            "refused a page of another origin"
-        );
+    if !mount.allows_origin(&parts.headers, endpoint.config().host.as_deref()) {
         return answer(StatusCode::FORBIDDEN);
     }
     let mut offer = Offer::default();
@@ -50,7 +47,7 @@ pub(crate) async fn open<S: UserSocket>(
     }
     let params = Params::from_query(parts.uri.query().unwrap_or_default());
     let vsn = params.get("vsn");
-    let Some(version) = Version::negotiate(vsn) else {
+    let Some(version) = Version::negotiate(vsn, &mount.options.serializers) else {
         tracing::warn!(
             path = mount.path,
             vsn,

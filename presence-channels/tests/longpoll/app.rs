@@ -1,8 +1,11 @@
 //! The app that the tests poll.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime},
 };
 
 use presence_channels::{
@@ -72,6 +75,13 @@ pub(crate) async fn start_with(
 
 struct UserSocket {
     user_id: Option<String>,
+    expires_at: Option<SystemTime>,
+}
+
+/// A token is the number of seconds that it is good for.
+fn after(seconds: &str) -> Option<SystemTime> {
+    let seconds = seconds.parse().ok()?;
+    Some(SystemTime::now() + Duration::from_secs(seconds))
 }
 
 impl presence_channels::UserSocket for UserSocket {
@@ -84,6 +94,7 @@ impl presence_channels::UserSocket for UserSocket {
             Some("crash") => panic!("asked to crash"),
             _ => Ok(Self {
                 user_id: user_id.map(str::to_owned),
+                expires_at: params.get("good_for").and_then(after),
             }),
         }
     }
@@ -91,6 +102,14 @@ impl presence_channels::UserSocket for UserSocket {
     fn id(&self) -> Option<String> {
         let user_id = self.user_id.as_ref()?;
         Some(format!("user_socket:{user_id}"))
+    }
+
+    fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at
+    }
+
+    async fn refresh(&self, token: &str, _: &World) -> Result<Option<SystemTime>, ConnectError> {
+        Ok(after(token))
     }
 
     fn channels(routes: &mut Routes<Self>) {

@@ -83,6 +83,23 @@ async fn a_poll_there_whose_client_went_away_takes_nothing_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_kick_from_elsewhere_ends_the_session_and_its_poll_there() {
+    let cluster = MemoryCluster::default();
+    let (a, world) = node(&cluster, "a").await;
+    let (b, _) = node(&cluster, "b").await;
+    let there = Client::open(&a, "/socket?user_id=ann").await.by(&b);
+    there.join().await;
+    let poll = there.start_poll();
+    settle().await;
+    let begun = Instant::now();
+    b.disconnect("user_socket:ann").unwrap();
+    assert_eq!(poll.await.unwrap().status(), 204);
+    assert_eq!(there.publish(&[ping("2")]).await, 410);
+    assert!(begun.elapsed().is_zero());
+    assert_eq!((a.connections(), world.ended()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waits_comes_in_answers_that_an_engine_can_carry() {
     let cluster = MemoryCluster::default();
     let (a, _) = node(&cluster, "a").await;

@@ -110,6 +110,52 @@ async fn a_kick_ends_the_poll_that_waits_and_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_that_expires_ends_the_session_unless_another_is_shown() {
+    let (endpoint, world) = start().await;
+    let client = Client::open(&endpoint, "/socket?good_for=70").await;
+    client.join().await;
+    let told = || async {
+        loop {
+            let answer = client.poll().await;
+            if answer.status() != 204 {
+                let message = answer.messages().remove(0);
+                assert_eq!(
+                    (&message[2], &message[3]),
+                    (&json!("phoenix"), &json!("token_expiring"))
+                );
+                return message[4]["expires_in_ms"].as_u64().unwrap();
+            }
+        }
+    };
+    assert!(told().await <= 60_000);
+    let refresh = json!([null, "2", "phoenix", "refresh_token", { "token": "70" }]);
+    assert_eq!(client.publish(&[refresh]).await, 200);
+    let answered = client.poll().await.messages();
+    assert_eq!(answered[0][4], json!({ "status": "ok", "response": {} }));
+
+    // It is told again, and polls on as if nothing were.
+    let left = told().await;
+    let begun = Instant::now();
+    let gone = loop {
+        let answer = client.poll().await;
+        if answer.status() != 204 || endpoint.connections() == 0 {
+            break answer;
+        }
+    };
+    let took = u64::try_from(begun.elapsed().as_millis()).unwrap();
+    assert!(
+        (left - 5000..left + 5000).contains(&took),
+        "{took} of {left}"
+    );
+    assert_eq!(
+        (gone.status(), world.ended()),
+        (204, 1),
+        "the poll that waited"
+    );
+    assert_eq!(client.poll().await.status(), 410);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_answers_the_poll_that_waits_and_refuses_newcomers() {
     let (endpoint, world) = start().await;
     let client = Client::open(&endpoint, "/socket").await;

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc};
 use axum::Router;
 use presence_channels::{
     Channel, Config, ConnectError, ConnectInfo, Endpoint, HandleResult, JoinResult, Limits, Params,
-    Payload, PubSub, Routes, Socket, SocketOptions, TerminateReason, Topic, Tracker, no_reply,
-    reply_ok, unhandled,
+    Payload, PubSub, Routes, Socket, SocketOptions, StartError, TerminateReason, Topic, Tracker,
+    no_reply, reply_ok, unhandled,
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -60,6 +60,18 @@ impl Server {
     }
 
     pub(crate) async fn start_configured(options: SocketOptions, config: Config) -> Self {
+        let started = Self::try_start_configured(options, config).await;
+        started.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    pub(crate) async fn try_start(options: SocketOptions) -> Result<Self, StartError> {
+        Self::try_start_configured(options, Config::default()).await
+    }
+
+    async fn try_start_configured(
+        options: SocketOptions,
+        config: Config,
+    ) -> Result<Self, StartError> {
         let pubsub = PubSub::local();
         let presence = Tracker::start(&pubsub, Presence);
         let probe = Arc::new(Probe {
@@ -75,19 +87,18 @@ impl Server {
             .supervise(&presence)
             .socket_with::<UserSocket>("/socket", state, options)
             .start(config)
-            .await
-            .unwrap();
+            .await?;
         let listener = listen();
         let address = listener.local_addr().unwrap();
         let app: Router = endpoint.router();
         let app = app.into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(axum::serve(listener, app).into_future());
-        Self {
+        Ok(Self {
             address,
             endpoint,
             presence,
             probe,
-        }
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::{app::Server, client::Client};
 
 /// A member of `room:1` in version 1.
-async fn join_v1(server: &Server) -> Client {
+pub(crate) async fn join_v1(server: &Server) -> Client {
     let mut client = Client::open(server, "vsn=1.0.0&user_id=old").await;
     let join = json!({ "topic": "room:1", "event": "phx_join", "payload": {}, "ref": "1" });
     client.send(join.to_string()).await;
@@ -87,10 +87,10 @@ async fn a_binary_push_is_broadcast_as_it_came() {
 
 /// What is logged.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
+    pub(crate) fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
         let log = self.clone();
         tracing_subscriber::fmt()
             .with_ansi(false)
@@ -98,7 +98,7 @@ impl Log {
             .finish()
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().clone()).unwrap()
     }
 }

@@ -10,8 +10,8 @@
 //! - It is **given up** (permdown) when it stays down: what it tracked is forgotten. That it was there, and
 //!   what its last message was, is remembered once more as long, so that nothing older is believed.
 //! - One that **leaves in order** says so. That is remembered likewise, and passed on.
-//! - A turn that comes late by more than a period extends every deadline by its lateness: a process that was
-//!   stopped and goes on has heard nobody, which says nothing about the others.
+//! - A turn that comes late extends every deadline by its lateness: a process that was stopped and goes on has heard
+//!   nobody, which says nothing about the others.
 //!
 //! Being up, suspect and down is one node's own view and is never told to others.
 
@@ -47,8 +47,8 @@ pub(crate) struct Liveness {
     tombs: Tombs,
     /// When the next heartbeat is due.
     next_beat: Duration,
-    /// When anything was last done here, to notice that the process was stopped.
-    last_turn: Duration,
+    /// By when the next turn was to be, to notice that the process was stopped.
+    expected: Duration,
     /// How often this node had to go on under another incarnation lately.
     turns: Turns,
     /// Whether this node has left.
@@ -107,7 +107,7 @@ impl Liveness {
             peers: BTreeMap::new(),
             tombs: Tombs::new(options.max_replicas),
             next_beat: now,
-            last_turn: now,
+            expected: now,
             turns: Turns::default(),
             left: false,
             random: fastrand::Rng::with_seed(seed),
@@ -352,6 +352,7 @@ impl Liveness {
         }
         // From now and not from when it was due: a late process does not send two.
         self.next_beat = now + self.options.broadcast_period;
+        self.expect();
         true
     }
 
@@ -381,6 +382,7 @@ impl Liveness {
             self.expire_one(&name, now, events);
         }
         self.tombs.expire(now);
+        self.expect();
     }
 
     fn expire_one(&mut self, name: &ReplicaName, now: Duration, events: &mut Vec<Event>) {
@@ -428,20 +430,26 @@ impl Liveness {
         events.push(Event::Tell(Input::Alone(alone)));
     }
 
-    /// Extends every deadline if this process was stopped.
+    /// Extends every deadline if this process was stopped, and does not judge by what it could not hear.
     fn notice(&mut self, now: Duration) {
-        let period = self.options.broadcast_period;
-        let pause = now.saturating_sub(self.last_turn);
-        self.last_turn = self.last_turn.max(now);
-        if pause <= period * 2 {
+        let lateness = now.saturating_sub(self.expected);
+        if lateness <= self.options.suspect_period / 4 {
             return;
         }
+        self.expected = now;
         self.counts.late_turns += 1;
-        let lateness = pause - period;
+        // What was sent meanwhile may still wait to be taken.
+        let at_least = now + self.options.suspect_period;
         for peer in self.peers.values_mut() {
-            peer.extend(lateness);
+            peer.extend(lateness, at_least);
         }
         self.tombs.extend(lateness);
+    }
+
+    /// By when there will be another turn.
+    fn expect(&mut self) {
+        let next = self.next_deadline().unwrap_or(self.next_beat);
+        self.expected = next.min(self.next_beat);
     }
 
     /// All that are known, with their standing.

@@ -64,12 +64,12 @@ impl Peer {
         }
     }
 
-    /// This node heard nothing for so long, and it was its own fault.
-    pub(super) fn extend(&mut self, lateness: Duration) {
+    /// This node heard nothing for so long, and it was its own fault. It is not down before then.
+    pub(super) fn extend(&mut self, lateness: Duration, at_least: Duration) {
         self.heard += lateness;
         match &mut self.standing {
             Standing::Up => {}
-            Standing::Suspect { until } => *until += lateness,
+            Standing::Suspect { until } => *until = at_least.max(*until + lateness),
             Standing::Down { since } => *since += lateness,
         }
     }

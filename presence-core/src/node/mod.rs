@@ -205,6 +205,8 @@ impl Node {
         let mut events = Vec::new();
         let name = ReplicaName::new(name);
         self.liveness.lock().lost(&name, now, &mut events);
+        // Nothing else makes a judgement due earlier than it was.
+        out.push(NodeEffect::Wake);
         self.carry(events, now, out);
     }
 
@@ -397,7 +399,13 @@ impl Node {
     fn carry(&self, events: Vec<Event>, now: Duration, out: &mut Vec<NodeEffect>) {
         for event in events {
             match event {
-                Event::Tell(input) => self.tell_all(&input, now, out),
+                Event::Tell(input) => {
+                    if matches!(input, Input::Retag(_)) {
+                        // A heartbeat is due at once.
+                        out.push(NodeEffect::Wake);
+                    }
+                    self.tell_all(&input, now, out);
+                }
                 Event::Say(to, say) => self.say(to, &body_of(&say), out),
                 Event::Greet(to) => self.greet(to, out),
                 Event::Replica(event) => out.push(NodeEffect::Replica(event)),

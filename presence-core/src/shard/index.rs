@@ -77,7 +77,8 @@ impl Index {
         let topic = self.topics.entry(Arc::clone(&entry.topic)).or_default();
         if !self.in_grace.is_empty() {
             for left in topic.under(&entry.key) {
-                if self.in_grace.contains(&left.tag.origin) {
+                let other = left.tag.origin != entry.tag.origin;
+                if other && self.in_grace.contains(&left.tag.origin) {
                     topic.leave(&left);
                     self.graces_ended_by_rejoin += 1;
                 }

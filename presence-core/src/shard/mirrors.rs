@@ -1,16 +1,16 @@
 //! The replicas of other nodes: which are held, which are shown, and what is under way.
 
+mod exchange;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::catch_up::Taken;
 use super::counts::Counts;
 use super::effect::Effect;
 use super::index::Index;
 use super::mirror::{Mirror, row};
-use super::part::Part;
-use crate::crdt::{Clock, Delta, NotApplied, Origin, Replica, ReplicaName};
+use crate::crdt::{Clock, Origin, Replica, ReplicaName};
 
 /// The replicas of other nodes, as far as this shard holds them.
 #[derive(Clone, Debug)]
@@ -199,130 +199,6 @@ impl Mirrors {
         self.in_grace.push((until, known.current));
     }
 
-    /// The replica itself told its clock.
-    pub(super) fn announced(&mut self, origin: &Origin, clock: Clock, now: Duration) {
-        self.each(origin, |mirror, due, random| {
-            mirror.target.get_or_insert(clock);
-            if clock > mirror.replica.clock() {
-                mirror.catch_up.behind(now, |most| jitter(random, most));
-                earlier(due, mirror.catch_up.due());
-            }
-        });
-        self.advance(&origin.name);
-    }
-
-    /// Another node holds the replica at this clock.
-    pub(super) fn seen(&mut self, origin: &Origin, clock: Clock, now: Duration) {
-        self.each(origin, |mirror, due, random| {
-            if clock > mirror.replica.clock() {
-                mirror.catch_up.behind(now, |most| jitter(random, most));
-                earlier(due, mirror.catch_up.due());
-            }
-        });
-    }
-
-    /// The replica itself told what it is at a clock. Whoever holds something else at that clock gets all
-    /// of it anew, and shows what it has until then.
-    pub(super) fn compare(
-        &mut self,
-        origin: &Origin,
-        clock: Clock,
-        check: u64,
-        counts: &mut Counts,
-    ) {
-        let Some(known) = self.known.get_mut(&origin.name) else {
-            return;
-        };
-        let held = &known.current.replica;
-        let differs = held.clock() == clock && held.check() != check;
-        if !differs
-            || !known.up
-            || !known.visible
-            || !known.current.is_of(origin)
-            || known.next.is_some()
-        {
-            return;
-        }
-        counts.refetches += 1;
-        known.next = Some(Mirror::new(Arc::clone(held.origin())));
-    }
-
-    /// Takes changes that their replica sent.
-    pub(super) fn delta(
-        &mut self,
-        delta: Delta,
-        now: Duration,
-        index: &mut Index,
-        counts: &mut Counts,
-    ) {
-        let origin = Arc::clone(&delta.origin);
-        let batch = self.limits.batch;
-        let mut busy = false;
-        self.each(&origin, |mirror, due, random| {
-            mirror.target.get_or_insert(delta.to);
-            match apply(mirror, &delta, batch, index, counts) {
-                Ok(()) => {
-                    after(mirror, now, batch, index, counts, random);
-                    busy |= !mirror.is_shown();
-                    earlier(due, mirror.catch_up.due());
-                }
-                Err(NotApplied::Gap) => {
-                    counts.gaps += 1;
-                    counts.early_kept += u64::from(mirror.catch_up.keep(delta.clone()));
-                    mirror.catch_up.behind(now, |most| jitter(random, most));
-                    earlier(due, mirror.catch_up.due());
-                }
-                Err(NotApplied::Known | NotApplied::OtherOrigin) => counts.stale_deltas += 1,
-            }
-        });
-        self.busy |= busy;
-        self.advance(&origin.name);
-    }
-
-    /// Takes a part of what was asked for. `own`: its replica sent it.
-    pub(super) fn part(
-        &mut self,
-        part: Part,
-        own: bool,
-        now: Duration,
-        index: &mut Index,
-        counts: &mut Counts,
-    ) {
-        let origin = Arc::clone(&part.origin);
-        let batch = self.limits.batch;
-        let mut busy = false;
-        let mut part = Some(part);
-        self.each(&origin, |mirror, due, random| {
-            let Some(part) = part.take_if(|part| mirror.catch_up.wants(part.id)) else {
-                return;
-            };
-            if part.of > 1 && !mirror.catch_up.is_staging() {
-                counts.staged += 1;
-            }
-            let delta = match mirror.catch_up.take(part, now) {
-                Taken::Whole(delta) => delta,
-                Taken::Kept => return,
-                Taken::Nonsense => {
-                    counts.nonsense += 1;
-                    return;
-                }
-            };
-            match apply(mirror, &delta, batch, index, counts) {
-                Ok(()) => counts.answers += 1,
-                // Whoever asks its replica knows now that there is nothing more.
-                Err(NotApplied::Known) if own => {}
-                // Another node had no more either: the next is asked in time.
-                Err(_) => return,
-            }
-            mirror.catch_up.answered(now);
-            after(mirror, now, batch, index, counts, random);
-            busy |= !mirror.is_shown();
-            earlier(due, mirror.catch_up.due());
-        });
-        self.busy |= busy;
-        self.advance(&origin.name);
-    }
-
     /// Moves marks by one bounded turn.
     pub(super) fn work(&mut self, index: &mut Index) {
         if !self.busy {
@@ -369,42 +245,11 @@ impl Mirrors {
             counts.graces_expired += 1;
             self.dissolve(mirror);
         }
-        if self.next_ask.is_none_or(|at| at > now) {
-            return;
-        }
-        self.next_ask = None;
-        let random = &mut self.random;
-        for known in self.known.values_mut().filter(|known| known.up) {
-            for mirror in std::iter::once(&mut known.current).chain(&mut known.next) {
-                let id = random.u64(..);
-                let ask = mirror
-                    .catch_up
-                    .ask(&mirror.replica, now, id, |most| jitter(random, most));
-                counts.asks += u64::from(ask.is_some());
-                effects.extend(ask.map(Effect::Ask));
-                earlier(&mut self.next_ask, mirror.catch_up.due());
-            }
-        }
-    }
-
-    /// Runs `change` on the states of an incarnation that is up.
-    fn each(
-        &mut self,
-        origin: &Origin,
-        mut change: impl FnMut(&mut Mirror, &mut Option<Duration>, &mut fastrand::Rng),
-    ) {
-        let Some(known) = self.known.get_mut(&origin.name).filter(|known| known.up) else {
-            return;
-        };
-        for mirror in std::iter::once(&mut known.current).chain(&mut known.next) {
-            if mirror.is_of(origin) {
-                change(mirror, &mut self.next_ask, &mut self.random);
-            }
-        }
+        self.ask(now, counts, effects);
     }
 
     /// Shows a replica, or a later state of it, that has become complete.
-    fn advance(&mut self, name: &ReplicaName) {
+    fn advance(&mut self, name: &ReplicaName, index: &mut Index) {
         let Some(known) = self.known.get_mut(name).filter(|known| known.up) else {
             return;
         };
@@ -416,6 +261,15 @@ impl Mirrors {
             known.visible = true;
             self.busy = true;
             self.hidden.retain(|held| held != name);
+            // A machine that left and was set back to before it did is no longer in its grace.
+            let origin = Arc::clone(known.current.replica.origin());
+            let back = self
+                .in_grace
+                .extract_if(.., |(_, mirror)| mirror.is_of(&origin));
+            for (_, mirror) in back.collect::<Vec<_>>() {
+                index.end_grace(&origin);
+                self.dissolve(mirror);
+            }
         }
         if let Some(old) = old {
             self.dissolve(old);
@@ -462,55 +316,4 @@ impl Mirrors {
             self.dissolve(old);
         }
     }
-}
-
-/// Moves a mirror on by a delta, and the index with it.
-fn apply(
-    mirror: &mut Mirror,
-    delta: &Delta,
-    batch: usize,
-    index: &mut Index,
-    counts: &mut Counts,
-) -> Result<(), NotApplied> {
-    let before = mirror.replica.clock();
-    let applied = mirror.replica.apply(delta)?;
-    counts.deltas += 1;
-    counts.overlaps += u64::from(applied.overlapped);
-    counts.entries_visited += applied.visited as u64;
-    counts.runs_used += u64::from(matches!(delta.gone, crate::crdt::Gone::Except(_)));
-    mirror.follow(&applied, before, batch, index);
-    Ok(())
-}
-
-/// What was kept because it came too early may go on from here.
-fn after(
-    mirror: &mut Mirror,
-    now: Duration,
-    batch: usize,
-    index: &mut Index,
-    counts: &mut Counts,
-    random: &mut fastrand::Rng,
-) {
-    while let Some(early) = mirror.catch_up.early(mirror.replica.clock()) {
-        if apply(mirror, &early, batch, index, counts).is_ok() {
-            counts.early_applied += 1;
-        }
-    }
-    if mirror.catch_up.has_early() {
-        mirror.catch_up.behind(now, |most| jitter(random, most));
-    } else if mirror
-        .target
-        .is_none_or(|target| target <= mirror.replica.clock())
-        && !mirror.catch_up.is_staging()
-    {
-        mirror.catch_up.complete();
-    }
-}
-
-fn jitter(random: &mut fastrand::Rng, most: Duration) -> Duration {
-    most.mul_f64(random.f64())
-}
-
-fn earlier(at: &mut Option<Duration>, other: Option<Duration>) {
-    *at = at.iter().copied().chain(other).min();
 }

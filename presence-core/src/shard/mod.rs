@@ -347,7 +347,9 @@ impl Shard {
             Input::Down(name) => self.mirrors.down(&name),
             Input::Forget(name) => self.mirrors.forget(&name),
             Input::Leave(origin, until) => self.mirrors.leave(&origin, until, now, &mut self.index),
-            Input::Announced(origin, clock) => self.mirrors.announced(&origin, clock, now),
+            Input::Announced(origin, clock) => {
+                self.mirrors.announced(&origin, clock, now, &mut self.index);
+            }
             Input::Seen(origin, clock) => self.mirrors.seen(&origin, clock, now),
             Input::Compare(origin, clock, check) => {
                 self.mirrors

@@ -32,6 +32,9 @@ const STUCK: u32 = 10_000;
 /// So many events of a checked cluster are a storm: messages that answer messages for ever.
 const STORM: u64 = 2_000_000;
 
+/// Is told when and what.
+type Watcher = Box<dyn FnMut(Duration, &str)>;
+
 /// A cluster of machines in one thread, on virtual time, with every promise checked at every step.
 ///
 /// Machines have numbers from 0. All of them are on at first, and the network is calm
@@ -63,8 +66,12 @@ pub struct Cluster {
     metas: u64,
     /// What the lying peer has said so far.
     lies_told: u64,
+    /// Whose next answer somebody is going to meddle with.
+    meddles_with: Option<usize>,
     /// Whether two machines have had one name.
     twins: bool,
+    /// Told of everything that happens.
+    watcher: Option<Watcher>,
 }
 
 impl Cluster {
@@ -92,7 +99,9 @@ impl Cluster {
             happened: 0,
             metas: 0,
             lies_told: 0,
+            meddles_with: None,
             twins: false,
+            watcher: None,
         };
         for number in 0..setup.nodes {
             // A node that starts shows nothing, so nothing can be wrong with it.
@@ -105,6 +114,14 @@ impl Cluster {
     #[must_use]
     pub fn unchecked(mut self) -> Self {
         self.ledger = None;
+        self
+    }
+
+    /// Has `watcher` told of every message and tick from now on, with the world's time: to find out how it came to a
+    /// violation.
+    #[must_use]
+    pub fn watched_by(mut self, watcher: impl FnMut(Duration, &str) + 'static) -> Self {
+        self.watcher = Some(Box::new(watcher));
         self
     }
 

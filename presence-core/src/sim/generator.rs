@@ -309,11 +309,30 @@ impl Writer {
 
     fn snapshot(&mut self) {
         let node = self.node();
-        self.operations.push(if self.rng.bool() {
-            Operation::Snapshot(node)
-        } else {
-            Operation::Restore(node)
-        });
+        self.operations.push(Operation::Snapshot(node));
+        // What the machine will forget it ever did.
+        self.some_changes(node);
+        match self.rng.u8(..4) {
+            0 => return,
+            1 => self.wait_long(),
+            _ => self.wait(1..3000),
+        }
+        self.operations.push(Operation::Restore(node));
+        self.some_changes(node);
+    }
+
+    fn some_changes(&mut self, node: usize) {
+        for _ in 0..self.rng.u8(..4) {
+            let place = Place {
+                node,
+                ..self.place()
+            };
+            self.operations.push(if self.rng.bool() {
+                Operation::Track(place)
+            } else {
+                Operation::Untrack(place)
+            });
+        }
     }
 
     fn lie(&mut self) {

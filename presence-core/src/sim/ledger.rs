@@ -108,12 +108,17 @@ impl Ledger {
     /// Checks all that a running machine shows. `now` is its own time.
     pub(super) fn look(
         &self,
-        machine: &Machine,
-        node: &Node,
+        machine: &mut Machine,
         now: Duration,
         diff_interval: Duration,
     ) -> Result<(), Finding> {
+        let Some(node) = &machine.node else {
+            return Ok(());
+        };
         let listed = self.listed(node);
+        let lived_twice = |origin: &Origin| self.lived_twice.contains(origin);
+        let entries = listed.values().flatten();
+        machine.witness.look(&machine.seen, lived_twice, entries)?;
         // Work waits for the next tick, so what is seen may be half of a change.
         let busy = node.next_deadline().is_some_and(|due| due <= now);
         for (topic, entries) in &listed {

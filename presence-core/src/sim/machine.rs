@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::client::{Alternation, Frame, State, sync_diff};
 use super::clock::MachineClock;
+use super::witness::Witness;
 use crate::crdt::{PhxRef, ReplicaName};
 use crate::node::{Node, ReplicaView};
 
@@ -52,10 +53,12 @@ pub(super) struct Machine {
     /// What was seen of its node last.
     pub(super) seen: Vec<ReplicaView>,
     pub(super) saved: Option<Box<Saved>>,
+    pub(super) witness: Witness,
 }
 
 /// A machine at an earlier moment.
 pub(super) struct Saved {
+    name: ReplicaName,
     node: Node,
     shown: Duration,
     left: bool,
@@ -125,6 +128,7 @@ impl Machine {
             topics: BTreeMap::new(),
             seen: Vec::new(),
             saved: None,
+            witness: Witness::default(),
         }
     }
 
@@ -155,6 +159,7 @@ impl Machine {
         self.tracked.clear();
         self.topics.clear();
         self.seen.clear();
+        self.witness = Witness::default();
         self.node.take()
     }
 
@@ -173,6 +178,7 @@ impl Machine {
             return;
         };
         self.saved = Some(Box::new(Saved {
+            name: self.name.clone(),
             node: node.fork(),
             shown: self.clock.at(now),
             left: self.left,
@@ -185,6 +191,7 @@ impl Machine {
     pub(super) fn restore(&mut self, now: Duration) -> Option<Option<Node>> {
         let saved = *self.saved.take()?;
         let before = self.off();
+        self.name = saved.name;
         self.node = Some(saved.node);
         self.left = saved.left;
         self.restored = true;

@@ -93,6 +93,7 @@ mod script;
 mod setup;
 mod shrink;
 mod violation;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -102,7 +103,7 @@ pub use coverage::Coverage;
 pub use generator::generate;
 pub use network::{Traffic, Weather};
 pub use operation::{Operation, ParseError, Place};
-pub use run::{Outcome, run};
+pub use run::{Outcome, run, run_watched};
 pub use script::Script;
 pub use setup::Setup;
 pub use shrink::shrink;

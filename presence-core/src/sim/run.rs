@@ -19,8 +19,17 @@ pub struct Outcome {
 ///
 /// A panic of the code under test is a [`Violation`] of [`Rule::NoPanic`].
 pub fn run(script: &Script) -> Outcome {
+    run_on(script, |cluster| cluster)
+}
+
+/// As [`run`], with every message and every line of the script told to `watcher` as it comes.
+pub fn run_watched(script: &Script, watcher: impl FnMut(Duration, &str) + 'static) -> Outcome {
+    run_on(script, |cluster| cluster.watched_by(watcher))
+}
+
+fn run_on(script: &Script, prepare: impl FnOnce(Cluster) -> Cluster) -> Outcome {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let mut cluster = Cluster::new(&script.setup);
+        let mut cluster = prepare(Cluster::new(&script.setup));
         let violation = operate(&mut cluster, script).err();
         Outcome {
             violation,

@@ -1,1 +1,4 @@
+mod counted;
+mod counterexamples;
 mod scripts;
+mod table;

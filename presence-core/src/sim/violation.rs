@@ -27,6 +27,14 @@ pub enum Rule {
     Converges,
     /// Of replicas that are gone, nothing is shown after their time, and later nothing is kept.
     Forgets,
+    /// What has left in order never comes back, and is shown no longer than its grace.
+    LeftForGood,
+    /// Nobody is believed to be down who was heard a moment ago, by a process that ran.
+    DownWhenSilent,
+    /// A change is seen on other nodes at once, and not at the next heartbeat.
+    AtOnce,
+    /// Who leaves in order is shown until the grace ends.
+    Grace,
     /// Time goes on: a tick moves the next deadline.
     Progress,
     /// Nothing panics.
@@ -46,6 +54,10 @@ impl fmt::Display for Rule {
             Self::CountsKeys => "the count is not the number of keys",
             Self::Converges => "the nodes do not agree",
             Self::Forgets => "something of a replica that is gone remains",
+            Self::LeftForGood => "a replica that left is back",
+            Self::DownWhenSilent => "a replica is down that was heard",
+            Self::AtOnce => "a change is not seen at once",
+            Self::Grace => "a grace is not kept",
             Self::Progress => "ticks go on for ever",
             Self::NoPanic => "a panic",
         })

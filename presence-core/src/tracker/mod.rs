@@ -35,6 +35,7 @@ pub use error::{TrackError, UpdateError};
 pub use handle::Tracker;
 pub use options::TrackerOptions;
 pub use owner::{Owner, Tracked};
+pub use peers::TOPIC_PREFIX;
 pub(crate) use pool::Pool;
 
 /// The event of the messages that tell a topic's subscribers of a [`Diff`](crate::presence::Diff).

@@ -27,6 +27,10 @@ const LOG_AGAIN: Duration = Duration::from_secs(10);
 /// The event of all messages between trackers.
 const EVENT: &str = "replicate";
 
+/// How the topics begin on which the trackers of a cluster speak to each other. What follows is the
+/// [name](crate::Presence::NAME) of the presence. Clients must not be let in there.
+pub const TOPIC_PREFIX: &str = "phx_presence:";
+
 /// Where messages to other nodes go, and what is told of those nodes.
 #[derive(Debug)]
 pub(super) struct Peers {
@@ -66,7 +70,7 @@ impl Peers {
         Self {
             presence,
             pubsub: pubsub.clone(),
-            topic: format!("phx_presence:{presence}").into(),
+            topic: format!("{TOPIC_PREFIX}{presence}").into(),
             event: EVENT.into(),
             me: Mutex::new(None),
             events: broadcast::Sender::new(EVENTS),

@@ -33,3 +33,11 @@ pub(crate) const MAX_BYTES: usize = 512 * 1024;
 
 /// The longest name of a node, in bytes.
 pub(crate) const MAX_NAME_BYTES: usize = 255;
+
+/// A message in words, for whoever watches a simulation.
+pub(crate) fn describe(message: &[u8]) -> String {
+    match decode(message) {
+        Ok((header, body)) => format!("{} #{}: {body:?}", header.name, header.number),
+        Err(malformed) => malformed.to_string(),
+    }
+}

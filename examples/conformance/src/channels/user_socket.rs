@@ -1,6 +1,6 @@
 //! A client of the kit.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use presence_channels::{ConnectError, ConnectInfo, Params, Routes};
 
@@ -9,6 +9,8 @@ use crate::application::AppState;
 
 pub(crate) struct UserSocket {
     pub(crate) user_id: Option<String>,
+    /// When the token expires that it connected with.
+    expires_at: Option<SystemTime>,
     pub(crate) user_agent: Option<String>,
     /// The `x-conf-` headers.
     pub(crate) x_headers: BTreeMap<String, String>,
@@ -26,15 +28,19 @@ impl presence_channels::UserSocket for UserSocket {
         if let Some("forbidden" | "banned") = user_id {
             return Err(ConnectError::new("not this user"));
         }
-        let user_id = match params.get("token").or(info.auth_token()) {
-            Some(token) => Some(state.tokens.verify(token)?),
-            None => user_id.map(str::to_owned),
+        let (user_id, expires_at) = match params.get("token").or(info.auth_token()) {
+            Some(token) => {
+                let (user_id, expires_at) = state.tokens.verify_with_expiry(token)?;
+                (Some(user_id), expires_at)
+            }
+            None => (user_id.map(str::to_owned), None),
         };
         let x_headers = info
             .x_headers()
             .filter(|(name, _)| name.starts_with("x-conf-"));
         Ok(Self {
             user_id,
+            expires_at,
             user_agent: info.user_agent().map(str::to_owned),
             x_headers: x_headers
                 .map(|(name, value)| (name.into(), value.into()))
@@ -46,6 +52,22 @@ impl presence_channels::UserSocket for UserSocket {
         self.user_id
             .as_ref()
             .map(|user_id| format!("user_socket:{user_id}"))
+    }
+
+    fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at
+    }
+
+    async fn refresh(
+        &self,
+        token: &str,
+        state: &AppState,
+    ) -> Result<Option<SystemTime>, ConnectError> {
+        let (user_id, expires_at) = state.tokens.verify_with_expiry(token)?;
+        if self.user_id != Some(user_id) {
+            return Err(ConnectError::new("another user's token"));
+        }
+        Ok(expires_at)
     }
 
     fn channels(routes: &mut Routes<Self>) {

@@ -23,7 +23,7 @@ impl<C: Channel> Subscriber for Server<C> {
             return;
         }
         let frames: &mut BroadcastFrames = dispatch.shared();
-        let frame = match frames.get(self.shared.version, broadcast) {
+        let frame = match frames.get(&self.shared.version, broadcast) {
             Ok(frame) => frame.clone(),
             Err(error) => {
                 let (topic, event) = (&*broadcast.topic, &*broadcast.event);

@@ -87,8 +87,12 @@ impl<C: Channel> Server<C> {
 
     /// Sends the join's reply, and after it the broadcasts that have come since the subscription.
     fn answer_join(&self, reference: &Ref, reply: &Payload) {
+        // Before the lock: a serializer may be the app's own.
+        let reply = self.encode_reply(&self.join_ref, reference, "ok", reply);
         let mut mailbox = self.mailbox.lock();
-        self.reply(&self.join_ref, reference, "ok", reply);
+        if let Some(reply) = reply {
+            self.shared.outbox.send(reply);
+        }
         mailbox.letters.retain_mut(|letter| match letter {
             Letter::Held(frame) => {
                 self.shared.outbox.send(frame.clone());

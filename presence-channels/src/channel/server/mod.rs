@@ -30,6 +30,7 @@ use crate::{
     Topic,
     message::{Outgoing, Ref, TopicRef},
     socket::Shared,
+    transport::Frame,
 };
 
 /// Something a channel has to do.
@@ -128,6 +129,19 @@ pub(crate) fn start<C: Channel>(shared: Arc<Shared<C::Socket>>, join: Join) -> S
 
 impl<C: Channel> Server<C> {
     fn reply(&self, join_ref: &Ref, reference: &Ref, status: &str, payload: &Payload) {
+        if let Some(reply) = self.encode_reply(join_ref, reference, status, payload) {
+            self.shared.outbox.send(reply);
+        }
+    }
+
+    /// The frame of a reply; none if another answer had to be sent in its place.
+    fn encode_reply(
+        &self,
+        join_ref: &Ref,
+        reference: &Ref,
+        status: &str,
+        payload: &Payload,
+    ) -> Option<Frame> {
         let topic = TopicRef::Text(&self.topic);
         let reply = Outgoing::Reply {
             join_ref,
@@ -136,12 +150,15 @@ impl<C: Channel> Server<C> {
             status,
             payload,
         };
-        if let Err(error) = self.shared.send(&reply) {
-            // The client waits for an answer: it gets one that every version can carry.
-            tracing::error!(topic = &*self.topic, %error, "a reply cannot be sent");
-            self.shared
-                .refuse(join_ref, reference, topic, "internal error");
-        }
+        let frame = self.shared.version.encode(&reply);
+        frame
+            .inspect_err(|error| {
+                // The client waits for an answer: it gets one that every version can carry.
+                tracing::error!(topic = &*self.topic, %error, "a reply cannot be sent");
+                self.shared
+                    .refuse(join_ref, reference, topic, "internal error");
+            })
+            .ok()
     }
 
     fn push_control(&self, event: &str, payload: &Payload) {
@@ -153,9 +170,7 @@ impl<C: Channel> Server<C> {
             event,
             payload,
         };
-        self.shared
-            .send(&push)
-            .expect("JSON can be written down in every version");
+        self.shared.say(&push);
     }
 }
 

@@ -56,7 +56,14 @@ async fn what_a_join_notifies_comes_after_its_reply() {
 async fn unknown_topics_are_refused() {
     let (endpoint, _) = endpoint().await;
     let client = client(&endpoint).await;
-    for topic in ["lobby", "rooms:1", "", "roo"] {
+    for topic in [
+        "lobby",
+        "rooms:1",
+        "",
+        "roo",
+        "phx_presence:hello.presence",
+        "phx:lp:1",
+    ] {
         let refused = client.join(topic, json!({})).await.unwrap_err();
         assert_eq!(refused.response, reason("unmatched topic"), "{topic:?}");
     }

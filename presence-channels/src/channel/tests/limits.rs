@@ -73,3 +73,30 @@ async fn joins_under_way_are_limited() {
     assert!(joining.await.unwrap().is_ok());
     assert!(client.join("room:1", json!({})).await.is_ok());
 }
+
+#[tokio::test]
+async fn a_binary_message_with_a_longer_name_than_255_bytes_is_its_senders_error() {
+    let (channel, _) = joined("room:1").await;
+    let endpoint = channel.socket().endpoint().clone();
+    let ask = async |length: usize| {
+        let asked = channel.push("long_event", length).await;
+        channel.assert_reply(asked, "ok", json!({})).await["errors"].take()
+    };
+    assert_eq!(ask(255).await, json!([null, null, null]));
+    let error = "the event of a binary message is 256 bytes long, over the limit of 255";
+    assert_eq!(ask(256).await, json!([error, error, error]));
+
+    let data = || Payload::Binary(vec![7].into());
+    let broadcast = |topic: &str| {
+        let here = endpoint.local_broadcast(topic, "blob", data());
+        (
+            endpoint.broadcast(topic, "blob", data()).is_ok(),
+            here.is_ok(),
+        )
+    };
+    assert_eq!(broadcast(&"t".repeat(255)), (true, true));
+    assert_eq!(broadcast(&"t".repeat(256)), (false, false));
+    // JSON has no such limit.
+    let long = "t".repeat(256);
+    assert!(endpoint.broadcast(&long, "text", json!({})).is_ok());
+}

@@ -69,6 +69,8 @@ impl UserSocket for Client {
 
     fn channels(routes: &mut Routes<Self>) {
         routes.channel::<Room>("room:*");
+        // As a careless pattern would.
+        routes.channel::<Room>("ph*");
     }
 }
 
@@ -152,6 +154,22 @@ impl Channel for Room {
             "shout_from" => {
                 socket.broadcast_from("shout", payload)?;
                 no_reply()
+            }
+            "long_event" => {
+                let event = "e".repeat(payload.json()?);
+                let data = || Payload::Binary(vec![7].into());
+                let errors = [
+                    socket.push(&event, data()).err().map(|e| e.to_string()),
+                    socket
+                        .broadcast(&event, data())
+                        .err()
+                        .map(|e| e.to_string()),
+                    socket
+                        .broadcast_from(&event, data())
+                        .err()
+                        .map(|e| e.to_string()),
+                ];
+                reply_ok(json!({ "errors": errors }))
             }
             "gated" => {
                 self.world.note("at the gate");

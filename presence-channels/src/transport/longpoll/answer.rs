@@ -3,7 +3,10 @@
 //! A browser's page may come from elsewhere, so every answer carries the CORS headers; whether the
 //! page is let in, [`CheckOrigin`](crate::CheckOrigin) decides.
 
+use std::borrow::Cow;
+
 use axum::{body::Body, response::Response};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -17,25 +20,28 @@ use crate::transport::{Frame, Opcode};
 pub(super) struct Messages(Box<RawValue>);
 
 impl Messages {
-    /// A binary message has no form that clients of long-polling read: it is left out and logged, as
-    /// for a client of version 1.
+    /// A binary message of version 2 has no form that clients of long-polling read: it is left out and
+    /// logged, as for a client of version 1. Those of an app's own serializer go in base64, as they
+    /// come.
     pub(super) fn of(frames: &[Frame]) -> Self {
-        let bodies: Vec<_> = frames
+        let bodies: Vec<_> = frames.iter().map(|frame| (frame, frame.body())).collect();
+        let texts = bodies
             .iter()
-            .map(|frame| (frame.opcode(), frame.body()))
-            .collect();
-        let texts = bodies.iter().filter_map(|(opcode, body)| match opcode {
-            Opcode::Text => Some(String::from_utf8_lossy(body)),
-            Opcode::Binary => {
-                let bytes = body.len();
-                tracing::warn!(
-                    bytes,
-                    "a binary message was dropped for a long-polling client"
-                );
-                None
-            }
-            Opcode::Close => None,
-        });
+            .filter_map(|(frame, body)| match frame.opcode() {
+                Opcode::Text => Some(String::from_utf8_lossy(body)),
+                Opcode::Binary if frame.is_base64_for_polls() => {
+                    Some(Cow::Owned(BASE64_STANDARD.encode(body)))
+                }
+                Opcode::Binary => {
+                    let bytes = body.len();
+                    tracing::warn!(
+                        bytes,
+                        "a binary message was dropped for a long-polling client"
+                    );
+                    None
+                }
+                Opcode::Close => None,
+            });
         let texts: Vec<_> = texts.collect();
         let array = serde_json::value::to_raw_value(&texts);
         Self(array.expect("strings have a JSON form"))

@@ -34,6 +34,7 @@ use tokio::runtime::Handle;
 
 pub use options::LongpollOptions;
 
+pub(crate) use peers::TOPIC_PREFIX;
 pub(crate) use request::serve;
 
 use crate::{SocketOptions, endpoint::Admission, socket::AnyConnection, token::SecretKeyBase};

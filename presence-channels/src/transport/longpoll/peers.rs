@@ -55,8 +55,11 @@ pub(super) fn listen(longpoll: &Arc<Longpoll>) -> Subscription {
     longpoll.pubsub.subscribe(&topic, Arc::new(desk))
 }
 
+/// How the topics begin on which nodes pass requests to each other.
+pub(crate) const TOPIC_PREFIX: &str = "phx:lp:";
+
 fn topic(instance: &str) -> String {
-    format!("phx:lp:{instance}")
+    format!("{TOPIC_PREFIX}{instance}")
 }
 
 impl Longpoll {

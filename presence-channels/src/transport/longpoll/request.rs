@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header, request::Parts};
+use http::{HeaderMap, Method, Request, StatusCode, request::Parts};
 
 use super::{
     Longpoll, SessionKey,
@@ -27,11 +27,8 @@ pub(crate) async fn serve(
     request: Request<Body>,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let origin = &mount.options().check_origin;
-    let response = if !origin.allows(&parts.headers, endpoint.config().host.as_deref()) {
-        let origin = parts.headers.get(header::ORIGIN);
-        let path = mount.path();
-        tracing::warn!(path, ?origin, "refused a page of another origin");
+    let host = endpoint.config().host.as_deref();
+    let response = if !mount.allows_origin(&parts.headers, host) {
         answer::status(StatusCode::FORBIDDEN)
     } else {
         match parts.method {
@@ -73,7 +70,7 @@ async fn open(
     }
     let path = mount.path().to_owned();
     let vsn = params.get("vsn");
-    let Some(version) = Version::negotiate(vsn) else {
+    let Some(version) = Version::negotiate(vsn, &mount.options().serializers) else {
         tracing::warn!(path, vsn, "refused an unknown version of the protocol");
         return answer::status(StatusCode::FORBIDDEN);
     };

@@ -163,7 +163,7 @@ impl Session {
             });
             if let Err(malformed) = received.await {
                 tracing::debug!(%malformed, "a client published a malformed message");
-                self.close(close_code::MALFORMED, "malformed frame");
+                self.close(close_code::INTERNAL_ERROR, "malformed frame");
                 // Phoenix says so after a window, in which nobody answers.
                 return StatusCode::REQUEST_TIMEOUT;
             }

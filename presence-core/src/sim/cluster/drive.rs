@@ -6,12 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Cluster, STORM, STUCK};
-use crate::node::{Node, NodeEffect};
+use crate::node::{Node, NodeEffect, ReplicaEvent};
 use crate::shard::TopicDiff;
 use crate::sim::client::Frame;
 use crate::sim::event::Event;
 use crate::sim::ledger::Finding;
 use crate::sim::violation::{Rule, Violation};
+use crate::wire;
 
 impl Cluster {
     pub(super) fn happen(&mut self, event: Event) -> Result<(), Violation> {
@@ -47,10 +48,15 @@ impl Cluster {
     }
 
     pub(super) fn deliver(&mut self, to: usize, message: Bytes) -> Result<(), Violation> {
+        self.watch(to, || format!("gets {}", wire::describe(&message)));
         let machine = &mut self.machines[to];
         if machine.stopped {
             machine.keep(message);
             return Ok(());
+        }
+        if self.ledger.is_some() && machine.node.is_some() {
+            let local = machine.clock.at(self.now);
+            machine.witness.hear(&message, local);
         }
         self.act(to, |node, now, out| node.receive(&message, now, out))?;
         self.look_if_changed(to)
@@ -82,6 +88,7 @@ impl Cluster {
             let what = format!("{} has a deadline at {due:?}, now {local:?}", machine.name);
             return Err(self.violation((Rule::Progress, what)));
         }
+        self.watch(number, || "ticks".to_owned());
         self.act(number, |node, now, out| node.tick(now, out))?;
         self.schedule(number);
         self.look_if_changed(number)
@@ -109,12 +116,16 @@ impl Cluster {
             match effect {
                 NodeEffect::TopicDiff(diff) => self.begin_dispatch(number, &diff)?,
                 NodeEffect::Broadcast(message) => {
+                    self.watch(number, || format!("to all: {}", wire::describe(&message)));
                     self.network.remember(&message, self.now);
                     for to in (0..self.machines.len()).filter(|to| *to != number) {
                         self.send(number, to, &message);
                     }
                 }
                 NodeEffect::Direct(name, message) => {
+                    self.watch(number, || {
+                        format!("to {name}: {}", wire::describe(&message))
+                    });
                     self.network.remember(&message, self.now);
                     for to in 0..self.machines.len() {
                         if to != number && self.machines[to].name == name {
@@ -124,16 +135,51 @@ impl Cluster {
                 }
                 // As a driver does: without this it sleeps until the deadline that it knows.
                 NodeEffect::Wake => self.schedule(number),
-                NodeEffect::Replica(_) => self.coverage.add("replica_events", 1),
+                NodeEffect::Replica(event) => {
+                    self.watch(number, || format!("{event:?}"));
+                    self.happened_to_replica(number, &event)?;
+                }
                 NodeEffect::Rejected(_) => self.coverage.add("rejected", 1),
             }
         }
         Ok(())
     }
 
+    fn happened_to_replica(
+        &mut self,
+        number: usize,
+        event: &ReplicaEvent,
+    ) -> Result<(), Violation> {
+        self.coverage.add("replica_events", 1);
+        let machine = &self.machines[number];
+        // One that has left listens to nobody.
+        if let (ReplicaEvent::Down(origin), Some(_), false) = (event, &self.ledger, machine.left) {
+            let local = machine.clock.at(self.now);
+            let down = machine.witness.down(origin, local, &self.options);
+            down.map_err(|finding| self.violation(finding))?;
+        }
+        Ok(())
+    }
+
+    fn watch(&mut self, number: usize, what: impl FnOnce() -> String) {
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
+        let machine = &self.machines[number];
+        let state = match (&machine.node, machine.stopped) {
+            (None, _) => " (off)",
+            (_, true) => " (stopped)",
+            _ => "",
+        };
+        watcher(self.now, &format!("n{number}{state} {}", what()));
+    }
+
     fn send(&mut self, from: usize, to: usize, message: &Bytes) {
         let arrivals = self.network.send(from, to, message.len(), self.now);
         for arrival in arrivals.into_iter().flatten() {
+            if let Some(message) = self.meddle(to, message) {
+                self.events.put(arrival, Event::Deliver { to, message });
+            }
             let message = message.clone();
             self.events.put(arrival, Event::Deliver { to, message });
         }
@@ -208,13 +254,13 @@ impl Cluster {
     }
 
     fn look_closely(&mut self, number: usize) -> Result<(), Violation> {
-        let machine = &self.machines[number];
-        let (Some(ledger), Some(node)) = (&self.ledger, machine.running()) else {
+        let machine = &mut self.machines[number];
+        let (Some(ledger), false) = (&self.ledger, machine.stopped) else {
             return Ok(());
         };
         let local = machine.clock.at(self.now);
         ledger
-            .look(machine, node, local, self.options.diff_interval)
+            .look(machine, local, self.options.diff_interval)
             .map_err(|finding| self.violation(finding))
     }
 

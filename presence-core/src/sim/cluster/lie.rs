@@ -22,7 +22,10 @@ impl Cluster {
             return Ok(());
         };
         self.coverage.add("lies", 1);
-        self.lies_told += 1;
+        if which % 4 == 0 {
+            self.meddles_with = Some(to);
+            return Ok(());
+        }
         let clocks = match which % 2 {
             0 => vec![u64::MAX; self.options.pool_size],
             _ => vec![0; self.options.pool_size],
@@ -34,6 +37,21 @@ impl Cluster {
             self.deliver(to, message)?;
         }
         Ok(())
+    }
+
+    /// If somebody meddles with what this machine is answered: the message as it comes first, distorted.
+    pub(super) fn meddle(&mut self, to: usize, message: &Bytes) -> Option<Bytes> {
+        if self.meddles_with != Some(to) {
+            return None;
+        }
+        let (header, mut body) = wire::decode(message).ok()?;
+        let Body::Part { of, to, .. } = &mut body else {
+            return None;
+        };
+        *of += 1;
+        *to = u64::MAX;
+        self.meddles_with = None;
+        wire::encode(&header, &body)
     }
 
     fn as_liar(&mut self, body: &Body<'_>) -> Option<Bytes> {

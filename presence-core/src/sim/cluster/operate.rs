@@ -15,6 +15,9 @@ impl Cluster {
         if machines_of(operation).any(|machine| machine >= self.machines.len()) {
             return Ok(());
         }
+        if let Some(watcher) = &mut self.watcher {
+            watcher(self.now, &format!("-- {operation}"));
+        }
         match *operation {
             Operation::Wait(time) => self.run_for(time),
             Operation::Track(place) => self.at_place(place, Self::track),
@@ -133,6 +136,7 @@ impl Cluster {
         let machine = &mut self.machines[machine];
         if machine.node.is_some() && !machine.stopped {
             machine.stopped = true;
+            machine.witness.stop(machine.clock.at(self.now));
             self.coverage.add("stops", 1);
         }
     }
@@ -144,6 +148,8 @@ impl Cluster {
             return Ok(());
         }
         machine.stopped = false;
+        let local = machine.clock.at(self.now);
+        machine.witness.go_on(local, &self.options);
         let inbox = machine.take_inbox();
         let topics = self.resume_dispatches(number);
         // Which comes first, messages or timers, is the runtime's choice; diffs that were under way come

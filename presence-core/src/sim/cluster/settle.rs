@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::Cluster;
 use crate::crdt::PhxRef;
 use crate::node::{Node, Status};
@@ -15,6 +17,10 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// How much slower than the world's a machine's clock may be for the bounds here to hold: a tenth.
 const SLOWEST: (u32, u32) = (10, 9);
+
+/// Where the last presences are, which come when all has settled.
+const LAST_TOPIC: &str = "last";
+const LAST_OWNER: u64 = 1 << 32;
 
 impl Cluster {
     /// Heals the network, has all that stand still go on, and waits until every machine that is up lists the
@@ -57,7 +63,7 @@ impl Cluster {
     /// If something remains beyond its time, or something else is wrong.
     pub fn settle(&mut self, grace: Duration) -> Result<(), Violation> {
         self.converge()?;
-        let periods = slow(3 * self.options.broadcast_period) + self.transfers();
+        let periods = slow(3 * self.options.broadcast_period) + self.transfers() + self.quarrel();
         let gone = slow(self.options.down_period.max(grace)) + periods;
         self.run_for(gone)?;
         self.check(Self::truth)?;
@@ -65,6 +71,8 @@ impl Cluster {
         self.run_for(slow(2 * self.options.permdown_period) + periods)?;
         self.check(Self::nothing_kept)?;
         self.check(Self::truth)?;
+        self.prompt()?;
+        self.farewell()?;
         for number in 0..self.machines.len() {
             let owners = self.machines[number].tracked.keys();
             let owners: BTreeSet<_> = owners.map(|(owner, ..)| *owner).collect();
@@ -75,6 +83,37 @@ impl Cluster {
         self.run_for(periods)?;
         self.check(Self::truth)?;
         self.look_at_all()
+    }
+
+    /// A presence that comes in a quiet network is everywhere as soon as the message is.
+    fn prompt(&mut self) -> Result<(), Violation> {
+        let up = (0..self.machines.len()).find(|number| self.up(*number).is_some());
+        let Some(up) = up else { return Ok(()) };
+        self.track(up, LAST_OWNER, LAST_TOPIC, "prompt", &json!({}))?;
+        self.run_for(Weather::CALM.longest_delay + slow(Duration::from_millis(1)))?;
+        self.agreement()
+            .map_err(|(_, what)| self.violation((Rule::AtOnce, what)))
+    }
+
+    /// One machine leaves in order, is shown until its grace ends, and then is not.
+    fn farewell(&mut self) -> Result<(), Violation> {
+        const GRACE: Duration = Duration::from_secs(2);
+        let mut up = (0..self.machines.len()).filter(|number| self.up(*number).is_some());
+        let (Some(other), Some(leaver)) = (up.next(), up.next_back()) else {
+            return Ok(());
+        };
+        self.track(leaver, LAST_OWNER, LAST_TOPIC, "farewell", &json!({}))?;
+        self.run_for(self.options.broadcast_period)?;
+        self.leave(leaver, GRACE)?;
+        for (pass, expected) in [(100, 2), (1600, 2), (800, 1)] {
+            self.run_for(Duration::from_millis(pass))?;
+            let count = self.count(other, LAST_TOPIC);
+            if count != expected {
+                let what = format!("{count} keys are shown and not {expected}");
+                return Err(self.violation((Rule::Grace, what)));
+            }
+        }
+        Ok(())
     }
 
     /// Two nodes of one name never agree: all but the first are switched off.

@@ -1,4 +1,5 @@
-//! Watches over silent connections: one task for all, instead of a timer each.
+//! Watches over connections that are silent, or whose token expires: one task for all, instead of a
+//! timer each.
 
 use std::{
     sync::{Arc, Weak},
@@ -12,7 +13,7 @@ use crate::transport::{Phase, close_code};
 const LINGER: Duration = Duration::from_secs(5);
 
 /// Starts the watch. It ends with the endpoint.
-pub(super) fn watch(inner: &Arc<Inner>) {
+pub(super) fn start(inner: &Arc<Inner>) {
     let shortest = inner
         .mounts
         .iter()
@@ -33,11 +34,19 @@ async fn run(inner: Weak<Inner>, every: Duration) {
 
 fn look(inner: &Inner) {
     let now = inner.now();
-    inner.connections.visit(|outbox, idle_limit| {
+    let mut expiring = Vec::new();
+    inner.connections.visit(|outbox, watched| {
         let silent = Duration::from_millis(now.saturating_sub(outbox.heard()));
         match outbox.phase() {
-            Phase::Open if silent >= idle_limit => {
+            Phase::Open if silent >= watched.idle_limit => {
                 outbox.close(close_code::PROTOCOL, "idle timeout");
+            }
+            Phase::Open => {
+                let due = watched.expiry.as_ref();
+                expiring.extend(due.and_then(|expiry| {
+                    let due = expiry.due(now)?;
+                    Some((expiry.clone(), due, outbox.clone()))
+                }));
             }
             Phase::Closing if outbox.lingers_since(now) + LINGER.as_millis() as u64 <= now => {
                 outbox.abandon();
@@ -45,4 +54,7 @@ fn look(inner: &Inner) {
             _ => {}
         }
     });
+    for (expiry, due, outbox) in expiring {
+        expiry.act(due, &outbox);
+    }
 }

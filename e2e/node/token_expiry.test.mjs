@@ -1,0 +1,75 @@
+// Sockets whose token expires while they are connected.
+import assert from "node:assert/strict"
+import {describe, test} from "node:test"
+import {until} from "../bounded.mjs"
+import {snippet} from "../docs.mjs"
+import {address, collect, freshRoom, join, openSocket, reply} from "../phoenix.mjs"
+import {newest, versions} from "../versions.mjs"
+
+const APP = address("CONFORMANCE_URL")
+/** How long tokens are good, in seconds. The app tells two seconds before. */
+const GOOD = 4
+
+const keepTokenFresh = snippet("keepTokenFresh")
+
+async function fetchToken(){
+  const response = await fetch(`${APP}/token/alice/${GOOD}`)
+  assert.equal(response.status, 200)
+  return response.text()
+}
+
+/** A socket with a token that will expire, how often it was told so, and the codes it was closed with. */
+async function open(t, version, options){
+  const state = {token: await fetchToken(), told: 0, opened: 0, closed: []}
+  const params = () => ({token: state.token})
+  state.socket = openSocket(t, `${APP}/expiring`, {params, ...options}, version)
+  state.socket.onOpen(() => { state.opened++ })
+  state.socket.onClose(event => state.closed.push(event.code))
+  state.socket.onMessage(({topic, event}) => { if(topic === "phoenix" && event === "token_expiring") state.told++ })
+  return state
+}
+
+// Not 1.2, which takes no function for its params.
+const refreshing = versions.filter(({vsn}) => vsn !== "1.0.0")
+const transports = [
+  ...refreshing.map(version => [`${version.name} by WebSocket`, version, {}]),
+  [`${newest.name} by long-polling`, newest, {transport: newest.LongPoll}],
+]
+
+describe("a token that expires", {concurrency: true}, () => {
+  for(const [name, version, options] of transports){
+    test(`${name}: a fresh one in time leaves the connection alone`, async t => {
+      const state = await open(t, version, options)
+      keepTokenFresh(state.socket, async () => state.token = await fetchToken())
+      const channel = await join(state.socket, freshRoom("fresh"))
+      const errors = collect(channel, "phx_error")
+      // By the third, the first token has expired.
+      await until("the third notice", () => state.told >= 3, {show: () => `(${state.told})`})
+      assert.equal((await reply("whoami", channel.push("whoami", {}))).response.user_id, "alice")
+      assert.deepEqual([state.closed, state.opened, errors], [[], 1, []])
+    })
+
+    test(`${name}: without one it is closed, and phoenix.js connects again with what its params say`, async t => {
+      const state = await open(t, version, options)
+      const channel = await join(state.socket, freshRoom("stale"))
+      await until("the notice", () => state.told === 1)
+      state.token = await fetchToken()
+      await until("the close", () => state.closed.length === 1)
+      // Who polls is told that the session is gone, with a code of phoenix.js's own.
+      if(!options.transport) assert.deepEqual(state.closed, [1008])
+      await until("the next connection", () => state.opened === 2 && channel.state === "joined")
+      assert.equal((await reply("whoami", channel.push("whoami", {}))).response.user_id, "alice")
+    })
+  }
+
+  test("another user's is refused, and changes nothing", async t => {
+    const state = await open(t, newest, {})
+    const replies = []
+    state.socket.onMessage(({topic, event, payload}) => { if(topic === "phoenix" && event === "phx_reply") replies.push(payload) })
+    keepTokenFresh(state.socket, async () => (await fetch(`${APP}/token/mallory/60`)).text())
+    await until("the answer", () => replies.length === 1)
+    assert.deepEqual(replies[0], {status: "error", response: {reason: "token refused"}})
+    await until("the close", () => state.closed.length === 1)
+    assert.deepEqual(state.closed, [1008])
+  })
+})

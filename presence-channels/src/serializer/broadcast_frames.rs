@@ -1,0 +1,48 @@
+//! A broadcast's frames.
+
+use std::sync::Arc;
+
+use presence_core::pubsub::Message as Broadcast;
+
+use super::{FrameError, Serializer, Version};
+use crate::{message::Outgoing, transport::Frame};
+
+type Encoded = Result<Frame, FrameError>;
+
+/// The frames of one broadcast, a serializer each, shared by all subscribers of a dispatch.
+#[derive(Default)]
+pub(crate) struct BroadcastFrames {
+    built_in: [Option<Encoded>; 2],
+    /// Those of serializers that apps have added: few, if any, so that looking for one is cheap.
+    added: Vec<(Arc<dyn Serializer>, Encoded)>,
+}
+
+impl BroadcastFrames {
+    pub(crate) fn get(&mut self, version: &Version, broadcast: &Broadcast) -> &Encoded {
+        let encode = || encode(version, broadcast);
+        match version {
+            Version::V1 => self.built_in[0].get_or_insert_with(encode),
+            Version::V2 => self.built_in[1].get_or_insert_with(encode),
+            Version::Added(serializer) => {
+                let known = self.added.iter();
+                let known = known
+                    .map(|(known, _)| known)
+                    .position(|known| Arc::ptr_eq(known, serializer));
+                let index = known.unwrap_or_else(|| {
+                    self.added.push((serializer.clone(), encode()));
+                    self.added.len() - 1
+                });
+                &self.added[index].1
+            }
+        }
+    }
+}
+
+fn encode(version: &Version, broadcast: &Broadcast) -> Encoded {
+    let frame = version.encode(&Outgoing::Broadcast {
+        topic: &broadcast.topic,
+        event: &broadcast.event,
+        payload: &broadcast.payload,
+    });
+    frame.map(Frame::droppable)
+}

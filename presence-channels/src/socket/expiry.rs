@@ -1,0 +1,189 @@
+//! Clients whose token expires while they are connected: they are told some time before, may show a
+//! new one, and are closed if they have not.
+//!
+//! The endpoint's watch looks at all connections about once a second, which spares each a timer.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use parking_lot::Mutex;
+use presence_core::pubsub::Payload;
+use serde::Deserialize;
+
+use super::{ConnectError, Shared, UserSocket};
+use crate::{
+    channel::{Outcome, Work, guard},
+    message::{Outgoing, Ref, TopicRef},
+    serializer::{FrameError, Version},
+    transport::{Frame, Outbox, close_code},
+};
+
+/// The topic of what a connection and its server say to each other.
+pub(super) const TOPIC: &str = "phoenix";
+/// The event by which a client shows a new token.
+pub(super) const REFRESH: &str = "refresh_token";
+/// The event by which it is told that it should.
+const EXPIRING: &str = "token_expiring";
+
+/// When a connection's token expires.
+pub(crate) struct Expiry {
+    deadlines: Mutex<Deadlines>,
+    /// Milliseconds.
+    notice: u64,
+    /// Is a new token being looked at? One at a time, so that a client cannot pile them up.
+    refreshing: AtomicBool,
+    version: Version,
+}
+
+/// In the endpoint's milliseconds.
+struct Deadlines {
+    /// None once the client has been told.
+    tell: Option<u64>,
+    /// None if it never expires.
+    close: Option<u64>,
+}
+
+/// What is to be done about a connection.
+pub(crate) enum Due {
+    Tell { expires_in: u64 },
+    Close,
+}
+
+impl Deadlines {
+    fn new(expires_at: Option<SystemTime>, notice: u64, now: u64) -> Self {
+        let close = expires_at.map(|at| {
+            let left = at.duration_since(SystemTime::now()).unwrap_or_default();
+            now.saturating_add(millis(left))
+        });
+        Self {
+            tell: close.map(|close| close.saturating_sub(notice)),
+            close,
+        }
+    }
+}
+
+impl Expiry {
+    pub(super) fn new(
+        expires_at: SystemTime,
+        notice: Duration,
+        version: Version,
+        now: u64,
+    ) -> Arc<Self> {
+        let notice = millis(notice);
+        let deadlines = Deadlines::new(Some(expires_at), notice, now);
+        Arc::new(Self {
+            deadlines: Mutex::new(deadlines),
+            notice,
+            refreshing: AtomicBool::new(false),
+            version,
+        })
+    }
+
+    /// What is due `now`. Telling is due once.
+    pub(crate) fn due(&self, now: u64) -> Option<Due> {
+        let mut deadlines = self.deadlines.lock();
+        let close = deadlines.close?;
+        if close <= now {
+            return Some(Due::Close);
+        }
+        deadlines.tell.take_if(|tell| *tell <= now)?;
+        let expires_in = close - now;
+        Some(Due::Tell { expires_in })
+    }
+
+    /// Does to `outbox` what is due. Not under a lock: the serializer may be the app's own.
+    pub(crate) fn act(&self, due: Due, outbox: &Arc<Outbox>) {
+        match due {
+            Due::Close => outbox.close(close_code::TOKEN_EXPIRED, "token expired"),
+            Due::Tell { expires_in } => match self.notice(expires_in) {
+                Ok(frame) => outbox.send(frame),
+                Err(error) => {
+                    tracing::error!(%error, "a client cannot be told that its token expires");
+                }
+            },
+        }
+    }
+
+    fn notice(&self, expires_in: u64) -> Result<Frame, FrameError> {
+        let payload = serde_json::json!({ "expires_in_ms": expires_in });
+        self.version.encode(&Outgoing::Push {
+            join_ref: &Ref::NULL,
+            reference: &Ref::NULL,
+            topic: TOPIC,
+            event: EXPIRING,
+            payload: &Payload::encode(&payload).expect("a number has a JSON form"),
+        })
+    }
+
+    fn refreshed(&self, expires_at: Option<SystemTime>, now: u64) {
+        *self.deadlines.lock() = Deadlines::new(expires_at, self.notice, now);
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[derive(Deserialize)]
+struct NewToken {
+    token: String,
+}
+
+/// The work of looking at a new token; none if the client is answered already, or its token does not
+/// expire.
+pub(super) fn refresh<S: UserSocket>(
+    shared: &Arc<Shared<S>>,
+    reference: Ref,
+    payload: Payload,
+) -> Option<Work> {
+    let refuse = |reason: &str| {
+        shared.refuse(&Ref::NULL, &reference, TopicRef::Text(TOPIC), reason);
+        None
+    };
+    let token = match payload.json() {
+        Ok(NewToken { token }) => token,
+        Err(error) => return refuse(&format!("invalid payload: {error}")),
+    };
+    let expiry = shared.expiry.clone()?;
+    if expiry.refreshing.swap(true, Ordering::AcqRel) {
+        return refuse("a refresh is under way");
+    }
+    let shared = shared.clone();
+    Some(Box::pin(async move {
+        let limit = shared.endpoint.handler_timeout();
+        let refreshing = shared.user.refresh(&token, &shared.mount.state);
+        let refusal = match guard(limit, refreshing).await {
+            Outcome::Done(Ok(expires_at)) => {
+                expiry.refreshed(expires_at, shared.endpoint.now());
+                None
+            }
+            Outcome::Done(Err(refusal)) => Some(refusal),
+            Outcome::Panicked(panic) => Some(fault(format!("refresh panicked: {panic}"))),
+            Outcome::TimedOut => Some(fault("refresh took too long".to_owned())),
+        };
+        expiry.refreshing.store(false, Ordering::Release);
+        let Some(refusal) = refusal else {
+            return shared.confirm(&Ref::NULL, &reference, TOPIC);
+        };
+        let path = &shared.mount.path;
+        tracing::info!(path, reason = refusal.reason(), "refused a new token");
+        // As at connecting, the reason stays here; whether to try again the client must know.
+        let reason = match refusal.http_status().is_server_error() {
+            true => "internal error",
+            false => "token refused",
+        };
+        shared.refuse(&Ref::NULL, &reference, TopicRef::Text(TOPIC), reason);
+    }))
+}
+
+fn fault(reason: String) -> ConnectError {
+    ConnectError::new(reason).status(http::StatusCode::INTERNAL_SERVER_ERROR)
+}

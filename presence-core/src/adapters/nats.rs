@@ -248,10 +248,14 @@ impl Worker {
         loop {
             tokio::select! {
                 () = node.interests.changed() => self.subscribe_as_wanted().await,
-                batch = next(&node, &self.client) => match batch {
-                    Some(batch) => self.send(batch).await,
-                    None => break,
-                },
+                batch = next(&node, &self.client) => {
+                    let Some(batch) = batch else { break };
+                    // One connection carries both, so the server knows of the subscription first.
+                    if node.interests.stale() {
+                        self.subscribe_as_wanted().await;
+                    }
+                    self.send(batch).await;
+                }
             }
         }
         // Fails only if the client has ended, and then there is nothing to wait for.

@@ -46,6 +46,8 @@ pub trait Adapter: Send + Sync + 'static {
     fn direct(&self, node: &str, message: &Message) -> Result<(), AdapterError>;
 
     /// `topic` got its first subscriber on this node. An engine that can route by topic uses it.
+    ///
+    /// What this node sends afterwards must not overtake it: whoever answers is to be heard.
     fn subscribed(&self, topic: &str) {
         let _ = topic;
     }

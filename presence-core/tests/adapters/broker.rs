@@ -1,12 +1,15 @@
 //! Servers that the tests start, kill and start again.
 
 use std::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     process::{Child, Command, Stdio},
     time::Instant,
 };
 
-use crate::suite::{Bed, Node, PATIENCE, link, message, until};
+use crate::{
+    ports::free_port,
+    suite::{Bed, PATIENCE, heard, link, message, until},
+};
 
 /// A running server, on a port of its own. Dropping it kills it.
 pub(crate) struct Broker {
@@ -75,11 +78,6 @@ fn spawn(command: &mut Command, port: u16) -> Child {
     child
 }
 
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    listener.local_addr().expect("it has an address").port()
-}
-
 /// The broker dies and comes back; nodes serve their own clients meanwhile, and find each other again.
 pub(crate) async fn heals<B: Bed>(bed: &B, broker: impl Fn(&B) -> std::cell::RefMut<'_, Broker>) {
     let (a, b) = (bed.node("a").await, bed.node("b").await);
@@ -114,13 +112,4 @@ pub(crate) async fn heals<B: Bed>(bed: &B, broker: impl Fn(&B) -> std::cell::Ref
 
 fn drain(receiver: &mut presence_core::pubsub::Receiver) {
     while receiver.try_recv().is_some() {}
-}
-
-/// Returns once a fresh message of `from` reaches `to`, whatever comes before.
-async fn heard(from: &Node, to: &mut presence_core::pubsub::Receiver, topic: &str) {
-    until("messages get through again", || {
-        from.pubsub.broadcast(message(topic, "again")).unwrap();
-        std::iter::from_fn(|| to.try_recv()).any(|message| &*message.event == "again")
-    })
-    .await;
 }

@@ -4,6 +4,7 @@ use presence_core::adapters::{Nats, NatsError, NatsOptions, nats_client};
 
 use crate::{
     broker::{self, Broker},
+    ports::free_port,
     suite::{Bed, Node, Wired, suite},
 };
 
@@ -77,7 +78,7 @@ async fn the_server_comes_back() {
 
 #[tokio::test]
 async fn errors_say_what_is_wrong() {
-    let port = broker::free_port();
+    let port = free_port();
     let nobody = NatsOptions::new("a", format!("nats://ann:secret@127.0.0.1:{port}"));
     let error = Nats::connect(nobody).await.unwrap_err();
     assert!(matches!(error, NatsError::Connect { .. }), "{error}");

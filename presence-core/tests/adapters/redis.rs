@@ -4,6 +4,7 @@ use presence_core::adapters::{Redis, RedisError, RedisOptions, redis_client};
 
 use crate::{
     broker::{self, Broker},
+    ports::free_port,
     suite::{Bed, Node, Wired, suite},
 };
 
@@ -91,7 +92,7 @@ async fn the_server_comes_back() {
 
 #[tokio::test]
 async fn errors_say_what_is_wrong() {
-    let port = broker::free_port();
+    let port = free_port();
     let client = redis_client::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
     let nobody = Redis::connect(RedisOptions::new("a", client.clone()))
         .await

@@ -1,6 +1,9 @@
 //! The buckets in which this node has subscribers.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -9,9 +12,14 @@ use super::subjects::BUCKETS;
 
 /// Counts topics a bucket. Whoever subscribes for this node compares [`wanted`](Self::wanted) with what it
 /// has, whenever [`changed`](Self::changed) says so: however fast topics come and go, nothing queues up.
+///
+/// Before a node sends anything, it subscribes to what has become wanted until then. So who hears of a node
+/// that somebody joined there can be heard by that somebody.
 #[derive(Debug)]
 pub(in crate::adapters) struct Interests {
     topics: Mutex<Box<[u32]>>,
+    /// Whether they have changed since `wanted` was asked.
+    stale: AtomicBool,
     changed: Notify,
 }
 
@@ -19,6 +27,7 @@ impl Default for Interests {
     fn default() -> Self {
         Self {
             topics: Mutex::new(vec![0; usize::from(BUCKETS)].into()),
+            stale: AtomicBool::new(false),
             changed: Notify::new(),
         }
     }
@@ -31,7 +40,7 @@ impl Interests {
         let count = &mut topics[usize::from(bucket)];
         *count += 1;
         if *count == 1 {
-            self.changed.notify_one();
+            self.change();
         }
     }
 
@@ -41,23 +50,36 @@ impl Interests {
         let count = &mut topics[usize::from(bucket)];
         *count = count.saturating_sub(1);
         if *count == 0 {
-            self.changed.notify_one();
+            self.change();
         }
+    }
+
+    fn change(&self) {
+        self.stale.store(true, Ordering::Release);
+        self.changed.notify_one();
     }
 
     /// All buckets with subscribers.
     pub(in crate::adapters) fn wanted(&self) -> BTreeSet<u16> {
+        self.stale.store(false, Ordering::Release);
         let topics = self.topics.lock();
         (0..BUCKETS)
             .filter(|bucket| topics[usize::from(*bucket)] > 0)
             .collect()
     }
 
-    /// Returns once a bucket has become wanted or unwanted since it returned last. For one task.
+    /// Whether a bucket has become wanted or unwanted since [`wanted`](Self::wanted) was asked.
+    pub(in crate::adapters) fn stale(&self) -> bool {
+        self.stale.load(Ordering::Acquire)
+    }
+
+    /// Returns once they are [`stale`](Self::stale). For one task.
     ///
     /// Cancel safe.
     pub(in crate::adapters) async fn changed(&self) {
-        self.changed.notified().await;
+        while !self.stale() {
+            self.changed.notified().await;
+        }
     }
 }
 
@@ -80,9 +102,9 @@ mod tests {
         assert_eq!(interests.wanted(), BTreeSet::from([3, 1023]));
         interests.remove(3);
         assert!(!changed().await);
-        assert_eq!(interests.wanted(), BTreeSet::from([3, 1023]));
+        assert!(!interests.stale());
         interests.remove(3);
-        assert!(changed().await);
+        assert!(changed().await && interests.stale());
         assert_eq!(interests.wanted(), BTreeSet::from([1023]));
     }
 }

@@ -133,8 +133,7 @@ impl Worker {
         let heard = Mutex::new(Instant::now());
         let result = tokio::select! {
             result = self.listen(stream, &heard) => result,
-            result = self.keep_subscribed(sink) => result,
-            result = self.send(publish.clone()) => result,
+            result = self.work(sink, publish.clone()) => result,
             result = self.probe(publish, &heard) => result,
         };
         let Err(lost) = result;
@@ -157,51 +156,49 @@ impl Worker {
         Err(Lost::Closed)
     }
 
-    async fn keep_subscribed(&self, mut sink: PubSubSink) -> Result<Never, Lost> {
+    /// Subscribes and sends, in turns, so that what is sent is sent by a node that hears what it should.
+    async fn work(&self, sink: PubSubSink, publish: MultiplexedConnection) -> Result<Never, Lost> {
         let Node {
-            subjects,
             interests,
+            outgoing,
             ..
         } = &*self.node;
-        sink.subscribe(self.own_channel()).await?;
-        let mut buckets = BTreeSet::new();
+        let mut subscribed = Subscribed {
+            sink,
+            buckets: BTreeSet::new(),
+        };
+        subscribed.sink.subscribe(self.own_channel()).await?;
+        subscribed.update(&self.node).await?;
         loop {
-            let wanted = interests.wanted();
-            let channels = |buckets: btree_set::Difference<'_, u16>| {
-                let targets = buckets.map(|bucket| subjects.of(&Target::Bucket(*bucket)));
-                targets.collect::<Vec<_>>()
-            };
-            let (more, less) = (
-                channels(wanted.difference(&buckets)),
-                channels(buckets.difference(&wanted)),
-            );
-            // Without an argument, Redis would take the one for an error and the other for "from all".
-            if !more.is_empty() {
-                sink.subscribe(more).await?;
+            tokio::select! {
+                () = interests.changed() => subscribed.update(&self.node).await?,
+                batch = outgoing.next() => {
+                    let batch = batch.ok_or(Lost::Stopped)?;
+                    if interests.stale() {
+                        subscribed.update(&self.node).await?;
+                    }
+                    self.send(&batch, publish.clone()).await?;
+                }
             }
-            if !less.is_empty() {
-                sink.unsubscribe(less).await?;
-            }
-            buckets = wanted;
-            interests.changed().await;
         }
     }
 
     /// A batch a round trip, so that order is kept and little is lost with a connection.
-    async fn send(&self, mut publish: MultiplexedConnection) -> Result<Never, Lost> {
-        while let Some(batch) = self.node.outgoing.next().await {
-            let mut pipe = ::redis::pipe();
-            for Item { target, frame } in &batch {
-                let channel = self.node.subjects.of(target);
-                pipe.publish(channel, &**frame).ignore();
-            }
-            if let Err(error) = pipe.query_async::<()>(&mut publish).await {
-                batch.iter().for_each(|_| self.node.stats.count_dropped());
+    async fn send(&self, batch: &[Item], mut publish: MultiplexedConnection) -> Result<(), Lost> {
+        let mut pipe = ::redis::pipe();
+        for Item { target, frame } in batch {
+            pipe.publish(self.node.subjects.of(target), &**frame)
+                .ignore();
+        }
+        let stats = &self.node.stats;
+        match pipe.query_async::<()>(&mut publish).await {
+            Ok(()) => stats.count_sent(batch.len()),
+            Err(error) => {
+                batch.iter().for_each(|_| stats.count_dropped());
                 return Err(error.into());
             }
-            self.node.stats.count_sent(batch.len());
         }
-        Err(Lost::Stopped)
+        Ok(())
     }
 
     /// A connection whose other end vanished without a word looks like a quiet one. A message to oneself
@@ -229,6 +226,34 @@ impl Worker {
     fn own_channel(&self) -> String {
         let target = Target::Node(self.node.name().into());
         self.node.subjects.of(&target)
+    }
+}
+
+/// What the listening connection is subscribed to.
+struct Subscribed {
+    sink: PubSubSink,
+    buckets: BTreeSet<u16>,
+}
+
+impl Subscribed {
+    /// Subscribes to what has become wanted, and no longer to what has ceased to be.
+    async fn update(&mut self, node: &Node) -> Result<(), Lost> {
+        let wanted = node.interests.wanted();
+        let channels = |buckets: btree_set::Difference<'_, u16>| -> Vec<String> {
+            let targets = buckets.map(|bucket| node.subjects.of(&Target::Bucket(*bucket)));
+            targets.collect()
+        };
+        let more = channels(wanted.difference(&self.buckets));
+        let less = channels(self.buckets.difference(&wanted));
+        // Without a channel, Redis would take the one for an error and the other for all channels.
+        if !more.is_empty() {
+            self.sink.subscribe(more).await?;
+        }
+        if !less.is_empty() {
+            self.sink.unsubscribe(less).await?;
+        }
+        self.buckets = wanted;
+        Ok(())
     }
 }
 

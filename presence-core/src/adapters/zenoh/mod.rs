@@ -21,6 +21,7 @@ pub use peers::Peers;
 use super::engine::{EngineStats, Node};
 use crate::pubsub::{Adapter, AdapterError, Inbox, Message, wire};
 use living::Living;
+use peers::Plan;
 use worker::Worker;
 
 /// How long a stop waits for what is still queued, and for goodbyes.
@@ -59,7 +60,7 @@ pub struct Zenoh {
 struct Ready {
     options: ZenohOptions,
     session: zenoh::Session,
-    known: BTreeSet<String>,
+    plan: Plan,
 }
 
 impl Zenoh {
@@ -86,11 +87,12 @@ impl Zenoh {
             tls.check()?;
         }
         check_listen(&options.listen).await?;
-        let known = options.peers.now().await.unwrap_or_else(|error| {
+        let listed = options.peers.now().await.unwrap_or_else(|error| {
             tracing::warn!("cannot learn of the other nodes yet: {error}");
             BTreeSet::new()
         });
-        let session = open(&options, &known).await?;
+        let plan = Plan::new(listed, &options.listen, false).await;
+        let session = open(&options, &plan).await?;
         Ok(Self {
             node,
             living: Arc::default(),
@@ -99,7 +101,7 @@ impl Zenoh {
             ready: Mutex::new(Some(Ready {
                 options,
                 session,
-                known,
+                plan,
             })),
             task: Mutex::default(),
         })
@@ -127,12 +129,8 @@ async fn check_listen(addresses: &[String]) -> Result<(), ZenohError> {
     Ok(())
 }
 
-async fn open(
-    options: &ZenohOptions,
-    peers: &BTreeSet<String>,
-) -> Result<zenoh::Session, ZenohError> {
-    let peers: Vec<String> = peers.iter().cloned().collect();
-    let config = options::config(options, &peers).to_string();
+async fn open(options: &ZenohOptions, plan: &Plan) -> Result<zenoh::Session, ZenohError> {
+    let config = options::config(options, &plan.dial()).to_string();
     let config = zenoh::Config::from_json5(&config).map_err(ZenohError::Open)?;
     zenoh::open(config).await.map_err(ZenohError::Open)
 }

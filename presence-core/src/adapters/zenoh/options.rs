@@ -24,7 +24,7 @@ pub struct ZenohOptions {
     pub cluster: String,
     /// Where this node listens, as `host:port`: `0.0.0.0:7447`. Empty: it only connects to others.
     pub listen: Vec<String>,
-    /// All nodes of the cluster. That this one is among them does no harm.
+    /// All nodes of the cluster, this one among them.
     pub peers: Peers,
     /// Certificates. Without them, nodes talk over plain TCP and believe whoever connects.
     pub tls: Option<ZenohTls>,
@@ -170,7 +170,11 @@ pub(super) fn config(options: &ZenohOptions, peers: &[String]) -> Value {
         "open": { "return_conditions": { "connect_scouted": false, "declares": false } },
         "scouting": {
             "multicast": { "enabled": false },
-            "gossip": { "enabled": true },
+            // Nobody connects by hearsay: that would make second links between nodes, as `Plan` says.
+            "gossip": {
+                "enabled": true,
+                "autoconnect": { "router": [], "peer": [], "client": [] },
+            },
         },
         "transport": {
             "unicast": { "max_sessions": options.max_sessions },
@@ -194,6 +198,10 @@ mod tests {
         assert_eq!(
             parsed.get_json("scouting/multicast/enabled").unwrap(),
             "false"
+        );
+        assert_eq!(
+            parsed.get_json("scouting/gossip/autoconnect/peer").unwrap(),
+            "[]"
         );
         assert_eq!(parsed.get_json("transport/link/tx/lease").unwrap(), "5000");
 

@@ -1,6 +1,10 @@
 //! Who the other nodes are.
 
-use std::{collections::BTreeSet, error::Error, fmt, future::Future, pin::Pin, sync::Arc};
+use std::{
+    collections::BTreeSet, error::Error, fmt, future::Future, pin::Pin, sync::Arc, time::Duration,
+};
+
+use tokio::time::timeout;
 
 use super::options::check_address;
 
@@ -9,8 +13,9 @@ type Ask = dyn Fn() -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Syn
 
 /// Where a node learns of all nodes of its cluster.
 ///
-/// All, because a link that zenoh found by hearsay does not come back once the node that told of it is gone;
-/// a listed one does.
+/// All, because a link that zenoh found by hearsay does not come back once the node that told of it is gone; a
+/// listed one does. The same list everywhere, this node included: of two nodes the one that stands later in it (sorted as
+/// text) connects to the other. Where lists differ, so that nobody does, it takes half a minute longer.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Peers {
@@ -64,11 +69,6 @@ impl Peers {
         };
         Ok(addresses.into_iter().filter(good).collect())
     }
-
-    /// Whether it can say something else later.
-    pub(super) fn change(&self) -> bool {
-        !matches!(self, Self::List(_))
-    }
 }
 
 impl fmt::Debug for Peers {
@@ -81,29 +81,117 @@ impl fmt::Debug for Peers {
     }
 }
 
-/// Whether the session must be opened again, for the sake of nodes it does not know of.
+/// Whom a node connects to.
 ///
-/// A zenoh session connects to the peers it was opened with and to no others. Mostly that is enough: a node
-/// that is new connects to the older ones. It is not if two start at once and neither is listed yet. So a
-/// session is opened again only if there is a node that it cannot connect to and fewer links than nodes,
-/// and both was so a `refresh` ago too.
-#[derive(Debug, Default)]
-pub(super) struct Missing {
-    before: bool,
+/// Of two nodes, one connects and the other waits: where both do, zenoh adds the second link to the first, and what is
+/// on its way at that moment is lost. So a node that finds itself in the list connects to those that stand before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// All nodes.
+    pub(super) listed: BTreeSet<String>,
+    /// Which of them this one is, if that can be told.
+    own: Option<String>,
+    /// Connect to all others, as a last resort: lists that differ may leave two nodes waiting for each other.
+    pub(super) all: bool,
 }
 
+impl Plan {
+    pub(super) async fn new(listed: BTreeSet<String>, listen: &[String], all: bool) -> Self {
+        let mut own = None;
+        for address in &listed {
+            if is_own(address, listen).await {
+                own = Some(address.clone());
+                break;
+            }
+        }
+        Self { listed, own, all }
+    }
+
+    /// Whom to connect to.
+    pub(super) fn dial(&self) -> Vec<String> {
+        let other = |address: &&String| match &self.own {
+            Some(own) => *address < own || (self.all && *address != own),
+            None => true,
+        };
+        self.listed.iter().filter(other).cloned().collect()
+    }
+
+    /// How many of the others accept a connection now.
+    async fn reachable(&self) -> usize {
+        let others = self
+            .listed
+            .iter()
+            .filter(|address| Some(*address) != self.own.as_ref());
+        let tries = others.map(|address| {
+            let connect = tokio::net::TcpStream::connect(address.clone());
+            tokio::spawn(timeout(REACH, connect))
+        });
+        let mut reachable = 0;
+        for attempt in tries.collect::<Vec<_>>() {
+            reachable += usize::from(matches!(attempt.await, Ok(Ok(Ok(_)))));
+        }
+        reachable
+    }
+}
+
+/// How long another node may take to accept a connection.
+const REACH: Duration = Duration::from_secs(1);
+
+/// Whether `address` is this machine's and its port is listened on. Behind a translation of addresses it cannot be told.
+async fn is_own(address: &str, listen: &[String]) -> bool {
+    let port = |address: &str| address.rsplit_once(':').map(|(_, port)| port.to_owned());
+    if !listen.iter().any(|own| port(own) == port(address)) {
+        return false;
+    }
+    let Ok(mut sockets) = tokio::net::lookup_host(address).await else {
+        return false;
+    };
+    // Only an address of this machine can be bound to.
+    sockets.any(|socket| std::net::TcpListener::bind((socket.ip(), 0)).is_ok())
+}
+
+/// Looks whether the session must be opened again, for it connects to the peers it was opened with and to no others.
+///
+/// Mostly that is enough: a node that is new connects to the older ones, or they have waited for it. It is not if nodes
+/// start at once before they are listed, or if their lists differ. Opening again costs messages that are on their way, so
+/// it needs nodes that can be reached, that are not linked, and that were so for a while.
+#[derive(Debug, Default)]
+pub(super) struct Missing {
+    /// How often in a row nodes were missing.
+    looks: u32,
+}
+
+/// So often in a row nodes must be missing that this one did not know of when it opened its session.
+const UNKNOWN_LOOKS: u32 = 2;
+/// The same, for nodes that it knows of and waits for.
+const WAITED_LOOKS: u32 = 6;
+
 impl Missing {
-    /// `listed` are the nodes there are, this one among them; `known` those that the session was opened with.
-    pub(super) fn look(
+    /// Compares what is `listed` now with the `plan` of the session. The plan to open it anew with, if need be.
+    pub(super) async fn look(
         &mut self,
         listed: &BTreeSet<String>,
-        known: &BTreeSet<String>,
+        plan: &Plan,
+        listen: &[String],
         links: usize,
-    ) -> bool {
-        let now = links + 1 < listed.len() && !listed.is_subset(known);
-        let again = now && self.before;
-        self.before = now && !again;
-        again
+    ) -> Option<Plan> {
+        let unknown = !listed.is_subset(&plan.listed);
+        let waiting = plan.own.is_some() && !plan.all;
+        let now = Plan::new(listed.clone(), listen, plan.all).await;
+        let others = listed.len() - usize::from(now.own.is_some());
+        if links >= others || !(unknown || waiting) || now.reachable().await <= links {
+            self.looks = 0;
+            return None;
+        }
+        self.looks += 1;
+        let all = self.looks >= WAITED_LOOKS;
+        if all || (unknown && self.looks == UNKNOWN_LOOKS) {
+            return Some(Plan {
+                all: all || plan.all,
+                ..now
+            });
+        }
+        None
     }
 }
 
@@ -115,30 +203,88 @@ mod tests {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    #[test]
-    fn a_session_is_opened_again_for_a_node_that_stays_out_of_reach() {
-        let (none, both) = (set(&[]), set(&["a:1", "b:1"]));
-        let mut missing = Missing::default();
-        assert!(!missing.look(&both, &none, 0));
-        assert!(missing.look(&both, &none, 0));
-        // It has been opened again; if that did not help, not at once once more.
-        assert!(!missing.look(&both, &none, 0));
+    fn plan(listed: &[&str], own: Option<&str>, all: bool) -> Plan {
+        let own = own.map(str::to_owned);
+        Plan {
+            listed: set(listed),
+            own,
+            all,
+        }
     }
 
     #[test]
-    fn a_session_stays_while_all_are_linked_or_known() {
-        let (own, both) = (set(&["a:1"]), set(&["a:1", "b:1"]));
-        let mut missing = Missing::default();
-        for _ in 0..3 {
-            // The new node has connected to this one.
-            assert!(!missing.look(&both, &own, 1));
-            // It is dead, and zenoh keeps trying.
-            assert!(!missing.look(&both, &both, 0));
+    fn of_two_nodes_one_connects() {
+        let listed = ["a:1", "b:1", "c:1"];
+        assert!(plan(&listed, Some("a:1"), false).dial().is_empty());
+        assert_eq!(plan(&listed, Some("c:1"), false).dial(), ["a:1", "b:1"]);
+        assert_eq!(plan(&listed, Some("b:1"), true).dial(), ["a:1", "c:1"]);
+        assert_eq!(plan(&listed, None, false).dial(), listed);
+    }
+
+    /// Nodes of which these can be reached, by the addresses of the listeners that are kept.
+    async fn nodes(count: usize) -> (Vec<tokio::net::TcpListener>, Vec<String>) {
+        let mut listeners = Vec::new();
+        for _ in 0..count {
+            listeners.push(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap());
         }
-        // What was so once only does not count.
-        assert!(!missing.look(&both, &own, 0));
-        assert!(!missing.look(&both, &own, 1));
-        assert!(!missing.look(&both, &own, 0));
+        let mut addresses: Vec<_> = listeners
+            .iter()
+            .map(|listener| listener.local_addr().unwrap().to_string())
+            .collect();
+        addresses.sort();
+        (listeners, addresses)
+    }
+
+    #[tokio::test]
+    async fn a_node_finds_itself() {
+        let (_listeners, addresses) = nodes(2).await;
+        let listed: BTreeSet<_> = addresses.iter().cloned().collect();
+        let anywhere = addresses[1].replace("127.0.0.1", "0.0.0.0");
+        for listen in [&addresses[1], &anywhere] {
+            let plan = Plan::new(listed.clone(), std::slice::from_ref(listen), false).await;
+            assert_eq!(plan.own, Some(addresses[1].clone()));
+            assert_eq!(plan.dial(), [addresses[0].clone()]);
+        }
+        let elsewhere = Plan::new(set(&["192.0.2.1:7"]), &["0.0.0.0:7".to_owned()], false).await;
+        assert_eq!(elsewhere.own, None);
+    }
+
+    #[tokio::test]
+    async fn a_session_is_opened_again_for_nodes_that_stay_away_though_they_are_there() {
+        let (_listeners, addresses) = nodes(2).await;
+        let listen = [addresses[0].clone()];
+        let listed: BTreeSet<_> = addresses.iter().cloned().collect();
+        let nobody = Plan::new(BTreeSet::new(), &listen, false).await;
+        let mut missing = Missing::default();
+        assert_eq!(missing.look(&listed, &nobody, &listen, 0).await, None);
+        let again = missing.look(&listed, &nobody, &listen, 0).await.unwrap();
+        assert_eq!((again.listed.len(), again.all), (2, false));
+        // This node is the first of the list, so it waits for the other, which does not come.
+        for _ in UNKNOWN_LOOKS + 1..WAITED_LOOKS {
+            assert_eq!(missing.look(&listed, &again, &listen, 0).await, None);
+        }
+        let all = missing.look(&listed, &again, &listen, 0).await.unwrap();
+        assert_eq!(all.dial(), [addresses[1].clone()]);
+        // There is nothing more to try.
+        for _ in 0..2 * WAITED_LOOKS {
+            assert_eq!(missing.look(&listed, &all, &listen, 0).await, None);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_stays_while_all_are_linked_or_dead() {
+        let (listeners, addresses) = nodes(2).await;
+        let listen = [addresses[0].clone()];
+        let listed: BTreeSet<_> = addresses.iter().cloned().collect();
+        let nobody = Plan::new(BTreeSet::new(), &listen, false).await;
+        let mut missing = Missing::default();
+        for _ in 0..2 * WAITED_LOOKS {
+            assert_eq!(missing.look(&listed, &nobody, &listen, 1).await, None);
+        }
+        drop(listeners);
+        for _ in 0..2 * WAITED_LOOKS {
+            assert_eq!(missing.look(&listed, &nobody, &listen, 0).await, None);
+        }
     }
 
     #[tokio::test]

@@ -1,18 +1,9 @@
 //! What a zenoh node does all the time: it sends, it subscribes, and it looks for peers.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use parking_lot::RwLock;
-use tokio::{
-    runtime::Handle,
-    sync::oneshot,
-    time::{MissedTickBehavior, interval, sleep},
-};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use zenoh::{
     Session, Wait,
     liveliness::LivelinessToken,
@@ -21,7 +12,10 @@ use zenoh::{
     sample::{Locality, Sample, SampleKind},
 };
 
-use super::{Living, Ready, ZenohOptions, open, peers::Missing};
+use super::{
+    Living, Ready, ZenohOptions, open,
+    peers::{Missing, Plan},
+};
 use crate::{
     adapters::engine::{Item, Node, Target},
     pubsub::{Inbox, PeerHint},
@@ -35,9 +29,9 @@ pub(super) struct Worker {
     living: Arc<Living>,
     inbox: Inbox,
     options: ZenohOptions,
-    session: Arc<RwLock<Session>>,
-    /// The peers that the session was opened with.
-    known: BTreeSet<String>,
+    session: Session,
+    /// What the session was opened with.
+    plan: Plan,
     missing: Missing,
     declared: Declared,
     /// Links and listed nodes when they were logged last.
@@ -56,15 +50,15 @@ impl Worker {
         let Ready {
             options,
             session,
-            known,
+            plan,
         } = ready;
         Self {
             node,
             living,
             inbox,
             options,
-            session: Arc::new(RwLock::new(session)),
-            known,
+            session,
+            plan,
             missing: Missing::default(),
             declared: Declared::default(),
             logged: (0, 1),
@@ -73,7 +67,6 @@ impl Worker {
 
     pub(super) async fn run(mut self) {
         self.declare().await;
-        let mut sender = spawn_sender(self.node.clone(), self.session.clone());
         let mut refresh = interval(self.options.refresh.max(Duration::from_millis(100)));
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let node = self.node.clone();
@@ -81,20 +74,23 @@ impl Worker {
             tokio::select! {
                 () = node.interests.changed() => self.subscribe_as_wanted().await,
                 _ = refresh.tick() => self.look_for_peers().await,
-                // It ends when the node stops and everything is sent.
-                _ = &mut sender => break,
+                batch = node.outgoing.next() => {
+                    // None when the node stops and everything is sent.
+                    let Some(batch) = batch else { break };
+                    // A link carries both, in order.
+                    if node.interests.stale() {
+                        self.subscribe_as_wanted().await;
+                    }
+                    self.send(batch).await;
+                }
             }
         }
         self.declared = Declared::default();
         self.close().await;
     }
 
-    fn session(&self) -> Session {
-        self.session.read().clone()
-    }
-
     async fn close(&self) {
-        if let Err(error) = self.session().close().await {
+        if let Err(error) = self.session.close().await {
             tracing::debug!("zenoh did not close in order: {error}");
         }
     }
@@ -111,10 +107,10 @@ impl Worker {
     async fn try_declare(
         &self,
     ) -> zenoh::Result<(LivelinessToken, Subscriber<()>, Subscriber<()>)> {
-        let session = self.session();
+        let session = &self.session;
         let subjects = &self.node.subjects;
         let own = Target::Node(self.node.name().into());
-        let direct = self.subscribe(&session, &own).await?;
+        let direct = self.subscribe(&own).await?;
         let (node, living, inbox) = (self.node.clone(), self.living.clone(), self.inbox.clone());
         let others = session
             .liveliness()
@@ -133,12 +129,11 @@ impl Worker {
         self.declared
             .buckets
             .retain(|bucket, _| wanted.contains(bucket));
-        let session = self.session();
         for bucket in wanted {
             if self.declared.buckets.contains_key(&bucket) {
                 continue;
             }
-            match self.subscribe(&session, &Target::Bucket(bucket)).await {
+            match self.subscribe(&Target::Bucket(bucket)).await {
                 Ok(subscriber) => {
                     self.declared.buckets.insert(bucket, subscriber);
                 }
@@ -149,9 +144,9 @@ impl Worker {
         }
     }
 
-    async fn subscribe(&self, session: &Session, target: &Target) -> zenoh::Result<Subscriber<()>> {
+    async fn subscribe(&self, target: &Target) -> zenoh::Result<Subscriber<()>> {
         let (node, inbox) = (self.node.clone(), self.inbox.clone());
-        session
+        self.session
             .declare_subscriber(self.node.subjects.of(target))
             .allowed_origin(Locality::Remote)
             .callback(move |sample| {
@@ -161,18 +156,29 @@ impl Worker {
             .await
     }
 
-    async fn look_for_peers(&mut self) {
-        let listed = match self.options.peers.change() {
-            false => self.known.clone(),
-            true => match self.options.peers.now().await {
-                Ok(listed) => listed,
-                Err(error) => {
-                    tracing::warn!("cannot learn which nodes there are: {error}");
-                    return;
-                }
-            },
+    /// On a thread for it, because a put waits, blocking, for a peer that does not keep up.
+    async fn send(&self, batch: Vec<Item>) {
+        let (node, session) = (self.node.clone(), self.session.clone());
+        let put_all = move || {
+            for item in batch {
+                put(&node, &session, item);
+            }
         };
-        let links = self.session().info().peers_zid().await.count();
+        // An error is a panic of zenoh's, or the end of the runtime: what was not sent is lost.
+        if let Err(error) = tokio::task::spawn_blocking(put_all).await {
+            tracing::error!("zenoh failed to send: {error}");
+        }
+    }
+
+    async fn look_for_peers(&mut self) {
+        let listed = match self.options.peers.now().await {
+            Ok(listed) => listed,
+            Err(error) => {
+                tracing::warn!("cannot learn which nodes there are: {error}");
+                return;
+            }
+        };
+        let links = self.session.info().peers_zid().await.count();
         let figures = (links, listed.len());
         if figures != self.logged {
             self.logged = figures;
@@ -182,11 +188,12 @@ impl Worker {
                 "links to other nodes, and nodes in the list"
             );
         }
-        if self.missing.look(&listed, &self.known, links) {
+        let listen = &self.options.listen;
+        if let Some(plan) = self.missing.look(&listed, &self.plan, listen, links).await {
             tracing::info!(
-                "there are nodes that cannot be reached with what was known; starting over"
+                "nodes that are there are not linked; starting over with all that are listed now"
             );
-            self.known = listed;
+            self.plan = plan;
             self.reopen().await;
         }
     }
@@ -197,8 +204,8 @@ impl Worker {
         self.close().await;
         self.living.clear();
         loop {
-            match open(&self.options, &self.known).await {
-                Ok(session) => break *self.session.write() = session,
+            match open(&self.options, &self.plan).await {
+                Ok(session) => break self.session = session,
                 Err(error) => tracing::error!("{error}; trying again"),
             }
             sleep(REOPEN_WAIT).await;
@@ -227,26 +234,6 @@ fn notice(sample: &Sample, node: &Node, living: &Living, inbox: &Inbox) {
     };
     tracing::debug!(?hint, "zenoh");
     inbox.hint(hint);
-}
-
-/// A thread, because a put waits, blocking, for a peer that does not keep up. The receiver learns of its end.
-fn spawn_sender(node: Arc<Node>, session: Arc<RwLock<Session>>) -> oneshot::Receiver<()> {
-    let (done, ended) = oneshot::channel();
-    let runtime = Handle::current();
-    let send = move || {
-        while let Some(batch) = runtime.block_on(node.outgoing.next()) {
-            let session = session.read().clone();
-            for item in batch {
-                put(&node, &session, item);
-            }
-        }
-        let _ = done.send(());
-    };
-    let thread = std::thread::Builder::new().name("presence-zenoh".to_owned());
-    if let Err(error) = thread.spawn(send) {
-        tracing::error!("cannot start the thread that sends: {error}");
-    }
-    ended
 }
 
 fn put(node: &Node, session: &Session, item: Item) {

@@ -5,7 +5,10 @@ use std::sync::Mutex;
 
 use presence_core::adapters::{Peers, Zenoh, ZenohOptions, zenoh_client};
 
-use crate::suite::{Bed, Node, Wired, suite};
+use crate::{
+    ports::free_port,
+    suite::{Bed, Node, Wired, suite},
+};
 
 const MAX_MESSAGE: usize = 300_000;
 
@@ -23,15 +26,9 @@ async fn node(options: ZenohOptions) -> Node {
     Node::counting(zenoh, stats)
 }
 
-/// Ports that nobody uses right now. Held together until all are chosen, so that they differ.
 fn free_addresses(count: usize) -> Vec<String> {
-    let listeners: Vec<_> = (0..count)
-        .map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap())
-        .collect();
-    listeners
-        .iter()
-        .map(|listener| listener.local_addr().unwrap().to_string())
-        .collect()
+    let address = |_| format!("127.0.0.1:{}", free_port());
+    (0..count).map(address).collect()
 }
 
 fn bed() -> ZenohBed {

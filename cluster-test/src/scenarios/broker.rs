@@ -6,7 +6,8 @@ use anyhow::{Result, bail, ensure};
 use serde_json::json;
 
 use super::crowd::{Crowd, ROOM};
-use crate::cluster::{BROADCAST_PERIOD, Cluster, Setup, counts, short_periods};
+use super::{RECONNECTING, healing};
+use crate::cluster::{Cluster, Setup, counts, short_periods};
 use crate::figures::{Printer, ms};
 use crate::member::Member;
 
@@ -60,6 +61,11 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
         .agree(&counts(crowd.all()), Duration::from_secs(30))
         .await?;
     crowd.all_see_all().await?;
+    let limit = healing(RECONNECTING);
+    ensure!(
+        agreed < limit,
+        "it took {agreed:?} to heal, longer than {limit:?}"
+    );
     cluster.nobody_panicked()?;
     figures.print(
         "broker",
@@ -68,7 +74,7 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
             "slowest_join_ms": ms(slowest),
             "listening_ms": ms(listening),
             "agreed_after_that_ms": ms(agreed),
-            "heartbeat_ms": ms(BROADCAST_PERIOD),
+            "limit_ms": ms(limit),
         }),
     );
     Ok(())

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 
 use super::crowd::{Crowd, ROOM};
-use super::expected_down;
+use super::gone_within;
 use crate::cluster::{Cluster, Setup, counts, short_periods};
 use crate::figures::{Printer, ms};
 
@@ -27,7 +27,7 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
         crowd.on_node_see(node, &left).await?;
     }
     let gone = killed.elapsed();
-    let limit = expected_down(setup.engine);
+    let limit = gone_within(setup.engine);
     ensure!(
         gone < limit,
         "the users of a killed node were shown for {gone:?}, longer than {limit:?}"

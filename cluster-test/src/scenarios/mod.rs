@@ -10,10 +10,12 @@ mod restart;
 mod rolling;
 mod stop;
 
+use std::time::Duration;
+
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::cluster::Setup;
+use crate::cluster::{BROADCAST_PERIOD, DOWN_PERIOD, Setup};
 use crate::engine::Engine;
 use crate::figures::Printer;
 
@@ -79,12 +81,21 @@ pub(crate) async fn run(
     }
 }
 
-/// Whether the scenario's nodes are on this engine's side of a difference.
-fn expected_down(engine: Engine) -> std::time::Duration {
-    use crate::cluster::{BROADCAST_PERIOD, DOWN_PERIOD};
+/// The longest wait of an engine between two attempts to connect.
+const RECONNECTING: Duration = Duration::from_secs(2);
+/// What a loaded machine may add to anything.
+const LATE: Duration = Duration::from_secs(1);
+
+/// For how long the users of a killed node may be shown.
+fn gone_within(engine: Engine) -> Duration {
     match engine.gives_hints() {
-        true => std::time::Duration::from_secs(3),
+        true => Duration::from_secs(3),
         // Two heartbeats for what was on its way, and for a turn that comes late.
         false => DOWN_PERIOD + 2 * BROADCAST_PERIOD,
     }
+}
+
+/// How long nodes with short periods may differ, once they can be linked again and are `after` so long.
+fn healing(after: Duration) -> Duration {
+    after + 2 * BROADCAST_PERIOD + LATE
 }

@@ -6,13 +6,20 @@ mod poor_link;
 mod seed_dead;
 mod split;
 
-use anyhow::{Result, bail};
-use serde_json::json;
+use std::time::{Duration, Instant};
 
+use anyhow::{Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::healing;
 use crate::cluster::{Cluster, Setup};
 use crate::engine::Engine;
-use crate::figures::Printer;
+use crate::figures::{Printer, ms};
 use crate::namespaces::Network;
+
+/// How long links take to come back once packets get through again. TCP waits longer from attempt to attempt to open a
+/// connection, in the end for about as long as the network was parted: some seconds.
+const LINKING: Duration = Duration::from_secs(8);
 
 pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     if setup.engine != Engine::Zenoh {
@@ -30,6 +37,16 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     crash_parted::run(setup, figures).await?;
     seed_dead::run(setup, figures).await?;
     poor_link::run(setup, figures).await
+}
+
+/// How long it took to heal, if that was soon enough.
+fn healed(since: Instant) -> Result<Value> {
+    let (took, limit) = (since.elapsed(), healing(LINKING));
+    ensure!(
+        took < limit,
+        "it took {took:?} to heal, longer than {limit:?}"
+    );
+    Ok(json!({ "healed_ms": ms(took), "limit_ms": ms(limit) }))
 }
 
 /// Three nodes on a network of their own, which this thread is on from now on.

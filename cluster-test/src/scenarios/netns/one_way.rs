@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use serde_json::json;
 
-use super::three_hosts;
-use crate::cluster::{BROADCAST_PERIOD, Setup, counts, short_periods};
-use crate::figures::{Printer, ms};
+use super::{healed, three_hosts};
+use crate::cluster::{Setup, counts, short_periods};
+use crate::figures::Printer;
 use crate::member::Member;
 use crate::scenarios::crowd::{Crowd, ROOM};
 
@@ -29,10 +28,8 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     let truth = counts(crowd.all());
     cluster.agree(&truth, Duration::from_secs(60)).await?;
     crowd.all_see_all().await?;
+    let healed = healed(since)?;
     cluster.nobody_panicked()?;
-    figures.print(
-        "netns-one-way",
-        json!({ "healed_ms": ms(since.elapsed()), "heartbeat_ms": ms(BROADCAST_PERIOD) }),
-    );
+    figures.print("netns-one-way", healed);
     Ok(())
 }

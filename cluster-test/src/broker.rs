@@ -5,10 +5,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use serde::Deserialize;
 use tokio::net::TcpStream;
 
 use crate::bounded::until;
 use crate::engine::Engine;
+use crate::http;
 use crate::ports::free_port;
 
 const STARTUP: Duration = Duration::from_secs(20);
@@ -17,6 +19,8 @@ const STARTUP: Duration = Duration::from_secs(20);
 pub(crate) struct Broker {
     engine: Engine,
     port: u16,
+    /// Where NATS tells what it has carried.
+    monitor: u16,
     child: Option<Child>,
 }
 
@@ -25,6 +29,7 @@ impl Broker {
         let mut broker = Self {
             engine,
             port: free_port()?,
+            monitor: free_port()?,
             child: None,
         };
         broker.restart().await?;
@@ -51,7 +56,7 @@ impl Broker {
 
     /// Starts it, or starts it again after [`kill`](Self::kill).
     pub(crate) async fn restart(&mut self) -> Result<()> {
-        let port = self.port.to_string();
+        let (port, monitor) = (self.port.to_string(), self.monitor.to_string());
         let (program, arguments) = match self.engine {
             Engine::Redis => (
                 "redis-server",
@@ -66,7 +71,10 @@ impl Broker {
                     "no",
                 ],
             ),
-            _ => ("nats-server", vec!["-a", "127.0.0.1", "-p", &port]),
+            _ => (
+                "nats-server",
+                vec!["-a", "127.0.0.1", "-p", &port, "-m", &monitor],
+            ),
         };
         let child = Command::new(program)
             .args(arguments)
@@ -90,6 +98,13 @@ impl Broker {
         .await
     }
 
+    /// What nodes have sent by it so far.
+    pub(crate) async fn carried(&self) -> Result<Carried> {
+        let monitor = (Ipv4Addr::LOCALHOST, self.monitor).into();
+        let json = http::get(monitor, "/varz").await?;
+        serde_json::from_str(&json).context("NATS gives no figures")
+    }
+
     pub(crate) fn kill(&mut self) -> Result<()> {
         if let Some(mut child) = self.child.take() {
             child.kill()?;
@@ -97,6 +112,13 @@ impl Broker {
         }
         Ok(())
     }
+}
+
+/// Messages and their bytes, subjects not counted.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Carried {
+    pub(crate) in_msgs: u64,
+    pub(crate) in_bytes: u64,
 }
 
 impl Drop for Broker {

@@ -9,6 +9,7 @@ mod netns;
 mod restart;
 mod rolling;
 mod stop;
+mod traffic;
 
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub(crate) enum Scenario {
     Netns,
     /// Three nodes restarted one after the other under thousands of clients
     Rolling,
+    /// What three nodes send each other, idle and busy, as NATS counts it
+    Traffic,
     /// What every change is run against: latency, kill, stop, restart and bad, small
     Short,
 }
@@ -71,6 +74,7 @@ pub(crate) async fn run(
         Scenario::Bad => bad::run(setup, figures).await,
         Scenario::Netns => netns::run(setup, figures).await,
         Scenario::Rolling => rolling::run(setup, size, figures).await,
+        Scenario::Traffic => traffic::run(setup, figures).await,
         Scenario::Short => {
             latency::run(setup, 60, figures).await?;
             kill::run(setup, figures).await?;

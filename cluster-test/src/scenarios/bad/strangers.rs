@@ -50,6 +50,13 @@ pub(super) async fn knock(setup: &Setup) -> Result<()> {
         cluster
             .agree(&Counts::new(), Duration::from_secs(30))
             .await?;
+        // Each says of the other what was wrong, or at least one of them does.
+        let logs = stranger.log() + &cluster.nodes[0].log();
+        ensure!(
+            logs.contains("tls"),
+            "nobody says why{}",
+            stranger.log_tail()
+        );
         for node in &cluster.nodes {
             let seen = node.view().await?.state_of(name).map(str::to_owned);
             ensure!(seen.is_none(), "{} sees a stranger: {seen:?}", node.name());

@@ -43,6 +43,9 @@ pub(crate) struct Cluster {
 pub(crate) const BROADCAST_PERIOD: Duration = Duration::from_millis(200);
 pub(crate) const DOWN_PERIOD: Duration = Duration::from_secs(3);
 
+/// A heartbeat where nothing is set.
+pub(crate) const DEFAULT_BROADCAST_PERIOD: Duration = Duration::from_millis(1500);
+
 /// The environment of nodes with these periods.
 pub(crate) fn short_periods() -> Vec<(String, String)> {
     [

@@ -100,3 +100,25 @@ fn raise_open_files() {
     // An error leaves what there was, which is enough for the smaller scenarios.
     let _ = setrlimit(Resource::Nofile, all);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the guide has typed, as `cargo xtask cluster-test` hands it on.
+    #[test]
+    fn the_guides_commands_are_commands() {
+        let guide = include_str!("../../docs/operating.md");
+        let mut commands = 0;
+        for typed in guide.split("cargo xtask cluster-test ").skip(1) {
+            let typed = typed.split(['\n', '#', '`']).next().unwrap_or_default();
+            let words = typed.split_whitespace().filter(|word| *word != "--release");
+            let added = ["--program", "cluster", "--logs", "logs"];
+            let line = ["cluster-test"].into_iter().chain(words).chain(added);
+            let parsed = Args::try_parse_from(line);
+            assert!(parsed.is_ok(), "{typed}: {}", parsed.err().unwrap());
+            commands += 1;
+        }
+        assert!(commands > 5, "the guide has {commands} commands");
+    }
+}

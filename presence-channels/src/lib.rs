@@ -47,3 +47,8 @@ pub use transport::longpoll::LongpollOptions;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The code of the guide to running a cluster, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/operating.md")]
+struct Operating;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::crowd::{Crowd, ROOM};
 use super::{RECONNECTING, healing};
-use crate::cluster::{Cluster, Setup, counts, short_periods};
+use crate::cluster::{BROADCAST_PERIOD, Cluster, Setup, counts, short_periods};
 use crate::figures::{Printer, ms};
 use crate::member::Member;
 
@@ -61,7 +61,7 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
         .agree(&counts(crowd.all()), Duration::from_secs(30))
         .await?;
     crowd.all_see_all().await?;
-    let limit = healing(RECONNECTING);
+    let limit = healing(BROADCAST_PERIOD, RECONNECTING);
     ensure!(
         agreed < limit,
         "it took {agreed:?} to heal, longer than {limit:?}"

@@ -99,7 +99,7 @@ fn gone_within(engine: Engine) -> Duration {
     }
 }
 
-/// How long nodes with short periods may differ, once they can be linked again and are `after` so long.
-fn healing(after: Duration) -> Duration {
-    after + 2 * BROADCAST_PERIOD + LATE
+/// How long nodes with this heartbeat may differ, once they can be linked again and are `after` so long.
+fn healing(heartbeat: Duration, after: Duration) -> Duration {
+    after + 2 * heartbeat + LATE
 }

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::crowd::{Crowd, ROOM};
 use super::{RECONNECTING, healing};
-use crate::cluster::{Cluster, DOWN_PERIOD, Setup, counts, short_periods};
+use crate::cluster::{BROADCAST_PERIOD, Cluster, DOWN_PERIOD, Setup, counts, short_periods};
 use crate::figures::{Printer, ms};
 use crate::member::Member;
 
@@ -41,7 +41,7 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     crowd.all_see_all().await?;
     let healed = since.elapsed();
     // The engine's links are down, so the first of its attempts to connect counts as well.
-    let limit = healing(RECONNECTING);
+    let limit = healing(BROADCAST_PERIOD, RECONNECTING);
     ensure!(
         healed < limit,
         "it took {healed:?} to heal, longer than {limit:?}"

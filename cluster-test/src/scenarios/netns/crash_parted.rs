@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::{healed, three_hosts};
-use crate::cluster::{Setup, counts, short_periods};
+use crate::cluster::{BROADCAST_PERIOD, Setup, counts, short_periods};
 use crate::figures::Printer;
 use crate::scenarios::crowd::Crowd;
 
@@ -29,7 +29,7 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     let truth = counts(crowd.all());
     cluster.agree(&truth, Duration::from_secs(60)).await?;
     crowd.all_see_all().await?;
-    let healed = healed(since)?;
+    let healed = healed(since, BROADCAST_PERIOD)?;
 
     // Its clients have kept trying.
     crowd.of_node[0] = of_a;

@@ -40,8 +40,8 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
 }
 
 /// How long it took to heal, if that was soon enough.
-fn healed(since: Instant) -> Result<Value> {
-    let (took, limit) = (since.elapsed(), healing(LINKING));
+fn healed(since: Instant, heartbeat: Duration) -> Result<Value> {
+    let (took, limit) = (since.elapsed(), healing(heartbeat, LINKING));
     ensure!(
         took < limit,
         "it took {took:?} to heal, longer than {limit:?}"

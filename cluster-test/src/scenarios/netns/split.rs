@@ -1,19 +1,20 @@
-//! One node is parted from the two others, for longer than the down period.
+//! One node is parted from the two others, for longer than the engine keeps a link. With the default periods.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use super::{healed, three_hosts};
-use crate::cluster::{Setup, counts, short_periods};
-use crate::figures::Printer;
+use crate::cluster::{DEFAULT_BROADCAST_PERIOD, Setup, counts};
+use crate::figures::{Printer, ms};
 use crate::member::Member;
 use crate::scenarios::crowd::{Crowd, ROOM};
 
 pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
-    let cluster = three_hosts(setup, short_periods()).await?;
+    let cluster = three_hosts(setup, Vec::new()).await?;
     let mut crowd = Crowd::gather(&cluster, 5).await?;
 
+    let parted = Instant::now();
     cluster.network().part(0, 1)?;
     cluster.network().part(0, 2)?;
     let (alone, together) = (crowd.keys_on(&[0]), crowd.keys_on(&[1, 2]));
@@ -21,6 +22,7 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     for node in [1, 2] {
         crowd.on_node_see(node, &together).await?;
     }
+    let hidden = parted.elapsed();
     // Both sides go on.
     for node in [0, 1] {
         let key = format!("newcomer-{node}");
@@ -34,7 +36,8 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     let truth = counts(crowd.all());
     cluster.agree(&truth, Duration::from_secs(60)).await?;
     crowd.all_see_all().await?;
-    let healed = healed(since)?;
+    let mut healed = healed(since, DEFAULT_BROADCAST_PERIOD)?;
+    healed["hidden_ms"] = ms(hidden).into();
     cluster.nobody_panicked()?;
     figures.print("netns-split", healed);
     Ok(())

@@ -13,7 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use crate::PATIENCE;
 use crate::balancer::Balancer;
 use crate::client::{Client, Frame};
-use crate::presence::{Diff, Presence, State};
+use crate::presence::{Diff, Presence, Shift, State};
 
 /// As phoenix.js by default.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -49,7 +49,7 @@ struct Shared {
 pub(crate) struct Page {
     pub(crate) presence: Presence,
     /// Every change of who is shown.
-    pub(crate) log: Vec<Change>,
+    log: Vec<(Instant, Shift)>,
     /// The node that the present connection goes to.
     pub(crate) node: Option<SocketAddr>,
     /// Connections so far.
@@ -62,13 +62,6 @@ pub(crate) struct Page {
     pub(crate) asked: Option<Instant>,
 }
 
-/// Keys that were shown newly, or no longer.
-pub(crate) struct Change {
-    pub(crate) at: Instant,
-    pub(crate) came: Vec<String>,
-    pub(crate) went: Vec<String>,
-}
-
 impl Page {
     pub(crate) fn keys(&self) -> BTreeSet<&str> {
         self.presence.shown().keys().map(String::as_str).collect()
@@ -76,42 +69,35 @@ impl Page {
 
     /// When `key` was shown first.
     pub(crate) fn first_saw(&self, key: &str) -> Option<Instant> {
-        let came = |change: &&Change| change.came.iter().any(|other| other == key);
-        self.log.iter().find(came).map(|change| change.at)
+        let came = |shift: &Shift| shift.came.iter().any(|other| other == key);
+        let change = self.log.iter().find(|(_, shift)| came(shift));
+        change.map(|(at, _)| *at)
     }
 
     /// Who was shown no longer at some moment, with the moment.
     pub(crate) fn departures(&self) -> impl Iterator<Item = (&str, Instant)> {
-        self.log
-            .iter()
-            .flat_map(|change| change.went.iter().map(|key| (key.as_str(), change.at)))
+        self.log.iter().flat_map(|(at, shift)| {
+            let went = shift.went.iter();
+            went.map(move |key| (key.as_str(), *at))
+        })
     }
 
     fn take(&mut self, frame: &Frame) -> Result<()> {
-        let before: BTreeSet<String> = self.presence.shown().keys().cloned().collect();
-        match frame.event.as_str() {
+        let shift = match frame.event.as_str() {
             "presence_state" => {
                 let state: State = serde_json::from_str(frame.payload.get())?;
-                self.presence.state(&state);
                 self.away
                     .extend(self.lost.take().map(|lost| lost.elapsed()));
+                self.presence.state(&state)
             }
             "presence_diff" => {
                 let diff: Diff = serde_json::from_str(frame.payload.get())?;
-                self.presence.diff(diff);
+                self.presence.diff(diff)
             }
             _ => return Ok(()),
-        }
-        let after = self.presence.shown();
-        let came = after.keys().filter(|key| !before.contains(*key));
-        let went = before.iter().filter(|key| !after.contains_key(*key));
-        let change = Change {
-            at: Instant::now(),
-            came: came.cloned().collect(),
-            went: went.cloned().collect(),
         };
-        if !(change.came.is_empty() && change.went.is_empty()) {
-            self.log.push(change);
+        if shift != Shift::default() {
+            self.log.push((Instant::now(), shift));
         }
         Ok(())
     }

@@ -31,6 +31,13 @@ pub(crate) struct Diff {
 #[serde(transparent)]
 pub(crate) struct State(#[serde(deserialize_with = "keys")] pub(crate) Keys);
 
+/// Keys that are shown newly, and those that are shown no longer, each in their order.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shift {
+    pub(crate) came: Vec<String>,
+    pub(crate) went: Vec<String>,
+}
+
 impl Presence {
     pub(crate) fn shown(&self) -> &Keys {
         &self.shown
@@ -46,20 +53,24 @@ impl Presence {
         self.pending.clear();
     }
 
-    pub(crate) fn state(&mut self, state: &State) {
+    pub(crate) fn state(&mut self, state: &State) -> Shift {
+        let mut shift = Shift::default();
         let diff = self.difference(&state.0);
-        self.apply(diff);
+        self.apply(diff, &mut shift);
         for diff in std::mem::take(&mut self.pending) {
-            self.apply(diff);
+            self.apply(diff, &mut shift);
         }
         self.synced = true;
+        shift
     }
 
-    pub(crate) fn diff(&mut self, diff: Diff) {
+    pub(crate) fn diff(&mut self, diff: Diff) -> Shift {
+        let mut shift = Shift::default();
         match self.synced {
-            true => self.apply(diff),
+            true => self.apply(diff, &mut shift),
             false => self.pending.push(diff),
         }
+        shift
     }
 
     fn difference(&self, state: &Keys) -> Diff {
@@ -80,17 +91,22 @@ impl Presence {
     }
 
     /// Joins before leaves.
-    fn apply(&mut self, diff: Diff) {
+    fn apply(&mut self, diff: Diff, shift: &mut Shift) {
         for (key, joined) in diff.joins {
-            let shown = self.shown.entry(key).or_default();
-            shown.retain(|held| !joined.contains(held));
-            shown.extend(joined);
+            if let Some(shown) = self.shown.get_mut(&key) {
+                shown.retain(|held| !joined.contains(held));
+                shown.extend(joined);
+            } else {
+                shift.came.push(key.clone());
+                self.shown.insert(key, joined);
+            }
         }
         for (key, left) in diff.leaves {
             if let Some(shown) = self.shown.get_mut(&key) {
                 shown.retain(|held| !left.contains(held));
                 if shown.is_empty() {
                     self.shown.remove(&key);
+                    shift.went.push(key);
                 }
             }
         }
@@ -165,8 +181,9 @@ mod tests {
     fn a_key_that_moves_in_one_diff_is_never_gone() {
         let mut presence = Presence::default();
         presence.state(&state(&[("a", &["1"])]));
-        presence.diff(diff(&[("a", &["2"])], &[("a", &["1"])]));
+        let shift = presence.diff(diff(&[("a", &["2"])], &[("a", &["1"])]));
         assert_eq!(presence.shown()["a"], ["2"]);
+        assert_eq!(shift, Shift::default());
     }
 
     #[test]
@@ -175,7 +192,11 @@ mod tests {
         presence.state(&state(&[("a", &["1", "2"]), ("b", &["3"])]));
         presence.rejoined();
         assert_eq!(shown(&presence), [("a", 2), ("b", 1)]);
-        presence.state(&state(&[("a", &["2"]), ("c", &["4"])]));
+        let shift = presence.state(&state(&[("a", &["2"]), ("c", &["4"])]));
+        assert_eq!(
+            (shift.came, shift.went),
+            (vec!["c".to_owned()], vec!["b".to_owned()])
+        );
         assert_eq!(shown(&presence), [("a", 1), ("c", 1)]);
     }
 }

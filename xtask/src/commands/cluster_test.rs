@@ -1,8 +1,9 @@
 //! `cargo xtask cluster-test`: real nodes under real clients, killed, stopped, parted and restarted.
 
 use std::ffi::OsString;
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::{debian, process, workspace};
 
@@ -47,22 +48,10 @@ fn with_options(release: bool, options: &[OsString]) -> Result<()> {
             debian::install(package)?;
         }
     }
-    let mut build = workspace::cargo();
-    build.args(["build", "--package", "cluster", "--package", "cluster-test"]);
-    build.arg("--all-features");
-    if release {
-        build.arg("--release");
-    }
-    let built = workspace::executables(&mut build)?;
-    let program = |name: &str| {
-        let found = built
-            .iter()
-            .find(|path| path.file_stem().is_some_and(|stem| stem == name));
-        found.with_context(|| format!("cargo built no {name}"))
-    };
-    let mut test = std::process::Command::new(program("cluster-test")?);
+    let [cluster, cluster_test] = workspace::build_cluster(release)?;
+    let mut test = Command::new(cluster_test);
     test.args(options);
-    test.arg("--program").arg(program("cluster")?);
+    test.arg("--program").arg(cluster);
     test.arg("--logs")
         .arg(workspace::scratch("logs").join("cluster-test"));
     test.args(["--commit", &commit()?]);

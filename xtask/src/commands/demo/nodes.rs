@@ -22,9 +22,7 @@ pub(super) fn run(nodes: u16, first: u16) -> Result<()> {
     npm::expect_installed()?;
     npm::install_phoenix(&workspace::root().join("examples/hello/assets"))?;
     println!("building examples/cluster (the first time takes some minutes)");
-    let program = workspace::build(&["cluster"])?
-        .pop()
-        .context("cargo built no cluster")?;
+    let [program, _] = workspace::build_cluster(false)?;
 
     let addresses: Vec<_> = links
         .iter()

@@ -36,6 +36,7 @@ pub use presence_core::{
     Presence, PubSub, Tracker, adapters,
     presence::{Diff, Presences},
     pubsub::{DecodeError, EncodeError, IntoPayload, Message as Broadcast, Payload, PeerHint},
+    tracker,
 };
 pub use serializer::FrameError;
 pub use socket::{
@@ -50,3 +51,8 @@ pub use transport::longpoll::LongpollOptions;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The code of the guide to running a cluster, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/operating.md")]
+struct Operating;

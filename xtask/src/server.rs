@@ -100,6 +100,19 @@ impl Server {
         bail!("{} ended ({status})", self.name)
     }
 
+    /// An error if it has ended.
+    pub(crate) fn expect_running(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => bail!("{} ended ({status})", self.name),
+            None => Ok(()),
+        }
+    }
+
+    /// Asks it to stop, and does not wait.
+    pub(crate) fn ask_to_stop(&self) {
+        self.child.signal(rustix::process::Signal::TERM);
+    }
+
     /// The log's path, and its last lines as a block to put behind a message; empty without a log.
     pub(crate) fn log_tail(&self) -> String {
         self.log

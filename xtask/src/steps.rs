@@ -11,7 +11,7 @@ mod readme;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::commands::{conformance, fuzz, simulate};
+use crate::commands::{cluster_test, conformance, fuzz, simulate};
 use crate::tidy;
 
 pub(crate) use readme::commands_covered;
@@ -37,6 +37,8 @@ pub(crate) enum Step {
     Simulate,
     /// The cluster engines: each feature by itself, and the tests that need a NATS or Redis server
     Engines,
+    /// Three real nodes over zenoh under real clients: killed, stopped, restarted, lied to
+    Cluster,
     /// The conformance kit against examples/conformance
     Conformance,
     /// npm's phoenix in Node against the examples
@@ -78,6 +80,7 @@ impl Step {
             Self::Fuzz => fuzz::short(),
             Self::Simulate => simulate::in_test(),
             Self::Engines => engines::run(),
+            Self::Cluster => cluster_test::in_test(),
             Self::Conformance => conformance::run(&conformance::Args::default()),
             Self::Node => e2e::node(),
             Self::Browser => e2e::browser(),

@@ -103,6 +103,29 @@ pub(crate) fn build(packages: &[&str]) -> Result<Vec<PathBuf>> {
         .collect()
 }
 
+/// Builds `examples/cluster` and what tests it; returns the executables of both.
+///
+/// By building tests of theirs, of which they are a part, with the features of the whole workspace: so the engines, which
+/// take minutes, are those that the workspace's tests have built.
+pub(crate) fn build_cluster(release: bool) -> Result<[PathBuf; 2]> {
+    let mut command = cargo();
+    command.args(["test", "--workspace", "--all-features", "--no-run"]);
+    command.args(["--test", "settings", "--test", "arguments"]);
+    if release {
+        command.arg("--release");
+    }
+    let built = executables(&mut command)?;
+    let executable = |name: &str| {
+        let found = built
+            .iter()
+            .find(|path| path.file_stem().is_some_and(|stem| stem == name));
+        found
+            .cloned()
+            .with_context(|| format!("cargo built no {name}"))
+    };
+    Ok([executable("cluster")?, executable("cluster-test")?])
+}
+
 /// Lets cargo in a scaffolded app use what the workspace has built: its target directory, its profile, its versions.
 pub(crate) fn share_builds(command: &mut Command, app: &Path) -> Result<()> {
     command

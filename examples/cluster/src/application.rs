@@ -1,33 +1,60 @@
-//! Everything a node runs: what the app of one node does, and the engine.
+//! What a node runs. Next to the app of one node, it is the PubSub that differs.
 
-use std::sync::Arc;
+use std::time::Duration;
 
-use axum::{Router, routing::get};
-use hello::{
-    application::AppState,
-    channels::{presence::Presence, user_socket::UserSocket},
-    web,
-};
-use presence_channels::{Config, Endpoint, Tracker};
+use hello::application::AppState;
+use hello::channels::presence::Presence;
+use hello::channels::user_socket::UserSocket;
+use presence_channels::tracker::{NodeOptions, TrackerOptions};
+use presence_channels::{Config, Endpoint, LongpollOptions, SocketOptions, Tracker};
+use tokio::time::Instant;
 
-use crate::{
-    engine::Engine,
-    node_page::{self, Node},
-};
+use crate::engine;
+use crate::settings::Settings;
 
-/// Starts a node, and returns what browsers may ask of it.
-pub(crate) async fn start(engine: Engine, config: Config) -> anyhow::Result<(Endpoint, Router)> {
-    let pubsub = engine.pubsub.clone();
-    let presence = Tracker::start(&pubsub, Presence);
-    let node = Arc::new(Node::new(engine, presence.clone()));
+/// A running node.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) node_name: String,
+    pub(crate) engine: &'static str,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) presence: Tracker<Presence>,
+    /// When all other nodes have been heard, if they are there.
+    pub(crate) acquainted: Instant,
+}
 
+pub(crate) async fn start(settings: &Settings) -> anyhow::Result<App> {
+    let pubsub = engine::connect(settings).await?;
+    let presence = Tracker::start_with(&pubsub, Presence, options(settings));
+    let state = AppState {
+        presence: presence.clone(),
+    };
+    // A client that polls may reach another node each time.
+    let socket = SocketOptions::default().longpoll(LongpollOptions::default());
+    let config = Config::default()
+        .secret_key_base(settings.secret.clone())
+        .drain_spread(settings.drain_spread);
     let endpoint = Endpoint::builder(pubsub)
         .supervise(&presence)
-        .socket::<UserSocket>("/socket", AppState { presence })
+        .socket_with::<UserSocket>("/socket", state, socket)
         .start(config)
         .await?;
-    let app = web::router()
-        .route("/node", get(node_page::show).with_state(node))
-        .merge(endpoint.router());
-    Ok((endpoint, app))
+    Ok(App {
+        node_name: settings.node_name.clone(),
+        engine: settings.engine.name(),
+        endpoint,
+        presence,
+        acquainted: Instant::now() + settings.broadcast_period + Duration::from_millis(500),
+    })
+}
+
+fn options(settings: &Settings) -> TrackerOptions {
+    TrackerOptions {
+        node: NodeOptions {
+            broadcast_period: settings.broadcast_period,
+            down_period: settings.down_period,
+            ..NodeOptions::default()
+        },
+        ..TrackerOptions::default()
+    }
 }

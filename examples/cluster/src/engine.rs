@@ -1,96 +1,79 @@
-//! What carries messages between the nodes.
+//! The engine that `ENGINE` names. Each is there if the program was built with the feature of its name.
 
-use anyhow::{Context, bail};
-use presence_channels::{
-    PubSub,
-    adapters::{
-        EngineStats, Nats, NatsOptions, Peers, Redis, RedisOptions, Zenoh, ZenohOptions,
-        redis_client::Client,
-    },
-};
+use presence_channels::PubSub;
 
-/// A connected engine, and its figures for the node page.
-pub(crate) struct Engine {
-    pub(crate) name: &'static str,
-    pub(crate) pubsub: PubSub,
-    pub(crate) stats: EngineStats,
-}
+use crate::settings::{Engine, Settings};
 
-/// This node's part of the cluster.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Settings {
-    pub(crate) node_name: String,
-    pub(crate) engine: EngineSettings,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum EngineSettings {
-    Zenoh { listen: String, peers: Vec<String> },
-    Nats { url: String },
-    Redis { url: String },
-}
-
-impl Settings {
-    /// Reads environment variables, by `variable`.
-    pub(crate) fn read(
-        port: &str,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> anyhow::Result<Self> {
-        let or = |name: &str, default: &str| variable(name).unwrap_or(default.to_owned());
-        let peers = or("PEERS", "");
-        let peers = peers
-            .split(',')
-            .map(str::trim)
-            .filter(|peer| !peer.is_empty());
-        let engine = match &*or("ENGINE", "zenoh") {
-            "zenoh" => EngineSettings::Zenoh {
-                listen: or("LISTEN", "127.0.0.1:7447"),
-                peers: peers.map(str::to_owned).collect(),
-            },
-            "nats" => EngineSettings::Nats {
-                url: or("NATS_URL", "nats://127.0.0.1:4222"),
-            },
-            "redis" => EngineSettings::Redis {
-                url: or("REDIS_URL", "redis://127.0.0.1:6379"),
-            },
-            other => bail!("ENGINE is {other:?}, and must be zenoh, nats or redis"),
-        };
-        Ok(Self {
-            node_name: or("NODE_NAME", &format!("node-{port}")),
-            engine,
-        })
+pub(crate) async fn connect(settings: &Settings) -> anyhow::Result<PubSub> {
+    match &settings.engine {
+        #[cfg(feature = "zenoh")]
+        Engine::Zenoh { listen, peers, tls } => {
+            zenoh::connect(&settings.node_name, listen, peers, tls.as_ref()).await
+        }
+        #[cfg(feature = "nats")]
+        Engine::Nats(url) => nats::connect(&settings.node_name, url).await,
+        #[cfg(feature = "redis")]
+        Engine::Redis(url) => redis::connect(&settings.node_name, url).await,
+        #[allow(unreachable_patterns, reason = "with all features there is no other")]
+        other => anyhow::bail!(
+            "ENGINE is `{name}`, and this program was built without it: build it with --features {name}",
+            name = other.name()
+        ),
     }
+}
 
-    pub(crate) async fn connect(&self) -> anyhow::Result<Engine> {
-        let node_name = self.node_name.clone();
-        let engine = match &self.engine {
-            EngineSettings::Zenoh { listen, peers } => {
-                let peers = Peers::List(peers.clone());
-                let zenoh = Zenoh::connect(ZenohOptions::new(node_name, listen, peers)).await?;
-                Engine {
-                    name: "zenoh",
-                    stats: zenoh.stats(),
-                    pubsub: PubSub::with_adapter(zenoh),
-                }
-            }
-            EngineSettings::Nats { url } => {
-                let nats = Nats::connect(NatsOptions::new(node_name, url)).await?;
-                Engine {
-                    name: "nats",
-                    stats: nats.stats(),
-                    pubsub: PubSub::with_adapter(nats),
-                }
-            }
-            EngineSettings::Redis { url } => {
-                let client = Client::open(&**url).context("REDIS_URL is no address of a server")?;
-                let redis = Redis::connect(RedisOptions::new(node_name, client)).await?;
-                Engine {
-                    name: "redis",
-                    stats: redis.stats(),
-                    pubsub: PubSub::with_adapter(redis),
-                }
-            }
+#[cfg(feature = "zenoh")]
+mod zenoh {
+    use anyhow::Context;
+    use presence_channels::PubSub;
+    use presence_channels::adapters::{Peers, Zenoh, ZenohOptions, ZenohTls};
+
+    use crate::settings::Tls;
+
+    pub(super) async fn connect(
+        name: &str,
+        listen: &str,
+        peers: &[String],
+        tls: Option<&Tls>,
+    ) -> anyhow::Result<PubSub> {
+        let tls = tls.map(|tls| ZenohTls::mutual(&tls.ca, &tls.certificate, &tls.key));
+        let options = ZenohOptions {
+            tls,
+            ..ZenohOptions::new(name, listen, Peers::List(peers.to_vec()))
         };
-        Ok(engine)
+        let zenoh = Zenoh::connect(options)
+            .await
+            .context("NODE_NAME, LISTEN, PEERS and TLS_* do not start zenoh")?;
+        Ok(PubSub::with_adapter(zenoh))
+    }
+}
+
+#[cfg(feature = "nats")]
+mod nats {
+    use anyhow::Context;
+    use presence_channels::PubSub;
+    use presence_channels::adapters::{Nats, NatsOptions};
+
+    pub(super) async fn connect(name: &str, url: &str) -> anyhow::Result<PubSub> {
+        let nats = Nats::connect(NatsOptions::new(name, url))
+            .await
+            .context("NODE_NAME and NATS_URL do not lead to a server")?;
+        Ok(PubSub::with_adapter(nats))
+    }
+}
+
+#[cfg(feature = "redis")]
+mod redis {
+    use anyhow::Context;
+    use presence_channels::PubSub;
+    use presence_channels::adapters::redis_client::Client;
+    use presence_channels::adapters::{Redis, RedisOptions};
+
+    pub(super) async fn connect(name: &str, url: &str) -> anyhow::Result<PubSub> {
+        let client = Client::open(url).with_context(|| format!("REDIS_URL is `{url}`"))?;
+        let redis = Redis::connect(RedisOptions::new(name, client))
+            .await
+            .context("NODE_NAME and REDIS_URL do not lead to a server")?;
+        Ok(PubSub::with_adapter(redis))
     }
 }

@@ -1,44 +1,63 @@
-//! The app of the Presence guide on several nodes.
+//! The guide's app, `examples/hello`, on several nodes: the same sockets, channels and page, and a PubSub with an engine.
 
 mod application;
 mod engine;
 mod node_page;
-#[cfg(test)]
-mod tests;
+mod settings;
 
-use std::{env, net::SocketAddr};
+use std::env;
+use std::net::SocketAddr;
 
 use anyhow::Context;
-use presence_channels::Config;
 use tokio::net::TcpListener;
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
-use engine::Settings;
+use crate::settings::Settings;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    // What zenoh has to say of itself is for those who look for something.
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
-        .from_env_lossy();
+        .parse_lossy(
+            env::var("RUST_LOG").unwrap_or("info,zenoh=warn,zenoh_transport=error".into()),
+        );
     tracing_subscriber::fmt().with_env_filter(filter).init();
 
-    let variable = |name: &str| env::var(name).ok();
-    let host = variable("HOST").unwrap_or("127.0.0.1".to_owned());
-    let port = variable("PORT").unwrap_or("4000".to_owned());
-    let address = format!("{host}:{port}");
-    let listener = TcpListener::bind(&address)
+    let settings = Settings::read(|name| env::var(name).ok())?;
+    let (host, port) = (settings.host.as_str(), settings.port);
+    let listener = TcpListener::bind((host, port))
         .await
-        .with_context(|| format!("cannot listen on {address}: set HOST and PORT"))?;
+        .with_context(|| format!("cannot listen on HOST {host}, PORT {port}"))?;
+    let app = application::start(&settings).await?;
+    let router = hello::web::router()
+        .merge(node_page::router(app.clone()))
+        .merge(app.endpoint.router());
+    tracing::info!(
+        "{} is at http://{}",
+        settings.node_name,
+        listener.local_addr()?
+    );
 
-    let settings = Settings::read(&port, variable)?;
-    let engine = settings.connect().await?;
-    let (endpoint, app) = application::start(engine, Config::default()).await?;
-    tracing::info!("Running at http://{address}, node {:?}", settings.node_name);
-
-    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service)
-        .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.expect("ctrl-c is heard") })
+        .with_graceful_shutdown(shutdown())
         .await?;
-    endpoint.stop().await;
+    tokio::select! {
+        () = app.endpoint.stop() => {}
+        // Told a second time, it waits for nobody.
+        () = shutdown() => {}
+    }
     Ok(())
+}
+
+/// Returns on ctrl-c, or when the process is told to end.
+async fn shutdown() {
+    let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM is heard");
+    tokio::select! {
+        ctrl_c = tokio::signal::ctrl_c() => ctrl_c.expect("ctrl-c is heard"),
+        _ = terminate.recv() => {}
+    }
 }

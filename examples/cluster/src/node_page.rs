@@ -1,78 +1,108 @@
-//! `/node`: which node this is, and what it sees of the others.
-
-use std::{collections::BTreeSet, sync::Arc};
+//! What a node sees: itself, the other nodes, and who is where. As a page, and as JSON for scripts.
 
 use askama::Template;
-use axum::{extract::State, http::StatusCode, response::Html};
-use hello::channels::presence::Presence;
-use parking_lot::Mutex;
-use presence_channels::{PeerHint, Tracker};
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use presence_channels::tracker::{ReplicaView, Status};
+use serde::Serialize;
+use tokio::time::Instant;
 
-use crate::engine::Engine;
+use crate::application::App;
 
-const LOBBY: &str = "room:lobby";
+pub(crate) fn router(app: App) -> Router {
+    Router::new()
+        .route("/node", get(page))
+        .route("/node.json", get(json))
+        .route("/ready", get(ready))
+        .with_state(app)
+}
 
-/// What the page is made from.
-pub(crate) struct Node {
-    engine: Engine,
-    presence: Tracker<Presence>,
-    /// Other nodes, as far as the engine tells of them.
-    others: Arc<Mutex<BTreeSet<String>>>,
+#[derive(Serialize, Template)]
+#[template(path = "node.html")]
+struct Node {
+    name: String,
+    engine: &'static str,
+    connections: usize,
+    replicas: Vec<Replica>,
+    topics: Vec<Topic>,
+}
+
+#[derive(Serialize)]
+struct Replica {
+    name: String,
+    /// This start of it.
+    incarnation: String,
+    state: String,
+    presences: usize,
+    /// The same on all nodes that hold the same of it.
+    check: String,
+}
+
+#[derive(Serialize)]
+struct Topic {
+    name: String,
+    count: usize,
 }
 
 impl Node {
-    pub(crate) fn new(engine: Engine, presence: Tracker<Presence>) -> Self {
-        let others = Arc::default();
-        tokio::spawn(watch(engine.pubsub.peer_hints(), Arc::clone(&others)));
+    fn of(app: &App) -> Self {
+        let topics = app.presence.topics().into_iter();
         Self {
-            engine,
-            presence,
-            others,
+            name: app.node_name.clone(),
+            engine: app.engine,
+            connections: app.endpoint.connections(),
+            replicas: app.presence.replicas().iter().map(Replica::of).collect(),
+            topics: topics
+                .map(|(name, count)| Topic {
+                    name: name.to_string(),
+                    count,
+                })
+                .collect(),
         }
     }
 }
 
-/// Keeps `others` as the engine's hints say. Ends when the engine does.
-async fn watch(mut hints: Receiver<PeerHint>, others: Arc<Mutex<BTreeSet<String>>>) {
-    loop {
-        match hints.recv().await {
-            Ok(PeerHint::Seen(name)) => drop(others.lock().insert(name.to_string())),
-            Ok(PeerHint::Gone(name)) => drop(others.lock().remove(&*name)),
-            Ok(_) | Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return,
+impl Replica {
+    fn of(view: &ReplicaView) -> Self {
+        let shards = view.shards.iter();
+        let check = shards.clone().fold(0, |check, shard| check ^ shard.check);
+        let state = match view.status {
+            Some(status) => format!("{status:?}").to_lowercase(),
+            None => "in grace".to_owned(),
+        };
+        Self {
+            name: view.origin.name.to_string(),
+            incarnation: view.origin.incarnation.to_string(),
+            state,
+            presences: shards.map(|shard| shard.entries).sum(),
+            check: format!("{check:016x}"),
         }
     }
 }
 
-#[derive(Template)]
-#[template(path = "node.html")]
-struct Page<'a> {
-    name: &'a str,
-    engine: &'a str,
-    others: BTreeSet<String>,
-    lobby: &'a str,
-    count: usize,
-    figures: [(&'a str, u64); 4],
+async fn page(State(app): State<App>) -> Response {
+    match Node::of(&app).render() {
+        Ok(page) => Html(page).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
 }
 
-pub(crate) async fn show(
-    State(node): State<Arc<Node>>,
-) -> Result<Html<String>, (StatusCode, String)> {
-    let stats = &node.engine.stats;
-    let page = Page {
-        name: node.engine.pubsub.node_name(),
-        engine: node.engine.name,
-        others: node.others.lock().clone(),
-        lobby: LOBBY,
-        count: node.presence.count(LOBBY),
-        figures: [
-            ("sent", stats.sent()),
-            ("received", stats.received()),
-            ("rejected", stats.rejected()),
-            ("dropped", stats.dropped()),
-        ],
-    };
-    let failed = |error: askama::Error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
-    page.render().map(Html).map_err(failed)
+async fn json(State(app): State<App>) -> Json<Node> {
+    Json(Node::of(&app))
+}
+
+/// For a balancer: clients that come before this node knows who is on the others would not see them.
+async fn ready(State(app): State<App>) -> StatusCode {
+    let replicas = app.presence.replicas();
+    let mut up = replicas
+        .iter()
+        .filter(|replica| replica.status == Some(Status::Up));
+    let complete = up.all(|replica| replica.shards.iter().all(|shard| shard.shown));
+    match complete && Instant::now() >= app.acquainted {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    }
 }

@@ -226,6 +226,7 @@ impl Node {
         let grace_ms = millis(grace);
         self.broadcast(&Body::Leave { grace_ms }, out);
         self.liveness.lock().leave();
+        self.shards.iter().for_each(|shard| shard.lock().linger());
     }
 
     /// Ends all presences of this node, and takes no more. Diffs no longer wait for the interval. Other nodes are told

@@ -1,5 +1,7 @@
 //! What a node knows of all replicas, for node pages and for tests.
 
+use std::sync::Arc;
+
 use super::Node;
 use crate::crdt::{Clock, Origin, Replica};
 use crate::liveness::Status;
@@ -31,6 +33,22 @@ pub struct ShardView {
 }
 
 impl Node {
+    /// The topics that anybody is in, in order, with how many distinct keys each has.
+    #[must_use]
+    pub fn topics(&self) -> Vec<(Arc<str>, usize)> {
+        let mut topics = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock();
+            topics.extend(
+                shard
+                    .topics()
+                    .map(|(name, count)| (Arc::clone(name), count)),
+            );
+        }
+        topics.sort_unstable();
+        topics
+    }
+
     /// All replicas that are known here, this node's own first.
     #[must_use]
     pub fn replicas(&self) -> Vec<ReplicaView> {

@@ -8,6 +8,21 @@ use super::effect::{Effect, TopicDiff};
 use super::topic::{Phase, Topic};
 use crate::crdt::{Entry, Origin};
 
+impl super::Shard {
+    /// The topics that anybody is in, in order, with how many distinct keys each has.
+    pub fn topics(&self) -> impl Iterator<Item = (&Arc<str>, usize)> {
+        let counts = self.index.topics.iter();
+        let counts = counts.map(|(name, topic)| (name, topic.count()));
+        counts.filter(|(_, count)| *count > 0)
+    }
+
+    /// This node has left: whose presences end here from now on is most likely on the way to another node, of which
+    /// nothing is heard any more. They are shown until [`Input::Stop`](super::Input::Stop), as the other nodes do.
+    pub fn linger(&mut self) {
+        self.index.lingering.get_or_insert_default();
+    }
+}
+
 /// The entries that are shown, whoever's they are, by topic and key.
 #[derive(Clone, Debug)]
 pub(super) struct Index {
@@ -25,6 +40,8 @@ pub(super) struct Index {
     unfinished: bool,
     /// Whether diffs no longer wait for the interval.
     stopped: bool,
+    /// This node's own entries that ended since it left. `None`: it has not.
+    lingering: Option<Vec<Arc<Entry>>>,
     /// Whose entries are shown although they left, until their keys come back.
     in_grace: Vec<Arc<Origin>>,
     /// How often a key came back in time.
@@ -41,6 +58,7 @@ impl Index {
             touched: BTreeSet::new(),
             unfinished: false,
             stopped: false,
+            lingering: None,
             in_grace: Vec::new(),
             graces_ended_by_rejoin: 0,
         }
@@ -75,6 +93,14 @@ impl Index {
         if let Some(topic) = self.topics.get_mut(&*entry.topic) {
             topic.leave(entry);
             self.touch(&entry.topic);
+        }
+    }
+
+    /// An entry of this node ended.
+    pub(super) fn ended(&mut self, entry: &Arc<Entry>) {
+        match &mut self.lingering {
+            Some(lingering) => lingering.push(Arc::clone(entry)),
+            None => self.leave(entry),
         }
     }
 
@@ -157,6 +183,9 @@ impl Index {
     /// From now on diffs wait for each other, but not for the interval.
     pub(super) fn stop(&mut self, effects: &mut Vec<Effect>) {
         self.stopped = true;
+        for entry in self.lingering.take().into_iter().flatten() {
+            self.leave(&entry);
+        }
         self.cooling.clear();
         let names: Vec<_> = self.topics.keys().cloned().collect();
         for name in names {

@@ -446,7 +446,7 @@ impl Shard {
             return;
         }
         self.owned.remove(entry);
-        self.index.leave(entry);
+        self.index.ended(entry);
         self.changed(0, effects);
     }
 

@@ -182,6 +182,12 @@ impl<P: Presence> Tracker<P> {
         self.shared.pool.count(topic.as_ref())
     }
 
+    /// The topics that anybody is in, in order, with how many distinct keys each has. For node pages and tests: it
+    /// costs as much as there are topics, and nobody can track in a shard's topics while it is looked through.
+    pub fn topics(&self) -> Vec<(Arc<str>, usize)> {
+        self.shared.pool.topics()
+    }
+
     /// The presence it was started with.
     pub fn presence(&self) -> &P {
         &self.shared.presence
@@ -196,9 +202,10 @@ impl<P: Presence> Tracker<P> {
     ///
     /// They go on showing what it tracks for `spread`, the time over which its clients are let go, and for
     /// [`leave_grace`](TrackerOptions::leave_grace) after that; or until the same key is tracked in the same topic elsewhere, which
-    /// is then one diff. So whoever connects to another node in time has never been gone. On this node everything
-    /// goes on as before, but the others hear nothing of it any more. Without other nodes, and when called again,
-    /// nothing happens.
+    /// is then one diff. So whoever connects to another node in time has never been gone. On this node they are shown
+    /// on too, until [`stop`](Self::stop): its remaining clients would else see those leave who only move. Other
+    /// nodes hear nothing of it any more, nor it of them. Without other nodes, and when called again, nothing
+    /// happens.
     ///
     /// [`stop`](Self::stop) does it too, if it has not been done.
     pub fn leave(&self, spread: Duration) {

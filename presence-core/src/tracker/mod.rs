@@ -30,7 +30,7 @@ mod pool;
 #[cfg(test)]
 mod tests;
 
-pub use crate::node::{NodeOptions, ReplicaEvent, ReplicaView};
+pub use crate::node::{NodeOptions, ReplicaEvent, ReplicaView, ShardView, Status};
 pub use error::{TrackError, UpdateError};
 pub use handle::Tracker;
 pub use options::TrackerOptions;

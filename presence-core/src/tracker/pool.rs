@@ -178,6 +178,10 @@ impl Pool {
         self.node.count(topic)
     }
 
+    pub(super) fn topics(&self) -> Vec<(Arc<str>, usize)> {
+        self.node.topics()
+    }
+
     pub(super) fn replicas(&self) -> Vec<ReplicaView> {
         self.node.replicas()
     }

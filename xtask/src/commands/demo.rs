@@ -1,5 +1,7 @@
 //! `cargo xtask demo`: the Presence guide from nothing to a page with people on it.
 
+mod nodes;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,6 +18,9 @@ pub(crate) struct Args {
     /// The port to serve on
     #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
+    /// Instead of a fresh app: examples/cluster as so many nodes, on ports from --port on
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=20))]
+    nodes: Option<u16>,
 }
 
 /// What the guide types, in its order.
@@ -26,6 +31,17 @@ const GENERATORS: [&[&str]; 3] = [
 ];
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    let ended = match args.nodes {
+        Some(nodes) => nodes::run(nodes, args.port),
+        None => fresh_app(args),
+    };
+    match ended {
+        Err(error) if error.is::<Interrupted>() => Ok(()),
+        ended => ended,
+    }
+}
+
+fn fresh_app(args: &Args) -> Result<()> {
     server::expect_free(args.port)?;
     npm::expect_installed()?;
 
@@ -62,10 +78,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
          The code is in {}. Ctrl-C ends the demo.\n",
         app.display()
     );
-    match server.serve() {
-        Err(error) if error.is::<Interrupted>() => Ok(()),
-        ended => ended,
-    }
+    server.serve()
 }
 
 fn step(number: usize, what: &str) {

@@ -41,7 +41,7 @@ fn with_options(options: &[OsString]) -> Result<()> {
 }
 
 /// The commit that is checked out, with a `+` if files differ from it.
-fn commit() -> Result<String> {
+pub(crate) fn commit() -> Result<String> {
     let git = |args: &[&str]| {
         let mut git = Command::new("git");
         git.args(args).current_dir(workspace::root());

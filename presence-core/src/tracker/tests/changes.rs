@@ -193,3 +193,23 @@ async fn presences_of_one_node_do_not_mix() {
     other.untrack_as(&owner, "t", "k").await;
     assert_eq!((one.count("t"), other.count("t")), (1, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn topics_are_those_with_somebody_in_them() {
+    let (tracker, _) = start(Plain);
+    let (alice, bob) = (Owner::new(), Owner::new());
+    for (owner, topic, key) in [
+        (&alice, "u", "alice"),
+        (&bob, "u", "bob"),
+        (&alice, "t", "alice"),
+    ] {
+        tracker
+            .track_as(owner, topic, key, json!({}))
+            .await
+            .unwrap();
+    }
+    assert_eq!(tracker.topics(), [("t".into(), 1), ("u".into(), 2)]);
+    // The diff that tells of her end is not out yet: the topic is held, and nobody is in it.
+    drop(alice);
+    assert_eq!(tracker.topics(), [("u".into(), 1)]);
+}

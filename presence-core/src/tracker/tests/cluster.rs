@@ -168,3 +168,25 @@ async fn an_engine_s_hint_hides_a_dead_node_within_a_second_and_a_false_one_does
     until("b shows nobody", || b.count("t") == 0).await;
     assert!(before.elapsed() < 1500 * MS, "{:?}", before.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_has_left_shows_its_own_until_it_stops() {
+    let nodes = Nodes::new();
+    let (pubsub, a) = nodes.start("a");
+    let owner = Owner::new();
+    a.track_as(&owner, "t", "alice", json!({})).await.unwrap();
+    let mut listener = pubsub.receiver("t", 100);
+    tokio::time::sleep(100 * MS).await;
+    while listener.try_recv().is_some() {}
+
+    a.leave(1000 * MS);
+    drop(owner);
+    tokio::time::sleep(100 * MS).await;
+    // Who is still connected here must not see her go, who is most likely on her way to another node.
+    assert!(listener.try_recv().is_none());
+    assert_eq!(a.list("t").await.len(), 1);
+
+    stop(&a).await;
+    assert_eq!(leaves(&next(&mut listener).await), ["alice"]);
+    assert_eq!(a.count("t"), 0);
+}

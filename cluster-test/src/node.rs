@@ -1,0 +1,206 @@
+//! One node: a process of `examples/cluster`.
+
+use std::fs::{self, File, OpenOptions};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::bounded::until;
+use crate::http;
+use crate::namespaces::Namespace;
+use crate::view::View;
+
+/// How long a node may take until it answers.
+const STARTUP: Duration = Duration::from_secs(60);
+/// How long a node may take to stop in order, its clients let go one after another.
+const STOPPING: Duration = Duration::from_secs(60);
+
+/// What a node is started with.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) name: String,
+    /// Where its clients connect.
+    pub(crate) address: SocketAddr,
+    pub(crate) program: PathBuf,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) namespace: Option<Namespace>,
+    pub(crate) log: PathBuf,
+}
+
+/// A node, which may be running. Dropping it ends it.
+pub(crate) struct Node {
+    pub(crate) plan: Plan,
+    child: Option<Child>,
+}
+
+impl Node {
+    /// Starts the process, and does not wait for it to answer.
+    pub(crate) fn spawn(plan: Plan) -> Result<Self> {
+        let mut node = Self { plan, child: None };
+        node.launch()?;
+        Ok(node)
+    }
+
+    /// Starts it, or starts it again once it has ended.
+    fn launch(&mut self) -> Result<()> {
+        let plan = &self.plan;
+        let log = open(&plan.log)?;
+        let mut command = match &plan.namespace {
+            Some(namespace) => namespace.command(&plan.program),
+            None => Command::new(&plan.program),
+        };
+        let child = command
+            .env("HOST", plan.address.ip().to_string())
+            .env("PORT", plan.address.port().to_string())
+            .env("NODE_NAME", &plan.name)
+            .env("NO_COLOR", "1")
+            .envs(plan.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("cannot start {}", plan.program.display()))?;
+        self.child = Some(child);
+        Ok(())
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.plan.address
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.plan.name
+    }
+
+    /// Waits until it answers and knows the others that it can reach.
+    pub(crate) async fn ready(&mut self) -> Result<()> {
+        let address = self.address();
+        let what = format!("{} to be ready", self.name());
+        until(STARTUP, &what, async || {
+            if let Some(status) = self.ended()? {
+                bail!("{} ended ({status}){}", self.name(), self.log_tail());
+            }
+            Ok(http::get(address, "/ready").await.is_ok())
+        })
+        .await
+    }
+
+    /// Starts it again under its name.
+    pub(crate) async fn restart(&mut self) -> Result<()> {
+        self.launch()?;
+        self.ready().await
+    }
+
+    /// What it sees.
+    pub(crate) async fn view(&self) -> Result<View> {
+        let json = http::get(self.address(), "/node.json").await?;
+        serde_json::from_str(&json).with_context(|| format!("{} gives no view", self.name()))
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        self.child.as_ref().map(Pid::from_child)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = self.pid().context("the node is not running")?;
+        kill_process(pid, signal)
+            .with_context(|| format!("cannot signal {} ({signal:?})", self.name()))
+    }
+
+    /// Ends it as a crash would.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.signal(Signal::KILL)?;
+        if let Some(mut child) = self.child.take() {
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    pub(crate) fn go_on(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    /// Stops it in order, and waits for it.
+    pub(crate) async fn stop(&mut self) -> Result<()> {
+        self.signal(Signal::TERM)?;
+        let what = format!("{} to stop", self.name());
+        until(STOPPING, &what, async || Ok(self.ended()?.is_some())).await?;
+        match self
+            .child
+            .take()
+            .map(|mut child| child.wait())
+            .transpose()?
+        {
+            Some(status) if !status.success() => {
+                bail!("{} stopped with {status}{}", self.name(), self.log_tail())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        match &mut self.child {
+            Some(child) => Ok(child.try_wait()?),
+            None => bail!("{} is not running", self.name()),
+        }
+    }
+
+    /// Memory that is its own, in bytes.
+    pub(crate) fn memory(&self) -> Result<u64> {
+        let pid = self.pid().context("the node is not running")?;
+        let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero()))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next());
+        let kilobytes = kilobytes.context("no RssAnon in the process's status")?;
+        Ok(kilobytes.parse::<u64>()? * 1024)
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.plan.log).unwrap_or_default()
+    }
+
+    /// The end of the log, to put behind a message.
+    pub(crate) fn log_tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        let last = &lines[lines.len().saturating_sub(20)..];
+        format!(
+            "\n--- {}:\n{}\n---",
+            self.plan.log.display(),
+            last.join("\n")
+        )
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It fails only if it has ended.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn open(log: &Path) -> Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(log)
+        .with_context(|| format!("cannot write {}", log.display()))
+}

@@ -266,8 +266,14 @@ fn a_node_that_goes_on_after_a_long_stop_believes_that_all_are_there() {
     // The others go down in its eyes, and it in theirs.
     table.pass_without(60 * PERIOD, 1);
     table.lose_held();
+    // It has judged more than once before anybody can answer.
+    table.hold(0, 1);
+    table.hold(2, 1);
     table.tick(1);
+    table.pass(500 * MS);
     assert_eq!(table.keys(1), ["a", "b"]);
+    table.open_all();
+    table.release(|_| true);
     table.pass(3 * PERIOD);
     assert_eq!(table.keys(1), ["a", "b"]);
     let downs = table.events.iter().filter(|(at, event)| {

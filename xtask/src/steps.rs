@@ -44,7 +44,7 @@ pub(crate) enum Step {
     Readme,
     /// What the examples' READMEs have one type
     Examples,
-    /// `cargo xtask demo`, from scaffolding to Ctrl-C
+    /// `cargo xtask demo`, from scaffolding to Ctrl-C, and with three nodes
     Demo,
 }
 

@@ -47,8 +47,6 @@ pub(crate) struct Liveness {
     tombs: Tombs,
     /// When the next heartbeat is due.
     next_beat: Duration,
-    /// By when the next turn was to be, to notice that the process was stopped.
-    expected: Duration,
     /// How often this node had to go on under another incarnation lately.
     turns: Turns,
     /// Whether this node has left.
@@ -107,7 +105,6 @@ impl Liveness {
             peers: BTreeMap::new(),
             tombs: Tombs::new(options.max_replicas),
             next_beat: now,
-            expected: now,
             turns: Turns::default(),
             left: false,
             random: fastrand::Rng::with_seed(seed),
@@ -352,7 +349,6 @@ impl Liveness {
         }
         // From now and not from when it was due: a late process does not send two.
         self.next_beat = now + self.options.broadcast_period;
-        self.expect();
         true
     }
 
@@ -382,10 +378,10 @@ impl Liveness {
             self.expire_one(&name, now, events);
         }
         self.tombs.expire(now);
-        self.expect();
     }
 
     fn expire_one(&mut self, name: &ReplicaName, now: Duration, events: &mut Vec<Event>) {
+        let late = self.late();
         let Some(peer) = self.peers.get_mut(name) else {
             return;
         };
@@ -396,6 +392,12 @@ impl Liveness {
                 peer.probed = now;
                 self.counts.suspects += 1;
                 self.probe(name, events);
+            }
+            // The process was stopped meanwhile: what the suspect said may still wait to be taken.
+            Standing::Suspect { until } if until + late < now => {
+                self.counts.late_turns += 1;
+                let until = now + self.options.suspect_period;
+                peer.standing = Standing::Suspect { until };
             }
             Standing::Suspect { until } if until <= now => {
                 peer.standing = Standing::Down { since: now };
@@ -430,15 +432,14 @@ impl Liveness {
         events.push(Event::Tell(Input::Alone(alone)));
     }
 
-    /// Extends every deadline if this process was stopped, and does not judge by what it could not hear.
+    /// Extends every deadline if this process was stopped, as a heartbeat that is late tells.
     fn notice(&mut self, now: Duration) {
-        let lateness = now.saturating_sub(self.expected);
-        if lateness <= self.options.suspect_period / 4 {
+        let lateness = now.saturating_sub(self.next_beat);
+        if lateness <= self.late() {
             return;
         }
-        self.expected = now;
+        self.next_beat = now;
         self.counts.late_turns += 1;
-        // What was sent meanwhile may still wait to be taken.
         let at_least = now + self.options.suspect_period;
         for peer in self.peers.values_mut() {
             peer.extend(lateness, at_least);
@@ -446,10 +447,9 @@ impl Liveness {
         self.tombs.extend(lateness);
     }
 
-    /// By when there will be another turn.
-    fn expect(&mut self) {
-        let next = self.next_deadline().unwrap_or(self.next_beat);
-        self.expected = next.min(self.next_beat);
+    /// What is late, and not only how things go on a busy machine.
+    fn late(&self) -> Duration {
+        self.options.suspect_period / 4
     }
 
     /// All that are known, with their standing.

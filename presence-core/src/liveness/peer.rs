@@ -64,7 +64,8 @@ impl Peer {
         }
     }
 
-    /// This node heard nothing for so long, and it was its own fault. It is not down before then.
+    /// This node heard nothing for so long, and it was its own fault. A suspect has until `at_least` to answer: what it
+    /// said meanwhile may still wait to be taken.
     pub(super) fn extend(&mut self, lateness: Duration, at_least: Duration) {
         self.heard += lateness;
         match &mut self.standing {

@@ -19,6 +19,8 @@ struct Beat {
     incarnation: Incarnation,
     /// The clock of this node's replica.
     clock: Clock,
+    /// What it holds, as a number.
+    check: u64,
     /// All that is shown, as a number.
     digest: u64,
 }
@@ -28,6 +30,7 @@ impl Beats {
         let beat = Beat {
             incarnation: origin.incarnation,
             clock: Clock::ZERO,
+            check: 0,
             digest: 0,
         };
         Self(vec![beat; shards])
@@ -70,13 +73,14 @@ impl Node {
         let current = beats.iter().all(|beat| beat.incarnation == incarnation);
         current.then(|| Body::Heartbeat {
             clocks: beats.iter().map(|beat| beat.clock.get()).collect(),
-            digest: together(&beats).to_le_bytes(),
+            check: together(beats.iter().map(|beat| beat.check)).to_le_bytes(),
+            digest: together(beats.iter().map(|beat| beat.digest)).to_le_bytes(),
         })
     }
 
     /// All that this node shows, as a number.
     pub(super) fn digest(&self) -> u64 {
-        together(&self.look())
+        together(self.look().iter().map(|beat| beat.digest))
     }
 
     /// Looks at the shards that are free now.
@@ -87,6 +91,7 @@ impl Node {
                 *beat = Beat {
                     incarnation: shard.replica().origin().incarnation,
                     clock: shard.replica().clock(),
+                    check: shard.replica().check(),
                     digest: shard.digest(),
                 };
             }
@@ -95,10 +100,11 @@ impl Node {
     }
 }
 
-fn together(beats: &[Beat]) -> u64 {
+/// One number of a number a shard.
+pub(super) fn together(numbers: impl Iterator<Item = u64>) -> u64 {
     let mut hash = Xxh3Default::new();
-    for beat in beats {
-        hash.update(&beat.digest.to_le_bytes());
+    for number in numbers {
+        hash.update(&number.to_le_bytes());
     }
     hash.digest()
 }

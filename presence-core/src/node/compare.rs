@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::beat::together;
 use super::receive::{Sender, incarnation};
 use super::{Node, NodeCounts, NodeEffect, millis};
 use crate::crdt::{Clock, Origin, Replica, ReplicaName};
@@ -17,24 +18,34 @@ const MAX_CELLS: usize = 8192;
 type Cell = (u16, u64, [u8; 8]);
 
 impl Node {
-    /// A heartbeat tells its sender's own clocks, and a number for all it shows.
-    pub(super) fn heard_heartbeat(
+    /// A heartbeat tells its sender's own clocks, and a number for what it holds at them.
+    pub(super) fn heard_clocks(
         &self,
         sender: &Sender,
         clocks: &[u64],
-        digest: u64,
+        check: u64,
         now: Duration,
         out: &mut Vec<NodeEffect>,
     ) {
-        if !sender.fresh {
-            return;
-        }
-        for (place, clock) in clocks.iter().enumerate().take(self.shards.len()) {
+        // Of one that was overtaken, the clocks are still true: what follows a heartbeat at once often comes first.
+        let mut held = Vec::with_capacity(clocks.len());
+        for (place, (shard, clock)) in self.shards.iter().zip(clocks).enumerate() {
             let announced = Input::Announced(Arc::clone(&sender.origin), Clock::new(*clock));
             self.tell(place, announced, now, out);
+            let shard = shard.lock();
+            let replica = shard.shown_of(&sender.origin);
+            held.extend(
+                replica
+                    .filter(|held| held.clock().get() == *clock)
+                    .map(|held| cell(place, held)),
+            );
         }
-        let differs = digest != self.digest();
-        self.liveness.lock().differs(&sender.origin.name, differs);
+        let checks = held.iter().map(|(_, _, check)| u64::from_le_bytes(*check));
+        if held.len() == self.shards.len() && together(checks) != check {
+            // The invariant is broken in some shard: the sender says in which.
+            let rows = vec![row(&sender.origin, held)];
+            self.say_vector(sender.origin.name.clone(), rows, false, now, out);
+        }
     }
 
     /// Tells one of those that show something else what this node shows.
@@ -190,8 +201,7 @@ impl Node {
             };
             let mine = {
                 let shard = shard.lock();
-                let held = shard.shown().find(|held| held.origin() == origin);
-                held.map(|held| cell(place, held))
+                shard.shown_of(origin).map(|held| cell(place, held))
             };
             let clock = *clock;
             match mine {

@@ -101,9 +101,16 @@ impl Node {
         out: &mut Vec<NodeEffect>,
     ) -> Result<(), Malformed> {
         match body {
-            Body::Heartbeat { clocks, digest } => {
-                let digest = u64::from_le_bytes(digest);
-                self.heard_heartbeat(sender, &clocks, digest, now, out);
+            Body::Heartbeat {
+                clocks,
+                check,
+                digest,
+            } => {
+                self.heard_clocks(sender, &clocks, u64::from_le_bytes(check), now, out);
+                if sender.fresh {
+                    let differs = self.digest() != u64::from_le_bytes(digest);
+                    self.liveness.lock().differs(&sender.origin.name, differs);
+                }
             }
             Body::Delta {
                 shard,

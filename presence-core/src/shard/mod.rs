@@ -303,6 +303,11 @@ impl Shard {
         self.mirrors.shown()
     }
 
+    /// What is held of one of them.
+    pub fn shown_of(&self, origin: &Origin) -> Option<&Replica> {
+        self.mirrors.served(origin)
+    }
+
     /// A number for this node's replica and all that is [`shown`](Self::shown) of others. Nodes for which it is
     /// the same show the same here.
     pub fn digest(&self) -> u64 {

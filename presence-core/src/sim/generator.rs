@@ -93,6 +93,9 @@ impl Mixture {
     }
 }
 
+/// How likely, and what.
+type Choice = (u32, fn(&mut Writer));
+
 struct Writer {
     rng: fastrand::Rng,
     nodes: usize,
@@ -136,7 +139,7 @@ impl Writer {
             slow_dispatch,
             long_waits,
         } = self.mixture;
-        let choices: [(u32, fn(&mut Self)); 21] = [
+        let choices: [Choice; 21] = [
             (30, Self::track),
             (12, |writer| {
                 let place = writer.place();

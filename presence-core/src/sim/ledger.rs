@@ -13,6 +13,9 @@ use crate::node::{Node, ReplicaView, Status};
 /// Which rule is broken, and what was seen.
 pub(super) type Finding = (Rule, String);
 
+/// A topic and a key.
+type Place = (Arc<str>, Arc<str>);
+
 #[derive(Default)]
 pub(super) struct Ledger {
     /// The check of each shard of each incarnation, at each clock at which it was looked at.
@@ -21,8 +24,8 @@ pub(super) struct Ledger {
     lived_twice: HashSet<Origin>,
     /// Incarnations that have left in order: they may be shown beside the one after.
     left: HashSet<Origin>,
-    /// Every meta that was ever tracked, and where: topic and key.
-    tracked: HashMap<PhxRef, Vec<(Arc<str>, Arc<str>)>>,
+    /// Every meta that was ever tracked, and where.
+    tracked: HashMap<PhxRef, Vec<Place>>,
     /// Every topic, and every key in it.
     places: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// How often a clock was compared, and how often it could not be.
@@ -69,27 +72,42 @@ impl Ledger {
         self.left.contains(origin)
     }
 
-    /// Compares what a node holds with what its origins held, and keeps what it holds of itself.
-    pub(super) fn compare(&mut self, views: &[ReplicaView]) -> Result<(), Finding> {
+    /// Compares what a machine's node holds with what its origins held, and keeps what it holds of itself.
+    pub(super) fn compare(
+        &mut self,
+        views: &[ReplicaView],
+        machine: &Machine,
+    ) -> Result<(), Finding> {
         for view in views {
             if self.lived_twice.contains(&view.origin) {
                 continue;
             }
-            for shard in &view.shards {
-                let place = (view.origin.clone(), shard.shard);
-                // Before its first change a replica is empty.
-                let held = self.held.entry(place);
-                let held = held.or_insert_with(|| BTreeMap::from([(Clock::ZERO, 0)]));
-                match held.get(&shard.clock) {
-                    Some(check) if *check == shard.check => self.compared += 1,
-                    None if is_me(view) => {
-                        held.insert(shard.clock, shard.check);
-                    }
-                    None => self.unknown += 1,
-                    Some(check) => {
-                        let what = format!("{check:x} was held, {view:?} is seen");
-                        return Err((Rule::ExactContents, what));
-                    }
+            if let Err(finding) = self.compare_one(view) {
+                // A restored machine goes on under another incarnation, and may have done just that before.
+                if !(machine.restored && is_me(view)) {
+                    return Err(finding);
+                }
+                self.note_restored(std::slice::from_ref(view));
+            }
+        }
+        Ok(())
+    }
+
+    fn compare_one(&mut self, view: &ReplicaView) -> Result<(), Finding> {
+        for shard in &view.shards {
+            let place = (view.origin.clone(), shard.shard);
+            // Before its first change a replica is empty.
+            let held = self.held.entry(place);
+            let held = held.or_insert_with(|| BTreeMap::from([(Clock::ZERO, 0)]));
+            match held.get(&shard.clock) {
+                Some(check) if *check == shard.check => self.compared += 1,
+                None if is_me(view) => {
+                    held.insert(shard.clock, shard.check);
+                }
+                None => self.unknown += 1,
+                Some(check) => {
+                    let what = format!("{check:x} was held, {view:?} is seen");
+                    return Err((Rule::ExactContents, what));
                 }
             }
         }

@@ -64,6 +64,8 @@ pub(super) struct Saved {
     left: bool,
     tracked: BTreeMap<TrackedPlace, PhxRef>,
     topics: BTreeMap<Arc<str>, Listeners>,
+    /// What the node has heard, and counts by after the restore.
+    witness: Witness,
 }
 
 /// The clients of one topic on one machine.
@@ -184,6 +186,7 @@ impl Machine {
             left: self.left,
             tracked: self.tracked.clone(),
             topics: self.topics.clone(),
+            witness: self.witness.clone(),
         }));
     }
 
@@ -197,6 +200,7 @@ impl Machine {
         self.restored = true;
         self.tracked = saved.tracked;
         self.topics = saved.topics;
+        self.witness = saved.witness;
         self.clock.set(now, saved.shown);
         Some(before)
     }

@@ -26,6 +26,8 @@ pub(crate) enum Body<'a> {
     Heartbeat {
         /// How many changes its replica has seen, a shard each.
         clocks: Vec<u64>,
+        /// A number for all that its replica holds.
+        check: [u8; 8],
         /// A number for all that the sender shows.
         digest: [u8; 8],
     },

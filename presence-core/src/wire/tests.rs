@@ -107,7 +107,10 @@ fn a_delta_comes_back_as_it_was() {
 const RECORDED: [(&str, &str); 4] = [
     (
         "heartbeat",
-        "01080361403180d095ffbc314d0500080001ac02f0a204000000ffffffffffffffffff010102030405060708",
+        concat!(
+            "01080361403180d095ffbc314d0500080001ac02f0a204000000ffffffffffffffffff010807060504030201",
+            "0102030405060708"
+        ),
     ),
     (
         "delta",
@@ -132,6 +135,7 @@ fn recorded(name: &str) -> Body<'static> {
     match name {
         "heartbeat" => Body::Heartbeat {
             clocks: vec![0, 1, 300, 70_000, 0, 0, 0, u64::MAX],
+            check: [8, 7, 6, 5, 4, 3, 2, 1],
             digest: [1, 2, 3, 4, 5, 6, 7, 8],
         },
         "delta" => {

@@ -247,7 +247,7 @@ impl Cluster {
         if views == self.machines[number].seen {
             return Ok(false);
         }
-        let compared = ledger.compare(&views);
+        let compared = ledger.compare(&views, &self.machines[number]);
         compared.map_err(|finding| self.violation(finding))?;
         self.machines[number].seen = views;
         Ok(true)

@@ -22,7 +22,7 @@ impl Cluster {
             return Ok(());
         };
         self.coverage.add("lies", 1);
-        if which % 4 == 0 {
+        if which.is_multiple_of(4) {
             self.meddles_with = Some(to);
             return Ok(());
         }
@@ -31,7 +31,11 @@ impl Cluster {
             _ => vec![0; self.options.pool_size],
         };
         let digest = which.to_le_bytes();
-        let hello = self.as_liar(&Body::Heartbeat { clocks, digest });
+        let hello = self.as_liar(&Body::Heartbeat {
+            clocks,
+            check: digest,
+            digest,
+        });
         let lie = self.as_liar(&body(&about, which / 2));
         for message in [hello, lie].into_iter().flatten() {
             self.deliver(to, message)?;
@@ -87,7 +91,7 @@ fn body(about: &Origin, which: u64) -> Body<'static> {
                 shards: all(),
             }],
             left: Vec::new(),
-            answer: which % 2 == 0,
+            answer: which.is_multiple_of(2),
         },
         // It has been started anew.
         1 => Body::Vector {

@@ -4,10 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{Cluster, mix, name_of};
 use crate::sim::event::Event;
 use crate::sim::network::Weather;
 use crate::sim::{Operation, Place, Violation};
+
+/// `Cluster::track` or `Cluster::update`.
+type Change = fn(&mut Cluster, usize, u64, &str, &str, &Value) -> Result<bool, Violation>;
 
 impl Cluster {
     /// Does what a line of a script says. One that names a machine that is not there does nothing.
@@ -94,11 +99,7 @@ impl Cluster {
         }
     }
 
-    fn at_place(
-        &mut self,
-        place: Place,
-        what: fn(&mut Self, usize, u64, &str, &str, &serde_json::Value) -> Result<bool, Violation>,
-    ) -> Result<(), Violation> {
+    fn at_place(&mut self, place: Place, what: Change) -> Result<(), Violation> {
         self.metas += 1;
         let meta = serde_json::json!({ "number": self.metas });
         let (topic, key) = names(place);

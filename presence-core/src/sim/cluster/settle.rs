@@ -18,6 +18,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How much slower than the world's a machine's clock may be for the bounds here to hold: a tenth.
 const SLOWEST: (u32, u32) = (10, 9);
 
+/// How long a change may take to be seen: its message may be overtaken by the next one, and is then asked for.
+const AT_ONCE: Duration = Duration::from_millis(50);
+
 /// Where the last presences are, which come when all has settled.
 const LAST_TOPIC: &str = "last";
 const LAST_OWNER: u64 = 1 << 32;
@@ -90,7 +93,7 @@ impl Cluster {
         let up = (0..self.machines.len()).find(|number| self.up(*number).is_some());
         let Some(up) = up else { return Ok(()) };
         self.track(up, LAST_OWNER, LAST_TOPIC, "prompt", &json!({}))?;
-        self.run_for(Weather::CALM.longest_delay + slow(Duration::from_millis(1)))?;
+        self.run_for(AT_ONCE)?;
         self.agreement()
             .map_err(|(_, what)| self.violation((Rule::AtOnce, what)))
     }

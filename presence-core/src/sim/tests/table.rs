@@ -280,7 +280,7 @@ impl Table {
     fn arrive(&mut self, letter: &Letter) {
         if self.nodes[letter.to].is_some() {
             self.act(letter.to, |node, now, out| {
-                node.receive(&letter.bytes, now, out)
+                node.receive(&letter.bytes, now, out);
             });
         }
     }

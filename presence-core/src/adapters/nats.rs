@@ -34,8 +34,8 @@ pub struct NatsOptions {
     /// How to connect: credentials, certificates, timings. That a node does not hear itself
     /// (`no_echo`) is set in any case.
     ///
-    /// The default finds out within 10 s that a server no longer answers (NATS's own default is two
-    /// minutes), and lets the client itself hold no more than 256 frames.
+    /// The default finds out within 15 s that a server no longer answers (the client's own default takes
+    /// three minutes), and lets the client itself hold no more than 256 frames.
     pub connect: ConnectOptions,
     /// How many bytes of messages may wait while the server is away. Default 8 MiB. What comes on
     /// top is dropped, and counted in [`EngineStats::dropped`].

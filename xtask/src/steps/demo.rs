@@ -1,5 +1,6 @@
 //! `cargo xtask demo` as a user runs it: started, looked at, and ended with Ctrl-C.
 
+use std::ops::RangeInclusive;
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,24 +14,61 @@ const ENDING: Duration = Duration::from_secs(20);
 /// How long it may take until the page is there: it builds the generator and an app.
 const BUILDING: Duration = Duration::from_secs(20 * 60);
 
+/// How long three nodes may take to see each other.
+const MEETING: Duration = Duration::from_secs(30);
+const NODES: u16 = 3;
+
 pub(super) fn run() -> Result<()> {
     let port = free_port()?;
+    try_out("demo", &[], port, port, || look_at(port))?;
+    let port = free_port()?;
+    let last = port + NODES - 1;
+    let nodes = ["--nodes".to_owned(), NODES.to_string()];
+    try_out("demo-nodes", &nodes, port, last, || nodes_meet(port..=last))
+}
+
+/// Starts the demo, looks at it, and ends it with Ctrl-C. The last thing it serves is at `last`.
+fn try_out(
+    name: &str,
+    arguments: &[String],
+    port: u16,
+    last: u16,
+    look: impl Fn() -> Result<()>,
+) -> Result<()> {
     let this = std::env::current_exe().context("cannot find xtask's own executable")?;
     let mut command = Command::new(this);
     command.args(["demo", "--port", &port.to_string()]);
-    let mut demo = Server::start_within("demo", &mut command, port, BUILDING)?;
+    command.args(arguments);
+    let mut demo = Server::start_within(name, &mut command, last, BUILDING)?;
     let log = demo.log_tail();
-    look_at(port).with_context(|| format!("the demo's page is not right{log}"))?;
+    look().with_context(|| format!("the {name}'s page is not right{log}"))?;
     if !demo.interrupt(ENDING)? {
         bail!(
-            "the demo did not end within {} s after Ctrl-C{}",
+            "the {name} did not end within {} s after Ctrl-C{}",
             ENDING.as_secs(),
             demo.log_tail()
         );
     }
-    let closed = process::poll_until(Duration::from_secs(1), || Ok(!is_listening(port)))?;
+    let closed = process::poll_until(Duration::from_secs(1), || {
+        Ok((port..=last).all(|port| !is_listening(port)))
+    })?;
     if !closed {
-        bail!("the demo ended, but its server still listens on port {port}");
+        bail!("the {name} ended, but somebody still listens on port {port} or after");
+    }
+    Ok(())
+}
+
+/// Each node's page shows the others up.
+fn nodes_meet(mut ports: RangeInclusive<u16>) -> Result<()> {
+    let met = ports.try_fold(true, |all, port| {
+        let met = process::poll_until(MEETING, || {
+            let page = get(port, "/node")?;
+            Ok(page.matches("<td>up</td>").count() == usize::from(NODES) - 1)
+        })?;
+        anyhow::Ok(all && met)
+    })?;
+    if !met {
+        bail!("a node does not show that the others are up");
     }
     Ok(())
 }

@@ -76,7 +76,16 @@ pub(crate) fn run(plot_file: &Path) -> Result<bool> {
         let row = measure(case).context("the cluster broke a promise")?;
         print_row(&row);
         rows.push(row);
+        draw(&rows, plot_file)?;
     }
+    println!("\nthe plot is in {}", plot_file.display());
+    let rows: Vec<_> = rows.iter().map(as_json).collect();
+    println!("{}", json!({ "traffic": rows }));
+    Ok(true)
+}
+
+/// Draws what has been measured so far.
+fn draw(rows: &[Row], plot_file: &Path) -> Result<()> {
     let small: Vec<_> = rows
         .iter()
         .filter(|row| row.case.presences == CASES[0].presences)
@@ -92,12 +101,7 @@ pub(crate) fn run(plot_file: &Path) -> Result<bool> {
         ("busy, 200 changes a second", points(|row| row.busy)),
     ];
     let picture = plot::log_log("bytes a second that one node sends", "nodes", &lines);
-    fs::write(plot_file, picture)
-        .with_context(|| format!("cannot write {}", plot_file.display()))?;
-    println!("\nthe plot is in {}", plot_file.display());
-    let rows: Vec<_> = rows.iter().map(as_json).collect();
-    println!("{}", json!({ "traffic": rows }));
-    Ok(true)
+    fs::write(plot_file, picture).with_context(|| format!("cannot write {}", plot_file.display()))
 }
 
 fn print_row(row: &Row) {

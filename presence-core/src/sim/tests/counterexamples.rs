@@ -297,6 +297,10 @@ fn two_live_nodes_of_one_name_are_named() {
     let (at, mine, theirs) = told.expect("it is told of");
     assert_eq!(mine.name.as_str(), "n0");
     assert_ne!(mine.incarnation.nonce, theirs.nonce, "at n{at}");
+    for at in 0..2 {
+        let turns = table.node(at).counters().liveness.retags;
+        assert!((1..=3).contains(&turns), "n{at} took {turns} turns");
+    }
 
     // It is over when one of them is.
     table.crash(1);

@@ -234,7 +234,9 @@ fn local_listed(
         .filter(|entry| is_local(entry))
         .map(|entry| entry.meta.reference());
     let own: BTreeSet<_> = own.collect();
-    if own != tracked {
+    // One that has left goes on showing what ends there until it stops.
+    let kept = machine.left && own.is_superset(&tracked);
+    if own != tracked && !kept {
         let what = format!("{} tracks {tracked:?}, lists {own:?}", machine.name);
         return Err((Rule::LocalListed, what));
     }

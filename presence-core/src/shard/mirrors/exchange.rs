@@ -127,6 +127,10 @@ impl Mirrors {
                     return;
                 }
             };
+            if own {
+                // What it is now. It may be less than it told before: a machine that was set back.
+                mirror.target = mirror.target.map(|target| target.min(delta.to));
+            }
             match apply(mirror, &delta, batch, index, counts) {
                 Ok(()) => counts.answers += 1,
                 // Whoever asks its replica knows now that there is nothing more.

@@ -199,10 +199,6 @@ mod tests {
             parsed.get_json("scouting/multicast/enabled").unwrap(),
             "false"
         );
-        assert_eq!(
-            parsed.get_json("scouting/gossip/autoconnect/peer").unwrap(),
-            "[]"
-        );
         assert_eq!(parsed.get_json("transport/link/tx/lease").unwrap(), "5000");
 
         options.tls = Some(ZenohTls::mutual("ca.pem", "node.pem", "node.key"));

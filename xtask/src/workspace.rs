@@ -28,6 +28,12 @@ pub(crate) fn scratch(name: &str) -> PathBuf {
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(cargo_program());
     command.current_dir(root());
+    // `cargo xtask` tells xtask its own name and version, and build scripts that look at these (ring's) would
+    // run anew at each change between `cargo` and `cargo xtask`, and with them all that stands on them.
+    let inherited = std::env::vars_os().map(|(name, _)| name);
+    for name in inherited.filter(|name| name.to_string_lossy().starts_with("CARGO_PKG_")) {
+        command.env_remove(name);
+    }
     command
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
 /// The name of a replica: the node that tracks.
 ///
 /// Two live nodes must not share one.
@@ -40,13 +42,15 @@ pub struct Incarnation {
 }
 
 impl Incarnation {
-    /// An incarnation above both, for a replica that was told of `other` as its own. Keeps its nonce, by
-    /// which it is still told from whoever took the other one.
+    /// An incarnation above both, for a replica that was told of `other` as its own.
+    ///
+    /// Its nonce is made of the old one and of `salt`, which should never be the same twice: a machine that is set
+    /// back again and again must not take an incarnation that it has had before.
     #[must_use]
-    pub fn above(self, other: Self) -> Self {
+    pub fn above(self, other: Self, salt: u64) -> Self {
         Self {
             started_ms: self.started_ms.max(other.started_ms).saturating_add(1),
-            nonce: self.nonce,
+            nonce: xxh3_64_with_seed(&self.nonce.to_le_bytes(), salt),
         }
     }
 }

@@ -85,7 +85,9 @@ impl Liveness {
             return;
         }
         turns.recent.push_back(now);
-        let incarnation = self.me.incarnation.above(other);
+        // Whoever is set back has another time by the next turn, or at least another rival.
+        let salt = (now.as_nanos() as u64) ^ other.nonce.rotate_left(1);
+        let incarnation = self.me.incarnation.above(other, salt);
         self.me = Arc::new(Origin {
             name: self.me.name.clone(),
             incarnation,

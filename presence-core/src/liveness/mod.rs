@@ -214,7 +214,7 @@ impl Liveness {
         events: &mut Vec<Event>,
     ) -> Verdict {
         let origin = Arc::new(sender.clone());
-        // A leave is still told to others; what was forgotten need not be.
+        // What was remembered under this name is older than this message.
         self.tombs.supersede(&sender.name);
         let peer = Peer::new(Arc::clone(&origin), number, now);
         self.peers.insert(sender.name.clone(), peer);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::Xxh3Default;
 
 use super::catch_up::CatchUp;
 use super::index::Index;
@@ -136,15 +136,15 @@ impl Mirror {
 /// A number for one replica at one clock, as a node holds it. All nodes make the same of the same.
 pub(super) fn row(replica: &Replica) -> u64 {
     let origin = replica.origin();
-    let mut bytes = Vec::with_capacity(64 + origin.name.as_str().len());
+    let mut hash = Xxh3Default::new();
     for number in [
         origin.incarnation.started_ms,
         origin.incarnation.nonce,
         replica.clock().get(),
         replica.check(),
     ] {
-        bytes.extend_from_slice(&number.to_le_bytes());
+        hash.update(&number.to_le_bytes());
     }
-    bytes.extend_from_slice(origin.name.as_str().as_bytes());
-    xxh3_64(&bytes)
+    hash.update(origin.name.as_str().as_bytes());
+    hash.digest()
 }

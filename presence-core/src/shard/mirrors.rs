@@ -195,8 +195,10 @@ impl Mirrors {
             self.dissolve(known.current);
             return;
         }
-        index.begin_grace(known.current.replica.origin());
-        self.in_grace.push((until, known.current));
+        let mut current = known.current;
+        current.catch_up.complete();
+        index.begin_grace(current.replica.origin());
+        self.in_grace.push((until, current));
     }
 
     /// Moves marks by one bounded turn.

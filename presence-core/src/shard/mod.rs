@@ -334,7 +334,7 @@ impl Shard {
             Input::Seen(origin, clock) => self.mirrors.seen(&origin, clock, now),
             Input::Compare(origin, clock, check) => {
                 self.mirrors
-                    .compare(&origin, clock, check, &mut self.counts);
+                    .compare(&origin, clock, check, now, &mut self.counts);
             }
             Input::Delta(delta) => {
                 self.mirrors

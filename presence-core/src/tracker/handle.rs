@@ -202,10 +202,10 @@ impl<P: Presence> Tracker<P> {
     ///
     /// They go on showing what it tracks for `spread`, the time over which its clients are let go, and for
     /// [`leave_grace`](TrackerOptions::leave_grace) after that; or until the same key is tracked in the same topic elsewhere, which
-    /// is then one diff. So whoever connects to another node in time has never been gone. On this node they are shown
-    /// on too, until [`stop`](Self::stop): its remaining clients would else see those leave who only move. Other
-    /// nodes hear nothing of it any more, nor it of them. Without other nodes, and when called again, nothing
-    /// happens.
+    /// is then one diff. The two together count up to 10 min. So whoever connects to another node in time has never
+    /// been gone. On this node they are shown on too, until [`stop`](Self::stop): its remaining clients would else see
+    /// those leave who only move. Other nodes hear nothing of it any more, nor it of them. Without other nodes, and
+    /// when called again, nothing happens.
     ///
     /// [`stop`](Self::stop) does it too, if it has not been done.
     pub fn leave(&self, spread: Duration) {

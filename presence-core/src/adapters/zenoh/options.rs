@@ -199,6 +199,9 @@ mod tests {
             parsed.get_json("scouting/multicast/enabled").unwrap(),
             "false"
         );
+        let gossip: Value =
+            serde_json::from_str(&parsed.get_json("scouting/gossip").unwrap()).unwrap();
+        assert_eq!(gossip["autoconnect"]["peer"], json!([]), "{gossip}");
         assert_eq!(parsed.get_json("transport/link/tx/lease").unwrap(), "5000");
 
         options.tls = Some(ZenohTls::mutual("ca.pem", "node.pem", "node.key"));

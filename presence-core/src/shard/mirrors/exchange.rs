@@ -48,6 +48,7 @@ impl Mirrors {
         origin: &Origin,
         clock: Clock,
         check: u64,
+        now: Duration,
         counts: &mut Counts,
     ) {
         let Some(known) = self.known.get_mut(&origin.name) else {
@@ -64,7 +65,11 @@ impl Mirrors {
             return;
         }
         counts.refetches += 1;
-        known.next = Some(Mirror::new(Arc::clone(held.origin())));
+        let next = known.next.insert(Mirror::new(Arc::clone(held.origin())));
+        next.target = Some(clock);
+        next.catch_up
+            .behind(now, |most| jitter(&mut self.random, most));
+        earlier(&mut self.next_ask, next.catch_up.due());
     }
 
     /// Takes changes that their replica sent.

@@ -45,6 +45,13 @@ struct Args {
     /// Measure messages and bytes of idle and busy clusters instead
     #[arg(long)]
     traffic: bool,
+    /// With `--traffic`: the clusters, as nodes x presences
+    #[arg(
+        long = "cluster",
+        default_values = traffic::CASES,
+        value_name = "NODESxPRESENCES"
+    )]
+    clusters: Vec<traffic::Case>,
     /// Where the plot of the traffic is written
     #[arg(
         long,
@@ -68,7 +75,7 @@ fn main() -> ExitCode {
     }
     let result = match &args.replay {
         Some(what) => replay::run(what, args.watch),
-        None if args.traffic => traffic::run(&args.plot),
+        None if args.traffic => traffic::run(&args.clusters, &args.plot),
         None => seeds::run(&args),
     };
     match result {

@@ -123,6 +123,7 @@ mod phx_ref;
 mod removals;
 mod replica;
 mod tag;
+pub(crate) mod visits;
 mod writer;
 
 #[cfg(test)]

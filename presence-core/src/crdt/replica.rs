@@ -7,6 +7,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::delta::{Inside, runs};
+use super::visits::visit;
 use super::{Clock, Delta, Entry, Gone, Origin};
 
 /// The entries of one replica in one incarnation, at a clock.
@@ -91,19 +92,20 @@ impl Replica {
 
     /// The entry that the change at `clock` added, if it still lives.
     pub fn get(&self, clock: Clock) -> Option<&Arc<Entry>> {
+        visit(1);
         self.entries.get(&clock)
     }
 
     /// The living entries that were added after `clock`, oldest first. Visits only those.
     pub fn since(&self, clock: Clock) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
         let range = self.entries.range((Excluded(clock), Unbounded));
-        range.map(|(_, entry)| entry)
+        range.map(|(_, entry)| entry).inspect(|_| visit(1))
     }
 
     /// The living entries that were added up to `clock`, oldest first. Visits only those.
     pub fn up_to(&self, clock: Clock) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
         let range = self.entries.range((Unbounded, Included(clock)));
-        range.map(|(_, entry)| entry)
+        range.map(|(_, entry)| entry).inspect(|_| visit(1))
     }
 
     /// Which of two states of one replica name is the later one. Of the states that nodes hold of a name,
@@ -199,11 +201,13 @@ impl Replica {
     }
 
     pub(super) fn put(&mut self, entry: Arc<Entry>) {
+        visit(1);
         self.check ^= check_of(&entry);
         self.entries.insert(entry.tag.clock, entry);
     }
 
     pub(super) fn take(&mut self, clock: Clock) -> Option<Arc<Entry>> {
+        visit(1);
         let entry = self.entries.remove(&clock)?;
         self.check ^= check_of(&entry);
         Some(entry)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::crdt::visits::visit;
 use crate::crdt::{Entry, PhxRef};
 
 /// What became of an entry that was to be removed.
@@ -32,6 +33,7 @@ pub(super) enum Holders {
 impl Holders {
     /// Adds the entry, or puts it in the place of the one with its reference; tells whether it is new.
     pub(super) fn add(&mut self, entry: Arc<Entry>) -> bool {
+        visit(1);
         let phx_ref = entry.meta.reference();
         match self {
             Self::Many(entries) => entries.insert(phx_ref, entry).is_none(),
@@ -52,6 +54,7 @@ impl Holders {
 
     /// Removes the entry, if it is here and not another in its place.
     pub(super) fn remove(&mut self, entry: &Entry) -> Removed {
+        visit(1);
         match self {
             Self::One(held) if held.tag == entry.tag => Removed::Last,
             Self::One(_) => Removed::Nothing,
@@ -76,8 +79,14 @@ impl Holders {
 
     pub(super) fn collect_into(&self, entries: &mut Vec<Arc<Entry>>) {
         match self {
-            Self::One(entry) => entries.push(Arc::clone(entry)),
-            Self::Many(many) => entries.extend(many.values().cloned()),
+            Self::One(entry) => {
+                visit(1);
+                entries.push(Arc::clone(entry));
+            }
+            Self::Many(many) => {
+                visit(many.len());
+                entries.extend(many.values().cloned());
+            }
         }
     }
 }

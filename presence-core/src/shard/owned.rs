@@ -7,6 +7,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::Which;
+use crate::crdt::visits::visit;
 use crate::crdt::{Clock, Entry, OwnerId, Replica};
 
 /// Every entry by owner, then by a hash of its topic and key, then by clock.
@@ -47,7 +48,10 @@ impl Owned {
     /// The clocks of all entries of the owner.
     pub(super) fn all(&self, owner: OwnerId) -> Vec<Clock> {
         let entries = self.0.range(span(owner, 0..=u64::MAX));
-        entries.map(|(_, _, clock)| *clock).collect()
+        entries
+            .inspect(|_| visit(1))
+            .map(|(_, _, clock)| *clock)
+            .collect()
     }
 }
 

@@ -30,6 +30,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::crdt::visits::visit;
 use crate::crdt::{Entry, PhxRef};
 
 /// The joins and the leaves of one diff, each by key, the oldest first within a key.
@@ -133,6 +134,7 @@ impl Pending {
             self.diffs = VecDeque::new();
         }
         let (mut joins, mut leaves) = (Vec::new(), Vec::new());
+        visit(next.len());
         for change in next.into_values() {
             if change.joined.is_some() {
                 joins.push(Arc::clone(&change.entry));

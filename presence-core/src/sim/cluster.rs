@@ -253,7 +253,14 @@ impl Cluster {
         })?;
         if gone.is_some() {
             let held = &mut self.machines[machine].tracked;
-            held.retain(|(other, ..), _| *other != owner);
+            // By range, not by looking at all: an owner's end must not cost what the whole machine holds.
+            let nothing: Arc<str> = "".into();
+            let places = held.range((owner, Arc::clone(&nothing), nothing)..);
+            let places = places.map(|(place, _)| place.clone());
+            let places: Vec<_> = places.take_while(|(other, ..)| *other == owner).collect();
+            for place in &places {
+                held.remove(place);
+            }
         }
         self.look(machine)
     }

@@ -87,3 +87,36 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the documentation has typed, as `cargo xtask simulate` hands it on.
+    #[test]
+    fn the_documented_commands_are_commands() {
+        let page = include_str!("../../docs/replication-traffic.md");
+        let mut commands = 0;
+        for typed in page.split("cargo xtask simulate ").skip(1) {
+            let typed = typed.split(['\n', '`']).next().unwrap_or_default();
+            let line = ["simulate"].into_iter().chain(typed.split_whitespace());
+            let parsed = Args::try_parse_from(line);
+            assert!(parsed.is_ok(), "{typed}: {}", parsed.err().unwrap());
+            commands += 1;
+        }
+        assert!(commands > 1, "the page has {commands} commands");
+    }
+
+    /// The smallest cluster that can be measured, as the table's are.
+    #[test]
+    fn a_small_cluster_is_measured() {
+        let folder = tempfile::tempdir().unwrap();
+        let plot = folder.path().join("traffic.svg");
+        let cases = ["2x1000".parse().unwrap(), "3x1000".parse().unwrap()];
+        assert!(traffic::run(&cases, &plot).unwrap());
+        assert!(std::fs::read_to_string(plot).unwrap().contains("<svg"));
+        for wrong in ["", "3", "1x1000", "3x", "x1000", "3x10", "3 x 1000"] {
+            assert!(wrong.parse::<traffic::Case>().is_err(), "{wrong}");
+        }
+    }
+}

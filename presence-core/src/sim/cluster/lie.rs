@@ -36,7 +36,7 @@ impl Cluster {
             check: digest,
             digest,
         });
-        let lie = self.as_liar(&body(&about, which / 2));
+        let lie = self.as_liar(&body(&about, which / 2, self.pool_size()));
         for message in [hello, lie].into_iter().flatten() {
             self.deliver(to, message)?;
         }
@@ -58,10 +58,14 @@ impl Cluster {
         wire::encode(&header, &body)
     }
 
+    fn pool_size(&self) -> u16 {
+        u16::try_from(self.options.pool_size).unwrap_or_default()
+    }
+
     fn as_liar(&mut self, body: &Body<'_>) -> Option<Bytes> {
         self.lies_told += 1;
         let header = Header {
-            pool_size: u16::try_from(self.options.pool_size).unwrap_or_default(),
+            pool_size: self.pool_size(),
             name: LIAR.into(),
             started_ms: 1,
             nonce: 1,
@@ -76,11 +80,16 @@ fn origin_of(node: &Node) -> Option<Origin> {
     views.into_iter().next().map(|view| view.origin)
 }
 
-fn body(about: &Origin, which: u64) -> Body<'static> {
+fn body(about: &Origin, which: u64, shards: u16) -> Body<'static> {
     let name = about.name.to_string();
     let incarnation = about.incarnation;
     let (started_ms, nonce) = (incarnation.started_ms, incarnation.nonce);
-    let all = || vec![(0, u64::MAX, which.to_le_bytes())];
+    let all = || {
+        let shards = 0..shards;
+        shards
+            .map(|shard| (shard, u64::MAX, which.to_le_bytes()))
+            .collect()
+    };
     match which % 5 {
         // It is at the largest clock.
         0 => Body::Vector {
@@ -106,7 +115,7 @@ fn body(about: &Origin, which: u64) -> Body<'static> {
         },
         // What comes after the largest clock?
         2 => Body::Request {
-            shard: 0,
+            shard: u16::try_from(which % u64::from(shards)).unwrap_or_default(),
             name: name.into(),
             started_ms,
             nonce,

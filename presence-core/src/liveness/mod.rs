@@ -84,6 +84,8 @@ pub struct LivenessCounts {
     pub conflicts: u64,
     /// Times that this process was found to have been stopped.
     pub late_turns: u64,
+    /// Suspects that were given more time for that reason.
+    pub respites: u64,
 }
 
 /// What is to be made of a message.
@@ -395,7 +397,7 @@ impl Liveness {
             }
             // The process was stopped meanwhile: what the suspect said may still wait to be taken.
             Standing::Suspect { until } if until + late < now => {
-                self.counts.late_turns += 1;
+                self.counts.respites += 1;
                 let until = now + self.options.suspect_period;
                 peer.standing = Standing::Suspect { until };
             }

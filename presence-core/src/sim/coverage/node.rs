@@ -64,6 +64,7 @@ impl Coverage {
                 retags,
                 conflicts,
                 late_turns,
+                respites,
             }
         );
     }

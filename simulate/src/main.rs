@@ -27,6 +27,9 @@ struct Args {
     /// The first seed
     #[arg(long, default_value_t = 0, value_name = "SEED")]
     from: u64,
+    /// Stop after so many minutes, with however many seeds have run then
+    #[arg(long, value_name = "N")]
+    minutes: Option<u64>,
     /// How many threads; 0 is one a core
     #[arg(long, default_value_t = 0, value_name = "N")]
     threads: usize,

@@ -50,13 +50,18 @@ fn run_all(args: &Args) -> (Coverage, Vec<Found>, u64) {
     let found = Mutex::new(Vec::new());
     let coverage = Mutex::new(Coverage::default());
     let started = Instant::now();
+    let limit = args
+        .minutes
+        .map(|minutes| Duration::from_secs(60 * minutes));
+    let is_over = || limit.is_some_and(|limit| started.elapsed() >= limit);
     thread::scope(|scope| {
         for number in 0..threads {
             let (next, enough, found, coverage) = (&next, &enough, &found, &coverage);
+            let is_over = &is_over;
             scope.spawn(move || {
                 let mut own = Coverage::default();
                 let mut told = Instant::now();
-                while !enough.load(Ordering::Relaxed) {
+                while !enough.load(Ordering::Relaxed) && !is_over() {
                     let number_of_seed = next.fetch_add(1, Ordering::Relaxed);
                     if number_of_seed >= args.seeds {
                         break;

@@ -4,6 +4,10 @@
 //! A [`UserSocket`] is a connected client, a [`Channel`] is that client in one topic, a [`Presence`]
 //! is who is there, and an [`Endpoint`] runs them all within your axum app. `cargo phx gen` writes
 //! each of them.
+//!
+//! Beside them: [`testing`] tests channels without a network, [`token`] signs users in, [`telemetry`] lists logs and
+//! metrics, [`serializer`] adds encodings, and [`adapters`] are engines that carry messages between nodes.
+//! Features, all off: `zenoh`, `nats`, `redis`, `metrics`.
 
 mod channel;
 mod clock;
@@ -56,3 +60,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/operating.md")]
 struct Operating;
+
+/// The code of the guide to several nodes, compiled.
+#[cfg(all(doctest, feature = "zenoh", feature = "nats", feature = "redis"))]
+#[doc = include_str!("../../docs/cluster.md")]
+struct Several;

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`crdt`] | the replicated set: replicas, clocks, entries. Pure data and pure functions |
 //! | [`shard`] | one shard's state machine, without I/O: inputs in, effects out |
+//! | [`node`] | one node without I/O: its shards, and its judgement of the others |
 //! | [`tracker`] | the shards at work on tokio, the owners of presences, reads |
 //! | [`pubsub`] | topics, local dispatch, and the [`Adapter`](pubsub::Adapter) trait for a cluster engine |
 //! | [`adapters`] | what implements that trait |

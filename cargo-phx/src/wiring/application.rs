@@ -81,7 +81,9 @@ impl Wiring {
             Some(path) => self.edit(path, |source| serve::wire(source, &start))?,
             None => false,
         };
-        if !wired {
+        if wired {
+            self.advise_graceful_shutdown()?;
+        } else {
             let place = binary.unwrap_or_else(|| self.project.crate_root().to_path_buf());
             self.plan.notice(format!(
                 "The place where the app serves was not found in {}. Add these lines where it is:\n\n    \
@@ -90,6 +92,24 @@ impl Wiring {
                  axum::serve(listener, app).await?;    // as it is\n    \
                  endpoint.stop().await;",
                 place.display()
+            ));
+        }
+        Ok(())
+    }
+
+    /// A server that nothing tells to end never comes to the endpoint's `stop`.
+    fn advise_graceful_shutdown(&mut self) -> anyhow::Result<()> {
+        let Some(path) = self.project.binary.clone() else {
+            return Ok(());
+        };
+        let text = self.plan.read(&path)?.unwrap_or_default();
+        if !text.contains("with_graceful_shutdown") {
+            self.plan.notice(format!(
+                "{} serves until it is killed, so `endpoint.stop()` is never reached and clients take every restart for a \
+                 crash. Tell the server when to end:\n\n    \
+                 .with_graceful_shutdown(shutdown())    // to axum::serve(..)\n\n\
+                 where `shutdown` returns on ctrl-c and on SIGTERM. `cargo phx new` writes one into its main.rs.",
+                path.display()
             ));
         }
         Ok(())

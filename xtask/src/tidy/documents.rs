@@ -1,11 +1,14 @@
 //! Documents say what is true of the tree: members are described, links and paths lead somewhere, commands exist.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::Tree;
 
 /// The documents at the root. CHANGELOG.md may name what is gone.
 const DOCUMENTS: [&str; 3] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
+
+/// Where others stand.
+const FOLDERS: [&str; 2] = ["docs", "examples"];
 
 /// The one that describes every member.
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
@@ -23,13 +26,12 @@ pub(super) fn check(tree: &Tree, members: &[PathBuf], subcommands: &[String]) ->
                 .extend(missing.map(|name| format!("{ARCHITECTURE}: says nothing of {name}")));
         }
     }
-    for name in DOCUMENTS {
-        let Some(text) = tree.text(name) else {
-            continue;
-        };
+    for (path, text) in documents(tree) {
+        let name = path.display();
+        let folder = path.parent().unwrap_or(Path::new(""));
         for (number, line) in (1..).zip(text.lines()) {
             let wrong = links(line)
-                .filter(|link| !tree.holds(Path::new(link)))
+                .filter(|link| !tree.holds(&resolve(folder, link)))
                 .map(|link| format!("leads nowhere: {link}"));
             let gone = paths(tree, line)
                 .filter(|path| !tree.holds(Path::new(path)))
@@ -46,6 +48,31 @@ pub(super) fn check(tree: &Tree, members: &[PathBuf], subcommands: &[String]) ->
         }
     }
     complaints
+}
+
+fn documents(tree: &Tree) -> impl Iterator<Item = (&Path, &str)> {
+    let is_document = |path: &Path| {
+        let of_folder = FOLDERS.iter().any(|folder| path.starts_with(folder));
+        DOCUMENTS.iter().any(|name| path == Path::new(name))
+            || of_folder && path.extension().is_some_and(|extension| extension == "md")
+    };
+    let documents = tree.files.iter();
+    documents
+        .filter(move |(path, _)| is_document(path))
+        .filter_map(|(path, text)| Some((path.as_path(), text.as_deref()?)))
+}
+
+/// A link of a document in `folder`, as a path from the root.
+fn resolve(folder: &Path, link: &str) -> PathBuf {
+    let mut path = folder.to_path_buf();
+    for part in Path::new(link).components() {
+        match part {
+            Component::ParentDir => _ = path.pop(),
+            Component::CurDir => {}
+            part => path.push(part),
+        }
+    }
+    path
 }
 
 /// Targets of Markdown links to files of the tree.
@@ -109,6 +136,15 @@ mod tests {
         assert_eq!(
             complaints("\n[it](docs/x.md)"),
             ["README.md:2: leads nowhere: docs/x.md"]
+        );
+        let guide = tree(&[
+            ("ARCHITECTURE.md", ""),
+            ("docs/a.md", "[b](b.md) [up](../ARCHITECTURE.md)\n[c](c.md)"),
+            ("docs/b.md", ""),
+        ]);
+        assert_eq!(
+            check(&guide, &[], &[]),
+            ["docs/a.md:2: leads nowhere: c.md"]
         );
         assert_eq!(
             complaints("`core/src/gone.rs`"),

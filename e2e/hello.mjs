@@ -50,12 +50,22 @@ export class Hello {
     return this
   }
 
+  /** Whether it has been started and not ended. */
+  runs(){
+    const child = this.#child
+    return Boolean(child) && child.exitCode === null && child.signalCode === null
+  }
+
+  /** Tells the app, and does not wait for what it makes of it. */
+  signal(signal){
+    this.#child.kill(signal)
+  }
+
   /** Ends the app with `signal` and waits until it is gone. */
   async stop(signal = "SIGTERM"){
-    const child = this.#child
-    if(!child || child.exitCode !== null || child.signalCode !== null) return
-    const gone = once(child, "exit")
-    child.kill(signal)
+    if(!this.runs()) return
+    const gone = once(this.#child, "exit")
+    this.signal(signal)
     await within(`the app to end on ${signal}`, gone)
   }
 

@@ -23,13 +23,21 @@ async fn main() -> anyhow::Result<()> {
     tracing::info!("Running at {}", url(listener.local_addr()?));
 
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(shutdown())
-        .await?;
+    // Told to end, it takes no connection any more, and lets those go that it has.
+    let server = axum::serve(listener, service).with_graceful_shutdown(shutdown());
+    let drain = async {
+        shutdown().await;
+        endpoint.stop().await;
+        Ok(())
+    };
+    let told_twice = async {
+        shutdown().await;
+        shutdown().await;
+    };
     tokio::select! {
-        () = endpoint.stop() => {}
-        // Told a second time, it waits for nobody.
-        () = shutdown() => {}
+        ended = async { tokio::try_join!(server.into_future(), drain) } => { ended?; }
+        // Then it waits for nobody.
+        () = told_twice => {}
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ pub(super) fn node() -> Result<()> {
     let mut tests = node_test(test_files("node")?);
     tests
         .env("HELLO_URL", hello.url())
+        .env("HELLO_BIN", &apps.hello)
         .env("CONFORMANCE_URL", conformance.url());
     process::run(&mut tests)
         .inspect_err(|_| println!("{}{}", hello.log_tail(), conformance.log_tail()))

@@ -1,6 +1,17 @@
 //! What is measured of presences, for the recorder of the crate `metrics`; nothing without the feature of that
 //! name. The table of names stands with those of `presence-channels`, in its module `telemetry`.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+#[cfg(feature = "metrics")]
+use {
+    std::collections::BTreeMap,
+    tokio::time::{Instant, MissedTickBehavior},
+};
+
+use crate::crdt::ReplicaName;
+
 /// Counts the presences and diffs of one tracker.
 pub(crate) struct PresenceMeter {
     #[cfg(feature = "metrics")]
@@ -13,6 +24,8 @@ impl PresenceMeter {
     /// For the presence of this `NAME`.
     #[cfg(feature = "metrics")]
     pub(crate) fn new(name: &'static str) -> Self {
+        // There even where nobody else is, and nothing ever lacks.
+        lag(name).set(0.0);
         Self {
             presences: metrics::gauge!("presence_presences", "presence" => name),
             diffs: metrics::counter!("presence_diffs_total", "presence" => name),
@@ -33,4 +46,67 @@ impl PresenceMeter {
 
     #[cfg(not(feature = "metrics"))]
     pub(crate) fn diff(&self, _: usize, _: usize) {}
+}
+
+/// Measures for how long this node has known that it lacks changes of others.
+#[cfg(feature = "metrics")]
+pub(crate) struct LagMeter {
+    gauge: metrics::Gauge,
+    look: tokio::time::Interval,
+    /// Since when a node's changes lack, and whether they did at the last look.
+    since: BTreeMap<ReplicaName, (Instant, bool)>,
+}
+
+#[cfg(feature = "metrics")]
+impl LagMeter {
+    /// For the presence of this `NAME`, looking once a `period`.
+    pub(crate) fn new(name: &'static str, period: Duration) -> Self {
+        let mut look = tokio::time::interval(period);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            gauge: lag(name),
+            look,
+            since: BTreeMap::new(),
+        }
+    }
+
+    /// Waits until it is time to look.
+    pub(crate) async fn due(&mut self) {
+        self.look.tick().await;
+    }
+
+    /// Takes the nodes of which something lacks now.
+    pub(crate) fn look(&mut self, behind: BTreeSet<ReplicaName>) {
+        let now = Instant::now();
+        // Requests in vain are given up until the next heartbeat. So one look at which nothing lacks is no news, two are.
+        self.since
+            .retain(|name, (_, lacked)| behind.contains(name) || std::mem::take(lacked));
+        for name in behind {
+            self.since.entry(name).or_insert((now, true)).1 = true;
+        }
+        let longest = self.since.values().map(|(since, _)| now - *since).max();
+        self.gauge.set(longest.unwrap_or_default().as_secs_f64());
+    }
+}
+
+#[cfg(feature = "metrics")]
+fn lag(name: &'static str) -> metrics::Gauge {
+    metrics::gauge!("presence_replication_lag_seconds", "presence" => name)
+}
+
+/// Nobody listens, so there is never a time to look.
+#[cfg(not(feature = "metrics"))]
+pub(crate) struct LagMeter;
+
+#[cfg(not(feature = "metrics"))]
+impl LagMeter {
+    pub(crate) fn new(_: &'static str, _: Duration) -> Self {
+        Self
+    }
+
+    pub(crate) async fn due(&mut self) {
+        std::future::pending().await
+    }
+
+    pub(crate) fn look(&mut self, _: BTreeSet<ReplicaName>) {}
 }

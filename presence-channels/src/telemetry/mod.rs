@@ -42,6 +42,7 @@
 //! | `presence_channels_crashes_total` | counter | | `socket`, `route`, `reason` | channels that ended with `phx_error`: `panicked`, `timed_out`, `failed` |
 //! | `presence_presences` | gauge | | `presence` | presences that this node's diffs have shown, by [`Presence::NAME`](crate::Presence::NAME) |
 //! | `presence_diffs_total` | counter | | `presence` | diffs broadcast to this node's clients |
+//! | `presence_replication_lag_seconds` | gauge | seconds | `presence` | for how long this node has known that it lacks changes of another node that is up, the longest of all; 0 if it lacks none. Looked at once a `broadcast_period` |
 //!
 //! `transport` is `websocket` or `longpoll` (clients of the test kit count as the latter). The reasons of drops:
 //! `slow_reader` is a client closed because it did not read, `slow_broadcast` a broadcast dropped for one by
@@ -49,7 +50,7 @@
 //! client's version of the protocol cannot carry, `malformed` a client closed for what it sent, and `over_rate` a
 //! message refused for coming too soon after others.
 //!
-//! The names `presence_replication_lag_seconds` and others that begin with `presence_` are reserved.
+//! Other names that begin with `presence_` are reserved.
 
 mod filter;
 mod instrument;

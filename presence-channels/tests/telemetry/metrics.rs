@@ -11,7 +11,10 @@ use metrics_util::{
     CompositeKey,
     debugging::{DebugValue, DebuggingRecorder, Snapshotter},
 };
-use presence_channels::{Endpoint, telemetry::FilterParameters, testing};
+use presence_channels::{
+    Endpoint, Presence, PubSub, Tracker, telemetry::FilterParameters, testing, tracker::Owner,
+};
+use presence_core::adapters::MemoryCluster;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -213,6 +216,60 @@ async fn what_waits_for_clients_is_looked_at_now_and_then() {
     assert_eq!(send(Method::GET, token, String::new()).await["status"], 200);
     tokio::time::sleep(Duration::from_secs(4)).await;
     recorded.assert(&[(&frames, 0.0), (&bytes, 0.0)]);
+}
+
+struct Far;
+
+impl Presence for Far {
+    const NAME: &str = "telemetry.far";
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_lacks_changes_says_for_how_long() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let lags = || {
+        let found = snapshotter.snapshot().into_vec();
+        let gauges = found
+            .into_iter()
+            .filter_map(|(key, _, _, value)| match value {
+                DebugValue::Gauge(value) => Some((key.key().name().to_owned(), *value)),
+                _ => None,
+            });
+        // Both nodes have the same labels: the last word is of either.
+        let lag = gauges.filter(|(name, _)| name == "presence_replication_lag_seconds");
+        lag.map(|(_, value)| value).fold(0.0, f64::max)
+    };
+    let cluster = MemoryCluster::default();
+    let nodes = ["a", "b"].map(|name| PubSub::with_adapter(cluster.join(name)));
+    let [a, b] = nodes.each_ref().map(|pubsub| Tracker::start(pubsub, Far));
+    let all_see = |count| [&a, &b].iter().all(|node| node.count("t") == count);
+    let owner = Owner::new();
+    a.track_as(&owner, "t", "ann", json!({})).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(all_see(1));
+    assert_eq!(lags(), 0.0);
+
+    // b misses a change, hears that there is one, and cannot ask for it.
+    cluster.part("a", "b");
+    a.track_as(&owner, "t", "bob", json!({})).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    cluster.heal("a", "b");
+    cluster.part_one_way("b", "a");
+    let mut lag = 0.0_f64;
+    for _ in 0..12 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        lag = lag.max(lags());
+    }
+    assert!((8.0..=12.0).contains(&lag), "{lag} s");
+
+    cluster.heal("a", "b");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(all_see(2));
+    lags();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(lags(), 0.0);
 }
 
 /// The table's rows: name, kind and labels.

@@ -1,9 +1,10 @@
 //! What a node knows of all replicas, for node pages and for tests.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Node;
-use crate::crdt::{Clock, Origin, Replica};
+use crate::crdt::{Clock, Origin, Replica, ReplicaName};
 use crate::liveness::Status;
 
 /// One replica, as a node sees it.
@@ -47,6 +48,16 @@ impl Node {
         }
         topics.sort_unstable();
         topics
+    }
+
+    /// The nodes that are up and of which this one knows that it lacks changes.
+    #[must_use]
+    pub fn behind(&self) -> BTreeSet<ReplicaName> {
+        let mut behind = BTreeSet::new();
+        for shard in &self.shards {
+            behind.extend(shard.lock().behind().cloned());
+        }
+        behind
     }
 
     /// All replicas that are known here, this node's own first.

@@ -86,6 +86,11 @@ impl Peers {
         (subscription, receiver)
     }
 
+    /// The presence's name.
+    pub(super) fn presence(&self) -> &'static str {
+        self.presence
+    }
+
     /// What the engine notices of other nodes.
     pub(super) fn hints(&self) -> broadcast::Receiver<PeerHint> {
         self.pubsub.peer_hints()
@@ -181,10 +186,12 @@ pub(super) async fn run(
     mut messages: mpsc::Receiver<Bytes>,
     mut hints: broadcast::Receiver<PeerHint>,
 ) {
+    let mut lag = pool.lag_meter();
     loop {
         tokio::select! {
             _ = pool.closed.wait() => break,
             Some(message) = messages.recv() => pool.receive(&message),
+            () = lag.due() => lag.look(pool.behind()),
             hint = hints.recv() => match hint {
                 Ok(PeerHint::Gone(name)) => pool.peer_lost(&name),
                 Ok(PeerHint::Seen(name)) => pool.peer_seen(&name),

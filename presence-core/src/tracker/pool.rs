@@ -1,5 +1,6 @@
 //! A tracker's node at work: what it wants done is done here.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,6 +15,7 @@ use crate::node::{Counters, Node, NodeConfig, NodeEffect, ReplicaView};
 use crate::presence::Presences;
 use crate::pubsub::PubSub;
 use crate::shard::{TopicDiff, TrackRefused, UpdateRefused, Which};
+use crate::telemetry::LagMeter;
 
 /// What all parts of a tracker share, whatever the presence's type.
 #[derive(Debug)]
@@ -23,6 +25,7 @@ pub(crate) struct Pool {
     pub(super) peers: Peers,
     /// The moment that the node's times count from.
     started: Instant,
+    broadcast_period: Duration,
     /// To the dispatcher. Unbounded, but a topic has at most one diff in it. Sending needs no runtime, so
     /// that an owner can be dropped anywhere.
     diffs: mpsc::UnboundedSender<TopicDiff>,
@@ -57,6 +60,7 @@ impl Pool {
             node: Node::new(config, Duration::ZERO),
             peers: Peers::new(presence, pubsub),
             started: Instant::now(),
+            broadcast_period: options.node.broadcast_period,
             diffs,
             deadline: Notify::new(),
             finished: Notify::new(),
@@ -184,6 +188,14 @@ impl Pool {
 
     pub(super) fn replicas(&self) -> Vec<ReplicaView> {
         self.node.replicas()
+    }
+
+    pub(super) fn behind(&self) -> BTreeSet<ReplicaName> {
+        self.node.behind()
+    }
+
+    pub(super) fn lag_meter(&self) -> LagMeter {
+        LagMeter::new(self.peers.presence(), self.broadcast_period)
     }
 
     pub(super) fn counters(&self) -> Counters {

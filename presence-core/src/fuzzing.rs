@@ -1,10 +1,14 @@
 //! What the fuzzer needs of the inside. No API: it changes without notice.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::crdt::{Clock, Incarnation, Origin, ReplicaName};
+use crate::crdt::{Clock, Incarnation, MetaBody, Origin, OwnerId, ReplicaName};
+use crate::node::{Node, NodeConfig, NodeEffect, NodeOptions};
+use crate::shard::Which;
 use crate::wire::{Body, EntryRow, GoneRow, decode, encode};
 
 /// Reads what a peer said, down to the entries that it stands for, and writes it down again. None of what is no
@@ -42,4 +46,87 @@ fn understand(from: u64, adds: &[EntryRow<'_>], gone: &GoneRow) {
     }
     // Only whether it is one: what it means is the replica's business.
     let _ = gone.gone();
+}
+
+/// So many ticks at one moment are no progress.
+const STUCK: u32 = 10_000;
+
+/// A node of one shard that tracks one presence, and hears what peers say.
+#[derive(Debug)]
+pub struct Hearing {
+    node: Node,
+    now: Duration,
+}
+
+impl Default for Hearing {
+    fn default() -> Self {
+        let config = NodeConfig {
+            name: ReplicaName::new("here"),
+            incarnation: Incarnation {
+                started_ms: 1,
+                nonce: 1,
+            },
+            seed: 1,
+            clustered: true,
+            options: NodeOptions {
+                pool_size: 1,
+                ..NodeOptions::default()
+            },
+        };
+        let node = Node::new(config, Duration::ZERO);
+        let which = Which {
+            owner: OwnerId::new(NonZeroU64::MIN),
+            topic: "t",
+            key: "own",
+        };
+        let meta = MetaBody::encode(&serde_json::json!({}), 100).expect("an object");
+        let tracked = node.track(which, &meta, &mut Vec::new());
+        tracked.expect("nothing is tracked yet");
+        node.dispatched(&"t".into(), Duration::ZERO, &mut Vec::new());
+        Self {
+            node,
+            now: Duration::ZERO,
+        }
+    }
+}
+
+impl Hearing {
+    /// Lets so much time pass, and then has the node hear a message. What it says itself is given back.
+    ///
+    /// # Panics
+    /// If the node gets stuck, or no longer lists what it tracks itself.
+    pub fn hear(&mut self, after: Duration, message: &[u8]) -> Vec<Bytes> {
+        self.now += after;
+        let mut out = Vec::new();
+        if self.node.next_beat().is_some_and(|due| due <= self.now) {
+            self.node.beat(self.now, &mut out);
+        }
+        self.node.receive(message, self.now, &mut out);
+        let said = self.carry_out(out);
+        let own = self.node.get_by_key("t", "own");
+        assert!(!own.is_empty(), "its own presence is not listed");
+        said
+    }
+
+    fn carry_out(&mut self, mut out: Vec<NodeEffect>) -> Vec<Bytes> {
+        let mut said = Vec::new();
+        for _ in 0..STUCK {
+            for effect in std::mem::take(&mut out) {
+                match effect {
+                    NodeEffect::TopicDiff(diff) => {
+                        self.node.dispatched(&diff.topic, self.now, &mut out);
+                    }
+                    NodeEffect::Broadcast(bytes) | NodeEffect::Direct(_, bytes) => said.push(bytes),
+                    _ => {}
+                }
+            }
+            let due = self.node.next_deadline();
+            if due.is_some_and(|due| due <= self.now) {
+                self.node.tick(self.now, &mut out);
+            } else if out.is_empty() {
+                return said;
+            }
+        }
+        panic!("{STUCK} ticks at one moment");
+    }
 }

@@ -90,6 +90,54 @@ fn of_a_flood_of_messages_only_so_many_wait() {
     assert!(held.peak <= most as u64, "{held:?} over {most}");
 }
 
+/// Messages that wait in a channel which ends because of its broadcasts wait no more: else the client
+/// would not be read from any longer, some rounds later.
+#[test]
+fn a_client_whose_channel_is_too_slow_for_its_broadcasts_is_still_heard() {
+    const WAITING: usize = 20;
+    const PUSHED: usize = 5;
+    let mut limits = Limits::default();
+    limits.max_waiting_messages = WAITING;
+    let world = World::start(limits);
+    let endpoint = &world.endpoint;
+    let mut client = world.run(Client::joined(endpoint, "room:other"));
+    world.run(async {
+        // One channel is stuck in a handler, one in its join.
+        for (topic, round) in ["room:1", "room:endless"]
+            .into_iter()
+            .flat_map(|topic| (0..10).map(move |round| (topic, round)))
+        {
+            client.push("join", topic, "phx_join", json!({})).await;
+            client.push("stuck", topic, "endless", json!({})).await;
+            for _ in 0..PUSHED {
+                client.push("waits", topic, "ping", json!({})).await;
+            }
+            client.assert_served("room:other").await;
+            for _ in 0..2 * WAITING {
+                endpoint.broadcast(topic, "intercepted", json!({})).unwrap();
+            }
+            let (mut answered, mut ended) = (0, false);
+            while answered < PUSHED || !ended {
+                let message = client.receive().await;
+                match message[1].as_str() {
+                    Some("waits") => {
+                        assert_eq!(message[4]["response"]["reason"], "unmatched topic");
+                        answered += 1;
+                    }
+                    // A channel's end, or the refusal of a join that took too long.
+                    _ if message[3] == "phx_error" => ended = true,
+                    Some("join") if message[4]["status"] == "error" => ended = true,
+                    _ => {}
+                }
+            }
+            assert_eq!(answered, PUSHED, "{topic} {round}");
+            client.push("beat", "phoenix", "heartbeat", json!({})).await;
+            while client.receive().await[1] != "beat" {}
+        }
+        client.assert_served("room:other").await;
+    });
+}
+
 #[test]
 fn a_flood_of_messages_for_nobody_is_answered_and_forgotten() {
     let world = World::start(Limits::default());

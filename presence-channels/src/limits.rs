@@ -46,6 +46,12 @@ pub struct Limits {
     /// read with the last of them (8 KiB at the most) waits on top. By long-polling the publish waits,
     /// for a window, and is answered with 408 then.
     pub max_waiting_messages: usize,
+    /// How many bytes those messages may hold, and joins that wait for their topic's last channel to
+    /// end. Default 4 MiB. At the limit nothing more is read from the connection, and a publish waits,
+    /// as at [`max_waiting_messages`](Self::max_waiting_messages). The message that goes over it is
+    /// still taken, so that one that is larger gets through when nothing else waits; up to one of
+    /// [`max_message_bytes`](Self::max_message_bytes) is held on top.
+    pub max_waiting_bytes: usize,
     /// How many joins of a connection may be under way, those of a topic that is joined again and again
     /// included. Default 100. A further one is refused with the reason `too many joins under way`; the
     /// connection lives.
@@ -69,6 +75,7 @@ impl Default for Limits {
             max_outgoing_bytes: 4 * 1024 * 1024,
             slow_reader: SlowReader::default(),
             max_waiting_messages: 1000,
+            max_waiting_bytes: 4 * 1024 * 1024,
             max_joins_under_way: 100,
             max_message_rate: None,
             max_channel_message_rate: None,

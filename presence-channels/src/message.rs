@@ -123,6 +123,12 @@ impl Message {
         }
     }
 
+    /// About how many bytes it holds while it waits, if it came in a frame of `frame_bytes`: a payload
+    /// is a slice of its frame, or memory of its own by a serializer of the app's; a ref is a copy.
+    pub(crate) fn held_bytes(&self, frame_bytes: usize) -> usize {
+        frame_bytes.max(self.payload.bytes().len()) + self.reference.as_json().len()
+    }
+
     /// Sets the ref of the join that it belongs to. Null means whatever channel the client has of the
     /// topic.
     #[must_use]

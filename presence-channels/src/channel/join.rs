@@ -100,5 +100,7 @@ pub(crate) struct Join {
     pub(crate) payload: Payload,
     /// The client's channel of the same topic, which must end first.
     pub(crate) previous: Option<Arc<dyn AnyChannel>>,
+    /// What it holds while it waits for that.
+    pub(crate) bytes: usize,
     pub(crate) meter: RouteMeter,
 }

@@ -13,6 +13,8 @@ pub(super) enum Letter<C: Channel> {
         reference: Ref,
         event: SmolStr,
         payload: Payload,
+        /// What counts as waiting until a handler begins with it.
+        bytes: usize,
     },
     /// From [`Socket::notify`](super::Socket::notify) and its kin.
     Info(C::Info),

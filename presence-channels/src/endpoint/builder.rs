@@ -9,7 +9,9 @@ use parking_lot::Mutex;
 use presence_core::PubSub;
 use tokio::{runtime::Handle, time::Instant};
 
-use super::{Admissions, Config, Connections, Endpoint, Inner, MountPoint, Supervised, watch};
+use super::{
+    Admissions, Config, Connections, Endpoint, Inner, MountPoint, Salts, Supervised, watch,
+};
 use crate::{
     InvalidOrigin, SocketOptions, UserSocket,
     socket::{Mount, Mounted, Routes},
@@ -147,6 +149,7 @@ impl EndpointBuilder {
             connections: Connections::default(),
             admissions: Admissions::default(),
             flusher: Flusher::start(&runtime),
+            salts: Salts::default(),
             started: Instant::now(),
             runtime,
         });

@@ -5,6 +5,7 @@ mod builder;
 mod config;
 mod connections;
 mod drain;
+mod salts;
 mod watch;
 
 use std::{any::Any, net::IpAddr, sync::Arc, time::Duration};
@@ -42,6 +43,7 @@ use crate::{
 };
 use admission::Admissions;
 use connections::Connections;
+use salts::Salts;
 
 /// A running application's channels: `Phoenix.Endpoint`, as far as sockets go.
 ///
@@ -83,6 +85,7 @@ struct Inner {
     connections: Connections,
     admissions: Admissions,
     flusher: Arc<Flusher>,
+    salts: Salts,
     runtime: Handle,
     started: Instant,
 }
@@ -195,13 +198,15 @@ impl Endpoint {
     }
 
     /// The tokens of `salt`, with the endpoint's [secret](Config::secret_key_base): for a handler
-    /// that signs one for its page. Derives a key, so keep what it gives.
+    /// that signs one for its page. The key of a salt is derived once and kept, for the first 64 salts:
+    /// a salt is a constant of the app. Those of more are derived at each call.
     ///
     /// # Errors
     /// [`MissingSecretKeyBase`] if the endpoint was started without a secret.
     pub fn tokens(&self, salt: &str) -> Result<Tokens, MissingSecretKeyBase> {
         let secret = self.inner.config.secret_key_base.as_ref();
-        Ok(Tokens::new(secret.ok_or(MissingSecretKeyBase)?, salt))
+        let secret = secret.ok_or(MissingSecretKeyBase)?;
+        Ok(self.inner.salts.tokens(secret, salt))
     }
 
     /// How many clients are connected to this node.

@@ -8,13 +8,26 @@ use std::{
 
 use http::{
     Extensions, HeaderMap, StatusCode, Uri,
-    header::{self, Entry},
+    header::{self, Entry, HeaderName},
     request::Parts,
 };
 use ipnet::IpNet;
 
 use super::{ParamsError, client_ip::client_ip};
-use crate::token::TokenError;
+use crate::{
+    token::TokenError,
+    transport::{auth_token, longpoll},
+};
+
+/// Headers that say who somebody is. Their values are there to be read, and shown nowhere.
+const SECRETS: [HeaderName; 6] = [
+    header::COOKIE,
+    header::AUTHORIZATION,
+    header::PROXY_AUTHORIZATION,
+    header::SEC_WEBSOCKET_PROTOCOL,
+    auth_token::HEADER,
+    longpoll::TOKEN_HEADER,
+];
 
 /// The request by which a client connects: what Phoenix calls `connect_info`.
 ///
@@ -69,7 +82,7 @@ pub struct ConnectInfo {
 
 impl ConnectInfo {
     pub(crate) fn new(mut parts: Parts, trusted_proxies: &[IpNet]) -> Self {
-        for name in [header::COOKIE, header::AUTHORIZATION] {
+        for name in SECRETS {
             if let Entry::Occupied(mut lines) = parts.headers.entry(name) {
                 lines.iter_mut().for_each(|line| line.set_sensitive(true));
             }
@@ -165,11 +178,14 @@ impl ConnectInfo {
     }
 }
 
-/// Without the auth token, and what cookies and credentials say.
+/// Without what is secret or may be: the URL's query, which holds a token as likely as not, the auth
+/// token, and what cookies and credentials say.
 impl fmt::Debug for ConnectInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectInfo")
-            .field("parts", &self.parts)
+            .field("method", &self.parts.method)
+            .field("path", &self.parts.uri.path())
+            .field("headers", &self.parts.headers)
             .field("client_ip", &self.client_ip)
             .finish_non_exhaustive()
     }
@@ -262,10 +278,37 @@ mod tests {
 
     #[test]
     fn what_is_secret_is_not_shown() {
-        let shown = format!("{:?}", info(&["session=secret", "other=secret"]));
+        let info = info(&["session=secret", "other=secret"]);
+        let shown = format!("{info:?}");
         assert!(
             shown.contains("cookie") && !shown.contains("secret"),
             "{shown}"
+        );
+    }
+
+    /// Whether or not the mount asks for an auth token.
+    #[test]
+    fn tokens_are_not_shown_wherever_they_stand() {
+        let bearer = "base64url.bearer.phx.secret";
+        let request = Request::builder()
+            .uri("/socket/websocket?token=secret&user=ann")
+            .header("sec-websocket-protocol", "phoenix")
+            .header("sec-websocket-protocol", bearer)
+            .header("x-phoenix-authtoken", "secret")
+            .header("x-phoenix-longpoll-token", "secret")
+            .header("proxy-authorization", "secret")
+            .header("x-shown", "shown");
+        let info = ConnectInfo::new(request.body(()).unwrap().into_parts().0, &[]);
+        let shown = format!("{info:?}");
+        assert!(!shown.contains("secret"), "{shown}");
+        for part in ["/socket/websocket", "x-phoenix-authtoken", "\"shown\""] {
+            assert!(shown.contains(part), "{part} in {shown}");
+        }
+        // Who asks gets them.
+        assert_eq!(info.uri().query(), Some("token=secret&user=ann"));
+        assert!(
+            info.x_headers()
+                .any(|header| header == ("x-phoenix-authtoken", "secret"))
         );
     }
 }

@@ -80,14 +80,16 @@ impl<S: UserSocket> Connection<S> {
         cx: &mut Context<'_>,
     ) -> Result<(), MalformedFrame> {
         let meter = self.shared.outbox.meter();
-        meter.message_in(data.bytes().len());
+        let frame_bytes = data.bytes().len();
+        meter.message_in(frame_bytes);
         let decoded = self.shared.version.decode(data);
         let message = decoded.inspect_err(|_| meter.dropped(Drops::Malformed))?;
-        self.handle(message, cx);
+        self.handle(message, frame_bytes, cx);
         Ok(())
     }
 
-    fn handle(&mut self, message: Message, cx: &mut Context<'_>) {
+    fn handle(&mut self, message: Message, frame_bytes: usize, cx: &mut Context<'_>) {
+        let bytes = message.held_bytes(frame_bytes);
         let Message {
             join_ref,
             reference,
@@ -125,9 +127,9 @@ impl<S: UserSocket> Connection<S> {
             expiry::REFRESH if topic == expiry::TOPIC && self.shared.expiry.is_some() => {
                 expiry::refresh(&self.shared, reference, payload)
             }
-            "phx_join" => self.join(topic, join_ref, reference, payload, cx),
+            "phx_join" => self.join(topic, join_ref, reference, payload, bytes, cx),
             "phx_leave" => self.leave(&topic, &join_ref, reference),
-            _ => self.dispatch(&topic, &join_ref, reference, event, payload),
+            _ => self.dispatch(&topic, &join_ref, reference, event, payload, bytes),
         };
         if let Some(work) = work {
             self.perform(work, cx);
@@ -147,6 +149,7 @@ impl<S: UserSocket> Connection<S> {
         join_ref: Ref,
         reference: Ref,
         payload: Payload,
+        bytes: usize,
         cx: &mut Context<'_>,
     ) -> Option<Work> {
         if topic.len() > self.limits().max_topic_bytes {
@@ -194,6 +197,7 @@ impl<S: UserSocket> Connection<S> {
             reference,
             payload,
             previous,
+            bytes,
             meter,
         };
         let (channel, work) = start(self.shared.clone(), join);
@@ -238,6 +242,7 @@ impl<S: UserSocket> Connection<S> {
         reference: Ref,
         event: SmolStr,
         payload: Payload,
+        bytes: usize,
     ) -> Option<Work> {
         let shared = &self.shared;
         let refuse = |join_ref: &Ref, reason: &str| {
@@ -258,7 +263,8 @@ impl<S: UserSocket> Connection<S> {
             let reason = format!("over the channel's limit of {rate} messages a second");
             return refuse(join_ref, &reason);
         }
-        entry.channel.clone().receive(reference, event, payload)
+        let channel = entry.channel.clone();
+        channel.receive(reference, event, payload, bytes)
     }
 }
 

@@ -62,9 +62,9 @@ pub(crate) trait Mounted: Send + Sync {
         request: Request<axum::body::Body>,
     ) -> BoxFuture<'static, Response>;
     /// What `connect` sees of a request that opens no WebSocket: an auth token is in a header then.
-    fn connect_info(&self, endpoint: &Endpoint, mut parts: Parts) -> ConnectInfo {
+    fn connect_info(&self, endpoint: &Endpoint, parts: Parts) -> ConnectInfo {
         let auth_token = self.options().auth_token;
-        let auth_token = auth_token.then(|| auth_token::from_header(&mut parts.headers));
+        let auth_token = auth_token.then(|| auth_token::from_header(&parts.headers));
         ConnectInfo::new(parts, &endpoint.config().trusted_proxies)
             .with_auth_token(auth_token.flatten())
     }

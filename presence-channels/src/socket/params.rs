@@ -1,9 +1,13 @@
 //! The parameters of a connection's URL.
 
+use std::fmt;
+
 use serde::de::DeserializeOwned;
 
+use crate::telemetry::{FilterParameters, ShownParams};
+
 /// What a client passed in its URL, as in `new Socket("/socket", {params: {user_id: "alice"}})`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Params {
     query: String,
     pairs: Vec<(String, String)>,
@@ -51,9 +55,27 @@ impl Params {
     }
 }
 
+/// Without the values that [`FilterParameters`] hides by default: a token in the URL must not reach
+/// whatever prints this.
+impl fmt::Debug for Params {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let filter = FilterParameters::default();
+        f.debug_tuple("Params")
+            .field(&ShownParams(&filter, self))
+            .finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_secret_is_not_shown() {
+        let params = Params::from_query("user=ann&token=t1&user%5Bpassword%5D=p1&token=t2");
+        let shown = r#"{"user": "ann", "token": "[FILTERED]", "user[password]": "[FILTERED]", "token": "[FILTERED]"}"#;
+        assert_eq!(format!("{params:?}"), format!("Params({shown})"));
+    }
 
     #[test]
     fn parameters_are_decoded_and_the_last_of_a_name_wins() {

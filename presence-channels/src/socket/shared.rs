@@ -29,6 +29,8 @@ pub(crate) struct Shared<S: UserSocket> {
     pub(crate) version: Version,
     /// Messages received that no handler has begun with. Bounds what a client can pile up.
     waiting: AtomicUsize,
+    /// What those hold, and joins that wait for another channel's end.
+    waiting_bytes: AtomicUsize,
     /// Joins that have not been answered. Those of a topic that was joined again since count, too.
     joining: AtomicUsize,
     _connected: Connected,
@@ -60,6 +62,7 @@ impl<S: UserSocket> Shared<S> {
             outbox,
             version,
             waiting: AtomicUsize::new(0),
+            waiting_bytes: AtomicUsize::new(0),
             joining: AtomicUsize::new(0),
             _connected: connected,
             _registration: registration,
@@ -113,16 +116,35 @@ impl<S: UserSocket> Shared<S> {
         self.say(&reply);
     }
 
-    pub(crate) fn message_waits(&self) {
+    /// Counts a message that holds so many bytes until [`message_begun`](Self::message_begun).
+    pub(crate) fn message_waits(&self, bytes: usize) {
         self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.bytes_wait(bytes);
     }
 
-    pub(crate) fn messages_begun(&self, count: usize) {
+    pub(crate) fn message_begun(&self, bytes: usize) {
         let limit = self.mount.options.limits.max_waiting_messages;
-        let before = self.waiting.fetch_sub(count, Ordering::Relaxed);
-        if before >= limit && before - count < limit {
+        if self.waiting.fetch_sub(1, Ordering::Relaxed) == limit {
             self.outbox.wake();
         }
+        self.bytes_begun(bytes);
+    }
+
+    /// Counts what a join holds until [`bytes_begun`](Self::bytes_begun).
+    pub(crate) fn bytes_wait(&self, bytes: usize) {
+        self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn bytes_begun(&self, bytes: usize) {
+        let before = self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        if self.is_much(before) && !self.is_much(before - bytes) {
+            self.outbox.wake();
+        }
+    }
+
+    /// Is it more than may wait? Nothing never is, or a limit of zero would let no message through.
+    fn is_much(&self, waiting_bytes: usize) -> bool {
+        waiting_bytes >= self.mount.options.limits.max_waiting_bytes.max(1)
     }
 
     /// Counts a join until what this gives is dropped.
@@ -137,6 +159,7 @@ impl<S: UserSocket> Shared<S> {
 
     pub(crate) fn is_busy(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) >= self.mount.options.limits.max_waiting_messages
+            || self.is_much(self.waiting_bytes.load(Ordering::Relaxed))
     }
 }
 

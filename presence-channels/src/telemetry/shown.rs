@@ -35,22 +35,19 @@ pub(crate) struct ShownParams<'a>(pub(crate) &'a FilterParameters, pub(crate) &'
 
 impl fmt::Display for ShownParams<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        cut(f, &format!("{self:?}"))
+    }
+}
+
+impl fmt::Debug for ShownParams<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(filter, params) = self;
         // `user[password]` contains it, too.
         let shown = params.iter().map(|(name, value)| match filter.shows(name) {
             true => (name, value),
             false => (name, FILTERED),
         });
-        let text = format!("{:?}", Pairs(shown.collect()));
-        cut(f, &text)
-    }
-}
-
-struct Pairs<'a>(Vec<(&'a str, &'a str)>);
-
-impl fmt::Debug for Pairs<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.0.iter().copied()).finish()
+        f.debug_map().entries(shown).finish()
     }
 }
 

@@ -111,8 +111,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Makes and checks the tokens of one salt: `Phoenix.Token`. See the [module](self).
 ///
-/// Deriving its key takes a fraction of a millisecond, so make it once and keep it in your state. It
-/// is cheap to clone.
+/// Deriving its key takes a fraction of a millisecond, so make it once and keep it in your state, or
+/// ask [`Endpoint::tokens`](crate::Endpoint::tokens), which keeps keys. It is cheap to clone.
 #[derive(Clone)]
 pub struct Tokens {
     key: Arc<[u8]>,
@@ -248,6 +248,12 @@ impl Tokens {
         let valid = self.decrypted(token.into(), SystemTime::now())?;
         let expires_at = valid.expires_at.and_then(system_time);
         Ok((valid.data.into_data()?, expires_at))
+    }
+
+    /// Was its key derived together with that of `other`?
+    #[cfg(test)]
+    pub(crate) fn shares_key_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.key, &other.key)
     }
 
     fn claims(&self, data: Term, signed_at: SystemTime) -> Result<Vec<u8>, SignError> {

@@ -37,7 +37,7 @@ pub(crate) async fn open<S: UserSocket>(
     }
     let mut offer = Offer::default();
     if mount.options.auth_token {
-        offer = match auth_token::from_subprotocols(&mut parts.headers) {
+        offer = match auth_token::from_subprotocols(&parts.headers) {
             Ok(offer) => offer,
             Err(reason) => {
                 tracing::info!(path = mount.path, %reason, "refused a client");

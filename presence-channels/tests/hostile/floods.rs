@@ -90,6 +90,111 @@ fn of_a_flood_of_messages_only_so_many_wait() {
     assert!(held.peak <= most as u64, "{held:?} over {most}");
 }
 
+/// Messages that wait in a channel which ends because of its broadcasts wait no more: else the client
+/// would not be read from any longer, some rounds later.
+#[test]
+fn a_client_whose_channel_is_too_slow_for_its_broadcasts_is_still_heard() {
+    const WAITING: usize = 20;
+    const PUSHED: usize = 5;
+    let mut limits = Limits::default();
+    limits.max_waiting_messages = WAITING;
+    let world = World::start(limits);
+    let endpoint = &world.endpoint;
+    let mut client = world.run(Client::joined(endpoint, "room:other"));
+    world.run(async {
+        // One channel is stuck in a handler, one in its join.
+        for (topic, round) in ["room:1", "room:endless"]
+            .into_iter()
+            .flat_map(|topic| (0..10).map(move |round| (topic, round)))
+        {
+            client.push("join", topic, "phx_join", json!({})).await;
+            client.push("stuck", topic, "endless", json!({})).await;
+            for _ in 0..PUSHED {
+                client.push("waits", topic, "ping", json!({})).await;
+            }
+            client.assert_served("room:other").await;
+            for _ in 0..2 * WAITING {
+                endpoint.broadcast(topic, "intercepted", json!({})).unwrap();
+            }
+            let (mut answered, mut ended) = (0, false);
+            while answered < PUSHED || !ended {
+                let message = client.receive().await;
+                match message[1].as_str() {
+                    Some("waits") => {
+                        assert_eq!(message[4]["response"]["reason"], "unmatched topic");
+                        answered += 1;
+                    }
+                    // A channel's end, or the refusal of a join that took too long.
+                    _ if message[3] == "phx_error" => ended = true,
+                    Some("join") if message[4]["status"] == "error" => ended = true,
+                    _ => {}
+                }
+            }
+            assert_eq!(answered, PUSHED, "{topic} {round}");
+            client.push("beat", "phoenix", "heartbeat", json!({})).await;
+            while client.receive().await[1] != "beat" {}
+        }
+        client.assert_served("room:other").await;
+    });
+}
+
+/// By the default limits: their number is far below what may wait. What they say is as well in a ref, of
+/// which a copy is kept, as in a payload.
+#[test]
+fn of_a_flood_of_large_messages_only_so_many_bytes_wait() {
+    const MESSAGE: usize = 1_000_000;
+    let large = "x".repeat(MESSAGE);
+    let messages = [
+        json!([null, "7", "room:1", "endless", { "fill": large }]),
+        json!([null, large, "room:1", "endless", {}]),
+    ];
+    for message in messages.map(|message| message.to_string()) {
+        let limits = Limits::default();
+        let waiting = limits.max_waiting_bytes;
+        let world = World::start(limits);
+        let endpoint = &world.endpoint;
+        let mut bystander = world.run(Client::joined(endpoint, "room:1"));
+        let mut client = world.run(Client::joined(endpoint, "room:1"));
+        let (sent, held) = world.measure(async {
+            let mut sent = 0;
+            while sent < 100 && client.try_send(message.clone()).await {
+                sent += 1;
+            }
+            bystander.assert_served("room:1").await;
+            sent
+        });
+        assert!(sent < 10, "{sent} were taken though none was handled");
+        // Those that wait and the one that goes over it; one that is handled and, of a ref, its copy;
+        // and what the client has not sent, of which it holds a copy while it writes.
+        let most = waiting + 2 * MESSAGE + 2 * MESSAGE + 4 * MESSAGE;
+        assert!(held.peak <= most as u64, "{held:?} over {most}");
+    }
+}
+
+/// A topic that is joined again and again, while its first channel is in a handler.
+#[test]
+fn of_a_flood_of_large_joins_only_so_many_bytes_wait() {
+    const MESSAGE: usize = 1_000_000;
+    let world = World::start(Limits::default());
+    let mut client = world.run(Client::joined(&world.endpoint, "room:1"));
+    let payload = json!({ "fill": "x".repeat(MESSAGE) });
+    let join = json!([null, "7", "room:1", "phx_join", payload]).to_string();
+    let mut sent = 0;
+    world.run(async {
+        client.push("2", "room:1", "endless", json!({})).await;
+        while sent < 100 && client.try_send(join.clone()).await {
+            sent += 1;
+        }
+        assert!(sent < 10, "{sent} were taken though none was handled");
+        // All end in time, and each gives its bytes back.
+        tokio::time::sleep(HANDLER_TIMEOUT).await;
+        for _ in 0..20 {
+            client.send(join.clone()).await;
+            client.assert_served("room:1").await;
+        }
+    });
+}
+
 #[test]
 fn a_flood_of_messages_for_nobody_is_answered_and_forgotten() {
     let world = World::start(Limits::default());

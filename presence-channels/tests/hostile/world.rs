@@ -118,6 +118,8 @@ impl Channel for RoomChannel {
     type Socket = UserSocket;
     type Info = ();
 
+    const INTERCEPTS: &'static [&'static str] = &["intercepted"];
+
     async fn join(topic: &Topic, _: Payload, _: &mut Socket<Self>) -> JoinResult<Self> {
         if topic.subtopic().starts_with("endless") {
             std::future::pending::<()>().await;

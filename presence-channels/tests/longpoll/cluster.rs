@@ -1,7 +1,12 @@
 //! Requests that reach another node than the one that holds their session.
 
+use std::pin::Pin;
+
 use presence_channels::{Config, Endpoint, Limits, PubSub, SecretKeyBase};
-use presence_core::adapters::MemoryCluster;
+use presence_core::{
+    adapters::{Memory, MemoryCluster},
+    pubsub::{Adapter, AdapterError, Inbox, Message},
+};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -13,10 +18,55 @@ use crate::{
 };
 
 async fn node(cluster: &MemoryCluster, name: &str) -> (Endpoint, World) {
+    node_over(cluster.join(name)).await
+}
+
+async fn node_over(adapter: impl Adapter) -> (Endpoint, World) {
     let secret = SecretKeyBase::new("s".repeat(64)).unwrap();
     let config = Config::default().secret_key_base(secret);
-    let pubsub = PubSub::with_adapter(cluster.join(name));
+    let pubsub = PubSub::with_adapter(adapter);
     start_with(pubsub, config, Limits::default(), longpoll()).await
+}
+
+/// An engine that carries no message of more than 100,000 bytes, as every real one has a limit.
+struct Narrow(Memory);
+
+impl Narrow {
+    const LIMIT: usize = 100_000;
+
+    fn check(message: &Message) -> Result<(), AdapterError> {
+        match message.payload.bytes().len() {
+            ..=Self::LIMIT => Ok(()),
+            bytes => Err(AdapterError::TooLarge {
+                bytes,
+                limit: Self::LIMIT,
+            }),
+        }
+    }
+}
+
+impl Adapter for Narrow {
+    fn node_name(&self) -> &str {
+        self.0.node_name()
+    }
+
+    fn start(&self, inbox: Inbox) {
+        self.0.start(inbox);
+    }
+
+    fn broadcast(&self, message: &Message) -> Result<(), AdapterError> {
+        Self::check(message)?;
+        self.0.broadcast(message)
+    }
+
+    fn direct(&self, node: &str, message: &Message) -> Result<(), AdapterError> {
+        Self::check(message)?;
+        self.0.direct(node, message)
+    }
+
+    fn stop(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.0.stop()
+    }
 }
 
 fn ping(reference: &str) -> Value {
@@ -159,4 +209,27 @@ async fn a_refused_body_leaves_a_session_elsewhere_alone() {
         413
     );
     there.join().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publish_that_the_engine_does_not_carry_is_too_large_and_the_session_lives() {
+    let cluster = MemoryCluster::default();
+    let (a, world) = node(&cluster, "a").await;
+    let (b, _) = node_over(Narrow(cluster.join("b"))).await;
+    let here = Client::open(&a, "/socket").await;
+    let there = here.by(&b);
+    there.join().await;
+    let large = |reference: &str| {
+        let fill = "x".repeat(Narrow::LIMIT);
+        json!(["1", reference, "room:1", "ping", { "fill": fill }])
+    };
+    let begun = Instant::now();
+    assert_eq!(there.publish(&[large("2")]).await, 413);
+    assert!(begun.elapsed().is_zero());
+    // Where the session is it fits.
+    assert_eq!(here.publish(&[large("3")]).await, 200);
+    assert_eq!(there.publish(&[ping("4")]).await, 200);
+    let replies = here.poll().await.messages();
+    assert!(replies.iter().map(|reply| &reply[1]).eq(["3", "4"]));
+    assert_eq!((a.connections(), world.ended()), (1, 0));
 }

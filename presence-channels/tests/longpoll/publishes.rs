@@ -172,6 +172,31 @@ async fn who_sends_faster_than_handlers_work_waits_or_is_told_408() {
     assert_eq!(replies(&client).await, ["3", "4", "5"], "6 was not taken");
 }
 
+/// As with the number of messages.
+#[tokio::test(start_paused = true)]
+async fn who_sends_more_than_may_wait_waits_or_is_told_408() {
+    let (endpoint, world) = start_limited(|limits| limits.max_waiting_bytes = 1000).await;
+    let client = Client::open(&endpoint, "/socket").await;
+    client.join().await;
+    let slow = |reference: &str| {
+        let fill = "x".repeat(2000);
+        json!(["1", reference, "room:1", "slow", { "fill": fill }])
+    };
+    // One is handled, one waits.
+    assert_eq!(client.publish(&[slow("2"), slow("3")]).await, 200);
+    assert_eq!(client.publish(&[slow("4")]).await, 408);
+    let publishing = client.clone();
+    let waiting = [slow("5")];
+    let waiting = tokio::spawn(async move { publishing.publish(&waiting).await });
+    settle().await;
+    assert!(!waiting.is_finished());
+    world.gate.add_permits(1);
+    assert_eq!(waiting.await.unwrap(), 200);
+    world.gate.add_permits(2);
+    settle().await;
+    assert_eq!(replies(&client).await, ["2", "3", "5"], "4 was not taken");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_body_of_another_kind_is_one_message() {
     let (endpoint, _) = start().await;

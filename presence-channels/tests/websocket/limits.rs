@@ -169,3 +169,67 @@ async fn of_a_flood_nothing_is_lost_and_others_go_on() {
     let begun = server.probe.begun();
     assert!(begun.iter().map(|payload| &payload["n"]).eq(0..FLOOD));
 }
+
+/// By the default limits: a thousand such messages may wait by their number.
+#[tokio::test]
+async fn of_a_flood_of_large_messages_only_so_many_bytes_wait() {
+    const FLOOD: usize = 20;
+    const MESSAGE: usize = 1_000_000;
+    let limits = Limits::default();
+    assert!(limits.max_waiting_messages > FLOOD);
+    let server = Server::start().await;
+    let mut bystander = Client::connect(&server, "bystander").await;
+    let mut client = Client::connect(&server, "alice").await;
+    client.join("room:1").await;
+
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counter = sent.clone();
+    let flood = tokio::spawn(async move {
+        let fill = "x".repeat(MESSAGE);
+        for n in 0..FLOOD {
+            let payload = json!({ "n": n, "fill": fill });
+            client.push("room:1", "slow", payload).await;
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        client
+    });
+    // One that is handled, those that wait, the one that goes over the limit; and half of another in
+    // the buffers of the connection.
+    let taken = stalled(&sent).await;
+    assert!(
+        taken <= limits.max_waiting_bytes / MESSAGE + 3,
+        "{taken} were taken"
+    );
+    assert_eq!(server.probe.begun().len(), 1);
+    bystander.join("room:1").await;
+
+    server.probe.gate.add_permits(FLOOD);
+    let mut client = flood.await.unwrap();
+    for _ in 0..FLOOD {
+        let message = client.receive_json().await;
+        assert_eq!(message[4]["status"], "ok");
+    }
+    let begun = server.probe.begun();
+    assert!(begun.iter().map(|payload| &payload["n"]).eq(0..FLOOD));
+}
+
+#[tokio::test]
+async fn a_message_larger_than_what_may_wait_gets_through() {
+    for max_waiting_bytes in [0, 1000] {
+        let server =
+            Server::start_limited(|limits| limits.max_waiting_bytes = max_waiting_bytes).await;
+        let mut client = Client::connect(&server, "alice").await;
+        client.join("room:1").await;
+        // One is handled, one waits.
+        client.send(slow_message(0)).await;
+        client.send(slow_message(1)).await;
+        let large = json!({ "fill": large_fill() });
+        let heartbeat = client.push("phoenix", "heartbeat", large).await;
+        client.receives_nothing().await;
+
+        server.probe.gate.add_permits(2);
+        assert_eq!(client.reply("0").await["status"], "ok");
+        assert_eq!(client.reply("1").await["status"], "ok");
+        assert_eq!(client.reply(&heartbeat).await["status"], "ok");
+    }
+}

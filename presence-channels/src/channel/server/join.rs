@@ -22,16 +22,18 @@ use crate::{
 };
 
 impl<C: Channel> Server<C> {
-    /// Joins, and then handles what has come meanwhile.
+    /// Joins, and then handles what has come meanwhile. `previous` comes with what the join holds until
+    /// that channel has ended, which is counted as waiting already.
     pub(super) async fn join(
         self: Arc<Self>,
         reference: Ref,
         payload: Payload,
-        previous: Option<Arc<dyn AnyChannel>>,
+        previous: Option<(Arc<dyn AnyChannel>, usize)>,
         under_way: Joining<C::Socket>,
     ) {
-        if let Some(previous) = &previous {
+        if let Some((previous, bytes)) = &previous {
             poll_fn(|cx| previous.poll_closed(cx.waker())).await;
+            self.shared.bytes_begun(*bytes);
         }
         let mut socket = Socket::new(self.clone());
         let limit = self.shared.endpoint.handler_timeout();
@@ -60,7 +62,7 @@ impl<C: Channel> Server<C> {
             });
         }
         let last_words = || {
-            if let Some(previous) = &previous {
+            if let Some((previous, _)) = &previous {
                 previous.say_closed();
             }
         };

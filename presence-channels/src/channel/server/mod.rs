@@ -47,8 +47,14 @@ pub(crate) trait AnyChannel: Send + Sync {
     /// Ready when the channel has ended.
     fn poll_closed(&self, waker: &Waker) -> Poll<()>;
 
-    /// Takes a message from the client.
-    fn receive(self: Arc<Self>, reference: Ref, event: SmolStr, payload: Payload) -> Option<Work>;
+    /// Takes a message from the client. It holds so many bytes while it waits.
+    fn receive(
+        self: Arc<Self>,
+        reference: Ref,
+        event: SmolStr,
+        payload: Payload,
+        bytes: usize,
+    ) -> Option<Work>;
 
     fn leave(self: Arc<Self>, reference: Ref) -> Option<Work>;
 
@@ -99,6 +105,7 @@ pub(crate) fn start<C: Channel>(shared: Arc<Shared<C::Socket>>, join: Join) -> S
         reference,
         payload,
         previous,
+        bytes,
         meter,
     } = join;
     let effective_join_ref = if join_ref.is_null() {
@@ -123,6 +130,10 @@ pub(crate) fn start<C: Channel>(shared: Arc<Shared<C::Socket>>, join: Join) -> S
         mailbox: Mutex::new(mailbox),
     });
     let under_way = server.shared.join_begins();
+    let previous = previous.map(|previous| {
+        server.shared.bytes_wait(bytes);
+        (previous, bytes)
+    });
     let work = server.clone().join(reference, payload, previous, under_way);
     (server, Box::pin(work))
 }
@@ -192,16 +203,23 @@ impl<C: Channel> AnyChannel for Server<C> {
         Poll::Pending
     }
 
-    fn receive(self: Arc<Self>, reference: Ref, event: SmolStr, payload: Payload) -> Option<Work> {
-        self.shared.message_waits();
+    fn receive(
+        self: Arc<Self>,
+        reference: Ref,
+        event: SmolStr,
+        payload: Payload,
+        bytes: usize,
+    ) -> Option<Work> {
+        self.shared.message_waits(bytes);
         match self.post(Letter::In {
             reference,
             event,
             payload,
+            bytes,
         }) {
             Ok(work) => work,
             Err(Letter::In { reference, .. }) => {
-                self.shared.messages_begun(1);
+                self.shared.message_begun(bytes);
                 let topic = TopicRef::Text(&self.topic);
                 self.shared
                     .refuse(&Ref::NULL, &reference, topic, "unmatched topic");

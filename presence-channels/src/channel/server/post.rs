@@ -38,13 +38,18 @@ impl<C: Channel> Server<C> {
         letter: Letter<C>,
     ) -> Option<Work> {
         let limit = self.shared.mount.options.limits.max_waiting_messages;
-        if mailbox.closed {
+        // A channel that must end before all that waits hears of no more, or what it hears of would
+        // have no bound.
+        if mailbox.closed || matches!(mailbox.letters.front(), Some(Letter::Close(_))) {
             return None;
         }
         if mailbox.letters.len() >= limit {
             let reason = TerminateReason::Failed("too slow for its broadcasts".into());
-            mailbox.letters.clear();
-            mailbox.letters.push_back(Letter::Close(reason));
+            // The client's own letters stay: they are answered, and count no longer as waiting, when
+            // the mailbox closes. What the app told the channel goes there, too, and not under this lock.
+            let letters = &mut mailbox.letters;
+            letters.retain(|letter| !matches!(letter, Letter::Out(_) | Letter::Held(_)));
+            letters.push_front(Letter::Close(reason));
             return None;
         }
         self.put(mailbox, letter)

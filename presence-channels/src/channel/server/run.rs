@@ -66,8 +66,9 @@ impl<C: Channel> Server<C> {
                 reference,
                 event,
                 payload,
+                bytes,
             } => {
-                self.shared.messages_begun(1);
+                self.shared.message_begun(bytes);
                 socket.reference = Some(reference.clone());
                 let (level, topic) = (C::LOG_HANDLE_IN, &*self.topic);
                 let span = span_at!(
@@ -197,8 +198,10 @@ impl<C: Channel> Server<C> {
         for letter in letters {
             let topic = TopicRef::Text(&self.topic);
             match letter {
-                Letter::In { reference, .. } => {
-                    self.shared.messages_begun(1);
+                Letter::In {
+                    reference, bytes, ..
+                } => {
+                    self.shared.message_begun(bytes);
                     self.shared
                         .refuse(&Ref::NULL, &reference, topic, "unmatched topic");
                 }

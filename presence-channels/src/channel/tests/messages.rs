@@ -128,6 +128,69 @@ async fn a_channel_too_slow_for_its_broadcasts_ends() {
     assert_eq!(log[2], r#"terminate Failed("too slow for its broadcasts")"#);
 }
 
+/// What the client sent before it is answered as when a channel ends otherwise, and so is its leave.
+#[tokio::test]
+async fn a_channel_too_slow_for_its_broadcasts_answers_its_client() {
+    let limits = Limits {
+        max_waiting_messages: 10,
+        ..Limits::default()
+    };
+    let (endpoint, world) = endpoint_limited(limits).await;
+    let client = client(&endpoint).await;
+    for leaves in [false, true] {
+        let (_, channel) = client.join("room:1", json!({})).await.unwrap();
+        let gated = channel.push("gated", json!({})).await;
+        let waiting = [
+            channel.push("ping", json!({})).await,
+            channel.push("ping", json!({})).await,
+        ];
+        let leave = match leaves {
+            true => Some(channel.push("phx_leave", json!({})).await),
+            false => None,
+        };
+        for n in 0..30 {
+            let slow = json!({ "n": n });
+            endpoint.broadcast("room:1", "slow", slow).unwrap();
+        }
+        world.gate.add_permits(1);
+        channel.assert_reply(gated, "ok", json!({})).await;
+        channel.assert_crashed().await;
+        for ping in waiting {
+            let unmatched = reason("unmatched topic");
+            channel.assert_reply(ping, "error", unmatched).await;
+        }
+        if let Some(leave) = leave {
+            channel.assert_reply(leave, "ok", json!({})).await;
+        }
+        let end = r#"terminate Failed("too slow for its broadcasts")"#;
+        world.until(end).await;
+        world.log.lock().clear();
+    }
+}
+
+/// A channel that is joined again says nothing of its own end, however many broadcasts come before it.
+#[tokio::test]
+async fn a_channel_that_must_end_hears_of_no_more_broadcasts() {
+    let (endpoint, world) = endpoint().await;
+    let client = client(&endpoint).await;
+    let (_, channel) = client.join("room:1", json!({})).await.unwrap();
+    channel.push("gated", json!({})).await;
+    world.until("at the gate").await;
+    let again = tokio::spawn({
+        let client = client.clone();
+        async move { client.join("room:1", json!({})).await.unwrap() }
+    });
+    tokio::task::yield_now().await;
+    for n in 0..3_000 {
+        let slow = json!({ "n": n });
+        endpoint.broadcast("room:1", "slow", slow).unwrap();
+    }
+    world.gate.add_permits(1);
+    let (_, again) = again.await.unwrap();
+    assert_alive(&again).await;
+    world.until("terminate Rejoined").await;
+}
+
 /// One at a time, in order, also when handlers wait.
 #[tokio::test]
 async fn messages_of_a_channel_are_handled_in_order() {

@@ -48,7 +48,10 @@ async fn with_header(endpoint: &Endpoint, token: &str) -> Option<StatusCode> {
 #[tokio::test]
 async fn who_has_a_token_of_the_endpoints_is_let_in() {
     let endpoint = endpoint(SocketOptions::default().auth_token(true)).await;
-    let token = endpoint.tokens("user auth").unwrap().sign("alice").unwrap();
+    let tokens = endpoint.tokens("user auth").unwrap();
+    let again = endpoint.clone().tokens("user auth").unwrap();
+    assert!(again.shares_key_with(&tokens), "the endpoint keeps keys");
+    let token = tokens.sign("alice").unwrap();
     let params = json!({ "token": token });
     assert!(testing::connect::<Client>(&endpoint, params).await.is_ok());
     assert_eq!(with_header(&endpoint, &token).await, None);

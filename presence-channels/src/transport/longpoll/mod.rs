@@ -37,7 +37,7 @@ use tokio::runtime::Handle;
 pub use options::LongpollOptions;
 
 pub(crate) use peers::TOPIC_PREFIX;
-pub(crate) use request::serve;
+pub(crate) use request::{TOKEN_HEADER, serve};
 
 use crate::{SocketOptions, endpoint::Admission, socket::AnyConnection, token::SecretKeyBase};
 use batch::BatchLimits;

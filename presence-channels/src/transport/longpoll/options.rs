@@ -41,7 +41,8 @@ impl LongpollOptions {
 
     /// The largest body of a publish, in bytes. Default 8,000,000, as in Phoenix. A larger one is
     /// answered with 413 and none of its messages is handled; the session lives. Each message in it
-    /// is bounded by [`Limits::max_message_bytes`](crate::Limits::max_message_bytes), likewise.
+    /// is bounded by [`Limits::max_message_bytes`](crate::Limits::max_message_bytes), likewise; and one
+    /// that reaches another node than its session's by what the cluster engine carries.
     #[must_use]
     pub fn max_body_bytes(mut self, max_body_bytes: usize) -> Self {
         self.max_body_bytes = max_body_bytes;

@@ -6,8 +6,9 @@
 //! client of its own would be answered.
 //!
 //! PubSub delivers at most once. A request that is lost is answered as one to a dead node: the client
-//! gets a new session, and its channels join again. An answer that cannot be sent ends the session,
-//! for its messages are lost.
+//! gets a new session, and its channels join again. A publish that is larger than the engine carries is
+//! answered with 413, as one that is over a limit here, and the session lives. An answer that cannot
+//! be sent ends the session, for its messages are lost.
 
 use std::{
     sync::{Arc, Weak, atomic::Ordering},
@@ -17,7 +18,8 @@ use std::{
 use bytes::Bytes;
 use http::StatusCode;
 use presence_core::pubsub::{
-    Dispatch, IntoPayload, Message, Payload, Receiver, Subscriber, Subscription,
+    AdapterError, BroadcastError, Dispatch, IntoPayload, Message, Payload, Receiver, Subscriber,
+    Subscription,
 };
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +67,7 @@ fn topic(instance: &str) -> String {
 impl Longpoll {
     /// As a poll of a session here; none if its node does not answer either.
     pub(super) async fn poll_peer(&self, key: &SessionKey) -> Option<Messages> {
-        let mut answers = self.ask(key, POLL, &[]).await?;
+        let mut answers = self.ask(key, POLL, &[]).await.ok()?;
         let mut unanswered = Unanswered(Some((self, key)));
         let messages = answers.next(self.options.window + PEER_TIMEOUT).await;
         unanswered.0 = None;
@@ -73,7 +75,8 @@ impl Longpoll {
         Some(messages.unwrap_or_else(Messages::none))
     }
 
-    /// As a publish to a session here; 410 if its node does not answer either.
+    /// As a publish to a session here; 410 if its node does not answer either, 413 if the engine cannot
+    /// carry it.
     pub(super) async fn publish_to_peer(
         &self,
         key: &SessionKey,
@@ -84,32 +87,37 @@ impl Longpoll {
             BodyKind::Message => PUBLISH,
             BodyKind::Batch => PUBLISH_BATCH,
         };
-        let Some(mut answers) = self.ask(key, event, body).await else {
-            return StatusCode::GONE;
+        let mut answers = match self.ask(key, event, body).await {
+            Ok(answers) => answers,
+            Err(Unasked::NotHeld) => return StatusCode::GONE,
+            Err(Unasked::TooLarge) => return StatusCode::PAYLOAD_TOO_LARGE,
         };
         let status = answers.next(self.options.window + PEER_TIMEOUT).await;
         let status = status.and_then(|status: u16| StatusCode::from_u16(status).ok());
         status.unwrap_or(StatusCode::REQUEST_TIMEOUT)
     }
 
-    /// Sends a request to the node that holds the session. None if it does not say so.
-    async fn ask(&self, key: &SessionKey, event: &str, body: &[u8]) -> Option<Answers> {
+    /// Sends a request to the node that holds the session, and hears that it does.
+    async fn ask(&self, key: &SessionKey, event: &str, body: &[u8]) -> Result<Answers, Unasked> {
         let number = self.next_id.fetch_add(1, Ordering::Relaxed);
         let reply_topic = format!("{}:{number}", topic(&self.instance));
         let mut answers = Answers(self.pubsub.receiver(&reply_topic, 2));
-        if !self.send(key, event, reply_topic, body) {
-            return None;
-        }
+        self.send(key, event, reply_topic, body)?;
         let answer = tokio::time::timeout(PEER_TIMEOUT, answers.0.recv()).await;
         let is_held = answer
             .ok()
             .flatten()
             .is_some_and(|answer| &*answer.event == HELD);
-        is_held.then_some(answers)
+        is_held.then_some(answers).ok_or(Unasked::NotHeld)
     }
 
-    /// False if it cannot be sent.
-    fn send(&self, key: &SessionKey, event: &str, reply_topic: String, body: &[u8]) -> bool {
+    fn send(
+        &self,
+        key: &SessionKey,
+        event: &str,
+        reply_topic: String,
+        body: &[u8],
+    ) -> Result<(), Unasked> {
         let header = Header {
             id: key.id,
             reply_node: self.pubsub.node_name().to_owned(),
@@ -120,12 +128,28 @@ impl Longpoll {
         request.extend_from_slice(body);
         let payload = Payload::Binary(request.into());
         let message = Message::new(topic(&key.instance), event, payload);
-        let sent = self.pubsub.direct(&key.node, message);
-        if let Err(error) = &sent {
-            tracing::debug!(node = key.node, %error, "a long-poll session's node cannot be asked");
-        }
-        sent.is_ok()
+        let node = &key.node;
+        self.pubsub
+            .direct(node, message)
+            .map_err(|error| match error {
+                BroadcastError::Adapter(AdapterError::TooLarge { .. }) => {
+                    tracing::warn!(node, %error, "a publish cannot be passed on to its session's node");
+                    Unasked::TooLarge
+                }
+                _ => {
+                    tracing::debug!(node, %error, "a long-poll session's node cannot be asked");
+                    Unasked::NotHeld
+                }
+            })
     }
+}
+
+/// Why a request to another node came to nothing.
+enum Unasked {
+    /// The node does not hold the session, or does not say so.
+    NotHeld,
+    /// The engine does not carry so much.
+    TooLarge,
 }
 
 /// A poll that waits for another node's answer. If the client goes away before it comes, that node is
@@ -135,7 +159,7 @@ struct Unanswered<'a>(Option<(&'a Longpoll, &'a SessionKey)>);
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
         if let Some((longpoll, key)) = self.0 {
-            longpoll.send(key, GIVEN_UP, String::new(), &[]);
+            let _ = longpoll.send(key, GIVEN_UP, String::new(), &[]);
         }
     }
 }

@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, request::Parts};
+use http::{HeaderMap, HeaderName, Method, Request, StatusCode, request::Parts};
 
 use super::{
     Longpoll, SessionKey,
@@ -17,7 +17,7 @@ use super::{
 use crate::{Endpoint, Params, serializer::Version, socket::Mounted};
 
 /// Where clients put a session's token that do not put it into the URL. It counts more than that one.
-const TOKEN_HEADER: &str = "x-phoenix-longpoll-token";
+pub(crate) const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-phoenix-longpoll-token");
 
 /// Answers a request at the mount's `/longpoll`.
 pub(crate) async fn serve(

@@ -76,6 +76,8 @@ pub struct LivenessCounts {
     pub leaves_passed_on: u64,
     /// Senders that were told that what they said is older than what is known of them.
     pub refusals: u64,
+    /// Messages with a number that was not above the last one heard. Their senders are told, too.
+    pub overtaken: u64,
     /// Messages of nodes that were given up or left, sent before they went.
     pub buried: u64,
     /// Times that this node went on under a higher incarnation.
@@ -187,6 +189,7 @@ impl Liveness {
         if number <= peer.number {
             let down = matches!(peer.standing, Standing::Down { .. });
             // It came late, or its sender was set back; the sender knows which.
+            self.counts.overtaken += 1;
             self.refuse_as_older(sender, now, events);
             return match down {
                 true => Verdict::Ignored,
@@ -300,7 +303,13 @@ impl Liveness {
                 self.counts.leaves_passed_on += 1;
                 self.leaves(origin, number, grace, now, events);
             }
-            None => self.bury(origin, number, now, Some(now + grace)),
+            // Remembered, but not passed on: or nodes would remind each other of it for ever.
+            None => {
+                self.bury(origin, number, now, Some(now + grace));
+                if let Some(tomb) = self.tombs.get_mut(&origin.name) {
+                    tomb.second_hand = true;
+                }
+            }
         }
     }
 
@@ -310,6 +319,7 @@ impl Liveness {
             number,
             until: now + self.options.permdown_period,
             left,
+            second_hand: false,
             refused: None,
         };
         self.tombs.insert(origin.name.clone(), tomb);
@@ -330,6 +340,7 @@ impl Liveness {
         match &mut peer.standing {
             Standing::Up => {
                 peer.standing = Standing::Suspect { until };
+                peer.respited = false;
                 self.counts.suspects += 1;
                 self.probe(name, events);
             }
@@ -391,12 +402,15 @@ impl Liveness {
             Standing::Up => {
                 let until = peer.heard + self.options.down_period;
                 peer.standing = Standing::Suspect { until };
+                peer.respited = false;
                 peer.probed = now;
                 self.counts.suspects += 1;
                 self.probe(name, events);
             }
             // The process was stopped meanwhile: what the suspect said may still wait to be taken.
-            Standing::Suspect { until } if until + late < now => {
+            Standing::Suspect { until } if until + late < now && !peer.respited => {
+                // Once: a process that is always late must still see that others have died.
+                peer.respited = true;
                 self.counts.respites += 1;
                 let until = now + self.options.suspect_period;
                 peer.standing = Standing::Suspect { until };
@@ -468,3 +482,6 @@ impl Liveness {
         me.chain(peers).chain(self.tombs.statuses()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,8 @@ pub(super) struct Peer {
     pub(super) standing: Standing,
     /// When it was last asked for.
     pub(super) probed: Duration,
+    /// Whether it has had more time as a suspect, because this process stood still.
+    pub(super) respited: bool,
     /// The highest number that others have vouched for.
     pub(super) vouched: u64,
     /// When it was last told that what it says is over.
@@ -49,6 +51,7 @@ impl Peer {
             heard: now,
             standing: Standing::Up,
             probed: now,
+            respited: false,
             vouched: 0,
             refused: None,
             differs: false,

@@ -17,6 +17,8 @@ pub(super) struct Tomb {
     pub(super) until: Duration,
     /// If it left in order: when its grace ends.
     pub(super) left: Option<Duration>,
+    /// Whether a third node told of it, and nobody here had heard of the node.
+    pub(super) second_hand: bool,
     /// When somebody who still speaks so was last told.
     pub(super) refused: Option<Duration>,
 }
@@ -77,7 +79,8 @@ impl Tombs {
     }
 
     pub(super) fn left(&self, now: Duration) -> Vec<(Origin, u64, Duration)> {
-        let left = self.tombs.iter().filter_map(|(name, tomb)| {
+        let first_hand = self.tombs.iter().filter(|(_, tomb)| !tomb.second_hand);
+        let left = first_hand.filter_map(|(name, tomb)| {
             let grace = tomb.left?.saturating_sub(now);
             Some((origin(name, tomb), tomb.number, grace))
         });

@@ -30,7 +30,11 @@ impl Node {
         // Of one that was overtaken, the clocks are still true: what follows a heartbeat at once often comes first.
         let mut held = Vec::with_capacity(clocks.len());
         for (place, (shard, clock)) in self.shards.iter().zip(clocks).enumerate() {
-            let announced = Input::Announced(Arc::clone(&sender.origin), Clock::new(*clock));
+            let announced = Input::Announced {
+                origin: Arc::clone(&sender.origin),
+                clock: Clock::new(*clock),
+                fresh: sender.fresh,
+            };
             self.tell(place, announced, now, out);
             let shard = shard.lock();
             let replica = shard.shown_of(&sender.origin);
@@ -214,7 +218,11 @@ impl Node {
                     self.tell(place, compare, now, out);
                 }
                 _ if own => {
-                    let announced = Input::Announced(Arc::clone(origin), Clock::new(clock));
+                    let announced = Input::Announced {
+                        origin: Arc::clone(origin),
+                        clock: Clock::new(clock),
+                        fresh: true,
+                    };
                     self.tell(place, announced, now, out);
                 }
                 _ => {

@@ -340,7 +340,7 @@ impl Node {
         &self.shards[self.place(topic)]
     }
 
-    fn place(&self, topic: &str) -> usize {
+    pub(super) fn place(&self, topic: &str) -> usize {
         (xxh3_64(topic.as_bytes()) % self.shards.len() as u64) as usize
     }
 
@@ -493,3 +493,6 @@ fn body_of(say: &Say) -> Body<'_> {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros().div_ceil(1000)).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

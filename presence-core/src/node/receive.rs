@@ -129,7 +129,11 @@ impl Node {
                     gone: gone.gone()?,
                 };
                 delta.check()?;
-                self.tell(place, Input::Delta(delta), now, out);
+                if delta.adds.iter().any(|add| self.place(&add.topic) != place) {
+                    return Err(Malformed::Place);
+                }
+                let fresh = sender.fresh;
+                self.tell(place, Input::Delta { delta, fresh }, now, out);
             }
             Body::Request {
                 shard,
@@ -183,6 +187,9 @@ impl Node {
                     of,
                     gone: gone.gone()?,
                 };
+                if part.adds.iter().any(|add| self.place(&add.topic) != place) {
+                    return Err(Malformed::Place);
+                }
                 self.tell(place, Input::Part { part, own }, now, out);
             }
             Body::Vector { rows, left, answer } => {

@@ -105,8 +105,6 @@ impl CatchUp {
         let Some(want) = self.want.as_mut().filter(|want| want.id == Some(part.id)) else {
             return Taken::Kept;
         };
-        // An answer that comes is waited for, however long it is.
-        want.at = want.at.max(now + RETRY);
         let staging = match self.staging.take() {
             Some(staging) if staging.fits(&part) => Some(staging),
             // Another answer under the number of this one: a lie. The first goes on.
@@ -119,7 +117,11 @@ impl CatchUp {
         let Some(mut staging) = staging else {
             return Taken::Nonsense;
         };
-        if !staging.take(part) {
+        if staging.take(part) {
+            // An answer that goes on is waited for, however long it is.
+            want.at = want.at.max(now + RETRY);
+        }
+        if !staging.is_whole() {
             self.staging = Some(staging);
             return Taken::Kept;
         }

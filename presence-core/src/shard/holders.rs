@@ -32,13 +32,22 @@ pub(super) enum Holders {
 
 impl Holders {
     /// Adds the entry, or puts it in the place of the one with its reference; tells whether it is new.
+    ///
+    /// Only in the place of one of its own node: references differ between nodes, so another node's with the same one
+    /// is forged, and would take an entry away with it when it goes.
     pub(super) fn add(&mut self, entry: Arc<Entry>) -> bool {
         visit(1);
         let phx_ref = entry.meta.reference();
         match self {
-            Self::Many(entries) => entries.insert(phx_ref, entry).is_none(),
+            Self::Many(entries) => match entries.get_mut(&phx_ref) {
+                Some(held) => {
+                    replace(held, entry);
+                    false
+                }
+                None => entries.insert(phx_ref, entry).is_none(),
+            },
             Self::One(first) if first.meta.reference() == phx_ref => {
-                *first = entry;
+                replace(first, entry);
                 false
             }
             Self::One(first) => {
@@ -88,5 +97,11 @@ impl Holders {
                 entries.extend(many.values().cloned());
             }
         }
+    }
+}
+
+fn replace(held: &mut Arc<Entry>, entry: Arc<Entry>) {
+    if held.tag.origin.name == entry.tag.origin.name {
+        *held = entry;
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Index {
     cooling: VecDeque<(Duration, Arc<str>)>,
     /// The wait between two diffs of a topic.
     diff_interval: Duration,
+    /// About how many changes are told in a turn.
+    batch: usize,
     /// How many topics are dispatching, so that a stopping driver knows when the last diff is out.
     dispatching: usize,
     /// Topics that have changed in the piece of work at hand, which is one diff of each.
@@ -49,11 +51,12 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn new(diff_interval: Duration) -> Self {
+    pub(super) fn new(diff_interval: Duration, batch: usize) -> Self {
         Self {
             topics: BTreeMap::new(),
             cooling: VecDeque::new(),
             diff_interval,
+            batch,
             dispatching: 0,
             touched: BTreeSet::new(),
             unfinished: false,
@@ -131,14 +134,18 @@ impl Index {
         self.topics.get(topic)
     }
 
-    /// Ends a turn: what it changed is told, unless the work goes on in a later one.
+    /// Ends a turn: what it changed is told, unless the work goes on in a later one. So is the telling, if it is of
+    /// very many topics.
     pub(super) fn settle(&mut self, unfinished: bool, effects: &mut Vec<Effect>) {
         self.unfinished = unfinished;
         if unfinished {
             return;
         }
-        while let Some(topic) = self.touched.pop_first() {
-            self.flush(&topic, effects);
+        let mut told = 0;
+        while told < self.batch
+            && let Some(topic) = self.touched.pop_first()
+        {
+            told += 1 + self.flush(&topic, effects);
         }
     }
 
@@ -165,18 +172,21 @@ impl Index {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {
+        if !self.unfinished && !self.touched.is_empty() {
+            return Some(Duration::ZERO);
+        }
         self.cooling.front().map(|(until, _)| *until)
     }
 
     pub(super) fn tick(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        while self.next_deadline().is_some_and(|until| until <= now) {
-            let Some((_, name)) = self.cooling.pop_front() else {
-                return;
-            };
+        let mut told = 0;
+        while told < self.batch
+            && let Some((_, name)) = self.cooling.pop_front_if(|(until, _)| *until <= now)
+        {
             if let Some(topic) = self.topics.get_mut(&name) {
                 topic.phase = Phase::Quiet;
             }
-            self.flush(&name, effects);
+            told += 1 + self.flush(&name, effects);
         }
     }
 
@@ -208,15 +218,18 @@ impl Index {
         self.topics.is_empty()
     }
 
-    /// Sends the topic's pending diff if it may go now, and forgets a topic of which nothing is left.
-    fn flush(&mut self, name: &Arc<str>, effects: &mut Vec<Effect>) {
+    /// Sends the topic's pending diff if it may go now, and forgets a topic of which nothing is left. How many changes
+    /// the diff has.
+    fn flush(&mut self, name: &Arc<str>, effects: &mut Vec<Effect>) -> usize {
         let Some(topic) = self.topics.get_mut(name) else {
-            return;
+            return 0;
         };
         if topic.phase != Phase::Quiet || (self.unfinished && self.touched.contains(name)) {
-            return;
+            return 0;
         }
+        let mut changes = 0;
         if let Some((joins, leaves)) = topic.take_diff() {
+            changes = joins.len() + leaves.len();
             topic.phase = Phase::Dispatching;
             self.dispatching += 1;
             effects.push(Effect::TopicDiff(TopicDiff {
@@ -227,5 +240,6 @@ impl Index {
         } else if topic.is_empty() {
             self.topics.remove(name);
         }
+        changes
     }
 }

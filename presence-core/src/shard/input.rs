@@ -32,13 +32,25 @@ pub enum Input {
     /// in the same topic.
     Leave(Arc<Origin>, Duration),
     /// Another node told how many changes it has made.
-    Announced(Arc<Origin>, Clock),
+    Announced {
+        /// Which.
+        origin: Arc<Origin>,
+        /// How many.
+        clock: Clock,
+        /// Whether it said so just now, and the message was not overtaken.
+        fresh: bool,
+    },
     /// A third node holds another node's replica at this clock.
     Seen(Arc<Origin>, Clock),
     /// Another node told what its replica is at a clock: [`Replica::check`](crate::crdt::Replica::check).
     Compare(Arc<Origin>, Clock, u64),
-    /// Changes of another node's replica, from that node. Must have been [checked](Delta::check).
-    Delta(Delta),
+    /// Changes of another node's replica, from that node.
+    Delta {
+        /// The changes. Must have been [checked](Delta::check).
+        delta: Delta,
+        /// Whether it said so just now, and the message was not overtaken.
+        fresh: bool,
+    },
     /// A part of an answer.
     Part {
         /// The part.

@@ -135,6 +135,8 @@ impl Mirrors {
             row: 0,
         });
         known.up = true;
+        // What is about to be completed is not what is kept of those that are down.
+        self.hidden.retain(|held| *held != origin.name);
         if known.current.is_of(origin) {
             if !known.visible {
                 known.current.target = None;
@@ -160,9 +162,10 @@ impl Mirrors {
         if known.visible {
             known.visible = false;
             self.busy = true;
-            self.hidden.retain(|held| held != name);
-            self.hidden.push_back(name.clone());
         }
+        // Complete or not: it is kept, so it counts.
+        self.hidden.retain(|held| held != name);
+        self.hidden.push_back(name.clone());
         if let Some(mut newer) = newer {
             newer.catch_up.complete();
             let old = std::mem::replace(&mut known.current, newer);

@@ -25,8 +25,9 @@
 //! [`Input::Up`], [`Input::Down`], [`Input::Forget`] and [`Input::Leave`]. How replicas stay the same is told in
 //! [`crdt`](crate::crdt).
 //!
-//! Hiding, showing and forgetting go in turns of [`ShardConfig::batch`] entries, so that a reader waits for one
-//! turn at most. Each of them is one diff of every topic, however many turns it took.
+//! Hiding, showing, forgetting and telling of it go in turns of [`ShardConfig::batch`] entries, so that a reader waits
+//! for one turn, or for the diff of one topic if that is larger. Each of them is one diff of every topic, however many turns
+//! it took. Taking a whole answer, and beginning one, are not cut: they visit what they are about under one hold.
 //!
 //! # Costs
 //!
@@ -133,7 +134,7 @@ impl Shard {
             writer: Writer::new(config.origin, config.removal_log_bytes),
             refs: PhxRefs::new(config.ref_nonce),
             owned: Owned::default(),
-            index: Index::new(config.diff_interval),
+            index: Index::new(config.diff_interval, config.batch.max(1)),
             mirrors: Mirrors::new(limits, config.seed),
             answers: Answers::new(config.max_answers),
             sent: Clock::ZERO,
@@ -328,17 +329,22 @@ impl Shard {
             Input::Down(name) => self.mirrors.down(&name),
             Input::Forget(name) => self.mirrors.forget(&name),
             Input::Leave(origin, until) => self.mirrors.leave(&origin, until, now, &mut self.index),
-            Input::Announced(origin, clock) => {
-                self.mirrors.announced(&origin, clock, now, &mut self.index);
+            Input::Announced {
+                origin,
+                clock,
+                fresh,
+            } => {
+                self.mirrors
+                    .announced(&origin, clock, fresh, now, &mut self.index);
             }
             Input::Seen(origin, clock) => self.mirrors.seen(&origin, clock, now),
             Input::Compare(origin, clock, check) => {
                 self.mirrors
                     .compare(&origin, clock, check, now, &mut self.counts);
             }
-            Input::Delta(delta) => {
+            Input::Delta { delta, fresh } => {
                 self.mirrors
-                    .delta(delta, now, &mut self.index, &mut self.counts);
+                    .delta(delta, fresh, now, &mut self.index, &mut self.counts);
             }
             Input::Part { part, own } => {
                 self.mirrors
@@ -384,6 +390,10 @@ impl Shard {
     }
 
     fn set_alone(&mut self, alone: bool) {
+        if alone == self.alone {
+            // What waits for the next delta still has somebody to go to.
+            return;
+        }
         self.alone = alone;
         self.sent = self.replica().clock();
         self.unsent_bytes = 0;
@@ -419,7 +429,7 @@ impl Shard {
         let Some(held) = held else {
             return;
         };
-        if self.answers.is_full(&by) {
+        if self.answers.is_full(&by, &ask.origin.name) {
             self.counts.busy += 1;
             return;
         }

@@ -40,11 +40,17 @@ impl Staging {
         (part.id, part.from, part.to, part.of) == (self.id, self.from, self.to, self.of)
     }
 
-    /// Takes a part that fits; tells whether all are there now.
+    /// Takes a part that fits; tells whether it was new.
     pub(super) fn take(&mut self, part: Part) -> bool {
+        let before = self.parts.len();
         if part.index < self.of {
             self.parts.entry(part.index).or_insert(part);
         }
+        self.parts.len() > before
+    }
+
+    /// Whether all parts are there.
+    pub(super) fn is_whole(&self) -> bool {
         self.parts.len() == self.of as usize
     }
 

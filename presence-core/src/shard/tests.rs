@@ -1,3 +1,4 @@
+mod bounds;
 mod diffs;
 mod pending;
 mod random;

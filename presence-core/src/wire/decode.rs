@@ -34,6 +34,9 @@ pub(crate) enum Malformed {
     /// A shard that there is not.
     #[error("a shard numbered {0}")]
     Shard(u16),
+    /// An entry of a topic that is in another shard.
+    #[error("an entry in a shard that its topic is not in")]
+    Place,
     /// A delta that is none.
     #[error(transparent)]
     Delta(#[from] DeltaError),

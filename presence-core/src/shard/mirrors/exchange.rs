@@ -18,11 +18,14 @@ impl Mirrors {
         &mut self,
         origin: &Origin,
         clock: Clock,
+        fresh: bool,
         now: Duration,
         index: &mut Index,
     ) {
         self.each(origin, |mirror, due, random| {
-            mirror.target.get_or_insert(clock);
+            if fresh {
+                mirror.target.get_or_insert(clock);
+            }
             if clock > mirror.replica.clock() {
                 mirror.catch_up.behind(now, |most| jitter(random, most));
                 earlier(due, mirror.catch_up.due());
@@ -76,6 +79,7 @@ impl Mirrors {
     pub(in crate::shard) fn delta(
         &mut self,
         delta: Delta,
+        fresh: bool,
         now: Duration,
         index: &mut Index,
         counts: &mut Counts,
@@ -84,7 +88,9 @@ impl Mirrors {
         let batch = self.limits.batch;
         let mut busy = false;
         self.each(&origin, |mirror, due, random| {
-            mirror.target.get_or_insert(delta.to);
+            if fresh {
+                mirror.target.get_or_insert(delta.to);
+            }
             match apply(mirror, &delta, batch, index, counts) {
                 Ok(()) => {
                     after(mirror, now, batch, index, counts, random);

@@ -60,6 +60,7 @@ impl Coverage {
                 leaves,
                 leaves_passed_on,
                 refusals,
+                overtaken,
                 buried,
                 retags,
                 conflicts,

@@ -77,7 +77,14 @@ fn a_delta_visits(held: u64) -> (u64, u64) {
         adds: entries(&there, 1..=held),
         gone: Gone::nothing(),
     };
-    shard.handle(Input::Delta(all), now, &mut out);
+    shard.handle(
+        Input::Delta {
+            delta: all,
+            fresh: true,
+        },
+        now,
+        &mut out,
+    );
     while shard.next_deadline().is_some_and(|due| due <= now) {
         shard.handle(Input::Tick, now, &mut out);
     }
@@ -93,7 +100,7 @@ fn a_delta_visits(held: u64) -> (u64, u64) {
         adds: entries(&there, held + 1..=held + CHANGES),
         gone: Gone::Tags(removed.collect()),
     };
-    shard.handle(Input::Delta(delta), now, &mut out);
+    shard.handle(Input::Delta { delta, fresh: true }, now, &mut out);
     let after = (shard.counts().entries_visited, visited());
     let held_now: usize = shard.others().map(|(replica, _)| replica.len()).sum();
     assert_eq!(held_now as u64, held, "it was applied");

@@ -1,0 +1,79 @@
+use bytes::Bytes;
+
+use super::*;
+use crate::crdt::{MetaBody, OwnerId};
+use crate::shard::Which;
+
+fn node(name: &str) -> Node {
+    let config = NodeConfig {
+        name: ReplicaName::new(name),
+        incarnation: Incarnation {
+            started_ms: 1,
+            nonce: 1,
+        },
+        seed: 1,
+        clustered: true,
+        options: NodeOptions {
+            pool_size: 2,
+            ..NodeOptions::default()
+        },
+    };
+    Node::new(config, Duration::ZERO)
+}
+
+/// What a node says to all when it tracks in a topic, after it has said that it is there to somebody.
+fn says(there: &Node, topic: &str) -> Vec<Bytes> {
+    let mut out = Vec::new();
+    there.beat(Duration::ZERO, &mut out);
+    // Somebody must be there, or nothing is said.
+    let (other, mut greeting) = (self::node("other"), Vec::new());
+    other.beat(Duration::ZERO, &mut greeting);
+    for bytes in broadcasts(&greeting) {
+        there.receive(&bytes, Duration::ZERO, &mut out);
+    }
+    let meta = MetaBody::encode(&serde_json::json!({}), 100).unwrap();
+    let which = Which {
+        owner: OwnerId::new(1.try_into().unwrap()),
+        topic,
+        key: "k",
+    };
+    there.track(which, &meta, &mut out).unwrap();
+    there.tick(Duration::from_secs(1), &mut out);
+    broadcasts(&out)
+}
+
+fn broadcasts(out: &[NodeEffect]) -> Vec<Bytes> {
+    let broadcasts = out.iter().filter_map(|effect| match effect {
+        NodeEffect::Broadcast(bytes) => Some(bytes.clone()),
+        _ => None,
+    });
+    broadcasts.collect()
+}
+
+#[test]
+fn an_entry_in_a_shard_that_its_topic_is_not_in_is_rejected() {
+    for topic in ["a", "b", "c", "d"] {
+        let said = says(&node("there"), topic);
+        let mut deltas = 0;
+        for wrong in [false, true] {
+            let here = node("here");
+            let mut out = Vec::new();
+            for bytes in &said {
+                let (header, mut body) = wire::decode(bytes).unwrap();
+                if let Body::Delta { shard, .. } = &mut body {
+                    *shard = if wrong { 1 - *shard } else { *shard };
+                    deltas += 1;
+                }
+                let bytes = wire::encode(&header, &body).unwrap();
+                here.receive(&bytes, Duration::ZERO, &mut out);
+            }
+            let rejected = out.iter().find_map(|effect| match effect {
+                NodeEffect::Rejected(rejected) => Some(rejected.reason.clone()),
+                _ => None,
+            });
+            let reason = "an entry in a shard that its topic is not in".to_owned();
+            assert_eq!(rejected, wrong.then_some(reason), "{topic}");
+        }
+        assert_eq!(deltas, 2, "one each");
+    }
+}

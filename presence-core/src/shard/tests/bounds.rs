@@ -1,0 +1,189 @@
+//! What a shard holds, waits for and tells at once has bounds, whatever others say.
+
+use super::*;
+use crate::crdt::{Delta, Gone, Tag};
+
+fn there() -> Arc<Origin> {
+    Arc::new(Origin {
+        name: ReplicaName::new("there"),
+        incarnation: Incarnation {
+            started_ms: 1,
+            nonce: 1,
+        },
+    })
+}
+
+fn entry(clock: u64, topic: &str, key: &str, meta: Meta) -> Arc<Entry> {
+    Arc::new(Entry {
+        tag: Tag {
+            origin: there(),
+            clock: Clock::new(clock),
+        },
+        topic: topic.into(),
+        key: key.into(),
+        owner: None,
+        meta,
+    })
+}
+
+fn delta(from: u64, to: u64, adds: Vec<Arc<Entry>>, gone: Gone) -> Input {
+    let delta = Delta {
+        origin: there(),
+        from: Clock::new(from),
+        to: Clock::new(to),
+        adds,
+        gone,
+    };
+    Input::Delta { delta, fresh: true }
+}
+
+#[test]
+fn a_change_that_waits_is_told_though_another_node_comes() {
+    let (mut shard, mut out) = (shard_with(INTERVAL), Vec::new());
+    shard.handle(Input::Alone(false), Duration::ZERO, &mut out);
+    shard.track(which(0, "t", "k"), &body(), &mut out).unwrap();
+    // Another one is up.
+    shard.handle(Input::Alone(false), Duration::ZERO, &mut out);
+    shard.handle(Input::Tick, INTERVAL, &mut out);
+    let told = out.iter().find_map(|effect| match effect {
+        Effect::Delta(delta) => Some(delta.adds.len()),
+        _ => None,
+    });
+    assert_eq!(told, Some(1));
+}
+
+#[test]
+fn a_reference_that_another_node_forged_takes_nothing_away() {
+    for more in [0, 2] {
+        let (mut shard, mut out) = (shard_with(INTERVAL), Vec::new());
+        for number in 0..=more {
+            let which = which(number, "t", "k");
+            shard.track(which, &body(), &mut out).unwrap();
+        }
+        let own = shard.list("t");
+        shard.handle(Input::Up(there()), Duration::ZERO, &mut out);
+        let forged = entry(1, "t", "k", own[0].meta.clone());
+        let add = delta(0, 1, vec![forged], Gone::nothing());
+        shard.handle(add, Duration::ZERO, &mut out);
+        assert_eq!(shard.list("t"), own);
+        let gone = delta(1, 2, Vec::new(), Gone::Tags(vec![Clock::new(1)]));
+        shard.handle(gone, Duration::ZERO, &mut out);
+        assert_eq!(shard.list("t"), own);
+    }
+}
+
+#[test]
+fn a_node_that_goes_is_told_of_in_turns() {
+    let (mut shard, mut out) = (shard_with(INTERVAL), Vec::new());
+    shard.handle(Input::Up(there()), Duration::ZERO, &mut out);
+    let mut refs = PhxRefs::new(1);
+    let adds = (1..=5000_u64).map(|clock| {
+        let meta = Meta::new(refs.make(), None, &body());
+        entry(clock, &(clock / 2).to_string(), &clock.to_string(), meta)
+    });
+    let all = delta(0, 5000, adds.collect(), Gone::nothing());
+    shard.handle(all, Duration::ZERO, &mut out);
+    assert_eq!(told_in_turns(&mut shard, out), 5000);
+    let mut out = Vec::new();
+    let down = Input::Down(there().name.clone());
+    shard.handle(down, 100 * INTERVAL, &mut out);
+    assert_eq!(told_in_turns(&mut shard, out), 5000);
+    assert_eq!(shard.topics().count(), 0);
+}
+
+/// Carries diffs out and ticks until nothing is due any more; how many changes were told. No turn told of many.
+fn told_in_turns(shard: &mut Shard, out: Vec<Effect>) -> usize {
+    let mut now = 100 * INTERVAL;
+    let mut changes = 0;
+    let mut dispatched = Vec::new();
+    let mut turn = out;
+    loop {
+        let mut told = 0;
+        for effect in turn.drain(..) {
+            if let Effect::TopicDiff(diff) = effect {
+                told += diff.joins.len() + diff.leaves.len();
+                dispatched.push(diff.topic);
+            }
+        }
+        assert!(told <= 1002, "{told} changes in a turn of 1000");
+        changes += told;
+        let input = match (dispatched.pop(), shard.next_deadline()) {
+            (Some(topic), _) => Input::Dispatched(topic),
+            (None, Some(due)) => {
+                now = now.max(due);
+                Input::Tick
+            }
+            (None, None) => return changes,
+        };
+        shard.handle(input, now, &mut turn);
+    }
+}
+
+#[test]
+fn parts_that_say_nothing_new_do_not_hold_a_request_up() {
+    let (mut shard, mut out) = (shard_with(INTERVAL), Vec::new());
+    shard.handle(Input::Up(there()), Duration::ZERO, &mut out);
+    let announced = Input::Announced {
+        origin: there(),
+        clock: Clock::new(9),
+        fresh: true,
+    };
+    shard.handle(announced, Duration::ZERO, &mut out);
+    let asks = |out: &mut Vec<Effect>| {
+        let asks = out.drain(..).filter_map(|effect| match effect {
+            Effect::Ask(ask) => Some(ask.id),
+            _ => None,
+        });
+        asks.last()
+    };
+    let mut now = Duration::from_millis(20);
+    shard.handle(Input::Tick, now, &mut out);
+    let id = asks(&mut out).expect("it asks for what it lacks");
+    for _ in 0..10 {
+        now += Duration::from_millis(100);
+        let part = Part {
+            origin: there(),
+            from: Clock::ZERO,
+            to: Clock::new(9),
+            id,
+            // There is no such part.
+            index: 7,
+            of: 2,
+            adds: Vec::new(),
+            gone: Gone::nothing(),
+        };
+        shard.handle(Input::Part { part, own: false }, now, &mut out);
+        shard.handle(Input::Tick, now, &mut out);
+    }
+    assert!(
+        asks(&mut out).is_some_and(|again| again != id),
+        "it asks again"
+    );
+}
+
+#[test]
+fn a_peer_has_no_more_answers_than_others() {
+    let (mut shard, mut out) = (shard_with(INTERVAL), Vec::new());
+    for number in 0..100 {
+        let key = number.to_string();
+        shard
+            .track(which(number, "t", &key), &body(), &mut out)
+            .unwrap();
+    }
+    let ask = |shard: &mut Shard, by: &str, id: u64| {
+        let ask = Ask {
+            origin: shard.replica().origin().clone(),
+            from: Clock::ZERO,
+            id,
+            attempt: 0,
+        };
+        let by = ReplicaName::new(by);
+        shard.handle(Input::Asked { by, ask }, Duration::ZERO, &mut Vec::new());
+        shard.counts().busy
+    };
+    for peer in ["a", "b", "c", "d"] {
+        assert_eq!(ask(&mut shard, peer, 1), 0);
+    }
+    assert_eq!(ask(&mut shard, "e", 1), 1, "four are under way");
+    assert_eq!(ask(&mut shard, "a", 2), 1, "in the place of its first");
+}

@@ -170,6 +170,11 @@ impl Adapter for Nats {
         self.node.name()
     }
 
+    fn max_message_bytes(&self) -> Option<usize> {
+        // None is known before the first server has been reached.
+        Some(self.limit()).filter(|limit| *limit > 0)
+    }
+
     fn start(&self, inbox: Inbox) {
         let worker = Worker {
             node: self.node.clone(),

@@ -140,6 +140,10 @@ impl Adapter for Redis {
         self.node.name()
     }
 
+    fn max_message_bytes(&self) -> Option<usize> {
+        Some(self.limit)
+    }
+
     fn start(&self, inbox: Inbox) {
         let ready = self.ready.lock().take();
         let (client, connections) = ready.expect("an adapter is started once");

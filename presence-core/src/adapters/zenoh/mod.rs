@@ -140,6 +140,10 @@ impl Adapter for Zenoh {
         self.node.name()
     }
 
+    fn max_message_bytes(&self) -> Option<usize> {
+        Some(self.limit)
+    }
+
     fn start(&self, inbox: Inbox) {
         let ready = self
             .ready

@@ -4,6 +4,7 @@ mod error;
 mod living;
 mod options;
 mod peers;
+mod unlinked;
 mod worker;
 
 use std::{collections::BTreeSet, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};

@@ -29,8 +29,8 @@ pub trait Adapter: Send + Sync + 'static {
         true
     }
 
-    /// The most bytes that one message may have as it travels, names included, if there is a limit. Asked now and
-    /// then: a server may announce it.
+    /// The most bytes that one message may have as it travels, names included, if there is a limit. A tracker asks
+    /// when it starts.
     ///
     /// Presence cuts what it sends other nodes to fit. What is longer all the same is
     /// [`AdapterError::TooLarge`].

@@ -8,6 +8,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 
 use super::Pool;
+use super::changes::MAX_NAME_BYTES;
 use super::trouble::Troubles;
 use crate::crdt::ReplicaName;
 use crate::node::{Rejected, ReplicaEvent};
@@ -122,8 +123,8 @@ impl Peers {
                     bytes,
                     limit,
                     times,
-                    "the engine does not carry a message to other nodes, which will not see what is in it: \
-                     raise its limit, or track smaller metas"
+                    "the engine does not carry a message to other nodes: raise its limit, or track smaller metas; \
+                     until then what they see may differ"
                 );
             }
             return;
@@ -183,8 +184,23 @@ impl Peers {
 ///
 /// Half of what it carries, for there may be an entry more in a message, or a few hundred removals.
 pub(super) fn chunk_bytes(wanted: usize, engine: Option<usize>) -> usize {
-    let fits = engine.map_or(usize::MAX, |limit| limit.saturating_sub(AROUND) / 2);
-    wanted.min(fits.max(MIN_CHUNK))
+    wanted.min(half(engine).max(MIN_CHUNK))
+}
+
+/// How large a meta may be: as the options say, or smaller where the engine carries less. A presence that no message can
+/// take would be on this node alone, and keep from the others all that comes after it.
+pub(super) fn max_meta_bytes(wanted: usize, engine: Option<usize>) -> usize {
+    wanted.min(half(engine))
+}
+
+/// How long a topic, and a key, may be, so that both and a meta fit into one message.
+pub(super) fn max_name_bytes(engine: Option<usize>) -> usize {
+    MAX_NAME_BYTES.min(half(engine) / 2)
+}
+
+/// Half of what the engine carries.
+fn half(engine: Option<usize>) -> usize {
+    engine.map_or(usize::MAX, |limit| limit.saturating_sub(AROUND) / 2)
 }
 
 /// Takes what other nodes send and what the engine notices of them, one after another.
@@ -232,6 +248,11 @@ mod tests {
         assert_eq!(chunk_bytes(default, Some(1024 * 1024)), default);
         assert_eq!(chunk_bytes(default, Some(16 * 1024)), 7680);
         assert_eq!(chunk_bytes(300, Some(16 * 1024)), 300);
+        assert_eq!(max_meta_bytes(16_384, None), 16_384);
+        assert_eq!(max_meta_bytes(16_384, Some(1024 * 1024)), 16_384);
+        assert_eq!(max_meta_bytes(16_384, Some(16 * 1024)), 7680);
+        assert_eq!(max_name_bytes(Some(1024 * 1024)), MAX_NAME_BYTES);
+        assert_eq!(max_name_bytes(Some(16 * 1024)), 3840);
         // Nothing fits; it is said when it does not.
         assert_eq!(chunk_bytes(default, Some(100)), MIN_CHUNK);
     }

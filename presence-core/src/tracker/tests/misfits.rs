@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::adapters::{Memory, MemoryCluster};
-use crate::crdt::{Incarnation, ReplicaName};
+use crate::crdt::{Incarnation, MetaError, ReplicaName};
 use crate::node::{Node, NodeConfig, NodeEffect};
 use crate::pubsub::wire::{self, Kind, Origin};
 use crate::pubsub::{Adapter, AdapterError, Inbox, Message};
@@ -117,27 +117,38 @@ async fn messages_are_cut_to_what_the_engine_carries() {
     assert_eq!(too_large.load(Ordering::SeqCst), 0);
 }
 
-/// A meta that no message can take is missing on the others; all else is not.
+/// The largest that is not refused fits, alone and among others.
 #[tokio::test(start_paused = true)]
-async fn what_fits_no_message_keeps_nothing_else_away() {
+async fn what_would_fit_no_message_is_refused() {
     let cluster = MemoryCluster::default();
-    let too_large = Arc::new(AtomicU64::new(0));
     let start = |name: &str| {
         let pubsub = PubSub::with_adapter(Narrow {
             memory: cluster.join(name),
-            too_large: too_large.clone(),
+            too_large: Arc::default(),
         });
         Tracker::start(&pubsub, Plain)
     };
-    let (a, b) = (start("a"), start("b"));
+    let a = start("a");
     let owner = Owner::new();
-    let meta = json!({ "text": "x".repeat(LIMIT - 100) });
-    a.track_as(&owner, "t", "large", meta).await.unwrap();
-    until("it was refused", || too_large.load(Ordering::SeqCst) > 0).await;
-    drop(owner);
-    let owner = Owner::new();
-    a.track_as(&owner, "t", "small", json!({})).await.unwrap();
-    until("b has the other", || b.count("t") == 1).await;
+    let meta = |length: usize| json!({ "text": "x".repeat(length) });
+    let refused = a.track_as(&owner, "t", "k", meta(LIMIT)).await;
+    let Err(TrackError::Meta(MetaError::TooLarge { limit, .. })) = refused else {
+        panic!("it should be too large: {refused:?}");
+    };
+    let largest = meta(limit - r#"{"text":""}"#.len());
+    let refused = a.track_as(&owner, "t", "k".repeat(LIMIT), json!({})).await;
+    let Err(TrackError::TooLong { limit, .. }) = refused else {
+        panic!("it should be too long: {refused:?}");
+    };
+    let topic = "t".repeat(limit);
+    for number in 0..10 {
+        let key = format!("{number:0>limit$}");
+        a.track_as(&owner, &topic, key, &largest).await.unwrap();
+        let key = format!("small {number}");
+        a.track_as(&owner, &topic, key, json!({})).await.unwrap();
+    }
+    let b = start("b");
+    until("b has all", || b.count(&topic) == 20).await;
 }
 
 #[tokio::test(start_paused = true)]

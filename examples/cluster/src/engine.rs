@@ -69,8 +69,11 @@ mod redis {
     use presence_channels::adapters::redis_client::Client;
     use presence_channels::adapters::{Redis, RedisOptions};
 
+    /// What it is to look like, and not what it is: it may contain a password.
+    const REDIS_URL: &str = "REDIS_URL is no address as in redis://user:password@host:6379";
+
     pub(super) async fn connect(name: &str, url: &str) -> anyhow::Result<PubSub> {
-        let client = Client::open(url).with_context(|| format!("REDIS_URL is `{url}`"))?;
+        let client = Client::open(url).context(REDIS_URL)?;
         let redis = Redis::connect(RedisOptions::new(name, client))
             .await
             .context("NODE_NAME and REDIS_URL do not lead to a server")?;

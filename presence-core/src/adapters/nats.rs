@@ -29,7 +29,8 @@ pub struct NatsOptions {
     /// `_`. Subjects begin with it. Default `presence`.
     pub cluster: String,
     /// The servers, as `nats://host:4222` or `tls://host:4222`. One that answers is enough; when it goes,
-    /// the next is tried.
+    /// the next is tried. A user and a password in the first that has them, as in `nats://user:password@host:4222`,
+    /// are used with all.
     pub servers: Vec<String>,
     /// How to connect: credentials, certificates, timings. That a node does not hear itself
     /// (`no_echo`) is set in any case.
@@ -68,7 +69,7 @@ pub enum NatsError {
     /// Not an address of a server.
     #[error("{address:?} is not the address of a NATS server: {source}")]
     Address {
-        /// As it was given.
+        /// As it was given, without a password.
         address: String,
         /// What is wrong with it.
         source: std::io::Error,
@@ -129,7 +130,7 @@ impl Nats {
             .map(|address| match address.parse::<ServerAddr>() {
                 Ok(parsed) => Ok(parsed),
                 Err(source) => {
-                    let address = address.clone();
+                    let address = without_credentials(address);
                     Err(NatsError::Address { address, source })
                 }
             })
@@ -137,6 +138,16 @@ impl Nats {
         // As it was written it may contain a password.
         let host = |address: &ServerAddr| format!("{}:{}", address.host(), address.port());
         let hosts: Vec<String> = addresses.iter().map(host).collect();
+        // The client itself leaves out what stands there.
+        let credentials = addresses
+            .iter()
+            .find_map(|address| Some((address.username()?, address.password()?)));
+        let connect = match credentials {
+            Some((user, password)) => {
+                connect.user_and_password(percent_decoded(user), percent_decoded(password))
+            }
+            None => connect,
+        };
         let client = match connect.no_echo().connect(addresses).await {
             Ok(client) => client,
             Err(source) => {
@@ -168,6 +179,11 @@ impl Nats {
 impl Adapter for Nats {
     fn node_name(&self) -> &str {
         self.node.name()
+    }
+
+    fn max_message_bytes(&self) -> Option<usize> {
+        // None is known before the first server has been reached.
+        Some(self.limit()).filter(|limit| *limit > 0)
     }
 
     fn start(&self, inbox: Inbox) {
@@ -227,6 +243,31 @@ impl fmt::Debug for Nats {
             .field("node_name", &self.node.name())
             .finish_non_exhaustive()
     }
+}
+
+/// An address as it may be shown, whatever else is wrong with it.
+fn without_credentials(address: &str) -> String {
+    let (scheme, rest) = match address.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), address),
+    };
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    format!("{scheme}{host}")
+}
+
+/// A part of a URL as it is meant: `%40` stands for `@`.
+fn percent_decoded(part: &str) -> String {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let [first, after @ ..] = rest {
+        let digits = after.get(..2).filter(|_| *first == b'%');
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => (bytes.push(byte), rest = &after[2..]),
+            None => (bytes.push(*first), rest = after),
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The task of a node. It ends when the queue is closed and empty; its readers end with it.

@@ -31,7 +31,7 @@ impl Node {
                 let taken = self.take(&header, body, &mut counts, now, out);
                 taken.err().map(|malformed| (Some(from), malformed))
             }
-            Err(malformed) => Some((None, malformed)),
+            Err(malformed) => Some((wire::sender(message).map(String::from), malformed)),
         };
         if let Some((from, malformed)) = rejected {
             counts.malformed += 1;

@@ -29,6 +29,15 @@ pub trait Adapter: Send + Sync + 'static {
         true
     }
 
+    /// The most bytes that one message may have as it travels, names included, if there is a limit. A tracker asks
+    /// when it starts.
+    ///
+    /// Presence cuts what it sends other nodes to fit. What is longer all the same is
+    /// [`AdapterError::TooLarge`].
+    fn max_message_bytes(&self) -> Option<usize> {
+        None
+    }
+
     /// Called once, before anything else happens: what other nodes send goes into `inbox`.
     fn start(&self, inbox: Inbox);
 

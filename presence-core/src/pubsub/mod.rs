@@ -118,6 +118,11 @@ impl PubSub {
         self.inner.clustered
     }
 
+    /// The longest message that its engine carries, where it has a limit.
+    pub(crate) fn max_message_bytes(&self) -> Option<usize> {
+        self.inner.adapter.max_message_bytes()
+    }
+
     /// Delivers each message on `topic` to `subscriber`, until the returned [`Subscription`] is
     /// dropped. Subscribing twice delivers twice, as in Phoenix.
     #[must_use = "dropping the subscription unsubscribes"]

@@ -5,6 +5,10 @@
 //! 1: the kind, the topic, the event and the payload. Numbers and lengths are
 //! [postcard](https://postcard.jamesmunns.com/wire-format)'s.
 //!
+//! A newer version may append to the end, and add kinds and sorts of payload; nothing else. A node reads frames of its own
+//! version and of the one before and after, leaves out what a newer one appends, and drops what it does not know.
+//! So a cluster can be upgraded node by node, one version at a time.
+//!
 //! Decoding copies names, not the payload, reserves nothing on a frame's word, and refuses what a
 //! correct node never sends: a payload that is called JSON and is not would otherwise be pasted into
 //! the frames of every client.
@@ -21,7 +25,7 @@ use super::{Message, Payload};
 
 /// The first byte of every frame.
 pub const MAGIC: u8 = b'p';
-/// The version that is written, and the only one so far.
+/// The version that is written, and the only one so far. Those next to it are read too.
 pub const VERSION: u8 = 1;
 /// A node's name is at most this many bytes of UTF-8.
 pub const MAX_NODE_NAME: usize = 128;
@@ -93,13 +97,25 @@ pub enum FrameError {
     /// It does not begin like a frame.
     #[error("not a frame of this protocol")]
     Foreign,
-    /// It has a version that this node does not know.
-    #[error("node {node:?} sends version {version}, and this node knows {VERSION} at most")]
+    /// It has a version that cannot be read here.
+    #[error("node {node:?} sends version {version}, and this node reads versions {low} to {high}", low = VERSION - 1, high = VERSION + 1)]
     Version {
         /// The version.
         version: u8,
         /// Whose frame it is.
         node: String,
+    },
+    /// It is of a newer version that can be read, and contains what that version added.
+    #[error(
+        "node {node:?} sends what version {version} added and this node does not know: {source}"
+    )]
+    Newer {
+        /// The version.
+        version: u8,
+        /// Whose frame it is.
+        node: String,
+        /// Where reading it ended.
+        source: postcard::Error,
     },
     /// It is cut short, or its lengths make no sense.
     #[error("malformed: {0}")]
@@ -164,12 +180,22 @@ pub fn decode(frame: &Bytes) -> Result<(Origin<'_>, Frame), FrameError> {
     };
     let (origin, rest): (Origin<'_>, _) = postcard::take_from_bytes(rest)?;
     check_node_name(origin.node)?;
-    if version != VERSION {
-        let node = origin.node.to_owned();
+    let node = || origin.node.to_owned();
+    if version.abs_diff(VERSION) > 1 {
+        let node = node();
         return Err(FrameError::Version { version, node });
     }
-    let (body, rest): (BodyV1<'_>, _) = postcard::take_from_bytes(rest)?;
-    if !rest.is_empty() {
+    let newer = version > VERSION;
+    let (body, rest): (BodyV1<'_>, _) =
+        postcard::take_from_bytes(rest).map_err(|source| match newer {
+            true => FrameError::Newer {
+                version,
+                node: node(),
+                source,
+            },
+            false => FrameError::Malformed(source),
+        })?;
+    if !rest.is_empty() && !newer {
         return Err(FrameError::Trailing(rest.len()));
     }
     check("topic", body.topic.len(), MAX_NAME)?;

@@ -31,10 +31,10 @@ impl Place {
     }
 
     /// A presence must fit into a message between nodes.
-    fn check(&self) -> Result<(), TrackError> {
+    fn check(&self, limit: usize) -> Result<(), TrackError> {
         let bytes = self.topic.len().max(self.key.len());
-        if bytes > MAX_NAME_BYTES {
-            return Err(TrackError::TooLong { bytes });
+        if bytes > limit {
+            return Err(TrackError::TooLong { bytes, limit });
         }
         Ok(())
     }
@@ -103,7 +103,7 @@ impl<P: Presence> Tracker<P> {
         let meta = self.encode(&meta);
         async move {
             let meta = meta?;
-            place.check()?;
+            place.check(self.shared.max_name_bytes)?;
             let limit = self.shared.options.max_presences_per_owner;
             place.owner.with(&self.shared.pool, |holding| {
                 if holding.presences >= limit {

@@ -11,11 +11,13 @@ pub enum TrackError {
     /// The meta cannot be one.
     #[error(transparent)]
     Meta(#[from] MetaError),
-    /// The topic or the key is longer than 16,384 bytes.
-    #[error("a topic or key of {bytes} bytes, where 16384 are allowed")]
+    /// The topic or the key is longer than 16,384 bytes, or than the engine leaves room for.
+    #[error("a topic or key of {bytes} bytes, where {limit} are allowed")]
     TooLong {
         /// The length of the longer of the two, in bytes.
         bytes: usize,
+        /// The most that either may be.
+        limit: usize,
     },
     /// The owner has as many presences as an owner may have in one tracker.
     #[error("this owner has {limit} presences already, as many as it may have")]

@@ -57,6 +57,8 @@ pub(super) struct Shared<P> {
     pub(super) pubsub: PubSub,
     pub(super) presence: P,
     pub(super) options: TrackerOptions,
+    /// How long a topic, and a key, may be.
+    pub(super) max_name_bytes: usize,
 }
 
 struct Ends(Arc<Pool>);
@@ -107,8 +109,11 @@ impl<P: Presence> Tracker<P> {
     /// # Panics
     ///
     /// Outside a tokio runtime with timers, and if an option is out of its bounds.
-    pub fn start_with(pubsub: &PubSub, presence: P, options: TrackerOptions) -> Self {
+    pub fn start_with(pubsub: &PubSub, presence: P, mut options: TrackerOptions) -> Self {
         options.check();
+        let engine = pubsub.max_message_bytes();
+        options.max_meta_bytes = peers::max_meta_bytes(options.max_meta_bytes, engine);
+        let max_name_bytes = peers::max_name_bytes(engine);
         let Ok(runtime) = Handle::try_current() else {
             panic!("Tracker::start needs a tokio runtime: call it in an async fn that tokio runs");
         };
@@ -121,6 +126,7 @@ impl<P: Presence> Tracker<P> {
             pubsub: pubsub.clone(),
             presence,
             options,
+            max_name_bytes,
         });
         if pubsub.is_clustered() {
             let (subscription, messages) = pool.peers.listen();

@@ -26,6 +26,7 @@ mod options;
 mod owner;
 mod peers;
 mod pool;
+mod trouble;
 
 #[cfg(test)]
 mod tests;

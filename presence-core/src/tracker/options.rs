@@ -34,6 +34,9 @@ pub struct TrackerOptions {
     pub leave_grace: Duration,
     /// The longest meta, in bytes of JSON without `phx_ref`. Default 16,384, at most 262,144.
     ///
+    /// Where the engine carries little ([`Adapter::max_message_bytes`](crate::pubsub::Adapter::max_message_bytes)), half of
+    /// what it carries at most.
+    ///
     /// Each listener of a topic receives each meta, so a meta should be small; details belong into `fetch`.
     pub max_meta_bytes: usize,
     /// The most presences that one [`Owner`](super::Owner) may have in this tracker. Default 1,000.

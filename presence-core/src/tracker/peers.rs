@@ -1,28 +1,31 @@
 //! A tracker's messages to and from other nodes, by its PubSub.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
-use tokio::time::Instant;
 
 use super::Pool;
+use super::changes::MAX_NAME_BYTES;
+use super::trouble::Troubles;
 use crate::crdt::ReplicaName;
 use crate::node::{Rejected, ReplicaEvent};
 use crate::pubsub::{
-    BroadcastError, Dispatch, Message, Payload, PeerHint, PubSub, Subscriber, SubscriberId,
-    Subscription,
+    AdapterError, BroadcastError, Dispatch, Message, Payload, PeerHint, PubSub, Subscriber,
+    SubscriberId, Subscription,
 };
 
 /// How many messages may wait to be taken. What comes beyond is dropped, as by a network: it is asked for again.
 const WAITING: usize = 4096;
 /// How many events a slow watcher may be behind.
 const EVENTS: usize = 256;
-/// How often trouble with peers is logged.
-const LOG_AGAIN: Duration = Duration::from_secs(10);
+/// What a frame, and a message in it, have around their contents at most: the names of two nodes, of the topic and of the event,
+/// and a few numbers.
+const AROUND: usize = 1024;
+/// The least that messages are cut to, as for [`NodeOptions`](crate::tracker::NodeOptions).
+const MIN_CHUNK: usize = 256;
 
 /// The event of all messages between trackers.
 const EVENT: &str = "replicate";
@@ -42,14 +45,10 @@ pub(super) struct Peers {
     /// This tracker's own subscription, which must not hear what it says itself.
     me: Mutex<Option<SubscriberId>>,
     events: broadcast::Sender<ReplicaEvent>,
-    /// When trouble was last logged, and how often it occurred since.
-    trouble: Mutex<Trouble>,
-}
-
-#[derive(Debug, Default)]
-struct Trouble {
-    last: Option<Instant>,
-    since: u64,
+    /// What was logged of messages that other nodes sent.
+    refused: Troubles,
+    /// What was logged of messages that the engine does not carry.
+    too_large: Troubles,
 }
 
 /// What other nodes sent, on its way to the task that takes it.
@@ -74,7 +73,8 @@ impl Peers {
             event: EVENT.into(),
             me: Mutex::new(None),
             events: broadcast::Sender::new(EVENTS),
-            trouble: Mutex::new(Trouble::default()),
+            refused: Troubles::default(),
+            too_large: Troubles::default(),
         }
     }
 
@@ -117,11 +117,24 @@ impl Peers {
         }
     }
 
-    /// What could not be sent is as good as lost on the way: it is made up for.
+    /// What could not be sent is as good as lost on the way: it is made up for. Only what is too large is never sent.
     fn sent(&self, sent: Result<(), BroadcastError>) {
-        if let Err(error) = sent {
-            tracing::debug!(presence = self.presence, %error, "a message to another node was not sent");
+        let Err(error) = sent else { return };
+        let presence = self.presence;
+        if let BroadcastError::Adapter(AdapterError::TooLarge { bytes, limit }) = error {
+            if let Some(times) = self.too_large.pass(None) {
+                tracing::warn!(
+                    presence,
+                    bytes,
+                    limit,
+                    times,
+                    "the engine does not carry a message to other nodes: raise its limit, or track smaller metas; \
+                     until then what they see may differ"
+                );
+            }
+            return;
         }
+        tracing::debug!(presence, %error, "a message to another node was not sent");
     }
 
     pub(super) fn events(&self) -> broadcast::Receiver<ReplicaEvent> {
@@ -160,23 +173,39 @@ impl Peers {
     }
 
     pub(super) fn rejected(&self, rejected: &Rejected) {
-        let mut trouble = self.trouble.lock();
-        trouble.since += 1;
-        if trouble.last.is_some_and(|last| last.elapsed() < LOG_AGAIN) {
-            return;
+        if let Some(dropped) = self.refused.pass(rejected.from.as_deref()) {
+            tracing::warn!(
+                presence = self.presence,
+                from = rejected.from.as_deref().unwrap_or("somebody"),
+                reason = rejected.reason,
+                dropped,
+                "messages of other nodes were dropped"
+            );
         }
-        tracing::warn!(
-            presence = self.presence,
-            from = rejected.from.as_deref().unwrap_or("somebody"),
-            reason = rejected.reason,
-            dropped = trouble.since,
-            "messages of other nodes were dropped"
-        );
-        *trouble = Trouble {
-            last: Some(Instant::now()),
-            since: 0,
-        };
     }
+}
+
+/// How large messages are to be: as the options say, or smaller where the engine carries less.
+///
+/// Half of what it carries, for there may be an entry more in a message, or a few hundred removals.
+pub(super) fn chunk_bytes(wanted: usize, engine: Option<usize>) -> usize {
+    wanted.min(half(engine).max(MIN_CHUNK))
+}
+
+/// How large a meta may be: as the options say, or smaller where the engine carries less. A presence that no message can
+/// take would be on this node alone, and keep from the others all that comes after it.
+pub(super) fn max_meta_bytes(wanted: usize, engine: Option<usize>) -> usize {
+    wanted.min(half(engine))
+}
+
+/// How long a topic, and a key, may be, so that both and a meta fit into one message.
+pub(super) fn max_name_bytes(engine: Option<usize>) -> usize {
+    MAX_NAME_BYTES.min(half(engine) / 2)
+}
+
+/// Half of what the engine carries.
+fn half(engine: Option<usize>) -> usize {
+    engine.map_or(usize::MAX, |limit| limit.saturating_sub(AROUND) / 2)
 }
 
 /// Takes what other nodes send and what the engine notices of them, one after another.
@@ -212,5 +241,26 @@ pub(super) async fn beat(pool: Arc<Pool>) {
             _ = pool.closed.wait() => return,
             () = tokio::time::sleep_until(next) => pool.beat(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_fit_what_the_engine_carries() {
+        let default = crate::tracker::NodeOptions::default().chunk_bytes;
+        assert_eq!(chunk_bytes(default, None), default);
+        assert_eq!(chunk_bytes(default, Some(1024 * 1024)), default);
+        assert_eq!(chunk_bytes(default, Some(16 * 1024)), 7680);
+        assert_eq!(chunk_bytes(300, Some(16 * 1024)), 300);
+        assert_eq!(max_meta_bytes(16_384, None), 16_384);
+        assert_eq!(max_meta_bytes(16_384, Some(1024 * 1024)), 16_384);
+        assert_eq!(max_meta_bytes(16_384, Some(16 * 1024)), 7680);
+        assert_eq!(max_name_bytes(Some(1024 * 1024)), MAX_NAME_BYTES);
+        assert_eq!(max_name_bytes(Some(16 * 1024)), 3840);
+        // Nothing fits; it is said when it does not.
+        assert_eq!(chunk_bytes(default, Some(100)), MIN_CHUNK);
     }
 }

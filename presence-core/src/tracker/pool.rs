@@ -9,7 +9,7 @@ use tokio::sync::{Notify, SetOnce, mpsc};
 use tokio::time::Instant;
 
 use super::TrackerOptions;
-use super::peers::Peers;
+use super::peers::{Peers, chunk_bytes};
 use crate::crdt::{Incarnation, MetaBody, OwnerId, PhxRef, ReplicaName};
 use crate::node::{Counters, Node, NodeConfig, NodeEffect, ReplicaView};
 use crate::presence::Presences;
@@ -46,6 +46,8 @@ impl Pool {
         options: &TrackerOptions,
         diffs: mpsc::UnboundedSender<TopicDiff>,
     ) -> Self {
+        let mut node = options.node.clone();
+        node.chunk_bytes = chunk_bytes(node.chunk_bytes, pubsub.max_message_bytes());
         let config = NodeConfig {
             name: ReplicaName::new(pubsub.node_name()),
             incarnation: Incarnation {
@@ -54,7 +56,7 @@ impl Pool {
             },
             seed: random(),
             clustered: pubsub.is_clustered(),
-            options: options.node.clone(),
+            options: node,
         };
         Self {
             node: Node::new(config, Duration::ZERO),

@@ -1,6 +1,7 @@
 mod changes;
 mod cluster;
 mod diffs;
+mod misfits;
 mod owners;
 mod presence;
 mod stop;

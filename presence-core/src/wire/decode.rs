@@ -1,5 +1,6 @@
 //! From a peer's bytes to what it may mean. Nothing in them is believed.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Body, EntryRow, GoneRow, Header, MAX_BYTES, MAX_NAME_BYTES, VERSION};
@@ -69,6 +70,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Header<'_>, Body<'_>), Malformed> 
     // What follows is what a newer version appended.
     let (body, _) = postcard::take_from_bytes::<Body<'_>>(rest)?;
     Ok((header, body))
+}
+
+/// Who sent a message that cannot be read, if it says so: a header is the same in every version.
+pub(crate) fn sender(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    let (_, rest) = bytes.split_first()?;
+    let (header, _) = postcard::take_from_bytes::<Header<'_>>(rest).ok()?;
+    let named = !header.name.is_empty() && header.name.len() <= MAX_NAME_BYTES;
+    named.then_some(header.name)
 }
 
 impl EntryRow<'_> {

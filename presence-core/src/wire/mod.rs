@@ -22,7 +22,7 @@ mod encode;
 mod tests;
 
 pub(crate) use body::{Body, EntryRow, GoneRow, Header, Left, Row};
-pub(crate) use decode::{Malformed, decode};
+pub(crate) use decode::{Malformed, decode, sender};
 pub(crate) use encode::{body_of_delta, body_of_part, encode};
 
 /// The version that is written here.

@@ -1,11 +1,15 @@
 use std::cell::RefCell;
 
-use presence_core::adapters::{Nats, NatsError, NatsOptions, nats_client};
+use presence_core::{
+    Presence, Tracker,
+    adapters::{Nats, NatsError, NatsOptions, nats_client},
+    tracker::Owner,
+};
 
 use crate::{
     broker::{self, Broker},
     ports::free_port,
-    suite::{Bed, Node, Wired, suite},
+    suite::{Bed, Node, Wired, suite, until},
 };
 
 /// Small, so that a large message is quickly made.
@@ -18,8 +22,12 @@ struct NatsBed {
 }
 
 fn bed() -> NatsBed {
+    bed_with(&format!("max_payload: {MAX_PAYLOAD}\n"))
+}
+
+fn bed_with(settings: &str) -> NatsBed {
     let config = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(config.path(), format!("max_payload: {MAX_PAYLOAD}\n")).unwrap();
+    std::fs::write(config.path(), settings).unwrap();
     let path = config.path().to_str().unwrap().to_owned();
     let arguments = |port: u16| {
         let port = port.to_string();
@@ -93,8 +101,60 @@ async fn errors_say_what_is_wrong() {
         .await
         .unwrap_err();
     assert!(matches!(nonsense, NatsError::Address { .. }), "{nonsense}");
+    let nonsense = NatsOptions::new("a", "nats://ann:secret@x:y");
+    let nonsense = Nats::connect(nonsense).await.unwrap_err();
+    assert!(matches!(nonsense, NatsError::Address { .. }), "{nonsense}");
+    assert!(!nonsense.to_string().contains("secret"), "{nonsense}");
     let nameless = Nats::connect(NatsOptions::new("", "nats://x:1"))
         .await
         .unwrap_err();
     assert!(matches!(nameless, NatsError::Name(_)), "{nameless}");
+}
+
+struct Plain;
+impl Presence for Plain {
+    const NAME: &str = "test.plain";
+}
+
+/// Less than a tracker's messages have by default.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs nats-server"]
+async fn presences_are_replicated_by_a_server_that_carries_little() {
+    const PRESENCES: usize = 3000;
+    let bed = bed_with("max_payload: 16384\n");
+    let a = bed.node("a").await;
+    let on_a = Tracker::start(&a.pubsub, Plain);
+    let owners: Vec<Owner> = (0..PRESENCES / 1000).map(|_| Owner::new()).collect();
+    for number in 0..PRESENCES {
+        let meta = serde_json::json!({ "text": "x".repeat(200) });
+        let owner = &owners[number % owners.len()];
+        on_a.track_as(owner, "t", number.to_string(), meta)
+            .await
+            .unwrap();
+    }
+    let b = bed.node("b").await;
+    let on_b = Tracker::start(&b.pubsub, Plain);
+    until("b has all", || on_b.count("t") == PRESENCES).await;
+}
+
+#[tokio::test]
+#[ignore = "needs nats-server"]
+async fn a_server_that_does_not_let_it_in_is_an_error() {
+    let bed = bed_with("authorization { user: ann, password: \"right@100%\" }\n");
+    let port = bed.broker.borrow().port;
+    for credentials in ["", "ann:wrong-secret@"] {
+        let url = format!("nats://{credentials}127.0.0.1:{port}");
+        let error = Nats::connect(NatsOptions::new("a", url)).await.unwrap_err();
+        let NatsError::Connect { source, .. } = &error else {
+            panic!("another error: {error}");
+        };
+        let kind = source.kind();
+        assert_eq!(kind, nats_client::ConnectErrorKind::AuthorizationViolation);
+        let text = error.to_string();
+        assert!(text.contains(&format!("127.0.0.1:{port}")), "{text}");
+        assert!(text.contains("uthorization"), "{text}");
+        assert!(!text.contains("wrong-secret"), "{text}");
+    }
+    let url = format!("nats://ann:right%40100%25@127.0.0.1:{port}");
+    Nats::connect(NatsOptions::new("a", url)).await.unwrap();
 }

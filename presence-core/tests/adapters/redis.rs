@@ -1,11 +1,20 @@
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
-use presence_core::adapters::{Redis, RedisError, RedisOptions, redis_client};
+use presence_core::{
+    adapters::{Redis, RedisError, RedisOptions, redis_client},
+    pubsub::{Dispatch, Message, Payload, Subscriber},
+};
 
 use crate::{
     broker::{self, Broker},
     ports::free_port,
-    suite::{Bed, Node, Wired, suite},
+    suite::{Bed, Node, Wired, link, suite, until},
 };
 
 /// Small, so that a large message is quickly made.
@@ -18,6 +27,11 @@ struct RedisBed {
 }
 
 fn bed() -> RedisBed {
+    bed_with(&[])
+}
+
+/// A server that is started with further arguments.
+fn bed_with(further: &[&str]) -> RedisBed {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap().to_owned();
     let arguments = |port: u16| {
@@ -32,8 +46,10 @@ fn bed() -> RedisBed {
             "--dir",
             &path,
         ]
-        .map(str::to_owned)
-        .to_vec()
+        .iter()
+        .chain(further)
+        .map(|argument| (*argument).to_owned())
+        .collect()
     };
     let broker = Broker::start("redis-server", arguments);
     let client = redis_client::Client::open(format!("redis://127.0.0.1:{}", broker.port)).unwrap();
@@ -109,4 +125,98 @@ async fn errors_say_what_is_wrong() {
     };
     let error = Redis::connect(options).await.unwrap_err();
     assert!(matches!(error, RedisError::Name(_)), "{error}");
+}
+
+/// Delivers nothing until it is opened, and counts what is large.
+#[derive(Default)]
+struct Slow {
+    open: Mutex<bool>,
+    opened: Condvar,
+    delivered: AtomicU64,
+}
+
+impl Slow {
+    fn open(&self) {
+        *self.open.lock().unwrap() = true;
+        self.opened.notify_all();
+    }
+}
+
+impl Subscriber for Slow {
+    fn deliver(&self, dispatch: &mut Dispatch<'_>) {
+        let open = self.open.lock().unwrap();
+        drop(self.opened.wait_while(open, |open| !*open));
+        let large = &*dispatch.message().event == "large";
+        self.delivered.fetch_add(u64::from(large), Ordering::SeqCst);
+    }
+}
+
+/// Its peers send more than it may hold; it drops and counts, and stays connected.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs redis-server"]
+async fn a_reader_that_does_not_keep_up_holds_a_bounded_amount() {
+    const QUEUE: usize = 1_000_000;
+    const LENGTH: usize = 10_000;
+    let bed = bed();
+    let a = bed.node("a").await;
+    let options = RedisOptions {
+        queue_bytes: QUEUE,
+        ..RedisOptions::new("b", bed.client.clone())
+    };
+    let redis = Redis::connect(options).await.unwrap();
+    let stats = redis.stats();
+    let b = Node::counting(redis, stats);
+    let mut on_b = b.pubsub.receiver("t", 100_000);
+    link(&a, &mut on_b, "t").await;
+
+    let slow = Arc::new(Slow::default());
+    let _subscription = b.pubsub.subscribe("t", slow.clone());
+    let payload = Payload::Binary(vec![0; LENGTH].into());
+    let large = Message::new("t", "large", payload);
+    let mut sent = 0;
+    // As much again as fits is dropped; the node sends no faster than Redis takes it.
+    for _ in 0..3 * QUEUE / LENGTH {
+        a.pubsub.broadcast(large.clone()).unwrap();
+        sent += 1;
+    }
+    until("what does not fit is dropped", || {
+        (b.stats)().dropped > QUEUE as u64 / LENGTH as u64
+    })
+    .await;
+    assert_eq!(slow.delivered.load(Ordering::SeqCst), 0);
+    slow.open();
+    until("the rest is delivered", || {
+        slow.delivered.load(Ordering::SeqCst) + (b.stats)().dropped == sent
+    })
+    .await;
+    // What was waiting, and the batch that was being delivered.
+    let held = slow.delivered.load(Ordering::SeqCst) * LENGTH as u64;
+    assert!(held < 2 * QUEUE as u64, "{held} bytes were held");
+    assert_eq!((a.stats)().dropped, 0);
+    // It has never been cut off.
+    link(&a, &mut on_b, "t").await;
+}
+
+#[tokio::test]
+#[ignore = "needs redis-server"]
+async fn a_server_that_does_not_let_it_in_is_an_error() {
+    let bed = bed_with(&["--requirepass", "right"]);
+    let address = format!("127.0.0.1:{}", bed.broker.borrow().port);
+    for credentials in ["", ":wrong-secret@"] {
+        let url = format!("redis://{credentials}{address}");
+        let client = redis_client::Client::open(url).unwrap();
+        let error = Redis::connect(RedisOptions::new("a", client))
+            .await
+            .unwrap_err();
+        assert!(matches!(error, RedisError::Connect { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains(&address), "{text}");
+        let says = ["NOAUTH", "WRONGPASS", "Password", "uthentication"];
+        assert!(says.iter().any(|word| text.contains(word)), "{text}");
+        assert!(!text.contains("wrong-secret"), "{text}");
+    }
+    let client = redis_client::Client::open(format!("redis://:right@{address}")).unwrap();
+    Redis::connect(RedisOptions::new("a", client))
+        .await
+        .unwrap();
 }

@@ -351,7 +351,7 @@ pub(crate) async fn garbage_is_dropped_and_counted(bed: &impl Wired) {
     };
     let good = wire::encode(&origin, wire::Kind::Broadcast, &message("t", "forged")).unwrap();
     let mut newer = good.to_vec();
-    newer[1] += 1;
+    newer[1] += 2;
     let cut = good[..good.len() - 1].to_vec();
     let mut injected = 0;
     for bytes in [&newer[..], &cut, b"garbage", &[0; 100_000]] {

@@ -16,6 +16,21 @@ const LONGEST: usize = 64 * 1024;
 /// How long the other side may take to be done with one connection.
 const READ: Duration = Duration::from_secs(10);
 
+/// Fails unless the first node says what became of it. zenoh itself drops what came over a link and says nothing, for who can reach its
+/// port could fill the disk.
+pub(super) fn is_logged(cluster: &Cluster) -> Result<()> {
+    let node = &cluster.nodes[0];
+    anyhow::ensure!(
+        cluster.broker.is_none()
+            || node
+                .log()
+                .contains("dropped what is not a message of a node"),
+        "garbage is not logged{}",
+        node.log_tail()
+    );
+    Ok(())
+}
+
 /// Sends garbage to where the first node takes other nodes' messages; returns how much.
 pub(super) async fn send(cluster: &Cluster) -> Result<usize> {
     match &cluster.broker {

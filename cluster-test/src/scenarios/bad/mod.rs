@@ -27,6 +27,7 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     let before = cluster.nodes[0].memory()?;
     let sent = sent + garbage::send(&cluster).await?;
     cluster.agree(&truth, Duration::from_secs(30)).await?;
+    garbage::is_logged(&cluster)?;
     let grown = cluster.nodes[0].memory()?.saturating_sub(before);
     ensure!(
         grown < MOST_GROWTH,

@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::garbage::link;
+use crate::PATIENCE;
+use crate::bounded::until;
 use crate::cluster::{Cluster, Setup};
 use crate::node::Node;
 use crate::ports::free_port;
@@ -21,15 +23,23 @@ const CERTIFICATES: &str = concat!(
 pub(super) async fn knock(setup: &Setup) -> Result<()> {
     let own = tls("authority.pem", "node");
     let mut cluster = Cluster::start(setup, 2, own).await?;
+    // And what the node says that they connect to. No name has a word of it.
     let strangers = [
         (
             "of-another-authority",
             tls("other-authority.pem", "stranger"),
+            "UnknownCA",
         ),
-        ("self-made", tls("authority.pem", "stranger")),
-        ("without-tls", Vec::new()),
+        (
+            "self-made",
+            tls("authority.pem", "stranger"),
+            "UnknownIssuer",
+        ),
+        ("without-certificates", Vec::new(), "InvalidContentType"),
     ];
-    for (name, tls) in strangers {
+    for (name, tls, refusal) in strangers {
+        // The log of a node has what it said of those before.
+        let said_before = cluster.nodes[0].log().len();
         let mut plan = cluster.nodes[0].plan.clone();
         plan.environment
             .retain(|(name, _)| !name.starts_with("TLS_"));
@@ -39,9 +49,10 @@ pub(super) async fn knock(setup: &Setup) -> Result<()> {
         let _ = std::fs::remove_file(&plan.log);
         plan.address.set_port(free_port()?);
         let listen = format!("127.0.0.1:{}", free_port()?);
-        plan.environment.push(("LISTEN".to_owned(), listen.clone()));
-        plan.environment
-            .push(("PEERS".to_owned(), format!("{},{listen}", link(&cluster)?)));
+        plan.environment.push(("LISTEN".to_owned(), listen));
+        // Not itself, so that it is the one that connects.
+        let node = link(&cluster)?.to_string();
+        plan.environment.push(("PEERS".to_owned(), node.clone()));
         let mut stranger = Node::spawn(plan)?;
         stranger.ready().await?;
         // The stranger has had more time to get in than this node, which does.
@@ -50,13 +61,9 @@ pub(super) async fn knock(setup: &Setup) -> Result<()> {
         cluster
             .agree(&Counts::new(), Duration::from_secs(30))
             .await?;
-        // Each says of the other what was wrong, or at least one of them does.
-        let logs = stranger.log() + &cluster.nodes[0].log();
-        ensure!(
-            logs.contains("tls"),
-            "nobody says why{}",
-            stranger.log_tail()
-        );
+        let complaint = format!("cannot link to the node at {node}");
+        says(&stranger, 0, &complaint).await?;
+        says(&cluster.nodes[0], said_before, refusal).await?;
         for node in &cluster.nodes {
             let seen = node.view().await?.state_of(name).map(str::to_owned);
             ensure!(seen.is_none(), "{} sees a stranger: {seen:?}", node.name());
@@ -69,6 +76,18 @@ pub(super) async fn knock(setup: &Setup) -> Result<()> {
         }
     }
     cluster.nobody_panicked()
+}
+
+/// Waits until the log has these words, behind as much as was in it already.
+async fn says(node: &Node, before: usize, words: &str) -> Result<()> {
+    let what = format!("{} to say {words:?}", node.name());
+    let said = until(PATIENCE, &what, async || {
+        Ok(node
+            .log()
+            .get(before..)
+            .is_some_and(|new| new.contains(words)))
+    });
+    said.await.with_context(|| node.log_tail())
 }
 
 fn tls(authority: &str, own: &str) -> Vec<(String, String)> {

@@ -11,15 +11,15 @@ use crate::pubsub::{
     wire::{self, FrameError, Origin},
 };
 
-/// Nodes whose version was complained about. Beyond that many, nobody is served by a further line.
-const MAX_NEWER: usize = 256;
+/// Nodes whose versions were complained about. Beyond that many, nobody is served by a further line.
+const MAX_FOREIGN: usize = 256;
 
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
     garbage: LogLimit,
     clash: LogLimit,
-    /// Nodes whose frames are of a version that is not known here.
-    newer: Mutex<HashSet<String>>,
+    /// Nodes whose frames, or some of them, are of a version that is not known here.
+    foreign: Mutex<HashSet<String>>,
 }
 
 impl Incoming {
@@ -48,10 +48,13 @@ impl Incoming {
     }
 
     fn complain(&self, error: &FrameError) {
-        if let FrameError::Version { node, .. } = error {
-            let mut newer = self.newer.lock();
-            if newer.len() < MAX_NEWER && newer.insert(node.clone()) {
-                tracing::warn!("{error}; its messages are dropped until this node is upgraded");
+        // Apart from garbage, of which there may be so much that nothing else would be logged.
+        if let FrameError::Version { node, .. } | FrameError::Newer { node, .. } = error {
+            let mut foreign = self.foreign.lock();
+            if foreign.len() < MAX_FOREIGN && foreign.insert(node.clone()) {
+                tracing::warn!(
+                    "{error}; such messages are dropped until both nodes are of the same version"
+                );
             }
             return;
         }
@@ -114,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_counted_and_newer_nodes_are_named_once() {
+    fn what_cannot_be_read_is_counted_and_nodes_of_other_versions_are_named_once() {
         let (_pubsub, inbox) = node();
         let (incoming, stats) = (Incoming::default(), EngineStats::default());
         let own = Origin {
@@ -129,12 +132,12 @@ mod tests {
         let mut newer = wire::encode(&origin, Kind::Direct, &message)
             .unwrap()
             .to_vec();
-        newer[1] += 1;
+        newer[1] += 2;
         for frame in [newer.clone(), newer, b"garbage".to_vec(), Vec::new()] {
             incoming.receive(&frame.into(), &own, &inbox, &stats);
         }
         assert_eq!(stats.rejected(), 4);
         assert_eq!(stats.received(), 0);
-        assert_eq!(incoming.newer.lock().len(), 1);
+        assert_eq!(incoming.foreign.lock().len(), 1);
     }
 }

@@ -4,7 +4,7 @@
 mod incoming;
 mod interests;
 mod log_limit;
-mod outgoing;
+mod queue;
 mod stats;
 mod subjects;
 
@@ -20,8 +20,7 @@ pub use subjects::NameError;
 
 use incoming::Incoming;
 use interests::Interests;
-pub(super) use outgoing::Item;
-use outgoing::Outgoing;
+pub(super) use queue::{Item, Queue};
 pub(super) use subjects::Target;
 use subjects::{Subjects, bucket_of};
 
@@ -29,6 +28,10 @@ use crate::pubsub::{
     AdapterError, Inbox, Message,
     wire::{self, Kind, Origin},
 };
+
+/// What is logged when more waits for an engine than may.
+const OUT_FULL: &str =
+    "the cluster engine does not keep up or is away; messages for other nodes are dropped";
 
 /// How much may wait for an engine by default.
 pub(super) const QUEUE_BYTES: usize = 8 * 1024 * 1024;
@@ -42,7 +45,7 @@ pub(super) struct Node {
     start: u64,
     pub(super) subjects: Subjects,
     pub(super) interests: Interests,
-    pub(super) outgoing: Outgoing,
+    pub(super) outgoing: Queue<Item>,
     incoming: Incoming,
     pub(super) stats: EngineStats,
 }
@@ -62,7 +65,7 @@ impl Node {
             start: RandomState::new().hash_one(name),
             subjects: Subjects::new(cluster, separator)?,
             interests: Interests::default(),
-            outgoing: Outgoing::new(queue_bytes, stats.clone()),
+            outgoing: Queue::new(queue_bytes, stats.clone(), OUT_FULL),
             incoming: Incoming::default(),
             stats,
         }))

@@ -38,7 +38,8 @@ impl EngineStats {
         self.0.rejected.load(Relaxed)
     }
 
-    /// Messages that were not sent, because the engine was away for long or did not keep up.
+    /// Messages that were not sent, because the engine was away for long or did not keep up; with Redis, also
+    /// those that came in while this node did not keep up with it.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Relaxed)

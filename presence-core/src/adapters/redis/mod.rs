@@ -30,8 +30,9 @@ pub struct RedisOptions {
     /// TLS is a feature of that crate: depend on it too, with `tokio-rustls-comp` and a crypto
     /// provider of rustls.
     pub client: Client,
-    /// How many bytes of messages may wait while the server is away. Default 8 MiB. What comes on
-    /// top is dropped, and counted in [`EngineStats::dropped`].
+    /// How many bytes of messages may wait while the server is away, and how many that came in until they are
+    /// delivered, where this node is slower than the others together. Default 8 MiB. What comes on top is dropped,
+    /// and counted in [`EngineStats::dropped`].
     pub queue_bytes: usize,
     /// The largest message, in bytes, names included. Default 8 MiB, at most 16.
     ///
@@ -95,8 +96,14 @@ pub struct Redis {
     limit: usize,
     runtime: Handle,
     /// The connections made by [`connect`](Self::connect), until the task has them.
-    ready: Mutex<Option<(Client, Connections)>>,
+    ready: Mutex<Option<Ready>>,
     task: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Ready {
+    client: Client,
+    connections: Connections,
+    queue_bytes: usize,
 }
 
 impl Redis {
@@ -123,7 +130,11 @@ impl Redis {
             node,
             limit: max_message_bytes.min(wire::MAX_FRAME),
             runtime: Handle::current(),
-            ready: Mutex::new(Some((client, connections))),
+            ready: Mutex::new(Some(Ready {
+                client,
+                connections,
+                queue_bytes,
+            })),
             task: Mutex::default(),
         })
     }
@@ -140,11 +151,18 @@ impl Adapter for Redis {
         self.node.name()
     }
 
+    fn max_message_bytes(&self) -> Option<usize> {
+        Some(self.limit)
+    }
+
     fn start(&self, inbox: Inbox) {
         let ready = self.ready.lock().take();
-        let (client, connections) = ready.expect("an adapter is started once");
-        let node = self.node.clone();
-        let worker = Worker::new(node, client, inbox);
+        let Ready {
+            client,
+            connections,
+            queue_bytes,
+        } = ready.expect("an adapter is started once");
+        let worker = Worker::new(self.node.clone(), client, inbox, queue_bytes);
         *self.task.lock() = Some(self.runtime.spawn(worker.run(connections)));
     }
 

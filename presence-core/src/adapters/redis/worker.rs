@@ -14,10 +14,13 @@ use ::redis::{
 use bytes::Bytes;
 use futures_util::StreamExt;
 use parking_lot::Mutex;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::{
+    task::{JoinSet, coop::unconstrained, yield_now},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+};
 
 use crate::{
-    adapters::engine::{Item, Node, Target},
+    adapters::engine::{Item, Node, Queue, Target},
     pubsub::Inbox,
 };
 
@@ -29,6 +32,10 @@ const PROBE: Duration = Duration::from_secs(5);
 const DEAF: Duration = Duration::from_secs(12);
 /// The first and the longest wait between two attempts to connect.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// What is logged when more came in than may wait.
+const IN_FULL: &str =
+    "this node does not keep up with what the others send; messages of theirs are dropped";
 
 /// One to publish, one to listen: a connection that listens can do nothing else.
 pub(super) struct Connections {
@@ -45,6 +52,9 @@ impl Connections {
         let publish = client
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
+        // Only this tells whether the server lets it in: without a password, connecting says nothing.
+        let mut asking = publish.clone();
+        ::redis::cmd("PING").query_async::<()>(&mut asking).await?;
         let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
         let listen = timeout(PATIENCE, client.get_async_pubsub())
             .await
@@ -89,11 +99,15 @@ pub(super) struct Worker {
     node: Arc<Node>,
     client: Client,
     inbox: Inbox,
+    /// What came in and is not delivered yet.
+    incoming: Arc<Queue<Bytes>>,
 }
 
 impl Worker {
-    pub(super) fn new(node: Arc<Node>, client: Client, inbox: Inbox) -> Self {
+    pub(super) fn new(node: Arc<Node>, client: Client, inbox: Inbox, queue_bytes: usize) -> Self {
+        let incoming = Queue::new(queue_bytes, node.stats.clone(), IN_FULL);
         Self {
+            incoming: Arc::new(incoming),
             node,
             client,
             inbox,
@@ -130,9 +144,17 @@ impl Worker {
             sink,
             stream,
         } = connections;
-        let heard = Mutex::new(Instant::now());
+        let heard = Arc::new(Mutex::new(Instant::now()));
+        // Ended with this future.
+        let mut reader = JoinSet::new();
+        reader.spawn(unconstrained(read(
+            stream,
+            self.incoming.clone(),
+            heard.clone(),
+        )));
         let result = tokio::select! {
-            result = self.listen(stream, &heard) => result,
+            _ = reader.join_next() => Err(Lost::Closed),
+            result = self.deliver() => result,
             result = self.work(sink, publish.clone()) => result,
             result = self.probe(publish, &heard) => result,
         };
@@ -140,20 +162,15 @@ impl Worker {
         lost
     }
 
-    async fn listen(
-        &self,
-        mut stream: PubSubStream,
-        heard: &Mutex<Instant>,
-    ) -> Result<Never, Lost> {
-        while let Some(message) = stream.next().await {
-            *heard.lock() = Instant::now();
-            // An empty one is a probe.
-            if !message.get_payload_bytes().is_empty() {
-                let frame = Bytes::copy_from_slice(message.get_payload_bytes());
+    async fn deliver(&self) -> Result<Never, Lost> {
+        loop {
+            // It is never closed, so there always is a next.
+            for frame in self.incoming.next().await.unwrap_or_default() {
                 self.node.receive(&frame, &self.inbox);
             }
+            // This task also sends.
+            yield_now().await;
         }
-        Err(Lost::Closed)
     }
 
     /// Subscribes and sends, in turns, so that what is sent is sent by a node that hears what it should.
@@ -226,6 +243,20 @@ impl Worker {
     fn own_channel(&self) -> String {
         let target = Target::Node(self.node.name().into());
         self.node.subjects.of(&target)
+    }
+}
+
+/// Takes messages off the client, which holds as many as come, into a queue that is bounded.
+///
+/// A task of its own that waits for nothing else, and is not held to tokio's budget: it must be faster than the client, which puts
+/// all that one read of its socket brings into its channel at once.
+async fn read(mut stream: PubSubStream, incoming: Arc<Queue<Bytes>>, heard: Arc<Mutex<Instant>>) {
+    while let Some(message) = stream.next().await {
+        *heard.lock() = Instant::now();
+        // An empty one is a probe.
+        if !message.get_payload_bytes().is_empty() {
+            incoming.push(Bytes::copy_from_slice(message.get_payload_bytes()));
+        }
     }
 }
 

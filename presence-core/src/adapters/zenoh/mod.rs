@@ -4,6 +4,7 @@ mod error;
 mod living;
 mod options;
 mod peers;
+mod unlinked;
 mod worker;
 
 use std::{collections::BTreeSet, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
@@ -138,6 +139,10 @@ async fn open(options: &ZenohOptions, plan: &Plan) -> Result<zenoh::Session, Zen
 impl Adapter for Zenoh {
     fn node_name(&self) -> &str {
         self.node.name()
+    }
+
+    fn max_message_bytes(&self) -> Option<usize> {
+        Some(self.limit)
     }
 
     fn start(&self, inbox: Inbox) {

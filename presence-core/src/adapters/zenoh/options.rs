@@ -184,6 +184,15 @@ pub(super) fn config(options: &ZenohOptions, peers: &[String]) -> Value {
     })
 }
 
+/// zenoh's configuration, for connecting to this peer once, and for nothing else.
+pub(super) fn config_of_attempt(options: &ZenohOptions, peer: &str) -> Value {
+    let mut config = config(options, &[peer.to_owned()]);
+    config["listen"]["endpoints"] = json!([]);
+    config["connect"]["timeout_ms"] = json!(0);
+    config["connect"]["exit_on_failure"] = json!(true);
+    config
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -116,14 +116,17 @@ impl Plan {
         self.listed.iter().filter(other).cloned().collect()
     }
 
+    /// All but this one.
+    pub(super) fn others(&self, listed: &BTreeSet<String>) -> Vec<String> {
+        let other = |address: &&String| Some(*address) != self.own.as_ref();
+        listed.iter().filter(other).cloned().collect()
+    }
+
     /// How many of the others accept a connection now.
     async fn reachable(&self) -> usize {
-        let others = self
-            .listed
-            .iter()
-            .filter(|address| Some(*address) != self.own.as_ref());
-        let tries = others.map(|address| {
-            let connect = tokio::net::TcpStream::connect(address.clone());
+        let others = self.others(&self.listed);
+        let tries = others.into_iter().map(|address| {
+            let connect = tokio::net::TcpStream::connect(address);
             tokio::spawn(timeout(REACH, connect))
         });
         let mut reachable = 0;

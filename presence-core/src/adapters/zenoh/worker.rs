@@ -15,6 +15,7 @@ use zenoh::{
 use super::{
     Living, Ready, ZenohOptions, open,
     peers::{Missing, Plan},
+    unlinked::Unlinked,
 };
 use crate::{
     adapters::engine::{Item, Node, Target},
@@ -33,6 +34,7 @@ pub(super) struct Worker {
     /// What the session was opened with.
     plan: Plan,
     missing: Missing,
+    unlinked: Unlinked,
     declared: Declared,
     /// Links and listed nodes when they were logged last.
     logged: (usize, usize),
@@ -60,6 +62,7 @@ impl Worker {
             session,
             plan,
             missing: Missing::default(),
+            unlinked: Unlinked::default(),
             declared: Declared::default(),
             logged: (0, 1),
         }
@@ -188,6 +191,8 @@ impl Worker {
                 "links to other nodes, and nodes in the list"
             );
         }
+        let others = self.plan.others(&listed);
+        self.unlinked.look(others, links, &self.options);
         let listen = &self.options.listen;
         if let Some(plan) = self.missing.look(&listed, &self.plan, listen, links).await {
             tracing::info!(

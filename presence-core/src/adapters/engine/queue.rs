@@ -1,4 +1,4 @@
-//! What waits to be sent.
+//! What waits to be sent, or to be delivered.
 
 use std::collections::VecDeque;
 
@@ -15,49 +15,80 @@ pub(in crate::adapters) struct Item {
     pub(in crate::adapters) frame: Bytes,
 }
 
+/// What a queue holds.
+pub(in crate::adapters) trait Frame {
+    /// How long it is.
+    fn length(&self) -> usize;
+}
+
+impl Frame for Item {
+    fn length(&self) -> usize {
+        self.frame.len()
+    }
+}
+
+impl Frame for Bytes {
+    fn length(&self) -> usize {
+        self.len()
+    }
+}
+
 /// A frame counts this much more than its bytes, for what stands around it.
 const OVERHEAD: usize = 64;
-/// How much an engine is handed at once.
+/// How much is handed on at once.
 const BATCH_BYTES: usize = 256 * 1024;
 
-/// The queue between those who broadcast, who never wait, and the engine, which may be away.
+/// The queue between those who broadcast, who never wait, and the engine, which may be away; or between an engine that
+/// never waits and those who deliver what it brings.
 ///
 /// Bounded in bytes: what does not fit is dropped and counted, and its sender is not told. Its subscribers
 /// on this node have got the message, and a node whose engine is away serves its own clients; an
 /// error would reach those clients instead.
 #[derive(Debug)]
-pub(in crate::adapters) struct Outgoing {
-    queue: Mutex<Queue>,
+pub(in crate::adapters) struct Queue<F> {
+    queue: Mutex<Waiting<F>>,
     changed: Notify,
     limit: usize,
     stats: EngineStats,
+    /// What is logged when it is full.
+    complaint: &'static str,
     full: LogLimit,
 }
 
-#[derive(Debug, Default)]
-struct Queue {
-    items: VecDeque<Item>,
+#[derive(Debug)]
+struct Waiting<F> {
+    items: VecDeque<F>,
     bytes: usize,
     closed: bool,
 }
 
-impl Outgoing {
-    pub(super) fn new(limit: usize, stats: EngineStats) -> Self {
+impl<F: Frame> Queue<F> {
+    pub(in crate::adapters) fn new(
+        limit: usize,
+        stats: EngineStats,
+        complaint: &'static str,
+    ) -> Self {
+        let queue = Waiting {
+            items: VecDeque::new(),
+            bytes: 0,
+            closed: false,
+        };
         Self {
-            queue: Mutex::default(),
+            queue: Mutex::new(queue),
             changed: Notify::new(),
             limit,
             stats,
+            complaint,
             full: LogLimit::default(),
         }
     }
 
-    pub(super) fn push(&self, item: Item) {
+    pub(in crate::adapters) fn push(&self, item: F) {
         let mut queue = self.queue.lock();
         if queue.closed {
             return;
         }
-        let bytes = item.frame.len() + OVERHEAD;
+        let bytes = item.length() + OVERHEAD;
         // An empty queue takes whatever the engine carries: else a large message could never leave.
         if !queue.items.is_empty() && queue.bytes + bytes > self.limit {
             drop(queue);
@@ -71,18 +102,14 @@ impl Outgoing {
     fn refuse(&self) {
         self.stats.count_dropped();
         if let Some(before) = self.full.pass() {
-            tracing::warn!(
-                bytes = self.limit,
-                more = before,
-                "the cluster engine does not keep up or is away; messages for other nodes are dropped"
-            );
+            tracing::warn!(bytes = self.limit, more = before, "{}", self.complaint);
         }
     }
 
     /// The next frames, in order; none once the queue is closed and empty. For one task.
     ///
     /// Cancel safe: frames are taken only by a call that returns them.
-    pub(in crate::adapters) async fn next(&self) -> Option<Vec<Item>> {
+    pub(in crate::adapters) async fn next(&self) -> Option<Vec<F>> {
         loop {
             {
                 let mut queue = self.queue.lock();
@@ -104,15 +131,15 @@ impl Outgoing {
     }
 }
 
-impl Queue {
-    fn take(&mut self) -> Vec<Item> {
+impl<F: Frame> Waiting<F> {
+    fn take(&mut self) -> Vec<F> {
         let mut taken = 0;
         let mut count = 0;
         for item in &self.items {
             if taken >= BATCH_BYTES {
                 break;
             }
-            taken += item.frame.len() + OVERHEAD;
+            taken += item.length() + OVERHEAD;
             count += 1;
         }
         self.bytes -= taken;
@@ -134,7 +161,7 @@ mod tests {
     #[tokio::test]
     async fn what_does_not_fit_is_dropped_and_counted() {
         let stats = EngineStats::default();
-        let outgoing = Outgoing::new(2 * (OVERHEAD + 1), stats.clone());
+        let outgoing = Queue::new(2 * (OVERHEAD + 1), stats.clone(), "full");
         for frame in ["1", "2", "3"] {
             outgoing.push(item(frame));
         }
@@ -152,7 +179,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_closed_queue_still_gives_what_it_has() {
-        let outgoing = Outgoing::new(1000, EngineStats::default());
+        let outgoing = Queue::new(1000, EngineStats::default(), "full");
         outgoing.push(item("1"));
         outgoing.close();
         outgoing.push(item("2"));
@@ -162,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_is_bounded() {
-        let outgoing = Outgoing::new(usize::MAX, EngineStats::default());
+        let outgoing = Queue::new(usize::MAX, EngineStats::default(), "full");
         let frame = Bytes::from(vec![0; 100_000]);
         for _ in 0..5 {
             let (target, frame) = (Target::Bucket(0), frame.clone());

@@ -1,0 +1,149 @@
+//! Why a listed node is not linked, for the log.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::{net::TcpStream, time::timeout};
+
+use super::{ZenohOptions, options};
+
+/// How long an attempt may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Says of each node that is listed and cannot be linked to why that is, once.
+///
+/// zenoh tries for ever and says so to nobody; and it does not tell which of the listed nodes its links lead to. So when links
+/// have been missing for a while, each listed node is connected to by a session of its own, which ends at once.
+#[derive(Debug, Default)]
+pub(super) struct Unlinked {
+    /// How often in a row links were missing.
+    looks: u32,
+    /// Of whom something was said since all were linked.
+    told: Arc<Mutex<HashSet<String>>>,
+}
+
+impl Unlinked {
+    /// Looks at how many nodes are linked, of those that this one connects to or waits for; says what is wrong some time later.
+    pub(super) fn look(&mut self, others: Vec<String>, links: usize, options: &ZenohOptions) {
+        if links >= others.len() {
+            self.looks = 0;
+            self.told.lock().clear();
+            return;
+        }
+        self.looks = self.looks.saturating_add(1);
+        // The second time, the fourth, the eighth: who is away for long is not asked all the time.
+        if self.looks < 2 || !self.looks.is_power_of_two() {
+            return;
+        }
+        for address in others {
+            if !self.told.lock().contains(&address) {
+                let (options, told) = (options.clone(), self.told.clone());
+                tokio::spawn(async move {
+                    if let Err(reason) = try_link(&options, &address).await {
+                        tracing::warn!("cannot link to the node at {address}: {reason}");
+                        told.lock().insert(address);
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// Connects to the node and hangs up. An error says what a person may do about it.
+async fn try_link(options: &ZenohOptions, address: &str) -> Result<(), String> {
+    let late = || format!("no answer within {} s", PATIENCE.as_secs());
+    // First by itself, for zenoh tells a node that is not there from one that refuses in words only.
+    match timeout(PATIENCE, TcpStream::connect(address)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => return Err(format!("it cannot be reached: {error}")),
+        Err(_) => return Err(late()),
+    }
+    let config = options::config_of_attempt(options, address).to_string();
+    let config = zenoh::Config::from_json5(&config).map_err(|error| error.to_string())?;
+    let of = match options.tls {
+        Some(_) => "with TLS",
+        None => "without TLS",
+    };
+    let hint =
+        "this node links {}; nodes link only where all have TLS, of one authority, or none has";
+    let hint = hint.replace("{}", of);
+    match timeout(PATIENCE, zenoh::open(config)).await {
+        Ok(Ok(session)) => {
+            // It would say so itself when it was dropped.
+            let _ = session.close().await;
+            Ok(())
+        }
+        Ok(Err(error)) => Err(format!("{error}; {hint}")),
+        Err(_) => Err(format!("{}; {hint}", late())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        PubSub,
+        adapters::{Peers, Zenoh, ZenohTls},
+    };
+
+    fn tls() -> Option<ZenohTls> {
+        let folder = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/adapters/zenoh/certificates/"
+        );
+        let file = |name: &str| format!("{folder}{name}");
+        Some(ZenohTls::mutual(
+            file("authority.pem"),
+            file("node.pem"),
+            file("node.key"),
+        ))
+    }
+
+    fn options(tls: Option<ZenohTls>) -> ZenohOptions {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .unwrap();
+        let peers = Peers::List(Vec::new());
+        ZenohOptions {
+            tls,
+            ..ZenohOptions::new("a", port.to_string(), peers)
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn it_is_said_why_a_node_cannot_be_linked_to() {
+        for (theirs, others) in [(tls(), None), (None, tls())] {
+            let node = options(theirs.clone());
+            let address = node.listen[0].clone();
+            let away = try_link(&options(theirs.clone()), &address).await;
+            assert!(away.unwrap_err().contains("cannot be reached"));
+
+            let zenoh = Zenoh::connect(node).await.unwrap();
+            let _pubsub = PubSub::with_adapter(zenoh);
+            assert_eq!(try_link(&options(theirs), &address).await, Ok(()));
+            let refused = try_link(&options(others), &address).await.unwrap_err();
+            assert!(
+                refused.contains("nodes link only where all have TLS"),
+                "{refused}"
+            );
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn it_is_said_once_until_all_are_linked() {
+        let options = options(None);
+        let nobody = options.listen.clone();
+        let mut unlinked = Unlinked::default();
+        unlinked.look(nobody.clone(), 0, &options);
+        assert!(unlinked.told.lock().is_empty());
+        unlinked.look(nobody.clone(), 0, &options);
+        let end = std::time::Instant::now() + PATIENCE;
+        while unlinked.told.lock().is_empty() {
+            assert!(std::time::Instant::now() < end, "nothing is said");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        unlinked.look(nobody, 1, &options);
+        assert!(unlinked.told.lock().is_empty());
+        assert_eq!(unlinked.looks, 0);
+    }
+}

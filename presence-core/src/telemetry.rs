@@ -105,7 +105,7 @@ impl LagMeter {
     }
 
     pub(crate) async fn due(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     pub(crate) fn look(&mut self, _: BTreeSet<ReplicaName>) {}

@@ -164,3 +164,25 @@ impl Copy {
         Ok((violations > 0).then_some(first))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The long run is made now and then; that mutants fit the code is known at once.
+    #[test]
+    fn mutants_fit_the_code() {
+        let root = workspace::root();
+        for mutant in read(&root.join(FOLDER), None).unwrap() {
+            let mut texts = std::collections::BTreeMap::new();
+            for change in &mutant.changes {
+                let path = root.join(&change.file);
+                let text = texts
+                    .entry(path.clone())
+                    .or_insert_with(|| fs::read_to_string(path).unwrap());
+                let changed = change.apply(text);
+                *text = changed.unwrap_or_else(|error| panic!("{}: {error}", mutant.name));
+            }
+        }
+    }
+}

@@ -187,3 +187,38 @@ fn a_peer_has_no_more_answers_than_others() {
     assert_eq!(ask(&mut shard, "e", 1), 1, "four are under way");
     assert_eq!(ask(&mut shard, "a", 2), 1, "in the place of its first");
 }
+
+#[test]
+fn a_node_that_comes_back_is_not_shown_as_an_overtaken_message_had_it() {
+    let (mut shard, mut out) = (shard_with(INTERVAL), Vec::new());
+    let meta = Meta::new(PhxRefs::new(1).make(), None, &body());
+    let announced = |clock: u64, fresh: bool| Input::Announced {
+        origin: there(),
+        clock: Clock::new(clock),
+        fresh,
+    };
+    shard.handle(Input::Up(there()), Duration::ZERO, &mut out);
+    let old = delta(0, 1, vec![entry(1, "t", "old", meta)], Gone::nothing());
+    shard.handle(old, Duration::ZERO, &mut out);
+    assert_eq!(keys(&shard.list("t")), ["old"]);
+
+    shard.handle(Input::Down(there().name.clone()), INTERVAL, &mut out);
+    shard.handle(Input::Up(there()), INTERVAL, &mut out);
+    // A heartbeat of the time before it went, which was late.
+    shard.handle(announced(1, false), INTERVAL, &mut out);
+    assert!(shard.list("t").is_empty());
+    shard.handle(announced(2, true), INTERVAL, &mut out);
+    assert!(shard.list("t").is_empty(), "what it has done since lacks");
+    let gone = delta(1, 2, Vec::new(), Gone::Tags(vec![Clock::new(1)]));
+    shard.handle(gone, INTERVAL, &mut out);
+    assert!(shard.list("t").is_empty());
+    let diffs = out.iter().filter_map(|effect| match effect {
+        Effect::TopicDiff(diff) => Some((diff.joins.len(), diff.leaves.len())),
+        _ => None,
+    });
+    assert_eq!(
+        diffs.collect::<Vec<_>>(),
+        [(1, 0)],
+        "until the first is over"
+    );
+}

@@ -60,12 +60,42 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Header<'_>, Body<'_>), Malformed> 
         return Err(Malformed::Version(*version));
     }
     let (header, rest) = postcard::take_from_bytes::<Header<'_>>(rest)?;
-    if header.name.is_empty() || header.name.len() > MAX_NAME_BYTES {
-        return Err(Malformed::Name(header.name.len()));
-    }
+    check_name(&header.name)?;
     // What follows is what a newer version appended.
     let (body, _) = postcard::take_from_bytes::<Body<'_>>(rest)?;
+    check(&body)?;
     Ok((header, body))
+}
+
+/// Checks what a message says of nodes, before any of it is kept: a name that one peer may say is one that this node
+/// may have to say itself, in a message that all others take.
+fn check(body: &Body<'_>) -> Result<(), Malformed> {
+    match body {
+        Body::Request { name, .. }
+        | Body::Part { name, .. }
+        | Body::PingFor { name }
+        | Body::Vouch { name, .. } => check_name(name),
+        Body::Vector { rows, left, .. } => {
+            let rows = rows.iter().map(|row| &row.name);
+            let mut names = rows.chain(left.iter().map(|left| &left.name));
+            names.try_for_each(|name| check_name(name))
+        }
+        // Empty, it means the sender.
+        Body::Ping { on_behalf_of } | Body::Pong { on_behalf_of } if on_behalf_of.is_empty() => {
+            Ok(())
+        }
+        Body::Ping { on_behalf_of } | Body::Pong { on_behalf_of } => check_name(on_behalf_of),
+        Body::Heartbeat { .. } | Body::Delta { .. } | Body::Refusal { .. } | Body::Leave { .. } => {
+            Ok(())
+        }
+    }
+}
+
+fn check_name(name: &str) -> Result<(), Malformed> {
+    match name.len() {
+        1..=MAX_NAME_BYTES => Ok(()),
+        bytes => Err(Malformed::Name(bytes)),
+    }
 }
 
 impl EntryRow<'_> {

@@ -263,6 +263,99 @@ fn what_makes_no_sense_is_named() {
     }
 }
 
+/// Every message that says something of a node: of this name, started then.
+fn about(name: &str, started_ms: u64) -> Vec<Body<'_>> {
+    let (shard, nonce, from, id, number) = (0, 4, 5, 6, 7);
+    let row = Row {
+        name: name.into(),
+        started_ms,
+        nonce,
+        shards: Vec::new(),
+    };
+    let left = Left {
+        name: name.into(),
+        started_ms,
+        nonce,
+        number,
+        grace_ms: 0,
+    };
+    let vector = |rows, left| Body::Vector {
+        rows,
+        left,
+        answer: false,
+    };
+    vec![
+        Body::Request {
+            shard,
+            name: name.into(),
+            started_ms,
+            nonce,
+            from,
+            id,
+        },
+        Body::Part {
+            shard,
+            name: name.into(),
+            started_ms,
+            nonce,
+            from,
+            to: from,
+            id,
+            index: 0,
+            of: 1,
+            adds: Vec::new(),
+            gone: GoneRow::Tags(Vec::new()),
+        },
+        vector(vec![row], Vec::new()),
+        vector(Vec::new(), vec![left]),
+        Body::Vouch {
+            name: name.into(),
+            started_ms,
+            nonce,
+            number,
+        },
+    ]
+}
+
+fn heard(body: &Body<'_>) -> Result<(), Malformed> {
+    decode(&encode(&header(), body).unwrap()).map(drop)
+}
+
+#[test]
+fn names_in_bodies_are_bounded_as_those_of_senders_are() {
+    let longest = "x".repeat(MAX_NAME_BYTES);
+    let longer = "x".repeat(MAX_NAME_BYTES + 1);
+    let pings = |name: &str| {
+        let on_behalf_of = Cow::from(name.to_owned());
+        [
+            Body::Ping {
+                on_behalf_of: on_behalf_of.clone(),
+            },
+            Body::Pong { on_behalf_of },
+        ]
+    };
+    let all = |name| {
+        let ping_for = Body::PingFor {
+            name: Cow::from(name),
+        };
+        let mut all = about(name, 3);
+        all.push(ping_for);
+        all
+    };
+    for body in all(&longest).iter().chain(&pings(&longest)) {
+        assert_eq!(heard(body), Ok(()), "{body:?}");
+    }
+    for body in all(&longer).iter().chain(&pings(&longer)) {
+        assert_eq!(heard(body), Err(Malformed::Name(256)), "{body:?}");
+    }
+    for body in all("") {
+        assert_eq!(heard(&body), Err(Malformed::Name(0)), "{body:?}");
+    }
+    for body in pings("") {
+        assert_eq!(heard(&body), Ok(()), "empty is the sender: {body:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_do_harm(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

@@ -12,7 +12,8 @@
 //! of shards: the topics of such a node lie elsewhere.
 //!
 //! **Bounds.** A message is at most [`MAX_BYTES`] long, and every length in it is bounded by what is left of it. What a
-//! message takes when decoded is a small multiple of its length.
+//! message takes when decoded is a small multiple of its length. A node's name has 1 to [`MAX_NAME_BYTES`] bytes and its start is
+//! before [`STARTED_END`], wherever a message speaks of it; a message with another one is dropped as a whole.
 
 mod body;
 mod decode;
@@ -33,6 +34,9 @@ pub(crate) const MAX_BYTES: usize = 512 * 1024;
 
 /// The longest name of a node, in bytes.
 pub(crate) const MAX_NAME_BYTES: usize = 255;
+
+/// No node was started at or after this, in milliseconds of Unix time: 36 million years from now.
+pub(crate) const STARTED_END: u64 = 1 << 60;
 
 /// A message in words, for whoever watches a simulation.
 pub(crate) fn describe(message: &[u8]) -> String {

@@ -356,6 +356,36 @@ fn names_in_bodies_are_bounded_as_those_of_senders_are() {
     }
 }
 
+#[test]
+fn nobody_was_started_in_a_far_future() {
+    let refusal = |started_ms, known_started_ms| Body::Refusal {
+        started_ms,
+        nonce: 1,
+        known_started_ms,
+        known_nonce: 2,
+        number: 3,
+    };
+    let sender = |started_ms| {
+        let header = Header {
+            started_ms,
+            ..header()
+        };
+        decode(&encode(&header, &Body::Leave { grace_ms: 0 }).unwrap()).map(drop)
+    };
+    let last = STARTED_END - 1;
+    for body in about("b", last).iter().chain(&[refusal(last, last)]) {
+        assert_eq!(heard(body), Ok(()), "{body:?}");
+    }
+    assert_eq!(sender(last), Ok(()));
+    for late in [STARTED_END, u64::MAX] {
+        let refusals = [refusal(late, 1), refusal(1, late)];
+        for body in about("b", late).iter().chain(&refusals) {
+            assert_eq!(heard(body), Err(Malformed::Started(late)), "{body:?}");
+        }
+        assert_eq!(sender(late), Err(Malformed::Started(late)));
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_do_harm(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

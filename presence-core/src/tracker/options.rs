@@ -2,10 +2,24 @@
 
 use std::time::Duration;
 
+use super::changes::MAX_NAME_BYTES;
 use crate::node::NodeOptions;
+use crate::wire;
 
-/// The largest limit on metas: one fits into a message between nodes, with its topic and key.
+/// The largest limit on metas: one fits into a message between nodes, with its topic and key, and with all that
+/// waits to be sent.
 const MAX_META_BYTES: usize = 256 * 1024;
+
+/// What a message takes besides the texts of its entries, at most: 256 removals of up to 10 bytes, its header,
+/// and the references of the last meta.
+const MAX_OVERHEAD: usize = 4 * 1024;
+
+// What is longer than any message may be is dropped by all peers, and would be asked for and dropped for ever.
+const _: () = assert!(
+    NodeOptions::MAX_CHUNK_BYTES + MAX_META_BYTES + 2 * MAX_NAME_BYTES + MAX_OVERHEAD
+        <= wire::MAX_BYTES,
+    "the longest delta is longer than a message may be"
+);
 
 /// Options of a tracker. The defaults suit rooms of a few up to some ten thousand people.
 ///
@@ -89,3 +103,6 @@ impl TrackerOptions {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Body, EntryRow, GoneRow, Header, MAX_BYTES, MAX_NAME_BYTES, VERSION};
+use super::{Body, EntryRow, GoneRow, Header, MAX_BYTES, MAX_NAME_BYTES, STARTED_END, VERSION};
 use crate::crdt::{Clock, DeltaError, Entry, Gone, Meta, Origin, Run, Tag};
 
 /// Why a peer's message was dropped. Nothing has changed.
@@ -22,6 +22,9 @@ pub(crate) enum Malformed {
     /// A node without a name, or with a very long one.
     #[error("a node's name of {0} bytes, where 1 to {MAX_NAME_BYTES} are allowed")]
     Name(usize),
+    /// A node that says it was started in a far future.
+    #[error("a node started at {0} ms of Unix time, where less than 2^60 is allowed")]
+    Started(u64),
     /// A cluster that spreads its topics otherwise.
     #[error(
         "a node with {theirs} shards, where this one has {ours}: pool_size must be the same on all nodes"
@@ -64,11 +67,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Header<'_>, Body<'_>), Malformed> 
         return Err(Malformed::Version(*version));
     }
     let (header, rest) = postcard::take_from_bytes::<Header<'_>>(rest)?;
-    if header.name.is_empty() || header.name.len() > MAX_NAME_BYTES {
-        return Err(Malformed::Name(header.name.len()));
-    }
+    check_node(&header.name, header.started_ms)?;
     // What follows is what a newer version appended.
     let (body, _) = postcard::take_from_bytes::<Body<'_>>(rest)?;
+    check(&body)?;
     Ok((header, body))
 }
 
@@ -78,6 +80,62 @@ pub(crate) fn sender(bytes: &[u8]) -> Option<Cow<'_, str>> {
     let (header, _) = postcard::take_from_bytes::<Header<'_>>(rest).ok()?;
     let named = !header.name.is_empty() && header.name.len() <= MAX_NAME_BYTES;
     named.then_some(header.name)
+}
+
+/// Checks what a message says of nodes, before any of it is kept: a name that one peer may say is one that this node
+/// may have to say itself, in a message that all others take.
+fn check(body: &Body<'_>) -> Result<(), Malformed> {
+    match body {
+        Body::Request {
+            name, started_ms, ..
+        }
+        | Body::Part {
+            name, started_ms, ..
+        }
+        | Body::Vouch {
+            name, started_ms, ..
+        } => check_node(name, *started_ms),
+        Body::Vector { rows, left, .. } => {
+            let rows = rows.iter().map(|row| (&row.name, row.started_ms));
+            let left = left.iter().map(|left| (&left.name, left.started_ms));
+            rows.chain(left)
+                .try_for_each(|(name, started_ms)| check_node(name, started_ms))
+        }
+        Body::Refusal {
+            started_ms,
+            known_started_ms,
+            ..
+        } => check_started(*started_ms).and_then(|()| check_started(*known_started_ms)),
+        Body::PingFor { name } => check_name(name),
+        // Empty, it means the sender.
+        Body::Ping { on_behalf_of } | Body::Pong { on_behalf_of } if on_behalf_of.is_empty() => {
+            Ok(())
+        }
+        Body::Ping { on_behalf_of } | Body::Pong { on_behalf_of } => check_name(on_behalf_of),
+        Body::Heartbeat { .. } | Body::Delta { .. } | Body::Leave { .. } => Ok(()),
+    }
+}
+
+fn check_node(name: &str, started_ms: u64) -> Result<(), Malformed> {
+    check_name(name)?;
+    check_started(started_ms)
+}
+
+fn check_name(name: &str) -> Result<(), Malformed> {
+    match name.len() {
+        1..=MAX_NAME_BYTES => Ok(()),
+        bytes => Err(Malformed::Name(bytes)),
+    }
+}
+
+/// No clock reads so late, and a node must be able to go on above what it is told of itself: who is refused with the
+/// last number there is has none above it ([`Incarnation::above`](crate::crdt::Incarnation::above)), and would be
+/// refused for ever.
+fn check_started(started_ms: u64) -> Result<(), Malformed> {
+    if started_ms < STARTED_END {
+        return Ok(());
+    }
+    Err(Malformed::Started(started_ms))
 }
 
 impl EntryRow<'_> {

@@ -11,8 +11,20 @@
 //! be upgraded node by node. A message of any other version is refused, and so is one of a cluster with another number
 //! of shards: the topics of such a node lie elsewhere.
 //!
+//! **Numbers that nodes must agree on.** They are as much a part of the format as the bytes, and are pinned by tests as those are. All
+//! are XXH3 with 64 bits, of seed 0 where none is named; numbers go in as 8 bytes, the lowest first.
+//!
+//! - A topic is in the shard `xxh3_64(topic) % pool_size`.
+//! - What a replica holds: the xor over its entries of `xxh3_64(phx_ref)`, seeded with the clock of the entry's tag
+//!   ([`Replica::check`](crate::crdt::Replica::check)).
+//! - What a shard shows: the xor over its replicas, its own among them, of `xxh3_64` of started_ms, nonce, clock and check, and then
+//!   the name.
+//! - A heartbeat's `check` and `digest`: `xxh3_64` of the first of these of the sender's own replica, or of the second, of all shards in
+//!   order.
+//!
 //! **Bounds.** A message is at most [`MAX_BYTES`] long, and every length in it is bounded by what is left of it. What a
-//! message takes when decoded is a small multiple of its length.
+//! message takes when decoded is a small multiple of its length. A node's name has 1 to [`MAX_NAME_BYTES`] bytes and its start is
+//! before [`STARTED_END`], wherever a message speaks of it; a message with another one is dropped as a whole.
 
 mod body;
 mod decode;
@@ -33,6 +45,9 @@ pub(crate) const MAX_BYTES: usize = 512 * 1024;
 
 /// The longest name of a node, in bytes.
 pub(crate) const MAX_NAME_BYTES: usize = 255;
+
+/// No node was started at or after this, in milliseconds of Unix time: 36 million years from now.
+pub(crate) const STARTED_END: u64 = 1 << 60;
 
 /// A message in words, for whoever watches a simulation.
 pub(crate) fn describe(message: &[u8]) -> String {

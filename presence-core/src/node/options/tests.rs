@@ -1,0 +1,69 @@
+use super::*;
+
+fn fault(change: impl FnOnce(&mut NodeOptions)) -> Option<String> {
+    let mut options = NodeOptions::default();
+    change(&mut options);
+    options.fault()
+}
+
+/// The option that is complained of.
+fn named(fault: Option<&str>) -> Option<&str> {
+    fault.and_then(|words| words.split(' ').next())
+}
+
+macro_rules! bounds {
+    ($field:ident: $least:expr, $most:expr; outside: $($outside:expr),*) => {
+        for value in [$least, $most] {
+            let fault = fault(|options| options.$field = value);
+            // It may not go together with the others, but is allowed by itself.
+            let alone = fault.as_ref().is_none_or(|words| !words.contains(" must be from "));
+            assert!(alone, "{fault:?}");
+        }
+        for value in [$($outside),*] {
+            let fault = fault(|options| options.$field = value);
+            assert_eq!(named(fault.as_deref()), Some(stringify!($field)), "{value:?}");
+        }
+    };
+}
+
+#[test]
+fn every_option_has_bounds() {
+    let longest = DAY + Duration::from_nanos(1);
+    let over = [longest, Duration::MAX];
+    bounds!(pool_size: 1, 256; outside: 0, 257, usize::MAX);
+    bounds!(diff_interval: Duration::ZERO, DAY; outside: over[0], over[1]);
+    bounds!(delta_interval: Duration::ZERO, DAY; outside: over[0], over[1]);
+    bounds!(broadcast_period: 10 * MS, DAY; outside: Duration::ZERO, 9 * MS, over[0], over[1]);
+    bounds!(max_silent_periods: 1, 10_000; outside: 0, 10_001, u32::MAX);
+    bounds!(down_period: 11 * MS, DAY; outside: Duration::ZERO, over[0], over[1]);
+    bounds!(permdown_period: 11 * MS, DAY; outside: Duration::ZERO, over[0], over[1]);
+    bounds!(suspect_period: 100 * MS, DAY; outside: Duration::ZERO, 99 * MS, over[0], over[1]);
+    bounds!(chunk_bytes: 256, NodeOptions::MAX_CHUNK_BYTES; outside: 0, 255, NodeOptions::MAX_CHUNK_BYTES + 1);
+    bounds!(removal_log_bytes: 0, 64 << 20; outside: (64 << 20) + 1, usize::MAX);
+    bounds!(batch: 1, 1_000_000; outside: 0, 1_000_001, usize::MAX);
+    bounds!(max_hidden: 0, 10_000_000; outside: 10_000_001, usize::MAX);
+    bounds!(max_answers: 1, 64; outside: 0, 65, usize::MAX);
+    bounds!(max_replicas: 1, 65_536; outside: 0, 65_537, usize::MAX);
+}
+
+#[test]
+fn periods_must_go_together() {
+    assert_eq!(fault(|_| ()), None);
+    let silent = fault(|options| {
+        options.broadcast_period = 100 * MS;
+        options.max_silent_periods = 10;
+        options.down_period = 1000 * MS;
+    });
+    assert_eq!(named(silent.as_deref()), Some("down_period"));
+    let forgotten = fault(|options| options.permdown_period = options.down_period - MS);
+    assert_eq!(named(forgotten.as_deref()), Some("permdown_period"));
+}
+
+// What simulations are made with is what a tracker may be started with.
+#[test]
+fn generated_scripts_keep_within_the_bounds() {
+    for seed in 0..500 {
+        let options = crate::sim::generate(seed).setup.options;
+        assert_eq!(options.fault(), None, "seed {seed}");
+    }
+}

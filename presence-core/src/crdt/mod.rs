@@ -1,7 +1,8 @@
 //! The replicated set: who is where, held by every node, the same on all of them in the end.
 //!
 //! Written so that it can be built again from here. First the invariant, then each rule with the run that goes
-//! wrong without it. The numbers are those that tests and mutants name them by.
+//! wrong without it: 1 to 7 are about contents, which this module has, 8 to 13 about what carries them and who is
+//! shown, which [`node`](crate::node) and [`shard`](crate::shard) have. Tests and mutants name rules by these numbers.
 //!
 //! # What there is
 //!
@@ -104,6 +105,58 @@
 //! is each node's own view, and is never told to others.
 //!
 //! *Without it:* B cannot hear A, and says so. C believes it, and hides users whom it can hear well.
+//!
+//! ## 8. A change is told at once
+//!
+//! A node broadcasts what it has changed as a delta within `delta_interval`, a few milliseconds, in which changes
+//! gather. Nobody answers. Whoever misses one sees at the next, by the range, that something is missing.
+//!
+//! *Without it:* changes wait for a heartbeat, and a join is seen elsewhere a second later.
+//!
+//! ## 9. A heartbeat finds whatever is missing
+//!
+//! Each node broadcasts, once a `broadcast_period`: its own clocks, a shard each; a number over its own replica
+//! ([`Replica::check`] of its shards, hashed together); and a number over all that it shows, its own included. A receiver
+//! whose clock for it is lower asks for the rest, first of the replica's own node, then of others. One that is
+//! at the same clock with another check has a copy that breaks the invariant: it fetches a new one, and shows the old until that
+//! is whole. Where the number over all differs, one of the two sends a vector, (replica, clock, check) for each replica that is up
+//! there; the other asks for what it lacks, and answers with where it is ahead.
+//!
+//! Every message of a node has a number, one above the last. One that is not above the last heard is late: its contents still
+//! count (rule 3 sees to that), and it says nothing of whether its sender is there, or of what is to be shown.
+//!
+//! *Without it:* the last delta before a quiet hour is lost, and nobody notices for an hour.
+//!
+//! ## 10. Up, suspect, down, forgotten; and whose fault a silence is
+//!
+//! A node that is silent for long is suspect: it is asked, and others are asked to ask it, for what fails may be one link. If
+//! nothing helps it is down: its replica is hidden and kept, within a bound. Much later it is forgotten, and only its last number is
+//! remembered (rule 5).
+//!
+//! Before it judges, a node looks whether it was late itself. A heartbeat that goes out late says that the process stood
+//! still, and extends every deadline by as much; so does a suspect's deadline that comes late, once.
+//!
+//! *Without it:* a process is stopped for a minute. It goes on, takes all others for dead, and its clients see
+//! everybody leave, although what the others said waits in its sockets.
+//!
+//! Two live nodes of one name would go above each other (rule 6) for ever. After three turns within a short while a node stays
+//! where it is, and both say that there are two.
+//!
+//! ## 11. Who leaves in order has a grace
+//!
+//! A node that leaves says so, and for how long what it tracked is to be shown on: until the time is over, or the same key
+//! is tracked in the same topic by another node, which is one diff of a leave and a join. It may leave long before it
+//! stops, and shows its own as long itself.
+//!
+//! *Without it:* in a rolling restart everybody is seen to leave and come again.
+//!
+//! ## 13. A diff is net, and a list seals
+//!
+//! What clients are told of a topic is its net change since the last diff, by `phx_ref`. But nothing before a list cancels against
+//! anything after it, and a leave before a list does not share a diff with a later join.
+//!
+//! *Without it:* x joins, somebody takes a list, x leaves; both changes are gone from the next diff, and x stays on
+//! that page for ever.
 //!
 //! # Costs
 //!

@@ -72,8 +72,12 @@ fn the_numbers_of_a_heartbeat_are_the_same_on_every_node() {
         ..header()
     };
     let mut out = Vec::new();
-    let said = encode(&two, &body_of_delta(1, &whole())).unwrap();
+    let said = encode(&two, &body_of_delta(0, &whole())).unwrap();
     node.receive(&said, Duration::ZERO, &mut out);
+    let taken = !out
+        .iter()
+        .any(|effect| matches!(effect, NodeEffect::Rejected(_)));
+    assert!(taken, "{out:?}");
     out.clear();
     node.beat(Duration::ZERO, &mut out);
     let [NodeEffect::Broadcast(beat)] = &out[..] else {
@@ -90,7 +94,7 @@ fn the_numbers_of_a_heartbeat_are_the_same_on_every_node() {
     assert_eq!(clocks, [0, 0]);
     assert_eq!(
         (to_hex(&check), to_hex(&digest)),
-        ("688952c7656aa6d0".to_owned(), "652c916de562af11".to_owned())
+        ("688952c7656aa6d0".to_owned(), "a4358e5f09c8eabe".to_owned())
     );
 }
 

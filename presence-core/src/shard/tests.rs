@@ -1,4 +1,5 @@
 mod diffs;
+mod merge;
 mod pending;
 mod random;
 

@@ -5,6 +5,7 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use proptest::strategy::ValueTree;
 
 use super::*;
 use crate::crdt::Delta;
@@ -418,4 +419,31 @@ proptest! {
         let digests = shards.each_ref().map(|receiver| receiver.shard.digest());
         prop_assert_eq!(digests[0], digests[1]);
     }
+}
+
+// A run that meets nothing of what can go wrong shows nothing.
+#[test]
+fn the_runs_meet_gaps_overlaps_and_answers_in_parts() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut all = Counts::default();
+    for _ in 0..200 {
+        let mut draw = || changes().new_tree(&mut runner).unwrap().current();
+        let [a, b] = [draw(), draw()];
+        let histories = [History::new(NAMES[0], 0, &a), History::new(NAMES[1], 1, &b)];
+        let mut receiver = Receiver::new(&histories);
+        for told in &told().new_tree(&mut runner).unwrap().current() {
+            receiver.tell(told);
+        }
+        all += receiver.shard.counts();
+    }
+    let met = [
+        all.overlaps,
+        all.runs_used,
+        all.stale_deltas,
+        all.gaps,
+        all.early_applied,
+        all.answers,
+        all.staged,
+    ];
+    assert!(met.iter().all(|times| *times > 10), "{all:?}");
 }

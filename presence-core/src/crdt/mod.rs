@@ -84,7 +84,8 @@
 //!
 //! A restarted node begins at clock 0. Its tags and those from before must not be comparable by clock alone, so it
 //! takes a new incarnation: (wall clock, nonce). Among states of one name the one with the higher (incarnation,
-//! clock) is kept ([`Replica::supersedes`]).
+//! clock) is kept: a node is taken for up under no lower incarnation than is known of it, and a copy moves to no lower clock
+//! ([`NotApplied::Known`]).
 //!
 //! Wall clocks run backwards. A node that starts with a lower incarnation than others know of it is answered with the
 //! one that refuses it, and goes on **above** that one ([`Incarnation::above`]), with the same entries under new tags.

@@ -108,14 +108,6 @@ impl Replica {
         range.map(|(_, entry)| entry).inspect(|_| visit(1))
     }
 
-    /// Which of two states of one replica name is the later one. Of the states that nodes hold of a name,
-    /// the latest is the one to keep: that is all there is to merging, for a replica has one writer.
-    #[must_use]
-    pub fn supersedes(&self, other: &Self) -> bool {
-        let place = |replica: &Self| (replica.origin.incarnation, replica.clock);
-        place(self) > place(other)
-    }
-
     /// What changed after `from`, for somebody who holds this replica at `from`.
     ///
     /// Without a log of removals: it names what lives of the older tags, which is as long as there are gaps.

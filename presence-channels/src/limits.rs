@@ -35,6 +35,11 @@ pub struct Limits {
     /// The longest event, in bytes. Default 1,024. A message with a longer one is answered with the
     /// error `event too long`; the channel lives.
     pub max_event_bytes: usize,
+    /// The longest ref and the longest `join_ref`, in bytes as JSON writes them, quotes apart. Default
+    /// 256; phoenix.js counts, and sends a few digits. A message with a longer one is malformed: the
+    /// connection is closed with code 1011; by long-polling the publish is answered with 408, and the
+    /// session ends. There is no answer to such a message, because it would carry the ref.
+    pub max_ref_bytes: usize,
     /// How many bytes may wait to be sent to a client that does not read. Default 4 MiB. Over it
     /// [`slow_reader`](Self::slow_reader) decides. While a quarter of it waits, the client's own
     /// messages are left unread; who polls may still publish.
@@ -72,6 +77,7 @@ impl Default for Limits {
             max_channels: 100,
             max_topic_bytes: 1024,
             max_event_bytes: 1024,
+            max_ref_bytes: 256,
             max_outgoing_bytes: 4 * 1024 * 1024,
             slow_reader: SlowReader::default(),
             max_waiting_messages: 1000,

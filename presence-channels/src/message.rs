@@ -45,6 +45,16 @@ impl Ref {
         self.0.as_deref().unwrap_or("null")
     }
 
+    /// How long it is: its JSON text without quotes, and nothing for null. A binary frame's 255 bytes
+    /// of plain text are 255 by this count, too.
+    fn bytes(&self) -> usize {
+        let json = self.0.as_deref().unwrap_or_default();
+        match json.starts_with('"') {
+            true => json.len() - 2,
+            false => json.len(),
+        }
+    }
+
     /// Its text without quotes: what a binary frame holds, empty for null.
     #[must_use]
     pub fn to_text(&self) -> String {
@@ -127,6 +137,11 @@ impl Message {
     /// is a slice of its frame, or memory of its own by a serializer of the app's; a ref is a copy.
     pub(crate) fn held_bytes(&self, frame_bytes: usize) -> usize {
         frame_bytes.max(self.payload.bytes().len()) + self.reference.as_json().len()
+    }
+
+    /// How long the longer of its refs is.
+    pub(crate) fn ref_bytes(&self) -> usize {
+        self.join_ref.bytes().max(self.reference.bytes())
     }
 
     /// Sets the ref of the join that it belongs to. Null means whatever channel the client has of the

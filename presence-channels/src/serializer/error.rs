@@ -24,6 +24,9 @@ pub enum MalformedFrame {
     /// Its names are no text.
     #[error("a binary frame with text that is not UTF-8")]
     Utf8,
+    /// A ref of it is over [`max_ref_bytes`](crate::Limits::max_ref_bytes).
+    #[error("a ref of {0} bytes, over the limit")]
+    RefTooLong(usize),
     /// What a serializer of yours says.
     #[error(transparent)]
     Other(Box<dyn Error + Send + Sync>),

@@ -83,6 +83,11 @@ impl<S: UserSocket> Connection<S> {
         let frame_bytes = data.bytes().len();
         meter.message_in(frame_bytes);
         let decoded = self.shared.version.decode(data);
+        // Whatever serializer read it: a channel keeps the ref of its join, and an answer repeats one.
+        let decoded = decoded.and_then(|message| match message.ref_bytes() {
+            bytes if bytes > self.limits().max_ref_bytes => Err(MalformedFrame::RefTooLong(bytes)),
+            _ => Ok(message),
+        });
         let message = decoded.inspect_err(|_| meter.dropped(Drops::Malformed))?;
         self.handle(message, frame_bytes, cx);
         Ok(())

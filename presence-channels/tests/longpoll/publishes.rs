@@ -81,6 +81,22 @@ async fn a_malformed_message_ends_the_session_and_what_came_before_it_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_ref_over_the_limit_ends_the_session_and_what_came_before_it_counts() {
+    let (endpoint, world) = start_limited(|limits| limits.max_ref_bytes = 3).await;
+    let client = Client::open(&endpoint, "/socket").await;
+    client.join().await;
+    let poll = client.start_poll();
+    settle().await;
+    assert_eq!(client.publish(&[ping("200"), ping("3000")]).await, 408);
+    let last = poll.await.unwrap().messages();
+    assert_eq!(last.len(), 1);
+    assert_eq!(last[0][1], "200");
+    settle().await;
+    assert_eq!((world.ended(), endpoint.connections()), (1, 0));
+    assert_eq!(client.publish(&[ping("4")]).await, 410);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_body_that_is_none_is_a_bad_request_and_nothing_of_it_is_handled() {
     let (endpoint, _) = start().await;
     let client = Client::open(&endpoint, "/socket").await;

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use presence_channels::Limits;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
@@ -81,6 +81,57 @@ async fn a_topic_or_event_over_the_limit_is_an_error_reply() {
     assert_eq!(reply, error("event too long"));
     let reply = client.request("room:1", "ping", json!({})).await;
     assert_eq!(reply["status"], "ok", "the channel lives");
+}
+
+#[tokio::test]
+async fn a_ref_over_the_limit_closes_with_1011_in_both_versions() {
+    let longest = Limits::default().max_ref_bytes;
+    let server = Server::start().await;
+    let mut bystander = Client::connect(&server, "bystander").await;
+    let text = |bytes: usize| json!("r".repeat(bytes));
+    // A ref may be any JSON: each byte of it counts.
+    let array = |bytes: usize| json!(["r".repeat(bytes - 4)]);
+    for vsn in ["1.0.0", "2.0.0"] {
+        let message = |join_ref: &Value, reference: &Value| match vsn {
+            "1.0.0" => json!({
+                "join_ref": join_ref, "ref": reference,
+                "topic": "room:1", "event": "phx_join", "payload": {},
+            }),
+            _ => json!([join_ref, reference, "room:1", "phx_join", {}]),
+        };
+        for long in [text, array] {
+            let mut client = Client::open(&server, &format!("vsn={vsn}")).await;
+            let fits = long(longest);
+            client.send(message(&fits, &fits).to_string()).await;
+            let reply = client.receive_json().await;
+            let (reference, answer) = match vsn {
+                "1.0.0" => (&reply["ref"], &reply["payload"]),
+                _ => (&reply[1], &reply[4]),
+            };
+            assert_eq!((reference, &answer["status"]), (&fits, &json!("ok")));
+
+            let (short, over) = (json!("1"), long(longest + 1));
+            for (join_ref, reference) in [(&short, &over), (&over, &short), (&over, &Value::Null)] {
+                let mut client = Client::open(&server, &format!("vsn={vsn}")).await;
+                client.send(message(join_ref, reference).to_string()).await;
+                assert_eq!(client.closed().await, 1011, "{vsn} {join_ref} {reference}");
+            }
+        }
+    }
+    bystander.assert_alive().await;
+}
+
+#[tokio::test]
+async fn the_longest_ref_of_a_binary_frame_is_within_the_limit() {
+    let server = Server::start().await;
+    let mut client = Client::connect(&server, "alice").await;
+    let reference = "r".repeat(255);
+    let head = [0, 0, 255, 7, 9];
+    let names = [&reference, "phoenix", "heartbeat"].concat();
+    client
+        .send(Message::binary([&head[..], names.as_bytes()].concat()))
+        .await;
+    assert_eq!(client.reply(&reference).await["status"], "ok");
 }
 
 #[tokio::test]

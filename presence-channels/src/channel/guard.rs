@@ -13,18 +13,24 @@ pub(crate) enum Outcome<T> {
 }
 
 /// Runs `callback` for at most `limit`.
-pub(crate) async fn guard<T>(limit: Duration, callback: impl Future<Output = T>) -> Outcome<T> {
-    let mut callback = pin!(AssertUnwindSafe(callback).catch_unwind());
-    // Most callbacks never wait, and those get no timer.
-    let result = match poll_fn(|cx| Poll::Ready(callback.as_mut().poll(cx))).await {
-        Poll::Ready(result) => result,
-        Poll::Pending => match tokio::time::timeout(limit, callback).await {
-            Ok(result) => result,
-            Err(_) => return Outcome::TimedOut,
-        },
+///
+/// It is called in here, for one that is no `async fn` works, and may panic, when it is called. What
+/// is left of it after its time is dropped in here as well.
+pub(crate) async fn guard<F: Future>(
+    limit: Duration,
+    callback: impl FnOnce() -> F,
+) -> Outcome<F::Output> {
+    let running = async {
+        let mut callback = pin!(callback());
+        // Most callbacks never wait, and those get no timer.
+        match poll_fn(|cx| Poll::Ready(callback.as_mut().poll(cx))).await {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => tokio::time::timeout(limit, callback).await.ok(),
+        }
     };
-    match result {
-        Ok(value) => Outcome::Done(value),
+    match AssertUnwindSafe(running).catch_unwind().await {
+        Ok(Some(value)) => Outcome::Done(value),
+        Ok(None) => Outcome::TimedOut,
         Err(panic) => Outcome::Panicked(message_of(&*panic)),
     }
 }

@@ -159,7 +159,7 @@ pub(super) fn refresh<S: UserSocket>(
     let shared = shared.clone();
     Some(Box::pin(async move {
         let limit = shared.endpoint.handler_timeout();
-        let refreshing = shared.user.refresh(&token, &shared.mount.state);
+        let refreshing = || shared.user.refresh(&token, &shared.mount.state);
         let refusal = match guard(limit, refreshing).await {
             Outcome::Done(Ok(expires_at)) => {
                 expiry.refreshed(expires_at, shared.endpoint.now());

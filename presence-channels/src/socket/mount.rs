@@ -166,7 +166,10 @@ impl<S: UserSocket> Mount<S> {
             transport = name
         );
         let watch = Stopwatch::start(!span.is_disabled());
-        let connecting = S::connect(params, info, &self.state).instrument(span.clone());
+        let connecting = || {
+            let connecting = span.in_scope(|| S::connect(params, info, &self.state));
+            connecting.instrument(span.clone())
+        };
         let failed =
             |reason| Err(ConnectError::new(reason).status(StatusCode::INTERNAL_SERVER_ERROR));
         let connected = match guard(endpoint.handler_timeout(), connecting).await {

@@ -45,7 +45,10 @@ impl<C: Channel> Server<C> {
         );
         let logged = (!span.is_disabled()).then(|| payload.clone());
         let watch = Stopwatch::start(logged.is_some());
-        let callback = C::join(&self.topic, payload, &mut socket).instrument(span.clone());
+        let callback = || {
+            let joining = span.in_scope(|| C::join(&self.topic, payload, &mut socket));
+            joining.instrument(span.clone())
+        };
         let joined = guard(limit, callback).await;
         self.meter.took(Callback::Join, watch);
         let accepted = span.in_scope(|| self.judge(joined));

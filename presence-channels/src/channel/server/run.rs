@@ -80,8 +80,11 @@ impl<C: Channel> Server<C> {
                 );
                 let logged = (!span.is_disabled()).then(|| payload.clone());
                 let watch = Stopwatch::start(logged.is_some());
-                let handling = channel.handle_in(&event, payload, socket);
-                let handled = guard(limit, handling.instrument(span.clone())).await;
+                let callback = || {
+                    let handling = span.in_scope(|| channel.handle_in(&event, payload, socket));
+                    handling.instrument(span.clone())
+                };
+                let handled = guard(limit, callback).await;
                 socket.reference = None;
                 self.meter.took(Callback::HandleIn, watch);
                 if let Some(payload) = logged {
@@ -100,13 +103,13 @@ impl<C: Channel> Server<C> {
             }
             Letter::Info(info) => {
                 let watch = Stopwatch::start(false);
-                let handled = guard(limit, channel.handle_info(info, socket)).await;
+                let handled = guard(limit, || channel.handle_info(info, socket)).await;
                 self.meter.took(Callback::HandleInfo, watch);
                 handled
             }
             Letter::Out(Broadcast { event, payload, .. }) => {
                 let watch = Stopwatch::start(false);
-                let handled = guard(limit, channel.handle_out(&event, payload, socket)).await;
+                let handled = guard(limit, || channel.handle_out(&event, payload, socket)).await;
                 self.meter.took(Callback::HandleOut, watch);
                 handled
             }
@@ -171,7 +174,8 @@ impl<C: Channel> Server<C> {
         let Body {
             channel, socket, ..
         } = &mut *body;
-        if let Outcome::Panicked(panic) = guard(limit, channel.terminate(&reason, socket)).await {
+        if let Outcome::Panicked(panic) = guard(limit, || channel.terminate(&reason, socket)).await
+        {
             tracing::error!(topic = &*self.topic, panic, "terminate panicked");
         }
         drop_guarded(body);

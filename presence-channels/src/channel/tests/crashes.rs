@@ -3,7 +3,9 @@ use super::*;
 /// Asserts that `event` ends the channel with `phx_error`, and nothing else: the client joins again,
 /// and its other channel has noticed nothing.
 async fn crashes_alone(event: &str, terminate: &str) {
-    let (endpoint, world) = endpoint().await;
+    // Within the test kit's patience.
+    let config = Config::default().handler_timeout(Duration::from_millis(900));
+    let (endpoint, world) = endpoint_with(config).await;
     let client = client(&endpoint).await;
     let (_, other) = client.join("room:other", json!({})).await.unwrap();
     let (_, channel) = client.join("room:1", json!({})).await.unwrap();
@@ -48,6 +50,11 @@ async fn an_endless_handler_ends_its_channel_alone() {
     assert_alive(&other).await;
     channel.assert_crashed().await;
     assert!(world.log().contains(&"terminate TimedOut".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endless_handler_that_panics_when_it_is_dropped_ends_its_channel_alone() {
+    crashes_alone("endless_bomb", r#"terminate Panicked("dropped the bomb")"#).await;
 }
 
 #[tokio::test]

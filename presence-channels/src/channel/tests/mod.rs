@@ -1,5 +1,6 @@
 //! Channels from the client's side, by the test kit.
 
+mod at_once;
 mod crashes;
 mod joins;
 mod lifecycle;
@@ -82,6 +83,15 @@ struct Room {
 impl Drop for Room {
     fn drop(&mut self) {
         self.world.note("dropped");
+    }
+}
+
+/// What a handler leaves behind that panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped the bomb");
     }
 }
 
@@ -178,6 +188,10 @@ impl Channel for Room {
                 reply_ok(payload)
             }
             "endless" => std::future::pending().await,
+            "endless_bomb" => {
+                let _bomb = Bomb;
+                std::future::pending().await
+            }
             "later" => {
                 let reply_ref = socket.reply_ref().ok_or(ChannelError::new("no ref"))?;
                 let world = self.world.clone();

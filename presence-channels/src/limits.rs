@@ -49,7 +49,9 @@ pub struct Limits {
     /// How many of a connection's messages may wait for the handlers of its channels. Default 1,000.
     /// At the limit nothing more is read from the connection until handlers have caught up; what was
     /// read with the last of them (8 KiB at the most) waits on top. By long-polling the publish waits,
-    /// for a window, and is answered with 408 then.
+    /// for a window, and is answered with 408 then. As many broadcasts may wait for a channel that
+    /// [intercepts](crate::Channel::INTERCEPTS) them; one more ends it with `phx_error`, and its client
+    /// joins again.
     pub max_waiting_messages: usize,
     /// How many bytes those messages may hold, and joins that wait for their topic's last channel to
     /// end. Default 4 MiB. At the limit nothing more is read from the connection, and a publish waits,

@@ -35,13 +35,15 @@ pub(crate) async fn guard<F: Future>(
     }
 }
 
+/// Calls what cannot wait; the text of its panic is the error.
+pub(super) fn call_guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(AssertUnwindSafe(call)).map_err(|panic| message_of(&*panic))
+}
+
 /// Drops a value whose `Drop` may panic.
 pub(super) fn drop_guarded<T>(value: T) {
-    if let Err(panic) = std::panic::catch_unwind(AssertUnwindSafe(move || drop(value))) {
-        tracing::error!(
-            panic = message_of(&*panic),
-            "a channel panicked when it was dropped"
-        );
+    if let Err(panic) = call_guarded(move || drop(value)) {
+        tracing::error!(panic, "a channel panicked when it was dropped");
     }
 }
 

@@ -27,3 +27,9 @@ pub(super) enum Letter<C: Channel> {
     /// The channel must end.
     Close(TerminateReason),
 }
+
+impl<C: Channel> Letter<C> {
+    pub(super) fn is_broadcast(&self) -> bool {
+        matches!(self, Self::Out(_) | Self::Held(_))
+    }
+}

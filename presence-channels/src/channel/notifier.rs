@@ -8,7 +8,7 @@ use std::{
 use presence_core::pubsub::{Dispatch, Message as Broadcast, Subscriber};
 use tokio::task::AbortHandle;
 
-use super::{Channel, letter::Letter, server::Server};
+use super::{Channel, TerminateReason, guard::call_guarded, letter::Letter, server::Server};
 
 /// Tells a channel something from anywhere. Keeps no channel alive.
 pub struct Notifier<C: Channel> {
@@ -28,9 +28,13 @@ impl<C: Channel> Notifier<C> {
     /// What is told to a channel waits in memory until it is handled: who tells faster than the
     /// channel works must slow down by itself.
     pub fn notify(&self, info: C::Info) -> bool {
+        self.post(Letter::Info(info))
+    }
+
+    fn post(&self, letter: Letter<C>) -> bool {
         self.server
             .upgrade()
-            .is_some_and(|server| server.post_spawned(Letter::Info(info)))
+            .is_some_and(|server| server.post_spawned(letter))
     }
 }
 
@@ -68,7 +72,12 @@ where
     C::Info: FromBroadcast,
 {
     fn deliver(&self, dispatch: &mut Dispatch<'_>) {
-        self.0.notify(dispatch.message().clone().into());
+        // This is the broadcaster's task, which may be any other channel's.
+        let letter = match call_guarded(|| dispatch.message().clone().into()) {
+            Ok(info) => Letter::Info(info),
+            Err(panic) => Letter::Close(TerminateReason::Panicked(panic)),
+        };
+        self.0.post(letter);
     }
 }
 

@@ -139,7 +139,7 @@ fn a_client_whose_channel_is_too_slow_for_its_broadcasts_is_still_heard() {
 }
 
 /// By the default limits: their number is far below what may wait. What they say is as well in a ref, of
-/// which a copy is kept, as in a payload.
+/// which a copy is kept, as in a payload, where an app allows such refs.
 #[test]
 fn of_a_flood_of_large_messages_only_so_many_bytes_wait() {
     const MESSAGE: usize = 1_000_000;
@@ -149,7 +149,8 @@ fn of_a_flood_of_large_messages_only_so_many_bytes_wait() {
         json!([null, large, "room:1", "endless", {}]),
     ];
     for message in messages.map(|message| message.to_string()) {
-        let limits = Limits::default();
+        let mut limits = Limits::default();
+        limits.max_ref_bytes = MESSAGE;
         let waiting = limits.max_waiting_bytes;
         let world = World::start(limits);
         let endpoint = &world.endpoint;
@@ -169,6 +170,36 @@ fn of_a_flood_of_large_messages_only_so_many_bytes_wait() {
         let most = waiting + 2 * MESSAGE + 2 * MESSAGE + 4 * MESSAGE;
         assert!(held.peak <= most as u64, "{held:?} over {most}");
     }
+}
+
+/// A channel keeps the ref of its join.
+#[test]
+fn of_joins_with_large_refs_nothing_is_kept() {
+    const REF: usize = 500_000;
+    let large = "x".repeat(REF);
+    let world = World::start(Limits::default());
+    let endpoint = &world.endpoint;
+    let mut bystander = world.run(Client::joined(endpoint, "room:1"));
+    let mut rounds = async |rounds: usize| {
+        for (join_ref, reference) in [(&*large, "1"), ("1", &*large), (&*large, &*large)]
+            .into_iter()
+            .cycle()
+            .take(rounds)
+        {
+            let mut client = Client::joined(endpoint, "room:other").await;
+            let join = json!([join_ref, reference, "room:2", "phx_join", {}]);
+            client.send(join.to_string()).await;
+            assert_eq!(client.closed().await, 1011);
+            bystander.assert_served("room:1").await;
+        }
+        // By then the list of connections has been gone through, and forgets those that ended.
+        tokio::time::sleep(HANDLER_TIMEOUT).await;
+    };
+    world.run(rounds(3));
+    let ((), held) = world.measure(rounds(30));
+    // One message at a time: what the client makes and writes it from, what it is read into, its refs.
+    assert!(held.peak <= 12 * REF as u64, "{held:?}");
+    assert!(held.left <= 4096, "{held:?}");
 }
 
 /// A topic that is joined again and again, while its first channel is in a handler.

@@ -8,7 +8,7 @@ use std::{
 use presence_core::pubsub::{Payload, Subscription};
 use tracing::Instrument;
 
-use super::{AnyChannel, Body, Server, run::run};
+use super::{AnyChannel, Body, Mailbox, Server, run::run};
 use crate::{
     channel::{
         Accepted, Channel, JoinResult, Socket,
@@ -135,9 +135,15 @@ impl<C: Channel> Server<C> {
         if let Some(reply) = reply {
             self.shared.outbox.send(reply);
         }
-        mailbox.letters.retain_mut(|letter| match letter {
+        let Mailbox {
+            letters,
+            broadcasts,
+            ..
+        } = &mut *mailbox;
+        letters.retain_mut(|letter| match letter {
             Letter::Held(frame) => {
                 self.shared.outbox.send(frame.clone());
+                *broadcasts -= 1;
                 false
             }
             _ => true,

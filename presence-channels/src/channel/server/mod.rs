@@ -83,6 +83,8 @@ pub(super) struct Server<C: Channel> {
 
 struct Mailbox<C: Channel> {
     letters: VecDeque<Letter<C>>,
+    /// How many of them are broadcasts. Small, so that it finds room beside `closed`.
+    broadcasts: u32,
     /// The channel, while nothing runs it.
     body: Option<Box<Body<C>>>,
     closed: bool,
@@ -115,6 +117,7 @@ pub(crate) fn start<C: Channel>(shared: Arc<Shared<C::Socket>>, join: Join) -> S
     };
     let mailbox = Mailbox {
         letters: VecDeque::new(),
+        broadcasts: 0,
         body: None,
         closed: false,
         successor: None,

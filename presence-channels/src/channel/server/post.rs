@@ -7,6 +7,24 @@ use parking_lot::MutexGuard;
 use super::{Mailbox, Server, Work, run::run};
 use crate::channel::{Channel, TerminateReason, letter::Letter};
 
+impl<C: Channel> Mailbox<C> {
+    fn push(&mut self, letter: Letter<C>) {
+        self.broadcasts += u32::from(letter.is_broadcast());
+        self.letters.push_back(letter);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Letter<C>> {
+        let letter = self.letters.pop_front()?;
+        self.broadcasts -= u32::from(letter.is_broadcast());
+        Some(letter)
+    }
+
+    fn drop_broadcasts(&mut self) {
+        self.letters.retain(|letter| !letter.is_broadcast());
+        self.broadcasts = 0;
+    }
+}
+
 impl<C: Channel> Server<C> {
     /// Leaves a letter. Gives the work of handling it, if nobody is at work already.
     pub(super) fn post(self: &Arc<Self>, letter: Letter<C>) -> Result<Option<Work>, Letter<C>> {
@@ -26,7 +44,7 @@ impl<C: Channel> Server<C> {
             drop(mailbox);
             return Some(Box::pin(run(self.clone(), body, Some(letter))));
         }
-        mailbox.letters.push_back(letter);
+        mailbox.push(letter);
         None
     }
 
@@ -43,13 +61,13 @@ impl<C: Channel> Server<C> {
         if mailbox.closed || matches!(mailbox.letters.front(), Some(Letter::Close(_))) {
             return None;
         }
-        if mailbox.letters.len() >= limit {
+        // The client's own messages have their own limit, and are no sign of a slow channel.
+        if mailbox.broadcasts as usize >= limit {
             let reason = TerminateReason::Failed("too slow for its broadcasts".into());
             // The client's own letters stay: they are answered, and count no longer as waiting, when
             // the mailbox closes. What the app told the channel goes there, too, and not under this lock.
-            let letters = &mut mailbox.letters;
-            letters.retain(|letter| !matches!(letter, Letter::Out(_) | Letter::Held(_)));
-            letters.push_front(Letter::Close(reason));
+            mailbox.drop_broadcasts();
+            mailbox.letters.push_front(Letter::Close(reason));
             return None;
         }
         self.put(mailbox, letter)

@@ -38,7 +38,7 @@ pub(super) async fn run<C: Channel>(
             Some(letter) => letter,
             None => {
                 let mut mailbox = server.mailbox.lock();
-                let Some(letter) = mailbox.letters.pop_front() else {
+                let Some(letter) = mailbox.pop() else {
                     // An idle channel holds no memory for letters.
                     mailbox.letters = VecDeque::new();
                     mailbox.body = Some(body);

@@ -6,10 +6,10 @@ use std::{
 };
 
 use super::{
-    Channel, Config, ConnectError, ConnectInfo, Duration, Endpoint, HandleResult, InfoResult,
-    JoinResult, Params, Payload, PubSub, Routes, Socket, SocketOptions, TerminateReason,
-    TestSocket, Topic, UserSocket, assert_alive, json, no_reply, reason, reply_ok, stop, testing,
-    unhandled,
+    Broadcast, Channel, Config, ConnectError, ConnectInfo, Duration, Endpoint, HandleResult,
+    InfoResult, JoinResult, Params, Payload, PubSub, Routes, Socket, SocketOptions,
+    TerminateReason, TestSocket, Topic, UserSocket, assert_alive, json, no_reply, reason, reply_ok,
+    stop, testing, unhandled,
 };
 
 /// A client whose token expires, so that it may show another.
@@ -45,11 +45,20 @@ impl UserSocket for Hasty {
     }
 }
 
+struct Told(&'static str);
+
+impl From<Broadcast> for Told {
+    fn from(broadcast: Broadcast) -> Self {
+        assert_ne!(&*broadcast.event, "panic", "asked to");
+        Self("heard")
+    }
+}
+
 struct Room;
 
 impl Channel for Room {
     type Socket = Hasty;
-    type Info = &'static str;
+    type Info = Told;
 
     const INTERCEPTS: &'static [&'static str] = &["out"];
 
@@ -72,12 +81,16 @@ impl Channel for Room {
         ready(match event {
             "ping" => reply_ok(payload),
             "info" => {
-                socket.notify("panic");
+                socket.notify(Told("panic"));
                 no_reply()
             }
             "out" => {
                 socket.broadcast("out", payload).unwrap();
                 no_reply()
+            }
+            "listen" => {
+                socket.subscribe("news");
+                reply_ok(payload)
             }
             "stop" => stop(),
             _ => unhandled(event),
@@ -86,10 +99,10 @@ impl Channel for Room {
 
     fn handle_info(
         &mut self,
-        info: &'static str,
+        Told(what): Told,
         _: &mut Socket<Self>,
     ) -> impl Future<Output = InfoResult> + Send {
-        assert_ne!(info, "panic", "asked to");
+        assert_ne!(what, "panic", "asked to");
         ready(Ok(()))
     }
 
@@ -150,6 +163,22 @@ async fn a_panic_at_once_in_handle_info_ends_its_channel_alone() {
 #[tokio::test]
 async fn a_panic_at_once_in_handle_out_ends_its_channel_alone() {
     crashes_alone("out").await;
+}
+
+/// What an `Info` is made of a broadcast by is called in the task of whoever broadcasts.
+#[tokio::test]
+async fn a_panic_when_a_channel_is_told_of_a_broadcast_ends_that_channel_alone() {
+    let client = client().await;
+    let (_, other) = client.join("room:other", json!({})).await.unwrap();
+    let (_, channel) = client.join("room:1", json!({})).await.unwrap();
+    let listening = channel.push("listen", json!({})).await;
+    channel.assert_reply(listening, "ok", json!({})).await;
+    let news = |event| client.endpoint().broadcast("news", event, json!({}));
+    news("harmless").unwrap();
+    assert_alive(&channel).await;
+    news("panic").unwrap();
+    channel.assert_crashed().await;
+    assert_alive(&other).await;
 }
 
 #[tokio::test]

@@ -128,6 +128,44 @@ async fn a_channel_too_slow_for_its_broadcasts_ends() {
     assert_eq!(log[2], r#"terminate Failed("too slow for its broadcasts")"#);
 }
 
+/// Only its broadcasts count: what the client itself sends has a limit of its own.
+#[tokio::test]
+async fn a_channel_with_many_messages_of_its_client_takes_broadcasts_up_to_the_limit() {
+    let limits = Limits {
+        max_waiting_messages: 10,
+        ..Limits::default()
+    };
+    let (endpoint, world) = endpoint_limited(limits).await;
+    let client = client(&endpoint).await;
+    let (_, channel) = client.join("room:1", json!({})).await.unwrap();
+    let slow = |n: u32| endpoint.broadcast("room:1", "slow", json!({ "n": n }));
+    // Again, because what was handled counts no longer.
+    for _ in 0..2 {
+        let gated = channel.push("gated", json!({})).await;
+        let mut waiting = Vec::new();
+        for n in 0..10 {
+            waiting.push(channel.push("ping", json!({})).await);
+            slow(n).unwrap();
+        }
+        waiting.push(channel.push("ping", json!({})).await);
+        world.gate.add_permits(11);
+        channel.assert_reply(gated, "ok", json!({})).await;
+        for n in 0..10 {
+            channel.assert_push("slow", json!({ "n": n })).await;
+        }
+        for ping in waiting {
+            channel.assert_reply(ping, "ok", json!({})).await;
+        }
+    }
+    let gated = channel.push("gated", json!({})).await;
+    for n in 0..11 {
+        slow(n).unwrap();
+    }
+    world.gate.add_permits(1);
+    channel.assert_reply(gated, "ok", json!({})).await;
+    channel.assert_crashed().await;
+}
+
 /// What the client sent before it is answered as when a channel ends otherwise, and so is its leave.
 #[tokio::test]
 async fn a_channel_too_slow_for_its_broadcasts_answers_its_client() {

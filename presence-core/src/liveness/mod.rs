@@ -400,7 +400,9 @@ impl Liveness {
         };
         match peer.standing {
             Standing::Up => {
-                let until = peer.heard + self.options.down_period;
+                // However late this is found, it has the time to answer.
+                let at_least = now + self.options.suspect_period;
+                let until = at_least.max(peer.heard + self.options.down_period);
                 peer.standing = Standing::Suspect { until };
                 peer.respited = false;
                 peer.probed = now;

@@ -9,6 +9,7 @@ use super::Cluster;
 use crate::crdt::PhxRef;
 use crate::node::{Node, Status};
 use crate::sim::ledger::Finding;
+use crate::sim::machine::Machine;
 use crate::sim::network::Weather;
 use crate::sim::violation::{Rule, Violation};
 
@@ -41,9 +42,10 @@ impl Cluster {
         }
         let healed = self.now;
         self.part_twins();
-        let bound = slow(2 * self.options.broadcast_period) + self.transfers() + self.quarrel();
+        let bound = slow(2 * self.options.broadcast_period) + self.transfers();
         while let Err(finding) = self.agreement() {
-            if self.now >= healed + bound {
+            // Only now may a node find that it has turned too often.
+            if self.now >= healed + bound + self.quarrel() {
                 return Err(self.violation(finding));
             }
             self.run_for(LOOK)?;
@@ -133,10 +135,11 @@ impl Cluster {
         }
     }
 
-    /// How long a node that has had a twin may be unheard: it has gone on under other incarnations as often as it
-    /// does in ten periods, and others know the twin as the later one.
+    /// How long a node that has had a twin, or was set back again and again, may be unheard: it has gone on under other
+    /// incarnations as often as it does in ten periods, and others know a later one.
     fn quarrel(&self) -> Duration {
-        if self.twins {
+        let mut nodes = self.machines.iter().filter_map(Machine::running);
+        if self.twins || nodes.any(|node| node.counters().liveness.conflicts > 0) {
             slow(10 * self.options.broadcast_period)
         } else {
             Duration::ZERO

@@ -229,8 +229,9 @@ impl<'a> Receiver<'a> {
                     false => state.delta(from),
                 };
                 assert_eq!(delta.check(), Ok(()));
-                self.heard.push(Input::Delta(delta.clone()));
-                self.handle(Input::Delta(delta));
+                let told = Input::Delta { delta, fresh: true };
+                self.heard.push(told.clone());
+                self.handle(told);
             }
             Told::Again(which) => {
                 if !self.heard.is_empty() {
@@ -253,7 +254,11 @@ impl<'a> Receiver<'a> {
             }
             Told::Announced(who, at) => {
                 let (origin, clock) = place(replica(*who, at));
-                self.handle(Input::Announced(origin, clock));
+                self.handle(Input::Announced {
+                    origin,
+                    clock,
+                    fresh: true,
+                });
             }
             Told::Seen(who, at) => {
                 let (origin, clock) = place(replica(*who, at));
@@ -319,7 +324,11 @@ impl<'a> Receiver<'a> {
             for history in self.histories {
                 let (origin, clock) = place(history.last().replica());
                 self.up(&origin);
-                self.handle(Input::Announced(origin, clock));
+                self.handle(Input::Announced {
+                    origin,
+                    clock,
+                    fresh: true,
+                });
             }
             self.wait(LONG);
             for ask in std::mem::take(&mut self.asks) {

@@ -67,12 +67,11 @@ pub struct NodeOptions {
     ///
     /// Lower it for an engine or broker with a smaller limit. Raise it to send large sets in fewer messages.
     pub chunk_bytes: usize,
-    /// What a shard spends on remembering removals, in bytes. Default 64 KiB, at most 64 MiB. A removal takes 16. A node that
+    /// What a shard spends on remembering removals, in bytes. Default 64 KiB, from 4 KiB to 64 MiB. A removal takes 16. A node that
     /// missed more than fits here gets a list of what lives instead.
     ///
-    /// Raise it where many leave large sets within the time that nodes lose each other. Below 4 KiB even a delta to those
-    /// who missed nothing may have to list all that lives, which for a large set is longer than any message may be: that is
-    /// for simulations.
+    /// Raise it where many leave large sets within the time that nodes lose each other. With less than 4 KiB even a delta to
+    /// those who missed nothing may have to list all that lives, which for a large set is longer than any message may be.
     pub removal_log_bytes: usize,
     /// How many entries a shard shows, hides or forgets in one turn. Default 2,000, from 1 to 1,000,000. A reader waits for one turn.
     ///
@@ -137,7 +136,11 @@ impl NodeOptions {
             ("pool_size", self.pool_size, 1..=256),
             ("max_silent_periods", silent_periods, 1..=10_000),
             ("chunk_bytes", self.chunk_bytes, 256..=Self::MAX_CHUNK_BYTES),
-            ("removal_log_bytes", self.removal_log_bytes, 0..=64 << 20),
+            (
+                "removal_log_bytes",
+                self.removal_log_bytes,
+                4 << 10..=64 << 20,
+            ),
             ("batch", self.batch, 1..=1_000_000),
             ("max_hidden", self.max_hidden, 0..=10_000_000),
             ("max_answers", self.max_answers, 1..=64),

@@ -130,11 +130,11 @@ fn parts_that_say_nothing_new_do_not_hold_a_request_up() {
     };
     shard.handle(announced, Duration::ZERO, &mut out);
     let asks = |out: &mut Vec<Effect>| {
-        let asks = out.drain(..).filter_map(|effect| match effect {
+        let mut asks = out.drain(..).filter_map(|effect| match effect {
             Effect::Ask(ask) => Some(ask.id),
             _ => None,
         });
-        asks.last()
+        asks.next_back()
     };
     let mut now = Duration::from_millis(20);
     shard.handle(Input::Tick, now, &mut out);

@@ -179,8 +179,10 @@ async fn nodes_with_another_number_of_shards_do_not_mix() {
 #[test]
 fn who_cannot_be_understood_is_named() {
     let node = |name: &str, pool_size: usize| {
-        let mut options = NodeOptions::default();
-        options.pool_size = pool_size;
+        let options = NodeOptions {
+            pool_size,
+            ..NodeOptions::default()
+        };
         let config = NodeConfig {
             name: ReplicaName::new(name),
             incarnation: Incarnation {

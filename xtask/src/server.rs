@@ -186,15 +186,19 @@ mod tests {
 
     #[test]
     fn a_used_port_is_told_with_a_hint() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let error = expect_free(port).unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("port {port}")) && error.contains("--port"),
-            "{error}"
-        );
-        drop(listener);
-        expect_free(port).unwrap();
+        let free_again = (0..10).any(|_| {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let error = expect_free(port).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("port {port}")) && error.contains("--port"),
+                "{error}"
+            );
+            drop(listener);
+            // Unless somebody else on this machine took it at once.
+            expect_free(port).is_ok()
+        });
+        assert!(free_again);
     }
 
     #[test]

@@ -76,8 +76,8 @@
 //!
 //! *Without it:* a delta that was delayed past the goodbye of its sender introduces it again.
 //!
-//! A replica is shown once the copy has reached the clock that the replica told when it came; then as one net
-//! change. *Without it:* it comes back from behind a partition, its old state is shown, with users that left long
+//! A replica is shown once the copy has reached the clock that the replica told when it came, in a message with a number above
+//! the last one heard before it was down; then as one net change. *Without it:* it comes back from behind a partition, its old state is shown, with users that left long
 //! ago, and then they leave once more.
 //!
 //! ## 6. A new start is a new incarnation, and the higher one wins
@@ -124,7 +124,7 @@
 //! there; the other asks for what it lacks, and answers with where it is ahead.
 //!
 //! Every message of a node has a number, one above the last. One that is not above the last heard is late: its contents still
-//! count (rule 3 sees to that), and it says nothing of whether its sender is there, or of what is to be shown.
+//! count (rule 3 sees to that), and it says nothing of whether its sender is there.
 //!
 //! *Without it:* the last delta before a quiet hour is lost, and nobody notices for an hour.
 //!

@@ -95,8 +95,9 @@ pub struct LivenessCounts {
 pub(crate) enum Verdict {
     /// Its sender is there, and this is news from it.
     Fresh(Arc<Origin>),
-    /// An older message of a node that is up: what it says of contents may still be true.
-    Late(Arc<Origin>),
+    /// A message of a node that is up, overtaken by a later one: what it says of contents may still be true. And whether it is
+    /// of the time since that node was last down.
+    Late(Arc<Origin>, bool),
     /// Nothing in it counts.
     Ignored,
 }
@@ -188,20 +189,22 @@ impl Liveness {
         let origin = Arc::clone(&peer.origin);
         if number <= peer.number {
             let down = matches!(peer.standing, Standing::Down { .. });
+            let recent = number > peer.back_since;
             // It came late, or its sender was set back; the sender knows which.
             self.counts.overtaken += 1;
             self.refuse_as_older(sender, now, events);
             return match down {
                 true => Verdict::Ignored,
-                false => Verdict::Late(origin),
+                false => Verdict::Late(origin, recent),
             };
         }
-        peer.number = number;
+        let before = std::mem::replace(&mut peer.number, number);
         peer.heard = now;
         match std::mem::replace(&mut peer.standing, Standing::Up) {
             Standing::Up => {}
             Standing::Suspect { .. } => self.counts.suspects_saved += 1,
             Standing::Down { .. } => {
+                peer.back_since = before;
                 self.counts.ups += 1;
                 events.push(Event::Tell(Input::Up(Arc::clone(&origin))));
                 events.push(Event::Replica(ReplicaEvent::Up(origin.as_ref().clone())));

@@ -15,6 +15,8 @@ pub(super) struct Peer {
     pub(super) origin: Arc<Origin>,
     /// The number of the last message heard from it.
     pub(super) number: u64,
+    /// The number of the last message from before it was last down: what came later tells of it as it is now.
+    pub(super) back_since: u64,
     /// When that was, or when another node vouched for it.
     pub(super) heard: Duration,
     pub(super) standing: Standing,
@@ -48,6 +50,7 @@ impl Peer {
         Self {
             origin,
             number,
+            back_since: 0,
             heard: now,
             standing: Standing::Up,
             probed: now,

@@ -46,3 +46,25 @@ fn a_process_that_is_always_late_sees_that_others_died() {
     }
     assert!(here.counts().respites <= 1);
 }
+
+#[test]
+fn what_was_sent_before_a_node_went_is_told_from_what_was_overtaken_since() {
+    let (mut here, mut events) = (liveness(), Vec::new());
+    let there = origin("there");
+    here.heard(&there, 4, Duration::ZERO, &mut events);
+    let mut now = Duration::ZERO;
+    while here.counts().downs == 0 {
+        now += SECOND;
+        here.next_beat = now;
+        here.expire(now, &mut events);
+        assert!(now < 40 * SECOND, "{:?}", here.counts());
+    }
+    here.heard(&there, 9, now, &mut events);
+    for (number, since) in [(8, true), (5, true), (4, false), (1, false)] {
+        let late = here.heard(&there, number, now, &mut events);
+        assert!(
+            matches!(late, Verdict::Late(_, recent) if recent == since),
+            "{number}: {late:?}"
+        );
+    }
+}

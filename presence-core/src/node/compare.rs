@@ -33,7 +33,7 @@ impl Node {
             let announced = Input::Announced {
                 origin: Arc::clone(&sender.origin),
                 clock: Clock::new(*clock),
-                fresh: sender.fresh,
+                recent: sender.recent,
             };
             self.tell(place, announced, now, out);
             let shard = shard.lock();
@@ -221,7 +221,7 @@ impl Node {
                     let announced = Input::Announced {
                         origin: Arc::clone(origin),
                         clock: Clock::new(clock),
-                        fresh: true,
+                        recent: true,
                     };
                     self.tell(place, announced, now, out);
                 }

@@ -58,7 +58,7 @@ pub struct NodeOptions {
     /// new names all the time.
     pub permdown_period: Duration,
     /// How long a node of whose end an engine tells has to prove the contrary. Default 1 s, from 100 ms to one day. With
-    /// less, a driver that is a little late extends every suspicion, and nobody is ever found dead.
+    /// less, what a driver that is a little late has not taken yet counts as silence.
     ///
     /// Lower it to show the users of a dead node for less long; raise it on links whose round trip takes long.
     pub suspect_period: Duration,

@@ -15,6 +15,8 @@ pub(super) struct Sender {
     pub(super) number: u64,
     /// Whether it is news: the number is above the last one heard.
     pub(super) fresh: bool,
+    /// Whether it tells of its sender as it has been since it was last down.
+    pub(super) recent: bool,
 }
 
 impl Node {
@@ -79,15 +81,16 @@ impl Node {
         let verdict = liveness.heard(&speaker, header.number, now, &mut events);
         drop(liveness);
         self.carry(events, now, out);
-        let (origin, fresh) = match verdict {
-            Verdict::Fresh(origin) => (origin, true),
-            Verdict::Late(origin) => (origin, false),
+        let (origin, fresh, recent) = match verdict {
+            Verdict::Fresh(origin) => (origin, true, true),
+            Verdict::Late(origin, recent) => (origin, false, recent),
             Verdict::Ignored => return Ok(()),
         };
         let sender = Sender {
             origin,
             number: header.number,
             fresh,
+            recent,
         };
         self.understand(&sender, body, counts, now, out)
     }
@@ -132,8 +135,8 @@ impl Node {
                 if delta.adds.iter().any(|add| self.place(&add.topic) != place) {
                     return Err(Malformed::Place);
                 }
-                let fresh = sender.fresh;
-                self.tell(place, Input::Delta { delta, fresh }, now, out);
+                let recent = sender.recent;
+                self.tell(place, Input::Delta { delta, recent }, now, out);
             }
             Body::Request {
                 shard,

@@ -37,8 +37,8 @@ pub enum Input {
         origin: Arc<Origin>,
         /// How many.
         clock: Clock,
-        /// Whether it said so just now, and the message was not overtaken.
-        fresh: bool,
+        /// Whether it said so since it was last down.
+        recent: bool,
     },
     /// A third node holds another node's replica at this clock.
     Seen(Arc<Origin>, Clock),
@@ -48,8 +48,8 @@ pub enum Input {
     Delta {
         /// The changes. Must have been [checked](Delta::check).
         delta: Delta,
-        /// Whether it said so just now, and the message was not overtaken.
-        fresh: bool,
+        /// Whether it said so since it was last down.
+        recent: bool,
     },
     /// A part of an answer.
     Part {

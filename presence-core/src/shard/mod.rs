@@ -332,19 +332,19 @@ impl Shard {
             Input::Announced {
                 origin,
                 clock,
-                fresh,
+                recent,
             } => {
                 self.mirrors
-                    .announced(&origin, clock, fresh, now, &mut self.index);
+                    .announced(&origin, clock, recent, now, &mut self.index);
             }
             Input::Seen(origin, clock) => self.mirrors.seen(&origin, clock, now),
             Input::Compare(origin, clock, check) => {
                 self.mirrors
                     .compare(&origin, clock, check, now, &mut self.counts);
             }
-            Input::Delta { delta, fresh } => {
+            Input::Delta { delta, recent } => {
                 self.mirrors
-                    .delta(delta, fresh, now, &mut self.index, &mut self.counts);
+                    .delta(delta, recent, now, &mut self.index, &mut self.counts);
             }
             Input::Part { part, own } => {
                 self.mirrors

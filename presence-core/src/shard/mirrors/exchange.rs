@@ -18,12 +18,12 @@ impl Mirrors {
         &mut self,
         origin: &Origin,
         clock: Clock,
-        fresh: bool,
+        recent: bool,
         now: Duration,
         index: &mut Index,
     ) {
         self.each(origin, |mirror, due, random| {
-            if fresh {
+            if recent {
                 mirror.target.get_or_insert(clock);
             }
             if clock > mirror.replica.clock() {
@@ -79,7 +79,7 @@ impl Mirrors {
     pub(in crate::shard) fn delta(
         &mut self,
         delta: Delta,
-        fresh: bool,
+        recent: bool,
         now: Duration,
         index: &mut Index,
         counts: &mut Counts,
@@ -88,7 +88,7 @@ impl Mirrors {
         let batch = self.limits.batch;
         let mut busy = false;
         self.each(&origin, |mirror, due, random| {
-            if fresh {
+            if recent {
                 mirror.target.get_or_insert(delta.to);
             }
             match apply(mirror, &delta, batch, index, counts) {

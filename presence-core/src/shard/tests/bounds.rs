@@ -34,7 +34,10 @@ fn delta(from: u64, to: u64, adds: Vec<Arc<Entry>>, gone: Gone) -> Input {
         adds,
         gone,
     };
-    Input::Delta { delta, fresh: true }
+    Input::Delta {
+        delta,
+        recent: true,
+    }
 }
 
 #[test]
@@ -126,7 +129,7 @@ fn parts_that_say_nothing_new_do_not_hold_a_request_up() {
     let announced = Input::Announced {
         origin: there(),
         clock: Clock::new(9),
-        fresh: true,
+        recent: true,
     };
     shard.handle(announced, Duration::ZERO, &mut out);
     let asks = |out: &mut Vec<Effect>| {
@@ -189,13 +192,13 @@ fn a_peer_has_no_more_answers_than_others() {
 }
 
 #[test]
-fn a_node_that_comes_back_is_not_shown_as_an_overtaken_message_had_it() {
+fn a_node_that_comes_back_is_not_shown_as_it_was_before_it_went() {
     let (mut shard, mut out) = (shard_with(INTERVAL), Vec::new());
     let meta = Meta::new(PhxRefs::new(1).make(), None, &body());
-    let announced = |clock: u64, fresh: bool| Input::Announced {
+    let announced = |clock: u64, recent: bool| Input::Announced {
         origin: there(),
         clock: Clock::new(clock),
-        fresh,
+        recent,
     };
     shard.handle(Input::Up(there()), Duration::ZERO, &mut out);
     let old = delta(0, 1, vec![entry(1, "t", "old", meta)], Gone::nothing());

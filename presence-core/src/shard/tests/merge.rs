@@ -229,7 +229,10 @@ impl<'a> Receiver<'a> {
                     false => state.delta(from),
                 };
                 assert_eq!(delta.check(), Ok(()));
-                let told = Input::Delta { delta, fresh: true };
+                let told = Input::Delta {
+                    delta,
+                    recent: true,
+                };
                 self.heard.push(told.clone());
                 self.handle(told);
             }
@@ -257,7 +260,7 @@ impl<'a> Receiver<'a> {
                 self.handle(Input::Announced {
                     origin,
                     clock,
-                    fresh: true,
+                    recent: true,
                 });
             }
             Told::Seen(who, at) => {
@@ -327,7 +330,7 @@ impl<'a> Receiver<'a> {
                 self.handle(Input::Announced {
                     origin,
                     clock,
-                    fresh: true,
+                    recent: true,
                 });
             }
             self.wait(LONG);

@@ -80,7 +80,7 @@ fn a_delta_visits(held: u64) -> (u64, u64) {
     shard.handle(
         Input::Delta {
             delta: all,
-            fresh: true,
+            recent: true,
         },
         now,
         &mut out,
@@ -100,7 +100,14 @@ fn a_delta_visits(held: u64) -> (u64, u64) {
         adds: entries(&there, held + 1..=held + CHANGES),
         gone: Gone::Tags(removed.collect()),
     };
-    shard.handle(Input::Delta { delta, fresh: true }, now, &mut out);
+    shard.handle(
+        Input::Delta {
+            delta,
+            recent: true,
+        },
+        now,
+        &mut out,
+    );
     let after = (shard.counts().entries_visited, visited());
     let held_now: usize = shard.others().map(|(replica, _)| replica.len()).sum();
     assert_eq!(held_now as u64, held, "it was applied");

@@ -105,26 +105,33 @@ impl Mirror {
         left
     }
 
+    /// Whether this is what an entry is in the index for, too.
+    ///
+    /// By what the index and clients know it by: a restored machine may have made the reference for another meta.
+    pub(super) fn shows(&self, entry: &Entry) -> bool {
+        let held = self.replica.get(entry.tag.clock);
+        entry.tag.origin == *self.replica.origin()
+            && entry.tag.clock <= self.shown
+            && held.is_some_and(|held| {
+                held.meta.reference() == entry.meta.reference()
+                    && (&held.topic, &held.key) == (&entry.topic, &entry.key)
+            })
+    }
+
     /// Takes up to `budget` entries away for good, out of the index too; returns what is left of it.
     ///
-    /// Those that `kept` holds stay in the index: they are the same entries.
-    pub(super) fn dissolve(
+    /// Those that any of `others` shows stay in the index: they are the same entries.
+    pub(super) fn dissolve<'a>(
         &mut self,
         budget: usize,
-        kept: Option<&Replica>,
+        others: impl Iterator<Item = &'a Self> + Clone,
         index: &mut Index,
     ) -> usize {
         let mut left = budget;
         while left > 0
             && let Some(entry) = self.replica.pop_last()
         {
-            // By what the index and clients know it by: a restored machine may have made the reference for another meta.
-            let same = |other: &Arc<Entry>| {
-                other.meta.reference() == entry.meta.reference()
-                    && (&other.topic, &other.key) == (&entry.topic, &entry.key)
-            };
-            let kept = kept.and_then(|kept| kept.get(entry.tag.clock));
-            if entry.tag.clock <= self.shown && !kept.is_some_and(same) {
+            if entry.tag.clock <= self.shown && !others.clone().any(|other| other.shows(&entry)) {
                 index.leave(&entry);
             }
             left -= 1;

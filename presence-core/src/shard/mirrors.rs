@@ -230,11 +230,13 @@ impl Mirrors {
         while budget > 0
             && let Some(mirror) = self.leaving.front_mut()
         {
+            // All that is visible is shown by now. What is only held has nothing in the index that it would take out.
             let origin = Arc::clone(mirror.replica.origin());
-            let known = self.known.get(&origin.name);
-            let kept = known.map(|known| &known.current.replica);
-            let kept = kept.filter(|kept| *kept.origin() == origin);
-            budget = mirror.dissolve(budget, kept, index);
+            let known = self.known.get(&origin.name).map(|known| &known.current);
+            let in_grace = self.in_grace.iter().map(|(_, mirror)| mirror);
+            let others = known.into_iter().chain(in_grace);
+            let others = others.filter(|other| other.is_of(&origin));
+            budget = mirror.dissolve(budget, others, index);
             if budget > 0 {
                 self.leaving.pop_front();
             }

@@ -13,7 +13,11 @@ use crate::sim::client as listener;
 const INTERVAL: Duration = Duration::from_millis(50);
 
 fn shard_with(diff_interval: Duration) -> Shard {
-    Shard::new(ShardConfig {
+    Shard::new(config(diff_interval))
+}
+
+fn config(diff_interval: Duration) -> ShardConfig {
+    ShardConfig {
         origin: Origin {
             name: ReplicaName::new("here"),
             incarnation: Incarnation {
@@ -30,7 +34,7 @@ fn shard_with(diff_interval: Duration) -> Shard {
         batch: 1000,
         max_hidden: 1000,
         max_answers: 4,
-    })
+    }
 }
 
 fn owner(number: u64) -> OwnerId {

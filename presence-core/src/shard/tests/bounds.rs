@@ -225,3 +225,64 @@ fn a_node_that_comes_back_is_not_shown_as_it_was_before_it_went() {
         "until the first is over"
     );
 }
+
+#[test]
+fn what_a_node_left_with_ends_with_its_grace_though_it_is_held_again() {
+    let (mut shard, mut out) = (shard_with(INTERVAL), Vec::new());
+    let meta = Meta::new(PhxRefs::new(1).make(), None, &body());
+    let add = |recent: bool| {
+        let mut add = delta(
+            0,
+            1,
+            vec![entry(1, "t", "k", meta.clone())],
+            Gone::nothing(),
+        );
+        if let Input::Delta { recent: says, .. } = &mut add {
+            *says = recent;
+        }
+        add
+    };
+    shard.handle(Input::Up(there()), Duration::ZERO, &mut out);
+    shard.handle(add(true), Duration::ZERO, &mut out);
+    let until = Duration::from_secs(5);
+    shard.handle(Input::Leave(there(), until), Duration::ZERO, &mut out);
+    // Late messages of a machine that was set back: it seems to be up, and is held, but never says how far it is.
+    shard.handle(Input::Up(there()), INTERVAL, &mut out);
+    shard.handle(add(false), INTERVAL, &mut out);
+    assert_eq!(keys(&shard.list("t")), ["k"], "in its grace");
+    shard.handle(Input::Tick, until, &mut out);
+    shard.handle(Input::Tick, until, &mut out);
+    assert!(shard.list("t").is_empty());
+}
+
+#[test]
+fn what_is_taken_away_of_a_node_leaves_its_later_grace_alone() {
+    let one_a_turn = ShardConfig {
+        batch: 1,
+        ..config(INTERVAL)
+    };
+    let (mut shard, mut out) = (Shard::new(one_a_turn), Vec::new());
+    let meta = Meta::new(PhxRefs::new(1).make(), None, &body());
+    let add = || {
+        delta(
+            0,
+            1,
+            vec![entry(1, "t", "k", meta.clone())],
+            Gone::nothing(),
+        )
+    };
+    let until = Duration::from_secs(5);
+    for _ in 0..2 {
+        shard.handle(Input::Up(there()), Duration::ZERO, &mut out);
+        shard.handle(add(), Duration::ZERO, &mut out);
+        shard.handle(Input::Leave(there(), until), Duration::ZERO, &mut out);
+    }
+    for _ in 0..4 {
+        shard.handle(Input::Tick, INTERVAL, &mut out);
+        assert_eq!(keys(&shard.list("t")), ["k"]);
+    }
+    for _ in 0..4 {
+        shard.handle(Input::Tick, until, &mut out);
+    }
+    assert!(shard.list("t").is_empty());
+}

@@ -1,6 +1,8 @@
 //! The replicas of other nodes: which are held, which are shown, and what is under way.
 
 mod exchange;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

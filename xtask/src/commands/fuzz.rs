@@ -13,7 +13,7 @@ use crate::workspace;
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Minutes for each target
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     minutes: u64,
     /// Only this target; may be given several times
     #[arg(long = "target", value_name = "T")]

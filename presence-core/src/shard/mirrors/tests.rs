@@ -1,0 +1,332 @@
+//! Whatever comes in whatever order, what is in the index is what the states of replicas show.
+
+use std::num::NonZeroU64;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::crdt::{Delta, Entry, Gone, Incarnation, Meta, MetaBody, OwnerId, PhxRef, PhxRefs, Tag};
+use crate::shard::part::{Ask, Parts};
+
+const NAMES: [&str; 2] = ["a", "b"];
+const TOPICS: [&str; 2] = ["t", "u"];
+const KEYS: [&str; 2] = ["k", "l"];
+const CLOCKS: u64 = 4;
+/// Up to this clock a machine that was set back has done the same both times.
+const FORK: u64 = 2;
+/// Longer than any grace.
+const LONG: Duration = Duration::from_secs(60);
+
+/// One state that a node of a name has been in, or claims to have been in.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    who: usize,
+    /// Which of its incarnations. All of them use the same references, as one that goes on under another does.
+    incarnation: u64,
+    /// Whether it had been set back before.
+    again: bool,
+    clock: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Up(Place),
+    Down(usize),
+    Forget(usize),
+    Leave(Place, u64),
+    Delta {
+        from: u64,
+        to: Place,
+        has: u8,
+        recent: bool,
+    },
+    Announced(Place, bool),
+    Compare(Place, u64),
+    Answer {
+        to: Place,
+        has: u8,
+        own: bool,
+    },
+    Own {
+        topic: usize,
+        key: usize,
+        here: bool,
+    },
+    Work,
+    Wait(u64),
+}
+
+fn place() -> impl Strategy<Value = Place> {
+    // Most of it is of one name and one incarnation, or little would come together.
+    let incarnation = prop_oneof![5 => Just(0), 1 => Just(1_u64)];
+    let place = (who(), incarnation, any::<bool>(), 0..=CLOCKS);
+    place.prop_map(|(who, incarnation, again, clock)| Place {
+        who,
+        incarnation,
+        again,
+        clock,
+    })
+}
+
+fn who() -> impl Strategy<Value = usize> {
+    prop_oneof![4 => Just(0), 1 => Just(1_usize)]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let from = prop_oneof![3 => Just(0), 1 => 0..CLOCKS];
+    let delta = (from, place(), any::<u8>(), any::<bool>());
+    let own = (0..TOPICS.len(), 0..KEYS.len(), any::<bool>());
+    prop_oneof![
+        4 => place().prop_map(Step::Up),
+        2 => who().prop_map(Step::Down),
+        1 => who().prop_map(Step::Forget),
+        3 => (place(), 0..5000_u64).prop_map(|(place, grace)| Step::Leave(place, grace)),
+        8 => delta.prop_map(|(from, to, has, recent)| Step::Delta { from, to, has, recent }),
+        4 => (place(), any::<bool>()).prop_map(|(place, recent)| Step::Announced(place, recent)),
+        2 => (place(), any::<u64>()).prop_map(|(place, check)| Step::Compare(place, check)),
+        6 => (place(), any::<u8>(), any::<bool>())
+            .prop_map(|(to, has, own)| Step::Answer { to, has, own }),
+        2 => own.prop_map(|(topic, key, here)| Step::Own { topic, key, here }),
+        8 => Just(Step::Work),
+        6 => (1..2000_u64).prop_map(Step::Wait),
+    ]
+}
+
+fn origin(place: &Place) -> Arc<Origin> {
+    Arc::new(Origin {
+        name: ReplicaName::new(NAMES[place.who]),
+        incarnation: Incarnation {
+            started_ms: place.incarnation,
+            nonce: 0,
+        },
+    })
+}
+
+/// What a node tracked in a step. After it was set back: elsewhere, under another reference, or both.
+fn entry(place: &Place, clock: u64) -> Arc<Entry> {
+    let (mut number, mut place_of) = (clock, clock as usize);
+    if place.again && clock > FORK {
+        let (renamed, elsewhere) = [(false, true), (true, false), (true, true)][clock as usize % 3];
+        number += if renamed { CLOCKS } else { 0 };
+        place_of += usize::from(elsewhere);
+    }
+    Arc::new(Entry {
+        tag: Tag {
+            origin: origin(place),
+            clock: Clock::new(clock),
+        },
+        topic: TOPICS[place_of % 2].into(),
+        key: KEYS[place_of / 2 % 2].into(),
+        owner: None,
+        meta: meta(place.who as u64, number),
+    })
+}
+
+fn meta(nonce: u64, number: u64) -> Meta {
+    let mut refs = PhxRefs::new(nonce);
+    let reference = (0..=number).map(|_| refs.make()).last();
+    let body = MetaBody::encode(&serde_json::json!({}), 100).expect("it is small");
+    Meta::new(reference.expect("there is at least one"), None, &body)
+}
+
+/// The changes after a clock, up to a place; `has` says what of it is still there, a bit each.
+fn delta(from: u64, to: &Place, has: u8) -> Delta {
+    let from = from.min(to.clock);
+    let there = |clock: &u64| has & (1 << (clock - 1)) != 0;
+    let gone = (1..=from).filter(|clock| !there(clock)).map(Clock::new);
+    Delta {
+        origin: origin(to),
+        from: Clock::new(from),
+        to: Clock::new(to.clock),
+        adds: (from + 1..=to.clock)
+            .filter(there)
+            .map(|clock| entry(to, clock))
+            .collect(),
+        gone: Gone::Tags(gone.collect()),
+    }
+}
+
+/// The replicas of others, the index, and what is asked.
+struct Held {
+    mirrors: Mirrors,
+    index: Index,
+    counts: Counts,
+    asks: Vec<Ask>,
+    now: Duration,
+}
+
+impl Held {
+    fn new(batch: usize) -> Self {
+        let limits = Limits { batch, hidden: 6 };
+        Self {
+            mirrors: Mirrors::new(limits, 0),
+            index: Index::new(Duration::ZERO, 1000),
+            counts: Counts::default(),
+            asks: Vec::new(),
+            now: Duration::ZERO,
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        let (mirrors, index, counts) = (&mut self.mirrors, &mut self.index, &mut self.counts);
+        match step {
+            Step::Up(place) => {
+                let origin = origin(place);
+                let known = mirrors.known.get(&origin.name);
+                let states = known
+                    .into_iter()
+                    .flat_map(|known| std::iter::once(&known.current).chain(&known.next));
+                // Whoever speaks as an earlier incarnation is refused.
+                if !states
+                    .into_iter()
+                    .any(|state| **state.replica.origin() > *origin)
+                {
+                    mirrors.up(&origin);
+                }
+            }
+            Step::Down(who) => mirrors.down(&ReplicaName::new(NAMES[*who])),
+            Step::Forget(who) => mirrors.forget(&ReplicaName::new(NAMES[*who])),
+            Step::Leave(place, grace) => {
+                let until = self.now + Duration::from_millis(*grace);
+                mirrors.leave(&origin(place), until, self.now, index);
+            }
+            Step::Delta {
+                from,
+                to,
+                has,
+                recent,
+            } => mirrors.delta(delta(*from, to, *has), *recent, self.now, index, counts),
+            Step::Announced(place, recent) => {
+                let clock = Clock::new(place.clock);
+                mirrors.announced(&origin(place), clock, *recent, self.now, index);
+            }
+            Step::Compare(place, check) => {
+                let clock = Clock::new(place.clock);
+                mirrors.compare(&origin(place), clock, *check, self.now, counts);
+            }
+            Step::Answer { to, has, own } => {
+                if let Some(ask) = self.asks.pop() {
+                    let who = usize::from(ask.origin.name.as_str() == NAMES[1]);
+                    let to = Place {
+                        who,
+                        incarnation: ask.origin.incarnation.started_ms,
+                        ..*to
+                    };
+                    let answer = delta(ask.from.get(), &to, *has);
+                    for part in Parts::new(answer, ask.id, 60) {
+                        mirrors.part(part, *own, self.now, index, counts);
+                    }
+                }
+            }
+            Step::Own { topic, key, here } => {
+                let own = own(*topic, *key);
+                if *here {
+                    index.join(&own);
+                } else {
+                    index.leave(&own);
+                }
+            }
+            Step::Work => mirrors.work(index),
+            Step::Wait(ms) => self.wait(Duration::from_millis(*ms)),
+        }
+        self.check();
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.now += time;
+        let mut effects = Vec::new();
+        let (index, counts) = (&mut self.index, &mut self.counts);
+        self.mirrors.tick(self.now, index, counts, &mut effects);
+        self.asks
+            .extend(effects.into_iter().map(|effect| match effect {
+                Effect::Ask(ask) => ask,
+                other => panic!("nobody asked for {other:?}"),
+            }));
+    }
+
+    fn finish(&mut self) {
+        while self.mirrors.is_busy() {
+            self.mirrors.work(&mut self.index);
+            self.check();
+        }
+    }
+
+    /// The entries of others that are listed.
+    fn listed(&self) -> Vec<Arc<Entry>> {
+        let topics = TOPICS.iter().filter_map(|topic| self.index.topic(topic));
+        let listed = topics.flat_map(super::super::topic::Topic::entries);
+        listed.filter(|entry| entry.owner.is_none()).collect()
+    }
+
+    fn check(&self) {
+        let listed = self.listed();
+        let known = self.mirrors.known.values();
+        let states = known.flat_map(|known| std::iter::once(&known.current).chain(&known.next));
+        let in_grace = self.mirrors.in_grace.iter().map(|(_, mirror)| mirror);
+        let states = states.chain(in_grace).chain(&self.mirrors.leaving);
+        for entry in &listed {
+            let shown = states.clone().any(|state| state.shows(entry));
+            assert!(shown, "nobody shows {:?}", named(entry));
+        }
+        if self.mirrors.is_busy() {
+            return;
+        }
+        assert!(self.mirrors.leaving.is_empty());
+        let listed: Vec<_> = listed.iter().map(|entry| named(entry)).collect();
+        for known in self.mirrors.known.values() {
+            assert_eq!(known.current.is_shown(), known.visible);
+            let held = known.current.replica.since(Clock::ZERO);
+            for entry in held.filter(|_| known.visible) {
+                let named = named(entry);
+                assert!(listed.contains(&named), "{named:?} is not listed");
+            }
+        }
+    }
+}
+
+fn own(topic: usize, key: usize) -> Arc<Entry> {
+    Arc::new(Entry {
+        tag: Tag {
+            origin: Arc::new(Origin {
+                name: ReplicaName::new("here"),
+                incarnation: Incarnation {
+                    started_ms: 0,
+                    nonce: 0,
+                },
+            }),
+            clock: Clock::new((2 * topic + key + 1) as u64),
+        },
+        topic: TOPICS[topic].into(),
+        key: KEYS[key].into(),
+        owner: Some(OwnerId::new(NonZeroU64::MIN)),
+        meta: meta(7, (2 * topic + key) as u64),
+    })
+}
+
+fn named(entry: &Entry) -> (String, String, PhxRef) {
+    let reference = entry.meta.reference();
+    (entry.topic.to_string(), entry.key.to_string(), reference)
+}
+
+proptest! {
+    // As many as it took to find what this was written for, several times over.
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn what_is_listed_is_what_is_shown(
+        batch in 1..6_usize,
+        steps in proptest::collection::vec(step(), 0..60),
+    ) {
+        let mut held = Held::new(batch);
+        for step in &steps {
+            held.step(step);
+        }
+        held.finish();
+        for name in NAMES {
+            held.mirrors.down(&ReplicaName::new(name));
+        }
+        held.wait(LONG);
+        held.finish();
+        prop_assert_eq!(held.listed(), []);
+    }
+}

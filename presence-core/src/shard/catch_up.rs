@@ -25,7 +25,14 @@ pub(super) struct CatchUp {
     /// The answer, as far as it came.
     staging: Option<Staging>,
     /// Deltas that begin after what is missing.
-    early: Vec<Delta>,
+    early: Vec<Early>,
+}
+
+#[derive(Clone, Debug)]
+struct Early {
+    delta: Delta,
+    /// Whether a request went out since it came.
+    asked: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +68,7 @@ impl CatchUp {
         }
     }
 
-    /// Nothing is missing any more.
+    /// Nothing is missing any more, or not for now.
     pub(super) fn complete(&mut self) {
         *self = Self::default();
     }
@@ -83,8 +90,11 @@ impl CatchUp {
         self.staging = None;
         let attempt = want.attempt;
         if attempt >= MAX_ATTEMPTS {
-            self.want = None;
+            self.complete();
             return None;
+        }
+        for early in &mut self.early {
+            early.asked = true;
         }
         let wait = (RETRY * (attempt + 1)).min(MAX_RETRY);
         *want = Want {
@@ -133,9 +143,15 @@ impl CatchUp {
         self.want.is_some_and(|want| want.id == Some(id))
     }
 
-    /// The request that was out has been answered. If more is missing, it is asked for at once.
-    pub(super) fn answered(&mut self, now: Duration) {
+    /// The request that was out has been answered, by the replica itself or not. If more is missing, it is asked for at
+    /// once.
+    pub(super) fn answered(&mut self, own: bool, now: Duration) {
         self.staging = None;
+        if own {
+            // The answer has whatever the replica had told before it was asked. What it has not is of a machine that was
+            // set back: it would be asked for without end, or taken for what comes after the answer now.
+            self.early.retain(|early| !early.asked);
+        }
         if let Some(want) = &mut self.want {
             *want = Want {
                 at: now,
@@ -152,19 +168,22 @@ impl CatchUp {
 
     /// Keeps a delta that comes too early, if there is room; tells whether it was kept.
     pub(super) fn keep(&mut self, delta: Delta) -> bool {
-        let adds: usize = self.early.iter().map(|early| early.adds.len()).sum();
-        let room = self.early.len() < MAX_EARLY && adds + delta.adds.len() <= MAX_EARLY_ADDS;
+        let kept = self.early.iter().map(|early| early.delta.adds.len());
+        let adds = kept.sum::<usize>() + delta.adds.len();
+        let room = self.early.len() < MAX_EARLY && adds <= MAX_EARLY_ADDS;
         if room {
-            self.early.push(delta);
+            let asked = false;
+            self.early.push(Early { delta, asked });
         }
         room
     }
 
     /// The next kept delta that goes on from `clock`, and drops those that no longer say anything.
     pub(super) fn early(&mut self, clock: Clock) -> Option<Delta> {
-        self.early.retain(|early| early.to > clock);
-        let place = self.early.iter().position(|early| early.from <= clock)?;
-        Some(self.early.swap_remove(place))
+        self.early.retain(|early| early.delta.to > clock);
+        let goes_on = |early: &Early| early.delta.from <= clock;
+        let place = self.early.iter().position(goes_on)?;
+        Some(self.early.swap_remove(place).delta)
     }
 
     /// Whether deltas wait for what is before them.

@@ -33,6 +33,8 @@ pub enum Rule {
     DownWhenSilent,
     /// A change is seen on other nodes at once, and not at the next heartbeat.
     AtOnce,
+    /// Some time after the network heals nobody lacks anything, and nobody asks.
+    Quiet,
     /// Who leaves in order is shown until the grace ends.
     Grace,
     /// Time goes on: a tick moves the next deadline.
@@ -57,6 +59,7 @@ impl fmt::Display for Rule {
             Self::LeftForGood => "a replica that left is back",
             Self::DownWhenSilent => "a replica is down that was heard",
             Self::AtOnce => "a change is not seen at once",
+            Self::Quiet => "changes are asked for that nobody has",
             Self::Grace => "a grace is not kept",
             Self::Progress => "ticks go on for ever",
             Self::NoPanic => "a panic",

@@ -26,7 +26,9 @@ impl Mirrors {
             if recent {
                 mirror.target.get_or_insert(clock);
             }
-            if clock > mirror.replica.clock() {
+            let held = mirror.replica.clock();
+            // If it told more before than it does now, it says upon a request whether that still holds.
+            if clock.max(mirror.target.unwrap_or(clock)) > held {
                 mirror.catch_up.behind(now, |most| jitter(random, most));
                 earlier(due, mirror.catch_up.due());
             }
@@ -149,7 +151,7 @@ impl Mirrors {
                 // Another node had no more either: the next is asked in time.
                 Err(_) => return,
             }
-            mirror.catch_up.answered(now);
+            mirror.catch_up.answered(own, now);
             after(mirror, now, batch, index, counts, random);
             busy |= !mirror.is_shown();
             earlier(due, mirror.catch_up.due());

@@ -286,3 +286,83 @@ fn what_is_taken_away_of_a_node_leaves_its_later_grace_alone() {
     }
     assert!(shard.list("t").is_empty());
 }
+
+/// The next request, ticking until it is due.
+fn asked(shard: &mut Shard, now: &mut Duration) -> Option<Ask> {
+    let mut out = Vec::new();
+    for _ in 0..100 {
+        *now += INTERVAL;
+        shard.handle(Input::Tick, *now, &mut out);
+        let ask = out.drain(..).find_map(|effect| match effect {
+            Effect::Ask(ask) => Some(ask),
+            _ => None,
+        });
+        if ask.is_some() {
+            return ask;
+        }
+    }
+    None
+}
+
+/// What the replica itself answers.
+fn answer(ask: &Ask, to: u64, adds: Vec<Arc<Entry>>) -> Input {
+    let part = Part {
+        origin: there(),
+        from: ask.from,
+        to: Clock::new(to),
+        id: ask.id,
+        index: 0,
+        of: 1,
+        adds,
+        gone: Gone::nothing(),
+    };
+    Input::Part { part, own: true }
+}
+
+#[test]
+fn what_a_machine_told_before_it_was_set_back_is_given_up_when_it_does_not_know_it() {
+    let mut shard = shard_with(INTERVAL);
+    let meta = Meta::new(PhxRefs::new(1).make(), None, &body());
+    let held = || vec![entry(1, "t", "k", meta.clone())];
+    let removes_it = || delta(2, 3, Vec::new(), Gone::Tags(vec![Clock::new(1)]));
+    let mut out = Vec::new();
+    let mut now = Duration::ZERO;
+    shard.handle(Input::Up(there()), now, &mut out);
+    shard.handle(removes_it(), now, &mut out);
+    let ask = asked(&mut shard, &mut now).expect("it lacks two changes");
+    // This one came after the request: the answer says nothing of it.
+    shard.handle(removes_it(), now, &mut out);
+    shard.handle(answer(&ask, 1, held()), now, &mut out);
+    let again = asked(&mut shard, &mut now).expect("a change that is not known may be another one");
+    shard.handle(answer(&again, 1, Vec::new()), now, &mut out);
+    assert!(asked(&mut shard, &mut now).is_none(), "nothing is lacking");
+    assert_eq!(keys(&shard.list("t")), ["k"]);
+
+    let other = Meta::new(PhxRefs::new(2).make(), None, &body());
+    let add = delta(1, 2, vec![entry(2, "t", "l", other)], Gone::nothing());
+    shard.handle(add, now, &mut out);
+    assert_eq!(keys(&shard.list("t")), ["k", "l"]);
+}
+
+#[test]
+fn what_came_too_early_is_not_kept_longer_than_it_is_asked_for() {
+    let mut shard = shard_with(INTERVAL);
+    let (mut out, mut now) = (Vec::new(), Duration::ZERO);
+    shard.handle(Input::Up(there()), now, &mut out);
+    shard.handle(delta(2, 3, Vec::new(), Gone::nothing()), now, &mut out);
+    let asks = std::iter::from_fn(|| asked(&mut shard, &mut now)).count();
+    assert_eq!(asks, 6, "nobody answers");
+    shard.handle(delta(0, 2, Vec::new(), Gone::nothing()), now, &mut out);
+    let shown = |shard: &Shard| shard.shown_of(&there()).map(|held| held.clock().get());
+    assert_eq!(shown(&shard), None, "a third is known of, and lacks");
+
+    let announced = Input::Announced {
+        origin: there(),
+        clock: Clock::new(2),
+        recent: true,
+    };
+    shard.handle(announced, now, &mut out);
+    let ask = asked(&mut shard, &mut now).expect("is there a third?");
+    shard.handle(answer(&ask, 2, Vec::new()), now, &mut out);
+    assert_eq!(shown(&shard), Some(2), "there is none");
+}

@@ -75,6 +75,7 @@ impl Cluster {
         self.look_at_all()?;
         self.run_for(slow(2 * self.options.permdown_period) + periods)?;
         self.check(Self::nothing_kept)?;
+        self.check(Self::nothing_lacks)?;
         self.check(Self::truth)?;
         self.prompt()?;
         self.farewell()?;
@@ -227,6 +228,18 @@ impl Cluster {
                     let what = format!("{} keeps {view:?}", self.machines[at].name);
                     return Err((Rule::Forgets, what));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// No machine that is up believes that it lacks changes.
+    fn nothing_lacks(&self) -> Result<(), Finding> {
+        for at in 0..self.machines.len() {
+            let behind = self.up(at).map(Node::behind).unwrap_or_default();
+            if !behind.is_empty() {
+                let what = format!("{} asks for more of {behind:?}", self.machines[at].name);
+                return Err((Rule::Quiet, what));
             }
         }
         Ok(())

@@ -74,7 +74,8 @@ pub enum NatsError {
         /// What is wrong with it.
         source: std::io::Error,
     },
-    /// No server could be reached, or none let this node in.
+    /// No server could be reached, or none let this node in. A server that does not closes the connection, and if its word is
+    /// lost with that, `source` says no more than that the connection broke.
     #[error("cannot connect to NATS at {servers}: {source}")]
     Connect {
         /// The servers that were tried.

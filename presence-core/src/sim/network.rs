@@ -133,6 +133,11 @@ impl Network {
         self.cuts.clear();
     }
 
+    /// When all that has been sent so far has arrived.
+    pub(super) fn last_arrival(&self) -> Option<Duration> {
+        self.links.values().map(|link| link.last_arrival).max()
+    }
+
     /// Keeps a message for replays.
     pub(super) fn remember(&mut self, message: &Bytes, now: Duration) {
         if self.past.len() == KEPT {

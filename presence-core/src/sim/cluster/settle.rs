@@ -68,12 +68,17 @@ impl Cluster {
     /// If something remains beyond its time, or something else is wrong.
     pub fn settle(&mut self, grace: Duration) -> Result<(), Violation> {
         self.converge()?;
-        let periods = slow(3 * self.options.broadcast_period) + self.transfers() + self.quarrel();
+        // Whoever is gone may still be heard.
+        let arrived = self.network.last_arrival().unwrap_or_default();
+        self.run_for(arrived.saturating_sub(self.now))?;
+        let periods = slow(3 * self.options.broadcast_period) + self.transfers();
         let gone = slow(self.options.down_period.max(grace)) + periods;
         self.run_for(gone)?;
+        // Where nodes showed the same in spite of a quarrel, it may have come to light only now.
+        self.run_for(self.quarrel())?;
         self.check(Self::truth)?;
         self.look_at_all()?;
-        self.run_for(slow(2 * self.options.permdown_period) + periods)?;
+        self.run_for(slow(2 * self.options.permdown_period) + periods + self.quarrel())?;
         self.check(Self::nothing_kept)?;
         self.check(Self::nothing_lacks)?;
         self.check(Self::truth)?;

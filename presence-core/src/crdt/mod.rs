@@ -62,6 +62,12 @@
 //!
 //! *Without it:* parts of two answers, taken at different clocks, put together: a state that never was.
 //!
+//! What is kept goes when nobody answers, and what was there before a request goes with the answer of the replica itself: that has all
+//! that the replica had told until then.
+//!
+//! *Without it:* change 80 of a machine comes late, after the machine was set back to clock 50. The gap before it is asked for again
+//! and again, a round trip each, until the machine makes a change 79; and then that old change is applied to its new state.
+//!
 //! ## 5. A replica introduces itself
 //!
 //! A node begins to hold a replica, and shows one again that it had hidden, on that replica's **own** message, with
@@ -94,7 +100,8 @@
 //! *Without it:* the clock of a machine was an hour ahead and is put right; its node is restarted, and everybody takes it
 //! for stale for an hour.
 //!
-//! A node also goes on above its own incarnation if it hears that somebody holds more of it than it has done.
+//! A node also goes on above its own incarnation if it hears that somebody holds more of it than it has done; and whoever hears it
+//! tell a lower clock than it holds says so.
 //!
 //! *Without it:* a machine at clock 80 is set back to a snapshot from clock 50, and makes other changes 51 to 80. Those
 //! who hold the first 80 drop them all as known.

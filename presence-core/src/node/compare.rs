@@ -1,5 +1,6 @@
 //! Finding out where nodes differ, and who of them is behind.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,8 @@ impl Node {
         out: &mut Vec<NodeEffect>,
     ) {
         // Of one that was overtaken, the clocks are still true: what follows a heartbeat at once often comes first.
-        let mut held = Vec::with_capacity(clocks.len());
+        let mut same = Vec::with_capacity(clocks.len());
+        let mut ahead = Vec::new();
         for (place, (shard, clock)) in self.shards.iter().zip(clocks).enumerate() {
             let announced = Input::Announced {
                 origin: Arc::clone(&sender.origin),
@@ -37,17 +39,22 @@ impl Node {
             };
             self.tell(place, announced, now, out);
             let shard = shard.lock();
-            let replica = shard.shown_of(&sender.origin);
-            held.extend(
-                replica
-                    .filter(|held| held.clock().get() == *clock)
-                    .map(|held| cell(place, held)),
-            );
+            let Some(held) = shard.shown_of(&sender.origin) else {
+                continue;
+            };
+            match held.clock().get().cmp(clock) {
+                Ordering::Equal => same.push(cell(place, held)),
+                // Its heartbeat may be a little behind its deltas. Or it was set back: the sender knows.
+                Ordering::Greater if sender.fresh => ahead.push(cell(place, held)),
+                Ordering::Greater | Ordering::Less => {}
+            }
         }
-        let checks = held.iter().map(|(_, _, check)| u64::from_le_bytes(*check));
-        if held.len() == self.shards.len() && together(checks) != check {
-            // The invariant is broken in some shard: the sender says in which.
-            let rows = vec![row(&sender.origin, held)];
+        let checks = same.iter().map(|(_, _, check)| u64::from_le_bytes(*check));
+        let differs = same.len() == self.shards.len() && together(checks) != check;
+        // If so, the invariant is broken in some shard: the sender says in which.
+        let doubtful = if differs { same } else { ahead };
+        if !doubtful.is_empty() {
+            let rows = vec![row(&sender.origin, doubtful)];
             self.say_vector(sender.origin.name.clone(), rows, false, now, out);
         }
     }

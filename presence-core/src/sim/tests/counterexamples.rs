@@ -190,6 +190,33 @@ fn a_restored_machine_does_not_go_back_within_one_incarnation() {
     assert!(incarnation(0).started_ms > 1000, "{:?}", incarnation(0));
 }
 
+// Rule 6: whoever hears a machine tell less than it did says so at once, and not when it happens to compare with it.
+#[test]
+fn a_restored_machine_is_told_by_whoever_hears_its_heartbeat() {
+    let mut table = Table::with(2, &options());
+    table.track(0, "a");
+    table.pass(100 * MS);
+    let snapshot = table.node(0).fork();
+    table.untrack(0, "a");
+    table.pass(100 * MS);
+
+    // Unheard it speaks as often as it had before: the number of its next message gives nothing away.
+    table.replace(0, snapshot);
+    table.isolate(0);
+    table.pass(3 * PERIOD);
+    table.open_all();
+    table.hold(1, 0);
+    table.pass(PERIOD);
+    let of_it_alone = |body: &Body<'_>| match body {
+        Body::Vector { rows, .. } => matches!(&rows[..], [row] if row.name == "n0"),
+        _ => false,
+    };
+    assert!(table.release(of_it_alone) > 0);
+    table.open_all();
+    table.pass(100 * MS);
+    assert_eq!(table.keys(1), ["a"]);
+}
+
 // Rule 2 and 6: a clock is believed only with the contents that belong to it.
 #[test]
 fn a_peer_that_claims_the_largest_clock_stops_nobody() {

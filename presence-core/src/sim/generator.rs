@@ -76,6 +76,8 @@ impl Mixture {
             // Half of the time not at all.
             if rng.bool() { rng.u32(1..=often) } else { 0 }
         };
+        // Now and then a machine does little but go back.
+        let restores = if weight(4) == 4 { 4 } else { 1 };
         Self {
             crash: weight(8),
             twin: if weight(8) == 8 { 2 } else { 0 },
@@ -85,7 +87,7 @@ impl Mixture {
             weather: weight(6),
             clocks: weight(4),
             hint: weight(4),
-            snapshot: weight(6),
+            snapshot: weight(6) * restores,
             lies: weight(5),
             replay: weight(6),
             slow_dispatch: weight(4),
@@ -240,6 +242,10 @@ impl Writer {
     }
 
     fn stop(&mut self) {
+        if self.rng.u8(..6) == 0 {
+            self.stop_with_a_suspect();
+            return;
+        }
         let node = self.node();
         self.operations.push(Operation::Stop(node));
         match self.rng.u8(..3) {
@@ -250,6 +256,16 @@ impl Writer {
         if self.rng.u8(..4) > 0 {
             self.operations.push(Operation::Continue(node));
         }
+    }
+
+    /// A machine stands still for longer than one that it suspects has to answer, and for less than tells it that it did.
+    fn stop_with_a_suspect(&mut self) {
+        let (node, suspect) = self.pair();
+        self.operations.push(Operation::Hint(node, suspect));
+        self.operations.push(Operation::Stop(node));
+        let patience = self.options.suspect_period.as_millis() as u64;
+        self.wait(patience * 5 / 4..patience * 7 / 4);
+        self.operations.push(Operation::Continue(node));
     }
 
     fn leave(&mut self) {
@@ -299,7 +315,7 @@ impl Writer {
                 lost: *pick(rng, &[0, 0, 50, 300]),
                 doubled: *pick(rng, &[0, 50, 200]),
                 late: *pick(rng, &[0, 20, 100, 200]),
-                late_by: ms(*pick(rng, &[100, 500, 1000, 4000, 8000])),
+                late_by: ms(*pick(rng, &[100, 500, 1000, 4000, 8000, 12_000])),
             }
         };
         self.operations.push(Operation::Weather(weather));

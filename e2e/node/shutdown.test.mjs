@@ -6,13 +6,22 @@ import {until, within} from "../bounded.mjs"
 import {freePort, Hello} from "../hello.mjs"
 import {join, openSocket} from "../phoenix.mjs"
 
-/** A client that begins a request and never ends it. */
-async function halfARequest(t, app){
+/** A connection to the app that has sent `text`. */
+async function connection(t, app, text){
   const client = net.connect(app.port, "127.0.0.1")
   t.after(() => client.destroy())
   client.on("error", () => {})
   await once(client, "connect")
-  client.write("GET / HTTP/1.1\r\nHost: ")
+  client.write(text)
+  return client
+}
+
+/** A client that begins a request and never ends it. */
+async function halfARequest(t, app){
+  await connection(t, app, "GET / HTTP/1.1\r\nHost: ")
+  // Connections are accepted in their order: when the next one is answered, that one is the app's.
+  const next = await connection(t, app, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+  await within("an answer", once(next, "data"))
 }
 
 /** How often the socket was closed, with the codes. */

@@ -251,7 +251,8 @@ impl Writer {
         match self.rng.u8(..3) {
             0 => {}
             1 => self.wait(100..3000),
-            _ => self.wait_long(),
+            _ if self.rng.bool() => self.wait_long(),
+            _ => self.watch(),
         }
         if self.rng.u8(..4) > 0 {
             self.operations.push(Operation::Continue(node));
@@ -266,6 +267,20 @@ impl Writer {
         let patience = self.options.suspect_period.as_millis() as u64;
         self.wait(patience * 5 / 4..patience * 7 / 4);
         self.operations.push(Operation::Continue(node));
+    }
+
+    /// Clients list, and others come, while somebody who is silent goes down: what is then told of it has to fit what they listed.
+    fn watch(&mut self) {
+        let earliest = self
+            .options
+            .down_period
+            .saturating_sub(Duration::from_millis(1000));
+        self.operations.push(Operation::Wait(earliest));
+        for _ in 0..self.rng.usize(2..8) {
+            self.track();
+            self.wait(1..300);
+            self.list();
+        }
     }
 
     fn leave(&mut self) {

@@ -67,8 +67,8 @@ enum Generator {
 }
 
 impl Cli {
-    /// Reads the arguments, of `cargo-phx gen ..` as well as of `cargo-phx phx gen ..`, as cargo calls it.
-    /// Help, and arguments that cannot be read, end the process.
+    /// Reads the arguments, of `cargo-phx gen ..` as well as of `cargo-phx phx gen ..`, as cargo
+    /// calls it. Help, and arguments that cannot be read, end the process.
     pub(crate) fn from_arguments(arguments: impl IntoIterator<Item = OsString>) -> Cli {
         Cli::parse_from(without_phx(arguments))
     }

@@ -18,7 +18,8 @@ impl<'a> Console<'a> {
         Ok(())
     }
 
-    /// Asks until the answer is yes or no. An empty answer, and the end of the input, mean `default`.
+    /// Asks until the answer is yes or no. An empty answer, and the end of the input, mean
+    /// `default`.
     pub(crate) fn confirm(&mut self, question: &str, default: bool) -> anyhow::Result<bool> {
         let choices = if default { "[Yn]" } else { "[yN]" };
         loop {

@@ -18,7 +18,8 @@ impl Format<'_> {
         self.run(text).unwrap_or_else(|| text.to_owned())
     }
 
-    /// A user's file: formatted after the edit if it was before, so that nothing else in it changes.
+    /// A user's file: formatted after the edit if it was before, so that nothing else in it
+    /// changes.
     pub(crate) fn edited(&self, before: &str, after: &str) -> String {
         if self.run(before).as_deref() == Some(before) {
             self.created(after)

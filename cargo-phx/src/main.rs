@@ -1,7 +1,7 @@
 //! `cargo phx`: makes apps with Phoenix channels and presence, and generates code into axum apps.
 //!
-//! Exit codes: 0 if all is done (also when something is left for the user to add by hand, which is then
-//! printed), 1 on an error, 2 if the arguments cannot be read.
+//! Exit codes: 0 if all is done (also when something is left for the user to add by hand, which is
+//! then printed), 1 on an error, 2 if the arguments cannot be read.
 
 use std::io::Write;
 use std::process::ExitCode;

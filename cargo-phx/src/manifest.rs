@@ -50,8 +50,8 @@ impl Dependency {
     }
 }
 
-/// The manifest with these dependencies: new ones added, features that are missing merged into those that
-/// are there. `workspace` is the text of the manifest that `workspace = true` refers to.
+/// The manifest with these dependencies: new ones added, features that are missing merged into
+/// those that are there. `workspace` is the text of the manifest that `workspace = true` refers to.
 pub(crate) fn add(
     manifest: &str,
     workspace: Option<&str>,

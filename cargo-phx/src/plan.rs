@@ -101,8 +101,8 @@ impl Plan {
         Ok(())
     }
 
-    /// Plans new text for a file of the user, or for one that this plan creates. The same text is shown as
-    /// unchanged.
+    /// Plans new text for a file of the user, or for one that this plan creates. The same text is
+    /// shown as unchanged.
     pub(crate) fn inject(&mut self, path: &Path, text: String) -> anyhow::Result<()> {
         if let Some(change) = self.changes.iter_mut().find(|change| change.path == path) {
             change.after = text;
@@ -118,8 +118,8 @@ impl Plan {
         Ok(())
     }
 
-    /// The changes worth a line: new files first, then edits. An edit that is not needed is of interest only
-    /// if the command has nothing to do at all.
+    /// The changes worth a line: new files first, then edits. An edit that is not needed is of
+    /// interest only if the command has nothing to do at all.
     fn listed(&self) -> impl Iterator<Item = &Change> {
         let idle = self
             .changes

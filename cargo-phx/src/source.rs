@@ -1,6 +1,7 @@
 //! Rust source as text with a syntax tree beside it: the tree finds the places, the text is edited.
 //!
-//! A user's file is never printed from its tree, so everything that is not inserted stays byte for byte.
+//! A user's file is never printed from its tree, so everything that is not inserted stays byte for
+//! byte.
 
 use std::ops::Range;
 use std::path::Path;
@@ -98,8 +99,8 @@ impl<'a> Source<'a> {
         &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
     }
 
-    /// Where to insert lines above the item at `offset`: above the comment that belongs to it, but below
-    /// one that opens the file.
+    /// Where to insert lines above the item at `offset`: above the comment that belongs to it, but
+    /// below one that opens the file.
     pub(crate) fn above(&self, offset: usize) -> usize {
         let item = self.line_start(offset);
         let mut start = item;

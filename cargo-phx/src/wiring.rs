@@ -1,4 +1,5 @@
-//! What the generators share: bringing modules, the application and dependencies into a project's plan.
+//! What the generators share: bringing modules, the application and dependencies into a project's
+//! plan.
 
 use std::path::{Path, PathBuf};
 
@@ -88,7 +89,8 @@ impl Wiring {
         self.declare_in_root("channels")
     }
 
-    /// Declares a module in the crate root: `pub` in a library, so that tests and the binary reach it.
+    /// Declares a module in the crate root: `pub` in a library, so that tests and the binary reach
+    /// it.
     pub(crate) fn declare_in_root(&mut self, module: &str) -> anyhow::Result<()> {
         let root = self.project.crate_root().to_path_buf();
         let public = self.project.library.is_some();

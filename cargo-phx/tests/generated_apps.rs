@@ -1,6 +1,8 @@
-//! Generated apps are built and run: each stage passes rustfmt, clippy with `-D warnings`, and its own tests.
+//! Generated apps are built and run: each stage passes rustfmt, clippy with `-D warnings`, and its
+//! own tests.
 //!
-//! Slow, because it compiles axum: `cargo test --package cargo-phx --test generated_apps` runs it alone.
+//! Slow, because it compiles axum: `cargo test --package cargo-phx --test generated_apps` runs it
+//! alone.
 
 #[path = "cli/sandbox.rs"]
 mod sandbox;
@@ -13,13 +15,14 @@ use std::process::{Child, Command, Stdio};
 
 use sandbox::{Sandbox, checkout};
 
-/// Built once for all tests and runs. Not the workspace's own target folder, whose `hello` is the example.
+/// Built once for all tests and runs. Not the workspace's own target folder, whose `hello` is the
+/// example.
 fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("generated-apps")
 }
 
-/// Runs cargo in the sandbox. The workspace's lock file comes anew each time: cargo takes out of it what is
-/// not used yet, and would choose versions of its own later.
+/// Runs cargo in the sandbox. The workspace's lock file comes anew each time: cargo takes out of it
+/// what is not used yet, and would choose versions of its own later.
 #[track_caller]
 fn cargo(sandbox: &Sandbox, arguments: &str) -> String {
     let lock = sandbox.root.join("Cargo.lock");
@@ -234,8 +237,8 @@ impl Drop for Server {
     }
 }
 
-/// The app says what is wrong with its settings, serves its page, says if phoenix.js is missing, and ends in
-/// order when it is told to.
+/// The app says what is wrong with its settings, serves its page, says if phoenix.js is missing,
+/// and ends in order when it is told to.
 #[test]
 fn the_app_runs() {
     // Other tests build a `hello` in the same place.

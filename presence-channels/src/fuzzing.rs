@@ -1,5 +1,5 @@
-//! What the fuzzer needs of the inside: each parser of what clients send, and what writes the same down
-//! again. No API: it changes without notice.
+//! What the fuzzer needs of the inside: each parser of what clients send, and what writes the same
+//! down again. No API: it changes without notice.
 
 use bytes::Bytes;
 use presence_core::pubsub::Payload;

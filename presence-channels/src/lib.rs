@@ -1,13 +1,14 @@
-//! Phoenix Channels and Presence for axum: unmodified phoenix.js, and every other client that speaks
-//! the Phoenix channel protocol, connects to it.
+//! Phoenix Channels and Presence for axum: unmodified phoenix.js, and every other client that
+//! speaks the Phoenix channel protocol, connects to it.
 //!
-//! A [`UserSocket`] is a connected client, a [`Channel`] is that client in one topic, a [`Presence`]
-//! is who is there, and an [`Endpoint`] runs them all within your axum app. `cargo phx gen` writes
-//! each of them.
+//! A [`UserSocket`] is a connected client, a [`Channel`] is that client in one topic, a
+//! [`Presence`] is who is there, and an [`Endpoint`] runs them all within your axum app.
+//! `cargo phx gen` writes each of them.
 //!
-//! Beside them: [`testing`] tests channels without a network, [`token`] signs users in, [`telemetry`] lists logs and
-//! metrics, [`serializer`] adds encodings, and [`adapters`] are engines that carry messages between nodes.
-//! Features, all off: `zenoh`, `nats`, `redis`, `metrics`.
+//! Beside them: [`testing`] tests channels without a network, [`token`] signs users in,
+//! [`telemetry`] lists logs and metrics, [`serializer`] adds encodings, and [`adapters`] are
+//! engines that carry messages between nodes. Features, all off: `zenoh`, `nats`, `redis`,
+//! `metrics`.
 
 mod channel;
 mod clock;

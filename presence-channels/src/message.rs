@@ -8,8 +8,8 @@ use smol_str::SmolStr;
 
 /// A client's `ref` or `join_ref`, returned to it as it came.
 ///
-/// Clients send strings or null. Phoenix returns any JSON value, so the JSON text is kept: in place,
-/// since it is short.
+/// Clients send strings or null. Phoenix returns any JSON value, so the JSON text is kept: in
+/// place, since it is short.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Ref(Option<SmolStr>);
 
@@ -45,8 +45,8 @@ impl Ref {
         self.0.as_deref().unwrap_or("null")
     }
 
-    /// How long it is: its JSON text without quotes, and nothing for null. A binary frame's 255 bytes
-    /// of plain text are 255 by this count, too.
+    /// How long it is: its JSON text without quotes, and nothing for null. A binary frame's 255
+    /// bytes of plain text are 255 by this count, too.
     fn bytes(&self) -> usize {
         let json = self.0.as_deref().unwrap_or_default();
         match json.starts_with('"') {
@@ -133,8 +133,9 @@ impl Message {
         }
     }
 
-    /// About how many bytes it holds while it waits, if it came in a frame of `frame_bytes`: a payload
-    /// is a slice of its frame, or memory of its own by a serializer of the app's; a ref is a copy.
+    /// About how many bytes it holds while it waits, if it came in a frame of `frame_bytes`: a
+    /// payload is a slice of its frame, or memory of its own by a serializer of the app's; a ref is
+    /// a copy.
     pub(crate) fn held_bytes(&self, frame_bytes: usize) -> usize {
         frame_bytes.max(self.payload.bytes().len()) + self.reference.as_json().len()
     }
@@ -144,8 +145,8 @@ impl Message {
         self.join_ref.bytes().max(self.reference.bytes())
     }
 
-    /// Sets the ref of the join that it belongs to. Null means whatever channel the client has of the
-    /// topic.
+    /// Sets the ref of the join that it belongs to. Null means whatever channel the client has of
+    /// the topic.
     #[must_use]
     pub fn join_ref(mut self, join_ref: Ref) -> Self {
         self.join_ref = join_ref;

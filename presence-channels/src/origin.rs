@@ -27,10 +27,11 @@ pub enum CheckOrigin {
     /// TLS.
     #[default]
     SameHost,
-    /// As [`SameHost`](Self::SameHost), but of [`Config::host`](crate::Config::host) alone, which must
-    /// be set then: Phoenix's `true`.
+    /// As [`SameHost`](Self::SameHost), but of [`Config::host`](crate::Config::host) alone, which
+    /// must be set then: Phoenix's `true`.
     ConfiguredHost,
-    /// As [`SameHost`](Self::SameHost), but of the request's `Host` header alone: Phoenix's `:conn`.
+    /// As [`SameHost`](Self::SameHost), but of the request's `Host` header alone: Phoenix's
+    /// `:conn`.
     RequestHost,
     /// These origins, and no other. Each is
     ///
@@ -39,8 +40,8 @@ pub enum CheckOrigin {
     /// - either of them with `*.` before the host, for `host` itself and all below it:
     ///   `https://*.example.com`.
     ///
-    /// Anything else is an error when the endpoint starts. Names that are not in ASCII are written as
-    /// browsers send them, in Punycode.
+    /// Anything else is an error when the endpoint starts. Names that are not in ASCII are written
+    /// as browsers send them, in Punycode.
     Only(Vec<String>),
     /// Those that a function of yours says yes to: see [`with`](Self::with).
     With(OriginCheck),
@@ -49,8 +50,8 @@ pub enum CheckOrigin {
 }
 
 impl CheckOrigin {
-    /// Asks `check` about each page. It is asked about `null` too, which browsers send for pages that
-    /// have no origin. It must not block; its panic is a no.
+    /// Asks `check` about each page. It is asked about `null` too, which browsers send for pages
+    /// that have no origin. It must not block; its panic is a no.
     ///
     /// ```
     /// use presence_channels::{CheckOrigin, SocketOptions};

@@ -1,12 +1,12 @@
 //! What must not compile, and what the user is told then.
 //!
-//! `TRYBUILD=overwrite cargo test -p presence-channels --all-features --test compile_fail` writes the messages
-//! down anew. Look at each change: would a newcomer know what to do?
+//! `TRYBUILD=overwrite cargo test -p presence-channels --all-features --test compile_fail` writes
+//! the messages down anew. Look at each change: would a newcomer know what to do?
 
 use std::process::Command;
 
-// The compiler writes a name in full where another crate in reach has one like it, so the messages are those of all
-// crates together, as the tests of the whole workspace have them.
+// The compiler writes a name in full where another crate in reach has one like it, so the messages
+// are those of all crates together, as the tests of the whole workspace have them.
 #[test]
 #[cfg_attr(
     not(all(

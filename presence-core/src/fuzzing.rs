@@ -11,8 +11,8 @@ use crate::node::{Node, NodeConfig, NodeEffect, NodeOptions};
 use crate::shard::Which;
 use crate::wire::{Body, EntryRow, GoneRow, decode, encode};
 
-/// Reads what a peer said, down to the entries that it stands for, and writes it down again. None of what is no
-/// message.
+/// Reads what a peer said, down to the entries that it stands for, and writes it down again. None
+/// of what is no message.
 ///
 /// # Panics
 /// If what was written reads otherwise.
@@ -91,7 +91,8 @@ impl Default for Hearing {
 }
 
 impl Hearing {
-    /// Lets so much time pass, and then has the node hear a message. What it says itself is given back.
+    /// Lets so much time pass, and then has the node hear a message. What it says itself is given
+    /// back.
     ///
     /// # Panics
     /// If the node gets stuck, or no longer lists what it tracks itself.

@@ -1,5 +1,6 @@
-//! What is measured of presences, for the recorder of the crate `metrics`; nothing without the feature of that
-//! name. The table of names stands with those of `presence-channels`, in its module `telemetry`.
+//! What is measured of presences, for the recorder of the crate `metrics`; nothing without the
+//! feature of that name. The table of names stands with those of `presence-channels`, in its module
+//! `telemetry`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -78,7 +79,8 @@ impl LagMeter {
     /// Takes the nodes of which something lacks now.
     pub(crate) fn look(&mut self, behind: BTreeSet<ReplicaName>) {
         let now = Instant::now();
-        // Requests in vain are given up until the next heartbeat. So one look at which nothing lacks is no news, two are.
+        // Requests in vain are given up until the next heartbeat. So one look at which nothing
+        // lacks is no news, two are.
         self.since
             .retain(|name, (_, lacked)| behind.contains(name) || std::mem::take(lacked));
         for name in behind {

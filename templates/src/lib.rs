@@ -1,15 +1,17 @@
-//! The files that `cargo phx` writes, as tera templates, embedded so that an installed `cargo-phx` has them.
+//! The files that `cargo phx` writes, as tera templates, embedded so that an installed `cargo-phx`
+//! has them.
 //!
-//! A folder a command, and a file a generated file: `phx.gen.channel/channel.rs.tera` is the channel that
-//! `cargo phx gen channel` writes. Each name ends in `.tera`, also because cargo leaves a folder that holds
-//! a `Cargo.toml` out of a package.
+//! A folder a command, and a file a generated file: `phx.gen.channel/channel.rs.tera` is the
+//! channel that `cargo phx gen channel` writes. Each name ends in `.tera`, also because cargo
+//! leaves a folder that holds a `Cargo.toml` out of a package.
 //!
 //! A project overrides a template by a file of the same path below its own `priv/templates/`.
 
 /// One template: where it stands in this crate, and its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Template {
-    /// The path in this crate, with `/` on every platform, such as `phx.gen.channel/channel.rs.tera`.
+    /// The path in this crate, with `/` on every platform, such as
+    /// `phx.gen.channel/channel.rs.tera`.
     pub path: &'static str,
     /// The tera source.
     pub source: &'static str,

@@ -45,7 +45,8 @@ pub(crate) fn run(path: &Path, options: &Options, console: &mut Console) -> anyh
     options.carry_out(&plan, console)
 }
 
-/// The folder to be made, with the links in the path to it resolved: it is compared with other paths.
+/// The folder to be made, with the links in the path to it resolved: it is compared with other
+/// paths.
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
     let path = std::path::absolute(path)?;
     let existing = path.ancestors().find(|folder| folder.exists());
@@ -130,7 +131,8 @@ fn list(document: &DocumentMut, key: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a member pattern, of which `*` stands for one folder's name or part of it, names the folder.
+/// Whether a member pattern, of which `*` stands for one folder's name or part of it, names the
+/// folder.
 fn is_member(pattern: &Path, folder: &Path) -> bool {
     let (pattern, folder): (Vec<_>, Vec<_>) = (pattern.iter().collect(), folder.iter().collect());
     pattern.len() == folder.len()

@@ -5,8 +5,8 @@ use crate::console::Console;
 use crate::hint::hinted;
 
 impl Plan {
-    /// Carries the plan out. Unless `force`, each file that would be overwritten is asked for first, and a
-    /// no ends the command before anything is written.
+    /// Carries the plan out. Unless `force`, each file that would be overwritten is asked for
+    /// first, and a no ends the command before anything is written.
     pub(crate) fn apply(&self, force: bool, console: &mut Console) -> anyhow::Result<()> {
         for change in &self.changes {
             if change.status() != Status::Conflict || force {

@@ -1,5 +1,5 @@
-//! Writing files so that nothing is left half-written: all are checked, then all written beside their
-//! places, then moved there.
+//! Writing files so that nothing is left half-written: all are checked, then all written beside
+//! their places, then moved there.
 
 use std::fs;
 use std::io::Write;
@@ -11,7 +11,8 @@ use tempfile::NamedTempFile;
 use super::Change;
 use crate::hint::hinted;
 
-/// Writes all changes below `root`, or none: only a failing rename, after all checks, can leave some.
+/// Writes all changes below `root`, or none: only a failing rename, after all checks, can leave
+/// some.
 pub(super) fn all(root: &Path, changes: &[&Change]) -> anyhow::Result<()> {
     let targets: Vec<PathBuf> = changes
         .iter()
@@ -35,7 +36,8 @@ pub(super) fn all(root: &Path, changes: &[&Change]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Refuses what cannot or should not be written: a read-only file or folder, a file in place of a folder.
+/// Refuses what cannot or should not be written: a read-only file or folder, a file in place of a
+/// folder.
 fn check(target: &Path) -> anyhow::Result<()> {
     let read_only = |path: &Path| {
         hinted(
@@ -115,7 +117,8 @@ fn stage(
     Ok((file, target))
 }
 
-/// Those of the file that is there, else a new file's (a temporary file's own are for its owner only).
+/// Those of the file that is there, else a new file's (a temporary file's own are for its owner
+/// only).
 fn permissions(target: &Path) -> Option<fs::Permissions> {
     if let Ok(found) = fs::metadata(target) {
         return Some(found.permissions());

@@ -25,7 +25,8 @@ pub(crate) struct NewSocket {
     pub(crate) second_path: String,
 }
 
-/// Steps that each look at what the former has left. One that finds no place leaves the file as it was.
+/// Steps that each look at what the former has left. One that finds no place leaves the file as it
+/// was.
 type Step<'a> = &'a dyn Fn(&Source) -> Outcome;
 
 /// Starts a presence, hands it to the state, and has the endpoint supervise it.
@@ -263,7 +264,8 @@ fn mount(source: &Source, socket: &NewSocket) -> Outcome {
         return Outcome::Unchanged;
     }
     let path = mount_path(source, socket);
-    // The first one mounted takes the state itself, so a further one stands before it and takes a clone.
+    // The first one mounted takes the state itself, so a further one stands before it and takes a
+    // clone.
     let first = chain
         .calls
         .iter()
@@ -300,8 +302,8 @@ fn defines(statements: &[Stmt], variable: &str) -> bool {
     })
 }
 
-/// Inserts a statement before the one at `index`, right after its predecessor: comments and blank lines
-/// before the one at `index` stay with it.
+/// Inserts a statement before the one at `index`, right after its predecessor: comments and blank
+/// lines before the one at `index` stay with it.
 fn insert_statement(source: &Source, block: &Block, index: usize, new: &str, edits: &mut Edits) {
     let next = source.range(&block.stmts[index]).start;
     let indent = source.indent(next);

@@ -57,7 +57,8 @@ impl<'s> Chain<'s> {
             .collect()
     }
 
-    /// Inserts `.call` before the call at index `before`. A chain on one line is broken, as rustfmt would.
+    /// Inserts `.call` before the call at index `before`. A chain on one line is broken, as rustfmt
+    /// would.
     pub(crate) fn insert(&self, source: &Source, before: usize, call: &str, edits: &mut Edits) {
         let dot = |call: &ExprMethodCall| source.range(&call.dot_token).start;
         let at = dot(self.calls[before]);

@@ -1,4 +1,5 @@
-//! Adding an import: to the braces of its parent if they are there, else as a line of its own, sorted in.
+//! Adding an import: to the braces of its parent if they are there, else as a line of its own,
+//! sorted in.
 
 use std::ops::Range;
 
@@ -84,7 +85,8 @@ fn sort_key(tree: &UseTree) -> Vec<String> {
     }
 }
 
-/// The edit that adds `name` to `use parent::{a, b};`, if `item` is that, on one line, and stays short.
+/// The edit that adds `name` to `use parent::{a, b};`, if `item` is that, on one line, and stays
+/// short.
 fn add_to_braces(
     source: &Source,
     item: &ItemUse,
@@ -123,7 +125,8 @@ fn add_to_braces(
     (fits && one_line).then_some((range, list))
 }
 
-/// Inserts `use wanted;` into the run of imports that starts with the same segment, else as a run of its own.
+/// Inserts `use wanted;` into the run of imports that starts with the same segment, else as a run
+/// of its own.
 fn insert_line(source: &Source, uses: &[&ItemUse], wanted: &[String], edits: &mut Edits) {
     let line = format!("use {};", wanted.join("::"));
     let runs = runs(source, uses);

@@ -44,8 +44,8 @@ pub(crate) fn find(source: &Source, name: &str) -> Option<bool> {
     })
 }
 
-/// The last run of module declarations without a blank line in it: names, and where they start. rustfmt
-/// sorts such a run. Modules for tests stand apart.
+/// The last run of module declarations without a blank line in it: names, and where they start.
+/// rustfmt sorts such a run. Modules for tests stand apart.
 fn last_group(source: &Source) -> Vec<(String, usize)> {
     let mut group: Vec<(String, usize)> = Vec::new();
     let mut end = 0;

@@ -1,9 +1,10 @@
-//! The order in which rustfmt (style edition 2024) sorts imports: what is inserted stands where `cargo fmt`
-//! would have put it.
+//! The order in which rustfmt (style edition 2024) sorts imports: what is inserted stands where
+//! `cargo fmt` would have put it.
 
 use std::cmp::Ordering;
 
-/// Compares two identifiers as rustfmt does: numbers in them by value, `_` before any letter or digit.
+/// Compares two identifiers as rustfmt does: numbers in them by value, `_` before any letter or
+/// digit.
 fn version(left: &str, right: &str) -> Ordering {
     let mut left_chunks = chunks(left);
     let mut right_chunks = chunks(right);
@@ -67,7 +68,8 @@ fn compare_chunks(left: &str, right: &str) -> Ordering {
     }
 }
 
-/// Compares two segments of import paths: `self`, `super`, `crate`, then names, `*` and lists in braces.
+/// Compares two segments of import paths: `self`, `super`, `crate`, then names, `*` and lists in
+/// braces.
 pub(crate) fn segment(left: &str, right: &str) -> Ordering {
     let rank = |segment: &str| match segment {
         "self" => 0,

@@ -18,7 +18,8 @@ pub(crate) fn type_name(ty: &Type) -> Option<String> {
     }
 }
 
-/// Whether `path` ends in these segments: `Endpoint::builder` in `presence_channels::Endpoint::builder`.
+/// Whether `path` ends in these segments: `Endpoint::builder` in
+/// `presence_channels::Endpoint::builder`.
 pub(crate) fn ends_with(path: &Path, tail: &[&str]) -> bool {
     path.segments.len() >= tail.len()
         && path

@@ -1,5 +1,5 @@
-//! Where an axum app serves: `axum::serve(listener, app).await`. The endpoint starts before it, its routes
-//! join the app's, and it stops after it.
+//! Where an axum app serves: `axum::serve(listener, app).await`. The endpoint starts before it, its
+//! routes join the app's, and it stops after it.
 
 use std::ops::Range;
 
@@ -121,7 +121,8 @@ fn is_last(block: &Block, statement: &Stmt) -> bool {
         .is_some_and(|last| std::ptr::eq(last, statement))
 }
 
-/// `if`, `match` and loops in last place have the value `()` here, or it is unused: they are statements.
+/// `if`, `match` and loops in last place have the value `()` here, or it is unused: they are
+/// statements.
 fn has_value(expr: &Expr) -> bool {
     matches!(
         expr,

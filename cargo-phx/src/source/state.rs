@@ -77,8 +77,8 @@ pub(crate) fn add_field(source: &Source, name: &str, ty: &str) -> Outcome {
     Outcome::Edited(edits.apply(source.text()))
 }
 
-/// The `AppState { .. }` among the statements of `start`. One with `..rest` is not taken: where its other
-/// fields come from is the user's affair.
+/// The `AppState { .. }` among the statements of `start`. One with `..rest` is not taken: where its
+/// other fields come from is the user's affair.
 pub(crate) fn literal(statements: &[Stmt]) -> Option<&ExprStruct> {
     let mut finder = LiteralFinder(None);
     for statement in statements {

@@ -29,7 +29,8 @@ pub(crate) fn rustfmt(text: &str) -> String {
     formatted
 }
 
-/// The edited text of an edit that must find its place, keep rustfmt's format, and do nothing the second time.
+/// The edited text of an edit that must find its place, keep rustfmt's format, and do nothing the
+/// second time.
 #[track_caller]
 pub(crate) fn edited(text: &str, edit: impl Fn(&Source) -> Outcome) -> String {
     let path = Path::new("src/test.rs");

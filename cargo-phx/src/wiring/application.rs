@@ -1,4 +1,5 @@
-//! The project's `application.rs`: there from `cargo phx new`, or made now and wired into an axum app.
+//! The project's `application.rs`: there from `cargo phx new`, or made now and wired into an axum
+//! app.
 
 use std::path::{Path, PathBuf};
 
@@ -136,7 +137,8 @@ impl Wiring {
     }
 }
 
-/// The Rust files below a folder of the project, as paths relative to the project, in a fixed order.
+/// The Rust files below a folder of the project, as paths relative to the project, in a fixed
+/// order.
 pub(crate) fn rust_files(root: &Path, folder: &Path) -> Vec<PathBuf> {
     WalkDir::new(root.join(folder))
         .sort_by_file_name()

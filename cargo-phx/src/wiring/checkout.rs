@@ -1,5 +1,5 @@
-//! Where generated apps get the library from. Until it is published, an app made by a cargo-phx that was
-//! built from a checkout depends on that checkout, as `mix phx.new --dev` does.
+//! Where generated apps get the library from. Until it is published, an app made by a cargo-phx
+//! that was built from a checkout depends on that checkout, as `mix phx.new --dev` does.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,8 @@ fn checkout() -> Option<PathBuf> {
     manifest.is_file().then(|| checkout.to_path_buf())
 }
 
-/// Relative within the checkout, so that an example there works in every copy of it; absolute elsewhere.
+/// Relative within the checkout, so that an example there works in every copy of it; absolute
+/// elsewhere.
 fn path_from(folder: &Path, checkout: &Path) -> String {
     let library = checkout.join("presence-channels");
     let path = match folder.strip_prefix(checkout) {

@@ -121,7 +121,8 @@ impl Wiring {
         Ok(sockets)
     }
 
-    /// The module that a file is, by its path: `channels::user_socket`, or nothing for the crate's root.
+    /// The module that a file is, by its path: `channels::user_socket`, or nothing for the crate's
+    /// root.
     fn module_of(&self, path: &Path) -> String {
         let below = path
             .strip_prefix(self.project.source_folder())

@@ -1,4 +1,5 @@
-//! Bad input, and places that are not as expected: a clear message, an exit code, nothing half-done.
+//! Bad input, and places that are not as expected: a clear message, an exit code, nothing
+//! half-done.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! The engine that `ENGINE` names. Each is there if the program was built with the feature of its name.
+//! The engine that `ENGINE` names. Each is there if the program was built with the feature of its
+//! name.
 
 use presence_channels::PubSub;
 

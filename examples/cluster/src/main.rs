@@ -1,4 +1,5 @@
-//! The guide's app, `examples/hello`, on several nodes: the same sockets, channels and page, and a PubSub with an engine.
+//! The guide's app, `examples/hello`, on several nodes: the same sockets, channels and page, and a
+//! PubSub with an engine.
 
 mod application;
 mod engine;

@@ -94,7 +94,8 @@ async fn json(State(app): State<App>) -> Json<Node> {
     Json(Node::of(&app))
 }
 
-/// For a balancer: clients that come before this node knows who is on the others would not see them.
+/// For a balancer: clients that come before this node knows who is on the others would not see
+/// them.
 async fn ready(State(app): State<App>) -> StatusCode {
     let replicas = app.presence.replicas();
     let mut up = replicas

@@ -15,8 +15,8 @@ use tokio::net::TcpListener;
 #[cfg(test)]
 mod tests;
 
-/// Upper bounds of the times that handlers take, in seconds. Without any, Prometheus gets quantiles, which
-/// cannot be added up over nodes.
+/// Upper bounds of the times that handlers take, in seconds. Without any, Prometheus gets
+/// quantiles, which cannot be added up over nodes.
 const TIMES: [f64; 6] = [0.001, 0.005, 0.025, 0.1, 1.0, 10.0];
 
 #[tokio::main]

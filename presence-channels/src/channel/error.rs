@@ -64,8 +64,8 @@ pub(super) fn reason_for_client(error: &(dyn Error + 'static)) -> Cow<'static, s
     }
 }
 
-/// What is logged of an error. That of a payload of the wrong shape quotes it, and what it quotes may
-/// be a password: its client is told, and the log says where.
+/// What is logged of an error. That of a payload of the wrong shape quotes it, and what it quotes
+/// may be a password: its client is told, and the log says where.
 pub(super) fn for_log(error: &(dyn Error + 'static)) -> String {
     match error.downcast_ref::<DecodeError>() {
         Some(DecodeError::Json(error)) => {
@@ -116,15 +116,15 @@ pub enum BroadcastError {
     /// The payload has no encoding; nothing was sent.
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// A binary message counts its topic and its event in one byte each, so that neither may be longer
-    /// than 255 bytes; nothing was sent.
+    /// A binary message counts its topic and its event in one byte each, so that neither may be
+    /// longer than 255 bytes; nothing was sent.
     #[error(transparent)]
     Frame(#[from] FrameError),
     /// This node's subscribers have it, others may not: see [`PubSubError`].
     #[error(transparent)]
     PubSub(#[from] PubSubError),
-    /// The join has not been answered yet; nothing was sent. Tell the channel to broadcast later, by
-    /// [`Socket::notify`](crate::Socket::notify).
+    /// The join has not been answered yet; nothing was sent. Tell the channel to broadcast later,
+    /// by [`Socket::notify`](crate::Socket::notify).
     #[error("nothing can be broadcast before the join has been answered")]
     NotJoined,
 }

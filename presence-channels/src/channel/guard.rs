@@ -14,8 +14,8 @@ pub(crate) enum Outcome<T> {
 
 /// Runs `callback` for at most `limit`.
 ///
-/// It is called in here, for one that is no `async fn` works, and may panic, when it is called. What
-/// is left of it after its time is dropped in here as well.
+/// It is called in here, for one that is no `async fn` works, and may panic, when it is called.
+/// What is left of it after its time is dropped in here as well.
 pub(crate) async fn guard<F: Future>(
     limit: Duration,
     callback: impl FnOnce() -> F,

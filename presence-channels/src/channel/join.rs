@@ -43,8 +43,8 @@ impl<C: Channel> From<C> for Accepted<C> {
 
 /// A refused join.
 ///
-/// Any error becomes one by `?`, with the reason `internal error` (or what is wrong with the payload,
-/// for a [`DecodeError`](crate::DecodeError)); its text is logged.
+/// Any error becomes one by `?`, with the reason `internal error` (or what is wrong with the
+/// payload, for a [`DecodeError`](crate::DecodeError)); its text is logged.
 pub struct JoinError {
     pub(super) payload: Payload,
     pub(super) source: Option<Box<dyn Error + Send + Sync>>,

@@ -22,8 +22,8 @@ impl<C: Channel> Notifier<C> {
         }
     }
 
-    /// Has [`handle_info`](Channel::handle_info) called with `info`, after what the channel is doing
-    /// now. False if the channel has ended.
+    /// Has [`handle_info`](Channel::handle_info) called with `info`, after what the channel is
+    /// doing now. False if the channel has ended.
     ///
     /// What is told to a channel waits in memory until it is handled: who tells faster than the
     /// channel works must slow down by itself.

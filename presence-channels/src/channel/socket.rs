@@ -75,7 +75,8 @@ impl<C: Channel> Socket<C> {
     }
 
     /// The presence `P` of the application, for channels that several sockets share: whatever the
-    /// state is, it [has](HasPresence) that presence. Elsewhere `socket.state().presence` reads better.
+    /// state is, it [has](HasPresence) that presence. Elsewhere `socket.state().presence` reads
+    /// better.
     #[must_use]
     pub fn presence<P: Presence>(&self) -> &Tracker<P>
     where
@@ -116,8 +117,9 @@ impl<C: Channel> Socket<C> {
 
     /// Sends an event to all who have joined this topic, on all nodes, this client included.
     ///
-    /// It is queued for each of them, not awaited. A loop that broadcasts much should await something
-    /// now and then, or clients that read as fast as they can are still behind, and closed as slow.
+    /// It is queued for each of them, not awaited. A loop that broadcasts much should await
+    /// something now and then, or clients that read as fast as they can are still behind, and
+    /// closed as slow.
     ///
     /// # Errors
     /// A [`BroadcastError`]: see there for who has got it nevertheless.
@@ -158,8 +160,9 @@ impl<C: Channel> Socket<C> {
         Ok(broadcast)
     }
 
-    /// Has [`handle_info`](Channel::handle_info) called with `info`, right after what the channel is
-    /// doing now: `send(self(), ...)` in Phoenix. In `join`, that is after the join was answered.
+    /// Has [`handle_info`](Channel::handle_info) called with `info`, right after what the channel
+    /// is doing now: `send(self(), ...)` in Phoenix. In `join`, that is after the join was
+    /// answered.
     pub fn notify(&self, info: C::Info) {
         self.server.post_spawned(Letter::Info(info));
     }
@@ -187,8 +190,9 @@ impl<C: Channel> Socket<C> {
         Notifier::new(&self.server)
     }
 
-    /// Has [`handle_info`](Channel::handle_info) called with each message broadcast on `topic`, until
-    /// [`unsubscribe`](Self::unsubscribe) or the channel's end. The channel's own topic needs none.
+    /// Has [`handle_info`](Channel::handle_info) called with each message broadcast on `topic`,
+    /// until [`unsubscribe`](Self::unsubscribe) or the channel's end. The channel's own topic needs
+    /// none.
     pub fn subscribe(&mut self, topic: &str)
     where
         C::Info: FromBroadcast,

@@ -21,24 +21,26 @@ pub struct Config {
     /// [`CheckOrigin::SameHost`](crate::CheckOrigin::SameHost) compares pages with. Default: the
     /// request's `Host` header. Set it behind a proxy that changes that header.
     pub host: Option<String>,
-    /// How many clients may be connected to this node. Off by default. A further one is refused with
+    /// How many clients may be connected to this node. Off by default. A further one is refused
+    /// with
     /// 503. Set it below what the process may open as files.
     pub max_connections: Option<usize>,
     /// How many clients may be connected from one address (of IPv6, from one /64 network). Off by
-    /// default. A further one is refused with 429. Counts [`ConnectInfo::client_ip`](crate::ConnectInfo::client_ip):
-    /// the app must be served with `into_make_service_with_connect_info::<SocketAddr>()`, and
-    /// proxies be named in [`trusted_proxies`](Self::trusted_proxies), or all behind one are one address.
+    /// default. A further one is refused with 429. Counts
+    /// [`ConnectInfo::client_ip`](crate::ConnectInfo::client_ip): the app must be served with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`, and proxies be named in
+    /// [`trusted_proxies`](Self::trusted_proxies), or all behind one are one address.
     pub max_connections_per_address: Option<usize>,
-    /// The networks whose `X-Forwarded-For` header is believed, as `"10.0.0.0/8".parse()` gives them.
-    /// None by default.
+    /// The networks whose `X-Forwarded-For` header is believed, as `"10.0.0.0/8".parse()` gives
+    /// them. None by default.
     pub trusted_proxies: Vec<IpNet>,
     /// How long a callback of a channel may take. Default 30 s. Then it is dropped where it waits,
     /// and its channel ends with `phx_error` (a join is refused with `join timed out`). So long may
     /// [`connect`](crate::UserSocket::connect) take, too; the client is refused with 500 then.
     pub handler_timeout: Duration,
-    /// Over how long [`Endpoint::stop`](crate::Endpoint::stop) tells connections to go. Default 0: all
-    /// at once. With several nodes, some tens of seconds let a deploy's clients come back to the
-    /// others a few at a time.
+    /// Over how long [`Endpoint::stop`](crate::Endpoint::stop) tells connections to go. Default 0:
+    /// all at once. With several nodes, some tens of seconds let a deploy's clients come back to
+    /// the others a few at a time.
     pub drain_spread: Duration,
     /// How long [`Endpoint::stop`](crate::Endpoint::stop) waits for channels to end. Default 10 s.
     pub drain_timeout: Duration,

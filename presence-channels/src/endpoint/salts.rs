@@ -6,8 +6,8 @@ use parking_lot::Mutex;
 
 use crate::token::{SecretKeyBase, Tokens};
 
-/// A salt is a constant of the app, and no app has so many. One that makes up salts must not fill the
-/// memory.
+/// A salt is a constant of the app, and no app has so many. One that makes up salts must not fill
+/// the memory.
 const MOST: usize = 64;
 
 /// The tokens of the salts that were asked for: the first so many.

@@ -185,8 +185,8 @@ fn array(
     })
 }
 
-/// Whether a broadcast has a binary frame, if it needs one. Asked of its sender, who would not know of
-/// it when it is dropped for each of those it is for.
+/// Whether a broadcast has a binary frame, if it needs one. Asked of its sender, who would not know
+/// of it when it is dropped for each of those it is for.
 pub(crate) fn check_broadcast(broadcast: &Broadcast) -> Result<(), FrameError> {
     match broadcast.payload {
         Payload::Json(_) => Ok(()),

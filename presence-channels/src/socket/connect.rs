@@ -154,8 +154,8 @@ impl ConnectInfo {
     }
 
     /// The cookie `name`, as it came: the first, if there are several. A browser sends cookies with
-    /// whatever page connects, so only [`CheckOrigin`](crate::CheckOrigin) stands between a stranger's
-    /// page and a user's session.
+    /// whatever page connects, so only [`CheckOrigin`](crate::CheckOrigin) stands between a
+    /// stranger's page and a user's session.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {
         let lines = self.parts.headers.get_all(header::COOKIE).iter();
@@ -178,8 +178,8 @@ impl ConnectInfo {
     }
 }
 
-/// Without what is secret or may be: the URL's query, which holds a token as likely as not, the auth
-/// token, and what cookies and credentials say.
+/// Without what is secret or may be: the URL's query, which holds a token as likely as not, the
+/// auth token, and what cookies and credentials say.
 impl fmt::Debug for ConnectInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectInfo")

@@ -83,7 +83,8 @@ impl<S: UserSocket> Connection<S> {
         let frame_bytes = data.bytes().len();
         meter.message_in(frame_bytes);
         let decoded = self.shared.version.decode(data);
-        // Whatever serializer read it: a channel keeps the ref of its join, and an answer repeats one.
+        // Whatever serializer read it: a channel keeps the ref of its join, and an answer repeats
+        // one.
         let decoded = decoded.and_then(|message| match message.ref_bytes() {
             bytes if bytes > self.limits().max_ref_bytes => Err(MalformedFrame::RefTooLong(bytes)),
             _ => Ok(message),
@@ -190,8 +191,8 @@ impl<S: UserSocket> Connection<S> {
             self.perform(end, cx);
         }
         let topic = Topic::from(&*topic);
-        // Clients of version 1 send no join_ref. They know a channel by the ref of its join, and take
-        // a `phx_close` without one to be for whatever channel the topic has by then.
+        // Clients of version 1 send no join_ref. They know a channel by the ref of its join, and
+        // take a `phx_close` without one to be for whatever channel the topic has by then.
         let join_ref = match self.shared.version.is_v1() && join_ref.is_null() {
             true => reference.clone(),
             false => join_ref,

@@ -137,8 +137,8 @@ struct NewToken {
     token: String,
 }
 
-/// The work of looking at a new token; none if the client is answered already, or its token does not
-/// expire.
+/// The work of looking at a new token; none if the client is answered already, or its token does
+/// not expire.
 pub(super) fn refresh<S: UserSocket>(
     shared: &Arc<Shared<S>>,
     reference: Ref,

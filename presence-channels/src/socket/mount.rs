@@ -68,8 +68,8 @@ pub(crate) trait Mounted: Send + Sync {
         ConnectInfo::new(parts, &endpoint.config().trusted_proxies)
             .with_auth_token(auth_token.flatten())
     }
-    /// Connects a client whose messages somebody takes from its outbox, if the socket lets it in. It
-    /// may be silent for ever.
+    /// Connects a client whose messages somebody takes from its outbox, if the socket lets it in.
+    /// It may be silent for ever.
     fn connect_queue<'a>(
         self: Arc<Self>,
         endpoint: Endpoint,
@@ -148,8 +148,8 @@ impl<S: UserSocket> Mount<S> {
         Connection::new(Arc::new(shared))
     }
 
-    /// Asks the socket whether to let a client in, and logs what it says. Its own panic is a refusal,
-    /// and nobody else's.
+    /// Asks the socket whether to let a client in, and logs what it says. Its own panic is a
+    /// refusal, and nobody else's.
     pub(crate) async fn connect(
         &self,
         params: &Params,

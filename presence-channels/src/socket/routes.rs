@@ -58,7 +58,8 @@ impl<S: UserSocket> Routes<S> {
     /// Lets the channel `C` serve the topics that match `pattern`: a whole topic (`"system"`), or
     /// what all its topics start with, followed by `*` (`"room:*"`).
     ///
-    /// No pattern matches the topics on which nodes speak to each other, `phx_presence:` and `phx:lp:`.
+    /// No pattern matches the topics on which nodes speak to each other, `phx_presence:` and
+    /// `phx:lp:`.
     ///
     /// A pattern with `*` elsewhere, or an empty one, is an error when the endpoint starts.
     pub fn channel<C: ChannelOf<S>>(&mut self, pattern: &str) -> &mut Self {

@@ -76,8 +76,9 @@ impl<S: UserSocket> Shared<S> {
         Ok(())
     }
 
-    /// As [`send`](Self::send), for what the protocol itself says, in JSON. Versions 1 and 2 can write
-    /// that down; with a serializer that cannot, the client would wait for ever, so it is closed.
+    /// As [`send`](Self::send), for what the protocol itself says, in JSON. Versions 1 and 2 can
+    /// write that down; with a serializer that cannot, the client would wait for ever, so it is
+    /// closed.
     pub(crate) fn say(&self, message: &Outgoing<'_>) {
         if let Err(error) = self.send(message) {
             tracing::error!(%error, "a message of the protocol's own cannot be sent");

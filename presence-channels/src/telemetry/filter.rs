@@ -7,11 +7,11 @@ use serde_json::Value;
 /// What stands in a log instead of a value.
 pub(super) const FILTERED: &str = "[FILTERED]";
 
-/// Which parameters of connections and payloads are not logged: their values are shown as `[FILTERED]`. For
-/// [`Config::filter_parameters`](crate::Config::filter_parameters).
+/// Which parameters of connections and payloads are not logged: their values are shown as
+/// `[FILTERED]`. For [`Config::filter_parameters`](crate::Config::filter_parameters).
 ///
-/// By default those whose names contain `password` or `token`, however deep they are nested. Names are
-/// compared without regard to case, unlike in Phoenix: `authToken` is a token.
+/// By default those whose names contain `password` or `token`, however deep they are nested. Names
+/// are compared without regard to case, unlike in Phoenix: `authToken` is a token.
 ///
 /// ```
 /// use presence_channels::{Config, telemetry::FilterParameters};
@@ -36,8 +36,8 @@ impl Default for FilterParameters {
 }
 
 impl FilterParameters {
-    /// Hides the values of parameters whose names contain one of `parts`. This replaces the default, so name
-    /// `password` and `token` too.
+    /// Hides the values of parameters whose names contain one of `parts`. This replaces the
+    /// default, so name `password` and `token` too.
     #[must_use]
     pub fn discard<P: Into<String>>(parts: impl IntoIterator<Item = P>) -> Self {
         let parts = parts
@@ -46,7 +46,8 @@ impl FilterParameters {
         Self(Filter::Discard(parts.collect()))
     }
 
-    /// Shows the values of the parameters of these `names`, with all that is in them, and hides all others.
+    /// Shows the values of the parameters of these `names`, with all that is in them, and hides all
+    /// others.
     #[must_use]
     pub fn keep<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
         Self(Filter::Keep(names.into_iter().map(Into::into).collect()))

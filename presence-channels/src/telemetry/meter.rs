@@ -1,4 +1,5 @@
-//! What is counted of each mount and each route. Names, units and labels stand in the module's table.
+//! What is counted of each mount and each route. Names, units and labels stand in the module's
+//! table.
 
 mod queues;
 mod route;

@@ -77,8 +77,8 @@ struct State {
 }
 
 impl Inbox {
-    /// Collects what the server sends to `outbox`, until it closes. Calls `ended` when the connection is
-    /// to go, once or more.
+    /// Collects what the server sends to `outbox`, until it closes. Calls `ended` when the
+    /// connection is to go, once or more.
     pub(super) fn collect(
         endpoint: &Endpoint,
         outbox: Arc<Outbox>,

@@ -34,8 +34,8 @@ pub enum KeyOptionsError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignError {
-    /// It does not serialize, or not to a term: a float that is not a number, a key that comes twice
-    /// in a map, an integer of more than 128 bits with its sign.
+    /// It does not serialize, or not to a term: a float that is not a number, a key that comes
+    /// twice in a map, an integer of more than 128 bits with its sign.
     #[error("the data has no form in a token: {0}")]
     Data(String),
     /// It is over 64 KiB long.

@@ -13,8 +13,9 @@ pub(crate) enum Opcode {
     Close = 0x8,
 }
 
-/// A message as it goes to a client: what [`Serializer::encode`](crate::serializer::Serializer::encode)
-/// makes. A clone shares the bytes: a broadcast's frame is built once and queued for every subscriber.
+/// A message as it goes to a client: what
+/// [`Serializer::encode`](crate::serializer::Serializer::encode) makes. A clone shares the bytes: a
+/// broadcast's frame is built once and queued for every subscriber.
 // One unmasked, unfragmented frame of a WebSocket, header included.
 #[derive(Clone, Debug)]
 pub struct Frame {

@@ -421,8 +421,8 @@ impl State {
         flushed.map(|_| ())
     }
 
-    /// As [`flush`](Self::flush), from a task that may have used up its share of I/O: tokio would then
-    /// say of any socket that it blocks.
+    /// As [`flush`](Self::flush), from a task that may have used up its share of I/O: tokio would
+    /// then say of any socket that it blocks.
     fn flush_now(&mut self) {
         let flush = poll_fn(|_| Poll::Ready(self.flush()));
         let _ = tokio::task::coop::unconstrained(flush).now_or_never();

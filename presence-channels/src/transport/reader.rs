@@ -51,7 +51,8 @@ impl Reader {
     }
 
     /// Takes the next message out of `bytes`, which is shortened by what was used up; none if it
-    /// needs more. To be called until it gives none, which is also when a ping's answer is given. `answer` gets frames that the protocol wants sent (pongs, the answer to a close).
+    /// needs more. To be called until it gives none, which is also when a ping's answer is given.
+    /// `answer` gets frames that the protocol wants sent (pongs, the answer to a close).
     pub(super) fn next(
         &mut self,
         bytes: &mut &[u8],

@@ -1,7 +1,7 @@
 //! Opening a WebSocket: origin, subprotocol, version, `connect`, handshake, in this order.
 //!
-//! The handshake is ours and not axum's `WebSocketUpgrade`, because what follows it is: frames built
-//! once for all subscribers, written in gathered writes from a queue a socket.
+//! The handshake is ours and not axum's `WebSocketUpgrade`, because what follows it is: frames
+//! built once for all subscribers, written in gathered writes from a queue a socket.
 
 use std::sync::Arc;
 

@@ -87,7 +87,8 @@ fn abandoned_sessions_are_small_and_leave_nothing_behind() {
     let ((), first) = world.measure(wave(&mut bystander, SESSIONS));
     let each = first.peak / SESSIONS as u64;
     assert!(each <= 6 * 1024, "{each} bytes a session");
-    // Tables keep their size, which is a small part of what was in them, and a second wave reuses it.
+    // Tables keep their size, which is a small part of what was in them, and a second wave reuses
+    // it.
     let ((), second) = world.measure(wave(&mut bystander, SESSIONS / 10));
     assert!(first.left <= first.peak as i64 / 10, "{first:?}");
     assert!(second.left <= 16 * 1024, "{second:?} after {first:?}");

@@ -84,7 +84,8 @@ fn who_sends_a_message_slowly_but_whole_stays() {
     assert_eq!(endpoint.connections(), 1);
 }
 
-/// The request itself is read by the app's HTTP server: until it is whole, nothing here knows of it.
+/// The request itself is read by the app's HTTP server: until it is whole, nothing here knows of
+/// it.
 #[test]
 fn a_handshake_a_byte_a_second_takes_nobodys_place() {
     let world = World::start(Limits::default());

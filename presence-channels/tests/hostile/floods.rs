@@ -90,8 +90,8 @@ fn of_a_flood_of_messages_only_so_many_wait() {
     assert!(held.peak <= most as u64, "{held:?} over {most}");
 }
 
-/// Messages that wait in a channel which ends because of its broadcasts wait no more: else the client
-/// would not be read from any longer, some rounds later.
+/// Messages that wait in a channel which ends because of its broadcasts wait no more: else the
+/// client would not be read from any longer, some rounds later.
 #[test]
 fn a_client_whose_channel_is_too_slow_for_its_broadcasts_is_still_heard() {
     const WAITING: usize = 20;
@@ -138,8 +138,8 @@ fn a_client_whose_channel_is_too_slow_for_its_broadcasts_is_still_heard() {
     });
 }
 
-/// By the default limits: their number is far below what may wait. What they say is as well in a ref, of
-/// which a copy is kept, as in a payload, where an app allows such refs.
+/// By the default limits: their number is far below what may wait. What they say is as well in a
+/// ref, of which a copy is kept, as in a payload, where an app allows such refs.
 #[test]
 fn of_a_flood_of_large_messages_only_so_many_bytes_wait() {
     const MESSAGE: usize = 1_000_000;
@@ -165,8 +165,8 @@ fn of_a_flood_of_large_messages_only_so_many_bytes_wait() {
             sent
         });
         assert!(sent < 10, "{sent} were taken though none was handled");
-        // Those that wait and the one that goes over it; one that is handled and, of a ref, its copy;
-        // and what the client has not sent, of which it holds a copy while it writes.
+        // Those that wait and the one that goes over it; one that is handled and, of a ref, its
+        // copy; and what the client has not sent, of which it holds a copy while it writes.
         let most = waiting + 2 * MESSAGE + 2 * MESSAGE + 4 * MESSAGE;
         assert!(held.peak <= most as u64, "{held:?} over {most}");
     }
@@ -197,7 +197,8 @@ fn of_joins_with_large_refs_nothing_is_kept() {
     };
     world.run(rounds(3));
     let ((), held) = world.measure(rounds(30));
-    // One message at a time: what the client makes and writes it from, what it is read into, its refs.
+    // One message at a time: what the client makes and writes it from, what it is read into, its
+    // refs.
     assert!(held.peak <= 12 * REF as u64, "{held:?}");
     assert!(held.left <= 4096, "{held:?}");
 }

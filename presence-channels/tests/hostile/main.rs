@@ -1,8 +1,8 @@
-//! Clients that mean harm, or are broken in ways that amount to it. For each: the memory that it makes the
-//! server hold is bounded, and others notice nothing.
+//! Clients that mean harm, or are broken in ways that amount to it. For each: the memory that it
+//! makes the server hold is bounded, and others notice nothing.
 //!
-//! Server and clients share a thread, a paused clock and pipes in memory, so that every byte that is held is
-//! counted, the clients' own included, and a minute costs nothing.
+//! Server and clients share a thread, a paused clock and pipes in memory, so that every byte that
+//! is held is counted, the clients' own included, and a minute costs nothing.
 
 mod abandoned;
 mod client;

@@ -31,7 +31,8 @@ fn who_does_not_read_is_closed_and_costs_no_more_than_its_queue() {
         settle().await;
     });
     assert_eq!(world.run(slow.closed()), 1013);
-    // The queue, two clients' pipes both ways and what is on its way; the fast one parses its message.
+    // The queue, two clients' pipes both ways and what is on its way; the fast one parses its
+    // message.
     let most = MAX_OUTGOING + 4 * PIPE + 12 * BROADCAST;
     assert!(held.peak <= most as u64, "{held:?} over {most}");
     assert_eq!(endpoint.connections(), 1);

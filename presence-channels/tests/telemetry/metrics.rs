@@ -20,8 +20,8 @@ use tower::ServiceExt;
 
 use crate::app::{UserSocket, start};
 
-/// What has been recorded: `name{label=value,...}` and its number. A histogram's is how many times it
-/// was told.
+/// What has been recorded: `name{label=value,...}` and its number. A histogram's is how many times
+/// it was told.
 struct Recorded {
     snapshotter: Snapshotter,
     /// A snapshot begins anew.
@@ -274,7 +274,7 @@ async fn a_node_that_lacks_changes_says_for_how_long() {
 
 /// The table's rows: name, kind and labels.
 fn documented() -> BTreeSet<(String, String, BTreeSet<String>)> {
-    let module = include_str!("../../src/telemetry/mod.rs");
+    let module = include_str!("../../src/telemetry.rs");
     let rows = module
         .lines()
         .filter_map(|line| line.strip_prefix("//! | `presence_"));

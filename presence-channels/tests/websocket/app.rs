@@ -102,8 +102,8 @@ impl Server {
     }
 }
 
-/// Listens on a free port. Connections have small buffers, so that the tests know how much the system
-/// holds of what one side sends and the other does not read.
+/// Listens on a free port. Connections have small buffers, so that the tests know how much the
+/// system holds of what one side sends and the other does not read.
 fn listen() -> TcpListener {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(SYSTEM_BUFFER).unwrap();

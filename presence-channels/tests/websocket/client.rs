@@ -152,8 +152,8 @@ impl Client {
     }
 }
 
-/// A frame as a client sends it, but for what `first` and `masked` get wrong. The mask is zero, which
-/// leaves the payload readable.
+/// A frame as a client sends it, but for what `first` and `masked` get wrong. The mask is zero,
+/// which leaves the payload readable.
 pub(crate) fn frame(first: u8, masked: bool, payload: &[u8]) -> Vec<u8> {
     assert!(payload.len() <= 125, "the short form of a length");
     let mask_bit = if masked { 0x80 } else { 0 };

@@ -244,8 +244,8 @@ async fn of_a_flood_of_large_messages_only_so_many_bytes_wait() {
         }
         client
     });
-    // One that is handled, those that wait, the one that goes over the limit; and half of another in
-    // the buffers of the connection.
+    // One that is handled, those that wait, the one that goes over the limit; and half of another
+    // in the buffers of the connection.
     let taken = stalled(&sent).await;
     assert!(
         taken <= limits.max_waiting_bytes / MESSAGE + 3,

@@ -24,8 +24,8 @@ use crate::{
     versions::{Log, join_v1},
 };
 
-/// Fields in binary, each with its length before it: join_ref, ref, topic, event, the payload's kind
-/// (`j` or `b`), the payload. A reply has its status for an event.
+/// Fields in binary, each with its length before it: join_ref, ref, topic, event, the payload's
+/// kind (`j` or `b`), the payload. A reply has its status for an event.
 struct Fields {
     /// How many broadcasts were encoded.
     broadcasts: Arc<AtomicUsize>,

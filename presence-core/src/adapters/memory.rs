@@ -58,8 +58,8 @@ impl State {
 }
 
 impl MemoryCluster {
-    /// The adapter of a further node. It replaces a node of the same name that is there already, as a
-    /// restarted one would: the old one is cut off.
+    /// The adapter of a further node. It replaces a node of the same name that is there already, as
+    /// a restarted one would: the old one is cut off.
     #[must_use]
     pub fn join(&self, node_name: impl Into<Arc<str>>) -> Memory {
         let mut state = self.state.lock();
@@ -83,7 +83,8 @@ impl MemoryCluster {
         self.state.lock().parted.insert((from.into(), to.into()));
     }
 
-    /// Takes back what [`part`](Self::part) and [`part_one_way`](Self::part_one_way) did to the two.
+    /// Takes back what [`part`](Self::part) and [`part_one_way`](Self::part_one_way) did to the
+    /// two.
     pub fn heal(&self, one: &str, other: &str) {
         let mut state = self.state.lock();
         state.parted.remove(&(one.into(), other.into()));

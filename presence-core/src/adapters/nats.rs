@@ -15,7 +15,8 @@ use crate::pubsub::{Adapter, AdapterError, Inbox, Message, wire};
 
 /// How long a stop waits for what is still queued.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
-/// How often a lost connection is looked at again. The client reconnects by itself, and says nothing.
+/// How often a lost connection is looked at again. The client reconnects by itself, and says
+/// nothing.
 const AWAY_POLL: Duration = Duration::from_millis(50);
 /// Frames that the client holds itself, before they are written to its socket.
 const CLIENT_CAPACITY: usize = 256;
@@ -25,18 +26,18 @@ const CLIENT_CAPACITY: usize = 256;
 pub struct NatsOptions {
     /// This node's name, unique in the cluster: 1 to 128 bytes.
     pub node_name: String,
-    /// Which nodes belong together, where one NATS serves several clusters: 1 to 64 letters, digits, `-` and
-    /// `_`. Subjects begin with it. Default `presence`.
+    /// Which nodes belong together, where one NATS serves several clusters: 1 to 64 letters,
+    /// digits, `-` and `_`. Subjects begin with it. Default `presence`.
     pub cluster: String,
-    /// The servers, as `nats://host:4222` or `tls://host:4222`. One that answers is enough; when it goes,
-    /// the next is tried. A user and a password in the first that has them, as in `nats://user:password@host:4222`,
-    /// are used with all.
+    /// The servers, as `nats://host:4222` or `tls://host:4222`. One that answers is enough; when it
+    /// goes, the next is tried. A user and a password in the first that has them, as in
+    /// `nats://user:password@host:4222`, are used with all.
     pub servers: Vec<String>,
     /// How to connect: credentials, certificates, timings. That a node does not hear itself
     /// (`no_echo`) is set in any case.
     ///
-    /// The default finds out within 15 s that a server no longer answers (the client's own default takes
-    /// three minutes), and lets the client itself hold no more than 256 frames.
+    /// The default finds out within 15 s that a server no longer answers (the client's own default
+    /// takes three minutes), and lets the client itself hold no more than 256 frames.
     pub connect: ConnectOptions,
     /// How many bytes of messages may wait while the server is away. Default 8 MiB. What comes on
     /// top is dropped, and counted in [`EngineStats::dropped`].
@@ -74,8 +75,9 @@ pub enum NatsError {
         /// What is wrong with it.
         source: std::io::Error,
     },
-    /// No server could be reached, or none let this node in. A server that does not closes the connection, and if its word is
-    /// lost with that, `source` says no more than that the connection broke.
+    /// No server could be reached, or none let this node in. A server that does not closes the
+    /// connection, and if its word is lost with that, `source` says no more than that the
+    /// connection broke.
     #[error("cannot connect to NATS at {servers}: {source}")]
     Connect {
         /// The servers that were tried.
@@ -85,13 +87,13 @@ pub enum NatsError {
     },
 }
 
-/// Carries messages over NATS core: subjects, no JetStream. A message may be as large as the server's
-/// `max_payload` (1 MiB unless changed), names included.
+/// Carries messages over NATS core: subjects, no JetStream. A message may be as large as the
+/// server's `max_payload` (1 MiB unless changed), names included.
 ///
-/// Whoever may publish on the cluster's subjects is believed: give each cluster an account or a user of
-/// its own. While the server is away, messages wait up to [`NatsOptions::queue_bytes`]; when it is back, the
-/// node is too. NATS tells nobody which nodes there are, so a direct message to an unknown node is
-/// no error, and there are no hints.
+/// Whoever may publish on the cluster's subjects is believed: give each cluster an account or a
+/// user of its own. While the server is away, messages wait up to [`NatsOptions::queue_bytes`];
+/// when it is back, the node is too. NATS tells nobody which nodes there are, so a direct message
+/// to an unknown node is no error, and there are no hints.
 ///
 /// ```no_run
 /// use presence_core::{PubSub, adapters::{Nats, NatsOptions}};
@@ -308,7 +310,8 @@ impl Worker {
         self.node.stats.count_sent(batch.len());
         for item in batch {
             let subject = self.node.subjects.of(&item.target);
-            // The size was checked when it was queued; it fails only where the server's limit shrank since.
+            // The size was checked when it was queued; it fails only where the server's limit
+            // shrank since.
             if let Err(error) = self.client.publish(subject, item.frame).await {
                 self.node.stats.count_dropped();
                 tracing::warn!("NATS does not take a message: {error}");
@@ -351,7 +354,8 @@ impl Worker {
     }
 }
 
-/// The next frames, once the server is there: what the client itself holds is bounded in number only.
+/// The next frames, once the server is there: what the client itself holds is bounded in number
+/// only.
 async fn next(node: &Node, client: &Client) -> Option<Vec<super::engine::Item>> {
     while client.connection_state() == State::Disconnected {
         tokio::time::sleep(AWAY_POLL).await;

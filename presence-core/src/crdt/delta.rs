@@ -6,9 +6,10 @@ use super::{Clock, Entry, Origin};
 
 /// What changed in one replica after `from`, up to `to`.
 ///
-/// It says of **every** tag in `(from, to]` whether it lives at `to`: those it lists do, all others do not.
-/// So a receiver that already knows a part of the range needs no word about what was added and removed
-/// again within it. It also says which older tags are gone by `to`. From [`Clock::ZERO`] it is a snapshot.
+/// It says of **every** tag in `(from, to]` whether it lives at `to`: those it lists do, all others
+/// do not. So a receiver that already knows a part of the range needs no word about what was added
+/// and removed again within it. It also says which older tags are gone by `to`. From
+/// [`Clock::ZERO`] it is a snapshot.
 #[derive(Clone, Debug)]
 pub struct Delta {
     /// Whose changes these are.
@@ -28,7 +29,8 @@ pub struct Delta {
 pub enum Gone {
     /// These, in order.
     Tags(Vec<Clock>),
-    /// All but those in these runs, in order: what a replica says that no longer knows what it removed.
+    /// All but those in these runs, in order: what a replica says that no longer knows what it
+    /// removed.
     Except(Vec<Run>),
 }
 

@@ -32,20 +32,22 @@ pub enum MetaError {
     Encode(#[source] serde_json::Error),
 }
 
-/// What is known of one presence: a JSON object with its `phx_ref`, and after an update `phx_ref_prev`.
+/// What is known of one presence: a JSON object with its `phx_ref`, and after an update
+/// `phx_ref_prev`.
 ///
 /// Held as JSON text, encoded once when it was tracked. A clone shares it.
 ///
-/// An `Arc` rather than `Bytes`: half the size of the handle, one allocation instead of two once it is
-/// shared, and a million of them are held. A `RawValue` rather than a `str`: it was checked to be JSON
-/// once, and serializes without being looked at again.
+/// An `Arc` rather than `Bytes`: half the size of the handle, one allocation instead of two once it
+/// is shared, and a million of them are held. A `RawValue` rather than a `str`: it was checked to
+/// be JSON once, and serializes without being looked at again.
 #[derive(Clone)]
 pub struct Meta(Arc<RawValue>);
 
 impl Meta {
     /// Puts the references in front of the fields.
     ///
-    /// The place of `phx_ref` in the text is thereby fixed, which is how [`Meta::phx_ref`] finds it.
+    /// The place of `phx_ref` in the text is thereby fixed, which is how [`Meta::phx_ref`] finds
+    /// it.
     pub fn new(phx_ref: PhxRef, prev: Option<PhxRef>, body: &MetaBody) -> Self {
         let fields = body.fields();
         let mut text = String::with_capacity(REF.len() + PREV.len() + 32 + 2 + fields.len());
@@ -133,8 +135,8 @@ pub struct MetaBody(String);
 impl MetaBody {
     /// Encodes `meta`, which may be at most `limit` bytes of JSON.
     ///
-    /// Its own `phx_ref` and `phx_ref_prev`, if any, are left out: a meta that was read from a list and
-    /// is tracked again gets new ones.
+    /// Its own `phx_ref` and `phx_ref_prev`, if any, are left out: a meta that was read from a list
+    /// and is tracked again gets new ones.
     ///
     /// # Errors
     ///

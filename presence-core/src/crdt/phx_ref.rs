@@ -12,8 +12,8 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 /// The `phx_ref` of a meta: 16 characters of URL-safe base64, unique in the cluster.
 ///
-/// An update gives a meta a new one and names the old one as `phx_ref_prev`. Ordered as they were made, within
-/// one source of them.
+/// An update gives a meta a new one and names the old one as `phx_ref_prev`. Ordered as they were
+/// made, within one source of them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PhxRef([u8; PhxRef::LEN]);
 

@@ -6,8 +6,8 @@ use super::Clock;
 
 /// The last removals of a replica, oldest first, within a bound.
 ///
-/// Adds need no log: they are a range of the entries. A removal leaves nothing behind, hence this. Past its
-/// end a [`Delta`](super::Delta) names what lives instead.
+/// Adds need no log: they are a range of the entries. A removal leaves nothing behind, hence this.
+/// Past its end a [`Delta`](super::Delta) names what lives instead.
 #[derive(Clone, Debug)]
 pub(super) struct Removals {
     /// (at which clock, which tag).

@@ -12,8 +12,8 @@ use super::{Clock, Delta, Entry, Gone, Origin};
 
 /// The entries of one replica in one incarnation, at a clock.
 ///
-/// On its own node they change with a [`Writer`](super::Writer); everywhere else with [`apply`](Self::apply)
-/// alone, which moves entries and clock together.
+/// On its own node they change with a [`Writer`](super::Writer); everywhere else with
+/// [`apply`](Self::apply) alone, which moves entries and clock together.
 #[derive(Clone, Debug)]
 pub struct Replica {
     /// Whose entries these are. Shared with their tags.
@@ -74,8 +74,8 @@ impl Replica {
         self.clock
     }
 
-    /// A number made of all entries' tags and references. Two nodes that hold the same of a replica have the
-    /// same, and nodes that do not have different ones, chance apart.
+    /// A number made of all entries' tags and references. Two nodes that hold the same of a replica
+    /// have the same, and nodes that do not have different ones, chance apart.
     pub fn check(&self) -> u64 {
         self.check
     }
@@ -110,7 +110,8 @@ impl Replica {
 
     /// What changed after `from`, for somebody who holds this replica at `from`.
     ///
-    /// Without a log of removals: it names what lives of the older tags, which is as long as there are gaps.
+    /// Without a log of removals: it names what lives of the older tags, which is as long as there
+    /// are gaps.
     #[must_use]
     pub fn delta(&self, from: Clock) -> Delta {
         let gone = if from == Clock::ZERO {

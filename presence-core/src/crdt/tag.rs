@@ -1,4 +1,5 @@
-//! Names of things in the set: replicas, their incarnations, their clocks, and the tags made of them.
+//! Names of things in the set: replicas, their incarnations, their clocks, and the tags made of
+//! them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -44,8 +45,9 @@ pub struct Incarnation {
 impl Incarnation {
     /// An incarnation above both, for a replica that was told of `other` as its own.
     ///
-    /// Its nonce is made of the old one and of `salt`, which should never be the same twice: a machine that is set
-    /// back again and again must not take an incarnation that it has had before.
+    /// Its nonce is made of the old one and of `salt`, which should never be the same twice: a
+    /// machine that is set back again and again must not take an incarnation that it has had
+    /// before.
     #[must_use]
     pub fn above(self, other: Self, salt: u64) -> Self {
         Self {
@@ -106,7 +108,8 @@ pub struct Origin {
 
 /// The identity of one entry: its origin and the clock of the change that added it.
 ///
-/// Ordered by origin, then oldest first. The origin is shared by all tags of one, so a tag is two words.
+/// Ordered by origin, then oldest first. The origin is shared by all tags of one, so a tag is two
+/// words.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag {
     /// Who added the entry.

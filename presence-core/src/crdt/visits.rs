@@ -1,5 +1,5 @@
-//! How many entries are looked at: counted in tests, for that a change costs what it changes is a promise, and
-//! nothing at all elsewhere.
+//! How many entries are looked at: counted in tests, for that a change costs what it changes is a
+//! promise, and nothing at all elsewhere.
 
 #[cfg(test)]
 thread_local! {

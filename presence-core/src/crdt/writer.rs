@@ -43,8 +43,8 @@ impl Writer {
         Some(removed)
     }
 
-    /// Replaces the entry added at `clock` by one with another meta, in one step; returns the old and
-    /// the new. Without such an entry nothing happens.
+    /// Replaces the entry added at `clock` by one with another meta, in one step; returns the old
+    /// and the new. Without such an entry nothing happens.
     pub fn update(&mut self, clock: Clock, meta: Meta) -> Option<(Arc<Entry>, Arc<Entry>)> {
         let old = self.replica.take(clock)?;
         let at = self.replica.step();
@@ -62,8 +62,8 @@ impl Writer {
         }
     }
 
-    /// Goes on under another incarnation, with the same entries under new tags and their old references;
-    /// returns the new entries, in the order of the old ones.
+    /// Goes on under another incarnation, with the same entries under new tags and their old
+    /// references; returns the new entries, in the order of the old ones.
     pub fn retag(&mut self, incarnation: Incarnation) -> Vec<Arc<Entry>> {
         let name = self.replica.origin().name.clone();
         let origin = Arc::new(Origin { name, incarnation });

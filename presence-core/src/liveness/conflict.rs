@@ -8,11 +8,13 @@ use super::{Event, Liveness, ReplicaEvent};
 use crate::crdt::{Incarnation, Origin};
 use crate::shard::Input;
 
-/// How often a node goes on under another incarnation, in [`WINDOW`] periods, before that is an error.
+/// How often a node goes on under another incarnation, in [`WINDOW`] periods, before that is an
+/// error.
 const MOST: usize = 3;
 /// In periods.
 const WINDOW: u32 = 10;
-/// No clock reads so late, and above it there is little left that peers would take. Who claims it lies.
+/// No clock reads so late, and above it there is little left that peers would take. Who claims it
+/// lies.
 const NEVER: u64 = 1 << 59;
 
 /// The turns of late.
@@ -42,8 +44,9 @@ impl Liveness {
         }
     }
 
-    /// Somebody refuses what this node said, because it knows a later incarnation of it, or messages of this one
-    /// that this node has not sent yet: a machine that was set back to a snapshot counts them anew.
+    /// Somebody refuses what this node said, because it knows a later incarnation of it, or
+    /// messages of this one that this node has not sent yet: a machine that was set back to a
+    /// snapshot counts them anew.
     pub(crate) fn refused(
         &mut self,
         refused: Incarnation,
@@ -56,7 +59,8 @@ impl Liveness {
         }
     }
 
-    /// Somebody knows this node at a clock that it has not reached, or in an incarnation that it has not had.
+    /// Somebody knows this node at a clock that it has not reached, or in an incarnation that it
+    /// has not had.
     pub(crate) fn claimed(
         &mut self,
         incarnation: Incarnation,

@@ -19,8 +19,8 @@ pub(crate) enum Event {
 /// A word to a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Say {
-    /// You speak as an incarnation that is over, or as you were before: this is known of you, and how many of its
-    /// messages.
+    /// You speak as an incarnation that is over, or as you were before: this is known of you, and
+    /// how many of its messages.
     Refusal {
         refused: Incarnation,
         known: (Incarnation, u64),
@@ -39,7 +39,8 @@ pub(crate) enum Say {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplicaEvent {
-    /// It is there: it came, came back, or was started anew. What it tracks is shown as soon as all of it is here.
+    /// It is there: it came, came back, or was started anew. What it tracks is shown as soon as all
+    /// of it is here.
     Up(Origin),
     /// It has been silent for too long. What it tracked is hidden.
     Down(Origin),
@@ -47,8 +48,8 @@ pub enum ReplicaEvent {
     Permdown(Origin),
     /// It left in order.
     Left(Origin),
-    /// Another node runs under this node's name, or claims to know more of this node than it has done.
-    /// Both will be seen by turns until one is stopped.
+    /// Another node runs under this node's name, or claims to know more of this node than it has
+    /// done. Both will be seen by turns until one is stopped.
     Conflict {
         /// This node.
         mine: Origin,

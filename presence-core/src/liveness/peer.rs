@@ -15,7 +15,8 @@ pub(super) struct Peer {
     pub(super) origin: Arc<Origin>,
     /// The number of the last message heard from it.
     pub(super) number: u64,
-    /// The number of the last message from before it was last down: what came later tells of it as it is now.
+    /// The number of the last message from before it was last down: what came later tells of it as
+    /// it is now.
     pub(super) back_since: u64,
     /// When that was, or when another node vouched for it.
     pub(super) heard: Duration,
@@ -70,8 +71,8 @@ impl Peer {
         }
     }
 
-    /// This node heard nothing for so long, and it was its own fault. A suspect has until `at_least` to answer: what it
-    /// said meanwhile may still wait to be taken.
+    /// This node heard nothing for so long, and it was its own fault. A suspect has until
+    /// `at_least` to answer: what it said meanwhile may still wait to be taken.
     pub(super) fn extend(&mut self, lateness: Duration, at_least: Duration) {
         self.heard += lateness;
         match &mut self.standing {

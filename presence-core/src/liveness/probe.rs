@@ -33,8 +33,8 @@ impl Liveness {
         let Some(peer) = self.peers.get_mut(&origin.name) else {
             return;
         };
-        // The number must be new, or an old word would keep a dead node. It does not become the last one heard: what
-        // others say of a node must not make its own messages look old.
+        // The number must be new, or an old word would keep a dead node. It does not become the
+        // last one heard: what others say of a node must not make its own messages look old.
         let new = number > peer.number.max(peer.vouched);
         if *peer.origin == *origin && new && matches!(peer.standing, Standing::Suspect { .. }) {
             peer.vouched = number;
@@ -45,7 +45,8 @@ impl Liveness {
         }
     }
 
-    /// Whom to ask for what is missing of a replica: itself, and on every second attempt another one.
+    /// Whom to ask for what is missing of a replica: itself, and on every second attempt another
+    /// one.
     pub(crate) fn whom_to_ask(&mut self, name: &ReplicaName, attempt: u32) -> Option<ReplicaName> {
         let others: Vec<_> = self.up().filter(|other| *other != name).cloned().collect();
         if attempt % 2 == 1

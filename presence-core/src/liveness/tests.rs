@@ -38,7 +38,8 @@ fn a_process_that_is_always_late_sees_that_others_died() {
     here.heard(&origin("there"), 1, Duration::ZERO, &mut events);
     let mut now = Duration::ZERO;
     while here.counts().downs == 0 {
-        // Heartbeats are in time, and so nothing says that the process stood still; only suspects are judged late.
+        // Heartbeats are in time, and so nothing says that the process stood still; only suspects
+        // are judged late.
         now += SECOND / 2;
         here.next_beat = now;
         here.expire(now, &mut events);

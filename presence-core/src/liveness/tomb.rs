@@ -7,7 +7,8 @@ use super::Status;
 use super::peer::{again, refuse_again};
 use crate::crdt::{Incarnation, Origin, ReplicaName};
 
-/// A node that was given up, or that left. Nothing it said up to its last message is believed any more.
+/// A node that was given up, or that left. Nothing it said up to its last message is believed any
+/// more.
 #[derive(Clone, Debug)]
 pub(super) struct Tomb {
     pub(super) incarnation: Incarnation,

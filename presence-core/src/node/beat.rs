@@ -40,7 +40,8 @@ impl Beats {
 impl Node {
     /// Says that this node is there, if that is due. Waits for no shard.
     ///
-    /// [`tick`](Self::tick) does it too. A driver whose ticks may be late calls it from somewhere else as well.
+    /// [`tick`](Self::tick) does it too. A driver whose ticks may be late calls it from somewhere
+    /// else as well.
     pub fn beat(&self, now: Duration, out: &mut Vec<NodeEffect>) {
         if !self.clustered || !self.liveness.lock().beat(now) {
             return;

@@ -12,7 +12,8 @@ use crate::crdt::{Clock, Origin, Replica, ReplicaName};
 use crate::shard::Input;
 use crate::wire::{Body, Left, Row};
 
-/// How many shards of replicas a vector tells of, at most. In a larger cluster each tells of some, by turns.
+/// How many shards of replicas a vector tells of, at most. In a larger cluster each tells of some,
+/// by turns.
 const MAX_CELLS: usize = 8192;
 
 /// Where a replica stands in one shard.
@@ -28,7 +29,8 @@ impl Node {
         now: Duration,
         out: &mut Vec<NodeEffect>,
     ) {
-        // Of one that was overtaken, the clocks are still true: what follows a heartbeat at once often comes first.
+        // Of one that was overtaken, the clocks are still true: what follows a heartbeat at once
+        // often comes first.
         let mut same = Vec::with_capacity(clocks.len());
         let mut ahead = Vec::new();
         for (place, (shard, clock)) in self.shards.iter().zip(clocks).enumerate() {
@@ -44,7 +46,8 @@ impl Node {
             };
             match held.clock().get().cmp(clock) {
                 Ordering::Equal => same.push(cell(place, held)),
-                // Its heartbeat may be a little behind its deltas. Or it was set back: the sender knows.
+                // Its heartbeat may be a little behind its deltas. Or it was set back: the sender
+                // knows.
                 Ordering::Greater if sender.fresh => ahead.push(cell(place, held)),
                 Ordering::Greater | Ordering::Less => {}
             }
@@ -195,7 +198,8 @@ impl Node {
         (!cells.is_empty()).then(|| row(me, cells))
     }
 
-    /// What somebody holds of another node's replica. `own`: that node itself says so, and not long ago.
+    /// What somebody holds of another node's replica. `own`: that node itself says so, and not long
+    /// ago.
     fn compare_other(
         &self,
         origin: &Arc<Origin>,

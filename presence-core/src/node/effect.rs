@@ -10,7 +10,8 @@ use crate::shard::TopicDiff;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum NodeEffect {
-    /// Tell the topic's listeners on this node, then call [`Node::dispatched`](super::Node::dispatched).
+    /// Tell the topic's listeners on this node, then call
+    /// [`Node::dispatched`](super::Node::dispatched).
     TopicDiff(TopicDiff),
     /// Send this to all other nodes. It may be lost, doubled or late.
     Broadcast(Bytes),

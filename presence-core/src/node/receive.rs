@@ -20,8 +20,8 @@ pub(super) struct Sender {
 }
 
 impl Node {
-    /// Takes what a peer sent. Bytes that make no sense change nothing: they are counted, and reported as
-    /// [`NodeEffect::Rejected`].
+    /// Takes what a peer sent. Bytes that make no sense change nothing: they are counted, and
+    /// reported as [`NodeEffect::Rejected`].
     pub fn receive(&self, message: &[u8], now: Duration, out: &mut Vec<NodeEffect>) {
         if !self.clustered {
             return;

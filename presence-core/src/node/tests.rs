@@ -21,7 +21,8 @@ fn node(name: &str) -> Node {
     Node::new(config, Duration::ZERO)
 }
 
-/// What a node says to all when it tracks in a topic, after it has said that it is there to somebody.
+/// What a node says to all when it tracks in a topic, after it has said that it is there to
+/// somebody.
 fn says(there: &Node, topic: &str) -> Vec<Bytes> {
     let mut out = Vec::new();
     there.beat(Duration::ZERO, &mut out);

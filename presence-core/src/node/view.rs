@@ -12,7 +12,8 @@ use crate::liveness::Status;
 pub struct ReplicaView {
     /// Which replica, in which incarnation.
     pub origin: Origin,
-    /// How it stands. `None`: only contents of it are left: of an incarnation that is being replaced, or in its grace.
+    /// How it stands. `None`: only contents of it are left: of an incarnation that is being
+    /// replaced, or in its grace.
     pub status: Option<Status>,
     /// What is held of it, a shard each that holds anything.
     pub shards: Vec<ShardView>,

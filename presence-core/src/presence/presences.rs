@@ -15,8 +15,8 @@ type Slot = (Arc<str>, Entry);
 
 /// Who is in a topic, or joins or leaves it: keys in order, each with an [`Entry`].
 ///
-/// As JSON: `{"alice": {"metas": [..]}, ..}`, what phoenix.js takes as `presence_state`. It can be pushed
-/// or embedded as any value that serializes.
+/// As JSON: `{"alice": {"metas": [..]}, ..}`, what phoenix.js takes as `presence_state`. It can be
+/// pushed or embedded as any value that serializes.
 #[derive(Clone, Debug, Default)]
 pub struct Presences {
     /// Sorted by key: smaller than a map, and made by appending what a shard lists in order.

@@ -13,13 +13,13 @@ use super::{Message, registry::Registry};
 /// Carries messages between the nodes of a cluster.
 ///
 /// The methods are called from any thread and must not block: an engine queues and sends from tasks
-/// of its own. Delivery is at most once; what is built on PubSub does not rely on more. What one sender
-/// broadcasts on one topic keeps its order, and so does what it sends directly to one node; between a
-/// broadcast and a direct message there is none.
+/// of its own. Delivery is at most once; what is built on PubSub does not rely on more. What one
+/// sender broadcasts on one topic keeps its order, and so does what it sends directly to one node;
+/// between a broadcast and a direct message there is none.
 ///
-/// [`Local`](crate::adapters::Local) is the engine of one node,
-/// [`Memory`](crate::adapters::Memory) that of several nodes in one process. [`adapters`](crate::adapters)
-/// tells of the others. An engine of your own can write its messages with [`wire`](super::wire).
+/// [`Local`](crate::adapters::Local) is the engine of one node, [`Memory`](crate::adapters::Memory)
+/// that of several nodes in one process. [`adapters`](crate::adapters) tells of the others. An
+/// engine of your own can write its messages with [`wire`](super::wire).
 pub trait Adapter: Send + Sync + 'static {
     /// This node's name, unique in the cluster. Asked once, before [`start`](Self::start).
     fn node_name(&self) -> &str;
@@ -29,8 +29,8 @@ pub trait Adapter: Send + Sync + 'static {
         true
     }
 
-    /// The most bytes that one message may have as it travels, names included, if there is a limit. A tracker asks
-    /// when it starts.
+    /// The most bytes that one message may have as it travels, names included, if there is a limit.
+    /// A tracker asks when it starts.
     ///
     /// Presence cuts what it sends other nodes to fit. What is longer all the same is
     /// [`AdapterError::TooLarge`].
@@ -92,8 +92,8 @@ pub enum AdapterError {
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// What an engine noticed about another node. A hint and no more: it may be late, wrong or missing, and
-/// most engines give none.
+/// What an engine noticed about another node. A hint and no more: it may be late, wrong or missing,
+/// and most engines give none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PeerHint {

@@ -1,17 +1,18 @@
 //! How one message looks between two nodes, whatever engine carries it.
 //!
-//! A frame begins with two bytes, [`MAGIC`] and the version, then comes the [`Origin`]. That much is
-//! the same in every version, so that a node can say whose frames it cannot read. The rest is version
-//! 1: the kind, the topic, the event and the payload. Numbers and lengths are
+//! A frame begins with two bytes, [`MAGIC`] and the version, then comes the [`Origin`]. That much
+//! is the same in every version, so that a node can say whose frames it cannot read. The rest is
+//! version 1: the kind, the topic, the event and the payload. Numbers and lengths are
 //! [postcard](https://postcard.jamesmunns.com/wire-format)'s.
 //!
-//! A newer version may append to the end, and add kinds and sorts of payload; nothing else. A node reads frames of its own
-//! version and of the one before and after, leaves out what a newer one appends, and drops what it does not know.
-//! So a cluster can be upgraded node by node, one version at a time.
+//! A newer version may append to the end, and add kinds and sorts of payload; nothing else. A node
+//! reads frames of its own version and of the one before and after, leaves out what a newer one
+//! appends, and drops what it does not know. So a cluster can be upgraded node by node, one version
+//! at a time.
 //!
 //! Decoding copies names, not the payload, reserves nothing on a frame's word, and refuses what a
-//! correct node never sends: a payload that is called JSON and is not would otherwise be pasted into
-//! the frames of every client.
+//! correct node never sends: a payload that is called JSON and is not would otherwise be pasted
+//! into the frames of every client.
 
 #[cfg(test)]
 mod tests;
@@ -39,8 +40,8 @@ pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 pub struct Origin<'a> {
     /// The node's name.
     pub node: &'a str,
-    /// A number that the node drew when it started: tells a node's own frames, which some engines hand
-    /// back, from those of another node that took the same name.
+    /// A number that the node drew when it started: tells a node's own frames, which some engines
+    /// hand back, from those of another node that took the same name.
     pub start: u64,
 }
 

@@ -31,15 +31,16 @@ impl Answers {
         }
     }
 
-    /// Whether no further answer about this replica should be begun for this peer. One that takes the place of an
-    /// earlier one always may.
+    /// Whether no further answer about this replica should be begun for this peer. One that takes
+    /// the place of an earlier one always may.
     pub(super) fn is_full(&self, peer: &ReplicaName, replica: &ReplicaName) -> bool {
         let replaces =
             |(to, parts): &(ReplicaName, Parts)| to == peer && parts.origin().name == *replica;
         self.under_way.len() >= self.most && !self.under_way.iter().any(replaces)
     }
 
-    /// Begins an answer. An earlier one of the same replica to the same peer is given up: it asked again.
+    /// Begins an answer. An earlier one of the same replica to the same peer is given up: it asked
+    /// again.
     pub(super) fn begin(&mut self, to: ReplicaName, mut parts: Parts, effects: &mut Vec<Effect>) {
         self.under_way
             .retain(|(peer, other)| *peer != to || other.origin().name != parts.origin().name);

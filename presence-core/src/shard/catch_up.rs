@@ -1,4 +1,5 @@
-//! How a node gets what it misses of a replica: one request at a time, and what comes too early kept.
+//! How a node gets what it misses of a replica: one request at a time, and what comes too early
+//! kept.
 
 use std::time::Duration;
 
@@ -143,13 +144,14 @@ impl CatchUp {
         self.want.is_some_and(|want| want.id == Some(id))
     }
 
-    /// The request that was out has been answered, by the replica itself or not. If more is missing, it is asked for at
-    /// once.
+    /// The request that was out has been answered, by the replica itself or not. If more is
+    /// missing, it is asked for at once.
     pub(super) fn answered(&mut self, own: bool, now: Duration) {
         self.staging = None;
         if own {
-            // The answer has whatever the replica had told before it was asked. What it has not is of a machine that was
-            // set back: it would be asked for without end, or taken for what comes after the answer now.
+            // The answer has whatever the replica had told before it was asked. What it has not is
+            // of a machine that was set back: it would be asked for without end, or taken for what
+            // comes after the answer now.
             self.early.retain(|early| !early.asked);
         }
         if let Some(want) = &mut self.want {

@@ -13,14 +13,17 @@ pub struct ShardConfig {
     pub ref_nonce: u64,
     /// A random number, by which requests to other nodes are spread and told apart.
     pub seed: u64,
-    /// The least time between two diffs of one topic. Zero: a diff leaves as soon as the one before it
-    /// was dispatched.
+    /// The least time between two diffs of one topic. Zero: a diff leaves as soon as the one before
+    /// it was dispatched.
     pub diff_interval: Duration,
-    /// The least time between two deltas to other nodes. The first change after a pause leaves at once.
+    /// The least time between two deltas to other nodes. The first change after a pause leaves at
+    /// once.
     pub delta_interval: Duration,
-    /// How many bytes of changes a delta, or a part of an answer, may carry. An entry larger than that goes alone.
+    /// How many bytes of changes a delta, or a part of an answer, may carry. An entry larger than
+    /// that goes alone.
     pub chunk_bytes: usize,
-    /// How many bytes are spent on remembering removals. Whoever missed more gets a list of what lives.
+    /// How many bytes are spent on remembering removals. Whoever missed more gets a list of what
+    /// lives.
     pub removal_log_bytes: usize,
     /// How many entries are shown, hidden or forgotten in one turn.
     pub batch: usize,

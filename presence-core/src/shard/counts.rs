@@ -1,6 +1,7 @@
 //! What has happened in a shard, counted.
 
-/// Counts since the shard was made. For metrics, and to see that a simulation meets what it is meant to meet.
+/// Counts since the shard was made. For metrics, and to see that a simulation meets what it is
+/// meant to meet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Deltas of others that were applied, answers included.

@@ -9,7 +9,8 @@ use crate::crdt::{Clock, Delta, Entry, Incarnation, ReplicaName};
 /// What a shard wants done.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    /// Tell the topic's listeners, then answer with [`Input::Dispatched`](super::Input::Dispatched).
+    /// Tell the topic's listeners, then answer with
+    /// [`Input::Dispatched`](super::Input::Dispatched).
     TopicDiff(TopicDiff),
     /// Send this node's own changes to all other nodes.
     Delta(Delta),
@@ -17,7 +18,8 @@ pub enum Effect {
     Part(ReplicaName, Part),
     /// Ask another node for what is missing.
     Ask(Ask),
-    /// Somebody knows this node's own replica at a clock that it has not reached in this incarnation.
+    /// Somebody knows this node's own replica at a clock that it has not reached in this
+    /// incarnation.
     Claimed(Incarnation, Clock),
 }
 

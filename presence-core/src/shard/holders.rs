@@ -19,11 +19,12 @@ pub(super) enum Removed {
 
 /// One entry or several, by reference: the oldest of a source first.
 ///
-/// By reference and not by tag, because that is what clients know an entry by: a node that goes on under
-/// another incarnation gives its entries new tags, and they take the place of the old ones unnoticed.
+/// By reference and not by tag, because that is what clients know an entry by: a node that goes on
+/// under another incarnation gives its entries new tags, and they take the place of the old ones
+/// unnoticed.
 ///
-/// Nearly every key has one (a user with one tab), which then costs no allocation. A key that a whole
-/// room shares still finds and removes an entry without visiting the others.
+/// Nearly every key has one (a user with one tab), which then costs no allocation. A key that a
+/// whole room shares still finds and removes an entry without visiting the others.
 #[derive(Clone, Debug)]
 pub(super) enum Holders {
     One(Arc<Entry>),
@@ -31,10 +32,11 @@ pub(super) enum Holders {
 }
 
 impl Holders {
-    /// Adds the entry, or puts it in the place of the one with its reference; tells whether it is new.
+    /// Adds the entry, or puts it in the place of the one with its reference; tells whether it is
+    /// new.
     ///
-    /// Only in the place of one of its own node: references differ between nodes, so another node's with the same one
-    /// is forged, and would take an entry away with it when it goes.
+    /// Only in the place of one of its own node: references differ between nodes, so another node's
+    /// with the same one is forged, and would take an entry away with it when it goes.
     pub(super) fn add(&mut self, entry: Arc<Entry>) -> bool {
         visit(1);
         let phx_ref = entry.meta.reference();

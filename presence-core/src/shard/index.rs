@@ -16,8 +16,9 @@ impl super::Shard {
         counts.filter(|(_, count)| *count > 0)
     }
 
-    /// This node has left: whose presences end here from now on is most likely on the way to another node, of which
-    /// nothing is heard any more. They are shown until [`Input::Stop`](super::Input::Stop), as the other nodes do.
+    /// This node has left: whose presences end here from now on is most likely on the way to
+    /// another node, of which nothing is heard any more. They are shown until
+    /// [`Input::Stop`](super::Input::Stop), as the other nodes do.
     pub fn linger(&mut self) {
         self.index.lingering.get_or_insert_default();
     }
@@ -113,7 +114,8 @@ impl Index {
         }
     }
 
-    /// Entries of `origin` are shown until their keys are tracked anew, or until [`Index::end_grace`].
+    /// Entries of `origin` are shown until their keys are tracked anew, or until
+    /// [`Index::end_grace`].
     pub(super) fn begin_grace(&mut self, origin: &Arc<Origin>) {
         self.in_grace.push(Arc::clone(origin));
     }
@@ -134,8 +136,8 @@ impl Index {
         self.topics.get(topic)
     }
 
-    /// Ends a turn: what it changed is told, unless the work goes on in a later one. So is the telling, if it is of
-    /// very many topics.
+    /// Ends a turn: what it changed is told, unless the work goes on in a later one. So is the
+    /// telling, if it is of very many topics.
     pub(super) fn settle(&mut self, unfinished: bool, effects: &mut Vec<Effect>) {
         self.unfinished = unfinished;
         if unfinished {
@@ -218,8 +220,8 @@ impl Index {
         self.topics.is_empty()
     }
 
-    /// Sends the topic's pending diff if it may go now, and forgets a topic of which nothing is left. How many changes
-    /// the diff has.
+    /// Sends the topic's pending diff if it may go now, and forgets a topic of which nothing is
+    /// left. How many changes the diff has.
     fn flush(&mut self, name: &Arc<str>, effects: &mut Vec<Effect>) -> usize {
         let Some(topic) = self.topics.get_mut(name) else {
             return 0;

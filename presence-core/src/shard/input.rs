@@ -15,12 +15,14 @@ pub enum Input {
     Dispatched(Arc<str>),
     /// [`Shard::next_deadline`](super::Shard::next_deadline) has come. Harmless at any other time.
     Tick,
-    /// All presences of this node end, and no more are taken. Diffs no longer wait for the interval.
-    /// Other nodes are told nothing: that this one leaves is told for the node as a whole.
+    /// All presences of this node end, and no more are taken. Diffs no longer wait for the
+    /// interval. Other nodes are told nothing: that this one leaves is told for the node as a
+    /// whole.
     Stop,
     /// Whether there are other nodes. At first there are none, and nothing is made for them.
     Alone(bool),
-    /// This node goes on under another incarnation. Its entries get new tags and keep their references.
+    /// This node goes on under another incarnation. Its entries get new tags and keep their
+    /// references.
     Retag(Incarnation),
     /// Another node has spoken for itself: what it tracks is shown, once all of it is here.
     Up(Arc<Origin>),
@@ -28,8 +30,8 @@ pub enum Input {
     Down(ReplicaName),
     /// Another node is given up: what it tracked is forgotten.
     Forget(ReplicaName),
-    /// Another node left in order. What it tracks is shown until then, or until the same key is tracked anew
-    /// in the same topic.
+    /// Another node left in order. What it tracks is shown until then, or until the same key is
+    /// tracked anew in the same topic.
     Leave(Arc<Origin>, Duration),
     /// Another node told how many changes it has made.
     Announced {
@@ -42,7 +44,8 @@ pub enum Input {
     },
     /// A third node holds another node's replica at this clock.
     Seen(Arc<Origin>, Clock),
-    /// Another node told what its replica is at a clock: [`Replica::check`](crate::crdt::Replica::check).
+    /// Another node told what its replica is at a clock:
+    /// [`Replica::check`](crate::crdt::Replica::check).
     Compare(Arc<Origin>, Clock, u64),
     /// Changes of another node's replica, from that node.
     Delta {

@@ -1,4 +1,5 @@
-//! What this node holds of another node's replica in one incarnation, and how much of that is shown.
+//! What this node holds of another node's replica in one incarnation, and how much of that is
+//! shown.
 
 use std::sync::Arc;
 
@@ -10,16 +11,18 @@ use crate::crdt::{Applied, Clock, Entry, Origin, Replica};
 
 /// One incarnation of another node's replica.
 ///
-/// What is held moves with deltas, in one step each. What is *shown* of it follows in bounded turns, by a
-/// mark: entries with tags at or below it are in the index. So a replica of a million entries can be hidden
-/// or shown without holding up a read, at any moment, in the middle of the other too.
+/// What is held moves with deltas, in one step each. What is *shown* of it follows in bounded
+/// turns, by a mark: entries with tags at or below it are in the index. So a replica of a million
+/// entries can be hidden or shown without holding up a read, at any moment, in the middle of the
+/// other too.
 #[derive(Clone, Debug)]
 pub(super) struct Mirror {
     /// What is held.
     pub(super) replica: Replica,
     /// The mark. [`Clock::MAX`]: all is shown, and whatever comes.
     pub(super) shown: Clock,
-    /// The clock that the replica itself has told of since it came: it is shown once that is reached.
+    /// The clock that the replica itself has told of since it came: it is shown once that is
+    /// reached.
     pub(super) target: Option<Clock>,
     /// What is under way to complete it.
     pub(super) catch_up: CatchUp,
@@ -77,7 +80,8 @@ impl Mirror {
         }
     }
 
-    /// Shows up to `budget` more entries; returns what is left of it. If anything is, all are shown.
+    /// Shows up to `budget` more entries; returns what is left of it. If anything is, all are
+    /// shown.
     pub(super) fn show_more(&mut self, budget: usize, index: &mut Index) -> usize {
         let mut left = budget;
         for entry in self.replica.since(self.shown).take(budget) {
@@ -107,7 +111,8 @@ impl Mirror {
 
     /// Whether this is what an entry is in the index for, too.
     ///
-    /// By what the index and clients know it by: a restored machine may have made the reference for another meta.
+    /// By what the index and clients know it by: a restored machine may have made the reference for
+    /// another meta.
     pub(super) fn shows(&self, entry: &Entry) -> bool {
         let held = self.replica.get(entry.tag.clock);
         entry.tag.origin == *self.replica.origin()
@@ -118,7 +123,8 @@ impl Mirror {
             })
     }
 
-    /// Takes up to `budget` entries away for good, out of the index too; returns what is left of it.
+    /// Takes up to `budget` entries away for good, out of the index too; returns what is left of
+    /// it.
     ///
     /// Those that any of `others` shows stay in the index: they are the same entries.
     pub(super) fn dissolve<'a>(

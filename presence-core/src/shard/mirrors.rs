@@ -190,7 +190,8 @@ impl Mirrors {
         }
     }
 
-    /// The replica left in order: what is shown of it stays until then, or until its keys are tracked anew.
+    /// The replica left in order: what is shown of it stays until then, or until its keys are
+    /// tracked anew.
     pub(super) fn leave(
         &mut self,
         origin: &Origin,
@@ -206,7 +207,8 @@ impl Mirrors {
         if let Some(next) = known.next {
             self.dissolve(next);
         }
-        // An earlier incarnation that is still shown has no grace: the later one had its chance to track anew.
+        // An earlier incarnation that is still shown has no grace: the later one had its chance to
+        // track anew.
         if !known.visible || until <= now || !known.current.is_of(origin) {
             self.dissolve(known.current);
             return;
@@ -232,7 +234,8 @@ impl Mirrors {
         while budget > 0
             && let Some(mirror) = self.leaving.front_mut()
         {
-            // All that is visible is shown by now. What is only held has nothing in the index that it would take out.
+            // All that is visible is shown by now. What is only held has nothing in the index that
+            // it would take out.
             let origin = Arc::clone(mirror.replica.origin());
             let known = self.known.get(&origin.name).map(|known| &known.current);
             let in_grace = self.in_grace.iter().map(|(_, mirror)| mirror);

@@ -12,8 +12,9 @@ use crate::crdt::{Clock, Entry, OwnerId, Replica};
 
 /// Every entry by owner, then by a hash of its topic and key, then by clock.
 ///
-/// The hash stands for the two strings, so that an entry costs 24 bytes here and an owner with very many
-/// entries still finds one at once. Whoever makes hashes collide slows down one owner: the own one.
+/// The hash stands for the two strings, so that an entry costs 24 bytes here and an owner with very
+/// many entries still finds one at once. Whoever makes hashes collide slows down one owner: the own
+/// one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Owned(BTreeSet<(OwnerId, u64, Clock)>);
 

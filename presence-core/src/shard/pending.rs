@@ -2,30 +2,32 @@
 //!
 //! # What may cancel
 //!
-//! A diff is the net change since the one before it: a meta that joined and left in between was never
-//! there, one that left and joined never went. That holds for a listener who knows the diffs alone.
+//! A diff is the net change since the one before it: a meta that joined and left in between was
+//! never there, one that left and joined never went. That holds for a listener who knows the diffs
+//! alone.
 //!
-//! A listener who took a list in between knows more. Say x joins, a list is taken, x leaves: the list
-//! has x. If join and leave cancelled now, nothing would ever tell that listener, and x would be a ghost.
-//! So **a list seals**: a change before it never cancels against one after it.
+//! A listener who took a list in between knows more. Say x joins, a list is taken, x leaves: the
+//! list has x. If join and leave cancelled now, nothing would ever tell that listener, and x would
+//! be a ghost. So **a list seals**: a change before it never cancels against one after it.
 //!
 //! # What may share a diff
 //!
-//! Seals alone do not end a diff, else a thousand users who join and list would cause a thousand of them.
-//! phoenix.js applies a diff's joins first and its leaves after, a join of a meta it has changes nothing,
-//! and neither does a leave of one it has not. Changes of different metas never touch each other. For one
-//! meta, what remains of a stretch with seals alternates, and:
+//! Seals alone do not end a diff, else a thousand users who join and list would cause a thousand of
+//! them. phoenix.js applies a diff's joins first and its leaves after, a join of a meta it has
+//! changes nothing, and neither does a leave of one it has not. Changes of different metas never
+//! touch each other. For one meta, what remains of a stretch with seals alternates, and:
 //!
-//! - a join, a seal, a leave: one diff with x on both sides. Whoever listed x loses it again, whoever
-//!   did not gets it and loses it.
-//! - a leave, a seal, a join: one diff would let the join come first and end without x. So the join goes
-//!   into the next diff.
+//! - a join, a seal, a leave: one diff with x on both sides. Whoever listed x loses it again,
+//!   whoever did not gets it and loses it.
+//! - a leave, a seal, a join: one diff would let the join come first and end without x. So the join
+//!   goes into the next diff.
 //!
-//! Hence a queue of diffs to come, nearly always of length one. A meta changes direction twice only when
-//! its replica is hidden and shown again, so the queue is as short as that is rare.
+//! Hence a queue of diffs to come, nearly always of length one. A meta changes direction twice only
+//! when its replica is hidden and shown again, so the queue is as short as that is rare.
 //!
-//! A list may be taken while earlier changes still wait here or are on their way, and their diff then
-//! arrives after it. That is harmless: the diff ends, for every meta, where the list stood or later.
+//! A list may be taken while earlier changes still wait here or are on their way, and their diff
+//! then arrives after it. That is harmless: the diff ends, for every meta, where the list stood or
+//! later.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

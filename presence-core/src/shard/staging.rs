@@ -8,7 +8,8 @@ use crate::crdt::{Clock, Delta, Gone};
 /// The most parts an answer may claim to have: room for ten million presences a shard.
 const MAX_PARTS: u32 = 1 << 16;
 
-/// Parts of one answer to one request. Nothing of them is shown, served or believed before all are there.
+/// Parts of one answer to one request. Nothing of them is shown, served or believed before all are
+/// there.
 #[derive(Clone, Debug)]
 pub(super) struct Staging {
     /// What all parts of the answer have in common.

@@ -1,4 +1,5 @@
-//! What a client of phoenix.js makes of lists and diffs: the rules of its `Presence`, on references alone.
+//! What a client of phoenix.js makes of lists and diffs: the rules of its `Presence`, on references
+//! alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -102,8 +103,8 @@ impl Alternation {
     ///
     /// # Errors
     ///
-    /// If a meta joins twice without a leave between, or leaves unjoined. Of the frame, all before that
-    /// meta is taken.
+    /// If a meta joins twice without a leave between, or leaves unjoined. Of the frame, all before
+    /// that meta is taken.
     pub fn check(&mut self, frame: &Frame) -> Result<(), Unordered> {
         for (key, phx_ref) in metas(&frame.joins) {
             if !self.0.insert((Arc::clone(key), phx_ref)) {

@@ -38,8 +38,8 @@ type Watcher = Box<dyn FnMut(Duration, &str)>;
 /// A cluster of machines in one thread, on virtual time, with every promise checked at every step.
 ///
 /// Machines have numbers from 0. All of them are on at first, and the network is calm
-/// ([`Weather::CALM`](super::Weather::CALM)). Nothing happens but in [`run_for`](Self::run_for): the other
-/// methods act at the present moment.
+/// ([`Weather::CALM`](super::Weather::CALM)). Nothing happens but in [`run_for`](Self::run_for):
+/// the other methods act at the present moment.
 ///
 /// # Panics
 ///
@@ -110,15 +110,16 @@ impl Cluster {
         cluster
     }
 
-    /// Checks nothing from now on: for measurements on sets that are too large to be looked at every step.
+    /// Checks nothing from now on: for measurements on sets that are too large to be looked at
+    /// every step.
     #[must_use]
     pub fn unchecked(mut self) -> Self {
         self.ledger = None;
         self
     }
 
-    /// Has `watcher` told of every message and tick from now on, with the world's time: to find out how it came to a
-    /// violation.
+    /// Has `watcher` told of every message and tick from now on, with the world's time: to find out
+    /// how it came to a violation.
     #[must_use]
     pub fn watched_by(mut self, watcher: impl FnMut(Duration, &str) + 'static) -> Self {
         self.watcher = Some(Box::new(watcher));
@@ -140,8 +141,8 @@ impl Cluster {
         self.machines.is_empty()
     }
 
-    /// The node of a machine, if it is on: for what this type has no method for. What it is made to do here
-    /// goes unseen.
+    /// The node of a machine, if it is on: for what this type has no method for. What it is made to
+    /// do here goes unseen.
     pub fn node(&self, machine: usize) -> Option<&Node> {
         self.machines[machine].node.as_ref()
     }
@@ -151,8 +152,8 @@ impl Cluster {
         self.network.traffic
     }
 
-    /// Tracks a presence; tells whether it was tracked: it is not if the owner has one under that topic and
-    /// key, or the machine is off or stands still.
+    /// Tracks a presence; tells whether it was tracked: it is not if the owner has one under that
+    /// topic and key, or the machine is off or stands still.
     ///
     /// # Panics
     ///
@@ -187,8 +188,8 @@ impl Cluster {
         Ok(true)
     }
 
-    /// Gives a presence another meta; tells whether it did: it does not if there is no such presence, or
-    /// the machine is off or stands still.
+    /// Gives a presence another meta; tells whether it did: it does not if there is no such
+    /// presence, or the machine is off or stands still.
     ///
     /// # Panics
     ///
@@ -253,7 +254,8 @@ impl Cluster {
         })?;
         if gone.is_some() {
             let held = &mut self.machines[machine].tracked;
-            // By range, not by looking at all: an owner's end must not cost what the whole machine holds.
+            // By range, not by looking at all: an owner's end must not cost what the whole machine
+            // holds.
             let nothing: Arc<str> = "".into();
             let places = held.range((owner, Arc::clone(&nothing), nothing)..);
             let places = places.map(|(place, _)| place.clone());
@@ -265,8 +267,9 @@ impl Cluster {
         self.look(machine)
     }
 
-    /// Who is in a topic as a machine sees it, in the form that [`Presence::fetch`](crate::Presence::fetch)
-    /// takes. Empty if the machine is off or stands still.
+    /// Who is in a topic as a machine sees it, in the form that
+    /// [`Presence::fetch`](crate::Presence::fetch) takes. Empty if the machine is off or stands
+    /// still.
     pub fn list(&mut self, machine: usize, topic: &str) -> Presences {
         Presences::from_sorted(&self.entries(machine, topic))
     }
@@ -277,9 +280,9 @@ impl Cluster {
         node.map_or(0, |node| node.count(topic))
     }
 
-    /// A client listens to a topic on a machine: it takes a list and applies all diffs from then on, having
-    /// held back the last `held_back` (at most four) diffs until its list came. Whether it follows is checked
-    /// whenever the topic is quiet.
+    /// A client listens to a topic on a machine: it takes a list and applies all diffs from then
+    /// on, having held back the last `held_back` (at most four) diffs until its list came. Whether
+    /// it follows is checked whenever the topic is quiet.
     pub fn listen(&mut self, machine: usize, topic: &str, held_back: usize) {
         let list = state(&self.entries(machine, topic));
         let machine = &mut self.machines[machine];

@@ -8,9 +8,9 @@ use crate::node::NodeOptions;
 
 /// Makes the script of a seed: the same one always.
 ///
-/// Four machines, few topics and keys, small limits: so that things meet, and what is rare in production
-/// happens. Each seed has its own mixture of misfortunes, since with all of them at once the rare paths
-/// that need quiet would never be taken.
+/// Four machines, few topics and keys, small limits: so that things meet, and what is rare in
+/// production happens. Each seed has its own mixture of misfortunes, since with all of them at once
+/// the rare paths that need quiet would never be taken.
 pub fn generate(seed: u64) -> Script {
     let mut rng = fastrand::Rng::with_seed(mix(&[seed, 0x5c21_0b17]));
     let nodes = 2 + usize::from(rng.u8(..8) > 0) + usize::from(rng.u8(..3) > 0);
@@ -259,7 +259,8 @@ impl Writer {
         }
     }
 
-    /// A machine stands still for longer than one that it suspects has to answer, and for less than tells it that it did.
+    /// A machine stands still for longer than one that it suspects has to answer, and for less than
+    /// tells it that it did.
     fn stop_with_a_suspect(&mut self) {
         let (node, suspect) = self.pair();
         self.operations.push(Operation::Hint(node, suspect));
@@ -269,7 +270,8 @@ impl Writer {
         self.operations.push(Operation::Continue(node));
     }
 
-    /// Clients list, and others come, while somebody who is silent goes down: what is then told of it has to fit what they listed.
+    /// Clients list, and others come, while somebody who is silent goes down: what is then told of
+    /// it has to fit what they listed.
     fn watch(&mut self) {
         let earliest = self
             .options
@@ -336,8 +338,8 @@ impl Writer {
         self.operations.push(Operation::Weather(weather));
     }
 
-    /// Changes of one machine in quick succession, on a network where they overtake each other: what is asked for comes
-    /// in part before the answer does.
+    /// Changes of one machine in quick succession, on a network where they overtake each other:
+    /// what is asked for comes in part before the answer does.
     fn rush(&mut self) {
         let ms = Duration::from_millis;
         self.operations.push(Operation::Weather(Weather {

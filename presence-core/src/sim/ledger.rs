@@ -20,7 +20,8 @@ type Place = (Arc<str>, Arc<str>);
 pub(super) struct Ledger {
     /// The check of each shard of each incarnation, at each clock at which it was looked at.
     held: HashMap<(Origin, usize), BTreeMap<Clock, u64>>,
-    /// Incarnations that a restored machine has lived twice: what they held at a clock is not one thing.
+    /// Incarnations that a restored machine has lived twice: what they held at a clock is not one
+    /// thing.
     lived_twice: HashSet<Origin>,
     /// Incarnations that have left in order: they may be shown beside the one after.
     left: HashSet<Origin>,
@@ -34,8 +35,8 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Something is tracked. `twice`: on a machine that was restored, and may make references once more that
-    /// it made in the life it has forgotten.
+    /// Something is tracked. `twice`: on a machine that was restored, and may make references once
+    /// more that it made in the life it has forgotten.
     pub(super) fn note_tracked(
         &mut self,
         topic: &Arc<str>,
@@ -72,7 +73,8 @@ impl Ledger {
         self.left.contains(origin)
     }
 
-    /// Compares what a machine's node holds with what its origins held, and keeps what it holds of itself.
+    /// Compares what a machine's node holds with what its origins held, and keeps what it holds of
+    /// itself.
     pub(super) fn compare(
         &mut self,
         views: &[ReplicaView],
@@ -83,7 +85,8 @@ impl Ledger {
                 continue;
             }
             if let Err(finding) = self.compare_one(view) {
-                // A restored machine goes on under another incarnation, and may have done just that before.
+                // A restored machine goes on under another incarnation, and may have done just that
+                // before.
                 if !(machine.restored && is_me(view)) {
                     return Err(finding);
                 }

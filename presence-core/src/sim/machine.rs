@@ -1,4 +1,5 @@
-//! One machine of the cluster: its clocks, its node while it is on, and the clients that listen there.
+//! One machine of the cluster: its clocks, its node while it is on, and the clients that listen
+//! there.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -13,8 +13,8 @@ use super::operation::millis;
 pub struct Weather {
     /// The least delay of a message.
     pub least_delay: Duration,
-    /// The longest delay of a message that is not late. Delays between the two are equally likely, so a
-    /// message overtakes others sent within their difference.
+    /// The longest delay of a message that is not late. Delays between the two are equally likely,
+    /// so a message overtakes others sent within their difference.
     pub longest_delay: Duration,
     /// How many of a thousand messages are lost.
     pub lost: u16,
@@ -156,8 +156,8 @@ impl Network {
 
     /// When a message arrives: once, twice or never.
     ///
-    /// What befalls the k-th message of a link depends on nothing but the seed, the link and k. So a script
-    /// from which a line was taken still has nearly the same luck, and can be shrunk.
+    /// What befalls the k-th message of a link depends on nothing but the seed, the link and k. So
+    /// a script from which a line was taken still has nearly the same luck, and can be shrunk.
     pub(super) fn send(
         &mut self,
         from: usize,

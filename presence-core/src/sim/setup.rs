@@ -26,7 +26,8 @@ impl Default for Setup {
     }
 }
 
-/// One option as a line of a script: its word, how to read it and how to set it. Times are milliseconds.
+/// One option as a line of a script: its word, how to read it and how to set it. Times are
+/// milliseconds.
 struct Line {
     word: &'static str,
     get: fn(&NodeOptions) -> u64,

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::violation::Rule;
 use super::{Operation, Script, Setup, Violation, run};
 
-/// Cuts a script down, as long as it still breaks the rule, with at most `runs` runs. Returns the smallest
-/// one found and how it breaks it. `None`: the script itself does not.
+/// Cuts a script down, as long as it still breaks the rule, with at most `runs` runs. Returns the
+/// smallest one found and how it breaks it. `None`: the script itself does not.
 ///
-/// First in halves, then in ever smaller pieces down to single lines; then options go back to their defaults and
-/// waits are shortened.
+/// First in halves, then in ever smaller pieces down to single lines; then options go back to their
+/// defaults and waits are shortened.
 pub fn shrink(script: &Script, rule: Rule, runs: usize) -> Option<(Script, Violation)> {
     let violation = broken(script, rule)?;
     let mut shrinker = Shrinker {

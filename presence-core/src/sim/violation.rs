@@ -6,7 +6,8 @@ use std::time::Duration;
 /// A promise of the replicated set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
-    /// No node shows two incarnations of one replica in a topic, unless the older one is in its grace.
+    /// No node shows two incarnations of one replica in a topic, unless the older one is in its
+    /// grace.
     OneIncarnation,
     /// What a node holds of a replica at a clock is what that replica held at that clock.
     ExactContents,
@@ -16,10 +17,11 @@ pub enum Rule {
     UniqueRefs,
     /// A node lists what is tracked on it, at once, and nothing else as its own.
     LocalListed,
-    /// The diffs of a topic come one after another, no sooner than the interval, and a meta joins and
-    /// leaves in turns.
+    /// The diffs of a topic come one after another, no sooner than the interval, and a meta joins
+    /// and leaves in turns.
     OrderedDiffs,
-    /// Who takes a list and applies the diffs from then on has, when all is told, what a list would show.
+    /// Who takes a list and applies the diffs from then on has, when all is told, what a list would
+    /// show.
     ClientsFollow,
     /// A count is the number of distinct keys of a list.
     CountsKeys,

@@ -1,4 +1,5 @@
-//! What one machine's node has been told, seen from outside: what it may not forget, and not jump to.
+//! What one machine's node has been told, seen from outside: what it may not forget, and not jump
+//! to.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,7 +67,8 @@ impl Witness {
         }
     }
 
-    /// The node believes another one down. It may after it was up for long enough without hearing it.
+    /// The node believes another one down. It may after it was up for long enough without hearing
+    /// it.
     pub(super) fn down(
         &self,
         origin: &Origin,

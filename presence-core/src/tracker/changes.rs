@@ -70,9 +70,9 @@ impl From<UpdateRefused> for UpdateError {
 impl<P: Presence> Tracker<P> {
     /// Tracks a presence of `who` on its topic, under `key`.
     ///
-    /// `meta` is anything that serializes to a JSON object. It is encoded when this is called; a `phx_ref`
-    /// in it is replaced. The presence ends with [`untrack`](Self::untrack) or with its owner. A `list` or
-    /// `count` after this has it.
+    /// `meta` is anything that serializes to a JSON object. It is encoded when this is called; a
+    /// `phx_ref` in it is replaced. The presence ends with [`untrack`](Self::untrack) or with its
+    /// owner. A `list` or `count` after this has it.
     ///
     /// # Errors
     ///
@@ -116,8 +116,8 @@ impl<P: Presence> Tracker<P> {
         }
     }
 
-    /// Gives a presence of `who` another meta. Listeners see one diff: the new meta joins, with the old
-    /// one's reference as `phx_ref_prev`, and the old one leaves.
+    /// Gives a presence of `who` another meta. Listeners see one diff: the new meta joins, with the
+    /// old one's reference as `phx_ref_prev`, and the old one leaves.
     ///
     /// # Errors
     ///

@@ -23,7 +23,8 @@ pub(super) async fn run<P: Presence>(
     let _ = pool.initialised.set(());
 
     let meter = PresenceMeter::new(P::NAME);
-    // A task a diff, so that a slow `fetch` holds up its own topic only, and big rooms use several cores.
+    // A task a diff, so that a slow `fetch` holds up its own topic only, and big rooms use several
+    // cores.
     let mut under_way = JoinSet::new();
     loop {
         tokio::select! {

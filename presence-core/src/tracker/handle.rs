@@ -15,8 +15,8 @@ use crate::pubsub::PubSub;
 
 /// A running presence: tracks who is where on this node, and tells each topic's subscribers.
 ///
-/// Cheap to clone; all clones are the same tracker. It ends with [`stop`](Self::stop). Dropping the last
-/// clone ends its tasks too, but sends no last diffs.
+/// Cheap to clone; all clones are the same tracker. It ends with [`stop`](Self::stop). Dropping the
+/// last clone ends its tasks too, but sends no last diffs.
 ///
 /// ```
 /// use presence_core::{Owner, Presence, PubSub, Tracker};
@@ -117,7 +117,8 @@ impl<P: Presence> Tracker<P> {
         let Ok(runtime) = Handle::try_current() else {
             panic!("Tracker::start needs a tokio runtime: call it in an async fn that tokio runs");
         };
-        // Panics with tokio's own words if the runtime has no timers, rather than in a task later on.
+        // Panics with tokio's own words if the runtime has no timers, rather than in a task later
+        // on.
         drop(tokio::time::sleep(Duration::ZERO));
         let (sender, diffs) = mpsc::unbounded_channel();
         let pool = Arc::new(Pool::new(P::NAME, pubsub, &options, sender));
@@ -144,12 +145,13 @@ impl<P: Presence> Tracker<P> {
 
     /// Who is in the topic: keys with their metas, and what `fetch` adds.
     ///
-    /// Push it as `presence_state` at once. A diff that is sent between this call and the push is newer
-    /// than the list, yet reaches the client first. phoenix.js's `Presence` keeps diffs until its first
-    /// state and applies them after it; a client that takes another list later undoes such a diff.
+    /// Push it as `presence_state` at once. A diff that is sent between this call and the push is
+    /// newer than the list, yet reaches the client first. phoenix.js's `Presence` keeps diffs until
+    /// its first state and applies them after it; a client that takes another list later undoes
+    /// such a diff.
     ///
-    /// What changed before this list never cancels against what changes after it, so a client that takes
-    /// it as its state and goes on with the topic's diffs always ends with the present.
+    /// What changed before this list never cancels against what changes after it, so a client that
+    /// takes it as its state and goes on with the topic's diffs always ends with the present.
     ///
     /// If `fetch` panics or takes too long, that is logged and the list comes without what it adds.
     pub async fn list(&self, topic: impl AsRef<str> + Send) -> Presences {
@@ -165,7 +167,8 @@ impl<P: Presence> Tracker<P> {
 
     /// What is under `key` in the topic, with what `fetch` adds. `None`: nobody.
     ///
-    /// If `fetch` panics or takes too long, that is logged and the entry comes without what it adds.
+    /// If `fetch` panics or takes too long, that is logged and the entry comes without what it
+    /// adds.
     pub async fn get_by_key(
         &self,
         topic: impl AsRef<str> + Send,
@@ -188,8 +191,9 @@ impl<P: Presence> Tracker<P> {
         self.shared.pool.count(topic.as_ref())
     }
 
-    /// The topics that anybody is in, in order, with how many distinct keys each has. For node pages and tests: it
-    /// costs as much as there are topics, and nobody can track in a shard's topics while it is looked through.
+    /// The topics that anybody is in, in order, with how many distinct keys each has. For node
+    /// pages and tests: it costs as much as there are topics, and nobody can track in a shard's
+    /// topics while it is looked through.
     pub fn topics(&self) -> Vec<(Arc<str>, usize)> {
         self.shared.pool.topics()
     }
@@ -206,12 +210,13 @@ impl<P: Presence> Tracker<P> {
 
     /// Tells the other nodes that this one leaves, as the first step of stopping it in order.
     ///
-    /// They go on showing what it tracks for `spread`, the time over which its clients are let go, and for
-    /// [`leave_grace`](TrackerOptions::leave_grace) after that; or until the same key is tracked in the same topic elsewhere, which
-    /// is then one diff. The two together count up to 10 min. So whoever connects to another node in time has never
-    /// been gone. On this node they are shown on too, until [`stop`](Self::stop): its remaining clients would else see
-    /// those leave who only move. Other nodes hear nothing of it any more, nor it of them. Without other nodes, and
-    /// when called again, nothing happens.
+    /// They go on showing what it tracks for `spread`, the time over which its clients are let go,
+    /// and for [`leave_grace`](TrackerOptions::leave_grace) after that; or until the same key is
+    /// tracked in the same topic elsewhere, which is then one diff. The two together count up to 10
+    /// min. So whoever connects to another node in time has never been gone. On this node they are
+    /// shown on too, until [`stop`](Self::stop): its remaining clients would else see those leave
+    /// who only move. Other nodes hear nothing of it any more, nor it of them. Without other nodes,
+    /// and when called again, nothing happens.
     ///
     /// [`stop`](Self::stop) does it too, if it has not been done.
     pub fn leave(&self, spread: Duration) {
@@ -219,14 +224,16 @@ impl<P: Presence> Tracker<P> {
         self.shared.pool.leave(spread + grace);
     }
 
-    /// What becomes of the other nodes, from now on: they come, go down, come back, are given up, or leave.
+    /// What becomes of the other nodes, from now on: they come, go down, come back, are given up,
+    /// or leave.
     ///
     /// A receiver that is more than 256 events behind misses the oldest, and is told so.
     pub fn replica_events(&self) -> broadcast::Receiver<ReplicaEvent> {
         self.shared.pool.peers.events()
     }
 
-    /// All nodes that are known, this one first: how they stand in this node's eyes, and what is held of them.
+    /// All nodes that are known, this one first: how they stand in this node's eyes, and what is
+    /// held of them.
     pub fn replicas(&self) -> Vec<ReplicaView> {
         self.shared.pool.replicas()
     }
@@ -236,10 +243,12 @@ impl<P: Presence> Tracker<P> {
         self.shared.pool.counters()
     }
 
-    /// Ends all presences, waits until the last diffs have been sent and handled, and ends the tasks.
+    /// Ends all presences, waits until the last diffs have been sent and handled, and ends the
+    /// tasks.
     ///
-    /// Nothing can be tracked from the moment it is called. Calling it again is harmless. It waits for
-    /// callbacks under way, each at most [`callback_timeout`](TrackerOptions::callback_timeout).
+    /// Nothing can be tracked from the moment it is called. Calling it again is harmless. It waits
+    /// for callbacks under way, each at most
+    /// [`callback_timeout`](TrackerOptions::callback_timeout).
     pub async fn stop(&self) {
         self.leave(Duration::ZERO);
         self.shared.pool.stop().await;

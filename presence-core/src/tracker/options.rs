@@ -6,15 +6,16 @@ use super::changes::MAX_NAME_BYTES;
 use crate::node::NodeOptions;
 use crate::wire;
 
-/// The largest limit on metas: one fits into a message between nodes, with its topic and key, and with all that
-/// waits to be sent.
+/// The largest limit on metas: one fits into a message between nodes, with its topic and key, and
+/// with all that waits to be sent.
 const MAX_META_BYTES: usize = 256 * 1024;
 
-/// What a message takes besides the texts of its entries, at most: 256 removals of up to 10 bytes, its header,
-/// and the references of the last meta.
+/// What a message takes besides the texts of its entries, at most: 256 removals of up to 10 bytes,
+/// its header, and the references of the last meta.
 const MAX_OVERHEAD: usize = 4 * 1024;
 
-// What is longer than any message may be is dropped by all peers, and would be asked for and dropped for ever.
+// What is longer than any message may be is dropped by all peers, and would be asked for and
+// dropped for ever.
 const _: () = assert!(
     NodeOptions::MAX_CHUNK_BYTES + MAX_META_BYTES + 2 * MAX_NAME_BYTES + MAX_OVERHEAD
         <= wire::MAX_BYTES,
@@ -40,32 +41,36 @@ pub struct TrackerOptions {
     /// How topics are spread and replicated, and other nodes judged. Its defaults are those of
     /// [`NodeOptions`].
     pub node: NodeOptions,
-    /// How long other nodes go on showing what this one tracks after it [left](crate::Tracker::leave). Default 10 s, at most
-    /// 10 min; zero is allowed.
+    /// How long other nodes go on showing what this one tracks after it
+    /// [left](crate::Tracker::leave). Default 10 s, at most 10 min; zero is allowed.
     ///
-    /// Whoever connects to another node within that time has never been gone, for everybody else. Whoever does not,
-    /// is shown for so long although gone.
+    /// Whoever connects to another node within that time has never been gone, for everybody else.
+    /// Whoever does not, is shown for so long although gone.
     pub leave_grace: Duration,
     /// The longest meta, in bytes of JSON without `phx_ref`. Default 16,384, at most 262,144.
     ///
-    /// Where the engine carries little ([`Adapter::max_message_bytes`](crate::pubsub::Adapter::max_message_bytes)), half of
-    /// what it carries at most.
+    /// Where the engine carries little
+    /// ([`Adapter::max_message_bytes`](crate::pubsub::Adapter::max_message_bytes)), half of what it
+    /// carries at most.
     ///
-    /// Each listener of a topic receives each meta, so a meta should be small; details belong into `fetch`.
+    /// Each listener of a topic receives each meta, so a meta should be small; details belong into
+    /// `fetch`.
     pub max_meta_bytes: usize,
     /// The most presences that one [`Owner`](super::Owner) may have in this tracker. Default 1,000.
     ///
-    /// It keeps a channel that lets clients choose keys from filling the memory. Raise it for an owner that
-    /// stands for a whole system.
+    /// It keeps a channel that lets clients choose keys from filling the memory. Raise it for an
+    /// owner that stands for a whole system.
     pub max_presences_per_owner: usize,
     /// The longest that one call of `fetch`, `init` or `handle_metas` may take. Default 10 s.
     ///
-    /// A call that takes longer is dropped at its next await and logged; presences then go out without what
-    /// `fetch` would have added. Without this bound, one hung query would silence a topic for ever.
+    /// A call that takes longer is dropped at its next await and logged; presences then go out
+    /// without what `fetch` would have added. Without this bound, one hung query would silence a
+    /// topic for ever.
     pub callback_timeout: Duration,
     /// How many topics may be in `fetch` or `handle_metas` at once. Default 64, at least 1.
     ///
-    /// The diffs of further topics wait. Match it to what stands behind `fetch`, a connection pool say.
+    /// The diffs of further topics wait. Match it to what stands behind `fetch`, a connection pool
+    /// say.
     pub max_concurrent_diffs: usize,
 }
 

@@ -13,8 +13,8 @@ use crate::crdt::OwnerId;
 /// What presences belong to: a channel, a connection, a job.
 ///
 /// When its last clone is dropped, all it tracked is untracked, in every tracker, before the drop
-/// returns. So an owner that a task holds ends with the task, whether it returns, panics or is aborted.
-/// It takes the place of the pid in `Phoenix.Presence.track/4`.
+/// returns. So an owner that a task holds ends with the task, whether it returns, panics or is
+/// aborted. It takes the place of the pid in `Phoenix.Presence.track/4`.
 ///
 /// Cheap to make and to clone; one that tracks nothing is a few words.
 #[derive(Clone)]

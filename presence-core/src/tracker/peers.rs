@@ -17,12 +17,13 @@ use crate::pubsub::{
     SubscriberId, Subscription,
 };
 
-/// How many messages may wait to be taken. What comes beyond is dropped, as by a network: it is asked for again.
+/// How many messages may wait to be taken. What comes beyond is dropped, as by a network: it is
+/// asked for again.
 const WAITING: usize = 4096;
 /// How many events a slow watcher may be behind.
 const EVENTS: usize = 256;
-/// What a frame, and a message in it, have around their contents at most: the names of two nodes, of the topic and of the event,
-/// and a few numbers.
+/// What a frame, and a message in it, have around their contents at most: the names of two nodes,
+/// of the topic and of the event, and a few numbers.
 const AROUND: usize = 1024;
 /// The least that messages are cut to, as for [`NodeOptions`](crate::tracker::NodeOptions).
 const MIN_CHUNK: usize = 256;
@@ -117,7 +118,8 @@ impl Peers {
         }
     }
 
-    /// What could not be sent is as good as lost on the way: it is made up for. Only what is too large is never sent.
+    /// What could not be sent is as good as lost on the way: it is made up for. Only what is too
+    /// large is never sent.
     fn sent(&self, sent: Result<(), BroadcastError>) {
         let Err(error) = sent else { return };
         let presence = self.presence;
@@ -192,8 +194,9 @@ pub(super) fn chunk_bytes(wanted: usize, engine: Option<usize>) -> usize {
     wanted.min(half(engine).max(MIN_CHUNK))
 }
 
-/// How large a meta may be: as the options say, or smaller where the engine carries less. A presence that no message can
-/// take would be on this node alone, and keep from the others all that comes after it.
+/// How large a meta may be: as the options say, or smaller where the engine carries less. A
+/// presence that no message can take would be on this node alone, and keep from the others all that
+/// comes after it.
 pub(super) fn max_meta_bytes(wanted: usize, engine: Option<usize>) -> usize {
     wanted.min(half(engine))
 }

@@ -26,8 +26,8 @@ pub(crate) struct Pool {
     /// The moment that the node's times count from.
     started: Instant,
     broadcast_period: Duration,
-    /// To the dispatcher. Unbounded, but a topic has at most one diff in it. Sending needs no runtime, so
-    /// that an owner can be dropped anywhere.
+    /// To the dispatcher. Unbounded, but a topic has at most one diff in it. Sending needs no
+    /// runtime, so that an owner can be dropped anywhere.
     diffs: mpsc::UnboundedSender<TopicDiff>,
     /// Wakes the driver when something is due earlier than it waits for.
     deadline: Notify,

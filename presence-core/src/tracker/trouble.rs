@@ -11,8 +11,8 @@ const LOG_AGAIN: Duration = Duration::from_secs(10);
 /// Peers that are told apart at once. Names may be made up, and are to fill no memory.
 const MAX_PEERS: usize = 256;
 
-/// Lets one of many complaints about a peer through, and counts the others. A peer each, so that who sends garbage
-/// does not hide that another node is set up wrongly.
+/// Lets one of many complaints about a peer through, and counts the others. A peer each, so that
+/// who sends garbage does not hide that another node is set up wrongly.
 #[derive(Debug, Default)]
 pub(super) struct Troubles {
     peers: Mutex<HashMap<Option<Box<str>>, Trouble>>,
@@ -25,8 +25,8 @@ struct Trouble {
 }
 
 impl Troubles {
-    /// Whether to log now what is wrong with `peer`, where it is known who it is; and how often it occurred since the
-    /// last time, this one included.
+    /// Whether to log now what is wrong with `peer`, where it is known who it is; and how often it
+    /// occurred since the last time, this one included.
     pub(super) fn pass(&self, peer: Option<&str>) -> Option<u64> {
         let mut peers = self.peers.lock();
         let mut key = peer.map(Box::from);

@@ -76,8 +76,8 @@ pub(crate) enum Body<'a> {
         /// Whether it answers one: then no answer is wanted.
         answer: bool,
     },
-    /// To one: the receiver speaks as an incarnation that is over, or counts its messages from further back than it
-    /// did.
+    /// To one: the receiver speaks as an incarnation that is over, or counts its messages from
+    /// further back than it did.
     Refusal {
         /// The incarnation it spoke as.
         started_ms: u64,

@@ -82,8 +82,8 @@ pub(crate) fn sender(bytes: &[u8]) -> Option<Cow<'_, str>> {
     named.then_some(header.name)
 }
 
-/// Checks what a message says of nodes, before any of it is kept: a name that one peer may say is one that this node
-/// may have to say itself, in a message that all others take.
+/// Checks what a message says of nodes, before any of it is kept: a name that one peer may say is
+/// one that this node may have to say itself, in a message that all others take.
 fn check(body: &Body<'_>) -> Result<(), Malformed> {
     match body {
         Body::Request {
@@ -128,9 +128,9 @@ fn check_name(name: &str) -> Result<(), Malformed> {
     }
 }
 
-/// No clock reads so late, and a node must be able to go on above what it is told of itself: who is refused with the
-/// last number there is has none above it ([`Incarnation::above`](crate::crdt::Incarnation::above)), and would be
-/// refused for ever.
+/// No clock reads so late, and a node must be able to go on above what it is told of itself: who is
+/// refused with the last number there is has none above it
+/// ([`Incarnation::above`](crate::crdt::Incarnation::above)), and would be refused for ever.
 fn check_started(started_ms: u64) -> Result<(), Malformed> {
     if started_ms < STARTED_END {
         return Ok(());

@@ -19,7 +19,8 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    /// Starts `program`, of the Debian package of the same name, with arguments that contain its port.
+    /// Starts `program`, of the Debian package of the same name, with arguments that contain its
+    /// port.
     pub(crate) fn start(program: &str, arguments: impl Fn(u16) -> Vec<String>) -> Self {
         let port = free_port();
         let mut command = Command::new(program);
@@ -78,7 +79,8 @@ fn spawn(command: &mut Command, port: u16) -> Child {
     child
 }
 
-/// The broker dies and comes back; nodes serve their own clients meanwhile, and find each other again.
+/// The broker dies and comes back; nodes serve their own clients meanwhile, and find each other
+/// again.
 pub(crate) async fn heals<B: Bed>(bed: &B, broker: impl Fn(&B) -> std::cell::RefMut<'_, Broker>) {
     let (a, b) = (bed.node("a").await, bed.node("b").await);
     let mut on_a = a.pubsub.receiver("t", 1_000_000);

@@ -1,7 +1,8 @@
 //! What every engine must do, tried with the real thing.
 //!
-//! The tests of NATS and Redis start servers of their own (Debian's `nats-server` and `redis-server`), so they are
-//! ignored unless asked for: `cargo xtask test --only engines` installs the servers and asks.
+//! The tests of NATS and Redis start servers of their own (Debian's `nats-server` and
+//! `redis-server`), so they are ignored unless asked for: `cargo xtask test --only engines`
+//! installs the servers and asks.
 
 #[cfg(any(feature = "nats", feature = "redis"))]
 mod broker;

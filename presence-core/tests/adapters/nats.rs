@@ -137,8 +137,8 @@ async fn presences_are_replicated_by_a_server_that_carries_little() {
     until("b has all", || on_b.count("t") == PRESENCES).await;
 }
 
-/// Why a server does not let a node in. It closes the connection while the node still writes, and its word may be lost with
-/// that: then another attempt is made.
+/// Why a server does not let a node in. It closes the connection while the node still writes, and
+/// its word may be lost with that: then another attempt is made.
 async fn refusal(url: &str) -> NatsError {
     const ATTEMPTS: usize = 20;
     for _ in 0..ATTEMPTS {

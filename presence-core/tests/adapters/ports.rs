@@ -5,8 +5,8 @@ use std::{
     sync::atomic::{AtomicU16, Ordering},
 };
 
-/// Below the ports that systems give to outgoing connections, which would else be taken between the choice of one
-/// and its use. Runs side by side begin at different ones.
+/// Below the ports that systems give to outgoing connections, which would else be taken between the
+/// choice of one and its use. Runs side by side begin at different ones.
 const RANGE: std::ops::Range<u16> = 10_000..30_000;
 
 /// A port that nobody uses, and that is given to nobody else in this process.

@@ -144,7 +144,8 @@ impl Slow {
 
 impl Subscriber for Slow {
     fn deliver(&self, dispatch: &mut Dispatch<'_>) {
-        // The runtime is told of it: the thread that waits might be the one that would have heard the network.
+        // The runtime is told of it: the thread that waits might be the one that would have heard
+        // the network.
         tokio::task::block_in_place(|| {
             let open = self.open.lock().unwrap();
             drop(self.opened.wait_while(open, |open| !*open));

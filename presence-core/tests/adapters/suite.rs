@@ -67,8 +67,8 @@ impl Node {
     }
 }
 
-/// The tests that every engine must pass, and those of this file that are named, on the bed that `$bed` makes.
-/// `$attribute` goes on each.
+/// The tests that every engine must pass, and those of this file that are named, on the bed that
+/// `$bed` makes. `$attribute` goes on each.
 macro_rules! suite {
     (@test [$(#[$attribute:meta])*], $bed:expr, $test:ident) => {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,8 +126,8 @@ async fn next_event(receiver: &mut Receiver) -> String {
 
 /// Returns once what `from` broadcasts on `topic` reaches `to`.
 ///
-/// That is once a few in a row did: while two nodes get to know each other, zenoh sends first all, then what the other
-/// has said that it wants, which may be nothing yet.
+/// That is once a few in a row did: while two nodes get to know each other, zenoh sends first all,
+/// then what the other has said that it wants, which may be nothing yet.
 pub(crate) async fn link(from: &Node, to: &mut Receiver, topic: &str) {
     static ROUND: AtomicU64 = AtomicU64::new(0);
     let end = Instant::now() + PATIENCE;

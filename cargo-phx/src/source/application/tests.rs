@@ -248,8 +248,8 @@ proptest! {
     // Each step asks rustfmt.
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Whatever is generated in whatever order: each step finds its place, keeps the format, and is not
-    /// repeated (`edited` checks all three); in the end all are there, once.
+    /// Whatever is generated in whatever order: each step finds its place, keeps the format, and is
+    /// not repeated (`edited` checks all three); in the end all are there, once.
     #[test]
     fn any_order_of_generators_works(order in Just((0..6).collect::<Vec<usize>>()).prop_shuffle()) {
         let names = [("Presence", "presence"), ("Typing", "typing"), ("LongerName", "longer_name")];

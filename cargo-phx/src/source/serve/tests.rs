@@ -1,7 +1,8 @@
 use super::*;
 use crate::source::testing::outcome;
 
-/// The wired text. A second run is not asked of this edit: its caller looks for `application` first.
+/// The wired text. A second run is not asked of this edit: its caller looks for `application`
+/// first.
 #[track_caller]
 fn wired(text: &str) -> String {
     let Outcome::Edited(result) = outcome(text, |source| wire(source, "application::start")) else {

@@ -22,8 +22,8 @@ use crate::{
 };
 
 impl<C: Channel> Server<C> {
-    /// Joins, and then handles what has come meanwhile. `previous` comes with what the join holds until
-    /// that channel has ended, which is counted as waiting already.
+    /// Joins, and then handles what has come meanwhile. `previous` comes with what the join holds
+    /// until that channel has ended, which is counted as waiting already.
     pub(super) async fn join(
         self: Arc<Self>,
         reference: Ref,

@@ -64,8 +64,9 @@ impl<C: Channel> Server<C> {
         // The client's own messages have their own limit, and are no sign of a slow channel.
         if mailbox.broadcasts as usize >= limit {
             let reason = TerminateReason::Failed("too slow for its broadcasts".into());
-            // The client's own letters stay: they are answered, and count no longer as waiting, when
-            // the mailbox closes. What the app told the channel goes there, too, and not under this lock.
+            // The client's own letters stay: they are answered, and count no longer as waiting,
+            // when the mailbox closes. What the app told the channel goes there, too, and not under
+            // this lock.
             mailbox.drop_broadcasts();
             mailbox.letters.push_front(Letter::Close(reason));
             return None;

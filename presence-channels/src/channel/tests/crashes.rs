@@ -1,7 +1,7 @@
 use super::*;
 
-/// Asserts that `event` ends the channel with `phx_error`, and nothing else: the client joins again,
-/// and its other channel has noticed nothing.
+/// Asserts that `event` ends the channel with `phx_error`, and nothing else: the client joins
+/// again, and its other channel has noticed nothing.
 async fn crashes_alone(event: &str, terminate: &str) {
     // Within the test kit's patience.
     let config = Config::default().handler_timeout(Duration::from_millis(900));

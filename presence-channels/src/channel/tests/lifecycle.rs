@@ -32,7 +32,8 @@ async fn a_channel_stops_itself() {
     }
 }
 
-/// A handler that has begun runs to its end though the client has gone; what has not begun does not.
+/// A handler that has begun runs to its end though the client has gone; what has not begun does
+/// not.
 #[tokio::test]
 async fn a_begun_handler_runs_to_its_end() {
     let (endpoint, world) = endpoint().await;

@@ -166,7 +166,8 @@ async fn a_channel_with_many_messages_of_its_client_takes_broadcasts_up_to_the_l
     channel.assert_crashed().await;
 }
 
-/// What the client sent before it is answered as when a channel ends otherwise, and so is its leave.
+/// What the client sent before it is answered as when a channel ends otherwise, and so is its
+/// leave.
 #[tokio::test]
 async fn a_channel_too_slow_for_its_broadcasts_answers_its_client() {
     let limits = Limits {
@@ -206,7 +207,8 @@ async fn a_channel_too_slow_for_its_broadcasts_answers_its_client() {
     }
 }
 
-/// A channel that is joined again says nothing of its own end, however many broadcasts come before it.
+/// A channel that is joined again says nothing of its own end, however many broadcasts come before
+/// it.
 #[tokio::test]
 async fn a_channel_that_must_end_hears_of_no_more_broadcasts() {
     let (endpoint, world) = endpoint().await;

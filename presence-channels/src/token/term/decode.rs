@@ -5,8 +5,8 @@ use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 use super::{MAX_BYTES, MAX_DEPTH, Term, VERSION, tag};
 use crate::token::TokenError;
 
-/// The term that `bytes` are. What is no term is [`TokenError::Invalid`]; one of a kind that a token
-/// of ours cannot hold, or over the limits, is [`TokenError::Data`].
+/// The term that `bytes` are. What is no term is [`TokenError::Invalid`]; one of a kind that a
+/// token of ours cannot hold, or over the limits, is [`TokenError::Data`].
 pub(in super::super) fn decode(bytes: &[u8]) -> Result<Term, TokenError> {
     let bytes = bytes.strip_prefix(&[VERSION]).ok_or(TokenError::Invalid)?;
     let inflated;

@@ -1,11 +1,14 @@
-//! Every vector of `conformance/tokens.json`.
+//! Every vector of `tools/conformance/tokens.json`.
 
 use serde_json::Value;
 
 use super::*;
 
 fn vectors(kind: &str) -> Vec<Value> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../conformance/tokens.json");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../tools/conformance/tokens.json"
+    );
     let file = std::fs::read(path).expect("the conformance kit stands in the checkout");
     let mut file: Value = serde_json::from_slice(&file).unwrap();
     let vectors = file[kind].take();

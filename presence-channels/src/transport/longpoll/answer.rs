@@ -20,9 +20,9 @@ use crate::transport::{Frame, Opcode};
 pub(super) struct Messages(Box<RawValue>);
 
 impl Messages {
-    /// A binary message of version 2 has no form that clients of long-polling read: it is left out and
-    /// logged, as for a client of version 1. Those of an app's own serializer go in base64, as they
-    /// come.
+    /// A binary message of version 2 has no form that clients of long-polling read: it is left out
+    /// and logged, as for a client of version 1. Those of an app's own serializer go in base64, as
+    /// they come.
     pub(super) fn of(frames: &[Frame]) -> Self {
         let bodies: Vec<_> = frames.iter().map(|frame| (frame, frame.body())).collect();
         let texts = bodies

@@ -31,8 +31,8 @@ impl Default for LongpollOptions {
 
 impl LongpollOptions {
     /// How long a poll waits for messages, and how long a publish may take. Default 10 s, as in
-    /// Phoenix; from 10 ms to an hour. A session ends that is not polled for one and a half windows. Lower
-    /// it if a proxy cuts requests off sooner; raise it to have fewer requests.
+    /// Phoenix; from 10 ms to an hour. A session ends that is not polled for one and a half
+    /// windows. Lower it if a proxy cuts requests off sooner; raise it to have fewer requests.
     #[must_use]
     pub fn window(mut self, window: Duration) -> Self {
         self.window = window.clamp(Duration::from_millis(10), Duration::from_secs(3600));
@@ -41,8 +41,8 @@ impl LongpollOptions {
 
     /// The largest body of a publish, in bytes. Default 8,000,000, as in Phoenix. A larger one is
     /// answered with 413 and none of its messages is handled; the session lives. Each message in it
-    /// is bounded by [`Limits::max_message_bytes`](crate::Limits::max_message_bytes), likewise; and one
-    /// that reaches another node than its session's by what the cluster engine carries.
+    /// is bounded by [`Limits::max_message_bytes`](crate::Limits::max_message_bytes), likewise; and
+    /// one that reaches another node than its session's by what the cluster engine carries.
     #[must_use]
     pub fn max_body_bytes(mut self, max_body_bytes: usize) -> Self {
         self.max_body_bytes = max_body_bytes;

@@ -1,14 +1,14 @@
 //! Requests that reach a node which does not hold their session.
 //!
 //! The token names the node that does, and the topic on which it listens. The node that was asked
-//! sends it the request, with a topic of its own for the answer. The holder answers twice: `held` or
-//! `gone` at once, so that a dead node costs a client [`PEER_TIMEOUT`] and not a window; then what a
-//! client of its own would be answered.
+//! sends it the request, with a topic of its own for the answer. The holder answers twice: `held`
+//! or `gone` at once, so that a dead node costs a client [`PEER_TIMEOUT`] and not a window; then
+//! what a client of its own would be answered.
 //!
-//! PubSub delivers at most once. A request that is lost is answered as one to a dead node: the client
-//! gets a new session, and its channels join again. A publish that is larger than the engine carries is
-//! answered with 413, as one that is over a limit here, and the session lives. An answer that cannot
-//! be sent ends the session, for its messages are lost.
+//! PubSub delivers at most once. A request that is lost is answered as one to a dead node: the
+//! client gets a new session, and its channels join again. A publish that is larger than the engine
+//! carries is answered with 413, as one that is over a limit here, and the session lives. An answer
+//! that cannot be sent ends the session, for its messages are lost.
 
 use std::{
     sync::{Arc, Weak, atomic::Ordering},
@@ -26,8 +26,8 @@ use serde::{Deserialize, Serialize};
 use super::{Longpoll, SessionKey, answer::Messages, batch::BodyKind, session::Session};
 use crate::transport::close_code;
 
-/// How long another node may take to say that it holds a session, and how much longer than a window to
-/// answer. As in Phoenix.
+/// How long another node may take to say that it holds a session, and how much longer than a window
+/// to answer. As in Phoenix.
 const PEER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How much of what waits for a client one answer carries between nodes: well below what engines
@@ -75,8 +75,8 @@ impl Longpoll {
         Some(messages.unwrap_or_else(Messages::none))
     }
 
-    /// As a publish to a session here; 410 if its node does not answer either, 413 if the engine cannot
-    /// carry it.
+    /// As a publish to a session here; 410 if its node does not answer either, 413 if the engine
+    /// cannot carry it.
     pub(super) async fn publish_to_peer(
         &self,
         key: &SessionKey,
@@ -152,8 +152,8 @@ enum Unasked {
     TooLarge,
 }
 
-/// A poll that waits for another node's answer. If the client goes away before it comes, that node is
-/// told: what it would answer is nobody's.
+/// A poll that waits for another node's answer. If the client goes away before it comes, that node
+/// is told: what it would answer is nobody's.
 struct Unanswered<'a>(Option<(&'a Longpoll, &'a SessionKey)>);
 
 impl Drop for Unanswered<'_> {

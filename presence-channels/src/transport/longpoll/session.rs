@@ -26,8 +26,8 @@ const MESSAGES_A_TURN: usize = 64;
 /// A client's session. What is sent to it waits in its outbox from one poll to the next.
 pub(super) struct Session {
     outbox: Arc<Outbox>,
-    /// None once the session has ended. A publish has it for its whole batch, so that two at once do
-    /// not mix; hence a lock that is waited for without a thread.
+    /// None once the session has ended. A publish has it for its whole batch, so that two at once
+    /// do not mix; hence a lock that is waited for without a thread.
     connection: tokio::sync::Mutex<Option<Box<dyn AnyConnection>>>,
     polls: Mutex<Polls>,
     bell: Arc<Bell>,
@@ -105,8 +105,8 @@ impl Session {
     }
 
     /// Takes what waits for the client: frames of up to `max_bytes`, one at least. Waits a window
-    /// for the first. Gives none if there is none until then, if the session ends, and if the client
-    /// polls anew.
+    /// for the first. Gives none if there is none until then, if the session ends, and if the
+    /// client polls anew.
     pub(super) async fn poll(&self, max_bytes: usize) -> Vec<Frame> {
         let turn = Turn::begin(self);
         let frames = self.wait(|| turn.look(max_bytes));
@@ -126,8 +126,9 @@ impl Session {
     }
 
     /// Hands the messages of a publish to the connection: 200 if all were, 410 if the session has
-    /// ended, 408 if it takes longer than a window or a message is malformed. `batch` reads the body;
-    /// it is begun when those of earlier publishes are handled, so that a session holds one at a time.
+    /// ended, 408 if it takes longer than a window or a message is malformed. `batch` reads the
+    /// body; it is begun when those of earlier publishes are handled, so that a session holds one
+    /// at a time.
     pub(super) async fn publish(
         &self,
         batch: impl Future<Output = Result<Vec<Data>, BadBody>>,

@@ -11,7 +11,8 @@ use crate::pubsub::{
     wire::{self, FrameError, Origin},
 };
 
-/// Nodes whose versions were complained about. Beyond that many, nobody is served by a further line.
+/// Nodes whose versions were complained about. Beyond that many, nobody is served by a further
+/// line.
 const MAX_FOREIGN: usize = 256;
 
 #[derive(Debug, Default)]

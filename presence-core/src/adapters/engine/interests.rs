@@ -10,11 +10,12 @@ use tokio::sync::Notify;
 
 use super::subjects::BUCKETS;
 
-/// Counts topics a bucket. Whoever subscribes for this node compares [`wanted`](Self::wanted) with what it
-/// has, whenever [`changed`](Self::changed) says so: however fast topics come and go, nothing queues up.
+/// Counts topics a bucket. Whoever subscribes for this node compares [`wanted`](Self::wanted) with
+/// what it has, whenever [`changed`](Self::changed) says so: however fast topics come and go,
+/// nothing queues up.
 ///
-/// Before a node sends anything, it subscribes to what has become wanted until then. So who hears of a node
-/// that somebody joined there can be heard by that somebody.
+/// Before a node sends anything, it subscribes to what has become wanted until then. So who hears
+/// of a node that somebody joined there can be heard by that somebody.
 #[derive(Debug)]
 pub(in crate::adapters) struct Interests {
     topics: Mutex<Box<[u32]>>,

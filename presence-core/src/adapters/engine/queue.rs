@@ -38,12 +38,12 @@ const OVERHEAD: usize = 64;
 /// How much is handed on at once.
 const BATCH_BYTES: usize = 256 * 1024;
 
-/// The queue between those who broadcast, who never wait, and the engine, which may be away; or between an engine that
-/// never waits and those who deliver what it brings.
+/// The queue between those who broadcast, who never wait, and the engine, which may be away; or
+/// between an engine that never waits and those who deliver what it brings.
 ///
-/// Bounded in bytes: what does not fit is dropped and counted, and its sender is not told. Its subscribers
-/// on this node have got the message, and a node whose engine is away serves its own clients; an
-/// error would reach those clients instead.
+/// Bounded in bytes: what does not fit is dropped and counted, and its sender is not told. Its
+/// subscribers on this node have got the message, and a node whose engine is away serves its own
+/// clients; an error would reach those clients instead.
 #[derive(Debug)]
 pub(in crate::adapters) struct Queue<F> {
     queue: Mutex<Waiting<F>>,

@@ -5,8 +5,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-/// What an engine has carried since it started. A cheap clone counts on, also once the adapter belongs to
-/// a [`PubSub`](crate::PubSub).
+/// What an engine has carried since it started. A cheap clone counts on, also once the adapter
+/// belongs to a [`PubSub`](crate::PubSub).
 #[derive(Clone, Debug, Default)]
 pub struct EngineStats(Arc<Counters>);
 
@@ -25,8 +25,8 @@ impl EngineStats {
         self.0.sent.load(Relaxed)
     }
 
-    /// Messages of other nodes that came in. Some are for topics that nobody here listens to, because
-    /// engines route by a part of a topic's hash.
+    /// Messages of other nodes that came in. Some are for topics that nobody here listens to,
+    /// because engines route by a part of a topic's hash.
     #[must_use]
     pub fn received(&self) -> u64 {
         self.0.received.load(Relaxed)
@@ -38,8 +38,8 @@ impl EngineStats {
         self.0.rejected.load(Relaxed)
     }
 
-    /// Messages that were not sent, because the engine was away for long or did not keep up; with Redis, also
-    /// those that came in while this node did not keep up with it.
+    /// Messages that were not sent, because the engine was away for long or did not keep up; with
+    /// Redis, also those that came in while this node did not keep up with it.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Relaxed)

@@ -1,8 +1,8 @@
 //! What is said where: the names of an engine's subjects (NATS), channels (Redis) or keys (zenoh).
 //!
-//! Topics are any text and there may be very many, so none becomes a subject. They are spread over a
-//! fixed number of buckets, and a node subscribes to the buckets in which it has subscribers. Which
-//! bucket is a topic's, and how the subjects are written, must be the same on all nodes.
+//! Topics are any text and there may be very many, so none becomes a subject. They are spread over
+//! a fixed number of buckets, and a node subscribes to the buckets in which it has subscribers.
+//! Which bucket is a topic's, and how the subjects are written, must be the same on all nodes.
 
 use std::sync::Arc;
 
@@ -10,10 +10,11 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::pubsub::wire;
 
-/// One subscription in all would cost every node every message; one a topic does not scale. Measured in a debug
-/// build: zenoh declares 1,024 subscriptions in 0.9 s and 20,000 not within two minutes; 100,000 on NATS take the
-/// node 480 MB and the server 56, and would be sent anew after every reconnect. With this many, a node of a hundred
-/// topics hears a tenth of the others' messages, and no engine ever keeps more of it.
+/// One subscription in all would cost every node every message; one a topic does not scale.
+/// Measured in a debug build: zenoh declares 1,024 subscriptions in 0.9 s and 20,000 not within two
+/// minutes; 100,000 on NATS take the node 480 MB and the server 56, and would be sent anew after
+/// every reconnect. With this many, a node of a hundred topics hears a tenth of the others'
+/// messages, and no engine ever keeps more of it.
 pub(super) const BUCKETS: u16 = 1024;
 
 /// The bucket of `topic`.

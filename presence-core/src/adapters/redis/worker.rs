@@ -52,7 +52,8 @@ impl Connections {
         let publish = client
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
-        // Only this tells whether the server lets it in: without a password, connecting says nothing.
+        // Only this tells whether the server lets it in: without a password, connecting says
+        // nothing.
         let mut asking = publish.clone();
         ::redis::cmd("PING").query_async::<()>(&mut asking).await?;
         let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
@@ -173,7 +174,8 @@ impl Worker {
         }
     }
 
-    /// Subscribes and sends, in turns, so that what is sent is sent by a node that hears what it should.
+    /// Subscribes and sends, in turns, so that what is sent is sent by a node that hears what it
+    /// should.
     async fn work(&self, sink: PubSubSink, publish: MultiplexedConnection) -> Result<Never, Lost> {
         let Node {
             interests,
@@ -218,8 +220,8 @@ impl Worker {
         Ok(())
     }
 
-    /// A connection whose other end vanished without a word looks like a quiet one. A message to oneself
-    /// goes over both connections, and through the server.
+    /// A connection whose other end vanished without a word looks like a quiet one. A message to
+    /// oneself goes over both connections, and through the server.
     async fn probe(
         &self,
         mut publish: MultiplexedConnection,
@@ -248,8 +250,9 @@ impl Worker {
 
 /// Takes messages off the client, which holds as many as come, into a queue that is bounded.
 ///
-/// A task of its own that waits for nothing else, and is not held to tokio's budget: it must be faster than the client, which puts
-/// all that one read of its socket brings into its channel at once.
+/// A task of its own that waits for nothing else, and is not held to tokio's budget: it must be
+/// faster than the client, which puts all that one read of its socket brings into its channel at
+/// once.
 async fn read(mut stream: PubSubStream, incoming: Arc<Queue<Bytes>>, heard: Arc<Mutex<Instant>>) {
     while let Some(message) = stream.next().await {
         *heard.lock() = Instant::now();

@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use parking_lot::Mutex;
 
-/// Starts of nodes that are kept at most. More than a cluster can have: who is let in may show as many as they
-/// like, and they are to fill no memory.
+/// Starts of nodes that are kept at most. More than a cluster can have: who is let in may show as
+/// many as they like, and they are to fill no memory.
 const MAX_STARTS: usize = 16_384;
 
-/// The starts of each node that are shown now. A node that was restarted may be shown twice for a while.
+/// The starts of each node that are shown now. A node that was restarted may be shown twice for a
+/// while.
 #[derive(Debug, Default)]
 pub(super) struct Living {
     nodes: Mutex<Nodes>,

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{Peers, ZenohError};
 use crate::{adapters::engine::QUEUE_BYTES, pubsub::wire};
 
-/// How long a peer that does not take its messages may hold the others' up, before its own are dropped.
+/// How long a peer that does not take its messages may hold the others' up, before its own are
+/// dropped.
 const WAIT_BEFORE_DROP: Duration = Duration::from_millis(50);
 /// The same, for the parts of one large message.
 const WAIT_BEFORE_DROP_PARTS: Duration = Duration::from_secs(1);
@@ -19,8 +20,8 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_
 pub struct ZenohOptions {
     /// This node's name, unique in the cluster: 1 to 128 bytes.
     pub node_name: String,
-    /// Which nodes belong together: 1 to 64 letters, digits, `-` and `_`. All keys begin with it. Default
-    /// `presence`.
+    /// Which nodes belong together: 1 to 64 letters, digits, `-` and `_`. All keys begin with it.
+    /// Default `presence`.
     pub cluster: String,
     /// Where this node listens, as `host:port`: `0.0.0.0:7447`. Empty: it only connects to others.
     pub listen: Vec<String>,
@@ -35,9 +36,9 @@ pub struct ZenohOptions {
     pub max_message_bytes: usize,
     /// How long a silent link is kept, at least 1 s. Default 5 s, where zenoh's own is 10.
     ///
-    /// A process that dies is noticed at once whatever this is, because its connections close. It matters for
-    /// machines and networks that vanish: until then nobody connects anew. Four times in it each
-    /// idle link carries a sign of life, so half of it costs twice the signs.
+    /// A process that dies is noticed at once whatever this is, because its connections close. It
+    /// matters for machines and networks that vanish: until then nobody connects anew. Four times
+    /// in it each idle link carries a sign of life, so half of it costs twice the signs.
     pub lease: Duration,
     /// The most links of this node. Default 1000. A cluster of more nodes than that must raise it.
     pub max_sessions: usize,
@@ -106,7 +107,8 @@ impl ZenohTls {
     }
 }
 
-/// zenoh reads more than an address out of such a text: what begins an option of its own is refused.
+/// zenoh reads more than an address out of such a text: what begins an option of its own is
+/// refused.
 pub(super) fn check_address(address: &str) -> Result<(), ZenohError> {
     let port = address
         .rsplit_once(':')
@@ -170,7 +172,8 @@ pub(super) fn config(options: &ZenohOptions, peers: &[String]) -> Value {
         "open": { "return_conditions": { "connect_scouted": false, "declares": false } },
         "scouting": {
             "multicast": { "enabled": false },
-            // Nobody connects by hearsay: that would make second links between nodes, as `Plan` says.
+            // Nobody connects by hearsay: that would make second links between nodes, as `Plan`
+            // says.
             "gossip": {
                 "enabled": true,
                 "autoconnect": { "router": [], "peer": [], "client": [] },

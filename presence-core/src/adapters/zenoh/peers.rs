@@ -13,17 +13,18 @@ type Ask = dyn Fn() -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Syn
 
 /// Where a node learns of all nodes of its cluster.
 ///
-/// All, because a link that zenoh found by hearsay does not come back once the node that told of it is gone; a
-/// listed one does. The same list everywhere, this node included: of two nodes the one that stands later in it (sorted as
-/// text) connects to the other. Where lists differ, so that nobody does, it takes half a minute longer.
+/// All, because a link that zenoh found by hearsay does not come back once the node that told of it
+/// is gone; a listed one does. The same list everywhere, this node included: of two nodes the one
+/// that stands later in it (sorted as text) connects to the other. Where lists differ, so that
+/// nobody does, it takes half a minute longer.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Peers {
     /// These, as `host:port`. A host's name is looked up at each attempt to connect, so it may get
     /// another address.
     List(Vec<String>),
-    /// What the DNS says of this `name:port` now: an address for each node, as of a headless service of
-    /// Kubernetes.
+    /// What the DNS says of this `name:port` now: an address for each node, as of a headless
+    /// service of Kubernetes.
     Dns(String),
     /// What a function of yours says now; [`Peers::ask`] makes one.
     Ask(Arc<Ask>),
@@ -83,15 +84,17 @@ impl fmt::Debug for Peers {
 
 /// Whom a node connects to.
 ///
-/// Of two nodes, one connects and the other waits: where both do, zenoh adds the second link to the first, and what is
-/// on its way at that moment is lost. So a node that finds itself in the list connects to those that stand before it.
+/// Of two nodes, one connects and the other waits: where both do, zenoh adds the second link to the
+/// first, and what is on its way at that moment is lost. So a node that finds itself in the list
+/// connects to those that stand before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
     /// All nodes.
     pub(super) listed: BTreeSet<String>,
     /// Which of them this one is, if that can be told.
     own: Option<String>,
-    /// Connect to all others, as a last resort: lists that differ may leave two nodes waiting for each other.
+    /// Connect to all others, as a last resort: lists that differ may leave two nodes waiting for
+    /// each other.
     pub(super) all: bool,
 }
 
@@ -140,7 +143,8 @@ impl Plan {
 /// How long another node may take to accept a connection.
 const REACH: Duration = Duration::from_secs(1);
 
-/// Whether `address` is this machine's and its port is listened on. Behind a translation of addresses it cannot be told.
+/// Whether `address` is this machine's and its port is listened on. Behind a translation of
+/// addresses it cannot be told.
 async fn is_own(address: &str, listen: &[String]) -> bool {
     let port = |address: &str| address.rsplit_once(':').map(|(_, port)| port.to_owned());
     if !listen.iter().any(|own| port(own) == port(address)) {
@@ -153,24 +157,28 @@ async fn is_own(address: &str, listen: &[String]) -> bool {
     sockets.any(|socket| std::net::TcpListener::bind((socket.ip(), 0)).is_ok())
 }
 
-/// Looks whether the session must be opened again, for it connects to the peers it was opened with and to no others.
+/// Looks whether the session must be opened again, for it connects to the peers it was opened with
+/// and to no others.
 ///
-/// Mostly that is enough: a node that is new connects to the older ones, or they have waited for it. It is not if nodes
-/// start at once before they are listed, or if their lists differ. Opening again costs messages that are on their way, so
-/// it needs nodes that can be reached, that are not linked, and that were so for a while.
+/// Mostly that is enough: a node that is new connects to the older ones, or they have waited for
+/// it. It is not if nodes start at once before they are listed, or if their lists differ. Opening
+/// again costs messages that are on their way, so it needs nodes that can be reached, that are not
+/// linked, and that were so for a while.
 #[derive(Debug, Default)]
 pub(super) struct Missing {
     /// How often in a row nodes were missing.
     looks: u32,
 }
 
-/// So often in a row nodes must be missing that this one did not know of when it opened its session.
+/// So often in a row nodes must be missing that this one did not know of when it opened its
+/// session.
 const UNKNOWN_LOOKS: u32 = 2;
 /// The same, for nodes that it knows of and waits for.
 const WAITED_LOOKS: u32 = 6;
 
 impl Missing {
-    /// Compares what is `listed` now with the `plan` of the session. The plan to open it anew with, if need be.
+    /// Compares what is `listed` now with the `plan` of the session. The plan to open it anew with,
+    /// if need be.
     pub(super) async fn look(
         &mut self,
         listed: &BTreeSet<String>,

@@ -12,8 +12,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Says of each node that is listed and cannot be linked to why that is, once.
 ///
-/// zenoh tries for ever and says so to nobody; and it does not tell which of the listed nodes its links lead to. So when links
-/// have been missing for a while, each listed node is connected to by a session of its own, which ends at once.
+/// zenoh tries for ever and says so to nobody; and it does not tell which of the listed nodes its
+/// links lead to. So when links have been missing for a while, each listed node is connected to by
+/// a session of its own, which ends at once.
 #[derive(Debug, Default)]
 pub(super) struct Unlinked {
     /// How often in a row links were missing.
@@ -23,7 +24,8 @@ pub(super) struct Unlinked {
 }
 
 impl Unlinked {
-    /// Looks at how many nodes are linked, of those that this one connects to or waits for; says what is wrong some time later.
+    /// Looks at how many nodes are linked, of those that this one connects to or waits for; says
+    /// what is wrong some time later.
     pub(super) fn look(&mut self, others: Vec<String>, links: usize, options: &ZenohOptions) {
         if links >= others.len() {
             self.looks = 0;
@@ -52,7 +54,8 @@ impl Unlinked {
 /// Connects to the node and hangs up. An error says what a person may do about it.
 async fn try_link(options: &ZenohOptions, address: &str) -> Result<(), String> {
     let late = || format!("no answer within {} s", PATIENCE.as_secs());
-    // First by itself, for zenoh tells a node that is not there from one that refuses in words only.
+    // First by itself, for zenoh tells a node that is not there from one that refuses in words
+    // only.
     match timeout(PATIENCE, TcpStream::connect(address)).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => return Err(format!("it cannot be reached: {error}")),

@@ -98,7 +98,8 @@ impl Worker {
         }
     }
 
-    /// Shows this node to the others, and listens for what is meant for it alone and for who is there.
+    /// Shows this node to the others, and listens for what is meant for it alone and for who is
+    /// there.
     async fn declare(&mut self) {
         match self.try_declare().await {
             Ok(declared) => self.declared.rest = Some(declared),
@@ -203,7 +204,8 @@ impl Worker {
         }
     }
 
-    /// Closes the session and opens one that knows the present peers. What is sent meanwhile is lost.
+    /// Closes the session and opens one that knows the present peers. What is sent meanwhile is
+    /// lost.
     async fn reopen(&mut self) {
         self.declared = Declared::default();
         self.close().await;

@@ -15,8 +15,8 @@ fn binary(topic: &str, event: &str, bytes: &'static [u8]) -> Message {
     Message::new(topic, event, Payload::Binary(bytes.into()))
 }
 
-/// Frames as the first version wrote them. A change here parts nodes of two versions: write a further
-/// version instead, and keep reading this one.
+/// Frames as the first version wrote them. A change here parts nodes of two versions: write a
+/// further version instead, and keep reading this one.
 const RECORDED: [(&str, Kind); 3] = [
     (
         "70010a614031302e302e302e31ac02000a726f6f6d3a6c6f6262790573686f7574000d7b22626f6479223a226869227d",
@@ -74,7 +74,8 @@ fn the_payload_is_not_copied() {
     assert!(frame.as_ptr_range().contains(&payload.as_ptr()));
 }
 
-/// The first two recorded frames as version 2 may write them, with something appended that is not known here.
+/// The first two recorded frames as version 2 may write them, with something appended that is not
+/// known here.
 const OF_THE_NEXT_VERSION: [&str; 2] = [
     "70020a614031302e302e302e31ac02000a726f6f6d3a6c6f6262790573686f7574000d7b22626f6479223a226869227d03616263",
     "70020a614031302e302e302e31ac02010174016501030001ff00",

@@ -27,7 +27,8 @@ impl Mirrors {
                 mirror.target.get_or_insert(clock);
             }
             let held = mirror.replica.clock();
-            // If it told more before than it does now, it says upon a request whether that still holds.
+            // If it told more before than it does now, it says upon a request whether that still
+            // holds.
             if clock.max(mirror.target.unwrap_or(clock)) > held {
                 mirror.catch_up.behind(now, |most| jitter(random, most));
                 earlier(due, mirror.catch_up.due());
@@ -46,8 +47,8 @@ impl Mirrors {
         });
     }
 
-    /// The replica itself told what it is at a clock. Whoever holds something else at that clock gets all
-    /// of it anew, and shows what it has until then.
+    /// The replica itself told what it is at a clock. Whoever holds something else at that clock
+    /// gets all of it anew, and shows what it has until then.
     pub(in crate::shard) fn compare(
         &mut self,
         origin: &Origin,

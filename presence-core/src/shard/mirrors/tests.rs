@@ -21,7 +21,8 @@ const LONG: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug)]
 struct Place {
     who: usize,
-    /// Which of its incarnations. All of them use the same references, as one that goes on under another does.
+    /// Which of its incarnations. All of them use the same references, as one that goes on under
+    /// another does.
     incarnation: u64,
     /// Whether it had been set back before.
     again: bool,
@@ -102,7 +103,8 @@ fn origin(place: &Place) -> Arc<Origin> {
     })
 }
 
-/// What a node tracked in a step. After it was set back: elsewhere, under another reference, or both.
+/// What a node tracked in a step. After it was set back: elsewhere, under another reference, or
+/// both.
 fn entry(place: &Place, clock: u64) -> Arc<Entry> {
     let (mut number, mut place_of) = (clock, clock as usize);
     if place.again && clock > FORK {

@@ -94,7 +94,8 @@ fn a_node_that_goes_is_told_of_in_turns() {
     assert_eq!(shard.topics().count(), 0);
 }
 
-/// Carries diffs out and ticks until nothing is due any more; how many changes were told. No turn told of many.
+/// Carries diffs out and ticks until nothing is due any more; how many changes were told. No turn
+/// told of many.
 fn told_in_turns(shard: &mut Shard, out: Vec<Effect>) -> usize {
     let mut now = 100 * INTERVAL;
     let mut changes = 0;
@@ -246,7 +247,8 @@ fn what_a_node_left_with_ends_with_its_grace_though_it_is_held_again() {
     shard.handle(add(true), Duration::ZERO, &mut out);
     let until = Duration::from_secs(5);
     shard.handle(Input::Leave(there(), until), Duration::ZERO, &mut out);
-    // Late messages of a machine that was set back: it seems to be up, and is held, but never says how far it is.
+    // Late messages of a machine that was set back: it seems to be up, and is held, but never says
+    // how far it is.
     shard.handle(Input::Up(there()), INTERVAL, &mut out);
     shard.handle(add(false), INTERVAL, &mut out);
     assert_eq!(keys(&shard.list("t")), ["k"], "in its grace");

@@ -117,7 +117,8 @@ fn who_comes_and_goes_within_an_interval_was_never_there() {
     assert!(out.is_empty());
 }
 
-// The counterexample to netting across a list: without the seal, whoever took the list keeps a ghost.
+// The counterexample to netting across a list: without the seal, whoever took the list keeps a
+// ghost.
 #[test]
 fn a_leave_after_a_list_is_told_although_the_join_was_not() {
     let (mut shard, mut out) = (shard_with(INTERVAL), Vec::new());

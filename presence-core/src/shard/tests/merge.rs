@@ -1,7 +1,9 @@
-//! Merging: however shards are told what two nodes did, in whatever pieces and order and how often, they hold the same.
+//! Merging: however shards are told what two nodes did, in whatever pieces and order and how often,
+//! they hold the same.
 //!
-//! What is told goes the way that it goes in production, through [`Shard::handle`]. So this is the law that replication
-//! rests on: merging is commutative (any order), associative (any grouping) and idempotent (any repetition).
+//! What is told goes the way that it goes in production, through [`Shard::handle`]. So this is the
+//! law that replication rests on: merging is commutative (any order), associative (any grouping)
+//! and idempotent (any repetition).
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -110,7 +112,8 @@ impl History {
 /// What a shard is told, of one of the two nodes.
 #[derive(Clone, Debug)]
 enum Told {
-    /// Changes after any clock, up to any state. Or as somebody without a log of removals tells them.
+    /// Changes after any clock, up to any state. Or as somebody without a log of removals tells
+    /// them.
     Delta {
         who: usize,
         from: Index,

@@ -1,5 +1,5 @@
-//! The netting alone, with metas that leave and come back: what hiding a replica and showing it again
-//! will do. `phoenix.js`'s rules decide what is right.
+//! The netting alone, with metas that leave and come back: what hiding a replica and showing it
+//! again will do. `phoenix.js`'s rules decide what is right.
 
 use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
 //! Random runs of a whole shard against a plain model of the truth, with clients that listen.
 //!
-//! A failing run prints its steps, shrunk; proptest keeps its seed in `proptest-regressions` and runs it
-//! first from then on.
+//! A failing run prints its steps, shrunk; proptest keeps its seed in `proptest-regressions` and
+//! runs it first from then on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +19,8 @@ enum Step {
     Update(u64, usize, usize),
     Untrack(u64, usize, usize),
     OwnerGone(u64),
-    /// A client takes a list. It heard the last so many frames of the topic before it got the list, and
-    /// holds them back until then, as phoenix.js does.
+    /// A client takes a list. It heard the last so many frames of the topic before it got the list,
+    /// and holds them back until then, as phoenix.js does.
     Join(usize, usize),
     /// The client takes a list again.
     Again(prop::sample::Index),

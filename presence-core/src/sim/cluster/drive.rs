@@ -1,4 +1,5 @@
-//! The events of a cluster: what machines are made to do, what they want done, and the look at them after.
+//! The events of a cluster: what machines are made to do, what they want done, and the look at them
+//! after.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,8 +95,8 @@ impl Cluster {
         self.look_if_changed(number)
     }
 
-    /// Has a running node do something at the present moment, and carries out what it wants. `None`: there
-    /// is no running node.
+    /// Has a running node do something at the present moment, and carries out what it wants.
+    /// `None`: there is no running node.
     pub(super) fn act<T>(
         &mut self,
         number: usize,

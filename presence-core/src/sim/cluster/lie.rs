@@ -43,7 +43,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// If somebody meddles with what this machine is answered: the message as it comes first, distorted.
+    /// If somebody meddles with what this machine is answered: the message as it comes first,
+    /// distorted.
     pub(super) fn meddle(&mut self, to: usize, message: &Bytes) -> Option<Bytes> {
         if self.meddles_with != Some(to) {
             return None;

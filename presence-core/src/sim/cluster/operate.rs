@@ -123,7 +123,8 @@ impl Cluster {
         self.start(machine)
     }
 
-    /// Power on, under another machine's name: a mistake that must be told of, and be over when one of the two is.
+    /// Power on, under another machine's name: a mistake that must be told of, and be over when one
+    /// of the two is.
     pub fn start_as_twin(&mut self, machine: usize, of: usize) -> Result<(), Violation> {
         self.crash(machine);
         self.coverage.add("twins", 1);
@@ -153,8 +154,8 @@ impl Cluster {
         machine.witness.go_on(local, &self.options);
         let inbox = machine.take_inbox();
         let topics = self.resume_dispatches(number);
-        // Which comes first, messages or timers, is the runtime's choice; diffs that were under way come
-        // between.
+        // Which comes first, messages or timers, is the runtime's choice; diffs that were under way
+        // come between.
         let timers_first = topics.len() % 2 == inbox.len() % 2;
         if timers_first {
             self.tick_if_due(number)?;
@@ -166,8 +167,8 @@ impl Cluster {
         self.look(number)
     }
 
-    /// Leaves in order: others go on showing its entries for `grace`. It sends nothing from then on, and its
-    /// own clients stay until it crashes.
+    /// Leaves in order: others go on showing its entries for `grace`. It sends nothing from then
+    /// on, and its own clients stay until it crashes.
     pub fn leave(&mut self, number: usize, grace: Duration) -> Result<(), Violation> {
         let machine = &mut self.machines[number];
         if !machine.is_up() {

@@ -19,7 +19,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How much slower than the world's a machine's clock may be for the bounds here to hold: a tenth.
 const SLOWEST: (u32, u32) = (10, 9);
 
-/// How long a change may take to be seen: its message may be overtaken by the next one, and is then asked for.
+/// How long a change may take to be seen: its message may be overtaken by the next one, and is then
+/// asked for.
 const AT_ONCE: Duration = Duration::from_millis(50);
 
 /// Where the last presences are, which come when all has settled.
@@ -27,12 +28,13 @@ const LAST_TOPIC: &str = "last";
 const LAST_OWNER: u64 = 1 << 32;
 
 impl Cluster {
-    /// Heals the network, has all that stand still go on, and waits until every machine that is up lists the
-    /// truth of all that are up; returns how long that took.
+    /// Heals the network, has all that stand still go on, and waits until every machine that is up
+    /// lists the truth of all that are up; returns how long that took.
     ///
     /// # Errors
     ///
-    /// If it takes longer than two heartbeats and what the transfers take, or something else is wrong.
+    /// If it takes longer than two heartbeats and what the transfers take, or something else is
+    /// wrong.
     pub fn converge(&mut self) -> Result<Duration, Violation> {
         self.heal();
         self.set_weather(Weather::CALM);
@@ -58,8 +60,8 @@ impl Cluster {
         Ok(took)
     }
 
-    /// As [`converge`](Self::converge), and then waits until all that is gone is forgotten, ends all
-    /// presences, and checks that nothing of anything remains.
+    /// As [`converge`](Self::converge), and then waits until all that is gone is forgotten, ends
+    /// all presences, and checks that nothing of anything remains.
     ///
     /// `grace` is the longest that a machine has left with.
     ///
@@ -141,8 +143,9 @@ impl Cluster {
         }
     }
 
-    /// How long a node that has had a twin, or was set back again and again, may be unheard: it has gone on under other
-    /// incarnations as often as it does in ten periods, and others know a later one.
+    /// How long a node that has had a twin, or was set back again and again, may be unheard: it has
+    /// gone on under other incarnations as often as it does in ten periods, and others know a later
+    /// one.
     fn quarrel(&self) -> Duration {
         let mut nodes = self.machines.iter().filter_map(Machine::running);
         if self.twins || nodes.any(|node| node.counters().liveness.conflicts > 0) {
@@ -181,7 +184,8 @@ impl Cluster {
                 };
                 let (graced, shown) = (refs(graced), refs(shown));
                 let truth = self.tracked_on(of);
-                // An earlier start of it may be in its grace, and so may this one, if it was restored.
+                // An earlier start of it may be in its grace, and so may this one, if it was
+                // restored.
                 let lacks = truth
                     .iter()
                     .any(|held| !shown.contains(held) && !graced.contains(held));

@@ -63,8 +63,8 @@ fn entries(origin: &Arc<Origin>, clocks: std::ops::RangeInclusive<u64>) -> Vec<A
         .collect()
 }
 
-/// How many entries a shard looks at for a delta of ten adds and ten removals, when it holds so many: of those that
-/// it holds of the replica, and in all, with what it shows and tells.
+/// How many entries a shard looks at for a delta of ten adds and ten removals, when it holds so
+/// many: of those that it holds of the replica, and in all, with what it shows and tells.
 fn a_delta_visits(held: u64) -> (u64, u64) {
     let there = Arc::new(origin("there"));
     let (mut shard, mut out) = (shard(), Vec::new());

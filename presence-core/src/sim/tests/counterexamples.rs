@@ -1,5 +1,5 @@
-//! What went wrong, or would, without a rule of the contract: one test a counterexample. Each fails if its rule is
-//! taken out.
+//! What went wrong, or would, without a rule of the contract: one test a counterexample. Each fails
+//! if its rule is taken out.
 
 use std::time::Duration;
 
@@ -30,7 +30,8 @@ fn clock(table: &Table, at: usize, of: &str) -> u64 {
         .unwrap_or_default()
 }
 
-// Rule 3: a delta says of every tag in its range whether it lives. Of what came and went within it it says nothing.
+// Rule 3: a delta says of every tag in its range whether it lives. Of what came and went within it
+// it says nothing.
 #[test]
 fn an_add_and_its_removal_in_one_delta_reach_a_node_already_past_the_add() {
     let mut table = Table::with(2, &options());
@@ -38,7 +39,8 @@ fn an_add_and_its_removal_in_one_delta_reach_a_node_already_past_the_add() {
     table.pass(10 * MS);
     assert_eq!(clock(&table, 1, "n0"), 1);
 
-    // n1 misses two changes, hears of the fourth, and asks from the first on; its request stays on its way.
+    // n1 misses two changes, hears of the fourth, and asks from the first on; its request stays on
+    // its way.
     table.hold(0, 1);
     table.hold(1, 0);
     for key in ["b", "c", "d"] {
@@ -167,7 +169,8 @@ fn a_wall_clock_that_ran_backwards_before_a_restart_loses_nobody() {
     assert!(table.view(1, "n0").unwrap().origin.incarnation.started_ms > 1000);
 }
 
-// Rule 6: a node that hears its own incarnation with a clock above its own goes on under a higher one.
+// Rule 6: a node that hears its own incarnation with a clock above its own goes on under a higher
+// one.
 #[test]
 fn a_restored_machine_does_not_go_back_within_one_incarnation() {
     let mut table = Table::with(2, &options());
@@ -190,7 +193,8 @@ fn a_restored_machine_does_not_go_back_within_one_incarnation() {
     assert!(incarnation(0).started_ms > 1000, "{:?}", incarnation(0));
 }
 
-// Rule 6: whoever hears a machine tell less than it did says so at once, and not when it happens to compare with it.
+// Rule 6: whoever hears a machine tell less than it did says so at once, and not when it happens to
+// compare with it.
 #[test]
 fn a_restored_machine_is_told_by_whoever_hears_its_heartbeat() {
     let mut table = Table::with(2, &options());
@@ -200,7 +204,8 @@ fn a_restored_machine_is_told_by_whoever_hears_its_heartbeat() {
     table.untrack(0, "a");
     table.pass(100 * MS);
 
-    // Unheard it speaks as often as it had before: the number of its next message gives nothing away.
+    // Unheard it speaks as often as it had before: the number of its next message gives nothing
+    // away.
     table.replace(0, snapshot);
     table.isolate(0);
     table.pass(3 * PERIOD);
@@ -220,7 +225,8 @@ fn a_restored_machine_is_told_by_whoever_hears_its_heartbeat() {
 // Rule 2 and 6: a clock is believed only with the contents that belong to it.
 #[test]
 fn a_peer_that_claims_the_largest_clock_stops_nobody() {
-    // To another one about n0, and to n0 about itself: each alone, for the second also heals what the first does.
+    // To another one about n0, and to n0 about itself: each alone, for the second also heals what
+    // the first does.
     for (lie, to) in (0..20).flat_map(|lie| [(lie, 1), (lie, 0)]) {
         let setup = Setup {
             nodes: 3,

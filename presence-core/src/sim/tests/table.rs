@@ -142,7 +142,8 @@ impl Table {
         self.deliver();
     }
 
-    /// What the node lists, by key, without sealing anything. A key occurs once for each of its metas.
+    /// What the node lists, by key, without sealing anything. A key occurs once for each of its
+    /// metas.
     pub(super) fn keys(&self, number: usize) -> Vec<&'static str> {
         let node = self.node(number);
         let keys = KEYS.iter();
@@ -198,7 +199,8 @@ impl Table {
         self.links.clear();
     }
 
-    /// Delivers held messages for which `which` says so, and what they lead to; returns how many there were.
+    /// Delivers held messages for which `which` says so, and what they lead to; returns how many
+    /// there were.
     pub(super) fn release(&mut self, which: impl Fn(&Body<'_>) -> bool) -> usize {
         let fits =
             |letter: &mut Letter| wire::decode(&letter.bytes).is_ok_and(|(_, body)| which(&body));
@@ -231,7 +233,8 @@ impl Table {
         self.pass_for(time, &all);
     }
 
-    /// As [`Table::pass`], but one node stands still: it is told nothing, and what comes for it waits.
+    /// As [`Table::pass`], but one node stands still: it is told nothing, and what comes for it
+    /// waits.
     pub(super) fn pass_without(&mut self, time: Duration, stopped: usize) {
         let others = (0..self.nodes.len()).filter(|other| *other != stopped);
         let others: BTreeSet<_> = others.collect();

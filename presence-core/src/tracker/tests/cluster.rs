@@ -182,7 +182,8 @@ async fn a_node_that_has_left_shows_its_own_until_it_stops() {
     a.leave(1000 * MS);
     drop(owner);
     tokio::time::sleep(100 * MS).await;
-    // Who is still connected here must not see her go, who is most likely on her way to another node.
+    // Who is still connected here must not see her go, who is most likely on her way to another
+    // node.
     assert!(listener.try_recv().is_none());
     assert_eq!(a.list("t").await.len(), 1);
 

@@ -1,5 +1,6 @@
-//! What nodes must make the same of besides the bytes: a change of any of these numbers is another version of the
-//! format, for a cluster in which some have it shows other things on every node and never agrees.
+//! What nodes must make the same of besides the bytes: a change of any of these numbers is another
+//! version of the format, for a cluster in which some have it shows other things on every node and
+//! never agrees.
 
 use std::time::Duration;
 

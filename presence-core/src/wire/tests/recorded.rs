@@ -1,4 +1,5 @@
-//! Messages as version 1 wrote them. They must be read for ever; what writes them may change with the version.
+//! Messages as version 1 wrote them. They must be read for ever; what writes them may change with
+//! the version.
 
 use super::*;
 

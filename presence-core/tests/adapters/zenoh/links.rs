@@ -157,7 +157,8 @@ async fn a_stuck_node_does_not_take_from_the_others() {
     link(&a, &mut on_stuck, "t").await;
     link(&a, &mut on_c, "t").await;
     proxy.set(SILENT);
-    // 20 MB, more than all buffers on the way hold, and never more at once than c's link holds by itself.
+    // 20 MB, more than all buffers on the way hold, and never more at once than c's link holds by
+    // itself.
     for round in 0..MESSAGES / 10 {
         let numbers = round * 10..(round + 1) * 10;
         for number in numbers.clone() {
@@ -227,7 +228,8 @@ async fn nodes_whose_lists_differ_find_each_other() {
     heard(&b, &mut on_a, "t").await;
 }
 
-/// The seed that all others knew first dies; they keep their links, and one that comes later finds them.
+/// The seed that all others knew first dies; they keep their links, and one that comes later finds
+/// them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_node_is_not_needed() {
     let addresses = free_addresses(4);

@@ -28,7 +28,8 @@ fn options(index: usize, addresses: &[String], tls: Option<ZenohTls>) -> ZenohOp
     ZenohOptions { tls, ..options }
 }
 
-/// A node with `tls` starts between two of the cluster, and neither of them ever sees it, nor it them.
+/// A node with `tls` starts between two of the cluster, and neither of them ever sees it, nor it
+/// them.
 async fn is_kept_out(tls: Option<ZenohTls>) {
     let addresses = free_addresses(3);
     let a = node(options(0, &addresses, Some(of_the_cluster()))).await;

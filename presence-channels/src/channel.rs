@@ -1,0 +1,179 @@
+//! Conversations on a topic: `Phoenix.Channel`.
+
+mod error;
+mod guard;
+mod join;
+mod letter;
+mod notifier;
+mod reply;
+mod server;
+mod socket;
+mod terminate;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+
+use presence_core::pubsub::Payload;
+
+pub use error::{BroadcastError, ChannelError, PushError};
+pub use join::{Accepted, JoinError, JoinResult};
+pub use notifier::{FromBroadcast, Notifier, Timer};
+pub use reply::{
+    HandleResult, InfoResult, Reply, ReplyRef, no_reply, reply, reply_error, reply_ok, stop,
+    stop_with_error, stop_with_reply, unhandled,
+};
+pub use socket::Socket;
+pub use terminate::TerminateReason;
+
+pub(crate) use guard::{Outcome, guard};
+pub(crate) use join::Join;
+pub(crate) use server::{AnyChannel, Started, Work, start};
+
+use crate::{Topic, UserSocket, telemetry::Level};
+
+/// One client in one topic. `cargo phx gen channel Room` writes one.
+///
+/// The value is the channel's own state, made by [`join`](Self::join) and gone when the client
+/// leaves. Its callbacks run one at a time, in the order in which messages came; different channels
+/// of one client run side by side. A callback that has begun runs to its end, even if the client
+/// has gone meanwhile, up to [`Config::handler_timeout`](crate::Config::handler_timeout); then
+/// comes [`terminate`](Self::terminate).
+///
+/// A panic in a callback ends this channel (the client gets `phx_error` and joins again) and
+/// nothing else.
+///
+/// `Socket` is the kind of client that may join; a channel for several kinds is generic over it.
+/// `Info` is what the channel can be told by [`Socket::notify`] and its kin; `()` if nothing.
+///
+/// ```
+/// # use presence_channels::*;
+/// # struct UserSocket;
+/// # impl presence_channels::UserSocket for UserSocket {
+/// #     type State = ();
+/// #     async fn connect(_: &Params, _: &ConnectInfo, _: &()) -> Result<Self, ConnectError> {
+/// #         Ok(UserSocket)
+/// #     }
+/// #     fn channels(routes: &mut Routes<Self>) {
+/// #         routes.channel::<RoomChannel>("room:*");
+/// #     }
+/// # }
+/// struct RoomChannel;
+///
+/// impl Channel for RoomChannel {
+///     type Socket = UserSocket;
+///     type Info = ();
+///
+///     async fn join(topic: &Topic, _: Payload, _: &mut Socket<Self>) -> JoinResult<Self> {
+///         if topic.subtopic() == "private" {
+///             return Err(JoinError::new("unauthorized"));
+///         }
+///         Ok(RoomChannel.into())
+///     }
+///
+///     async fn handle_in(
+///         &mut self,
+///         event: &str,
+///         payload: Payload,
+///         socket: &mut Socket<Self>,
+///     ) -> HandleResult {
+///         match event {
+///             "ping" => reply_ok(payload),
+///             "shout" => {
+///                 socket.broadcast("shout", payload)?;
+///                 no_reply()
+///             }
+///             _ => unhandled(event),
+///         }
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a channel",
+    note = "implement `presence_channels::Channel` for `{Self}`; `cargo phx gen channel` writes one"
+)]
+pub trait Channel: Sized + Send + 'static {
+    /// The kind of client that may join.
+    type Socket: UserSocket;
+    /// What the channel can be told: see [`handle_info`](Self::handle_info).
+    type Info: Send + 'static;
+
+    /// Broadcast events that go through [`handle_out`](Self::handle_out) instead of straight to the
+    /// client. Each costs a call and an encoding a member of the topic: name only those that need
+    /// it.
+    const INTERCEPTS: &'static [&'static str] = &[];
+
+    /// At which level joins are logged, with their payloads; none for not at all. `log_join` in
+    /// Phoenix. See [`telemetry`](crate::telemetry).
+    const LOG_JOIN: Option<Level> = Some(Level::INFO);
+
+    /// At which level the client's messages are logged, with their payloads; none for not at all.
+    /// `log_handle_in` in Phoenix.
+    const LOG_HANDLE_IN: Option<Level> = Some(Level::DEBUG);
+
+    /// Lets the client into `topic` or refuses it. `payload` is what it joined with.
+    ///
+    /// Nothing can be pushed or broadcast yet; [`Socket::notify`] leaves a message for right after.
+    ///
+    /// # Errors
+    /// A [`JoinError`] is what the client gets; it has not joined then.
+    fn join(
+        topic: &Topic,
+        payload: Payload,
+        socket: &mut Socket<Self>,
+    ) -> impl Future<Output = JoinResult<Self>> + Send;
+
+    /// Takes a message from the client. By default no event is known: see [`unhandled`].
+    ///
+    /// # Errors
+    /// A [`ChannelError`] is logged, and the client gets an error reply; the channel goes on.
+    fn handle_in(
+        &mut self,
+        event: &str,
+        payload: Payload,
+        socket: &mut Socket<Self>,
+    ) -> impl Future<Output = HandleResult> + Send {
+        let _ = (payload, socket);
+        std::future::ready(unhandled(event))
+    }
+
+    /// Takes what the channel was told: by [`Socket::notify`], after a time by
+    /// [`Socket::notify_after`], from another task by a [`Notifier`], or by a topic it subscribed
+    /// to with [`Socket::subscribe`].
+    ///
+    /// # Errors
+    /// A [`ChannelError`] is logged; the channel goes on.
+    fn handle_info(
+        &mut self,
+        info: Self::Info,
+        socket: &mut Socket<Self>,
+    ) -> impl Future<Output = InfoResult> + Send {
+        let _ = (info, socket);
+        std::future::ready(Ok(()))
+    }
+
+    /// Takes a broadcast that [`INTERCEPTS`](Self::INTERCEPTS) names, on its way to this client. By
+    /// default it is pushed as it is.
+    ///
+    /// # Errors
+    /// A [`ChannelError`] is logged; the channel goes on.
+    fn handle_out(
+        &mut self,
+        event: &str,
+        payload: Payload,
+        socket: &mut Socket<Self>,
+    ) -> impl Future<Output = InfoResult> + Send {
+        std::future::ready(socket.push(event, payload).map_err(ChannelError::from))
+    }
+
+    /// The channel's last callback, whatever ended it. Its presences are still tracked and its
+    /// subscriptions still there; both go right after.
+    fn terminate(
+        &mut self,
+        reason: &TerminateReason,
+        socket: &mut Socket<Self>,
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (reason, socket);
+        std::future::ready(())
+    }
+}

@@ -1,0 +1,266 @@
+//! Runs one channel: `Phoenix.Channel.Server`, without a process.
+//!
+//! A channel has no task of its own. What is posted to an idle one makes a piece of [`Work`] that
+//! holds the channel, handles what waits, and puts the channel back; what is posted meanwhile waits
+//! in the mailbox. Work is polled once where the message arrived, which is all that most handlers
+//! need, and becomes a task if it has to wait. An idle channel thus costs its own state and a few
+//! words.
+
+mod deliver;
+mod join;
+mod post;
+mod run;
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    sync::{Arc, Weak, atomic::AtomicBool},
+    task::{Poll, Waker},
+};
+
+use parking_lot::Mutex;
+use presence_core::pubsub::Payload;
+use smol_str::SmolStr;
+
+use super::{Channel, Join, Socket, TerminateReason, letter::Letter};
+use crate::{
+    Topic,
+    message::{Outgoing, Ref, TopicRef},
+    socket::Shared,
+    telemetry::{Present, RouteMeter},
+    transport::Frame,
+};
+
+/// Something a channel has to do.
+pub(crate) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A channel on its way in, and the work of joining.
+pub(crate) type Started = (Arc<dyn AnyChannel>, Work);
+
+/// A channel of any type, as its connection sees it.
+pub(crate) trait AnyChannel: Send + Sync {
+    /// May a message with this `join_ref` be for this channel, and not for one that was here
+    /// before?
+    fn answers_to(&self, join_ref: &Ref) -> bool;
+
+    fn is_closed(&self) -> bool;
+
+    /// Ready when the channel has ended.
+    fn poll_closed(&self, waker: &Waker) -> Poll<()>;
+
+    /// Takes a message from the client. It holds so many bytes while it waits.
+    fn receive(
+        self: Arc<Self>,
+        reference: Ref,
+        event: SmolStr,
+        payload: Payload,
+        bytes: usize,
+    ) -> Option<Work>;
+
+    fn leave(self: Arc<Self>, reference: Ref) -> Option<Work>;
+
+    /// Ends the channel after what it is doing now.
+    fn close(self: Arc<Self>, reason: TerminateReason) -> Option<Work>;
+
+    /// The last words of a channel that was joined again; the new channel's reply goes before them.
+    fn say_closed(&self);
+}
+
+/// One joined (or joining) channel.
+pub(super) struct Server<C: Channel> {
+    /// PubSub delivers to a borrowed subscriber; posting needs a shared one.
+    me: Weak<Self>,
+    pub(super) shared: Arc<Shared<C::Socket>>,
+    pub(super) topic: Topic,
+    meter: RouteMeter,
+    /// As it came with the join: what the join's reply and the last words carry.
+    join_ref: Ref,
+    /// What pushes and other replies carry: the join's ref where its join_ref is null.
+    pub(super) effective_join_ref: Ref,
+    /// Has the join been answered? Read for every broadcast, so apart from the lock.
+    joined: AtomicBool,
+    mailbox: Mutex<Mailbox<C>>,
+}
+
+struct Mailbox<C: Channel> {
+    letters: VecDeque<Letter<C>>,
+    /// How many of them are broadcasts. Small, so that it finds room beside `closed`.
+    broadcasts: u32,
+    /// The channel, while nothing runs it.
+    body: Option<Box<Body<C>>>,
+    closed: bool,
+    /// The join that waits for this channel's end.
+    successor: Option<Waker>,
+}
+
+/// The channel, and what its callbacks are handed.
+struct Body<C: Channel> {
+    channel: C,
+    socket: Socket<C>,
+    _present: Present,
+}
+
+/// Begins a join.
+pub(crate) fn start<C: Channel>(shared: Arc<Shared<C::Socket>>, join: Join) -> Started {
+    let Join {
+        topic,
+        join_ref,
+        reference,
+        payload,
+        previous,
+        bytes,
+        meter,
+    } = join;
+    let effective_join_ref = if join_ref.is_null() {
+        reference.clone()
+    } else {
+        join_ref.clone()
+    };
+    let mailbox = Mailbox {
+        letters: VecDeque::new(),
+        broadcasts: 0,
+        body: None,
+        closed: false,
+        successor: None,
+    };
+    let server = Arc::new_cyclic(|me| Server::<C> {
+        me: me.clone(),
+        shared,
+        topic,
+        meter,
+        join_ref,
+        effective_join_ref,
+        joined: AtomicBool::new(false),
+        mailbox: Mutex::new(mailbox),
+    });
+    let under_way = server.shared.join_begins();
+    let previous = previous.map(|previous| {
+        server.shared.bytes_wait(bytes);
+        (previous, bytes)
+    });
+    let work = server.clone().join(reference, payload, previous, under_way);
+    (server, Box::pin(work))
+}
+
+impl<C: Channel> Server<C> {
+    fn reply(&self, join_ref: &Ref, reference: &Ref, status: &str, payload: &Payload) {
+        if let Some(reply) = self.encode_reply(join_ref, reference, status, payload) {
+            self.shared.outbox.send(reply);
+        }
+    }
+
+    /// The frame of a reply; none if another answer had to be sent in its place.
+    fn encode_reply(
+        &self,
+        join_ref: &Ref,
+        reference: &Ref,
+        status: &str,
+        payload: &Payload,
+    ) -> Option<Frame> {
+        let topic = TopicRef::Text(&self.topic);
+        let reply = Outgoing::Reply {
+            join_ref,
+            reference,
+            topic,
+            status,
+            payload,
+        };
+        let frame = self.shared.version.encode(&reply);
+        frame
+            .inspect_err(|error| {
+                // The client waits for an answer: it gets one that every version can carry.
+                tracing::error!(topic = &*self.topic, %error, "a reply cannot be sent");
+                self.shared
+                    .refuse(join_ref, reference, topic, "internal error");
+            })
+            .ok()
+    }
+
+    fn push_control(&self, event: &str, payload: &Payload) {
+        let join_ref = &self.join_ref;
+        let push = Outgoing::Push {
+            join_ref,
+            reference: join_ref,
+            topic: &self.topic,
+            event,
+            payload,
+        };
+        self.shared.say(&push);
+    }
+}
+
+impl<C: Channel> AnyChannel for Server<C> {
+    fn answers_to(&self, join_ref: &Ref) -> bool {
+        join_ref.is_null() || *join_ref == self.join_ref || *join_ref == self.effective_join_ref
+    }
+
+    fn is_closed(&self) -> bool {
+        self.mailbox.lock().closed
+    }
+
+    fn poll_closed(&self, waker: &Waker) -> Poll<()> {
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.closed {
+            return Poll::Ready(());
+        }
+        mailbox.successor = Some(waker.clone());
+        Poll::Pending
+    }
+
+    fn receive(
+        self: Arc<Self>,
+        reference: Ref,
+        event: SmolStr,
+        payload: Payload,
+        bytes: usize,
+    ) -> Option<Work> {
+        self.shared.message_waits(bytes);
+        match self.post(Letter::In {
+            reference,
+            event,
+            payload,
+            bytes,
+        }) {
+            Ok(work) => work,
+            Err(Letter::In { reference, .. }) => {
+                self.shared.message_begun(bytes);
+                let topic = TopicRef::Text(&self.topic);
+                self.shared
+                    .refuse(&Ref::NULL, &reference, topic, "unmatched topic");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    fn leave(self: Arc<Self>, reference: Ref) -> Option<Work> {
+        match self.post(Letter::Leave {
+            reference: reference.clone(),
+        }) {
+            Ok(work) => work,
+            Err(_) => {
+                self.reply(&self.join_ref, &reference, "ok", &Payload::empty());
+                None
+            }
+        }
+    }
+
+    fn close(self: Arc<Self>, reason: TerminateReason) -> Option<Work> {
+        let mut mailbox = self.mailbox.lock();
+        if let Some(body) = mailbox.body.take() {
+            drop(mailbox);
+            let work = async move { self.end(body, reason).await };
+            return Some(Box::pin(work));
+        }
+        if mailbox.closed {
+            return None;
+        }
+        // What no handler has begun with is not begun with any more.
+        mailbox.letters.push_front(Letter::Close(reason));
+        None
+    }
+
+    fn say_closed(&self) {
+        self.push_control("phx_close", &Payload::empty());
+    }
+}

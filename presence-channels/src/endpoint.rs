@@ -1,0 +1,336 @@
+//! What an app runs: its PubSub, its presences and its sockets, started and stopped in order.
+
+mod admission;
+mod builder;
+mod config;
+mod connections;
+mod drain;
+mod salts;
+mod watch;
+
+use std::{any::Any, net::IpAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    routing::{any, get},
+};
+use futures_util::future::BoxFuture;
+use http::Request;
+use parking_lot::Mutex;
+use presence_core::{
+    Presence, Tracker,
+    pubsub::{IntoPayload, Message as Broadcast, Payload, PubSub},
+};
+use tokio::{runtime::Handle, time::Instant};
+
+pub use builder::{EndpointBuilder, StartError};
+pub use config::Config;
+
+pub(crate) use admission::{Admission, Full};
+pub(crate) use connections::Registration;
+
+use crate::{
+    BroadcastError, Limits, UserSocket,
+    serializer::check_broadcast,
+    socket::{Expiry, Mount, Mounted},
+    telemetry::{self, SocketMeter},
+    token::{MissingSecretKeyBase, Tokens},
+    transport::{
+        Flusher, Outbox, Sink, close_code,
+        longpoll::{self, Longpoll},
+    },
+};
+use admission::Admissions;
+use connections::Connections;
+use salts::Salts;
+
+/// A running application's channels: `Phoenix.Endpoint`, as far as sockets go.
+///
+/// Cheap to clone, and usable as axum state: a POST handler or a job broadcasts, counts presences,
+/// disconnects users. It owns no listener and no `main`: serve [`router`](Self::router) with axum,
+/// and [`stop`](Self::stop) it when the server has ended.
+///
+/// ```
+/// use axum::{Router, extract::State, routing::post};
+/// use presence_channels::{Config, Endpoint, PubSub};
+///
+/// async fn announce(State(endpoint): State<Endpoint>, text: String) {
+///     let _ = endpoint.broadcast("room:lobby", "announcement", text);
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), presence_channels::StartError> {
+/// let endpoint = Endpoint::builder(PubSub::local()).start(Config::default()).await?;
+/// let app: Router = Router::new()
+///     .route("/announce", post(announce))
+///     .merge(endpoint.router())
+///     .with_state(endpoint.clone());
+/// # let _ = app;
+/// endpoint.stop().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Endpoint {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Config,
+    pubsub: PubSub,
+    mounts: Vec<MountPoint>,
+    /// Stopped in reverse order, each once.
+    supervised: Mutex<Vec<Box<dyn Supervised>>>,
+    connections: Connections,
+    admissions: Admissions,
+    flusher: Arc<Flusher>,
+    salts: Salts,
+    runtime: Handle,
+    started: Instant,
+}
+
+/// A mounted socket, and what its clients that poll have of this endpoint.
+struct MountPoint {
+    mount: Arc<dyn Mounted>,
+    longpoll: Option<Arc<Longpoll>>,
+}
+
+/// What [`EndpointBuilder::supervise`] takes: a presence, stopped with the endpoint.
+pub trait Supervised: Send + Sync + 'static {
+    /// Its name, unique in the endpoint.
+    fn name(&self) -> &str;
+
+    /// Tells other nodes that this one leaves, before its clients are let go over `spread`.
+    fn leave(&self, spread: Duration);
+
+    /// Ends it in order.
+    fn stop(&self) -> BoxFuture<'_, ()>;
+}
+
+impl<P: Presence> Supervised for Tracker<P> {
+    fn name(&self) -> &str {
+        P::NAME
+    }
+
+    fn leave(&self, spread: Duration) {
+        Tracker::leave(self, spread);
+    }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(Tracker::stop(self))
+    }
+}
+
+impl Endpoint {
+    /// Begins an endpoint over `pubsub`: [`PubSub::local`] for one node, another adapter for a
+    /// cluster.
+    pub fn builder(pubsub: PubSub) -> EndpointBuilder {
+        EndpointBuilder::new(pubsub)
+    }
+
+    /// The routes of the mounted sockets, to be merged into an app's own. A socket mounted at
+    /// `/socket` takes WebSockets at `/socket/websocket`, where phoenix.js looks for it, and with
+    /// [`SocketOptions::longpoll`](crate::SocketOptions::longpoll) polls at `/socket/longpoll`.
+    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
+        let mut router = Router::new();
+        for MountPoint { mount, longpoll } in &self.inner.mounts {
+            let path = mount.path();
+            let (endpoint, socket) = (self.clone(), mount.clone());
+            let open = move |request: Request<Body>| socket.clone().open(endpoint.clone(), request);
+            router = router.route(&format!("{path}/websocket"), get(open));
+            let Some(longpoll) = longpoll else { continue };
+            let (longpoll, mount, endpoint) = (longpoll.clone(), mount.clone(), self.clone());
+            let serve = move |request: Request<Body>| {
+                longpoll::serve(longpoll.clone(), mount.clone(), endpoint.clone(), request)
+            };
+            router = router.route(&format!("{path}/longpoll"), any(serve));
+        }
+        router
+    }
+
+    /// Sends an event to all who have joined `topic`, on all nodes.
+    ///
+    /// # Errors
+    /// A [`BroadcastError`]: see there for who has got it nevertheless.
+    pub fn broadcast(
+        &self,
+        topic: &str,
+        event: &str,
+        payload: impl IntoPayload,
+    ) -> Result<(), BroadcastError> {
+        let message = Broadcast::new(topic, event, payload.into_payload()?);
+        check_broadcast(&message)?;
+        let _span = telemetry::broadcast_span(&message);
+        Ok(self.inner.pubsub.broadcast(message)?)
+    }
+
+    /// As [`broadcast`](Self::broadcast), but only to this node's clients.
+    ///
+    /// # Errors
+    /// [`BroadcastError::Encode`] or [`BroadcastError::Frame`], if the message has no form.
+    pub fn local_broadcast(
+        &self,
+        topic: &str,
+        event: &str,
+        payload: impl IntoPayload,
+    ) -> Result<(), BroadcastError> {
+        let message = Broadcast::new(topic, event, payload.into_payload()?);
+        check_broadcast(&message)?;
+        let _span = telemetry::broadcast_span(&message);
+        self.inner.pubsub.local_broadcast(message);
+        Ok(())
+    }
+
+    /// Closes every connection, on all nodes, of the socket whose [`id`](UserSocket::id) is `id`,
+    /// with code 1001. phoenix.js connects again, so `connect` must refuse who is to stay away.
+    ///
+    /// # Errors
+    /// As [`broadcast`](Self::broadcast).
+    pub fn disconnect(&self, id: &str) -> Result<(), BroadcastError> {
+        self.broadcast(id, "disconnect", Payload::empty())
+    }
+
+    /// The PubSub it was built over.
+    #[must_use]
+    pub fn pubsub(&self) -> &PubSub {
+        &self.inner.pubsub
+    }
+
+    /// The tokens of `salt`, with the endpoint's [secret](Config::secret_key_base): for a handler
+    /// that signs one for its page. The key of a salt is derived once and kept, for the first 64
+    /// salts: a salt is a constant of the app. Those of more are derived at each call.
+    ///
+    /// # Errors
+    /// [`MissingSecretKeyBase`] if the endpoint was started without a secret.
+    pub fn tokens(&self, salt: &str) -> Result<Tokens, MissingSecretKeyBase> {
+        let secret = self.inner.config.secret_key_base.as_ref();
+        let secret = secret.ok_or(MissingSecretKeyBase)?;
+        Ok(self.inner.salts.tokens(secret, salt))
+    }
+
+    /// How many clients are connected to this node.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.inner.connections.count()
+    }
+
+    /// Stops in order: channels end, with what their handlers still answer delivered, and each
+    /// connection is closed with code 1012 then, which clients answer by connecting again; then
+    /// presences go, then the PubSub. New connections are refused with 503 from the beginning.
+    ///
+    /// Connections are told one after another over [`Config::drain_spread`], so that not all
+    /// clients connect elsewhere at once. Other nodes are told at the beginning, and go on showing
+    /// who was here for that long and the
+    /// [grace](presence_core::tracker::TrackerOptions::leave_grace) besides: whoever connects to
+    /// one of them in time has never been gone. After that it waits for the channels at most
+    /// [`Config::drain_timeout`], and closes the connections of those that have not ended. Stopping
+    /// twice does nothing. Dropping the future stops where it is.
+    pub async fn stop(&self) {
+        let inner = &self.inner;
+        let connections = inner.connections.stop();
+        // Before any client goes, or its leaving would be told to other nodes as such.
+        for supervised in inner.supervised.lock().iter() {
+            supervised.leave(inner.config.drain_spread);
+        }
+        drain::tell(&connections, inner.config.drain_spread).await;
+        let drained = inner.connections.drained();
+        if tokio::time::timeout(inner.config.drain_timeout, drained)
+            .await
+            .is_err()
+        {
+            let left = self.connections();
+            tracing::warn!(left, "stopped before all channels had ended");
+        }
+        for connection in connections {
+            connection.close(close_code::RESTART, drain::REASON);
+        }
+        let supervised = std::mem::take(&mut *inner.supervised.lock());
+        for supervised in supervised.iter().rev() {
+            supervised.stop().await;
+        }
+        inner.pubsub.stop().await;
+        inner.flusher.stop();
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    pub(crate) fn handler_timeout(&self) -> Duration {
+        self.inner.config.handler_timeout
+    }
+
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.inner.runtime
+    }
+
+    /// Milliseconds since the start.
+    pub(crate) fn now(&self) -> u64 {
+        self.inner.now()
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.inner.connections.is_stopping()
+    }
+
+    pub(crate) fn outbox(&self, sink: Sink, limits: &Limits, meter: SocketMeter) -> Arc<Outbox> {
+        let flusher = self.inner.flusher.clone();
+        Outbox::new(sink, flusher, limits, meter, self.now())
+    }
+
+    /// Takes a place for a client that wants to connect.
+    pub(crate) fn admit(&self, address: Option<IpAddr>) -> Result<Admission, Full> {
+        let Config {
+            max_connections,
+            max_connections_per_address,
+            ..
+        } = self.inner.config;
+        self.inner
+            .admissions
+            .admit(address, max_connections, max_connections_per_address)
+    }
+
+    pub(crate) fn register(
+        &self,
+        outbox: &Arc<Outbox>,
+        idle_limit: Duration,
+        expiry: Option<Arc<Expiry>>,
+    ) -> Registration {
+        let connections = &self.inner.connections;
+        let registration = connections.register(outbox, idle_limit, expiry);
+        if self.is_stopping() {
+            outbox.drain(close_code::RESTART, drain::REASON);
+        }
+        registration
+    }
+
+    /// The mount of the socket type `S`: the first, if there are several.
+    pub(crate) fn mount_of<S: UserSocket>(&self) -> Option<Arc<Mount<S>>> {
+        let mut mounts = self.inner.mounts.iter();
+        mounts.find_map(|MountPoint { mount, .. }| {
+            let mount: Arc<dyn Any + Send + Sync> = mount.clone().into_any();
+            mount.downcast().ok()
+        })
+    }
+}
+
+impl Inner {
+    fn now(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("pubsub", &self.inner.pubsub)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.flusher.stop();
+    }
+}

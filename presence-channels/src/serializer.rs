@@ -1,0 +1,125 @@
+//! How messages are written down: `Phoenix.Socket.Serializer`.
+//!
+//! A client chooses by the `vsn` parameter of its connection: version 1 for `1.0.x` and for clients
+//! that send none, version 2 for `2.0.x`. A mount may speak more:
+//! [`SocketOptions::serializer`](crate::SocketOptions::serializer) adds a [`Serializer`] of yours,
+//! which says what a frame looks like and nothing else: joins, refs, replies and limits stay as
+//! they are. Members of one topic may speak different ones. What is broadcast is encoded once for
+//! each serializer that a node's members speak.
+//!
+//! ```
+//! use presence_channels::{
+//!     FrameError, Payload, SocketOptions,
+//!     serializer::{Data, Frame, MalformedFrame, Message, Outgoing, Ref, Serializer},
+//! };
+//! use serde_json::{Value, json};
+//!
+//! /// The arrays of version 2, with their JSON in binary frames: put MessagePack or CBOR here.
+//! struct Packed;
+//!
+//! impl Serializer for Packed {
+//!     fn decode(&self, data: Data) -> Result<Message, MalformedFrame> {
+//!         let (Data::Text(bytes) | Data::Binary(bytes)) = data;
+//!         let message: Result<(String, String, String, String, Value), _> =
+//!             serde_json::from_slice(&bytes);
+//!         let (join_ref, reference, topic, event, payload) =
+//!             message.map_err(MalformedFrame::new)?;
+//!         let payload = Payload::encode(&payload).map_err(MalformedFrame::new)?;
+//!         Ok(Message::new(&topic, &event, payload)
+//!             .join_ref(Ref::from_text(&join_ref))
+//!             .reference(Ref::from_text(&reference)))
+//!     }
+//!
+//!     fn encode(&self, message: &Outgoing<'_>) -> Result<Frame, FrameError> {
+//!         let json = |payload: &Payload| {
+//!             let value = payload.value();
+//!             value.map_err(|_| FrameError::NoForm("no binary payloads".into()))
+//!         };
+//!         let array = match message {
+//!             Outgoing::Push { join_ref, reference, topic, event, payload } => {
+//!                 json!([join_ref.to_text(), reference.to_text(), topic, event, json(payload)?])
+//!             }
+//!             Outgoing::Broadcast { topic, event, payload } => {
+//!                 json!(["", "", topic, event, json(payload)?])
+//!             }
+//!             Outgoing::Reply { join_ref, reference, topic, status, payload } => {
+//!                 let reply = json!({ "status": status, "response": json(payload)? });
+//!                 let (join_ref, reference) = (join_ref.to_text(), reference.to_text());
+//!                 json!([join_ref, reference, topic.as_str(), "phx_reply", reply])
+//!             }
+//!         };
+//!         Ok(Frame::binary(array.to_string().as_bytes()))
+//!     }
+//! }
+//!
+//! let options = SocketOptions::default().serializer("~> 3.0.0", Packed);
+//! # let _ = options;
+//! ```
+//!
+//! By **long-polling** there are no binary frames. A client publishes a binary message as a line of
+//! base64 (a line that begins with `[` or `{` is a text message), and gets the binary frames of a
+//! serializer of yours as base64, too.
+
+mod broadcast_frames;
+mod error;
+mod json;
+mod requirement;
+mod v1;
+mod v2;
+mod version;
+
+use bytes::Bytes;
+
+pub use error::{FrameError, MalformedFrame};
+
+pub(crate) use broadcast_frames::BroadcastFrames;
+pub(crate) use v1::V1;
+pub(crate) use v2::{V2, check_broadcast};
+pub(crate) use version::{Added, Version};
+
+pub use crate::{
+    message::{Message, Outgoing, Ref, TopicRef},
+    transport::Frame,
+};
+
+/// One message as it arrived, at most [`max_message_bytes`](crate::Limits::max_message_bytes) long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// Text: valid UTF-8, as the transport has made sure.
+    Text(Bytes),
+    /// Bytes.
+    Binary(Bytes),
+}
+
+impl Data {
+    pub(crate) fn bytes(&self) -> &Bytes {
+        let (Self::Text(bytes) | Self::Binary(bytes)) = self;
+        bytes
+    }
+}
+
+/// Turns frames into messages and back. See the [module](self).
+///
+/// Both methods run in the middle of a connection's work, [`encode`](Self::encode) for a broadcast
+/// in the middle of the sender's: they must not block. A panic in them is caught. In `decode` it
+/// costs the connection that sent the frame; in `encode` it is [`FrameError::Panicked`], which
+/// whoever pushes or replies gets, and a broadcast is dropped for those who speak this serializer,
+/// and logged.
+pub trait Serializer: Send + Sync + 'static {
+    /// Reads a client's frame: a message with its refs, as the client chose them. It gets them back
+    /// with the reply.
+    ///
+    /// # Errors
+    /// A [`MalformedFrame`] is logged, and the connection is closed with code 1011.
+    fn decode(&self, data: Data) -> Result<Message, MalformedFrame>;
+
+    /// Writes a message for a client, one frame a message.
+    ///
+    /// # Errors
+    /// A [`FrameError`] if this serializer has no form for the message; nothing is sent then.
+    /// Whoever pushes or replies gets it; a broadcast is dropped for those who speak this
+    /// serializer, and logged. What the protocol itself says (answers to heartbeats, `phx_close`
+    /// and such, all in JSON) must have a form: without one the connection is closed with code
+    /// 1011.
+    fn encode(&self, message: &Outgoing<'_>) -> Result<Frame, FrameError>;
+}

@@ -1,0 +1,169 @@
+//! A client's connection and what it is allowed to join: `Phoenix.Socket`.
+
+mod any_connection;
+mod client_ip;
+mod connect;
+mod connection;
+mod expiry;
+mod has_presence;
+mod mount;
+mod options;
+mod params;
+mod routes;
+mod shared;
+
+use std::{future::Future, time::SystemTime};
+
+pub use connect::{ConnectError, ConnectInfo};
+pub use has_presence::HasPresence;
+pub use options::SocketOptions;
+pub use params::{Params, ParamsError};
+pub use routes::{ChannelOf, Routes};
+
+pub(crate) use any_connection::AnyConnection;
+pub(crate) use connection::Connection;
+pub(crate) use expiry::Expiry;
+pub(crate) use mount::{Mount, Mounted};
+pub(crate) use shared::{Joining, Shared, reason_payload};
+
+/// One kind of client, and the channels it may join.
+///
+/// The value is one connected client; its fields are what Phoenix calls assigns, with types.
+/// `cargo phx gen socket User` writes one.
+///
+/// ```
+/// # use presence_channels::*;
+/// # struct RoomChannel;
+/// # impl Channel for RoomChannel {
+/// #     type Socket = UserSocket;
+/// #     type Info = ();
+/// #     async fn join(_: &Topic, _: Payload, _: &mut Socket<Self>) -> JoinResult<Self> {
+/// #         Ok(RoomChannel.into())
+/// #     }
+/// # }
+/// pub struct UserSocket {
+///     pub user_id: String,
+/// }
+///
+/// impl presence_channels::UserSocket for UserSocket {
+///     type State = ();
+///
+///     async fn connect(params: &Params, _: &ConnectInfo, _: &()) -> Result<Self, ConnectError> {
+///         let user_id = params.get("user_id").ok_or(ConnectError::new("no user_id"))?;
+///         Ok(Self { user_id: user_id.to_owned() })
+///     }
+///
+///     fn id(&self) -> Option<String> {
+///         Some(format!("user_socket:{}", self.user_id))
+///     }
+///
+///     fn channels(routes: &mut Routes<Self>) {
+///         routes.channel::<RoomChannel>("room:*");
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a socket",
+    note = "implement `presence_channels::UserSocket` for `{Self}`; `cargo phx gen socket` writes one"
+)]
+pub trait UserSocket: Sized + Send + Sync + 'static {
+    /// What the application shares with every channel: a pool, a client, its presences. Handed to
+    /// [`socket`](crate::EndpointBuilder::socket) when the socket is mounted.
+    type State: Send + Sync + 'static;
+
+    /// Lets a client in or refuses it. `params` are those of the connection's URL, `info` is the
+    /// request: headers, peer address, and the extensions that tower layers put there.
+    ///
+    /// # Errors
+    /// A [`ConnectError`] refuses the client with an HTTP status, 403 unless it says another.
+    fn connect(
+        params: &Params,
+        info: &ConnectInfo,
+        state: &Self::State,
+    ) -> impl Future<Output = Result<Self, ConnectError>> + Send;
+
+    /// A name for all connections of one user.
+    /// [`Endpoint::disconnect`](crate::Endpoint::disconnect) with it closes them. None by default.
+    fn id(&self) -> Option<String> {
+        None
+    }
+
+    /// When what the client connected with expires: its token, as
+    /// [`Tokens::verify_with_expiry`](crate::Tokens::verify_with_expiry) says. Asked once, after
+    /// [`connect`](Self::connect). None by default: a connection lasts, whatever becomes of the
+    /// token.
+    ///
+    /// [Some time before](crate::SocketOptions::token_expiry_notice) the client is sent
+    /// `token_expiring` on the topic `phoenix`, with `{"expires_in_ms": n}`. It may answer with
+    /// `refresh_token` there, with `{"token": "..."}`, which [`refresh`](Self::refresh) decides
+    /// upon, as often as it likes. At the time, give or take a second, the connection is closed
+    /// with code
+    /// 1008. phoenix.js connects again then, and [`connect`](Self::connect) sees whether it has a
+    ///       new token. `docs/clients.md` has the client's half.
+    fn expires_at(&self) -> Option<SystemTime> {
+        None
+    }
+
+    /// Takes the new token of a client whose connection [expires](Self::expires_at), and gives the
+    /// time from which on that one is expired; none if it never is. By default none is taken.
+    ///
+    /// What [`connect`](Self::connect) made stays as it is, because channels were joined with it:
+    /// refuse a token that says another user, or other rights, and the client will connect anew.
+    /// One call of a connection is under way at a time, for
+    /// [`Config::handler_timeout`](crate::Config::handler_timeout) at the most.
+    ///
+    /// ```
+    /// # use presence_channels::*;
+    /// # use std::time::SystemTime;
+    /// struct UserSocket {
+    ///     user_id: String,
+    ///     expires_at: Option<SystemTime>,
+    /// }
+    ///
+    /// impl presence_channels::UserSocket for UserSocket {
+    ///     type State = Tokens;
+    ///
+    ///     async fn connect(
+    ///         params: &Params,
+    ///         _: &ConnectInfo,
+    ///         tokens: &Tokens,
+    ///     ) -> Result<Self, ConnectError> {
+    ///         let (user_id, expires_at) = tokens.verify_with_expiry(params.get("token"))?;
+    ///         Ok(Self { user_id, expires_at })
+    ///     }
+    ///
+    ///     fn expires_at(&self) -> Option<SystemTime> {
+    ///         self.expires_at
+    ///     }
+    ///
+    ///     async fn refresh(
+    ///         &self,
+    ///         token: &str,
+    ///         tokens: &Tokens,
+    ///     ) -> Result<Option<SystemTime>, ConnectError> {
+    ///         let (user_id, expires_at) = tokens.verify_with_expiry::<String>(token)?;
+    ///         if user_id != self.user_id {
+    ///             return Err(ConnectError::new("another user's token"));
+    ///         }
+    ///         Ok(expires_at)
+    ///     }
+    /// #   fn channels(_: &mut Routes<Self>) {}
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// A [`ConnectError`] is logged, and the client's `refresh_token` is answered with the error
+    /// `token refused` (`internal error` for a status of 500 and above). The expiry stays as it
+    /// was.
+    fn refresh(
+        &self,
+        token: &str,
+        state: &Self::State,
+    ) -> impl Future<Output = Result<Option<SystemTime>, ConnectError>> + Send {
+        let _ = (token, state);
+        std::future::ready(Err(ConnectError::new("this socket takes no new tokens")))
+    }
+
+    /// Says which channel serves which topics. Called once, when the socket is mounted.
+    fn channels(routes: &mut Routes<Self>);
+}

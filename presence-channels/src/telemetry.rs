@@ -1,0 +1,91 @@
+//! What is logged and what is measured.
+//!
+//! # Logs
+//!
+//! Logs are [`tracing`]'s, at the levels that Phoenix has for them:
+//!
+//! | target | span and events | level | set by |
+//! | --- | --- | --- | --- |
+//! | `presence_channels::connect` | `connect` around [`UserSocket::connect`](crate::UserSocket::connect); `connected` or `refused a client`, with the parameters | info | [`SocketOptions::log`](crate::SocketOptions::log) |
+//! | `presence_channels::join` | `join` around [`Channel::join`](crate::Channel::join); `joined` or `refused a join`, with the payload | info | [`Channel::LOG_JOIN`](crate::Channel::LOG_JOIN) |
+//! | `presence_channels::handle_in` | `handle_in` around [`Channel::handle_in`](crate::Channel::handle_in); `handled`, with the payload and what it was answered | debug | [`Channel::LOG_HANDLE_IN`](crate::Channel::LOG_HANDLE_IN) |
+//! | `presence_channels::broadcast` | `broadcast` around a broadcast by [`Socket`](crate::Socket) or [`Endpoint`](crate::Endpoint), without its payload | trace | |
+//!
+//! What goes wrong (a panic, a handler's error, a client that reads too slowly) is logged where it
+//! does, as an error or a warning, whatever these levels are.
+//!
+//! Parameters and payloads are shown through [`FilterParameters`], which hides passwords and
+//! tokens, and cut after 2 KiB. Nothing of that is done for a level that nobody listens to: a
+//! message then costs the look at one flag.
+//!
+//! # Metrics
+//!
+//! With the cargo feature `metrics`, counts and times go to the recorder of the
+//! [`metrics`](https://docs.rs/metrics) crate. Install it before
+//! [`Endpoint::builder`](crate::Endpoint::builder): what was mounted before goes unmeasured. Labels
+//! are bounded by the code: a mount's path, a route's pattern, never a topic, an event or a user.
+//!
+//! | name | kind | unit | labels | what it counts |
+//! | --- | --- | --- | --- | --- |
+//! | `presence_channels_sockets` | gauge | | `socket`, `transport` | clients connected to this node; one counts until the last of its channels has ended |
+//! | `presence_channels_connects_total` | counter | | `socket`, `transport`, `result` | calls of `connect`: `ok`, `refused` (a status below 500), `failed` |
+//! | `presence_channels_channels` | gauge | | `socket`, `route` | channels joined |
+//! | `presence_channels_joins_total` | counter | | `socket`, `route`, `result` | joins that reached a channel: `ok`, `refused`, `failed` (an error of yours, a panic, out of time) |
+//! | `presence_channels_messages_in_total` | counter | | `socket`, `transport` | messages from clients, heartbeats included |
+//! | `presence_channels_bytes_in_total` | counter | bytes | `socket`, `transport` | their sizes |
+//! | `presence_channels_messages_out_total` | counter | | `socket`, `transport` | messages queued for clients: a broadcast once for each |
+//! | `presence_channels_bytes_out_total` | counter | bytes | `socket`, `transport` | their sizes, with the WebSocket's header |
+//! | `presence_channels_queue_bytes` | gauge | bytes | `socket`, `transport` | what waits for clients to read it; looked at about once a second, at least 20 times in the shortest idle time |
+//! | `presence_channels_queue_frames` | gauge | | `socket`, `transport` | as messages |
+//! | `presence_channels_drops_total` | counter | | `socket`, `transport`, `reason` | see below |
+//! | `presence_channels_handler_seconds` | histogram | seconds | `socket`, `route`, `callback` | how long callbacks took: `join`, `handle_in`, `handle_info`, `handle_out` |
+//! | `presence_channels_crashes_total` | counter | | `socket`, `route`, `reason` | channels that ended with `phx_error`: `panicked`, `timed_out`, `failed` |
+//! | `presence_presences` | gauge | | `presence` | presences that this node's diffs have shown, by [`Presence::NAME`](crate::Presence::NAME) |
+//! | `presence_diffs_total` | counter | | `presence` | diffs broadcast to this node's clients |
+//! | `presence_replication_lag_seconds` | gauge | seconds | `presence` | for how long this node has known that it lacks changes of another node that is up, the longest of all; 0 if it lacks none. Looked at once a `broadcast_period` |
+//!
+//! `transport` is `websocket` or `longpoll` (clients of the test kit count as the latter). The
+//! reasons of drops: `slow_reader` is a client closed because it did not read, `slow_broadcast` a
+//! broadcast dropped for one by [`SlowReader::DropBroadcasts`](crate::SlowReader::DropBroadcasts),
+//! `unencodable` a broadcast that the client's version of the protocol cannot carry, `malformed` a
+//! client closed for what it sent, and `over_rate` a message refused for coming too soon after
+//! others.
+//!
+//! Other names that begin with `presence_` are reserved.
+
+mod filter;
+mod instrument;
+mod level;
+mod meter;
+mod shown;
+
+use presence_core::pubsub::Message as Broadcast;
+use tracing::span::EnteredSpan;
+
+pub use filter::FilterParameters;
+pub use tracing::Level;
+
+pub(crate) use instrument::{IS_ON, Stopwatch};
+pub(crate) use level::{event_at, span_at};
+pub(crate) use meter::{
+    Asked, Callback, Connected, Drops, MountMeters, Present, RouteMeter, SocketMeter,
+};
+pub(crate) use shown::{Shown, ShownParams};
+
+/// Targets of what can be listened to by itself.
+pub(crate) mod target {
+    pub(crate) const CONNECT: &str = "presence_channels::connect";
+    pub(crate) const JOIN: &str = "presence_channels::join";
+    pub(crate) const HANDLE_IN: &str = "presence_channels::handle_in";
+    pub(crate) const BROADCAST: &str = "presence_channels::broadcast";
+}
+
+/// The span that a broadcast is delivered in, on this node.
+pub(crate) fn broadcast_span(broadcast: &Broadcast) -> EnteredSpan {
+    let (topic, event) = (&*broadcast.topic, &*broadcast.event);
+    let span = tracing::trace_span!(target: target::BROADCAST, "broadcast", topic, event);
+    let span = span.entered();
+    let bytes = broadcast.payload.bytes().len();
+    tracing::trace!(target: target::BROADCAST, bytes, "broadcast");
+    span
+}

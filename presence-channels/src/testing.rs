@@ -1,0 +1,369 @@
+//! Tests channels without a network: `Phoenix.ChannelTest`.
+//!
+//! A [`TestSocket`] goes through everything a real client does but the bytes of the WebSocket: the
+//! socket's `connect`, the routes, the channel, the encoding of each frame. Times are tokio's, so
+//! under `#[tokio::test(start_paused = true)]` nothing waits for real.
+//!
+//! ```
+//! # use presence_channels::*;
+//! # struct UserSocket;
+//! # impl presence_channels::UserSocket for UserSocket {
+//! #     type State = ();
+//! #     async fn connect(_: &Params, _: &ConnectInfo, _: &()) -> Result<Self, ConnectError> {
+//! #         Ok(UserSocket)
+//! #     }
+//! #     fn channels(routes: &mut Routes<Self>) {
+//! #         routes.channel::<RoomChannel>("room:*");
+//! #     }
+//! # }
+//! # struct RoomChannel;
+//! # impl Channel for RoomChannel {
+//! #     type Socket = UserSocket;
+//! #     type Info = ();
+//! #     async fn join(_: &Topic, _: Payload, _: &mut Socket<Self>) -> JoinResult<Self> {
+//! #         Ok(RoomChannel.into())
+//! #     }
+//! #     async fn handle_in(
+//! #         &mut self, _: &str, payload: Payload, _: &mut Socket<Self>,
+//! #     ) -> HandleResult {
+//! #         reply_ok(payload)
+//! #     }
+//! # }
+//! use presence_channels::{Config, Endpoint, PubSub, testing};
+//! use serde_json::json;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let endpoint = Endpoint::builder(PubSub::local())
+//!     .socket::<UserSocket>("/socket", ())
+//!     .start(Config::default())
+//!     .await
+//!     .unwrap();
+//! let socket = testing::connect::<UserSocket>(&endpoint, json!({})).await.unwrap();
+//! let (_, mut channel) = socket.join("room:lobby", json!({})).await.unwrap();
+//!
+//! let ping = channel.push("ping", json!({ "hello": "there" })).await;
+//! channel.assert_reply(ping, "ok", json!({ "hello": "there" })).await;
+//! # }
+//! ```
+//!
+//! # Its verbs
+//!
+//! | `Phoenix.ChannelTest` | here |
+//! | --- | --- |
+//! | `connect` | [`connect`], and [`connect_with`] for headers and extensions |
+//! | `socket` | [`socket()`]: connected as a value of yours, `connect` is not asked |
+//! | `join`, `subscribe_and_join` | [`TestSocket::join`], which subscribes the test, too |
+//! | `push` | [`TestChannel::push`], and [`TestSocket::push`] on a topic that is not joined |
+//! | `leave`, `close` | [`TestChannel::leave`], [`TestSocket::close`] |
+//! | `broadcast_from` | [`TestChannel::broadcast_from`] |
+//! | `assert_reply`, `refute_reply` | [`TestChannel::assert_reply`], [`TestChannel::refute_reply`] |
+//! | `assert_push`, `refute_push` | [`TestChannel::assert_push`], [`TestChannel::refute_push`] |
+//! | `assert_broadcast`, `refute_broadcast` | [`TestChannel::assert_broadcast`], [`TestChannel::refute_broadcast`] |
+//! | messages of the end | [`TestChannel::assert_closed`], [`TestChannel::assert_crashed`], [`TestSocket::closed`] |
+//!
+//! A pattern is JSON that the payload must include. What an assertion has seen it takes, so that
+//! the next one sees what came after.
+//!
+//! # Time
+//!
+//! An assertion waits a second for what must come, a refutation watches for 100 ms. On a paused
+//! clock both are over as soon as nothing else is left to do, and so are timers of the app: a test
+//! may sleep for a day. It needs tokio's feature `test-util`:
+//!
+//! ```
+//! # use std::time::Duration;
+//! #[tokio::test(start_paused = true)]
+//! async fn an_hour_passes() {
+//!     tokio::time::sleep(Duration::from_secs(3600)).await;
+//! }
+//! ```
+//!
+//! The wall clock (`SystemTime`) is not paused. What waits for something outside of tokio's time,
+//! as a database does, needs a clock that runs.
+//!
+//! # Two nodes
+//!
+//! Several endpoints live in one process. Over a [`MemoryCluster`] they are nodes of a cluster, and
+//! messages between them arrive at once:
+//!
+//! ```
+//! use presence_channels::{Config, Endpoint, PubSub, testing::MemoryCluster};
+//! use serde_json::json;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let cluster = MemoryCluster::default();
+//! let a = Endpoint::builder(PubSub::with_adapter(cluster.join("a")));
+//! let b = Endpoint::builder(PubSub::with_adapter(cluster.join("b")));
+//! let (a, b) = (a.start(Config::default()).await?, b.start(Config::default()).await?);
+//!
+//! let mut there = b.pubsub().receiver("room:lobby", 16);
+//! a.broadcast("room:lobby", "news", json!({}))?;
+//! assert_eq!(&*there.recv().await.expect("a message").event, "news");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Clients are connected to each as above; [`Endpoint::disconnect`] finds them on both. A client
+//! that polls is a request to [`Endpoint::router`], for `tower::ServiceExt::oneshot`, whichever of
+//! the two holds its session.
+
+mod channel;
+mod expect;
+mod inbox;
+mod pattern;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::Request;
+use parking_lot::Mutex;
+use presence_core::pubsub::{IntoPayload, Payload};
+use serde::Serialize;
+use serde_json::Value;
+
+pub use channel::{PushRef, TestChannel};
+pub use inbox::Received;
+pub use presence_core::adapters::MemoryCluster;
+
+use crate::{
+    ConnectError, Endpoint, Params, UserSocket,
+    serializer::{Data, Version},
+    socket::{AnyConnection, Mount, Mounted},
+    transport::Sink,
+};
+use inbox::Inbox;
+
+/// Connects a client with `params` (anything that serializes to a flat object) to the socket `S` of
+/// `endpoint`.
+///
+/// # Errors
+/// The socket's refusal.
+///
+/// # Panics
+/// If `S` is not mounted in `endpoint`, or `params` are no URL parameters.
+pub async fn connect<S: UserSocket>(
+    endpoint: &Endpoint,
+    params: impl Serialize,
+) -> Result<TestSocket, ConnectError> {
+    connect_with::<S>(endpoint, params, Request::new(())).await
+}
+
+/// As [`connect`], with a request whose headers and extensions `connect` sees. Where the mount asks
+/// for an [auth token](crate::SocketOptions::auth_token), it comes in the header
+/// `X-Phoenix-AuthToken`, as by long-polling.
+///
+/// # Errors
+/// The socket's refusal.
+///
+/// # Panics
+/// As [`connect`].
+pub async fn connect_with<S: UserSocket>(
+    endpoint: &Endpoint,
+    params: impl Serialize,
+    request: Request<()>,
+) -> Result<TestSocket, ConnectError> {
+    let mount = mount_of::<S>(endpoint);
+    let params = serde_urlencoded::to_string(params)
+        .unwrap_or_else(|error| panic!("the params do not fit into a URL: {error}"));
+    let info = mount.connect_info(endpoint, request.into_parts().0);
+    let params = Params::from_query(&params);
+    let connection = mount.connect_queue(endpoint.clone(), &params, &info, Version::V2);
+    Ok(TestSocket::of(endpoint, connection.await?))
+}
+
+/// A client that is connected already as `user`, without `connect` being asked: `socket/3` of
+/// `Phoenix.ChannelTest`.
+///
+/// # Panics
+/// If `S` is not mounted in `endpoint`.
+pub fn socket<S: UserSocket>(endpoint: &Endpoint, user: S) -> TestSocket {
+    let mount = mount_of::<S>(endpoint);
+    let connection = mount.open_for(
+        user,
+        endpoint.clone(),
+        Sink::Queue,
+        Version::V2,
+        Duration::MAX,
+    );
+    TestSocket::of(endpoint, Box::new(connection))
+}
+
+fn mount_of<S: UserSocket>(endpoint: &Endpoint) -> Arc<Mount<S>> {
+    endpoint.mount_of::<S>().unwrap_or_else(|| {
+        panic!("the endpoint has no socket {}", std::any::type_name::<S>());
+    })
+}
+
+/// A connected client of a test. It disconnects when it and its channels are dropped.
+#[derive(Clone)]
+pub struct TestSocket {
+    client: Arc<Client>,
+}
+
+struct Client {
+    /// None once the client has closed.
+    connection: Arc<Mutex<Option<Box<dyn AnyConnection>>>>,
+    inbox: Inbox,
+    endpoint: Endpoint,
+    next_ref: AtomicU64,
+}
+
+/// A refused join.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JoinRefused {
+    /// What the client was told.
+    pub response: Value,
+}
+
+impl TestSocket {
+    fn of(endpoint: &Endpoint, connection: Box<dyn AnyConnection>) -> Self {
+        let outbox = connection.outbox().clone();
+        let connection = Arc::new(Mutex::new(Some(connection)));
+        let closed = Arc::downgrade(&connection);
+        let client = Client {
+            connection,
+            inbox: Inbox::collect(endpoint, outbox, move || {
+                // The server has closed, and its channels go.
+                if let Some(connection) = closed.upgrade() {
+                    drop(connection.lock().take());
+                }
+            }),
+            endpoint: endpoint.clone(),
+            next_ref: AtomicU64::new(1),
+        };
+        Self {
+            client: Arc::new(client),
+        }
+    }
+
+    /// Joins `topic` with `payload`. Gives the reply, and the channel.
+    ///
+    /// # Errors
+    /// The refusal.
+    ///
+    /// # Panics
+    /// If the join is not answered within a second, or `payload` has no JSON form.
+    pub async fn join(
+        &self,
+        topic: &str,
+        payload: impl IntoPayload,
+    ) -> Result<(Value, TestChannel), JoinRefused> {
+        // Before the join, so that what the channel broadcasts at once is seen.
+        let broadcasts = self.client.endpoint.pubsub().receiver(topic, 1024);
+        let join_ref = self.client.next_ref();
+        self.client
+            .send(&join_ref, &join_ref, topic, "phx_join", payload)
+            .await;
+        let reply = self.client.inbox.reply(&join_ref, topic).await;
+        match reply.status() {
+            "ok" => {
+                let channel = TestChannel::new(self.clone(), topic, join_ref, broadcasts);
+                Ok((reply.response(), channel))
+            }
+            _ => Err(JoinRefused {
+                response: reply.response(),
+            }),
+        }
+    }
+
+    /// The endpoint it is connected to.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.client.endpoint
+    }
+
+    /// Disconnects as a client does that goes away: its channels end.
+    pub fn close(&self) {
+        self.client.disconnect();
+    }
+
+    /// Waits until the server has closed the connection; gives the close code.
+    ///
+    /// # Panics
+    /// If it is still open after a second.
+    pub async fn closed(&self) -> u16 {
+        self.client.inbox.closed().await
+    }
+}
+
+impl Client {
+    fn disconnect(&self) {
+        let connection = self.connection.lock().take();
+        drop(connection);
+        self.inbox.close();
+    }
+
+    fn next_ref(&self) -> String {
+        self.next_ref.fetch_add(1, Ordering::Relaxed).to_string()
+    }
+
+    async fn send(
+        &self,
+        join_ref: &str,
+        reference: &str,
+        topic: &str,
+        event: &str,
+        payload: impl IntoPayload,
+    ) {
+        let payload = payload
+            .into_payload()
+            .unwrap_or_else(|error| panic!("{error}"));
+        let data = match payload {
+            Payload::Json(text) => {
+                let payload: &serde_json::value::RawValue =
+                    serde_json::from_slice(&text).expect("a JSON payload holds JSON");
+                let join_ref = (!join_ref.is_empty()).then_some(join_ref);
+                let frame = serde_json::to_vec(&(join_ref, reference, topic, event, payload));
+                Data::Text(frame.expect("strings and JSON have a JSON form").into())
+            }
+            Payload::Binary(data) => {
+                let names = [join_ref, reference, topic, event];
+                let mut frame = vec![0];
+                frame.extend(names.iter().map(|name| {
+                    u8::try_from(name.len()).expect("a binary message's names are of 255 bytes")
+                }));
+                names
+                    .iter()
+                    .for_each(|name| frame.extend_from_slice(name.as_bytes()));
+                frame.extend_from_slice(&data);
+                Data::Binary(Bytes::from(frame))
+            }
+        };
+        let mut data = Some(data);
+        poll_fn(|cx| {
+            if let (Some(connection), Some(data)) = (&mut *self.connection.lock(), data.take()) {
+                let received = connection.receive(data, cx);
+                received.expect("the test kit sends well-formed frames");
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.disconnect();
+    }
+}
+
+impl fmt::Debug for TestSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestSocket")
+            .field("received", &self.client.inbox)
+            .finish_non_exhaustive()
+    }
+}

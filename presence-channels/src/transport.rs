@@ -1,0 +1,54 @@
+//! How bytes come and go: frames, the queue of what a client has yet to be sent, the WebSocket,
+//! and long-polling.
+
+pub(crate) mod auth_token;
+mod flusher;
+mod frame;
+pub(crate) mod longpoll;
+mod outbox;
+mod pump;
+mod reader;
+pub(crate) mod websocket;
+
+pub(crate) use flusher::Flusher;
+pub use frame::Frame;
+pub(crate) use frame::Opcode;
+pub(crate) use outbox::{Outbox, Phase, Sink};
+
+/// How a client's messages come and go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Websocket,
+    /// And the test kit, which takes from the same kind of queue.
+    Longpoll,
+}
+
+impl Transport {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Websocket => "websocket",
+            Self::Longpoll => "longpoll",
+        }
+    }
+}
+
+/// The close codes that the server sends (RFC 6455, section 7.4, and Phoenix's use of them).
+pub(crate) mod close_code {
+    /// The client went silent, or broke the WebSocket protocol.
+    pub(crate) const PROTOCOL: u16 = 1002;
+    /// `disconnect` was broadcast on the socket's id.
+    pub(crate) const GOING_AWAY: u16 = 1001;
+    /// The client's token has expired, and it showed no new one. Clients connect again, with one.
+    pub(crate) const TOKEN_EXPIRED: u16 = 1008;
+    /// A text message that is not UTF-8.
+    pub(crate) const INVALID_DATA: u16 = 1007;
+    /// A message over the limit of bytes.
+    pub(crate) const TOO_BIG: u16 = 1009;
+    /// A message that is none of the protocol's, as Phoenix closes then; and a serializer that
+    /// cannot write what it must.
+    pub(crate) const INTERNAL_ERROR: u16 = 1011;
+    /// The server stops; clients connect again.
+    pub(crate) const RESTART: u16 = 1012;
+    /// The client reads too slowly; it may try again.
+    pub(crate) const TRY_AGAIN: u16 = 1013;
+}

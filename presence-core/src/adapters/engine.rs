@@ -1,0 +1,142 @@
+//! What the engines over a network share: names, the queue of what goes out, what becomes of what
+//! comes in, and figures.
+
+mod incoming;
+mod interests;
+mod log_limit;
+mod queue;
+mod stats;
+mod subjects;
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+
+pub use stats::EngineStats;
+pub use subjects::NameError;
+
+use incoming::Incoming;
+use interests::Interests;
+pub(super) use queue::{Item, Queue};
+pub(super) use subjects::Target;
+use subjects::{Subjects, bucket_of};
+
+use crate::pubsub::{
+    AdapterError, Inbox, Message,
+    wire::{self, Kind, Origin},
+};
+
+/// What is logged when more waits for an engine than may.
+const OUT_FULL: &str =
+    "the cluster engine does not keep up or is away; messages for other nodes are dropped";
+
+/// How much may wait for an engine by default.
+pub(super) const QUEUE_BYTES: usize = 8 * 1024 * 1024;
+
+/// An engine's half that knows nothing of the engine: the adapter hands messages in, the engine's
+/// tasks take frames out.
+#[derive(Debug)]
+pub(super) struct Node {
+    name: Arc<str>,
+    /// Drawn anew by every start.
+    start: u64,
+    pub(super) subjects: Subjects,
+    pub(super) interests: Interests,
+    pub(super) outgoing: Queue<Item>,
+    incoming: Incoming,
+    pub(super) stats: EngineStats,
+}
+
+impl Node {
+    /// A node of the cluster `cluster`; `separator` stands between the parts of the engine's
+    /// subjects.
+    pub(super) fn new(
+        name: &str,
+        cluster: &str,
+        separator: char,
+        queue_bytes: usize,
+    ) -> Result<Arc<Self>, NameError> {
+        subjects::check_node_name(name)?;
+        let stats = EngineStats::default();
+        Ok(Arc::new(Self {
+            name: name.into(),
+            start: RandomState::new().hash_one(name),
+            subjects: Subjects::new(cluster, separator)?,
+            interests: Interests::default(),
+            outgoing: Queue::new(queue_bytes, stats.clone(), OUT_FULL),
+            incoming: Incoming::default(),
+            stats,
+        }))
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    #[cfg(feature = "zenoh")]
+    pub(super) fn start(&self) -> u64 {
+        self.start
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin {
+            node: &self.name,
+            start: self.start,
+        }
+    }
+
+    /// Queues `message` for all nodes that have subscribers. `limit` is what the engine carries
+    /// now.
+    pub(super) fn broadcast(&self, message: &Message, limit: usize) -> Result<(), AdapterError> {
+        let frame = self.encode(Kind::Broadcast, message, limit)?;
+        let target = Target::Bucket(bucket_of(&message.topic));
+        self.outgoing.push(Item { target, frame });
+        Ok(())
+    }
+
+    /// Queues `message` for one node, which may not be there.
+    pub(super) fn direct(
+        &self,
+        node: &str,
+        message: &Message,
+        limit: usize,
+    ) -> Result<(), AdapterError> {
+        // Nobody can have such a name.
+        if subjects::check_node_name(node).is_err() {
+            return Err(AdapterError::UnknownNode(node.to_owned()));
+        }
+        let frame = self.encode(Kind::Direct, message, limit)?;
+        let target = Target::Node(node.into());
+        self.outgoing.push(Item { target, frame });
+        Ok(())
+    }
+
+    fn encode(&self, kind: Kind, message: &Message, limit: usize) -> Result<Bytes, AdapterError> {
+        let frame = wire::encode(&self.origin(), kind, message).map_err(|error| {
+            let (bytes, limit) = (error.bytes, error.limit);
+            AdapterError::TooLarge { bytes, limit }
+        })?;
+        let bytes = frame.len();
+        match bytes > limit {
+            true => Err(AdapterError::TooLarge { bytes, limit }),
+            false => Ok(frame),
+        }
+    }
+
+    pub(super) fn subscribed(&self, topic: &str) {
+        self.interests.add(bucket_of(topic));
+    }
+
+    pub(super) fn unsubscribed(&self, topic: &str) {
+        self.interests.remove(bucket_of(topic));
+    }
+
+    /// Delivers what the engine brought, or drops it and says so.
+    pub(super) fn receive(&self, frame: &Bytes, inbox: &Inbox) {
+        self.incoming
+            .receive(frame, &self.origin(), inbox, &self.stats);
+    }
+}

@@ -1,0 +1,213 @@
+//! The engine for those who run [Redis](https://redis.io), or Valkey.
+
+mod worker;
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use ::redis::Client;
+use parking_lot::Mutex;
+use tokio::{runtime::Handle, task::JoinHandle, time::timeout};
+
+use super::engine::{EngineStats, NameError, Node, QUEUE_BYTES};
+use worker::{Connections, Worker};
+
+use crate::pubsub::{Adapter, AdapterError, Inbox, Message, wire};
+
+/// How long a stop waits for what is still queued.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Options of [`Redis`].
+#[derive(Clone, Debug)]
+pub struct RedisOptions {
+    /// This node's name, unique in the cluster: 1 to 128 bytes.
+    pub node_name: String,
+    /// Which nodes belong together, where one Redis serves several clusters: 1 to 64 letters,
+    /// digits, `-` and `_`. Channels begin with it; the number of a database does not part them.
+    /// Default `presence`.
+    pub cluster: String,
+    /// The server, of the crate `redis` ([`redis_client`](super::redis_client)):
+    /// `Client::open("redis://user:password@host:6379")`, or `Client::build_with_tls`.
+    ///
+    /// TLS is a feature of that crate: depend on it too, with `tokio-rustls-comp` and a crypto
+    /// provider of rustls.
+    pub client: Client,
+    /// How many bytes of messages may wait while the server is away, and how many that came in
+    /// until they are delivered, where this node is slower than the others together. Default 8 MiB.
+    /// What comes on top is dropped, and counted in [`EngineStats::dropped`].
+    pub queue_bytes: usize,
+    /// The largest message, in bytes, names included. Default 8 MiB, at most 16.
+    ///
+    /// Redis itself carries up to 512 MiB, but cuts off a subscriber for whom more than
+    /// `client-output-buffer-limit pubsub` waits, which is 32 MiB unless changed.
+    pub max_message_bytes: usize,
+}
+
+impl RedisOptions {
+    /// Options with the defaults, for a node of this name.
+    #[must_use]
+    pub fn new(node_name: impl Into<String>, client: Client) -> Self {
+        Self {
+            node_name: node_name.into(),
+            cluster: "presence".to_owned(),
+            client,
+            queue_bytes: QUEUE_BYTES,
+            max_message_bytes: 8 * 1024 * 1024,
+        }
+    }
+}
+
+/// Why there is no connection to Redis. Nothing was started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RedisError {
+    /// A name that cannot be.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The server cannot be reached, or does not let this node in.
+    #[error("cannot connect to Redis at {server}: {source}")]
+    Connect {
+        /// Its address.
+        server: String,
+        /// What the client says.
+        source: ::redis::RedisError,
+    },
+}
+
+/// Carries messages over Redis' pub/sub.
+///
+/// Whoever may publish on the cluster's channels is believed: restrict them with ACLs. While the
+/// server is away, messages wait up to [`RedisOptions::queue_bytes`]; when it is back, the node is
+/// too, and what was on its way when the connection broke is lost. Redis tells nobody which nodes
+/// there are, so a direct message to an unknown node is no error, and there are no hints.
+///
+/// Each node keeps two connections: one that listens, one that publishes.
+///
+/// ```no_run
+/// use presence_core::{PubSub, adapters::{Redis, RedisOptions, redis_client::Client}};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Client::open("redis://10.0.0.5:6379")?;
+/// let redis = Redis::connect(RedisOptions::new("node-a", client)).await?;
+/// let pubsub = PubSub::with_adapter(redis);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Redis {
+    node: Arc<Node>,
+    limit: usize,
+    runtime: Handle,
+    /// The connections made by [`connect`](Self::connect), until the task has them.
+    ready: Mutex<Option<Ready>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Ready {
+    client: Client,
+    connections: Connections,
+    queue_bytes: usize,
+}
+
+impl Redis {
+    /// Connects to the server.
+    ///
+    /// To be called within a tokio runtime, in which its task then runs.
+    ///
+    /// # Errors
+    /// [`RedisError`], within 10 s.
+    pub async fn connect(options: RedisOptions) -> Result<Self, RedisError> {
+        let RedisOptions {
+            node_name,
+            cluster,
+            client,
+            queue_bytes,
+            max_message_bytes,
+        } = options;
+        let node = Node::new(&node_name, &cluster, ':', queue_bytes)?;
+        let connections = Connections::open(&client).await.map_err(|source| {
+            let server = client.get_connection_info().addr().to_string();
+            RedisError::Connect { server, source }
+        })?;
+        Ok(Self {
+            node,
+            limit: max_message_bytes.min(wire::MAX_FRAME),
+            runtime: Handle::current(),
+            ready: Mutex::new(Some(Ready {
+                client,
+                connections,
+                queue_bytes,
+            })),
+            task: Mutex::default(),
+        })
+    }
+
+    /// The engine's figures.
+    #[must_use]
+    pub fn stats(&self) -> EngineStats {
+        self.node.stats.clone()
+    }
+}
+
+impl Adapter for Redis {
+    fn node_name(&self) -> &str {
+        self.node.name()
+    }
+
+    fn max_message_bytes(&self) -> Option<usize> {
+        Some(self.limit)
+    }
+
+    fn start(&self, inbox: Inbox) {
+        let ready = self.ready.lock().take();
+        let Ready {
+            client,
+            connections,
+            queue_bytes,
+        } = ready.expect("an adapter is started once");
+        let worker = Worker::new(self.node.clone(), client, inbox, queue_bytes);
+        *self.task.lock() = Some(self.runtime.spawn(worker.run(connections)));
+    }
+
+    fn broadcast(&self, message: &Message) -> Result<(), AdapterError> {
+        self.node.broadcast(message, self.limit)
+    }
+
+    fn direct(&self, node: &str, message: &Message) -> Result<(), AdapterError> {
+        self.node.direct(node, message, self.limit)
+    }
+
+    fn subscribed(&self, topic: &str) {
+        self.node.subscribed(topic);
+    }
+
+    fn unsubscribed(&self, topic: &str) {
+        self.node.unsubscribed(topic);
+    }
+
+    fn stop(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.node.outgoing.close();
+        let task = self.task.lock().take();
+        Box::pin(async move {
+            let Some(mut task) = task else { return };
+            if timeout(STOP_PATIENCE, &mut task).await.is_err() {
+                tracing::warn!("Redis is away; what waited for it is lost");
+                task.abort();
+            }
+        })
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.lock().take() {
+            task.abort();
+        }
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("node_name", &self.node.name())
+            .finish_non_exhaustive()
+    }
+}

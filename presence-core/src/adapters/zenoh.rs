@@ -1,0 +1,208 @@
+//! The engine without a broker: [zenoh](https://zenoh.io), every node a peer of every other.
+
+mod error;
+mod living;
+mod options;
+mod peers;
+mod unlinked;
+mod worker;
+
+use std::{collections::BTreeSet, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task::JoinHandle,
+};
+
+pub use error::ZenohError;
+pub use options::{ZenohOptions, ZenohTls};
+pub use peers::Peers;
+
+use super::engine::{EngineStats, Node};
+use crate::pubsub::{Adapter, AdapterError, Inbox, Message, wire};
+use living::Living;
+use peers::Plan;
+use worker::Worker;
+
+/// How long a stop waits for what is still queued, and for goodbyes.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Carries messages from node to node over [zenoh](https://zenoh.io), with no broker between.
+///
+/// Every node links to every other by TCP, or by TLS with [`ZenohOptions::tls`]; nothing is found
+/// by multicast. Whoever can connect is believed, so either the network is private or certificates
+/// are mutual. A lost link is tried again every two seconds; what was sent meanwhile is lost to
+/// that node. A peer that does not read for 50 ms while others do loses messages, and holds the
+/// others up no longer.
+///
+/// zenoh shows which nodes are alive, so there are [hints](crate::PubSub::peer_hints), and a direct
+/// message to a node that is not there is [`AdapterError::UnknownNode`].
+///
+/// ```no_run
+/// use presence_core::{PubSub, adapters::{Peers, Zenoh, ZenohOptions}};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let peers = Peers::Dns("chat-nodes.internal:7447".to_owned());
+/// let zenoh = Zenoh::connect(ZenohOptions::new("node-a", "0.0.0.0:7447", peers)).await?;
+/// let pubsub = PubSub::with_adapter(zenoh);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Zenoh {
+    node: Arc<Node>,
+    living: Arc<Living>,
+    limit: usize,
+    runtime: Handle,
+    /// What the worker is made of, until it is started.
+    ready: Mutex<Option<Ready>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Ready {
+    options: ZenohOptions,
+    session: zenoh::Session,
+    plan: Plan,
+}
+
+impl Zenoh {
+    /// Listens, and begins to connect to the other nodes; it does not wait for them.
+    ///
+    /// To be called within a multi-threaded tokio runtime, in which its task then runs.
+    ///
+    /// # Errors
+    /// [`ZenohError`]: an address in use, a file that is not there, a name that cannot be. Nodes that cannot be
+    /// reached are no error, and neither is a list of them that cannot be had: both are tried
+    /// again.
+    pub async fn connect(options: ZenohOptions) -> Result<Self, ZenohError> {
+        let runtime = Handle::current();
+        // zenoh panics on one.
+        if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+            return Err(ZenohError::Runtime);
+        }
+        let node = Node::new(
+            &options.node_name,
+            &options.cluster,
+            '/',
+            options.queue_bytes,
+        )?;
+        if let Some(tls) = &options.tls {
+            tls.check()?;
+        }
+        check_listen(&options.listen).await?;
+        let listed = options.peers.now().await.unwrap_or_else(|error| {
+            tracing::warn!("cannot learn of the other nodes yet: {error}");
+            BTreeSet::new()
+        });
+        let plan = Plan::new(listed, &options.listen, false).await;
+        let session = open(&options, &plan).await?;
+        Ok(Self {
+            node,
+            living: Arc::default(),
+            limit: options.max_message_bytes.min(wire::MAX_FRAME),
+            runtime,
+            ready: Mutex::new(Some(Ready {
+                options,
+                session,
+                plan,
+            })),
+            task: Mutex::default(),
+        })
+    }
+
+    /// The engine's figures.
+    #[must_use]
+    pub fn stats(&self) -> EngineStats {
+        self.node.stats.clone()
+    }
+}
+
+/// zenoh says only in words that an address is in use, so it is tried here first.
+async fn check_listen(addresses: &[String]) -> Result<(), ZenohError> {
+    for address in addresses {
+        options::check_address(address)?;
+        let error = |source| {
+            let address = address.clone();
+            ZenohError::Listen { address, source }
+        };
+        for socket in tokio::net::lookup_host(address).await.map_err(error)? {
+            std::net::TcpListener::bind(socket).map_err(error)?;
+        }
+    }
+    Ok(())
+}
+
+async fn open(options: &ZenohOptions, plan: &Plan) -> Result<zenoh::Session, ZenohError> {
+    let config = options::config(options, &plan.dial()).to_string();
+    let config = zenoh::Config::from_json5(&config).map_err(ZenohError::Open)?;
+    zenoh::open(config).await.map_err(ZenohError::Open)
+}
+
+impl Adapter for Zenoh {
+    fn node_name(&self) -> &str {
+        self.node.name()
+    }
+
+    fn max_message_bytes(&self) -> Option<usize> {
+        Some(self.limit)
+    }
+
+    fn start(&self, inbox: Inbox) {
+        let ready = self
+            .ready
+            .lock()
+            .take()
+            .expect("an adapter is started once");
+        let worker = Worker::new(self.node.clone(), self.living.clone(), inbox, ready);
+        *self.task.lock() = Some(self.runtime.spawn(worker.run()));
+    }
+
+    fn broadcast(&self, message: &Message) -> Result<(), AdapterError> {
+        self.node.broadcast(message, self.limit)
+    }
+
+    fn direct(&self, node: &str, message: &Message) -> Result<(), AdapterError> {
+        match self.living.contains(node) {
+            true => self.node.direct(node, message, self.limit),
+            false => Err(AdapterError::UnknownNode(node.to_owned())),
+        }
+    }
+
+    fn subscribed(&self, topic: &str) {
+        self.node.subscribed(topic);
+    }
+
+    fn unsubscribed(&self, topic: &str) {
+        self.node.unsubscribed(topic);
+    }
+
+    fn stop(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.node.outgoing.close();
+        let task = self.task.lock().take();
+        Box::pin(async move {
+            if let Some(mut task) = task
+                && tokio::time::timeout(STOP_PATIENCE, &mut task)
+                    .await
+                    .is_err()
+            {
+                tracing::warn!("zenoh does not stop; its links are cut");
+                task.abort();
+            }
+        })
+    }
+}
+
+impl Drop for Zenoh {
+    fn drop(&mut self) {
+        // The worker ends when there is nothing more to send, and closes the session in order.
+        self.node.outgoing.close();
+    }
+}
+
+impl fmt::Debug for Zenoh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Zenoh")
+            .field("node_name", &self.node.name())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,494 @@
+//! Who is there: one node's judgement of the others, without I/O.
+//!
+//! # The rules
+//!
+//! - A node is **introduced**, and made up again, by its own word alone: a message of its own with
+//!   a number above the last one heard. What third nodes say of it never does either.
+//! - It is **suspect** when it has been silent for long, or when an engine tells of its end. It is
+//!   then asked for directly, and two others are asked to ask; what they hear keeps it.
+//! - It is **down** when nothing helped: what it tracked is hidden, and kept.
+//! - It is **given up** (permdown) when it stays down: what it tracked is forgotten. That it was
+//!   there, and what its last message was, is remembered once more as long, so that nothing older
+//!   is believed.
+//! - One that **leaves in order** says so. That is remembered likewise, and passed on.
+//! - A turn that comes late extends every deadline by its lateness: a process that was stopped and
+//!   goes on has heard nobody, which says nothing about the others.
+//!
+//! Being up, suspect and down is one node's own view and is never told to others.
+
+mod conflict;
+mod event;
+mod peer;
+mod probe;
+mod tomb;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use conflict::Turns;
+pub(crate) use event::{Event, Say};
+pub use event::{ReplicaEvent, Status};
+use peer::{Peer, Standing};
+use tomb::{Tomb, Tombs};
+
+use crate::crdt::{Incarnation, Origin, ReplicaName};
+use crate::node::NodeOptions;
+use crate::shard::Input;
+
+/// What one node knows of the others' being there.
+#[derive(Clone, Debug)]
+pub(crate) struct Liveness {
+    /// This node, in its present incarnation.
+    me: Arc<Origin>,
+    /// How many messages it has sent in it.
+    number: u64,
+    options: Arc<NodeOptions>,
+    peers: BTreeMap<ReplicaName, Peer>,
+    tombs: Tombs,
+    /// When the next heartbeat is due.
+    next_beat: Duration,
+    /// How often this node had to go on under another incarnation lately.
+    turns: Turns,
+    /// Whether this node has left.
+    left: bool,
+    random: fastrand::Rng,
+    counts: LivenessCounts,
+}
+
+/// What has happened here, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LivenessCounts {
+    /// Nodes that came, or came back.
+    pub ups: u64,
+    /// Times that a node was suspected.
+    pub suspects: u64,
+    /// Of these, those that proved to be there.
+    pub suspects_saved: u64,
+    /// Of these, those that another node vouched for.
+    pub vouched: u64,
+    /// Nodes that went down.
+    pub downs: u64,
+    /// Nodes that were given up.
+    pub permdowns: u64,
+    /// Nodes that left in order.
+    pub leaves: u64,
+    /// Of these, those of which another node told.
+    pub leaves_passed_on: u64,
+    /// Senders that were told that what they said is older than what is known of them.
+    pub refusals: u64,
+    /// Messages with a number that was not above the last one heard. Their senders are told, too.
+    pub overtaken: u64,
+    /// Messages of nodes that were given up or left, sent before they went.
+    pub buried: u64,
+    /// Times that this node went on under a higher incarnation.
+    pub retags: u64,
+    /// Times that it would have had to too often: another node has its name.
+    pub conflicts: u64,
+    /// Times that this process was found to have been stopped.
+    pub late_turns: u64,
+    /// Suspects that were given more time for that reason.
+    pub respites: u64,
+}
+
+/// What is to be made of a message.
+#[derive(Clone, Debug)]
+pub(crate) enum Verdict {
+    /// Its sender is there, and this is news from it.
+    Fresh(Arc<Origin>),
+    /// A message of a node that is up, overtaken by a later one: what it says of contents may still
+    /// be true. And whether it is of the time since that node was last down.
+    Late(Arc<Origin>, bool),
+    /// Nothing in it counts.
+    Ignored,
+}
+
+impl Liveness {
+    pub(crate) fn new(me: Origin, options: Arc<NodeOptions>, seed: u64, now: Duration) -> Self {
+        Self {
+            me: Arc::new(me),
+            number: 0,
+            peers: BTreeMap::new(),
+            tombs: Tombs::new(options.max_replicas),
+            next_beat: now,
+            turns: Turns::default(),
+            left: false,
+            random: fastrand::Rng::with_seed(seed),
+            counts: LivenessCounts::default(),
+            options,
+        }
+    }
+
+    pub(crate) fn me(&self) -> &Arc<Origin> {
+        &self.me
+    }
+
+    pub(crate) fn has_left(&self) -> bool {
+        self.left
+    }
+
+    pub(crate) fn counts(&self) -> LivenessCounts {
+        self.counts
+    }
+
+    /// The number of the next message.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.number += 1;
+        self.number
+    }
+
+    /// Who sent a message, and whether to believe it.
+    pub(crate) fn heard(
+        &mut self,
+        sender: &Origin,
+        number: u64,
+        now: Duration,
+        events: &mut Vec<Event>,
+    ) -> Verdict {
+        self.notice(now);
+        let (name, incarnation) = (&sender.name, sender.incarnation);
+        if *name == self.me.name {
+            self.heard_own_name(incarnation, now, events);
+            return Verdict::Ignored;
+        }
+        if let Some(tomb) = self.tombs.get_mut(name)
+            && (incarnation, number) <= (tomb.incarnation, tomb.number)
+        {
+            self.counts.buried += 1;
+            let known = (tomb.incarnation, tomb.number);
+            if tomb.may_refuse(now) {
+                self.refuse(sender, known, events);
+            }
+            return Verdict::Ignored;
+        }
+        let known = self.peers.get(name).map(|peer| peer.origin.incarnation);
+        match known {
+            Some(known) if incarnation < known => {
+                self.refuse_as_older(sender, now, events);
+                Verdict::Ignored
+            }
+            Some(known) if incarnation == known => self.heard_again(sender, number, now, events),
+            Some(_) => self.introduce(sender, number, now, events),
+            None if self.peers.len() >= self.options.max_replicas => {
+                events.push(Event::Replica(ReplicaEvent::TooMany(name.clone())));
+                Verdict::Ignored
+            }
+            None => self.introduce(sender, number, now, events),
+        }
+    }
+
+    fn heard_again(
+        &mut self,
+        sender: &Origin,
+        number: u64,
+        now: Duration,
+        events: &mut Vec<Event>,
+    ) -> Verdict {
+        let Some(peer) = self.peers.get_mut(&sender.name) else {
+            return Verdict::Ignored;
+        };
+        let origin = Arc::clone(&peer.origin);
+        if number <= peer.number {
+            let down = matches!(peer.standing, Standing::Down { .. });
+            let recent = number > peer.back_since;
+            // It came late, or its sender was set back; the sender knows which.
+            self.counts.overtaken += 1;
+            self.refuse_as_older(sender, now, events);
+            return match down {
+                true => Verdict::Ignored,
+                false => Verdict::Late(origin, recent),
+            };
+        }
+        let before = std::mem::replace(&mut peer.number, number);
+        peer.heard = now;
+        match std::mem::replace(&mut peer.standing, Standing::Up) {
+            Standing::Up => {}
+            Standing::Suspect { .. } => self.counts.suspects_saved += 1,
+            Standing::Down { .. } => {
+                peer.back_since = before;
+                self.counts.ups += 1;
+                events.push(Event::Tell(Input::Up(Arc::clone(&origin))));
+                events.push(Event::Replica(ReplicaEvent::Up(origin.as_ref().clone())));
+                self.alone_or_not(events);
+            }
+        }
+        Verdict::Fresh(origin)
+    }
+
+    fn introduce(
+        &mut self,
+        sender: &Origin,
+        number: u64,
+        now: Duration,
+        events: &mut Vec<Event>,
+    ) -> Verdict {
+        let origin = Arc::new(sender.clone());
+        // What was remembered under this name is older than this message.
+        self.tombs.supersede(&sender.name);
+        let peer = Peer::new(Arc::clone(&origin), number, now);
+        self.peers.insert(sender.name.clone(), peer);
+        self.counts.ups += 1;
+        self.alone_or_not(events);
+        events.push(Event::Tell(Input::Up(Arc::clone(&origin))));
+        events.push(Event::Replica(ReplicaEvent::Up(sender.clone())));
+        // So that it knows this node at once, and not after a period.
+        events.push(Event::Greet(sender.name.clone()));
+        Verdict::Fresh(origin)
+    }
+
+    fn refuse_as_older(&mut self, sender: &Origin, now: Duration, events: &mut Vec<Event>) {
+        if let Some(peer) = self.peers.get_mut(&sender.name)
+            && peer.may_refuse(now)
+        {
+            let known = (peer.origin.incarnation, peer.number);
+            self.refuse(sender, known, events);
+        }
+    }
+
+    fn refuse(&mut self, sender: &Origin, known: (Incarnation, u64), events: &mut Vec<Event>) {
+        self.counts.refusals += 1;
+        let refused = sender.incarnation;
+        events.push(Event::Say(
+            sender.name.clone(),
+            Say::Refusal { refused, known },
+        ));
+    }
+
+    /// The incarnation under which a replica is up here. Contents of others are believed by third
+    /// nodes.
+    pub(crate) fn origin(
+        &self,
+        name: &ReplicaName,
+        incarnation: Incarnation,
+    ) -> Option<Arc<Origin>> {
+        let peer = self.peers.get(name)?;
+        let up = !matches!(peer.standing, Standing::Down { .. });
+        (up && peer.origin.incarnation == incarnation).then(|| Arc::clone(&peer.origin))
+    }
+
+    /// A node said that it leaves.
+    pub(crate) fn leaves(
+        &mut self,
+        origin: &Origin,
+        number: u64,
+        grace: Duration,
+        now: Duration,
+        events: &mut Vec<Event>,
+    ) {
+        self.counts.leaves += 1;
+        self.bury(origin, number, now, Some(now + grace));
+        if self.peers.remove(&origin.name).is_some() {
+            let leave = Input::Leave(Arc::new(origin.clone()), now + grace);
+            events.push(Event::Tell(leave));
+            events.push(Event::Replica(ReplicaEvent::Left(origin.clone())));
+            self.alone_or_not(events);
+        }
+    }
+
+    /// A third node says that a node has left.
+    pub(crate) fn has_told_of_leave(
+        &mut self,
+        origin: &Origin,
+        number: u64,
+        grace: Duration,
+        now: Duration,
+        events: &mut Vec<Event>,
+    ) {
+        let told = (origin.incarnation, number);
+        let tomb = self.tombs.get_mut(&origin.name);
+        if origin.name == self.me.name
+            || tomb.is_some_and(|tomb| (tomb.incarnation, tomb.number) >= told)
+        {
+            return;
+        }
+        match self.peers.get(&origin.name) {
+            // It has spoken since.
+            Some(peer) if (peer.origin.incarnation, peer.number) > told => {}
+            Some(_) => {
+                self.counts.leaves_passed_on += 1;
+                self.leaves(origin, number, grace, now, events);
+            }
+            // Remembered, but not passed on: or nodes would remind each other of it for ever.
+            None => {
+                self.bury(origin, number, now, Some(now + grace));
+                if let Some(tomb) = self.tombs.get_mut(&origin.name) {
+                    tomb.second_hand = true;
+                }
+            }
+        }
+    }
+
+    fn bury(&mut self, origin: &Origin, number: u64, now: Duration, left: Option<Duration>) {
+        let tomb = Tomb {
+            incarnation: origin.incarnation,
+            number,
+            until: now + self.options.permdown_period,
+            left,
+            second_hand: false,
+            refused: None,
+        };
+        self.tombs.insert(origin.name.clone(), tomb);
+    }
+
+    /// Those that left, for others: name, incarnation, last number, and what is left of the grace.
+    pub(crate) fn left(&self, now: Duration) -> Vec<(Origin, u64, Duration)> {
+        self.tombs.left(now)
+    }
+
+    /// An engine says that this node's process or link has ended.
+    pub(crate) fn lost(&mut self, name: &ReplicaName, now: Duration, events: &mut Vec<Event>) {
+        self.notice(now);
+        let until = now + self.options.suspect_period;
+        let Some(peer) = self.peers.get_mut(name) else {
+            return;
+        };
+        match &mut peer.standing {
+            Standing::Up => {
+                peer.standing = Standing::Suspect { until };
+                peer.respited = false;
+                self.counts.suspects += 1;
+                self.probe(name, events);
+            }
+            Standing::Suspect { until: present } => *present = until.min(*present),
+            Standing::Down { .. } => {}
+        }
+    }
+
+    /// Takes leave. From now on this node says nothing.
+    pub(crate) fn leave(&mut self) {
+        self.left = true;
+    }
+
+    /// Whether a heartbeat is due. The next one is then due a period later.
+    pub(crate) fn beat(&mut self, now: Duration) -> bool {
+        self.notice(now);
+        if self.left || self.next_beat > now {
+            return false;
+        }
+        // From now and not from when it was due: a late process does not send two.
+        self.next_beat = now + self.options.broadcast_period;
+        true
+    }
+
+    /// When [`Liveness::beat`] is due.
+    pub(crate) fn next_beat(&self) -> Duration {
+        self.next_beat
+    }
+
+    /// When [`Liveness::expire`] is due.
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
+        if self.left {
+            return None;
+        }
+        let peers = self.peers.values().map(|peer| peer.deadline(&self.options));
+        peers.chain(self.tombs.next_deadline()).min()
+    }
+
+    /// Judges by the clock.
+    pub(crate) fn expire(&mut self, now: Duration, events: &mut Vec<Event>) {
+        self.notice(now);
+        let due = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.deadline(&self.options) <= now);
+        let due: Vec<ReplicaName> = due.map(|(name, _)| name.clone()).collect();
+        for name in due {
+            self.expire_one(&name, now, events);
+        }
+        self.tombs.expire(now);
+    }
+
+    fn expire_one(&mut self, name: &ReplicaName, now: Duration, events: &mut Vec<Event>) {
+        let late = self.late();
+        let Some(peer) = self.peers.get_mut(name) else {
+            return;
+        };
+        match peer.standing {
+            Standing::Up => {
+                // However late this is found, it has the time to answer.
+                let at_least = now + self.options.suspect_period;
+                let until = at_least.max(peer.heard + self.options.down_period);
+                peer.standing = Standing::Suspect { until };
+                peer.respited = false;
+                peer.probed = now;
+                self.counts.suspects += 1;
+                self.probe(name, events);
+            }
+            // The process was stopped meanwhile: what the suspect said may still wait to be taken.
+            Standing::Suspect { until } if until + late < now && !peer.respited => {
+                // Once: a process that is always late must still see that others have died.
+                peer.respited = true;
+                self.counts.respites += 1;
+                let until = now + self.options.suspect_period;
+                peer.standing = Standing::Suspect { until };
+            }
+            Standing::Suspect { until } if until <= now => {
+                peer.standing = Standing::Down { since: now };
+                let origin = peer.origin.as_ref().clone();
+                self.counts.downs += 1;
+                events.push(Event::Tell(Input::Down(name.clone())));
+                events.push(Event::Replica(ReplicaEvent::Down(origin)));
+                self.alone_or_not(events);
+            }
+            Standing::Suspect { .. } => {
+                peer.probed = now;
+                self.probe(name, events);
+            }
+            Standing::Down { .. } => {
+                let Some(peer) = self.peers.remove(name) else {
+                    return;
+                };
+                self.counts.permdowns += 1;
+                self.bury(&peer.origin, peer.number, now, None);
+                events.push(Event::Tell(Input::Forget(name.clone())));
+                events.push(Event::Replica(ReplicaEvent::Permdown(
+                    peer.origin.as_ref().clone(),
+                )));
+            }
+        }
+    }
+
+    /// Tells the shards whether anybody would hear their deltas.
+    fn alone_or_not(&self, events: &mut Vec<Event>) {
+        let up = |peer: &Peer| !matches!(peer.standing, Standing::Down { .. });
+        let alone = !self.peers.values().any(up);
+        events.push(Event::Tell(Input::Alone(alone)));
+    }
+
+    /// Extends every deadline if this process was stopped, as a heartbeat that is late tells.
+    fn notice(&mut self, now: Duration) {
+        let lateness = now.saturating_sub(self.next_beat);
+        if lateness <= self.late() {
+            return;
+        }
+        self.next_beat = now;
+        self.counts.late_turns += 1;
+        let at_least = now + self.options.suspect_period;
+        for peer in self.peers.values_mut() {
+            peer.extend(lateness, at_least);
+        }
+        self.tombs.extend(lateness);
+    }
+
+    /// What is late, and not only how things go on a busy machine.
+    fn late(&self) -> Duration {
+        self.options.suspect_period / 4
+    }
+
+    /// All that are known, with their standing.
+    pub(crate) fn statuses(&self) -> Vec<(Origin, Status)> {
+        let peers = self.peers.values().map(|peer| {
+            let status = match peer.standing {
+                Standing::Up => Status::Up,
+                Standing::Suspect { .. } => Status::Suspect,
+                Standing::Down { .. } => Status::Down,
+            };
+            (peer.origin.as_ref().clone(), status)
+        });
+        let me = std::iter::once((self.me.as_ref().clone(), Status::Me));
+        me.chain(peers).chain(self.tombs.statuses()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

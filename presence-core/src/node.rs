@@ -1,0 +1,501 @@
+//! One node of a cluster, without I/O: its shards, and its judgement of the others.
+//!
+//! A [`Node`] reads no clock, draws no number and sends nothing. It is handed the time and what
+//! peers sent, and leaves [`NodeEffect`]s to be carried out in order. A [`Tracker`](crate::Tracker)
+//! drives one on tokio; [`sim`](crate::sim) drives many on virtual time.
+//!
+//! `now` is the time since any fixed moment of that node, and never goes backwards.
+//!
+//! # Locks
+//!
+//! All methods take `&self`. Every shard has a lock of its own; what peers say and what the clock
+//! says is handled in one order, under another. A read takes one shard's lock for one bounded piece
+//! of work. A [heartbeat](Node::beat) waits for no shard: of one that is busy it tells the last it
+//! knows.
+
+mod beat;
+mod compare;
+mod counters;
+mod effect;
+mod options;
+mod receive;
+mod view;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+use xxhash_rust::xxh3::xxh3_64;
+
+use beat::Beats;
+pub use counters::Counters;
+pub use effect::{NodeEffect, Rejected};
+pub use options::NodeOptions;
+pub use view::{ReplicaView, ShardView};
+
+pub use crate::liveness::{LivenessCounts, ReplicaEvent, Status};
+
+use crate::crdt::{Entry, Incarnation, Meta, MetaBody, Origin, OwnerId, PhxRef, ReplicaName};
+use crate::liveness::{Event, Liveness, Say};
+use crate::shard::{Effect, Input, Shard, ShardConfig, TrackRefused, UpdateRefused, Which};
+use crate::wire::{self, Body, Header};
+
+/// What a node is made with.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// Its name. Two live nodes must not share one.
+    pub name: ReplicaName,
+    /// This start of it: the wall clock, and a random nonce.
+    pub incarnation: Incarnation,
+    /// A random number: all that is random here depends on it.
+    pub seed: u64,
+    /// Whether there may be other nodes. If not, it never says anything.
+    pub clustered: bool,
+    /// How it is tuned. Options out of their bounds are taken as they are; a tracker checks them
+    /// before.
+    pub options: NodeOptions,
+}
+
+/// One node. See the [module](self) for how it works.
+#[derive(Debug)]
+pub struct Node {
+    /// A topic's shard is its `xxh3_64`, modulo their number. Nodes must agree on that.
+    shards: Box<[Mutex<Shard>]>,
+    /// Who is there. Held for no shard.
+    liveness: Mutex<Liveness>,
+    /// What the shards told for heartbeats when they were last free.
+    beats: Mutex<Beats>,
+    /// Held while what peers or the clock say is carried to the shards: a node that goes down and
+    /// comes back must be hidden and shown in this order.
+    order: Mutex<NodeCounts>,
+    /// Whether a heartbeat went out since nodes were last compared.
+    compare: AtomicBool,
+    clustered: bool,
+}
+
+/// What is counted of messages, before it is known whose they are.
+#[derive(Clone, Copy, Debug, Default)]
+struct NodeCounts {
+    malformed: u64,
+    vectors: u64,
+}
+
+impl Node {
+    /// A node that holds nothing and knows of nobody. Its first heartbeat is due at once.
+    #[must_use]
+    pub fn new(config: NodeConfig, now: Duration) -> Self {
+        let origin = Origin {
+            name: config.name,
+            incarnation: config.incarnation,
+        };
+        let mut seeds = fastrand::Rng::with_seed(config.seed);
+        let options = Arc::new(config.options);
+        let shard = |_| {
+            Mutex::new(Shard::new(ShardConfig {
+                origin: origin.clone(),
+                ref_nonce: seeds.u64(..),
+                seed: seeds.u64(..),
+                diff_interval: options.diff_interval,
+                delta_interval: options.delta_interval,
+                chunk_bytes: options.chunk_bytes,
+                removal_log_bytes: options.removal_log_bytes,
+                batch: options.batch,
+                max_hidden: options.max_hidden,
+                max_answers: options.max_answers,
+            }))
+        };
+        let shards: Box<[_]> = (0..options.pool_size).map(shard).collect();
+        let beats = Beats::new(shards.len(), &origin);
+        Self {
+            shards,
+            liveness: Mutex::new(Liveness::new(origin, options, seeds.u64(..), now)),
+            beats: Mutex::new(beats),
+            order: Mutex::new(NodeCounts::default()),
+            compare: AtomicBool::new(false),
+            clustered: config.clustered,
+        }
+    }
+
+    /// Adds a presence; returns the reference of its meta.
+    ///
+    /// # Errors
+    ///
+    /// If the owner has one there already, or the node was stopped. Nothing has changed then.
+    pub fn track(
+        &self,
+        which: Which<'_>,
+        meta: &MetaBody,
+        out: &mut Vec<NodeEffect>,
+    ) -> Result<PhxRef, TrackRefused> {
+        self.change(which.topic, out, |shard, effects| {
+            shard.track(which, meta, effects)
+        })
+    }
+
+    /// Gives a presence another meta, in one step; returns its reference. With `expected`, only if
+    /// the present meta has that reference.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such presence, it is not the one expected, or the node was stopped. Nothing
+    /// has changed then.
+    pub fn update(
+        &self,
+        which: Which<'_>,
+        expected: Option<PhxRef>,
+        meta: &MetaBody,
+        out: &mut Vec<NodeEffect>,
+    ) -> Result<PhxRef, UpdateRefused> {
+        self.change(which.topic, out, |shard, effects| {
+            shard.update(which, expected, meta, effects)
+        })
+    }
+
+    /// Removes a presence; tells whether there was one.
+    pub fn untrack(&self, which: Which<'_>, out: &mut Vec<NodeEffect>) -> bool {
+        self.change(which.topic, out, |shard, effects| {
+            shard.untrack(which, effects)
+        })
+    }
+
+    /// The meta of a presence, to update it by.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such presence, or the node was stopped.
+    pub fn meta(&self, which: Which<'_>) -> Result<Meta, UpdateRefused> {
+        self.shard_of(which.topic).lock().meta(which)
+    }
+
+    /// Ends all that an owner tracked on this node.
+    pub fn owner_gone(&self, owner: OwnerId, now: Duration, out: &mut Vec<NodeEffect>) {
+        self.tell_all(&Input::OwnerGone(owner), now, out);
+    }
+
+    /// The topic's entries by key, the oldest first within a key; of all nodes that are up.
+    ///
+    /// Seals the topic's pending diff: what happened before this list never cancels against what
+    /// happens after it.
+    #[must_use]
+    pub fn list(&self, topic: &str) -> Vec<Arc<Entry>> {
+        self.shard_of(topic).lock().list(topic)
+    }
+
+    /// The topic's entries under one key, the oldest first.
+    #[must_use]
+    pub fn get_by_key(&self, topic: &str, key: &str) -> Vec<Arc<Entry>> {
+        self.shard_of(topic).lock().get_by_key(topic, key)
+    }
+
+    /// How many distinct keys the topic has.
+    #[must_use]
+    pub fn count(&self, topic: &str) -> usize {
+        self.shard_of(topic).lock().count(topic)
+    }
+
+    /// The topic's last [`NodeEffect::TopicDiff`] has been carried out.
+    pub fn dispatched(&self, topic: &Arc<str>, now: Duration, out: &mut Vec<NodeEffect>) {
+        let input = Input::Dispatched(Arc::clone(topic));
+        self.tell(self.place(topic), input, now, out);
+    }
+
+    /// An engine tells that the node of this name has ended, or cannot be reached. It is believed
+    /// no longer than it takes to ask that node, directly and through others.
+    pub fn peer_lost(&self, name: &str, now: Duration, out: &mut Vec<NodeEffect>) {
+        let _order = self.order.lock();
+        let mut events = Vec::new();
+        let name = ReplicaName::new(name);
+        self.liveness.lock().lost(&name, now, &mut events);
+        // Nothing else makes a judgement due earlier than it was.
+        out.push(NodeEffect::Wake);
+        self.carry(events, now, out);
+    }
+
+    /// An engine tells that the node of this name can be reached now. It is greeted, so that it
+    /// need not wait for the next heartbeat to know this one.
+    pub fn peer_seen(&self, name: &str, out: &mut Vec<NodeEffect>) {
+        self.greet(ReplicaName::new(name), out);
+    }
+
+    /// Takes leave: other nodes show what this one tracks for `grace` longer, or until the same key
+    /// is tracked elsewhere. From now on this node tells others nothing and believes nothing.
+    pub fn leave(&self, grace: Duration, out: &mut Vec<NodeEffect>) {
+        let _order = self.order.lock();
+        if !self.clustered || self.liveness.lock().has_left() {
+            return;
+        }
+        let grace_ms = millis(grace);
+        self.broadcast(&Body::Leave { grace_ms }, out);
+        self.liveness.lock().leave();
+        self.shards.iter().for_each(|shard| shard.lock().linger());
+    }
+
+    /// Ends all presences of this node, and takes no more. Diffs no longer wait for the interval.
+    /// Other nodes are told by [`leave`](Self::leave), which should come before.
+    pub fn stop(&self, now: Duration, out: &mut Vec<NodeEffect>) {
+        self.tell_all(&Input::Stop, now, out);
+    }
+
+    /// Whether the node was stopped and all its diffs have been carried out.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.shards.iter().all(|shard| shard.lock().is_finished())
+    }
+
+    /// When [`tick`](Self::tick) is due next. [`Duration::ZERO`]: at once.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        let shards = self
+            .shards
+            .iter()
+            .filter_map(|shard| shard.lock().next_deadline());
+        shards.chain(self.next_judgement()).min()
+    }
+
+    /// When [`tick`](Self::tick) is due for other nodes' sake, or a [`beat`](Self::beat) is.
+    fn next_judgement(&self) -> Option<Duration> {
+        if !self.clustered {
+            return None;
+        }
+        let liveness = self.liveness.lock();
+        let deadline = liveness.next_deadline();
+        let beat = (!liveness.has_left()).then(|| liveness.next_beat());
+        deadline.into_iter().chain(beat).min()
+    }
+
+    /// Does what is due. Harmless at any time.
+    pub fn tick(&self, now: Duration, out: &mut Vec<NodeEffect>) {
+        self.beat(now, out);
+        if self.clustered {
+            let mut counts = self.order.lock();
+            let mut events = Vec::new();
+            self.liveness.lock().expire(now, &mut events);
+            self.carry(events, now, out);
+            if self.compare.swap(false, Ordering::Relaxed) {
+                self.compare_with_one(&mut counts, now, out);
+            }
+        }
+        for place in 0..self.shards.len() {
+            let due = self.shards[place].lock().next_deadline();
+            if due.is_some_and(|due| due <= now) {
+                self.tell(place, Input::Tick, now, out);
+            }
+        }
+    }
+
+    /// A copy of all state: what a snapshot of a machine is. Only one of the two may go on among
+    /// the same peers.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let copy = |shard: &Mutex<Shard>| Mutex::new(shard.lock().clone());
+        Self {
+            shards: self.shards.iter().map(copy).collect(),
+            liveness: Mutex::new(self.liveness.lock().clone()),
+            beats: Mutex::new(self.beats.lock().clone()),
+            order: Mutex::new(*self.order.lock()),
+            compare: AtomicBool::new(self.compare.load(Ordering::Relaxed)),
+            clustered: self.clustered,
+        }
+    }
+
+    /// Runs a change of the topic's shard, and adds what follows from it to `out`.
+    pub(crate) fn change<T>(
+        &self,
+        topic: &str,
+        out: &mut Vec<NodeEffect>,
+        change: impl FnOnce(&mut Shard, &mut Vec<Effect>) -> T,
+    ) -> T {
+        self.drive(self.place(topic), out, change)
+    }
+
+    fn drive<T>(
+        &self,
+        place: usize,
+        out: &mut Vec<NodeEffect>,
+        run: impl FnOnce(&mut Shard, &mut Vec<Effect>) -> T,
+    ) -> T {
+        let mut effects = Vec::new();
+        let answer = self.run(place, &mut effects, out, run);
+        self.carry_out(place, effects, out);
+        answer
+    }
+
+    /// Runs something on a shard, and sees to it that its driver wakes in time.
+    fn run<T>(
+        &self,
+        place: usize,
+        effects: &mut Vec<Effect>,
+        out: &mut Vec<NodeEffect>,
+        run: impl FnOnce(&mut Shard, &mut Vec<Effect>) -> T,
+    ) -> T {
+        let mut shard = self.shards[place].lock();
+        let before = shard.next_deadline();
+        let answer = run(&mut shard, effects);
+        let after = shard.next_deadline();
+        if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
+            out.push(NodeEffect::Wake);
+        }
+        answer
+    }
+
+    pub(crate) fn shard_of(&self, topic: &str) -> &Mutex<Shard> {
+        &self.shards[self.place(topic)]
+    }
+
+    pub(super) fn place(&self, topic: &str) -> usize {
+        (xxh3_64(topic.as_bytes()) % self.shards.len() as u64) as usize
+    }
+
+    fn tell_all(&self, input: &Input, now: Duration, out: &mut Vec<NodeEffect>) {
+        for place in 0..self.shards.len() {
+            self.tell(place, input.clone(), now, out);
+        }
+    }
+
+    fn tell(&self, place: usize, input: Input, now: Duration, out: &mut Vec<NodeEffect>) {
+        self.drive(place, out, |shard, effects| {
+            shard.handle(input, now, effects);
+        });
+    }
+
+    /// Makes messages of what a shard wants said.
+    fn carry_out(&self, place: usize, effects: Vec<Effect>, out: &mut Vec<NodeEffect>) {
+        let shard = place as u16;
+        for effect in effects {
+            match effect {
+                Effect::TopicDiff(diff) => out.push(NodeEffect::TopicDiff(diff)),
+                Effect::Delta(delta) => {
+                    let body = wire::body_of_delta(shard, &delta);
+                    self.speak_as(delta.origin.incarnation, &body, |bytes| {
+                        out.push(NodeEffect::Broadcast(bytes));
+                    });
+                }
+                Effect::Part(to, part) => {
+                    let body = wire::body_of_part(shard, &part);
+                    self.say(to, &body, out);
+                }
+                Effect::Ask(ask) => {
+                    let whom = self
+                        .liveness
+                        .lock()
+                        .whom_to_ask(&ask.origin.name, ask.attempt);
+                    let body = Body::Request {
+                        shard,
+                        name: ask.origin.name.as_str().into(),
+                        started_ms: ask.origin.incarnation.started_ms,
+                        nonce: ask.origin.incarnation.nonce,
+                        from: ask.from.get(),
+                        id: ask.id,
+                    };
+                    if let Some(whom) = whom {
+                        self.say(whom, &body, out);
+                    }
+                }
+                // Only a request can lead to it, and is looked through for it.
+                Effect::Claimed(..) => {}
+            }
+        }
+    }
+
+    /// Carries to shards and peers what a judgement led to.
+    fn carry(&self, events: Vec<Event>, now: Duration, out: &mut Vec<NodeEffect>) {
+        for event in events {
+            match event {
+                Event::Tell(input) => {
+                    if matches!(input, Input::Retag(_)) {
+                        // A heartbeat is due at once.
+                        out.push(NodeEffect::Wake);
+                    }
+                    self.tell_all(&input, now, out);
+                }
+                Event::Say(to, say) => self.say(to, &body_of(&say), out),
+                Event::Greet(to) => self.greet(to, out),
+                Event::Replica(event) => out.push(NodeEffect::Replica(event)),
+            }
+        }
+    }
+
+    fn say(&self, to: ReplicaName, body: &Body<'_>, out: &mut Vec<NodeEffect>) {
+        self.speak(self.liveness.lock(), body, |bytes| {
+            out.push(NodeEffect::Direct(to, bytes));
+        });
+    }
+
+    fn broadcast(&self, body: &Body<'_>, out: &mut Vec<NodeEffect>) {
+        self.speak(self.liveness.lock(), body, |bytes| {
+            out.push(NodeEffect::Broadcast(bytes));
+        });
+    }
+
+    /// As [`Node::speak`], unless this node has gone on under another incarnation meanwhile.
+    fn speak_as(&self, incarnation: Incarnation, body: &Body<'_>, send: impl FnOnce(bytes::Bytes)) {
+        let liveness = self.liveness.lock();
+        if liveness.me().incarnation == incarnation {
+            self.speak(liveness, body, send);
+        }
+    }
+
+    fn speak(
+        &self,
+        mut liveness: MutexGuard<'_, Liveness>,
+        body: &Body<'_>,
+        send: impl FnOnce(bytes::Bytes),
+    ) {
+        if liveness.has_left() || !self.clustered {
+            return;
+        }
+        let number = liveness.next_number();
+        let me = Arc::clone(liveness.me());
+        drop(liveness);
+        let header = Header {
+            pool_size: self.shards.len() as u16,
+            name: me.name.as_str().into(),
+            started_ms: me.incarnation.started_ms,
+            nonce: me.incarnation.nonce,
+            number,
+        };
+        if let Some(bytes) = wire::encode(&header, body) {
+            send(bytes);
+        }
+    }
+}
+
+fn body_of(say: &Say) -> Body<'_> {
+    let name = |name: &Option<ReplicaName>| match name {
+        Some(name) => name.to_string().into(),
+        None => "".into(),
+    };
+    match say {
+        Say::Refusal { refused, known } => Body::Refusal {
+            started_ms: refused.started_ms,
+            nonce: refused.nonce,
+            known_started_ms: known.0.started_ms,
+            known_nonce: known.0.nonce,
+            number: known.1,
+        },
+        Say::Ping { on_behalf_of } => Body::Ping {
+            on_behalf_of: name(on_behalf_of),
+        },
+        Say::Pong { on_behalf_of } => Body::Pong {
+            on_behalf_of: name(on_behalf_of),
+        },
+        Say::PingFor(name) => Body::PingFor {
+            name: name.as_str().into(),
+        },
+        Say::Vouch(origin, number) => Body::Vouch {
+            name: origin.name.as_str().into(),
+            started_ms: origin.incarnation.started_ms,
+            nonce: origin.incarnation.nonce,
+            number: *number,
+        },
+    }
+}
+
+/// Milliseconds, rounded up: a deadline told to others must not come before one's own.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros().div_ceil(1000)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,243 @@
+//! Topics and who listens to them: [`PubSub`], after `Phoenix.PubSub`.
+//!
+//! A topic is any string. A subscriber of a topic gets each message broadcast on it, on the thread
+//! that broadcasts, so a [`Subscriber`] only queues or writes and never waits. What reaches other
+//! nodes is an [`Adapter`]'s business; [`PubSub::local`] has none and needs nothing.
+//!
+//! Order: what one task broadcasts on one topic reaches each subscriber in that order. Nothing is
+//! promised between tasks, nor between topics.
+
+mod adapter;
+mod message;
+mod payload;
+mod receiver;
+mod registry;
+mod subscriber;
+#[cfg(test)]
+mod tests;
+pub mod wire;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+pub use adapter::{Adapter, AdapterError, Inbox, PeerHint};
+pub use message::Message;
+pub use payload::{DecodeError, EncodeError, IntoPayload, Payload};
+pub use receiver::Receiver;
+pub use subscriber::{Dispatch, Subscriber, SubscriberId, Subscription};
+
+use tokio::sync::broadcast;
+
+use crate::adapters::Local;
+use registry::Registry;
+
+/// A node's topics, and through its [`Adapter`] those of the other nodes.
+///
+/// Cheap to clone; all clones are the same PubSub. Two of them can live in one process and know
+/// nothing of each other.
+///
+/// ```
+/// use presence_core::pubsub::{Message, Payload, PubSub};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pubsub = PubSub::local();
+/// let mut lobby = pubsub.receiver("room:lobby", 16);
+/// pubsub.broadcast(Message::new("room:lobby", "shout", Payload::encode("hi")?))?;
+/// assert_eq!(&*lobby.recv().await.unwrap().event, "shout");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct PubSub {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    registry: Arc<Registry>,
+    adapter: Box<dyn Adapter>,
+    node_name: Arc<str>,
+    clustered: bool,
+    hints: broadcast::Sender<PeerHint>,
+    /// Subscriber ids are never used twice, so a late unsubscribe cannot hit a newcomer.
+    next_id: AtomicU64,
+    stopped: AtomicBool,
+}
+
+/// Why a message did not leave this node. Subscribers of this node have got it all the same.
+#[derive(Debug, thiserror::Error)]
+pub enum BroadcastError {
+    /// [`PubSub::stop`] was called; nothing was delivered, not even on this node.
+    #[error("the PubSub has been stopped")]
+    Stopped,
+    /// The adapter could not take the message.
+    #[error(transparent)]
+    Adapter(#[from] AdapterError),
+}
+
+impl PubSub {
+    /// A PubSub of one node: no network, no configuration.
+    #[must_use]
+    pub fn local() -> Self {
+        Self::with_adapter(Local)
+    }
+
+    /// A PubSub whose messages also travel to other nodes, by `adapter`.
+    #[must_use]
+    pub fn with_adapter(adapter: impl Adapter) -> Self {
+        let registry = Arc::new(Registry::default());
+        let node_name = Arc::from(adapter.node_name());
+        let clustered = adapter.is_clustered();
+        let hints = broadcast::Sender::new(adapter::HINTS);
+        adapter.start(Inbox::new(&registry, hints.clone()));
+        let inner = Inner {
+            clustered,
+            registry,
+            adapter: Box::new(adapter),
+            node_name,
+            hints,
+            next_id: AtomicU64::new(1),
+            stopped: AtomicBool::new(false),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// This node's name, unique in its cluster.
+    #[must_use]
+    pub fn node_name(&self) -> &str {
+        &self.inner.node_name
+    }
+
+    /// Whether there may be other nodes.
+    #[must_use]
+    pub fn is_clustered(&self) -> bool {
+        self.inner.clustered
+    }
+
+    /// The longest message that its engine carries, where it has a limit.
+    pub(crate) fn max_message_bytes(&self) -> Option<usize> {
+        self.inner.adapter.max_message_bytes()
+    }
+
+    /// Delivers each message on `topic` to `subscriber`, until the returned [`Subscription`] is
+    /// dropped. Subscribing twice delivers twice, as in Phoenix.
+    #[must_use = "dropping the subscription unsubscribes"]
+    pub fn subscribe(&self, topic: &str, subscriber: Arc<dyn Subscriber>) -> Subscription {
+        let id = SubscriberId(self.inner.next_id.fetch_add(1, Ordering::Relaxed));
+        let (topic, first) = self.inner.registry.insert(topic, id, subscriber);
+        if first {
+            self.inner.adapter.subscribed(&topic);
+        }
+        Subscription {
+            pubsub: self.clone(),
+            topic,
+            id,
+        }
+    }
+
+    /// A queue of the messages on `topic`, for a task that wants to wait for them.
+    ///
+    /// It holds at most `capacity` messages (at least 1); what comes while it is full is dropped
+    /// and counted in [`Receiver::missed`].
+    #[must_use = "dropping the receiver unsubscribes"]
+    pub fn receiver(&self, topic: &str, capacity: usize) -> Receiver {
+        Receiver::subscribe(self, topic, capacity)
+    }
+
+    pub(crate) fn unsubscribe(&self, topic: &Arc<str>, id: SubscriberId) {
+        if self.inner.registry.remove(topic, id) {
+            self.inner.adapter.unsubscribed(topic);
+        }
+    }
+
+    /// Sends `message` to every subscriber of its topic, on all nodes.
+    ///
+    /// # Errors
+    /// [`BroadcastError::Adapter`] if other nodes cannot be reached; this node's subscribers have
+    /// got the message nevertheless.
+    pub fn broadcast(&self, message: Message) -> Result<(), BroadcastError> {
+        self.send(&message, None)
+    }
+
+    /// As [`broadcast`](Self::broadcast), but not to the subscriber `from`.
+    ///
+    /// # Errors
+    /// As [`broadcast`](Self::broadcast).
+    pub fn broadcast_from(
+        &self,
+        from: SubscriberId,
+        message: Message,
+    ) -> Result<(), BroadcastError> {
+        self.send(&message, Some(from))
+    }
+
+    /// Sends `message` to the subscribers on this node only. After [`stop`](Self::stop) it does
+    /// nothing.
+    pub fn local_broadcast(&self, message: Message) {
+        if !self.inner.stopped.load(Ordering::Acquire) {
+            self.inner.registry.dispatch(&message, None);
+        }
+    }
+
+    /// Sends `message` to the subscribers on the node named `node` only (`direct_broadcast` in
+    /// `Phoenix.PubSub`).
+    ///
+    /// # Errors
+    /// [`BroadcastError::Adapter`] if that node is not known or cannot be reached.
+    pub fn direct(&self, node: &str, message: Message) -> Result<(), BroadcastError> {
+        if node == self.node_name() {
+            return self
+                .running()
+                .map(|()| self.inner.registry.dispatch(&message, None));
+        }
+        self.running()?;
+        Ok(self.inner.adapter.direct(node, &message)?)
+    }
+
+    /// How many subscribers `topic` has on this node.
+    #[must_use]
+    pub fn subscribers(&self, topic: &str) -> usize {
+        self.inner.registry.count(topic)
+    }
+
+    /// What the engine notices about other nodes from now on, if it does at all. Who reads too
+    /// slowly misses the oldest (`RecvError::Lagged`).
+    #[must_use]
+    pub fn peer_hints(&self) -> broadcast::Receiver<PeerHint> {
+        self.inner.hints.subscribe()
+    }
+
+    /// Leaves the cluster. What is broadcast from now on is refused. An endpoint stops its PubSub
+    /// last, after its sockets and presences.
+    pub async fn stop(&self) {
+        if !self.inner.stopped.swap(true, Ordering::AcqRel) {
+            self.inner.adapter.stop().await;
+        }
+    }
+
+    fn send(&self, message: &Message, from: Option<SubscriberId>) -> Result<(), BroadcastError> {
+        self.running()?;
+        let sent = self.inner.adapter.broadcast(message);
+        self.inner.registry.dispatch(message, from);
+        Ok(sent?)
+    }
+
+    fn running(&self) -> Result<(), BroadcastError> {
+        match self.inner.stopped.load(Ordering::Acquire) {
+            true => Err(BroadcastError::Stopped),
+            false => Ok(()),
+        }
+    }
+}
+
+impl std::fmt::Debug for PubSub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PubSub")
+            .field("node_name", &self.inner.node_name)
+            .finish_non_exhaustive()
+    }
+}

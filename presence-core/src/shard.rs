@@ -1,0 +1,495 @@
+//! One shard of a tracker, as a state machine: it does no I/O, reads no clock and draws no number.
+//!
+//! A tracker spreads its topics over several shards, each of which is driven alone. What is asked
+//! of a shard has a method with a typed answer ([`Shard::track`], [`Shard::list`], ...). What
+//! befalls it is an [`Input`] to [`Shard::handle`]. Either may leave [`Effect`]s, which the driver
+//! carries out in order. `now`, where it matters, is the time since any fixed moment and never goes
+//! backwards.
+//!
+//! # Diffs
+//!
+//! A topic is quiet, dispatching or cooling.
+//!
+//! - Quiet: the first change leaves at once, as an [`Effect::TopicDiff`], and the topic is
+//!   dispatching.
+//! - Dispatching: the driver has the diff (it may wait for a database), and further changes gather
+//!   here. At most one diff of a topic is out, which keeps a topic's diffs in order and bounds what
+//!   a slow driver holds. With [`Input::Dispatched`] the topic cools.
+//! - Cooling: further changes gather until `diff_interval` is over, then leave as one diff. If
+//!   there are none, the topic is quiet again. So N users who join one room cause a few diffs, not
+//!   N.
+//!
+//! How changes cancel and what a list has to do with it is told in `pending.rs`.
+//!
+//! # Other nodes
+//!
+//! A shard holds what other nodes have told of theirs, each replica in a mirror of its own, and
+//! shows the union of all that are up. It decides nothing about who is up: that is told to it, node
+//! by node, by [`Input::Up`], [`Input::Down`], [`Input::Forget`] and [`Input::Leave`]. How replicas
+//! stay the same is told in [`crdt`](crate::crdt).
+//!
+//! Hiding, showing, forgetting and telling of it go in turns of [`ShardConfig::batch`] entries, so
+//! that a reader waits for one turn, or for the diff of one topic if that is larger. Each of them
+//! is one diff of every topic, however many turns it took. Taking a whole answer, and beginning
+//! one, are not cut: they visit what they are about under one hold.
+//!
+//! # Costs
+//!
+//! A change of k entries visits k entries, whatever the shard holds: each way to an entry (its
+//! topic and key, its owner) has an index. A count is a length. A list clones pointers to the
+//! topic's entries and nothing else. Measured with short metas, a presence takes about 450 bytes,
+//! its owner included, and a topic about 700 more. All maps are ordered ones: a run repeats
+//! exactly, and no client can choose topics whose hashes collide.
+
+mod answers;
+mod catch_up;
+mod config;
+mod counts;
+mod effect;
+mod holders;
+mod index;
+mod input;
+mod mirror;
+mod mirrors;
+mod owned;
+mod part;
+mod pending;
+mod refused;
+mod staging;
+mod topic;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use answers::Answers;
+pub use config::ShardConfig;
+pub use counts::Counts;
+pub use effect::{Effect, TopicDiff};
+use index::Index;
+pub use input::Input;
+use mirrors::{Limits, Mirrors};
+use owned::Owned;
+pub use part::{Ask, Part};
+use part::{Parts, size};
+pub use refused::{TrackRefused, UpdateRefused};
+
+use crate::crdt::{
+    Clock, Content, Entry, Incarnation, Meta, MetaBody, Origin, OwnerId, PhxRef, PhxRefs, Replica,
+    ReplicaName, Writer,
+};
+
+/// How many changes may wait for the next delta. With as many, it leaves at once.
+const MAX_UNSENT: u64 = 256;
+
+/// Which presence is meant: an owner has at most one a topic and key.
+#[derive(Clone, Copy, Debug)]
+pub struct Which<'a> {
+    /// Whose.
+    pub owner: OwnerId,
+    /// Where.
+    pub topic: &'a str,
+    /// Under which key.
+    pub key: &'a str,
+}
+
+/// One shard. See the [module](self) for how it works.
+#[derive(Clone, Debug)]
+pub struct Shard {
+    /// What this node tracks here: the truth, which the indexes below only lead to.
+    writer: Writer,
+    /// Where new metas get their references.
+    refs: PhxRefs,
+    /// From an owner to its entries, for updates and for its end.
+    owned: Owned,
+    /// What is shown: this node's entries and those of the mirrors.
+    index: Index,
+    /// What other nodes have told.
+    mirrors: Mirrors,
+    /// What other nodes asked for.
+    answers: Answers,
+    /// Up to where other nodes have been told.
+    sent: Clock,
+    /// About how many bytes have not been sent.
+    unsent_bytes: usize,
+    /// When the next delta may leave.
+    next_delta: Duration,
+    /// The wait between two deltas.
+    delta_interval: Duration,
+    /// The bound of a message's changes.
+    chunk_bytes: usize,
+    /// Whether there is nobody to send deltas to.
+    alone: bool,
+    /// Whether [`Input::Stop`] came.
+    stopped: bool,
+    counts: Counts,
+}
+
+impl Shard {
+    /// A shard that holds nothing.
+    pub fn new(config: ShardConfig) -> Self {
+        let limits = Limits {
+            batch: config.batch.max(1),
+            hidden: config.max_hidden,
+        };
+        Self {
+            writer: Writer::new(config.origin, config.removal_log_bytes),
+            refs: PhxRefs::new(config.ref_nonce),
+            owned: Owned::default(),
+            index: Index::new(config.diff_interval, config.batch.max(1)),
+            mirrors: Mirrors::new(limits, config.seed),
+            answers: Answers::new(config.max_answers),
+            sent: Clock::ZERO,
+            unsent_bytes: 0,
+            next_delta: Duration::ZERO,
+            delta_interval: config.delta_interval,
+            chunk_bytes: config.chunk_bytes,
+            alone: true,
+            stopped: false,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Adds a presence; returns the reference of its meta.
+    ///
+    /// # Errors
+    ///
+    /// If the owner has one there already, or the shard was stopped. Nothing has changed then.
+    pub fn track(
+        &mut self,
+        which: Which<'_>,
+        meta: &MetaBody,
+        effects: &mut Vec<Effect>,
+    ) -> Result<PhxRef, TrackRefused> {
+        if self.stopped {
+            return Err(TrackRefused::Stopped);
+        }
+        if self.own(which).is_some() {
+            return Err(TrackRefused::AlreadyTracked);
+        }
+        let phx_ref = self.refs.make();
+        let (topic, key) = self.index.intern(which.topic, which.key);
+        let entry = self.writer.add(Content {
+            topic,
+            key,
+            owner: which.owner,
+            meta: Meta::new(phx_ref, None, meta),
+        });
+        self.owned.insert(&entry);
+        self.index.join(&entry);
+        self.changed(size(&entry), effects);
+        self.settle(effects);
+        Ok(phx_ref)
+    }
+
+    /// Gives a presence another meta, in one step; returns its reference. The old meta's reference
+    /// goes along as `phx_ref_prev`.
+    ///
+    /// With `expected`, only if the present meta has that reference.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such presence, it is not the one expected, or the shard was stopped. Nothing
+    /// has changed then.
+    pub fn update(
+        &mut self,
+        which: Which<'_>,
+        expected: Option<PhxRef>,
+        meta: &MetaBody,
+        effects: &mut Vec<Effect>,
+    ) -> Result<PhxRef, UpdateRefused> {
+        if self.stopped {
+            return Err(UpdateRefused::Stopped);
+        }
+        let present = self.own(which).ok_or(UpdateRefused::NotTracked)?;
+        let (clock, prev) = (present.tag.clock, present.meta.reference());
+        if expected.is_some_and(|expected| expected != prev) {
+            return Err(UpdateRefused::Changed);
+        }
+        let phx_ref = self.refs.make();
+        let meta = Meta::new(phx_ref, Some(prev), meta);
+        let (old, new) = self
+            .writer
+            .update(clock, meta)
+            .ok_or(UpdateRefused::NotTracked)?;
+        self.owned.remove(&old);
+        self.owned.insert(&new);
+        self.index.leave(&old);
+        self.index.join(&new);
+        self.changed(size(&new), effects);
+        self.settle(effects);
+        Ok(phx_ref)
+    }
+
+    /// Removes a presence; tells whether there was one.
+    pub fn untrack(&mut self, which: Which<'_>, effects: &mut Vec<Effect>) -> bool {
+        let Some(entry) = self.own(which).cloned() else {
+            return false;
+        };
+        self.remove(&entry, effects);
+        self.settle(effects);
+        true
+    }
+
+    /// The meta of a presence, to update it by.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such presence, or the shard was stopped.
+    pub fn meta(&self, which: Which<'_>) -> Result<Meta, UpdateRefused> {
+        if self.stopped {
+            return Err(UpdateRefused::Stopped);
+        }
+        let entry = self.own(which).ok_or(UpdateRefused::NotTracked)?;
+        Ok(entry.meta.clone())
+    }
+
+    /// The topic's entries by key, the oldest first within a key.
+    ///
+    /// Seals the topic's pending diff: what happened before this list never cancels against what
+    /// happens after it.
+    pub fn list(&mut self, topic: &str) -> Vec<Arc<Entry>> {
+        let Some(topic) = self.index.topic_mut(topic) else {
+            return Vec::new();
+        };
+        topic.seal();
+        topic.entries()
+    }
+
+    /// The topic's entries under one key, the oldest first.
+    pub fn get_by_key(&self, topic: &str, key: &str) -> Vec<Arc<Entry>> {
+        let topic = self.index.topic(topic);
+        topic.map_or_else(Vec::new, |topic| topic.under(key))
+    }
+
+    /// How many distinct keys the topic has.
+    pub fn count(&self, topic: &str) -> usize {
+        self.index.topic(topic).map_or(0, topic::Topic::count)
+    }
+
+    /// What this node tracks here.
+    pub fn replica(&self) -> &Replica {
+        self.writer.replica()
+    }
+
+    /// What is held of other nodes' replicas, and whether any of it is shown.
+    pub fn others(&self) -> impl Iterator<Item = (&Replica, bool)> {
+        self.mirrors.iter()
+    }
+
+    /// What is held of other nodes' replicas that are up and complete: what this node compares with
+    /// others.
+    pub fn shown(&self) -> impl Iterator<Item = &Replica> {
+        self.mirrors.shown()
+    }
+
+    /// What is held of one of them.
+    pub fn shown_of(&self, origin: &Origin) -> Option<&Replica> {
+        self.mirrors.served(origin)
+    }
+
+    /// A number for this node's replica and all that is [`shown`](Self::shown) of others. Nodes for
+    /// which it is the same show the same here.
+    pub fn digest(&self) -> u64 {
+        self.mirrors.rows() ^ mirror::row(self.writer.replica())
+    }
+
+    /// What has happened so far.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            graces_ended_by_rejoin: self.index.graces_ended_by_rejoin(),
+            ..self.counts
+        }
+    }
+
+    /// When an [`Input::Tick`] is due next. [`Duration::ZERO`]: at once.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        let delta = (self.has_unsent()).then_some(self.next_delta);
+        let deadlines = [
+            self.index.next_deadline(),
+            self.mirrors.next_deadline(),
+            self.answers.next_deadline(),
+            delta,
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Whether the shard was stopped and all its diffs have been dispatched.
+    pub fn is_finished(&self) -> bool {
+        self.index.is_finished()
+    }
+
+    /// Takes what befalls the shard. What it wants done is added to `effects`.
+    pub fn handle(&mut self, input: Input, now: Duration, effects: &mut Vec<Effect>) {
+        match input {
+            Input::OwnerGone(owner) => self.owner_gone(owner, effects),
+            Input::Dispatched(topic) => self.index.dispatched(&topic, now, effects),
+            Input::Tick => self.tick(now, effects),
+            Input::Stop => self.stop(effects),
+            Input::Alone(alone) => self.set_alone(alone),
+            Input::Retag(incarnation) => self.retag(incarnation),
+            Input::Up(origin) => self.mirrors.up(&origin),
+            Input::Down(name) => self.mirrors.down(&name),
+            Input::Forget(name) => self.mirrors.forget(&name),
+            Input::Leave(origin, until) => self.mirrors.leave(&origin, until, now, &mut self.index),
+            Input::Announced {
+                origin,
+                clock,
+                recent,
+            } => {
+                self.mirrors
+                    .announced(&origin, clock, recent, now, &mut self.index);
+            }
+            Input::Seen(origin, clock) => self.mirrors.seen(&origin, clock, now),
+            Input::Compare(origin, clock, check) => {
+                self.mirrors
+                    .compare(&origin, clock, check, now, &mut self.counts);
+            }
+            Input::Delta { delta, recent } => {
+                self.mirrors
+                    .delta(delta, recent, now, &mut self.index, &mut self.counts);
+            }
+            Input::Part { part, own } => {
+                self.mirrors
+                    .part(part, own, now, &mut self.index, &mut self.counts);
+            }
+            Input::Asked { by, ask } => self.asked(by, &ask, effects),
+        }
+        self.mirrors.work(&mut self.index);
+        self.settle(effects);
+    }
+
+    fn own(&self, which: Which<'_>) -> Option<&Arc<Entry>> {
+        self.owned.find(self.writer.replica(), which)
+    }
+
+    fn owner_gone(&mut self, owner: OwnerId, effects: &mut Vec<Effect>) {
+        for clock in self.owned.all(owner) {
+            if let Some(entry) = self.writer.replica().get(clock).cloned() {
+                self.remove(&entry, effects);
+            }
+        }
+    }
+
+    fn tick(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        self.index.tick(now, effects);
+        self.mirrors
+            .tick(now, &mut self.index, &mut self.counts, effects);
+        self.answers.tick(now, effects);
+        if self.has_unsent() && self.next_delta <= now {
+            self.next_delta = now + self.delta_interval;
+            self.send_delta(effects);
+        }
+    }
+
+    fn stop(&mut self, effects: &mut Vec<Effect>) {
+        self.stopped = true;
+        let entries: Vec<_> = self.replica().since(Clock::ZERO).cloned().collect();
+        for entry in &entries {
+            self.remove(entry, effects);
+        }
+        self.settle(effects);
+        self.index.stop(effects);
+    }
+
+    fn set_alone(&mut self, alone: bool) {
+        if alone == self.alone {
+            // What waits for the next delta still has somebody to go to.
+            return;
+        }
+        self.alone = alone;
+        self.sent = self.replica().clock();
+        self.unsent_bytes = 0;
+    }
+
+    fn retag(&mut self, incarnation: Incarnation) {
+        self.owned = Owned::default();
+        for new in self.writer.retag(incarnation) {
+            self.owned.insert(&new);
+            self.index.join(&new);
+        }
+        // A machine that was set back has made its next references already, in the time that it
+        // lost.
+        self.refs.restart(incarnation);
+        let name = self.replica().origin().name.clone();
+        self.answers.restart(&name, incarnation);
+        // Nobody has anything of it yet: they ask for all of it.
+        self.sent = self.replica().clock();
+        self.unsent_bytes = 0;
+    }
+
+    fn asked(&mut self, by: ReplicaName, ask: &Ask, effects: &mut Vec<Effect>) {
+        let own = self.writer.replica();
+        let is_own = own.origin() == &ask.origin;
+        if is_own && ask.from > own.clock() {
+            effects.push(Effect::Claimed(ask.origin.incarnation, ask.from));
+            return;
+        }
+        let held = if is_own {
+            Some(own)
+        } else {
+            self.mirrors.served(&ask.origin)
+        };
+        let Some(held) = held else {
+            return;
+        };
+        if self.answers.is_full(&by, &ask.origin.name) {
+            self.counts.busy += 1;
+            return;
+        }
+        self.counts.served += 1;
+        self.counts.served_for_others += u64::from(!is_own);
+        let delta = match held.clock() <= ask.from {
+            // Says that there is nothing more.
+            true => crate::crdt::Delta {
+                origin: Arc::clone(held.origin()),
+                from: ask.from,
+                to: ask.from,
+                adds: Vec::new(),
+                gone: crate::crdt::Gone::nothing(),
+            },
+            false if is_own => self.writer.delta(ask.from),
+            false => held.delta(ask.from),
+        };
+        let parts = Parts::new(delta, ask.id, self.chunk_bytes);
+        self.answers.begin(by, parts, effects);
+    }
+
+    fn remove(&mut self, entry: &Arc<Entry>, effects: &mut Vec<Effect>) {
+        if self.writer.remove(entry.tag.clock).is_none() {
+            return;
+        }
+        self.owned.remove(entry);
+        self.index.ended(entry);
+        self.changed(0, effects);
+    }
+
+    /// Counts a change of this node's replica, and sends at once what has grown large.
+    fn changed(&mut self, bytes: usize, effects: &mut Vec<Effect>) {
+        if self.alone || self.stopped {
+            return;
+        }
+        self.unsent_bytes += bytes;
+        let unsent = self.replica().clock().get() - self.sent.get();
+        if unsent >= MAX_UNSENT || self.unsent_bytes >= self.chunk_bytes {
+            self.send_delta(effects);
+        }
+    }
+
+    fn has_unsent(&self) -> bool {
+        !self.alone && !self.stopped && self.sent < self.replica().clock()
+    }
+
+    fn send_delta(&mut self, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Delta(self.writer.delta(self.sent)));
+        self.sent = self.replica().clock();
+        self.unsent_bytes = 0;
+    }
+
+    /// Ends a turn: every topic that changed in it may tell.
+    fn settle(&mut self, effects: &mut Vec<Effect>) {
+        self.index.settle(self.mirrors.is_busy(), effects);
+    }
+}

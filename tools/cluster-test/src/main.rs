@@ -1,0 +1,126 @@
+//! Real nodes under real clients: killed, stopped, parted, restarted. Run it by
+//! `cargo xtask cluster-test`.
+//!
+//! Each node is a process of `examples/cluster`, each client speaks version 2 of the protocol over
+//! a WebSocket and applies what it is sent by the rules of phoenix.js. Nothing waits without a
+//! bound, and nothing sleeps in place of a condition. Each scenario prints a line of JSON with its
+//! figures, and fails where a promise is broken.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool prints its figures"
+)]
+
+mod balancer;
+mod bounded;
+mod broker;
+mod client;
+mod cluster;
+mod engine;
+mod figures;
+mod http;
+mod member;
+mod namespaces;
+mod node;
+mod ports;
+mod presence;
+mod scenarios;
+mod view;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+use crate::cluster::Setup;
+use crate::engine::Engine;
+use crate::scenarios::{Scenario, Size};
+
+/// How long anything that should happen soon may take on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Parser)]
+struct Args {
+    /// Which scenario
+    #[arg(value_enum)]
+    scenario: Scenario,
+    /// What carries messages between the nodes
+    #[arg(long, value_enum, default_value_t = Engine::Zenoh)]
+    engine: Engine,
+    #[command(flatten)]
+    size: Size,
+    /// The executable of examples/cluster
+    #[arg(long, value_name = "FILE")]
+    program: PathBuf,
+    /// Where the nodes' logs go
+    #[arg(long, value_name = "FOLDER")]
+    logs: PathBuf,
+    /// What the figures are said to be of
+    #[arg(long, default_value = "unknown")]
+    commit: String,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
+    let args = Args::parse();
+    let setup = Setup {
+        program: args.program,
+        logs: args.logs,
+        engine: args.engine,
+    };
+    let figures = figures::Printer {
+        commit: args.commit,
+        engine: args.engine,
+    };
+    // Thousands of clients are as many open files, here and in the nodes, which inherit it.
+    raise_open_files();
+    let logs = setup.logs.display().to_string();
+    scenarios::run(args.scenario, &setup, &args.size, &figures)
+        .await
+        .with_context(|| format!("the nodes' logs are in {logs}"))
+}
+
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // An error leaves what there was, which is enough for the smaller scenarios.
+    let _ = setrlimit(Resource::Nofile, all);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the guide has typed, as `cargo xtask cluster-test` hands it on.
+    #[test]
+    fn the_guides_commands_are_commands() {
+        let guide = include_str!("../../../docs/operating.md");
+        let mut commands = 0;
+        for typed in guide.split("cargo xtask cluster-test ").skip(1) {
+            let typed = typed.split(['\n', '#', '`']).next().unwrap_or_default();
+            let words = typed.split_whitespace().filter(|word| *word != "--release");
+            let added = ["--program", "cluster", "--logs", "logs"];
+            let line = ["cluster-test"].into_iter().chain(words).chain(added);
+            let parsed = Args::try_parse_from(line);
+            assert!(parsed.is_ok(), "{typed}: {}", parsed.err().unwrap());
+            commands += 1;
+        }
+        assert!(commands > 5, "the guide has {commands} commands");
+    }
+}

@@ -1,0 +1,114 @@
+//! Bytes that are no message of ours.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::cluster::Cluster;
+
+/// How much is sent to be read as messages, and in which pieces.
+const MESSAGES: usize = 1000;
+const LONGEST: usize = 64 * 1024;
+/// How long the other side may take to be done with one connection.
+const READ: Duration = Duration::from_secs(10);
+
+/// Fails unless the first node says what became of it. zenoh itself drops what came over a link and
+/// says nothing, for who can reach its port could fill the disk.
+pub(super) fn is_logged(cluster: &Cluster) -> Result<()> {
+    let node = &cluster.nodes[0];
+    anyhow::ensure!(
+        cluster.broker.is_none()
+            || node
+                .log()
+                .contains("dropped what is not a message of a node"),
+        "garbage is not logged{}",
+        node.log_tail()
+    );
+    Ok(())
+}
+
+/// Sends garbage to where the first node takes other nodes' messages; returns how much.
+pub(super) async fn send(cluster: &Cluster) -> Result<usize> {
+    match &cluster.broker {
+        Some(broker) => publish(broker.address()).await,
+        None => raw(link(cluster)?).await,
+    }
+}
+
+/// Where the first node listens for others.
+pub(super) fn link(cluster: &Cluster) -> Result<SocketAddr> {
+    let mut environment = cluster.nodes[0].plan.environment.iter();
+    let listen = environment.find(|(name, _)| name == "LISTEN");
+    let (_, address) = listen.context("nodes of zenoh listen")?;
+    Ok(address.parse()?)
+}
+
+/// Straight to the node: half of it has a length before it that is right, as a message of zenoh's
+/// has.
+async fn raw(node: SocketAddr) -> Result<usize> {
+    let mut sent = 0;
+    for number in 0..MESSAGES / 5 {
+        let mut bytes = random(fastrand::usize(1..LONGEST));
+        if number % 2 == 0 && bytes.len() > 2 {
+            let length = (bytes.len() - 2) as u16;
+            bytes[..2].copy_from_slice(&length.to_le_bytes());
+        }
+        sent += bytes.len();
+        let mut stream = TcpStream::connect(node).await?;
+        // The node may hang up in the middle, which is its right.
+        let _ = stream.write_all(&bytes).await;
+        let _ = stream.shutdown().await;
+        let mut rest = Vec::new();
+        let _ = timeout(READ, stream.read_to_end(&mut rest)).await;
+    }
+    Ok(sent)
+}
+
+/// To the subject of the node `a`, by the broker.
+async fn publish(broker: SocketAddr) -> Result<usize> {
+    let mut stream = TcpStream::connect(broker).await?;
+    let nats = broker_says_hello(&mut stream).await;
+    let mut sent = 0;
+    if nats {
+        stream.write_all(b"CONNECT {\"verbose\":false}\r\n").await?;
+    }
+    for _ in 0..MESSAGES {
+        let bytes = random(fastrand::usize(1..LONGEST));
+        let head = match nats {
+            true => format!("PUB presence.n.61 {}\r\n", bytes.len()),
+            false => format!(
+                "*3\r\n$7\r\nPUBLISH\r\n$13\r\npresence:n:61\r\n${}\r\n",
+                bytes.len()
+            ),
+        };
+        stream.write_all(head.as_bytes()).await?;
+        stream.write_all(&bytes).await?;
+        stream.write_all(b"\r\n").await?;
+        sent += bytes.len();
+    }
+    // It has taken all of it once it answers what comes last.
+    stream.write_all(b"PING\r\n").await?;
+    let mut answer = Vec::new();
+    while !answer.windows(4).any(|four| four == b"PONG") {
+        let read = timeout(READ, stream.read_buf(&mut answer)).await?;
+        anyhow::ensure!(read? > 0, "the broker hung up");
+    }
+    Ok(sent)
+}
+
+/// NATS speaks first, and Redis does not.
+async fn broker_says_hello(stream: &mut TcpStream) -> bool {
+    let mut hello = [0; 4096];
+    let wait = Duration::from_millis(500);
+    timeout(wait, stream.read(&mut hello)).await.is_ok()
+}
+
+fn random(length: usize) -> Vec<u8> {
+    std::iter::repeat_with(|| fastrand::u8(..))
+        .take(length)
+        .collect()
+}

@@ -1,0 +1,82 @@
+//! The broker is killed under load, and started again: nodes serve their own clients meanwhile, and
+//! find each other again.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail, ensure};
+use serde_json::json;
+
+use super::crowd::{Crowd, ROOM};
+use super::{RECONNECTING, healing};
+use crate::cluster::{BROADCAST_PERIOD, Cluster, Setup, counts, short_periods};
+use crate::figures::{Printer, ms};
+use crate::member::Member;
+
+/// Users that come on each node while the broker is away; every third leaves again.
+const LOAD: usize = 60;
+
+pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
+    let mut cluster = Cluster::start(setup, 3, short_periods()).await?;
+    let mut crowd = Crowd::gather(&cluster, 10).await?;
+    let Some(mut broker) = cluster.broker.take() else {
+        bail!(
+            "{} has no broker\nhint: --engine nats, or redis",
+            setup.engine.name()
+        );
+    };
+
+    broker.kill()?;
+    // With all that happens on each node known to that node's clients at once.
+    let mut slowest = Duration::ZERO;
+    for number in 0..LOAD {
+        for node in 0..cluster.nodes.len() {
+            let key = format!("load-{node}-{number}");
+            let since = Instant::now();
+            let member = Member::join(cluster.home(node), &key, ROOM).await?;
+            let old = &crowd.of_node[node][0];
+            old.until("somebody on its own node", |page| {
+                page.keys().contains(&*key)
+            })
+            .await?;
+            slowest = slowest.max(since.elapsed());
+            match number % 3 {
+                0 => drop(member.leave().await?),
+                _ => crowd.of_node[node].push(member),
+            }
+        }
+    }
+    ensure!(
+        slowest < Duration::from_secs(2),
+        "without the broker, a join took {slowest:?} on its own node"
+    );
+    for node in 0..cluster.nodes.len() {
+        // The others go down in its eyes, for nothing is heard of them.
+        let own = crowd.keys_on(&[node]);
+        crowd.on_node_see(node, &own).await?;
+    }
+
+    let since = Instant::now();
+    broker.restart().await?;
+    let listening = since.elapsed();
+    let agreed = cluster
+        .agree(&counts(crowd.all()), Duration::from_secs(30))
+        .await?;
+    crowd.all_see_all().await?;
+    let limit = healing(BROADCAST_PERIOD, RECONNECTING);
+    ensure!(
+        agreed < limit,
+        "it took {agreed:?} to heal, longer than {limit:?}"
+    );
+    cluster.nobody_panicked()?;
+    figures.print(
+        "broker",
+        json!({
+            "joins_meanwhile": LOAD * cluster.nodes.len(),
+            "slowest_join_ms": ms(slowest),
+            "listening_ms": ms(listening),
+            "agreed_after_that_ms": ms(agreed),
+            "limit_ms": ms(limit),
+        }),
+    );
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! A user joins on one node: when do clients on the two others see it?
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use crate::cluster::{Cluster, Setup, counts};
+use crate::figures::{Printer, ms, percentile};
+use crate::member::Member;
+
+/// Joins go round so many rooms: each is in a quiet one, since a room's diffs are at least 50 ms
+/// apart.
+const ROOMS: usize = 30;
+
+pub(super) async fn run(setup: &Setup, joins: usize, figures: &Printer) -> Result<()> {
+    let cluster = Cluster::start(setup, 3, Vec::new()).await?;
+    let mut watchers = Vec::new();
+    for number in 0..ROOMS {
+        let room = room(number);
+        for node in [1, 2] {
+            let key = format!("watcher-{node}");
+            watchers.push(Member::join(cluster.home(node), &key, &room).await?);
+        }
+    }
+    let mut users = Vec::new();
+    let mut took = Vec::new();
+    for number in 0..joins {
+        let (key, room) = (format!("user-{number}"), room(number % ROOMS));
+        let user = Member::join(cluster.home(0), &key, &room).await?;
+        let asked = user.page().asked.context("it has asked to join")?;
+        for watcher in watchers.iter().filter(|watcher| watcher.topic == room) {
+            let what = format!("{key}, who has joined on another node");
+            watcher
+                .until(&what, |page| page.first_saw(&key).is_some())
+                .await?;
+            let seen = watcher.page().first_saw(&key).context("it was seen")?;
+            took.push(seen.saturating_duration_since(asked));
+        }
+        users.push(user);
+    }
+    let truth = counts(users.iter().chain(&watchers));
+    cluster.agree(&truth, Duration::from_secs(10)).await?;
+    cluster.nobody_panicked()?;
+    figures.print(
+        "latency",
+        json!({
+            "joins": joins,
+            "median_ms": ms(percentile(&mut took, 50)),
+            "p99_ms": ms(percentile(&mut took, 99)),
+            "max_ms": ms(percentile(&mut took, 100)),
+        }),
+    );
+    Ok(())
+}
+
+fn room(number: usize) -> String {
+    format!("room:{number}")
+}

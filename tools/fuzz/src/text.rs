@@ -1,0 +1,123 @@
+//! What must hold for text frames of either version.
+
+use bytes::Bytes;
+use presence_channels::{
+    fuzzing::{Read, Wire},
+    serializer::{Data, Outgoing, TopicRef},
+};
+use serde_json::{Value, value::RawValue};
+
+use crate::bounded;
+
+/// A message as another parser sees it.
+pub(crate) struct Fields {
+    pub(crate) join_ref: Value,
+    pub(crate) reference: Value,
+    pub(crate) topic: Value,
+    pub(crate) event: Value,
+    pub(crate) payload: Value,
+}
+
+/// Reads `input`, compares with what `fields` makes of the tree that `serde_json` builds, and
+/// writes it again.
+pub(crate) fn check(wire: Wire, input: &[u8], fields: impl FnOnce(Value) -> Option<Fields>) {
+    // The transport lets no other text through.
+    if std::str::from_utf8(input).is_err() {
+        return;
+    }
+    let frame = Bytes::copy_from_slice(input);
+    // Names are copied out of the frame, the payload is not. The costliest is a text with escapes
+    // where no text belongs: unescaped in a buffer that doubles, and then quoted in the error.
+    let most = 8 * input.len() + 1024;
+    let read = bounded(most, || wire.read(Data::Text(frame)));
+    let expected = serde_json::from_slice(input).map(fields);
+    match (&read, &expected) {
+        (Ok(message), Ok(Some(expected))) => assert_same(message, expected),
+        (Ok(message), Ok(None)) => panic!("{message:?} is no message"),
+        (Err(error), Ok(Some(_))) => {
+            // A tree takes the last of several fields of one name.
+            let error = error.to_string();
+            assert!(error.contains("duplicate field"), "not read: {error}");
+        }
+        (Err(_), Ok(None)) => {}
+        // A tree is no match for all JSON: neither for the deepest nor for the largest numbers.
+        (_, Err(_)) => {}
+    }
+    if let Ok(message) = &read {
+        assert_written(wire, message);
+    }
+}
+
+fn assert_same(message: &Read, expected: &Fields) {
+    let json = |text: &str| serde_json::from_str::<Value>(text).expect("it is JSON");
+    assert_eq!(json(message.join_ref.as_json()), expected.join_ref);
+    assert_eq!(json(message.reference.as_json()), expected.reference);
+    match (&message.topic, &expected.topic) {
+        (Ok(topic), Value::String(expected)) => assert_eq!(topic, expected),
+        (Err(topic), expected) => assert_eq!(json(topic), *expected),
+        (Ok(topic), expected) => panic!("{topic:?} for {expected}"),
+    }
+    match &expected.event {
+        Value::String(expected) => assert_eq!(message.event, *expected),
+        expected => assert_eq!(json(&message.event), *expected),
+    }
+    let payload = message.payload.value().expect("it is JSON");
+    assert_eq!(payload, expected.payload);
+}
+
+/// What was read can be sent to others, and a push of it is what a client would send.
+fn assert_written(wire: Wire, message: &Read) {
+    let Read {
+        join_ref,
+        reference,
+        topic,
+        event,
+        payload,
+    } = message;
+    let raw;
+    let topic_ref = match topic {
+        Ok(topic) => TopicRef::Text(topic),
+        Err(topic) => {
+            raw = RawValue::from_string(topic.clone()).expect("it is JSON");
+            TopicRef::Raw(&raw)
+        }
+    };
+    let reply = Outgoing::Reply {
+        join_ref,
+        reference,
+        topic: topic_ref,
+        status: "ok",
+        payload,
+    };
+    let Ok(Data::Text(reply)) = wire.write(&reply) else {
+        panic!("a reply in JSON is text");
+    };
+    serde_json::from_slice::<&RawValue>(&reply).expect("a reply is JSON");
+
+    let Ok(topic) = topic else { return };
+    let broadcast = Outgoing::Broadcast {
+        topic,
+        event,
+        payload,
+    };
+    let push = Outgoing::Push {
+        join_ref,
+        reference,
+        topic,
+        event,
+        payload,
+    };
+    for (outgoing, has_refs) in [(broadcast, false), (push, true)] {
+        let written = wire.write(&outgoing).expect("JSON has a form");
+        let again = wire.read(written).expect("what is written is read");
+        assert_eq!(again.topic.as_ref(), Ok(topic));
+        assert_eq!(again.event, *event);
+        assert_eq!(again.payload, *payload);
+        if has_refs {
+            assert_eq!(again.reference, *reference);
+            // Version 1 sends no join_ref.
+            let is_kept = matches!(wire, Wire::V2);
+            assert!(!is_kept || again.join_ref == *join_ref);
+        }
+    }
+}

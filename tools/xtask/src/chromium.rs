@@ -1,0 +1,45 @@
+//! The browser of the browser tests.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::debian;
+
+/// Names it goes by on the search path.
+const NAMES: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome-stable",
+    "google-chrome",
+];
+
+/// The browser's executable: `CHROMIUM` says which, else one that is installed, else, as root on
+/// Debian, the system's package is installed.
+pub(crate) fn find_or_install() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("CHROMIUM").map(PathBuf::from) {
+        if !path.is_file() {
+            bail!("CHROMIUM names {}, which is not a file", path.display());
+        }
+        return Ok(path);
+    }
+    if let Some(path) = on_search_path() {
+        return Ok(path);
+    }
+    if !debian::can_install() {
+        bail!(
+            "the browser tests need Chromium, and none is installed\n\
+             hint: install it (Debian: apt-get install chromium), or name a Chrome or Chromium: CHROMIUM=<path> \
+             cargo xtask test"
+        );
+    }
+    debian::install("chromium")
+        .context("cannot install Debian's chromium; install it by hand, or set CHROMIUM=<path>")?;
+    on_search_path().context(
+        "Debian's chromium is installed, yet no program of that name is on the search path",
+    )
+}
+
+fn on_search_path() -> Option<PathBuf> {
+    NAMES.into_iter().find_map(debian::on_search_path)
+}

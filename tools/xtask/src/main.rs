@@ -1,0 +1,82 @@
+//! The project's own chores, run as `cargo xtask <command>`.
+//!
+//! A command a file in `commands/`; `commands/test.rs` strings the steps of `steps/` together.
+//! Everything that starts a process does it through `process`, which ends what it started on every
+//! way out.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool talks to its user on the terminal"
+)]
+
+mod apps;
+mod chromium;
+mod commands;
+mod debian;
+mod fuzzer;
+mod npm;
+mod process;
+mod server;
+mod steps;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own chores.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Scaffold a fresh app with the generator, build it and serve it
+    Demo(commands::demo::Args),
+    /// Check everything: format, lints, docs, tests, conformance, browsers, the README's commands
+    Test(commands::test::Args),
+    /// Play the conformance kit's scenarios against examples/conformance
+    Conformance(commands::conformance::Args),
+    /// Run the checkout's `cargo phx` in the current folder
+    Phx(commands::phx::Args),
+    /// Measure the server against a floor, per server CPU-second
+    Bench(commands::bench::Args),
+    /// Make up what clients and peers send, and look for what breaks
+    Fuzz(commands::fuzz::Args),
+    /// Kill, stop, part and restart real nodes under real clients
+    ClusterTest(commands::cluster_test::Args),
+    /// Break one rule of the replicated set after the other, and see that the simulation notices
+    Mutants(commands::mutants::Args),
+    /// Run the replicated set on a simulated network, many seeds, and check every promise
+    Simulate(commands::simulate::Args),
+    /// Check what no compiler checks: file sizes, names, paths, documents that drift from the tree
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let result = process::catch_signals().and_then(|()| match Cli::parse().command {
+        Command::Demo(args) => commands::demo::run(&args),
+        Command::Test(args) => commands::test::run(&args),
+        Command::Conformance(args) => commands::conformance::run(&args),
+        Command::Phx(args) => commands::phx::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
+        Command::Fuzz(args) => commands::fuzz::run(&args),
+        Command::ClusterTest(args) => commands::cluster_test::run(&args),
+        Command::Mutants(args) => commands::mutants::run(&args),
+        Command::Simulate(args) => commands::simulate::run(&args),
+        Command::Tidy => tidy::run(),
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<process::Interrupted>() => ExitCode::from(130),
+        Err(error) if error.is::<commands::test::StepsFailed>() => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The README's commands are true: each is run, here or by another step.
+//!
+//! The block that begins an app (`cargo phx new ...`) is typed line by line in an empty folder
+//! outside the checkout, with the generator installed by the README's own command. Any other
+//! command must stand in [`RUN_ELSEWHERE`].
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::e2e;
+use crate::process;
+use crate::server::{Server, free_port};
+use crate::workspace;
+
+/// Commands of the README that other steps run, and which.
+const RUN_ELSEWHERE: &[(&str, &str)] = &[
+    ("cargo xtask demo", "the step demo, on a port that is free"),
+    ("cargo xtask test", "what runs this"),
+    ("cargo xtask conformance", "the step conformance"),
+];
+
+/// Run here, with a folder of its own and without optimisation added, so that the user's cargo
+/// stays as it is.
+const INSTALL: &str = "cargo install --path cargo-phx --locked";
+
+/// How the block begins that is typed in an empty folder.
+const NEW_APP: &str = "cargo phx new ";
+
+/// An error naming each command of the README that no step runs.
+pub(crate) fn commands_covered() -> Result<()> {
+    let readme = read()?;
+    let unknown = uncovered(&readme);
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "README.md has commands that no test runs (see tools/xtask/src/steps/readme.rs): {}",
+        unknown.join("; ")
+    );
+}
+
+pub(super) fn run() -> Result<()> {
+    commands_covered()?;
+    let readme = read()?;
+    let quick_start =
+        quick_start(&readme).context("README.md has no block that begins with `cargo phx new`")?;
+    let bin = install_generator()?;
+    // The system's folder for temporary files: no workspace above it.
+    let folder = tempfile::tempdir().context("cannot create a folder to try the README in")?;
+    type_in(&quick_start, folder.path(), &bin)
+}
+
+fn read() -> Result<String> {
+    let path = workspace::root().join("README.md");
+    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn install_generator() -> Result<PathBuf> {
+    let root = workspace::scratch("installed");
+    println!("    {INSTALL}");
+    let mut install = workspace::cargo();
+    install
+        .args(INSTALL.split_whitespace().skip(1))
+        .args(["--debug", "--quiet", "--root"])
+        .arg(&root);
+    process::run(&mut install)?;
+    Ok(root.join("bin"))
+}
+
+/// Types `commands` one after another. The last serves the app, and then three tabs are opened.
+fn type_in(commands: &[String], folder: &Path, bin: &Path) -> Result<()> {
+    let mut folder = folder.to_path_buf();
+    for line in commands {
+        println!("    $ {line}");
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["cd", to] => folder.push(to),
+            ["cargo", "run"] => {
+                let mut command = command(&words, &folder, bin)?;
+                // Built first: starting has a bound, building none.
+                process::run(self::command(&["cargo", "build"], &folder, bin)?.arg("--quiet"))?;
+                let server = Server::start("readme", command.arg("--quiet"), free_port()?)?;
+                e2e::three_tabs(&server.url())
+                    .inspect_err(|_| println!("{}", server.log_tail()))?;
+            }
+            _ => process::run(&mut command(&words, &folder, bin)?)?,
+        }
+    }
+    Ok(())
+}
+
+fn command(words: &[&str], folder: &Path, bin: &Path) -> Result<Command> {
+    let (program, arguments) = words.split_first().context("an empty command")?;
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env("PATH", path_with(bin)?);
+    if folder.join("Cargo.toml").exists() {
+        workspace::share_builds(&mut command, folder)?;
+    }
+    Ok(command)
+}
+
+fn path_with(bin: &Path) -> Result<OsString> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(bin.to_path_buf()).chain(std::env::split_paths(&path));
+    std::env::join_paths(folders).context("PATH cannot be extended")
+}
+
+fn uncovered(readme: &str) -> Vec<String> {
+    let mut known: BTreeSet<String> = RUN_ELSEWHERE
+        .iter()
+        .map(|(command, _)| (*command).to_owned())
+        .collect();
+    known.insert(INSTALL.to_owned());
+    known.extend(quick_start(readme).unwrap_or_default());
+    let commands = command_blocks(readme).into_iter().flatten();
+    commands
+        .filter(|command| !known.contains(command))
+        .collect()
+}
+
+fn quick_start(readme: &str) -> Option<Vec<String>> {
+    command_blocks(readme)
+        .into_iter()
+        .find(|block| block.first().is_some_and(|line| line.starts_with(NEW_APP)))
+}
+
+/// The commands of each `sh` block, and of each `console` block, where they stand behind a dollar
+/// sign.
+fn command_blocks(markdown: &str) -> Vec<Vec<String>> {
+    let mut blocks = Vec::new();
+    let mut lines = markdown.lines();
+    while let Some(line) = lines.next() {
+        let Some(language) = line.trim_start().strip_prefix("```") else {
+            continue;
+        };
+        let body: Vec<&str> = lines
+            .by_ref()
+            .take_while(|line| line.trim() != "```")
+            .map(str::trim)
+            .collect();
+        let commands = body.into_iter().filter_map(|line| match language.trim() {
+            "sh" | "bash" | "shell" => (!line.is_empty() && !line.starts_with('#')).then_some(line),
+            "console" => line.strip_prefix("$ "),
+            _ => None,
+        });
+        // A remark behind a command is not part of it.
+        let bare = |line: &str| line.split(" #").next().unwrap_or(line).trim().to_owned();
+        let commands: Vec<String> = commands.map(bare).collect();
+        if !commands.is_empty() {
+            blocks.push(commands);
+        }
+    }
+    blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = "\
+# Title
+```sh
+cargo xtask demo   # a remark
+# a comment
+
+make coffee
+```
+```rust
+cargo nonsense
+```
+```console
+$ cargo phx new hello
+* creating hello/src/main.rs
+$ cd hello
+```
+```sh
+cd hello
+```
+";
+
+    #[test]
+    fn commands_are_read_out_of_blocks() {
+        let expected: [&[&str]; 3] = [
+            &["cargo xtask demo", "make coffee"],
+            &["cargo phx new hello", "cd hello"],
+            &["cd hello"],
+        ];
+        assert_eq!(command_blocks(SAMPLE), expected);
+        assert_eq!(quick_start(SAMPLE).unwrap(), expected[1]);
+    }
+
+    #[test]
+    fn a_command_that_nothing_runs_is_found() {
+        assert_eq!(uncovered(SAMPLE), ["make coffee"]);
+    }
+
+    #[test]
+    fn the_readme_installs_the_generator_as_the_step_does() {
+        let readme = read().unwrap();
+        assert!(
+            command_blocks(&readme)
+                .iter()
+                .flatten()
+                .any(|command| command == INSTALL)
+        );
+        assert!(
+            quick_start(&readme)
+                .unwrap()
+                .contains(&"cargo run".to_owned()),
+            "the app must be served"
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! What no compiler checks: file sizes, names, paths of somebody's machine, and documents that
+//! drift from the tree.
+
+mod documents;
+mod files;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::CommandFactory;
+
+use crate::{process, steps, workspace};
+
+pub(crate) fn run() -> Result<()> {
+    let root = workspace::root();
+    let tree = Tree::read(root)?;
+    let mut complaints = files::check(&tree);
+    let subcommands: Vec<String> = crate::Cli::command()
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    complaints.extend(documents::check(
+        &tree,
+        &workspace::members()?,
+        &subcommands,
+    ));
+    if let Err(error) = steps::commands_covered() {
+        complaints.push(error.to_string());
+    }
+    for complaint in &complaints {
+        println!("{complaint}");
+    }
+    if !complaints.is_empty() {
+        bail!("the tree is not tidy: {} complaints", complaints.len());
+    }
+    println!("    {} files are tidy", tree.files.len());
+    Ok(())
+}
+
+/// The files that are in git or would be: ignored ones are nobody's business.
+struct Tree {
+    /// Path relative to the root, and the text; none for a file that is not text.
+    files: Vec<(PathBuf, Option<String>)>,
+    /// Paths that must not occur in any file: of this machine and of homes.
+    private_paths: Vec<String>,
+}
+
+impl Tree {
+    fn read(root: &Path) -> Result<Self> {
+        let mut git = Command::new("git");
+        git.args([
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ])
+        .current_dir(root);
+        let list =
+            process::run_captured(&mut git).context("cannot ask git which files there are")?;
+        let paths = list
+            .split('\0')
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from);
+        let files = paths
+            .filter(|path| root.join(path).is_file())
+            .map(|path| {
+                let text = std::fs::read(root.join(&path))
+                    .ok()
+                    .and_then(|bytes| String::from_utf8(bytes).ok());
+                (path, text)
+            })
+            .collect();
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        Ok(Self {
+            files,
+            private_paths: private_paths(root, home.as_deref()),
+        })
+    }
+
+    fn text(&self, path: &str) -> Option<&str> {
+        let (_, text) = self
+            .files
+            .iter()
+            .find(|(file, _)| file == Path::new(path))?;
+        text.as_deref()
+    }
+
+    /// Whether a file of that path is there, or a folder with files in it.
+    fn holds(&self, path: &Path) -> bool {
+        self.files.iter().any(|(file, _)| file.starts_with(path))
+    }
+}
+
+/// The folder that the checkout stands in, and the user's home. A folder that everybody has says
+/// nothing.
+fn private_paths(root: &Path, home: Option<&Path>) -> Vec<String> {
+    const SHARED: [&str; 8] = [
+        "/", "/tmp", "/var", "/var/tmp", "/usr", "/opt", "/home", "/srv",
+    ];
+    root.parent()
+        .into_iter()
+        .chain(home)
+        .filter_map(Path::to_str)
+        .filter(|path| !SHARED.contains(path))
+        .map(|path| format!("{}/", path.trim_end_matches('/')))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tree of these files, for the checks' tests.
+    pub(super) fn tree(files: &[(&str, &str)]) -> Tree {
+        let files = files
+            .iter()
+            .map(|(path, text)| (PathBuf::from(path), Some((*text).to_owned())));
+        Tree {
+            files: files.collect(),
+            private_paths: vec!["/machine/".to_owned()],
+        }
+    }
+
+    #[test]
+    fn private_paths_are_the_checkouts_folder_and_the_home() {
+        let paths = private_paths(Path::new("/srv/ann/presence"), Some(Path::new("/home/ann")));
+        assert_eq!(paths, ["/srv/ann/", "/home/ann/"]);
+        assert!(private_paths(Path::new("/tmp/presence"), None).is_empty());
+    }
+
+    #[test]
+    fn the_tree_knows_files_and_folders() {
+        let tree = tree(&[("a/b.rs", "")]);
+        assert!(
+            tree.holds(Path::new("a/b.rs"))
+                && tree.holds(Path::new("a"))
+                && !tree.holds(Path::new("b"))
+        );
+    }
+}

@@ -43,8 +43,7 @@ async fn index(page: &Path, phoenix_js: &Path) -> Result<Html<String>, (StatusCo
     Ok(Html(html))
 }
 
-/// `ASSETS` if it is set; else `assets` beside the binary, as in a deployment; else the one of the
-/// sources.
+/// `ASSETS` if it is set; else `assets` beside the binary, as in a deployment; else the one of the sources.
 fn assets_dir() -> PathBuf {
     if let Some(dir) = env::var_os("ASSETS") {
         return dir.into();

@@ -29,8 +29,7 @@ impl presence_channels::UserSocket for UserSocket {
         })
     }
 
-    /// A name for all connections of a user: `endpoint.disconnect("user_socket:42")` closes those
-    /// of user 42.
+    /// A name for all connections of a user: `endpoint.disconnect("user_socket:42")` closes those of user 42.
     fn id(&self) -> Option<String> {
         Some(format!("user_socket:{}", self.user_id))
     }

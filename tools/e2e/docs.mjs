@@ -1,13 +1,42 @@
-// The JavaScript of docs/clients.md.
+// The JavaScript of the README and of the book's pages, for the tests that run it.
 import assert from "node:assert/strict"
 import fs from "node:fs"
 
-const docs = fs.readFileSync(new URL("../../docs/clients.md", import.meta.url), "utf8")
-const blocks = docs.split("```js\n").slice(1).map(rest => rest.split("```")[0])
+const root = new URL("../../", import.meta.url)
+const book = fs.readdirSync(new URL("docs/", root), {recursive: true})
+  .filter(name => name.endsWith(".md"))
+  .map(name => `docs/${name}`)
+const pages = ["README.md", ...book.sort()]
 
-/** What the text calls `name`. */
+/** The blocks marked as JavaScript in `text`. */
+export const javascript = text =>
+  [...text.matchAll(/^ *```(?:js|javascript|mjs)\b[^\n]*\n(.*?)^ *```/gms)].map(match => match[1])
+
+/** Every block of every page, as `{page, code}`. */
+export const blocks = pages.flatMap(page =>
+  javascript(fs.readFileSync(new URL(page, root), "utf8")).map(code => ({page, code})))
+
+/** The only block that holds `text`. */
+function only(text){
+  const found = blocks.filter(({code}) => code.includes(text))
+  assert.equal(found.length, 1, `blocks of the pages with ${JSON.stringify(text)}`)
+  return found[0].code
+}
+
+/** The constant `name` that a block defines. */
 export function snippet(name){
-  const block = blocks.find(block => block.includes(`const ${name} =`))
-  assert.ok(block, `docs/clients.md has ${name}`)
-  return new Function(`${block}\nreturn ${name}`)()
+  return new Function(`${only(`const ${name} =`)}\nreturn ${name}`)()
+}
+
+/** Runs the block that holds `text`. `scope` has the variables that it uses; returns the value of `result` after it. */
+export function example(text, scope, result){
+  const AsyncFunction = (async () => {}).constructor
+  return new AsyncFunction(...Object.keys(scope), `${only(text)}\nreturn ${result}`)(...Object.values(scope))
+}
+
+/** The blocks that none of the tests' `sources` runs by `snippet("name")` or `example("text", ...)`. */
+export function unrun(blocks, sources){
+  const calls = sources.flatMap(source => [...source.matchAll(/\b(snippet|example)\("([^"]+)"/g)])
+  const needles = calls.map(([, call, text]) => call === "snippet" ? `const ${text} =` : text)
+  return blocks.filter(({code}) => !needles.some(needle => code.includes(needle)))
 }

@@ -31,22 +31,31 @@ const INSTALL: &str = "cargo install --path cargo-phx --locked";
 /// How the block begins that is typed in an empty folder.
 const NEW_APP: &str = "cargo phx new ";
 
-/// An error naming each command of the README that no step runs.
+/// The book's page that repeats commands of the README.
+const GETTING_STARTED: &str = "docs/getting-started.md";
+
+/// An error naming each command of the README, and of the book's first page, that no step runs.
 pub(crate) fn commands_covered() -> Result<()> {
-    let readme = read()?;
-    let unknown = uncovered(&readme);
-    if unknown.is_empty() {
-        return Ok(());
+    let readme = read("README.md")?;
+    let known = known(&readme);
+    for (name, page) in [
+        ("README.md", &readme),
+        (GETTING_STARTED, &read(GETTING_STARTED)?),
+    ] {
+        let unknown = uncovered(page, &known);
+        if !unknown.is_empty() {
+            bail!(
+                "{name} has commands that no test runs (see tools/xtask/src/steps/readme.rs): {}",
+                unknown.join("; ")
+            );
+        }
     }
-    bail!(
-        "README.md has commands that no test runs (see tools/xtask/src/steps/readme.rs): {}",
-        unknown.join("; ")
-    );
+    Ok(())
 }
 
 pub(super) fn run() -> Result<()> {
     commands_covered()?;
-    let readme = read()?;
+    let readme = read("README.md")?;
     let quick_start =
         quick_start(&readme).context("README.md has no block that begins with `cargo phx new`")?;
     let bin = install_generator()?;
@@ -55,8 +64,8 @@ pub(super) fn run() -> Result<()> {
     type_in(&quick_start, folder.path(), &bin)
 }
 
-fn read() -> Result<String> {
-    let path = workspace::root().join("README.md");
+fn read(name: &str) -> Result<String> {
+    let path = workspace::root().join(name);
     fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
@@ -113,14 +122,19 @@ fn path_with(bin: &Path) -> Result<OsString> {
     std::env::join_paths(folders).context("PATH cannot be extended")
 }
 
-fn uncovered(readme: &str) -> Vec<String> {
+/// The commands that a step runs.
+fn known(readme: &str) -> BTreeSet<String> {
     let mut known: BTreeSet<String> = RUN_ELSEWHERE
         .iter()
         .map(|(command, _)| (*command).to_owned())
         .collect();
     known.insert(INSTALL.to_owned());
     known.extend(quick_start(readme).unwrap_or_default());
-    let commands = command_blocks(readme).into_iter().flatten();
+    known
+}
+
+fn uncovered(page: &str, known: &BTreeSet<String>) -> Vec<String> {
+    let commands = command_blocks(page).into_iter().flatten();
     commands
         .filter(|command| !known.contains(command))
         .collect()
@@ -199,12 +213,12 @@ cd hello
 
     #[test]
     fn a_command_that_nothing_runs_is_found() {
-        assert_eq!(uncovered(SAMPLE), ["make coffee"]);
+        assert_eq!(uncovered(SAMPLE, &known(SAMPLE)), ["make coffee"]);
     }
 
     #[test]
     fn the_readme_installs_the_generator_as_the_step_does() {
-        let readme = read().unwrap();
+        let readme = read("README.md").unwrap();
         assert!(
             command_blocks(&readme)
                 .iter()

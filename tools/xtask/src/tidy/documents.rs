@@ -11,8 +11,12 @@ const DOCUMENTS: [&str; 3] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"]
 /// Where others stand.
 const FOLDERS: [&str; 2] = ["docs", "examples"];
 
-/// The one that describes every member.
+/// The document that describes every member.
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
+
+/// The book's pages, and the file that lists them. mdBook leaves out a page that is not listed.
+const BOOK: &str = "docs";
+const SUMMARY: &str = "SUMMARY.md";
 
 pub(super) fn check(tree: &Tree, members: &[PathBuf], subcommands: &[String]) -> Vec<String> {
     let mut complaints = Vec::new();
@@ -27,6 +31,7 @@ pub(super) fn check(tree: &Tree, members: &[PathBuf], subcommands: &[String]) ->
                 .extend(missing.map(|name| format!("{ARCHITECTURE}: says nothing of {name}")));
         }
     }
+    complaints.extend(unlisted_pages(tree));
     for (path, text) in documents(tree) {
         let name = path.display();
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -49,6 +54,26 @@ pub(super) fn check(tree: &Tree, members: &[PathBuf], subcommands: &[String]) ->
         }
     }
     complaints
+}
+
+/// A complaint for each page of the book that its summary does not list. A listed page that does
+/// not exist is a link that leads nowhere.
+fn unlisted_pages(tree: &Tree) -> Vec<String> {
+    let book = Path::new(BOOK);
+    let summary = book.join(SUMMARY);
+    let listed: Vec<PathBuf> = tree
+        .text(&summary.to_string_lossy())
+        .map(|text| text.lines().flat_map(links).map(|link| resolve(book, link)))
+        .into_iter()
+        .flatten()
+        .collect();
+    let pages = documents(tree)
+        .map(|(path, _)| path)
+        .filter(|path| path.starts_with(book) && *path != summary);
+    pages
+        .filter(|page| !listed.iter().any(|listed| listed == page))
+        .map(|page| format!("{}: does not list {}", summary.display(), page.display()))
+        .collect()
 }
 
 fn documents(tree: &Tree) -> impl Iterator<Item = (&Path, &str)> {
@@ -140,6 +165,7 @@ mod tests {
         );
         let guide = tree(&[
             ("ARCHITECTURE.md", ""),
+            ("docs/SUMMARY.md", "- [a](a.md)\n- [b](b.md)"),
             ("docs/a.md", "[b](b.md) [up](../ARCHITECTURE.md)\n[c](c.md)"),
             ("docs/b.md", ""),
         ]);
@@ -154,6 +180,29 @@ mod tests {
         assert_eq!(
             complaints("`cargo xtask dance --now`"),
             ["README.md:1: no such command: cargo xtask dance"]
+        );
+    }
+
+    #[test]
+    fn a_page_that_the_summary_does_not_list_is_a_complaint() {
+        let tree = tree(&[
+            ("ARCHITECTURE.md", ""),
+            (
+                "docs/SUMMARY.md",
+                "- [a](a.md)\n  - [b](deep/b.md)\n- [gone](gone.md)",
+            ),
+            ("docs/a.md", ""),
+            ("docs/c.md", ""),
+            ("docs/deep/b.md", ""),
+            ("docs/deep/d.md", ""),
+        ]);
+        assert_eq!(
+            check(&tree, &[], &[]),
+            [
+                "docs/SUMMARY.md: does not list docs/c.md",
+                "docs/SUMMARY.md: does not list docs/deep/d.md",
+                "docs/SUMMARY.md:3: leads nowhere: gone.md",
+            ]
         );
     }
 

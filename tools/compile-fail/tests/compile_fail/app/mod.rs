@@ -1,4 +1,4 @@
-//! What the cases build on: an app's state and its socket.
+//! The app of the cases: its state and its socket.
 
 use presence_channels::{ConnectError, ConnectInfo, Params, Routes};
 

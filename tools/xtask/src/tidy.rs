@@ -3,6 +3,8 @@
 
 mod documents;
 mod files;
+mod prose;
+mod rustdoc;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,6 +18,8 @@ pub(crate) fn run() -> Result<()> {
     let root = workspace::root();
     let tree = Tree::read(root)?;
     let mut complaints = files::check(&tree);
+    complaints.extend(prose::check(&tree));
+    complaints.extend(rustdoc::check(&tree));
     let subcommands: Vec<String> = crate::Cli::command()
         .get_subcommands()
         .map(|command| command.get_name().to_owned())

@@ -1,6 +1,7 @@
 //! A command a file.
 
 pub(crate) mod bench;
+pub(crate) mod book;
 pub(crate) mod cluster_test;
 pub(crate) mod conformance;
 pub(crate) mod demo;

@@ -14,6 +14,7 @@ mod chromium;
 mod commands;
 mod debian;
 mod fuzzer;
+mod installed;
 mod npm;
 mod process;
 mod server;
@@ -45,6 +46,8 @@ enum Command {
     Phx(commands::phx::Args),
     /// Measure the server against a floor, per server CPU-second
     Bench(commands::bench::Args),
+    /// Build the book of `docs/` into `target/book`
+    Book(commands::book::Args),
     /// Make up what clients and peers send, and look for what breaks
     Fuzz(commands::fuzz::Args),
     /// Kill, stop, part and restart real nodes under real clients
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Conformance(args) => commands::conformance::run(&args),
         Command::Phx(args) => commands::phx::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
+        Command::Book(args) => commands::book::run(&args),
         Command::Fuzz(args) => commands::fuzz::run(&args),
         Command::ClusterTest(args) => commands::cluster_test::run(&args),
         Command::Mutants(args) => commands::mutants::run(&args),

@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line: its arguments, and the command that each starts.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::{Options, gen_channel, gen_presence, gen_socket, new};
 use crate::console::Console;
 
-/// Phoenix channels and presence for axum apps: makes apps, and code in them.
+/// Phoenix channels and presence for axum apps: makes new apps, and generates code into apps
 #[derive(Debug, Parser)]
 #[command(name = "cargo-phx", bin_name = "cargo phx", version)]
 pub(crate) struct Cli {
@@ -35,7 +35,7 @@ struct Flags {
 enum Command {
     /// Make a new app: an axum server with a page for phoenix.js
     New {
-        /// The folder to make; its name is the app's
+        /// The folder to make; its name becomes the name of the app
         path: PathBuf,
     },
     /// Generate code into this project, and wire it in
@@ -45,21 +45,21 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Generator {
-    /// A presence: who is online, by topic
+    /// A presence: the users who are online in each topic
     Presence {
         /// The type to generate
         #[arg(default_value = "Presence")]
         name: String,
     },
-    /// A channel, its route and its test: `Room` gives RoomChannel on "room:*"
+    /// A channel, its route and its test: `Room` makes RoomChannel for "room:*"
     Channel {
         /// The name, without `Channel`
         name: String,
-        /// The socket that it belongs to, without `Socket`, if there are several
+        /// The socket that the channel belongs to, without `Socket`, if the app has several
         #[arg(long)]
         socket: Option<String>,
     },
-    /// A socket, mounted at the endpoint: `User` gives UserSocket
+    /// A socket, mounted at the endpoint: `User` makes UserSocket
     Socket {
         /// The name, without `Socket`
         name: String,
@@ -67,8 +67,9 @@ enum Generator {
 }
 
 impl Cli {
-    /// Reads the arguments, of `cargo-phx gen ..` as well as of `cargo-phx phx gen ..`, as cargo
-    /// calls it. Help, and arguments that cannot be read, end the process.
+    /// Reads the arguments of `cargo-phx gen ..`, and of `cargo-phx phx gen ..` as cargo calls it.
+    ///
+    /// Ends the process after printing help, or if the arguments cannot be read.
     pub(crate) fn from_arguments(arguments: impl IntoIterator<Item = OsString>) -> Cli {
         Cli::parse_from(without_phx(arguments))
     }

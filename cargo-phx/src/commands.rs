@@ -1,4 +1,4 @@
-//! The commands, a file each. Each makes a plan; what becomes of it is decided here.
+//! The commands, a file each. A command makes a plan, which [`Options`] shows or applies.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ pub(crate) mod gen_presence;
 pub(crate) mod gen_socket;
 pub(crate) mod new;
 
-/// What all commands take.
+/// The options that all commands take.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     pub(crate) dry_run: bool,
@@ -20,12 +20,12 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The project that a generator works on.
+    /// Finds the project that a generator works on.
     pub(crate) fn project(&self) -> anyhow::Result<Project> {
         Project::find(self.manifest_path.as_deref(), &std::env::current_dir()?)
     }
 
-    /// Shows or applies the plan.
+    /// Applies the plan, or shows it in a dry run.
     pub(crate) fn carry_out(&self, plan: &Plan, console: &mut Console) -> anyhow::Result<()> {
         if self.dry_run {
             plan.show(console)

@@ -1,8 +1,8 @@
-//! The terminal: what is printed, and what is asked.
+//! The terminal: printed lines, and questions.
 
 use std::io::{BufRead, Write};
 
-/// Where a command prints and asks. A test hands in its own ends.
+/// The terminal of a command. A test passes in its own input and output.
 pub(crate) struct Console<'a> {
     input: &'a mut dyn BufRead,
     output: &'a mut dyn Write,
@@ -18,8 +18,8 @@ impl<'a> Console<'a> {
         Ok(())
     }
 
-    /// Asks until the answer is yes or no. An empty answer, and the end of the input, mean
-    /// `default`.
+    /// Asks until the answer is yes or no, and returns whether it is yes. An empty answer and the
+    /// end of the input mean `default`.
     pub(crate) fn confirm(&mut self, question: &str, default: bool) -> anyhow::Result<bool> {
         let choices = if default { "[Yn]" } else { "[yN]" };
         loop {
@@ -27,7 +27,7 @@ impl<'a> Console<'a> {
             self.output.flush()?;
             let mut answer = String::new();
             if self.input.read_line(&mut answer)? == 0 {
-                // Nobody typed a line break here.
+                // The user has typed no line break that would end the question's line.
                 writeln!(self.output)?;
                 return Ok(default);
             }

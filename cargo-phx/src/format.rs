@@ -1,5 +1,5 @@
-//! rustfmt, if it is there: what is written has the project's own format, whatever its edition and
-//! `rustfmt.toml` say.
+//! Formatting with rustfmt, if it is installed. Written code follows the project's edition and
+//! `rustfmt.toml`.
 
 use std::io::Write;
 use std::path::Path;
@@ -7,19 +7,20 @@ use std::process::{Command, Stdio};
 
 /// Formats code for one project.
 pub(crate) struct Format<'a> {
-    /// rustfmt looks for its configuration here and above.
+    /// The folder where rustfmt begins to look for its configuration, upwards.
     pub(crate) folder: &'a Path,
     pub(crate) edition: &'a str,
 }
 
 impl Format<'_> {
-    /// A file that the generator wrote. As it is, if rustfmt is missing or refuses it.
+    /// Formats a file that the generator wrote. Returns `text` unchanged if rustfmt is missing or
+    /// rejects it.
     pub(crate) fn created(&self, text: &str) -> String {
         self.run(text).unwrap_or_else(|| text.to_owned())
     }
 
-    /// A user's file: formatted after the edit if it was before, so that nothing else in it
-    /// changes.
+    /// Formats a user's file after an edit, but only if the file was formatted before it: so
+    /// nothing else in the file changes.
     pub(crate) fn edited(&self, before: &str, after: &str) -> String {
         if self.run(before).as_deref() == Some(before) {
             self.created(after)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A message, and what to type or change instead. Shown as two lines.
+/// A message, and a hint on what to type or change instead. Each is printed on a line of its own.
 #[derive(Debug)]
 pub(crate) struct Hinted {
     message: String,
@@ -23,7 +23,7 @@ impl fmt::Display for Hinted {
 
 impl std::error::Error for Hinted {}
 
-/// An error that ends the command with `message`, and `hint` on a line of its own.
+/// Makes an error from a message and a hint.
 pub(crate) fn hinted(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
     anyhow::Error::new(Hinted {
         message: message.into(),

@@ -1,7 +1,7 @@
 //! `cargo phx`: makes apps with Phoenix channels and presence, and generates code into axum apps.
 //!
-//! Exit codes: 0 if all is done (also when something is left for the user to add by hand, which is
-//! then printed), 1 on an error, 2 if the arguments cannot be read.
+//! The exit code is 0 on success, 1 on an error, and 2 if the arguments cannot be read. A command
+//! that leaves lines for the user to add by hand prints them and succeeds.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
             if let Some(hinted) = error.downcast_ref::<Hinted>() {
                 report.push_str(&format!("hint: {}\n", hinted.hint()));
             }
-            // If standard error is closed there is nobody to tell.
+            // Without a standard error there is no place to report a failed write.
             let _ = std::io::stderr().write_all(report.as_bytes());
             ExitCode::FAILURE
         }

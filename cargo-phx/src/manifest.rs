@@ -10,7 +10,7 @@ use crate::hint::hinted;
 pub(crate) struct Dependency {
     pub(crate) name: &'static str,
     pub(crate) version: String,
-    /// A folder to take it from instead of the registry.
+    /// The folder to take the package from, instead of the registry.
     pub(crate) path: Option<String>,
     pub(crate) features: &'static [&'static str],
 }
@@ -30,7 +30,7 @@ impl Dependency {
         self
     }
 
-    /// As it stands behind `name =`.
+    /// Returns the value that a manifest has after `name =`.
     pub(crate) fn value(&self) -> Value {
         if self.path.is_none() && self.features.is_empty() {
             return Value::from(&self.version);
@@ -50,8 +50,8 @@ impl Dependency {
     }
 }
 
-/// The manifest with these dependencies: new ones added, features that are missing merged into
-/// those that are there. `workspace` is the text of the manifest that `workspace = true` refers to.
+/// Returns the manifest with these dependencies: adds new ones, and adds missing features to
+/// present ones. `workspace` is the text of the manifest that `workspace = true` refers to.
 pub(crate) fn add(
     manifest: &str,
     workspace: Option<&str>,
@@ -86,7 +86,7 @@ pub(crate) fn add(
     Ok(document.to_string())
 }
 
-/// Refuses a project on an older axum: its `Router` is another type than the endpoint's.
+/// Rejects a project with an older axum: its `Router` is not the type of the endpoint's router.
 pub(crate) fn check_axum(manifest: &str, workspace: Option<&str>) -> anyhow::Result<()> {
     let document: DocumentMut = manifest.parse().context("Cargo.toml is not valid TOML")?;
     let own = document
@@ -110,8 +110,8 @@ pub(crate) fn check_axum(manifest: &str, workspace: Option<&str>) -> anyhow::Res
         .map(|part| part.trim().parse::<u32>().ok());
     match (numbers.next().flatten(), numbers.next().flatten()) {
         (Some(0), Some(minor)) if minor < 8 => Err(hinted(
-            format!("this project depends on axum {version}, presence-channels on axum 0.8"),
-            "upgrade axum first: a router of one version does not fit into another's",
+            format!("this project depends on axum {version}, but presence-channels needs axum 0.8"),
+            "upgrade axum first: routers of different versions cannot be merged",
         )),
         _ => Ok(()),
     }
@@ -155,7 +155,7 @@ fn merge_features(item: &mut Item, inherited: Option<&Item>, wanted: &[&str]) {
     pad_last(item, " ");
 }
 
-/// The space before the closing brace of an inline table belongs to the value that comes last.
+/// Sets the space before the closing brace of an inline table, which belongs to its last value.
 fn pad_last(item: &mut Item, space: &str) {
     let Some(table) = item.as_inline_table_mut() else {
         return;
@@ -175,7 +175,7 @@ fn features(item: &Item) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// Whether a feature that is there brings the wanted one. The names are tokio's.
+/// Returns whether a present feature includes the wanted one. The names are tokio's.
 fn implies(present: &str, wanted: &str) -> bool {
     present == wanted || present == "full" || (present == "rt-multi-thread" && wanted == "rt")
 }

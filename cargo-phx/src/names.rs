@@ -1,33 +1,33 @@
-//! From what the user typed to the names in generated code.
+//! Names: checks what the user typed, and derives the names in generated code.
 
 use heck::{ToSnakeCase, ToTitleCase, ToUpperCamelCase};
 
 use crate::hint::hinted;
 
-/// What a name is for.
+/// The component that a name is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum Component {
     Channel,
     Presence,
     Socket,
 }
 
-impl Kind {
-    /// As in `cargo phx gen <word>`.
+impl Component {
+    /// Returns the word in `cargo phx gen <word>`.
     fn word(self) -> &'static str {
         match self {
-            Kind::Channel => "channel",
-            Kind::Presence => "presence",
-            Kind::Socket => "socket",
+            Component::Channel => "channel",
+            Component::Presence => "presence",
+            Component::Socket => "socket",
         }
     }
 
-    /// What the generator adds to the name.
+    /// Returns the suffix that the generator adds to the name.
     fn suffix(self) -> &'static str {
         match self {
-            Kind::Channel => "Channel",
-            Kind::Presence => "",
-            Kind::Socket => "Socket",
+            Component::Channel => "Channel",
+            Component::Presence => "",
+            Component::Socket => "Socket",
         }
     }
 }
@@ -35,26 +35,30 @@ impl Kind {
 /// A checked name such as `Room`: UpperCamelCase, ASCII, not a Rust keyword.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Name {
-    kind: Kind,
+    component: Component,
     camel: String,
 }
 
-/// A generated presence is imported by its bare name into `application.rs`, beside these.
+/// Names that `application.rs` imports. A presence is imported there too, by its bare name.
 const TAKEN_BY_IMPORTS: &[&str] = &["AppState", "Config", "Endpoint", "PubSub", "Tracker"];
-/// It would hide the one of the standard prelude there.
+/// Names of the standard prelude that an imported presence would hide in `application.rs`.
 const TAKEN_BY_PRELUDE: &[&str] = &[
     "Box", "Clone", "Copy", "Default", "Drop", "Eq", "Err", "Fn", "FnMut", "FnOnce", "Future",
     "Iterator", "None", "Ok", "Option", "Ord", "Result", "Send", "Some", "String", "Sync", "Vec",
 ];
-/// Variables and parameters of `application::start`, which a presence's field would shadow.
+/// Variables of `application::start` that the variable of a presence would shadow.
 const TAKEN_BY_VARIABLES: &[&str] = &["config", "endpoint", "pubsub", "state"];
 
 impl Name {
-    /// Checks a typed name. The error says what to type instead.
-    pub(crate) fn parse(kind: Kind, typed: &str) -> anyhow::Result<Name> {
-        let command = |name: &str| format!("type `cargo phx gen {} {name}`", kind.word());
+    /// Checks a typed name.
+    ///
+    /// # Errors
+    ///
+    /// If the name cannot be used. The error's hint says what to type instead.
+    pub(crate) fn parse(component: Component, typed: &str) -> anyhow::Result<Name> {
+        let command = |name: &str| format!("type `cargo phx gen {} {name}`", component.word());
         let refuse = |why: &str, hint: String| {
-            let message = format!("`{typed}` cannot name a {}: {why}", kind.word());
+            let message = format!("`{typed}` cannot name a {}: {why}", component.word());
             Err(hinted(message, hint))
         };
         let suggestion = suggest(typed);
@@ -78,22 +82,25 @@ impl Name {
             );
         }
         if typed.contains('.') || typed.contains("::") {
-            return refuse("names are not nested here", command(&suggestion));
+            return refuse("a name has no `.` and no `::`", command(&suggestion));
         }
         if !typed.chars().all(|c| c.is_ascii_alphanumeric()) {
-            return refuse("only ASCII letters and digits can", command(&suggestion));
+            return refuse(
+                "a name has only ASCII letters and digits",
+                command(&suggestion),
+            );
         }
         if typed != suggestion {
-            return refuse("a name is written as a Rust type is", command(&suggestion));
+            return refuse("a name is written like a Rust type", command(&suggestion));
         }
-        if let Some(short) = typed.strip_suffix(kind.suffix())
+        if let Some(short) = typed.strip_suffix(component.suffix())
             && short != typed
         {
-            let why = format!("`{}` is added to it", kind.suffix());
+            let why = format!("the generator adds `{}` to it", component.suffix());
             let short = if short.is_empty() { "Room" } else { short };
             return refuse(&why, command(short));
         }
-        if kind == Kind::Presence {
+        if component == Component::Presence {
             let taken = TAKEN_BY_IMPORTS.contains(&typed)
                 || TAKEN_BY_PRELUDE.contains(&typed)
                 || TAKEN_BY_VARIABLES.contains(&typed.to_snake_case().as_str());
@@ -105,33 +112,33 @@ impl Name {
             }
         }
         Ok(Name {
-            kind,
+            component,
             camel: typed.to_owned(),
         })
     }
 
-    /// The generated type: `RoomChannel`, `UserSocket`, `Presence`.
+    /// Returns the generated type: `RoomChannel`, `UserSocket`, `Presence`.
     pub(crate) fn type_name(&self) -> String {
-        format!("{}{}", self.camel, self.kind.suffix())
+        format!("{}{}", self.camel, self.component.suffix())
     }
 
-    /// The module of that type: `room_channel`, `user_socket`, `presence`.
+    /// Returns the module of that type: `room_channel`, `user_socket`, `presence`.
     pub(crate) fn module(&self) -> String {
         self.type_name().to_snake_case()
     }
 
-    /// The name alone, as in the topic `room:*`.
+    /// Returns the name in snake_case without a suffix, as in the topic `room:*`.
     pub(crate) fn snake(&self) -> String {
         self.camel.to_snake_case()
     }
 
-    /// The name as the user typed it.
+    /// Returns the name as the user typed it.
     pub(crate) fn typed(&self) -> &str {
         &self.camel
     }
 }
 
-/// The nearest name that would do, or `Room` if nothing of the typed one can be kept.
+/// Returns the valid name nearest to `typed`, or `Room` if nothing of it can be kept.
 fn suggest(typed: &str) -> String {
     let ascii: String = typed
         .chars()
@@ -152,11 +159,11 @@ fn is_keyword(text: &str) -> bool {
     looks_like_one && (text == "gen" || syn::parse_str::<syn::Ident>(text).is_err())
 }
 
-/// The name of an app for `cargo phx new`: a cargo package.
+/// The name of an app for `cargo phx new`, which is also the name of its package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AppName(String);
 
-/// Packages that a new app depends on: cargo confuses an app of the same name with them.
+/// Packages that a new app depends on. Cargo cannot tell an app of the same name from them.
 const DEPENDENCIES: &[&str] = &[
     "anyhow",
     "axum",
@@ -169,12 +176,16 @@ const DEPENDENCIES: &[&str] = &[
 ];
 
 impl AppName {
-    /// Checks a name. The error says what to type instead.
+    /// Checks a typed name.
+    ///
+    /// # Errors
+    ///
+    /// If the name cannot be used. The error's hint says what to type instead.
     pub(crate) fn parse(typed: &str) -> anyhow::Result<AppName> {
         let refuse = |why: &str| {
             Err(hinted(
                 format!("`{typed}` cannot name an app: {why}"),
-                "a name consists of lower-case letters, digits and `_`, and starts with a letter: \
+                "a name has lower-case letters, digits, `_` and `-`, and starts with a letter: \
                  type `cargo phx new hello`",
             ))
         };
@@ -183,7 +194,7 @@ impl AppName {
             return refuse("it does not start with a lower-case letter");
         }
         if let Some(wrong) = typed.chars().find(|c| !allowed(*c)) {
-            return refuse(&format!("`{wrong}` is not allowed in it"));
+            return refuse(&format!("it contains `{wrong}`"));
         }
         let name = AppName(typed.to_owned());
         if is_keyword(&name.crate_name()) {
@@ -203,12 +214,12 @@ impl AppName {
         &self.0
     }
 
-    /// The name in code.
+    /// Returns the name as an identifier in code.
     pub(crate) fn crate_name(&self) -> String {
         self.0.replace('-', "_")
     }
 
-    /// The name for people.
+    /// Returns the name as a title, for people.
     pub(crate) fn title(&self) -> String {
         self.0.to_title_case()
     }

@@ -1,4 +1,4 @@
-//! What a command is going to do, as data: computed first, then shown or applied.
+//! The plan of a command, as data: computed first, then shown or applied.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ pub(crate) mod apply;
 pub(crate) mod show;
 mod write;
 
-/// The changes below one folder, and what to tell the user.
+/// The file changes below one folder, and the messages to the user.
 #[derive(Debug)]
 pub(crate) struct Plan {
     root: PathBuf,
@@ -19,49 +19,49 @@ pub(crate) struct Plan {
     next_steps: String,
 }
 
-/// One file, and its text before and after.
+/// A file, with its text before and after.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
-    /// Relative to the plan's folder.
+    /// The path, relative to the plan's folder.
     pub(crate) path: PathBuf,
-    pub(crate) kind: Kind,
-    /// `None` if there is no such file.
+    pub(crate) action: Action,
+    /// The present text, or `None` if the file does not exist.
     pub(crate) before: Option<String>,
     pub(crate) after: String,
 }
 
-/// Whether a file is the generator's or the user's.
+/// The way in which a plan changes a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// The whole file comes from a template. If another one stands there, the user is asked.
+pub(crate) enum Action {
+    /// Writes the whole file from a template. If a different file exists, the user is asked first.
     Create,
-    /// Some lines go into the user's file.
+    /// Adds some lines to the user's file.
     Inject,
 }
 
-/// What applying a change means.
+/// The effect that applying a change has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     Creating,
     Injecting,
     Unchanged,
-    /// A file of other content stands where one is to be created.
+    /// Overwrites a file of other content.
     Conflict,
 }
 
 impl Change {
     pub(crate) fn status(&self) -> Status {
-        match (&self.before, self.kind) {
+        match (&self.before, self.action) {
             (Some(before), _) if *before == self.after => Status::Unchanged,
             (None, _) => Status::Creating,
-            (Some(_), Kind::Create) => Status::Conflict,
-            (Some(_), Kind::Inject) => Status::Injecting,
+            (Some(_), Action::Create) => Status::Conflict,
+            (Some(_), Action::Inject) => Status::Injecting,
         }
     }
 }
 
 impl Plan {
-    /// An empty plan for `root`, which need not exist yet.
+    /// Makes an empty plan for the folder `root`, which need not exist yet.
     pub(crate) fn new(root: &Path) -> Plan {
         Plan {
             root: root.to_path_buf(),
@@ -71,7 +71,9 @@ impl Plan {
         }
     }
 
-    /// The text of a file as it will be, or as it is on the disk; `None` if there is none.
+    /// Returns the text of a file as planned, else as it is on disk.
+    ///
+    /// Returns `None` if the file is neither planned nor on disk.
     pub(crate) fn read(&self, path: &Path) -> anyhow::Result<Option<String>> {
         match self.changes.iter().find(|change| change.path == path) {
             Some(change) => Ok(Some(change.after.clone())),
@@ -83,26 +85,26 @@ impl Plan {
         match std::fs::read_to_string(self.root.join(path)) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            // The parent is a file: nothing can be there. Writing will say so.
+            // The parent is a file, so this file does not exist. Writing reports the parent.
             Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
     }
 
-    /// Plans a file from a template.
+    /// Plans a whole file with this text, from a template.
     pub(crate) fn create(&mut self, path: &Path, text: String) -> anyhow::Result<()> {
         let before = self.on_disk(path)?;
         self.changes.push(Change {
             path: path.to_path_buf(),
-            kind: Kind::Create,
+            action: Action::Create,
             before,
             after: text,
         });
         Ok(())
     }
 
-    /// Plans new text for a file of the user, or for one that this plan creates. The same text is
-    /// shown as unchanged.
+    /// Plans new text for a file of the user, or for a file that this plan creates. A file whose
+    /// text stays the same is shown as unchanged.
     pub(crate) fn inject(&mut self, path: &Path, text: String) -> anyhow::Result<()> {
         if let Some(change) = self.changes.iter_mut().find(|change| change.path == path) {
             change.after = text;
@@ -111,41 +113,41 @@ impl Plan {
         let before = self.on_disk(path)?;
         self.changes.push(Change {
             path: path.to_path_buf(),
-            kind: Kind::Inject,
+            action: Action::Inject,
             before,
             after: text,
         });
         Ok(())
     }
 
-    /// The changes worth a line: new files first, then edits. An edit that is not needed is of
-    /// interest only if the command has nothing to do at all.
+    /// Returns the changes to print: first new files, then edits. Unneeded edits are printed only
+    /// if the whole plan changes nothing.
     fn listed(&self) -> impl Iterator<Item = &Change> {
         let idle = self
             .changes
             .iter()
             .all(|change| change.status() == Status::Unchanged);
-        let of = |kind: Kind| {
+        let of = |action: Action| {
             self.changes
                 .iter()
-                .filter(move |change| change.kind == kind)
+                .filter(move |change| change.action == action)
         };
-        let edits = of(Kind::Inject);
-        of(Kind::Create)
+        let edits = of(Action::Inject);
+        of(Action::Create)
             .chain(edits.filter(move |change| idle || change.status() != Status::Unchanged))
     }
 
-    /// Plans something that only the user can do: it is printed at the end.
+    /// Adds a notice about something that only the user can do. It is printed at the end.
     pub(crate) fn notice(&mut self, text: impl Into<String>) {
         self.notices.push(text.into());
     }
 
-    /// What to do when the plan has been applied, in the user's own words of the guide.
+    /// Sets the next steps, printed after the plan has been applied. They use the guide's words.
     pub(crate) fn next_steps(&mut self, text: impl Into<String>) {
         self.next_steps = text.into();
     }
 
-    /// Brings the Rust files into the project's format.
+    /// Formats the Rust files as the project does.
     pub(crate) fn format(&mut self, format: &Format) {
         let is_rust = |path: &Path| path.extension().is_some_and(|extension| extension == "rs");
         for change in self
@@ -153,8 +155,8 @@ impl Plan {
             .iter_mut()
             .filter(|change| is_rust(&change.path))
         {
-            match (&change.before, change.kind) {
-                (_, Kind::Create) => change.after = format.created(&change.after),
+            match (&change.before, change.action) {
+                (_, Action::Create) => change.after = format.created(&change.after),
                 (Some(before), _) if *before == change.after => {}
                 (Some(before), _) => change.after = format.edited(before, &change.after),
                 (None, _) => change.after = format.created(&change.after),

@@ -7,28 +7,32 @@ use toml_edit::{DocumentMut, Item};
 
 use crate::hint::hinted;
 
-/// A package, as far as the generators need to know it. Paths are relative to its folder.
+/// The facts about a package that the generators need. Paths are relative to its folder.
 #[derive(Debug)]
 pub(crate) struct Project {
-    /// The folder of its Cargo.toml.
+    /// The folder of the package's Cargo.toml.
     pub(crate) root: PathBuf,
-    /// The name of its library, or what it would be: the package's, as an identifier.
+    /// The name of the library, else the name of the package as an identifier.
     pub(crate) crate_name: String,
-    /// The crate root of the library, if there is one.
+    /// The crate root of the library, or `None` if the package has no library.
     pub(crate) library: Option<PathBuf>,
-    /// The crate root of the binary, if there is one.
+    /// The crate root of the binary, or `None` if the package has no binary.
     pub(crate) binary: Option<PathBuf>,
-    /// The text of the manifest that `workspace = true` refers to, if there is one.
+    /// The text of the manifest that `workspace = true` refers to, or `None` outside a workspace.
     pub(crate) workspace: Option<String>,
-    /// The edition, as rustfmt takes it.
+    /// The edition, in the form that rustfmt takes.
     pub(crate) edition: String,
 }
 
 impl Project {
-    /// Finds the project of `manifest`, or of `folder` and the folders above it.
+    /// Finds the project of `manifest`, else the nearest in `folder` or above it.
+    ///
+    /// # Errors
+    ///
+    /// If the manifest is missing, is not valid, or has neither a library nor a binary.
     pub(crate) fn find(manifest: Option<&Path>, folder: &Path) -> anyhow::Result<Project> {
         let manifest = match manifest {
-            // The root is compared with other paths, so `..` and links in it are resolved.
+            // The root is compared with other paths, so `..` and links must be resolved.
             Some(path) => folder
                 .join(path)
                 .canonicalize()
@@ -77,13 +81,14 @@ impl Project {
         })
     }
 
-    /// The crate root that declares the app's modules: the library's, so that tests can reach them.
+    /// Returns the crate root that declares the app's modules: the library's, so that tests can
+    /// reach them, else the binary's.
     pub(crate) fn crate_root(&self) -> &Path {
         let root = self.library.as_deref().or(self.binary.as_deref());
-        root.expect("`find` has checked that there is one")
+        root.expect("`find` rejects a package without a library and a binary")
     }
 
-    /// The folder of the app's modules, `src` as a rule.
+    /// Returns the folder of the app's modules, usually `src`.
     pub(crate) fn source_folder(&self) -> &Path {
         self.crate_root().parent().unwrap_or(Path::new(""))
     }
@@ -140,7 +145,8 @@ fn target(root: &Path, table: Option<&Item>, default: &str) -> Option<PathBuf> {
     root.join(path).is_file().then(|| PathBuf::from(path))
 }
 
-/// The text of the workspace's manifest: the package's own, the one it names, or the nearest above.
+/// Returns the text of the workspace's manifest: the package's own, the one that the package names,
+/// or the nearest above.
 fn workspace_manifest(root: &Path, document: &DocumentMut) -> anyhow::Result<Option<String>> {
     if document.get("workspace").is_some() {
         return Ok(Some(document.to_string()));
@@ -156,7 +162,7 @@ fn workspace_manifest(root: &Path, document: &DocumentMut) -> anyhow::Result<Opt
     Ok(enclosing_workspace(root)?.map(|(_, document)| document.to_string()))
 }
 
-/// The nearest workspace whose root is above `folder`.
+/// Returns the manifest of the nearest workspace whose root is above `folder`: its path and text.
 pub(crate) fn enclosing_workspace(folder: &Path) -> anyhow::Result<Option<(PathBuf, DocumentMut)>> {
     for above in folder.ancestors().skip(1) {
         let path = above.join("Cargo.toml");
@@ -180,7 +186,7 @@ fn edition(own: Option<&Item>, workspace: Option<&str>) -> String {
         Some(own) => own.as_str().map(str::to_owned).or_else(inherited),
         None => None,
     }
-    // What cargo takes if there is none.
+    // Cargo's default for a package without an edition.
     .unwrap_or_else(|| "2015".to_owned())
 }
 

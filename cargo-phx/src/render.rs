@@ -1,4 +1,4 @@
-//! Rendering a template: the project's own if it has one, else the embedded one.
+//! Rendering templates: the project's own if it has one, else the embedded one.
 
 use std::path::{Path, PathBuf};
 
@@ -7,24 +7,24 @@ use tera::{Context, Tera};
 
 use crate::hint::hinted;
 
-/// Where a project keeps its own templates, as Phoenix apps do.
+/// The folder of a project's own templates, as in Phoenix apps.
 const OVERRIDES: &str = "priv/templates";
 
-/// The templates that hold for one project.
+/// The templates for one project.
 pub(crate) struct Templates {
-    /// The project's folder, if there is a project yet.
+    /// The project's folder, or `None` before the project exists.
     project: Option<PathBuf>,
 }
 
 impl Templates {
-    /// Those of a project: its own win.
+    /// Returns the templates for a project. The project's own templates win.
     pub(crate) fn of(project: &Path) -> Templates {
         Templates {
             project: Some(project.to_path_buf()),
         }
     }
 
-    /// The embedded ones alone.
+    /// Returns the embedded templates alone.
     pub(crate) fn embedded() -> Templates {
         Templates { project: None }
     }
@@ -48,7 +48,7 @@ impl Templates {
         };
 
         let mut tera = Tera::new();
-        // What is written here is code; nothing of it is HTML to escape.
+        // The templates write code. HTML escapes would break it.
         tera.autoescape_on(Vec::<&str>::new());
         let rendered = tera
             .add_raw_template(&name, text)

@@ -1,7 +1,6 @@
-//! Rust source as text with a syntax tree beside it: the tree finds the places, the text is edited.
+//! Rust source as text with a syntax tree beside it. The tree finds the places; the text is edited.
 //!
-//! A user's file is never printed from its tree, so everything that is not inserted stays byte for
-//! byte.
+//! A user's file is never printed from its tree, so the bytes around an edit stay as they were.
 
 use std::ops::Range;
 use std::path::Path;
@@ -20,12 +19,12 @@ pub(crate) mod routes;
 pub(crate) mod serve;
 pub(crate) mod state;
 
-/// What came of an edit.
+/// The outcome of an edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The code has it already.
+    /// The code already has what the edit would add.
     Unchanged,
-    /// The whole text, with the edit.
+    /// The whole text with the edit.
     Edited(String),
     /// The code does not have the shape that the edit looks for.
     Unknown,
@@ -35,12 +34,12 @@ pub(crate) enum Outcome {
 pub(crate) struct Source<'a> {
     text: &'a str,
     pub(crate) file: syn::File,
-    /// Where the parser's offsets begin: after a byte order mark and a `#!` line.
+    /// The offset in `text` where the parser begins: after a byte order mark and a `#!` line.
     base: usize,
 }
 
 impl<'a> Source<'a> {
-    /// Parses `text`; `path` is named in the error.
+    /// Parses `text`. The error names `path`.
     pub(crate) fn parse(path: &Path, text: &'a str) -> anyhow::Result<Source<'a>> {
         let without_mark = text.trim_start_matches('\u{feff}');
         let mut base = text.len() - without_mark.len();
@@ -64,23 +63,23 @@ impl<'a> Source<'a> {
         self.text
     }
 
-    /// The bytes that a part of the tree stands for.
+    /// Returns the byte range of a part of the tree.
     pub(crate) fn range(&self, node: &impl Spanned) -> Range<usize> {
         let range = node.span().byte_range();
         range.start + self.base..range.end + self.base
     }
 
-    /// The text that a part of the tree stands for.
+    /// Returns the text of a part of the tree.
     pub(crate) fn slice(&self, node: &impl Spanned) -> &'a str {
         &self.text[self.range(node)]
     }
 
-    /// Where the line of `offset` starts.
+    /// Returns the offset where the line of `offset` starts.
     pub(crate) fn line_start(&self, offset: usize) -> usize {
         self.text[..offset].rfind('\n').map_or(0, |found| found + 1)
     }
 
-    /// Where the line of `offset` ends, before its line break.
+    /// Returns the offset where the line of `offset` ends, before its line break.
     pub(crate) fn line_end(&self, offset: usize) -> usize {
         let rest = &self.text[offset..];
         let end = rest
@@ -93,14 +92,14 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The white space that the line of `offset` starts with.
+    /// Returns the white space at the start of the line of `offset`.
     pub(crate) fn indent(&self, offset: usize) -> &'a str {
         let line = &self.text[self.line_start(offset)..];
         &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
     }
 
-    /// Where to insert lines above the item at `offset`: above the comment that belongs to it, but
-    /// below one that opens the file.
+    /// Returns the offset for new lines above the item at `offset`: above the comment that belongs
+    /// to the item, but below a comment that opens the file.
     pub(crate) fn above(&self, offset: usize) -> usize {
         let item = self.line_start(offset);
         let mut start = item;
@@ -114,7 +113,9 @@ impl<'a> Source<'a> {
         item
     }
 
-    /// The end of the file's inner attributes and `//!` lines, if it has any.
+    /// Returns the end of the file's inner attributes and `//!` lines.
+    ///
+    /// Returns `None` if the file has neither.
     pub(crate) fn preamble_end(&self) -> Option<usize> {
         let last = self.file.attrs.last()?;
         Some(self.line_end(self.range(last).end))
@@ -134,7 +135,7 @@ impl Edits {
         self.0.push((range, text.into()));
     }
 
-    /// The edited text. Inserted line breaks follow the text's own kind.
+    /// Returns the edited text. Inserted line breaks are those of the text: `\n` or `\r\n`.
     pub(crate) fn apply(mut self, text: &str) -> String {
         let windows = text.contains("\r\n");
         self.0.sort_by_key(|(range, _)| range.start);

@@ -1,5 +1,4 @@
-//! What the generators share: bringing modules, the application and dependencies into a project's
-//! plan.
+//! The part that all generators share: adds modules, the application and dependencies to a plan.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +16,7 @@ pub(crate) mod application;
 pub(crate) mod checkout;
 pub(crate) mod sockets;
 
-/// A project, its templates, and the plan that grows.
+/// A project, its templates, and the plan that the generators fill.
 pub(crate) struct Wiring {
     pub(crate) project: Project,
     pub(crate) templates: Templates,
@@ -33,7 +32,7 @@ impl Wiring {
         }
     }
 
-    /// The finished plan, in the project's format.
+    /// Returns the finished plan, in the project's format.
     pub(crate) fn finish(mut self) -> Plan {
         self.plan.format(&Format {
             folder: &self.project.root,
@@ -42,7 +41,7 @@ impl Wiring {
         self.plan
     }
 
-    /// A path below the source folder.
+    /// Returns a path below the source folder.
     pub(crate) fn source_path(&self, path: &str) -> PathBuf {
         self.project.source_folder().join(path)
     }
@@ -58,14 +57,15 @@ impl Wiring {
         self.plan.create(path, text)
     }
 
-    /// Edits a file. Whether the place for the edit was found; if not, the file stays as it is.
+    /// Edits a file, and returns whether the place for the edit was found. If not, the file stays
+    /// as it is.
     pub(crate) fn edit(
         &mut self,
         path: &Path,
         edit: impl Fn(&Source) -> Outcome,
     ) -> anyhow::Result<bool> {
         let text = self.plan.read(path)?;
-        let text = text.with_context(|| format!("{} is not there", path.display()))?;
+        let text = text.with_context(|| format!("{} does not exist", path.display()))?;
         match edit(&Source::parse(path, &text)?) {
             Outcome::Edited(new) => self.plan.inject(path, new)?,
             Outcome::Unchanged => self.plan.inject(path, text)?,
@@ -89,8 +89,8 @@ impl Wiring {
         self.declare_in_root("channels")
     }
 
-    /// Declares a module in the crate root: `pub` in a library, so that tests and the binary reach
-    /// it.
+    /// Declares a module in the crate root. In a library it is `pub`, so that tests and the binary
+    /// reach it.
     pub(crate) fn declare_in_root(&mut self, module: &str) -> anyhow::Result<()> {
         let root = self.project.crate_root().to_path_buf();
         let public = self.project.library.is_some();
@@ -98,7 +98,7 @@ impl Wiring {
         Ok(())
     }
 
-    /// Whether a library exports the channels, so that a test in `tests/` can use them.
+    /// Returns whether a library exports the channels, so that a test in `tests/` can use them.
     pub(crate) fn exports_channels(&self) -> anyhow::Result<bool> {
         let Some(library) = &self.project.library else {
             return Ok(false);
@@ -111,7 +111,7 @@ impl Wiring {
     /// Adds dependencies to Cargo.toml.
     pub(crate) fn depend_on(&mut self, dependencies: &[Dependency]) -> anyhow::Result<()> {
         let path = Path::new("Cargo.toml");
-        let text = self.plan.read(path)?.context("Cargo.toml is not there")?;
+        let text = self.plan.read(path)?.context("Cargo.toml does not exist")?;
         let workspace = self.project.workspace.as_deref();
         manifest::check_axum(&text, workspace)?;
         let new = manifest::add(&text, workspace, dependencies)?;

@@ -1,8 +1,8 @@
-//! Generated apps are built and run: each stage passes rustfmt, clippy with `-D warnings`, and its
+//! Generated apps are built and run. Each stage passes rustfmt, clippy with `-D warnings`, and its
 //! own tests.
 //!
-//! Slow, because it compiles axum: `cargo test --package cargo-phx --test generated_apps` runs it
-//! alone.
+//! These tests are slow, because they compile axum. To run them alone:
+//! `cargo test --package cargo-phx --test generated_apps`.
 
 #[path = "cli/sandbox.rs"]
 mod sandbox;
@@ -15,14 +15,14 @@ use std::process::{Child, Command, Stdio};
 
 use sandbox::{Sandbox, checkout};
 
-/// Built once for all tests and runs. Not the workspace's own target folder, whose `hello` is the
-/// example.
+/// Returns the target folder that all tests and runs share. The workspace's own target folder has
+/// another `hello`: the example.
 fn target() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("generated-apps")
 }
 
-/// Runs cargo in the sandbox. The workspace's lock file comes anew each time: cargo takes out of it
-/// what is not used yet, and would choose versions of its own later.
+/// Runs cargo in the sandbox, with a fresh copy of the workspace's lock file. Cargo removes unused
+/// packages from that file, and would choose other versions for them later.
 #[track_caller]
 fn cargo(sandbox: &Sandbox, arguments: &str) -> String {
     let lock = sandbox.root.join("Cargo.lock");
@@ -31,7 +31,7 @@ fn cargo(sandbox: &Sandbox, arguments: &str) -> String {
         .args(arguments.split(' '))
         .current_dir(&sandbox.root)
         .env("CARGO_TARGET_DIR", target())
-        // Half the size, and nothing here is debugged.
+        // Nothing here is debugged, and the folder is half as large.
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .env("CARGO_TERM_COLOR", "never")
         .output()
@@ -42,7 +42,7 @@ fn cargo(sandbox: &Sandbox, arguments: &str) -> String {
     printed
 }
 
-/// What CI of an app would check, and that as many tests as expected have passed.
+/// Runs the checks of an app's CI, and asserts the number of passed tests.
 #[track_caller]
 fn check(sandbox: &Sandbox, tests: usize) {
     cargo(sandbox, "fmt --check");
@@ -61,7 +61,7 @@ fn check(sandbox: &Sandbox, tests: usize) {
     assert_eq!(passed, tests, "{printed}");
 }
 
-/// A new app, then each generator: every stage is complete.
+/// A new app, then each generator. Every stage is complete.
 #[test]
 fn the_guides_app() {
     let sandbox = Sandbox::hello();
@@ -74,7 +74,7 @@ fn the_guides_app() {
         sandbox.phx(command).succeeded();
         check(&sandbox, tests);
     }
-    // The longest names that one would type still fit.
+    // Long names still fit.
     sandbox.phx("gen presence CustomerSupportDesk").succeeded();
     sandbox.phx("gen socket CustomerSupport").succeeded();
     sandbox
@@ -83,7 +83,7 @@ fn the_guides_app() {
     check(&sandbox, 8);
 }
 
-/// The other order: the channel brings its socket, the presence comes last.
+/// The other order: the channel creates its socket, and the presence comes last.
 #[test]
 fn the_channel_first() {
     let sandbox = Sandbox::hello();
@@ -95,7 +95,7 @@ fn the_channel_first() {
     check(&sandbox, 4);
 }
 
-/// A socket alone, and further of each kind.
+/// A socket alone, then more sockets, channels and presences.
 #[test]
 fn an_app_with_several_of_each() {
     let sandbox = Sandbox::hello();
@@ -142,7 +142,7 @@ async fn main() {
     check(&sandbox, 4);
 }
 
-/// A library and a binary, an older edition, a format of its own, a state in the router.
+/// A library and a binary, with an older edition, another format, and a state in the router.
 #[test]
 fn an_axum_app_with_a_library() {
     let sandbox = Sandbox::with(&[
@@ -186,7 +186,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     check(&sandbox, 3);
 }
 
-/// A running app of the guide. It is killed if the test fails.
+/// A running app of the guide. A test that fails kills it.
 struct Server {
     child: Child,
     port: u16,
@@ -231,14 +231,14 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It has ended already if all went well.
+        // Fails if the app has already ended, as it should.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The app says what is wrong with its settings, serves its page, says if phoenix.js is missing,
-/// and ends in order when it is told to.
+/// The app reports wrong settings, serves its page, reports a missing phoenix.js, and stops in
+/// order on a signal.
 #[test]
 fn the_app_runs() {
     // Other tests build a `hello` in the same place.
@@ -279,7 +279,7 @@ fn the_app_runs() {
             .get("/assets/app.js")
             .contains("new Presence(channel)")
     );
-    // What is not meant for browsers is not served.
+    // Files that are not meant for browsers are not served.
     assert!(
         server
             .get("/assets/package.json")

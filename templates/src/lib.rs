@@ -1,13 +1,13 @@
-//! The files that `cargo phx` writes, as tera templates, embedded so that an installed `cargo-phx`
-//! has them.
+//! The files that `cargo phx` writes, as tera templates. They are embedded, so that an installed
+//! `cargo-phx` has them.
 //!
-//! A folder a command, and a file a generated file: `phx.gen.channel/channel.rs.tera` is the
-//! channel that `cargo phx gen channel` writes. Each name ends in `.tera`, also because cargo
-//! leaves a folder that holds a `Cargo.toml` out of a package.
+//! Each command has a folder, and each generated file has a template in it:
+//! `phx.gen.channel/channel.rs.tera` is the channel that `cargo phx gen channel` writes. All names
+//! end in `.tera`. Cargo would leave a folder that holds a `Cargo.toml` out of the package.
 //!
-//! A project overrides a template by a file of the same path below its own `priv/templates/`.
+//! A project overrides a template with a file of the same path below its own `priv/templates/`.
 
-/// One template: where it stands in this crate, and its text.
+/// A template: its path in this crate and its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Template {
     /// The path in this crate, with `/` on every platform, such as
@@ -41,12 +41,12 @@ const TEMPLATES: &[Template] = embed![
     "phx.new/src/web.rs.tera",
 ];
 
-/// All templates, ordered by path.
+/// Returns all templates, ordered by path.
 pub fn all() -> &'static [Template] {
     TEMPLATES
 }
 
-/// The template at `path`, if there is one.
+/// Returns the template at `path`, or `None` if no template has that path.
 ///
 /// ```
 /// let channel = cargo_phx_templates::find("phx.gen.channel/channel.rs.tera").unwrap();

@@ -8,7 +8,7 @@ use super::Options;
 use crate::console::Console;
 use crate::hint::hinted;
 use crate::manifest::Dependency;
-use crate::names::{Kind, Name};
+use crate::names::{Component, Name};
 use crate::source::routes::NewRoute;
 use crate::source::{Source, modules, state};
 use crate::wiring::Wiring;
@@ -20,9 +20,9 @@ pub(crate) fn run(
     options: &Options,
     console: &mut Console,
 ) -> anyhow::Result<()> {
-    let name = Name::parse(Kind::Channel, name)?;
+    let name = Name::parse(Component::Channel, name)?;
     let wanted = socket
-        .map(|socket| Name::parse(Kind::Socket, socket))
+        .map(|socket| Name::parse(Component::Socket, socket))
         .transpose()?;
     let mut wiring = Wiring::new(options.project()?);
     let socket = match wiring.find_socket(wanted.as_ref())? {
@@ -33,7 +33,7 @@ pub(crate) fn run(
     options.carry_out(&wiring.finish(), console)
 }
 
-/// A channel cannot do without a socket: its types name it.
+/// Asks whether to create a socket: a channel's types name one.
 fn offer_socket(
     wiring: &mut Wiring,
     wanted: Option<Name>,
@@ -41,7 +41,7 @@ fn offer_socket(
 ) -> anyhow::Result<SocketFile> {
     let name = match wanted {
         Some(name) => name,
-        None => Name::parse(Kind::Socket, "User")?,
+        None => Name::parse(Component::Socket, "User")?,
     };
     let socket = name.type_name();
     let question = format!("The project has no {socket}, and a channel needs a socket. Create it?");
@@ -90,13 +90,13 @@ fn generate(wiring: &mut Wiring, name: &Name, socket: &SocketFile) -> anyhow::Re
         },
     )?;
     wiring.plan.next_steps(format!(
-        "{} answers for \"{pattern}\". Try it with\n\n    $ {command}",
+        "{} handles the topics \"{pattern}\". Try it with\n\n    $ {command}",
         name.type_name()
     ));
     Ok(())
 }
 
-/// What the templates can use.
+/// Returns the variables that the templates can use.
 fn context(wiring: &Wiring, name: &Name, socket: &SocketFile) -> anyhow::Result<Context> {
     let mut context = Context::new();
     context.insert("channel", &name.type_name());
@@ -107,7 +107,9 @@ fn context(wiring: &Wiring, name: &Name, socket: &SocketFile) -> anyhow::Result<
     Ok(context)
 }
 
-/// The state's field with a presence: `presence` if it is there, else the first, else nothing.
+/// Returns the state's field that holds a presence: `presence` if there is one, else the first.
+///
+/// Returns `None` if the state has no presence.
 fn presence_field(wiring: &Wiring) -> anyhow::Result<Option<String>> {
     let path = wiring.application_path();
     let text = wiring.plan.read(&path)?.unwrap_or_default();
@@ -117,7 +119,7 @@ fn presence_field(wiring: &Wiring) -> anyhow::Result<Option<String>> {
     Ok(fields.find(|field| field == "presence").or(first))
 }
 
-/// Where the channel's test goes, and the command that runs it.
+/// Returns the path of the channel's test and the command that runs it.
 fn test_file(
     wiring: &Wiring,
     name: &Name,
@@ -136,7 +138,7 @@ fn test_file(
     }
 }
 
-/// `#[cfg(test)] mod tests;` at the end of the channel that this plan creates.
+/// Adds `#[cfg(test)] mod tests;` at the end of the channel that this plan creates.
 fn declare_tests(wiring: &mut Wiring, file: &std::path::Path) -> anyhow::Result<()> {
     let text = wiring.plan.read(file)?.unwrap_or_default();
     if modules::find(&Source::parse(file, &text)?, "tests").is_none() {

@@ -1,17 +1,17 @@
-//! `cargo phx gen presence [Name]`: who is online, started with the application.
+//! `cargo phx gen presence [Name]`: a presence that starts with the application.
 
 use tera::Context;
 
 use super::Options;
 use crate::console::Console;
-use crate::names::{Kind, Name};
+use crate::names::{Component, Name};
 use crate::plan::Plan;
 use crate::project::Project;
 use crate::source::application::NewPresence;
 use crate::wiring::Wiring;
 
 pub(crate) fn run(name: &str, options: &Options, console: &mut Console) -> anyhow::Result<()> {
-    let name = Name::parse(Kind::Presence, name)?;
+    let name = Name::parse(Component::Presence, name)?;
     let plan = plan(options.project()?, &name)?;
     options.carry_out(&plan, console)
 }
@@ -37,11 +37,12 @@ fn plan(project: Project, name: &Name) -> anyhow::Result<Plan> {
     })?;
 
     wiring.plan.next_steps(format!(
-        "The presence starts with the application and is in its state. A channel tracks who has joined:\n\n    \
+        "The presence starts with the application and is part of its state. \
+         A channel tracks the user who has joined:\n\n    \
          let presence = &socket.state().{field};\n    \
          presence.track(socket, \"some key\", json!({{ \"some\": \"meta\" }})).await?;\n    \
          socket.push(\"presence_state\", presence.list(socket.topic()).await)?;\n\n\
-         `cargo phx gen channel Room` writes a channel that does so."
+         `cargo phx gen channel Room` writes a channel that does this."
     ));
     Ok(wiring.finish())
 }

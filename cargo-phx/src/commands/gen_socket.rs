@@ -1,14 +1,14 @@
-//! `cargo phx gen socket User`: what a client connects to, mounted at the endpoint.
+//! `cargo phx gen socket User`: a socket that clients connect to, mounted at the endpoint.
 
 use super::Options;
 use crate::console::Console;
-use crate::names::{Kind, Name};
+use crate::names::{Component, Name};
 use crate::plan::Plan;
 use crate::project::Project;
 use crate::wiring::Wiring;
 
 pub(crate) fn run(name: &str, options: &Options, console: &mut Console) -> anyhow::Result<()> {
-    let name = Name::parse(Kind::Socket, name)?;
+    let name = Name::parse(Component::Socket, name)?;
     let plan = plan(options.project()?, &name)?;
     options.carry_out(&plan, console)
 }

@@ -16,7 +16,7 @@ use crate::project::enclosing_workspace;
 use crate::render::Templates;
 use crate::wiring::checkout;
 
-/// Templates, and where each goes.
+/// The templates, each with the path of the file that it becomes.
 const FILES: &[(&str, &str)] = &[
     ("phx.new/Cargo.toml.tera", "Cargo.toml"),
     ("phx.new/README.md.tera", "README.md"),
@@ -34,8 +34,8 @@ const FILES: &[(&str, &str)] = &[
 pub(crate) fn run(path: &Path, options: &Options, console: &mut Console) -> anyhow::Result<()> {
     if options.manifest_path.is_some() {
         return Err(hinted(
-            "`new` makes a project, so it takes no --manifest-path",
-            "give the folder instead: cargo phx new path/to/hello",
+            "`cargo phx new` takes no --manifest-path: it makes a new project",
+            "name the folder instead: cargo phx new path/to/hello",
         ));
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -45,12 +45,13 @@ pub(crate) fn run(path: &Path, options: &Options, console: &mut Console) -> anyh
     options.carry_out(&plan, console)
 }
 
-/// The folder to be made, with the links in the path to it resolved: it is compared with other
-/// paths.
+/// Returns the absolute path of the folder to make, with links resolved, so that it compares with
+/// other paths.
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
     let path = std::path::absolute(path)?;
     let existing = path.ancestors().find(|folder| folder.exists());
-    let existing = existing.context("no folder above it exists")?;
+    let existing =
+        existing.with_context(|| format!("no folder above {} exists", path.display()))?;
     let rest = path.strip_prefix(existing)?;
     let resolved = existing.canonicalize()?;
     Ok(if rest.as_os_str().is_empty() {
@@ -82,7 +83,8 @@ fn plan(path: &Path, root: &Path, name: &AppName) -> anyhow::Result<Plan> {
         plan.notice(notice);
     }
     plan.next_steps(format!(
-        "The app is there. Give it the guide's presence, socket and channel, and fetch phoenix.js:\n\n    \
+        "The app is ready. Generate the guide's presence, socket and channel, \
+         and fetch phoenix.js:\n\n    \
          $ cd {}\n    \
          $ cargo phx gen presence\n    \
          $ cargo phx gen socket User\n    \
@@ -95,7 +97,8 @@ fn plan(path: &Path, root: &Path, name: &AppName) -> anyhow::Result<Plan> {
     Ok(plan)
 }
 
-/// Cargo refuses a package below a workspace that neither has nor excludes it.
+/// Returns a notice if the app is below a workspace that neither lists nor excludes it: cargo
+/// rejects such a package.
 fn workspace_notice(root: &Path) -> anyhow::Result<Option<String>> {
     let Some((manifest, document)) = enclosing_workspace(root)? else {
         return Ok(None);
@@ -114,7 +117,7 @@ fn workspace_notice(root: &Path) -> anyhow::Result<Option<String>> {
     }
     let inside = inside.display();
     Ok(Some(format!(
-        "The app lies in the workspace of {}, which has to know of it.\n\
+        "The app is inside the workspace of {}, which does not list it.\n\
          Add \"{inside}\" to its `members`, or to its `exclude` to keep the app on its own.",
         manifest.display()
     )))
@@ -131,8 +134,8 @@ fn list(document: &DocumentMut, key: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a member pattern, of which `*` stands for one folder's name or part of it, names the
-/// folder.
+/// Returns whether a member pattern matches the folder. `*` stands for the name of one folder, or
+/// for a part of it.
 fn is_member(pattern: &Path, folder: &Path) -> bool {
     let (pattern, folder): (Vec<_>, Vec<_>) = (pattern.iter().collect(), folder.iter().collect());
     pattern.len() == folder.len()

@@ -2,9 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The message and the hint of a refused name.
-fn refused(kind: Kind, typed: &str) -> (String, String) {
-    let error = Name::parse(kind, typed).expect_err("the name is refused");
+/// Returns the message and the hint of a rejected name.
+fn refused(component: Component, typed: &str) -> (String, String) {
+    let error = Name::parse(component, typed).expect_err("the name is refused");
     let hint = error
         .downcast_ref::<crate::hint::Hinted>()
         .expect("a hint")
@@ -14,26 +14,26 @@ fn refused(kind: Kind, typed: &str) -> (String, String) {
 
 #[test]
 fn a_name_gives_type_module_and_topic() {
-    let room = Name::parse(Kind::Channel, "Room").unwrap();
+    let room = Name::parse(Component::Channel, "Room").unwrap();
     assert_eq!(room.type_name(), "RoomChannel");
     assert_eq!(room.module(), "room_channel");
     assert_eq!(room.snake(), "room");
 
-    let chat = Name::parse(Kind::Socket, "ChatRoom2").unwrap();
+    let chat = Name::parse(Component::Socket, "ChatRoom2").unwrap();
     assert_eq!(chat.type_name(), "ChatRoom2Socket");
     assert_eq!(chat.module(), "chat_room2_socket");
 
-    let presence = Name::parse(Kind::Presence, "Presence").unwrap();
+    let presence = Name::parse(Component::Presence, "Presence").unwrap();
     assert_eq!(presence.type_name(), "Presence");
     assert_eq!(presence.module(), "presence");
 }
 
 #[test]
 fn lower_case_is_refused_with_the_command_to_type() {
-    let (message, hint) = refused(Kind::Channel, "room");
+    let (message, hint) = refused(Component::Channel, "room");
     assert_eq!(
         message,
-        "`room` cannot name a channel: a name is written as a Rust type is"
+        "`room` cannot name a channel: a name is written like a Rust type"
     );
     assert_eq!(hint, "type `cargo phx gen channel Room`");
 }
@@ -47,19 +47,19 @@ fn what_cannot_be_a_type_is_refused() {
         ("Type", "a Rust keyword", "gen presence MyType"),
         ("type", "a Rust keyword", "gen presence MyType"),
         ("Gen", "a Rust keyword", "gen presence MyGen"),
-        ("Admin.Room", "not nested", "gen presence AdminRoom"),
-        ("Admin::Room", "not nested", "gen presence AdminRoom"),
+        ("Admin.Room", "no `.`", "gen presence AdminRoom"),
+        ("Admin::Room", "no `::`", "gen presence AdminRoom"),
         ("chat-room", "only ASCII", "gen presence ChatRoom"),
         ("Room!", "only ASCII", "gen presence Room"),
         ("Zürich", "only ASCII", "gen presence ZRich"),
-        ("../Room", "not nested", "gen presence Room"),
+        ("../Room", "no `.`", "gen presence Room"),
         ("Chat_Room", "only ASCII", "gen presence ChatRoom"),
-        ("HTTPRoom", "as a Rust type", "gen presence HttpRoom"),
+        ("HTTPRoom", "like a Rust type", "gen presence HttpRoom"),
         ("Tracker", "uses that name", "gen presence TrackerPresence"),
         ("State", "uses that name", "gen presence StatePresence"),
         ("Option", "uses that name", "gen presence OptionPresence"),
     ] {
-        let (message, said) = refused(Kind::Presence, typed);
+        let (message, said) = refused(Component::Presence, typed);
         assert!(message.contains(why), "{typed}: {message}");
         assert!(
             said.contains(&format!("`cargo phx {hint}`")),
@@ -70,23 +70,23 @@ fn what_cannot_be_a_type_is_refused() {
 
 #[test]
 fn a_suffix_that_is_added_is_not_typed() {
-    let (message, hint) = refused(Kind::Channel, "RoomChannel");
-    assert!(message.contains("`Channel` is added"), "{message}");
+    let (message, hint) = refused(Component::Channel, "RoomChannel");
+    assert!(message.contains("adds `Channel` to it"), "{message}");
     assert_eq!(hint, "type `cargo phx gen channel Room`");
     assert_eq!(
-        refused(Kind::Socket, "UserSocket").1,
+        refused(Component::Socket, "UserSocket").1,
         "type `cargo phx gen socket User`"
     );
     assert_eq!(
-        refused(Kind::Socket, "Socket").1,
+        refused(Component::Socket, "Socket").1,
         "type `cargo phx gen socket Room`"
     );
 }
 
-/// Whatever is suggested is accepted: a user who types it gets on.
+/// A user who types the suggested name succeeds.
 #[test]
 fn suggestions_are_valid_names() {
-    for kind in [Kind::Channel, Kind::Presence, Kind::Socket] {
+    for component in [Component::Channel, Component::Presence, Component::Socket] {
         for typed in [
             "room",
             "9x",
@@ -103,13 +103,13 @@ fn suggestions_are_valid_names() {
             "UserSocket",
             "fn",
         ] {
-            let Err(error) = Name::parse(kind, typed) else {
+            let Err(error) = Name::parse(component, typed) else {
                 continue;
             };
             let hint = error.downcast_ref::<crate::hint::Hinted>().unwrap().hint();
             let command = hint.rsplit('`').nth(1).unwrap();
             let suggested = command.rsplit(' ').next().unwrap();
-            Name::parse(kind, suggested)
+            Name::parse(component, suggested)
                 .unwrap_or_else(|error| panic!("{typed} -> {suggested}: {error}"));
         }
     }
@@ -142,11 +142,11 @@ fn app_names_are_package_names() {
 }
 
 proptest! {
-    /// Nothing that can be typed breaks the check, and what it accepts can be written into code.
+    /// No typed name breaks the check, and every accepted one can be written into code.
     #[test]
     fn accepted_names_are_identifiers(typed in "\\PC{0,12}|[A-Z][a-z0-9]{0,5}([A-Z][a-z0-9]{0,4}){0,3}") {
-        for kind in [Kind::Channel, Kind::Presence, Kind::Socket] {
-            if let Ok(name) = Name::parse(kind, &typed) {
+        for component in [Component::Channel, Component::Presence, Component::Socket] {
+            if let Ok(name) = Name::parse(component, &typed) {
                 prop_assert!(syn::parse_str::<syn::Ident>(&name.type_name()).is_ok());
                 prop_assert!(syn::parse_str::<syn::Ident>(&name.module()).is_ok());
                 prop_assert!(syn::parse_str::<syn::Ident>(&name.snake()).is_ok());

@@ -1,12 +1,17 @@
-//! Applying a plan: ask what has to be asked, check, write, tell.
+//! Applying a plan: asks before overwriting, checks, writes, and prints what was written.
 
 use super::{Plan, Status, show, write};
 use crate::console::Console;
 use crate::hint::hinted;
 
 impl Plan {
-    /// Carries the plan out. Unless `force`, each file that would be overwritten is asked for
-    /// first, and a no ends the command before anything is written.
+    /// Applies the plan. Unless `force` is set, first asks about each file that would be
+    /// overwritten.
+    ///
+    /// # Errors
+    ///
+    /// If an answer is no, or if a file cannot be written. A no, and every failed check, leaves all
+    /// files as they were.
     pub(crate) fn apply(&self, force: bool, console: &mut Console) -> anyhow::Result<()> {
         for change in &self.changes {
             if change.status() != Status::Conflict || force {

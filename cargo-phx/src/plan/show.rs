@@ -1,11 +1,11 @@
-//! Showing a plan: Mix's lines, and for `--dry-run` what would be inserted.
+//! Showing a plan: lines like Mix's, and for `--dry-run` the lines that would be inserted.
 
 use similar::TextDiff;
 
 use super::{Change, Plan, Status};
 use crate::console::Console;
 
-/// The line that is printed for a change.
+/// Returns the line that is printed for a change.
 pub(super) fn line(change: &Change) -> String {
     let verb = match change.status() {
         Status::Creating => "creating",
@@ -16,13 +16,13 @@ pub(super) fn line(change: &Change) -> String {
     format!("* {verb} {}", slashes(change))
 }
 
-/// The path with `/` on every platform, as code and documentation write it.
+/// Returns the path with `/` on every platform, as code and documentation write it.
 pub(super) fn slashes(change: &Change) -> String {
     change.path.display().to_string().replace('\\', "/")
 }
 
 impl Plan {
-    /// Prints what applying would do. Nothing is asked and nothing written.
+    /// Prints what applying would do. Asks nothing and writes nothing.
     pub(crate) fn show(&self, console: &mut Console) -> anyhow::Result<()> {
         for change in self.listed() {
             match change.status() {
@@ -47,7 +47,7 @@ impl Plan {
     }
 }
 
-/// The changed lines with a line of context, in the form of a patch.
+/// Returns the changed lines as a patch with one line of context.
 fn inserted(before: &str, after: &str) -> String {
     TextDiff::from_lines(before, after)
         .unified_diff()

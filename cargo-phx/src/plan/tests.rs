@@ -24,7 +24,7 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// All files below a folder, with their texts.
+/// Returns all files below a folder, with their texts.
 fn files(root: &Path) -> Vec<(String, String)> {
     let mut files: Vec<_> = walkdir::WalkDir::new(root)
         .into_iter()
@@ -107,7 +107,7 @@ fn a_dry_run_writes_nothing() {
     assert_eq!(files(folder.path()), before);
 }
 
-/// The error, after nothing was written.
+/// Returns the error of a plan that cannot be applied, after checking that nothing was written.
 #[track_caller]
 fn refused(folder: &Path) -> String {
     let before = files(folder);
@@ -138,7 +138,7 @@ fn what_cannot_be_written_is_found_before_anything_is() {
     )
     .unwrap();
     let error = run(&plan_made_before, false, "").0.unwrap_err().to_string();
-    assert!(error.contains("a folder stands there"), "{error}");
+    assert!(error.contains("it is a folder"), "{error}");
     assert!(!target_is_a_folder.path().join("a").exists());
 }
 

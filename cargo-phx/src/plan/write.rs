@@ -1,5 +1,5 @@
-//! Writing files so that nothing is left half-written: all are checked, then all written beside
-//! their places, then moved there.
+//! Writing files so that none is left half-written: checks all, writes all beside their places,
+//! then moves them there.
 
 use std::fs;
 use std::io::Write;
@@ -11,8 +11,8 @@ use tempfile::NamedTempFile;
 use super::Change;
 use crate::hint::hinted;
 
-/// Writes all changes below `root`, or none: only a failing rename, after all checks, can leave
-/// some.
+/// Writes all changes below `root`, or nothing. Only a rename that fails after all checks can leave
+/// some of the files written.
 pub(super) fn all(root: &Path, changes: &[&Change]) -> anyhow::Result<()> {
     let targets: Vec<PathBuf> = changes
         .iter()
@@ -36,8 +36,8 @@ pub(super) fn all(root: &Path, changes: &[&Change]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Refuses what cannot or should not be written: a read-only file or folder, a file in place of a
-/// folder.
+/// Rejects a file that cannot or should not be written: a read-only file or folder, or a file in
+/// place of a folder.
 fn check(target: &Path) -> anyhow::Result<()> {
     let read_only = |path: &Path| {
         hinted(
@@ -52,19 +52,20 @@ fn check(target: &Path) -> anyhow::Result<()> {
     match fs::metadata(target) {
         Ok(found) if found.is_dir() => {
             return Err(hinted(
-                format!("cannot write {}: a folder stands there", target.display()),
+                format!("cannot write {}: it is a folder", target.display()),
                 "nothing was written; move the folder away",
             ));
         }
-        // Moving a file into its place would not mind.
+        // A rename would replace a read-only file without an error.
         Ok(found) if found.permissions().readonly() => return Err(read_only(target)),
         _ => {}
     }
 
     let existing = target.ancestors().skip(1).find(|path| path.exists());
-    let existing = existing.context("no folder above it exists")?;
-    let found =
-        fs::metadata(existing).with_context(|| format!("cannot look at {}", existing.display()))?;
+    let existing =
+        existing.with_context(|| format!("no folder above {} exists", target.display()))?;
+    let found = fs::metadata(existing)
+        .with_context(|| format!("cannot read the metadata of {}", existing.display()))?;
     if !found.is_dir() {
         return Err(hinted(
             format!(
@@ -75,30 +76,31 @@ fn check(target: &Path) -> anyhow::Result<()> {
             "nothing was written; move that file away",
         ));
     }
-    // For root the permissions alone forbid nothing; they still say what the user wants.
+    // Permissions do not stop root, but they still say what the user wants.
     if found.permissions().readonly() {
         return Err(read_only(existing));
     }
-    // A read-only file system, or a folder of someone else, shows only when one tries.
+    // Only an attempt shows a read-only file system, or a folder of another user.
     match NamedTempFile::new_in(existing) {
         Ok(_) => Ok(()),
         Err(error) => Err(hinted(
             format!("cannot write {}: {error}", target.display()),
             format!(
-                "nothing was written; see that {} can be written to",
+                "nothing was written; make {} writable and run the command again",
                 existing.display()
             ),
         )),
     }
 }
 
-/// Writes the text beside its place, with the permissions of the file that it will replace.
+/// Writes the text beside its place, with the permissions of the file that it replaces. Returns the
+/// temporary file and its final path.
 fn stage(
     target: &Path,
     text: &str,
     folders: &mut Folders,
 ) -> anyhow::Result<(NamedTempFile, PathBuf)> {
-    // A link stays a link: the file it points to is replaced.
+    // A link stays a link: the file that it points to is replaced.
     let target = fs::canonicalize(target).unwrap_or_else(|_| target.to_path_buf());
     let folder = target.parent().context("a file is in a folder")?;
     let failed = || format!("cannot write {}", target.display());
@@ -117,8 +119,8 @@ fn stage(
     Ok((file, target))
 }
 
-/// Those of the file that is there, else a new file's (a temporary file's own are for its owner
-/// only).
+/// Returns the permissions of the present file, else those of a new file. A temporary file's own
+/// permissions would let only its owner read it.
 fn permissions(target: &Path) -> Option<fs::Permissions> {
     if let Ok(found) = fs::metadata(target) {
         return Some(found.permissions());
@@ -132,7 +134,7 @@ fn permissions(target: &Path) -> Option<fs::Permissions> {
     None
 }
 
-/// Folders that were made for new files: removed again unless all goes well.
+/// Folders that were made for new files. They are removed again unless [`Folders::keep`] is called.
 #[derive(Default)]
 struct Folders(Vec<PathBuf>);
 
@@ -157,7 +159,7 @@ impl Folders {
 impl Drop for Folders {
     fn drop(&mut self) {
         for path in self.0.iter().rev() {
-            // It may hold what another program has put there in the meantime.
+            // Fails if another program has put a file there meanwhile. That file stays.
             let _ = fs::remove_dir(path);
         }
     }

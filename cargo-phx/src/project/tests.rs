@@ -86,7 +86,7 @@ fn what_is_no_project_says_what_to_do() {
             .0
             .ends_with("has neither a library nor a binary")
     );
-    // The system's temporary folder is in no cargo project.
+    // The system's temporary folder is not in a cargo project.
     let nothing = folder(&[]);
     assert!(hint(nothing.path()).0.starts_with("no Cargo.toml in"));
 }

@@ -1,4 +1,4 @@
-//! `application::start`: a presence joins the supervision tree, a socket is mounted.
+//! Edits of `application::start`: adds a presence to the supervision tree, mounts a socket.
 
 use syn::{Block, Item, Stmt};
 
@@ -9,25 +9,25 @@ use super::{Edits, Outcome, Source, imports, state};
 pub(crate) struct NewPresence {
     /// The field of the state, and the variable in `start`.
     pub(crate) field: String,
-    /// The type.
+    /// The name of the type.
     pub(crate) name: String,
-    /// Where the type is imported from.
+    /// The path to import the type from.
     pub(crate) import: String,
 }
 
 /// A socket to mount.
 pub(crate) struct NewSocket {
-    /// The type.
+    /// The name of the type.
     pub(crate) name: String,
-    /// Where the type is imported from.
+    /// The path to import the type from.
     pub(crate) import: String,
-    /// The path if `/socket` is taken.
+    /// The URL path to mount the socket at if `/socket` is taken.
     pub(crate) second_path: String,
 }
 
-/// Steps that each look at what the former has left. One that finds no place leaves the file as it
-/// was.
-type Step<'a> = &'a dyn Fn(&Source) -> Outcome;
+/// A step of a larger edit. It sees the text that the steps before it left. If one step finds no
+/// place, the file stays as it was.
+type EditStep<'a> = &'a dyn Fn(&Source) -> Outcome;
 
 /// Starts a presence, hands it to the state, and has the endpoint supervise it.
 pub(crate) fn add_presence(source: &Source, presence: &NewPresence) -> Outcome {
@@ -56,7 +56,7 @@ pub(crate) fn mount_socket(source: &Source, socket: &NewSocket) -> Outcome {
     )
 }
 
-/// The path at which `socket` is mounted, or would be.
+/// Returns the path at which `socket` is mounted, or would be mounted.
 pub(crate) fn mount_path(source: &Source, socket: &NewSocket) -> String {
     let chain = start(source).and_then(|block| Chain::find(source, &block.stmts));
     let calls = chain
@@ -83,7 +83,7 @@ pub(crate) fn mount_path(source: &Source, socket: &NewSocket) -> String {
 
 const SOCKET: &[&str] = &["socket", "socket_with"];
 
-fn run(source: &Source, steps: &[Step]) -> Outcome {
+fn run(source: &Source, steps: &[EditStep]) -> Outcome {
     let mut text = source.text().to_owned();
     for step in steps {
         let path = std::path::Path::new("application.rs");
@@ -103,7 +103,7 @@ fn run(source: &Source, steps: &[Step]) -> Outcome {
     }
 }
 
-/// The body of `start`.
+/// Returns the body of `start`.
 fn start<'s>(source: &'s Source) -> Option<&'s Block> {
     source.file.items.iter().find_map(|item| match item {
         Item::Fn(item) if item.sig.ident == "start" => Some(&*item.block),
@@ -111,7 +111,7 @@ fn start<'s>(source: &'s Source) -> Option<&'s Block> {
     })
 }
 
-/// The statement that makes the state, as its index and its variable.
+/// Returns the statement that makes the state, as its index and its variable.
 fn state_variable(statements: &[Stmt]) -> Option<(usize, String)> {
     statements.iter().enumerate().find_map(|(index, stmt)| {
         let (Stmt::Local(local), literal) = (stmt, state::literal(std::slice::from_ref(stmt))?)
@@ -127,7 +127,8 @@ fn state_variable(statements: &[Stmt]) -> Option<(usize, String)> {
     })
 }
 
-/// The variable that holds the state, whatever made it: `let state = AppState::new(db);` too.
+/// Returns the variable that holds the state, also if a call made the state:
+/// `let state = AppState::new(db);`.
 fn any_state_variable(statements: &[Stmt]) -> Option<String> {
     state_variable(statements)
         .map(|(_, name)| name)
@@ -142,7 +143,7 @@ fn any_state_variable(statements: &[Stmt]) -> Option<String> {
         })
 }
 
-/// `let state = AppState {};`, if nothing makes a state yet.
+/// Inserts `let state = AppState {};` if no statement makes a state yet.
 fn make_state(source: &Source) -> Outcome {
     let Some(block) = start(source) else {
         return Outcome::Unknown;
@@ -153,7 +154,7 @@ fn make_state(source: &Source) -> Outcome {
     let Some(chain) = Chain::find(source, &block.stmts) else {
         return Outcome::Unknown;
     };
-    // Values for fields that exist are not ours to invent.
+    // Only the user knows the values of fields that exist.
     let no_fields = state::find(source)
         .is_some_and(|item| matches!(item.fields, syn::Fields::Named(_)) && item.fields.is_empty());
     if !no_fields {
@@ -170,7 +171,7 @@ fn make_state(source: &Source) -> Outcome {
     Outcome::Edited(edits.apply(source.text()))
 }
 
-/// `let presence = Tracker::start(&pubsub, Presence);` and its place in the state's value.
+/// Inserts `let presence = Tracker::start(&pubsub, Presence);`, and adds the tracker to the state.
 fn start_tracker(source: &Source, presence: &NewPresence) -> Outcome {
     let field = &presence.field;
     let Some(block) = start(source) else {
@@ -217,7 +218,7 @@ fn start_tracker(source: &Source, presence: &NewPresence) -> Outcome {
     Outcome::Edited(edits.apply(source.text()))
 }
 
-/// `.supervise(&state.presence)`.
+/// Inserts `.supervise(&state.presence)`.
 fn supervise(source: &Source, field: &str) -> Outcome {
     let Some((chain, state)) = chain_and_state(source) else {
         return Outcome::Unknown;
@@ -235,7 +236,7 @@ fn supervise(source: &Source, field: &str) -> Outcome {
     if before.iter().any(|call| supervised(call)) {
         return Outcome::Unchanged;
     }
-    // After the presences that are there: they stop in the opposite order.
+    // The endpoint stops its presences in the opposite order, so the new one is the first to stop.
     let last = chain
         .calls
         .iter()
@@ -251,7 +252,7 @@ fn supervise(source: &Source, field: &str) -> Outcome {
     Outcome::Edited(edits.apply(source.text()))
 }
 
-/// `.socket::<UserSocket>("/socket", state)`.
+/// Inserts `.socket::<UserSocket>("/socket", state)`.
 fn mount(source: &Source, socket: &NewSocket) -> Outcome {
     let Some((chain, state)) = chain_and_state(source) else {
         return Outcome::Unknown;
@@ -264,8 +265,8 @@ fn mount(source: &Source, socket: &NewSocket) -> Outcome {
         return Outcome::Unchanged;
     }
     let path = mount_path(source, socket);
-    // The first one mounted takes the state itself, so a further one stands before it and takes a
-    // clone.
+    // The last socket in the chain takes the state itself. A further socket goes before it and
+    // takes a clone.
     let first = chain
         .calls
         .iter()
@@ -288,7 +289,7 @@ fn chain_and_state<'s>(source: &'s Source) -> Option<(Chain<'s>, String)> {
     ))
 }
 
-/// Whether one of the statements binds `variable`.
+/// Returns whether one of the statements binds `variable`.
 fn defines(statements: &[Stmt], variable: &str) -> bool {
     statements.iter().any(|stmt| match stmt {
         Stmt::Local(local) => match &local.pat {
@@ -302,8 +303,8 @@ fn defines(statements: &[Stmt], variable: &str) -> bool {
     })
 }
 
-/// Inserts a statement before the one at `index`, right after its predecessor: comments and blank
-/// lines before the one at `index` stay with it.
+/// Inserts a statement before the statement at `index`, right after its predecessor. Comments and
+/// blank lines above the statement at `index` stay with it.
 fn insert_statement(source: &Source, block: &Block, index: usize, new: &str, edits: &mut Edits) {
     let next = source.range(&block.stmts[index]).start;
     let indent = source.indent(next);

@@ -5,15 +5,15 @@ use syn::{Expr, ExprAwait, ExprCall, ExprMethodCall, ExprPath, Stmt};
 
 use super::{Edits, Source, paths};
 
-/// The chain, and the statement of `application::start` that it is in.
+/// The chain of calls, and its place in `application::start`.
 pub(crate) struct Chain<'s> {
-    /// The index of its statement in the function.
+    /// The index of the chain's statement in the function.
     pub(crate) statement: usize,
-    /// `Endpoint::builder(pubsub)`.
+    /// The call `Endpoint::builder(pubsub)`.
     pub(crate) root: &'s ExprCall,
-    /// The calls on it, from the first to `start`.
+    /// The method calls after `root`, from the first to `start`.
     pub(crate) calls: Vec<&'s ExprMethodCall>,
-    /// Offsets of dots after `start`: that of `.await`.
+    /// The offsets of the dots after `start`, such as the dot of `.await`.
     tail: Vec<usize>,
 }
 
@@ -21,7 +21,7 @@ impl<'s> Chain<'s> {
     /// Finds the chain in the statements of a function.
     pub(crate) fn find(source: &Source, statements: &'s [Stmt]) -> Option<Chain<'s>> {
         statements.iter().enumerate().find_map(|(statement, stmt)| {
-            let mut finder = Finder::default();
+            let mut finder = ChainFinder::default();
             finder.visit_stmt(stmt);
             let (root, calls) = finder.found?;
             let end = source.range(*calls.last()?).end;
@@ -40,7 +40,7 @@ impl<'s> Chain<'s> {
         })
     }
 
-    /// The variable that holds the `PubSub`.
+    /// Returns the variable that holds the `PubSub`.
     pub(crate) fn pubsub(&self) -> Option<String> {
         match self.root.args.first()? {
             Expr::MethodCall(call) if call.method == "clone" => paths::variable(&call.receiver),
@@ -48,7 +48,7 @@ impl<'s> Chain<'s> {
         }
     }
 
-    /// The calls of these methods.
+    /// Returns the calls of these methods.
     pub(crate) fn calls_of(&self, methods: &[&str]) -> Vec<&'s ExprMethodCall> {
         self.calls
             .iter()
@@ -57,8 +57,8 @@ impl<'s> Chain<'s> {
             .collect()
     }
 
-    /// Inserts `.call` before the call at index `before`. A chain on one line is broken, as rustfmt
-    /// would.
+    /// Inserts `.call` before the call at index `before`. Breaks a chain that is on one line, as
+    /// rustfmt does.
     pub(crate) fn insert(&self, source: &Source, before: usize, call: &str, edits: &mut Edits) {
         let dot = |call: &ExprMethodCall| source.range(&call.dot_token).start;
         let at = dot(self.calls[before]);
@@ -84,7 +84,7 @@ impl<'s> Chain<'s> {
     }
 }
 
-/// The first type argument of a call: `UserSocket` of `.socket::<UserSocket>(..)`.
+/// Returns the first type argument of a call: `UserSocket` of `.socket::<UserSocket>(..)`.
 pub(crate) fn type_argument(call: &ExprMethodCall) -> Option<String> {
     let arguments = &call.turbofish.as_ref()?.args;
     arguments.iter().find_map(|argument| match argument {
@@ -94,12 +94,12 @@ pub(crate) fn type_argument(call: &ExprMethodCall) -> Option<String> {
 }
 
 #[derive(Default)]
-struct Finder<'s> {
+struct ChainFinder<'s> {
     found: Option<(&'s ExprCall, Vec<&'s ExprMethodCall>)>,
     awaits: Vec<&'s ExprAwait>,
 }
 
-impl<'s> Visit<'s> for Finder<'s> {
+impl<'s> Visit<'s> for ChainFinder<'s> {
     fn visit_expr_method_call(&mut self, call: &'s ExprMethodCall) {
         if call.method == "start" && self.found.is_none() {
             self.found = chain(call);
@@ -113,7 +113,9 @@ impl<'s> Visit<'s> for Finder<'s> {
     }
 }
 
-/// The chain that ends in `call`, if it begins with `Endpoint::builder(..)`.
+/// Returns the chain that ends in `call`.
+///
+/// Returns `None` if the chain does not begin with `Endpoint::builder(..)`.
 fn chain(call: &ExprMethodCall) -> Option<(&ExprCall, Vec<&ExprMethodCall>)> {
     let mut calls = vec![call];
     let mut receiver = &*call.receiver;

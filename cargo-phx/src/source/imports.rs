@@ -1,5 +1,4 @@
-//! Adding an import: to the braces of its parent if they are there, else as a line of its own,
-//! sorted in.
+//! Adding an import: in the braces of its parent if the file has them, else as a sorted line.
 
 use std::ops::Range;
 
@@ -7,10 +6,10 @@ use syn::{Item, ItemUse, UseTree, Visibility};
 
 use super::{Edits, Outcome, Source, order};
 
-/// rustfmt breaks a longer line.
+/// The width of a line in columns. rustfmt breaks a longer one.
 const MAX_WIDTH: usize = 100;
 
-/// Imports `path`, such as `presence_channels::Tracker`, unless the file does.
+/// Imports `path`, such as `presence_channels::Tracker`, unless the file already does.
 pub(crate) fn add(source: &Source, path: &str) -> Outcome {
     let wanted: Vec<String> = path.split("::").map(str::to_owned).collect();
     let (name, parent) = wanted.split_last().expect("a path is not empty");
@@ -37,7 +36,7 @@ pub(crate) fn add(source: &Source, path: &str) -> Outcome {
     Outcome::Edited(edits.apply(source.text()))
 }
 
-/// Every path that the file imports.
+/// Returns every path that the file imports.
 pub(crate) fn paths(source: &Source) -> Vec<Vec<String>> {
     let uses = uses(source);
     uses.iter().flat_map(|item| flatten(&item.tree)).collect()
@@ -53,7 +52,7 @@ fn uses<'s>(source: &'s Source) -> Vec<&'s ItemUse> {
         .collect()
 }
 
-/// All paths that a tree imports, under the names they get here.
+/// Returns all paths that a tree imports. A renamed one ends in its new name.
 fn flatten(tree: &UseTree) -> Vec<Vec<String>> {
     match tree {
         UseTree::Path(path) => flatten(&path.tree)
@@ -70,7 +69,7 @@ fn flatten(tree: &UseTree) -> Vec<Vec<String>> {
     }
 }
 
-/// The segments by which rustfmt sorts an import; a list in braces counts as one.
+/// Returns the segments by which rustfmt sorts an import. A list in braces counts as one segment.
 fn sort_key(tree: &UseTree) -> Vec<String> {
     match tree {
         UseTree::Path(path) => {
@@ -85,8 +84,9 @@ fn sort_key(tree: &UseTree) -> Vec<String> {
     }
 }
 
-/// The edit that adds `name` to `use parent::{a, b};`, if `item` is that, on one line, and stays
-/// short.
+/// Returns the edit that adds `name` to `item`, which must be like `use parent::{a, b};`.
+///
+/// Returns `None` if `item` is another import, is not on one line, or would become too long.
 fn add_to_braces(
     source: &Source,
     item: &ItemUse,
@@ -125,8 +125,8 @@ fn add_to_braces(
     (fits && one_line).then_some((range, list))
 }
 
-/// Inserts `use wanted;` into the run of imports that starts with the same segment, else as a run
-/// of its own.
+/// Inserts `use wanted;` into the run of imports that begin with the same segment, else as a new
+/// run.
 fn insert_line(source: &Source, uses: &[&ItemUse], wanted: &[String], edits: &mut Edits) {
     let line = format!("use {};", wanted.join("::"));
     let runs = runs(source, uses);
@@ -159,7 +159,7 @@ fn insert_line(source: &Source, uses: &[&ItemUse], wanted: &[String], edits: &mu
     }
 }
 
-/// Imports that follow each other without a blank line: rustfmt sorts within such a run only.
+/// Returns the runs of imports without a blank line between them. rustfmt sorts only within a run.
 fn runs<'s>(source: &Source, uses: &[&'s ItemUse]) -> Vec<Vec<&'s ItemUse>> {
     let mut runs: Vec<Vec<&ItemUse>> = Vec::new();
     let mut end = 0;

@@ -1,10 +1,10 @@
-//! Declaring a module: `pub mod presence;`, sorted in among the others.
+//! Declaring a module: `pub mod presence;`, in the order of the others.
 
 use syn::{Item, Visibility};
 
 use super::{Edits, Outcome, Source};
 
-/// Declares `name`, `pub` or private, unless the file has a module of that name.
+/// Declares the module `name`, `pub` or private, unless the file already declares it.
 pub(crate) fn declare(source: &Source, name: &str, public: bool) -> Outcome {
     if find(source, name).is_some() {
         return Outcome::Unchanged;
@@ -34,7 +34,9 @@ pub(crate) fn declare(source: &Source, name: &str, public: bool) -> Outcome {
     Outcome::Edited(edits.apply(source.text()))
 }
 
-/// Whether the file declares `name`, and whether as `pub`.
+/// Finds the module `name`, and returns whether it is `pub`.
+///
+/// Returns `None` if the file does not declare the module.
 pub(crate) fn find(source: &Source, name: &str) -> Option<bool> {
     source.file.items.iter().find_map(|item| match item {
         Item::Mod(module) if module.ident == name => {
@@ -44,8 +46,9 @@ pub(crate) fn find(source: &Source, name: &str) -> Option<bool> {
     })
 }
 
-/// The last run of module declarations without a blank line in it: names, and where they start.
-/// rustfmt sorts such a run. Modules for tests stand apart.
+/// Returns the last run of module declarations without a blank line in it: names and offsets.
+///
+/// rustfmt sorts such a run. Modules for tests do not count.
 fn last_group(source: &Source) -> Vec<(String, usize)> {
     let mut group: Vec<(String, usize)> = Vec::new();
     let mut end = 0;

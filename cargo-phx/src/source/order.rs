@@ -1,10 +1,9 @@
-//! The order in which rustfmt (style edition 2024) sorts imports: what is inserted stands where
-//! `cargo fmt` would have put it.
+//! The order in which rustfmt (style edition 2024) sorts imports. An inserted import stands where
+//! `cargo fmt` would put it.
 
 use std::cmp::Ordering;
 
-/// Compares two identifiers as rustfmt does: numbers in them by value, `_` before any letter or
-/// digit.
+/// Compares two identifiers as rustfmt does: numbers by value, and `_` before letters and digits.
 fn version(left: &str, right: &str) -> Ordering {
     let mut left_chunks = chunks(left);
     let mut right_chunks = chunks(right);
@@ -21,7 +20,7 @@ fn version(left: &str, right: &str) -> Ordering {
     }
 }
 
-/// Runs of digits, single `_`, and runs of anything else.
+/// Splits `text` into runs of digits, single `_`, and runs of other characters.
 fn chunks(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -84,7 +83,8 @@ pub(crate) fn segment(left: &str, right: &str) -> Ordering {
         .then_with(|| version(left, right))
 }
 
-/// Compares two import paths, segment by segment; of two that agree the shorter comes first.
+/// Compares two import paths, segment by segment. If one begins with the other, the shorter is
+/// less.
 pub(crate) fn path(left: &[String], right: &[String]) -> Ordering {
     left.iter()
         .zip(right)
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
     use crate::source::testing::rustfmt;
 
-    /// rustfmt itself is the oracle: what is sorted by these functions it leaves alone.
+    /// rustfmt is the oracle: it leaves imports alone that these functions have sorted.
     #[test]
     fn rustfmt_leaves_our_order_alone() {
         let mut paths: Vec<Vec<String>> = "crate::application::AppState crate::channels::room_channel::RoomChannel \

@@ -1,8 +1,8 @@
-//! Small questions about paths and types in the tree.
+//! Small queries about paths and types in the tree.
 
 use syn::{Expr, Path, Type};
 
-/// The last segment's name: `Tracker` of `presence_channels::Tracker<Presence>`.
+/// Returns the name of the last segment: `Tracker` of `presence_channels::Tracker<Presence>`.
 pub(crate) fn last(path: &Path) -> String {
     path.segments
         .last()
@@ -10,7 +10,9 @@ pub(crate) fn last(path: &Path) -> String {
         .unwrap_or_default()
 }
 
-/// The same of a type that is a path.
+/// Returns the name of the last segment of a type.
+///
+/// Returns `None` if the type is not a path.
 pub(crate) fn type_name(ty: &Type) -> Option<String> {
     match ty {
         Type::Path(ty) => Some(last(&ty.path)),
@@ -18,8 +20,8 @@ pub(crate) fn type_name(ty: &Type) -> Option<String> {
     }
 }
 
-/// Whether `path` ends in these segments: `Endpoint::builder` in
-/// `presence_channels::Endpoint::builder`.
+/// Returns whether `path` ends in these segments, as `presence_channels::Endpoint::builder` ends in
+/// `Endpoint::builder`.
 pub(crate) fn ends_with(path: &Path, tail: &[&str]) -> bool {
     path.segments.len() >= tail.len()
         && path
@@ -30,7 +32,9 @@ pub(crate) fn ends_with(path: &Path, tail: &[&str]) -> bool {
             .all(|(segment, name)| segment.ident == name)
 }
 
-/// The variable that an expression is.
+/// Returns the name of the variable that is the whole expression.
+///
+/// Returns `None` if the expression is not a variable.
 pub(crate) fn variable(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Path(path) => path.path.get_ident().map(ToString::to_string),

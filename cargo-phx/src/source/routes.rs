@@ -7,22 +7,22 @@ use super::{Edits, Outcome, Source, chain, imports, paths};
 
 /// A channel to route to.
 pub(crate) struct NewRoute {
-    /// The type.
+    /// The name of the channel's type.
     pub(crate) channel: String,
     /// The topic pattern.
     pub(crate) pattern: String,
-    /// Where the type is imported from.
+    /// The path to import the type from.
     pub(crate) import: String,
 }
 
-/// The socket types that the file implements.
+/// Returns the types that implement `UserSocket` in the file.
 pub(crate) fn sockets(source: &Source) -> Vec<String> {
     impls(source)
         .filter_map(|item| paths::type_name(&item.self_ty))
         .collect()
 }
 
-/// The channels that a socket routes to.
+/// Returns the routes of a socket.
 pub(crate) fn channels(source: &Source, socket: &str) -> Vec<NewRoute> {
     let Some(function) = routes_function(source, socket) else {
         return Vec::new();
@@ -52,7 +52,7 @@ pub(crate) fn channels(source: &Source, socket: &str) -> Vec<NewRoute> {
         .collect()
 }
 
-/// Adds a route to `socket`, and the import of the channel.
+/// Adds a route to `socket`, and imports the channel.
 pub(crate) fn add(source: &Source, socket: &str, route: &NewRoute) -> Outcome {
     let Some(function) = routes_function(source, socket) else {
         return Outcome::Unknown;
@@ -73,7 +73,7 @@ pub(crate) fn add(source: &Source, socket: &str, route: &NewRoute) -> Outcome {
     let mut edits = Edits::default();
     let mut name = variable.ident.to_string();
     if let Some(used) = name.strip_prefix('_') {
-        // It had no use until now.
+        // The variable was unused until now.
         edits.replace(source.range(&variable.ident), used);
         name = used.to_owned();
     }
@@ -104,7 +104,7 @@ fn impls<'s>(source: &'s Source) -> impl Iterator<Item = &'s ItemImpl> {
     })
 }
 
-/// `fn channels(routes: &mut Routes<Self>)` of the socket.
+/// Returns the socket's function `channels`, which declares the routes.
 fn routes_function<'s>(source: &'s Source, socket: &str) -> Option<&'s ImplItemFn> {
     impls(source)
         .filter(|item| paths::type_name(&item.self_ty).as_deref() == Some(socket))
@@ -119,7 +119,7 @@ fn routes(function: &ImplItemFn) -> Vec<&ExprMethodCall> {
     struct Calls<'s>(Vec<&'s ExprMethodCall>);
     impl<'s> Visit<'s> for Calls<'s> {
         fn visit_expr_method_call(&mut self, call: &'s ExprMethodCall) {
-            // The receiver first: calls are listed in the order in which they run.
+            // Visits the receiver first, so that calls are listed in the order in which they run.
             visit::visit_expr_method_call(self, call);
             if call.method == "channel" {
                 self.0.push(call);

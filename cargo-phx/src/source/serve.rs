@@ -1,5 +1,7 @@
-//! Where an axum app serves: `axum::serve(listener, app).await`. The endpoint starts before it, its
-//! routes join the app's, and it stops after it.
+//! Wiring the endpoint into an axum app around `axum::serve(listener, app).await`.
+//!
+//! The endpoint starts before that statement, its routes are merged into the app's, and it stops
+//! after the statement.
 
 use std::ops::Range;
 
@@ -9,12 +11,12 @@ use syn::{Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ItemFn, Retu
 
 use super::{Edits, Outcome, Source, imports, paths};
 
-/// Wires `start`, the path of `application::start` in that file.
+/// Adds the endpoint to the file. `start` is the path of `application::start` in that file.
 pub(crate) fn wire(source: &Source, start: &str) -> Outcome {
-    let mut finder = Finder::default();
+    let mut finder = ServeFinder::default();
     finder.visit_file(&source.file);
     let [found] = finder.found.as_slice() else {
-        // None, or several: which of them is the app's is the user's to say.
+        // Of several servers, only the user knows which one is the app's.
         return Outcome::Unknown;
     };
     let Some(app) = found.call.args.iter().nth(1) else {
@@ -49,7 +51,7 @@ pub(crate) fn wire(source: &Source, start: &str) -> Outcome {
     }
     let stop = "endpoint.stop().await;";
     match found.statement {
-        // The value of the function: it has to wait until the endpoint has stopped.
+        // The value of the function is returned after the endpoint has stopped.
         Stmt::Expr(expr, None) if is_last(found.block, found.statement) && has_value(expr) => {
             edits.insert(statement.start, format!("{before}let served = "));
             edits.insert(statement.end, format!(";\n{indent}{stop}\n{indent}served"));
@@ -69,7 +71,7 @@ pub(crate) fn wire(source: &Source, start: &str) -> Outcome {
     Outcome::Edited(edits.apply(source.text()))
 }
 
-/// Whether the file names `application::start`: it starts the endpoint already, in whatever shape.
+/// Returns whether the file names `application::start`, and so already starts the endpoint.
 pub(crate) fn starts_application(source: &Source) -> bool {
     struct Mentions(bool);
     impl<'s> Visit<'s> for Mentions {
@@ -87,7 +89,7 @@ pub(crate) fn starts_application(source: &Source) -> bool {
             .any(|path| path.ends_with(&["application".into(), "start".into()]))
 }
 
-/// `let app = <router>.merge(..);`, broken if rustfmt would break it.
+/// Returns `let app = <router>.merge(..);`, as two statements if rustfmt would break the line.
 fn merged(source: &Source, router: &Expr, indent: &str) -> String {
     let text = source.slice(router);
     let calls = matches!(router, Expr::MethodCall(_));
@@ -95,7 +97,7 @@ fn merged(source: &Source, router: &Expr, indent: &str) -> String {
         return format!("let app = {text};\n{indent}let app = app.merge(endpoint.router());");
     }
     let line = format!("let app = {text}.merge(endpoint.router());");
-    // rustfmt's `chain_width` is 60; a variable of its own never needs a chain.
+    // rustfmt's `chain_width` is 60.
     if calls || line.len() > 60 {
         format!("let app = {text};\n{indent}let app = app.merge(endpoint.router());")
     } else {
@@ -103,7 +105,7 @@ fn merged(source: &Source, router: &Expr, indent: &str) -> String {
     }
 }
 
-/// The router in the second argument: without what makes a service of it.
+/// Returns the router in the second argument, without the calls that make a service of it.
 fn router(app: &Expr) -> &Expr {
     match app {
         Expr::MethodCall(call) if call.method.to_string().starts_with("into_make_service") => {
@@ -121,8 +123,8 @@ fn is_last(block: &Block, statement: &Stmt) -> bool {
         .is_some_and(|last| std::ptr::eq(last, statement))
 }
 
-/// `if`, `match` and loops in last place have the value `()` here, or it is unused: they are
-/// statements.
+/// Returns whether the last expression has a value to return. `if`, `match` and loops count as
+/// statements: here their value is `()` or unused.
 fn has_value(expr: &Expr) -> bool {
     matches!(
         expr,
@@ -130,7 +132,7 @@ fn has_value(expr: &Expr) -> bool {
     )
 }
 
-/// Whether `?` on an `anyhow::Error` compiles in the function.
+/// Returns whether `?` on an `anyhow::Error` compiles in the function.
 fn takes_any_error(source: &Source, function: &ItemFn) -> bool {
     let ReturnType::Type(_, ty) = &function.sig.output else {
         return false;
@@ -141,7 +143,7 @@ fn takes_any_error(source: &Source, function: &ItemFn) -> bool {
     anyhow_result || text.contains("anyhow::Error") || text.contains("Box<dyn")
 }
 
-/// A statement that serves and waits for it.
+/// A statement that serves and waits until the server ends.
 struct Served<'s> {
     function: &'s ItemFn,
     block: &'s Block,
@@ -150,19 +152,19 @@ struct Served<'s> {
 }
 
 #[derive(Default)]
-struct Finder<'s> {
+struct ServeFinder<'s> {
     function: Option<&'s ItemFn>,
     found: Vec<Served<'s>>,
 }
 
-impl<'s> Visit<'s> for Finder<'s> {
+impl<'s> Visit<'s> for ServeFinder<'s> {
     fn visit_item_fn(&mut self, function: &'s ItemFn) {
         let outer = self.function.replace(function);
         visit::visit_item_fn(self, function);
         self.function = outer;
     }
 
-    // A server in a closure or a spawned block ends somewhere else.
+    // A server in a closure or in a spawned block does not end with this function.
     fn visit_expr_closure(&mut self, _: &'s ExprClosure) {}
     fn visit_expr_async(&mut self, _: &'s ExprAsync) {}
 
@@ -183,7 +185,7 @@ impl<'s> Visit<'s> for Finder<'s> {
     }
 }
 
-/// `axum::serve(..)` below an `.await` of this statement, not of a block within it.
+/// Finds `axum::serve(..)` below an `.await` of this statement, but not in a block within it.
 #[derive(Default)]
 struct Awaited<'s> {
     within: Vec<Range<usize>>,

@@ -1,4 +1,4 @@
-//! `AppState`: its fields, and the value of it that `application::start` makes.
+//! Edits of `AppState`: its fields, and the value that `application::start` makes.
 
 use syn::punctuated::Pair;
 use syn::visit::{self, Visit};
@@ -6,10 +6,10 @@ use syn::{ExprStruct, Fields, Item, ItemStruct, Stmt};
 
 use super::{Edits, Outcome, Source, paths};
 
-/// rustfmt's `struct_lit_width`: a longer list of fields stands on lines of its own.
+/// rustfmt's `struct_lit_width`: in a longer list, each field has a line of its own.
 const LITERAL_WIDTH: usize = 18;
 
-/// The struct in the file.
+/// Returns the struct `AppState` of the file.
 pub(crate) fn find<'s>(source: &'s Source) -> Option<&'s ItemStruct> {
     source.file.items.iter().find_map(|item| match item {
         Item::Struct(item) if item.ident == "AppState" => Some(item),
@@ -17,7 +17,7 @@ pub(crate) fn find<'s>(source: &'s Source) -> Option<&'s ItemStruct> {
     })
 }
 
-/// The fields that hold a presence, as (field, type of the presence).
+/// Returns the fields that hold a presence, as (field, type of the presence).
 pub(crate) fn presences(source: &Source) -> Vec<(String, String)> {
     let Some(item) = find(source) else {
         return Vec::new();
@@ -67,7 +67,7 @@ pub(crate) fn add_field(source: &Source, name: &str, ty: &str) -> Outcome {
         None if inner.trim().is_empty() => {
             edits.replace(braces, format!("{{\n{line}\n{indent}}}"));
         }
-        // Only a comment stands there.
+        // The struct holds only a comment.
         None if inner.contains('\n') => {
             edits.insert(source.line_start(braces.end - 1), format!("{line}\n"));
         }
@@ -77,8 +77,9 @@ pub(crate) fn add_field(source: &Source, name: &str, ty: &str) -> Outcome {
     Outcome::Edited(edits.apply(source.text()))
 }
 
-/// The `AppState { .. }` among the statements of `start`. One with `..rest` is not taken: where its
-/// other fields come from is the user's affair.
+/// Returns the `AppState { .. }` among the statements of `start`.
+///
+/// Skips a value with `..rest`: only the user knows where its other fields come from.
 pub(crate) fn literal(statements: &[Stmt]) -> Option<&ExprStruct> {
     let mut finder = LiteralFinder(None);
     for statement in statements {
@@ -87,7 +88,7 @@ pub(crate) fn literal(statements: &[Stmt]) -> Option<&ExprStruct> {
     finder.0
 }
 
-/// Adds the field `name`, from the variable of that name, to the value.
+/// Adds the field `name`, from the variable of the same name, to the value.
 pub(crate) fn add_to_literal(source: &Source, literal: &ExprStruct, name: &str, edits: &mut Edits) {
     let range = source.range(literal);
     let indent = source.indent(range.start);
@@ -120,7 +121,7 @@ pub(crate) fn add_to_literal(source: &Source, literal: &ExprStruct, name: &str, 
     edits.replace(range, new);
 }
 
-/// Inserts a line after a field, and the comma that may be missing there.
+/// Inserts a line after a field, and a comma if the field has none.
 fn insert_after<T: syn::spanned::Spanned>(
     source: &Source,
     last: &Pair<&T, &syn::Token![,]>,

@@ -1,4 +1,4 @@
-//! What the tests of the edits share.
+//! Helpers for the tests of the edits.
 
 use std::io::Write;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use super::{Outcome, Source};
 
-/// `text` as `cargo fmt` would leave it.
+/// Returns `text` as `cargo fmt` would leave it.
 pub(crate) fn rustfmt(text: &str) -> String {
     let mut child = Command::new("rustfmt")
         .args(["--edition", "2024", "--config", "skip_children=true"])
@@ -29,8 +29,8 @@ pub(crate) fn rustfmt(text: &str) -> String {
     formatted
 }
 
-/// The edited text of an edit that must find its place, keep rustfmt's format, and do nothing the
-/// second time.
+/// Returns the edited text. Panics unless the edit finds its place, keeps rustfmt's format, and
+/// does nothing the second time.
 #[track_caller]
 pub(crate) fn edited(text: &str, edit: impl Fn(&Source) -> Outcome) -> String {
     let path = Path::new("src/test.rs");
@@ -45,7 +45,7 @@ pub(crate) fn edited(text: &str, edit: impl Fn(&Source) -> Outcome) -> String {
     result
 }
 
-/// What an edit says of `text`.
+/// Returns the outcome of an edit of `text`.
 #[track_caller]
 pub(crate) fn outcome(text: &str, edit: impl Fn(&Source) -> Outcome) -> Outcome {
     edit(&Source::parse(Path::new("src/test.rs"), text).expect("it parses"))

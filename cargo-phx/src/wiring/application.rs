@@ -1,5 +1,5 @@
-//! The project's `application.rs`: there from `cargo phx new`, or made now and wired into an axum
-//! app.
+//! The project's `application.rs`. `cargo phx new` writes it; in another axum app it is created and
+//! wired in.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::source::application::{self, NewPresence, NewSocket};
 use crate::source::{Source, serve};
 
 impl Wiring {
-    /// Sees to it that the project has an application and starts it.
+    /// Makes sure that the project has an application and starts it.
     pub(crate) fn ensure_application(&mut self) -> anyhow::Result<()> {
         let path = self.application_path();
         if self.plan.read(&path)?.is_none() {
@@ -28,7 +28,7 @@ impl Wiring {
         self.source_path("application.rs")
     }
 
-    /// Starts a presence in `application.rs`, or says what to add there.
+    /// Starts a presence in `application.rs`, or adds a notice with the lines to add there.
     pub(crate) fn add_presence(&mut self, presence: &NewPresence) -> anyhow::Result<()> {
         let path = self.application_path();
         if !self.edit(&path, |source| application::add_presence(source, presence))? {
@@ -38,25 +38,27 @@ impl Wiring {
                 import,
             } = presence;
             self.plan.notice(format!(
-                "{} has been changed so far that the presence was not added to it. Add these lines:\n\n    \
+                "The place for the presence was not found in {}. Add these lines:\n\n    \
                  use {import};\n\n    \
                  pub {field}: Tracker<{name}>,                        // to AppState\n    \
                  let {field} = Tracker::start(&pubsub, {name});       // before the state is made\n    \
-                 .supervise(&state.{field})                           // to Endpoint::builder(pubsub)",
+                 .supervise(&state.{field})                           \
+                 // to Endpoint::builder(pubsub)",
                 path.display()
             ));
         }
         Ok(())
     }
 
-    /// Mounts a socket in `application.rs`, or says what to add there. The path of the mount.
+    /// Mounts a socket in `application.rs`, or adds a notice with the lines to add there. Returns
+    /// the path of the mount.
     pub(crate) fn mount_socket(&mut self, socket: &NewSocket) -> anyhow::Result<String> {
         let path = self.application_path();
         let text = self.plan.read(&path)?.unwrap_or_default();
         let mount = application::mount_path(&Source::parse(&path, &text)?, socket);
         if !self.edit(&path, |source| application::mount_socket(source, socket))? {
             self.plan.notice(format!(
-                "{} has been changed so far that the socket was not mounted in it. Add these lines:\n\n    \
+                "The place for the socket was not found in {}. Add these lines:\n\n    \
                  use {};\n\n    \
                  .socket::<{}>(\"{mount}\", state)    // to Endpoint::builder(pubsub)",
                 path.display(),
@@ -67,7 +69,7 @@ impl Wiring {
         Ok(mount)
     }
 
-    /// Wires `application::start` into the binary, unless some file of the project calls it.
+    /// Wires `application::start` into the binary, unless a file of the project already calls it.
     fn ensure_started(&mut self) -> anyhow::Result<()> {
         if self.is_started()? {
             return Ok(());
@@ -87,7 +89,7 @@ impl Wiring {
         } else {
             let place = binary.unwrap_or_else(|| self.project.crate_root().to_path_buf());
             self.plan.notice(format!(
-                "The place where the app serves was not found in {}. Add these lines where it is:\n\n    \
+                "The call of axum::serve was not found in {}. Add these lines around it:\n\n    \
                  let endpoint = {start}(presence_channels::Config::default()).await?;\n    \
                  let app = app.merge(endpoint.router());\n    \
                  axum::serve(listener, app).await?;    // as it is\n    \
@@ -98,7 +100,7 @@ impl Wiring {
         Ok(())
     }
 
-    /// A server that nothing tells to end never comes to the endpoint's `stop`.
+    /// Adds a notice if the server has no graceful shutdown: the endpoint's `stop` would never run.
     fn advise_graceful_shutdown(&mut self) -> anyhow::Result<()> {
         let Some(path) = self.project.binary.clone() else {
             return Ok(());
@@ -106,10 +108,11 @@ impl Wiring {
         let text = self.plan.read(&path)?.unwrap_or_default();
         if !text.contains("with_graceful_shutdown") {
             self.plan.notice(format!(
-                "{} serves until it is killed, so `endpoint.stop()` is never reached and clients take every restart for a \
-                 crash. Tell the server when to end:\n\n    \
+                "{} serves until the process is killed, so `endpoint.stop()` never runs, and \
+                 clients take every restart for a crash. Tell the server when to end:\n\n    \
                  .with_graceful_shutdown(shutdown())    // to axum::serve(..)\n\n\
-                 where `shutdown` returns on ctrl-c and on SIGTERM. `cargo phx new` writes one into its main.rs.",
+                 Here `shutdown` returns on ctrl-c and on SIGTERM. `cargo phx new` writes such a \
+                 function into main.rs.",
                 path.display()
             ));
         }
@@ -126,7 +129,7 @@ impl Wiring {
                 continue;
             }
             let text = self.plan.read(&path)?.unwrap_or_default();
-            // A file that says nothing of it need not be valid Rust for this command.
+            // A file that does not mention the application need not be valid Rust.
             if text.contains("application")
                 && serve::starts_application(&Source::parse(&path, &text)?)
             {
@@ -137,8 +140,8 @@ impl Wiring {
     }
 }
 
-/// The Rust files below a folder of the project, as paths relative to the project, in a fixed
-/// order.
+/// Returns the Rust files below a folder of the project, in a fixed order. The paths are relative
+/// to the project.
 pub(crate) fn rust_files(root: &Path, folder: &Path) -> Vec<PathBuf> {
     WalkDir::new(root.join(folder))
         .sort_by_file_name()

@@ -1,4 +1,4 @@
-//! The project's sockets: found by the code that implements them, wherever it stands.
+//! The project's sockets: found by their implementations, in any file.
 
 use std::path::{Path, PathBuf};
 
@@ -12,17 +12,17 @@ use crate::source::application::NewSocket;
 use crate::source::routes::{self, NewRoute};
 use crate::source::{Outcome, Source};
 
-/// A socket type, and its file.
+/// A socket type and its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SocketFile {
     pub(crate) name: String,
     pub(crate) path: PathBuf,
-    /// The module, from the crate's root: `channels::user_socket`.
+    /// The path of the module from the crate root: `channels::user_socket`.
     pub(crate) module: String,
 }
 
 impl SocketFile {
-    /// The path of the type, from the crate's root.
+    /// Returns the path of the type from the crate root.
     pub(crate) fn import(&self) -> String {
         if self.module.is_empty() {
             self.name.clone()
@@ -33,7 +33,8 @@ impl SocketFile {
 }
 
 impl Wiring {
-    /// Creates a socket's file, declares and mounts it. The path of its mount.
+    /// Creates a socket's file, declares the module and mounts the socket. Returns the path of the
+    /// mount.
     pub(crate) fn create_socket(&mut self, name: &Name) -> anyhow::Result<String> {
         self.ensure_application()?;
         let socket = name.type_name();
@@ -58,7 +59,8 @@ impl Wiring {
         })
     }
 
-    /// A socket generated again keeps the routes that `gen channel` has added since.
+    /// Adds the routes of the present socket to `text`, so that a socket generated again keeps the
+    /// routes that `gen channel` has added.
     fn with_present_routes(
         &self,
         path: &Path,
@@ -68,7 +70,8 @@ impl Wiring {
         let Some(present) = self.plan.read(path)? else {
             return Ok(text);
         };
-        // A file that is not a socket, or not Rust, is asked about as any other.
+        // A present file that is not Rust has no routes. The user is asked before it is
+        // overwritten.
         let Ok(present) = Source::parse(path, &present) else {
             return Ok(text);
         };
@@ -81,7 +84,13 @@ impl Wiring {
         Ok(text)
     }
 
-    /// The socket that a new channel belongs to: the one asked for, the only one, or `UserSocket`.
+    /// Returns the socket for a new channel: the wanted one, the only one, or `UserSocket`.
+    ///
+    /// Returns `None` if the project does not have it.
+    ///
+    /// # Errors
+    ///
+    /// If the project has several sockets, `wanted` is `None`, and no socket is `UserSocket`.
     pub(crate) fn find_socket(&self, wanted: Option<&Name>) -> anyhow::Result<Option<SocketFile>> {
         let mut sockets = self.sockets()?;
         if let Some(wanted) = wanted {
@@ -95,7 +104,7 @@ impl Wiring {
                 let short = names[0].trim_end_matches("Socket");
                 return Err(hinted(
                     format!("the project has several sockets: {}", names.join(", ")),
-                    format!("say which one the channel belongs to, for example --socket {short}"),
+                    format!("name the channel's socket, for example --socket {short}"),
                 ));
             }
         }
@@ -121,7 +130,7 @@ impl Wiring {
         Ok(sockets)
     }
 
-    /// The module that a file is, by its path: `channels::user_socket`, or nothing for the crate's
+    /// Returns the module of a file: `channels::user_socket`, or an empty string for the crate
     /// root.
     fn module_of(&self, path: &Path) -> String {
         let below = path
@@ -136,7 +145,7 @@ impl Wiring {
         parts.join("::")
     }
 
-    /// Adds a channel's route to a socket, or says what to add.
+    /// Adds a channel's route to a socket, or adds a notice with the lines to add.
     pub(crate) fn add_route(
         &mut self,
         socket: &SocketFile,

@@ -41,12 +41,12 @@ fn bad_names() {
         ),
         (
             "gen socket Admin.User",
-            "names are not nested here",
+            "a name has no `.` and no `::`",
             "type `cargo phx gen socket AdminUser`",
         ),
         (
             "gen socket UserSocket",
-            "`Socket` is added to it",
+            "the generator adds `Socket` to it",
             "type `cargo phx gen socket User`",
         ),
         (
@@ -271,7 +271,7 @@ fn a_read_only_folder() {
     assert!(error.contains("src is read-only"), "{error}");
     assert!(error.contains("hint: nothing was written"), "{error}");
 
-    // As of a file system that is mounted so: not even root writes here.
+    // Like a file system that is mounted read-only: not even root can write here.
     if Path::new("/proc/self").exists() {
         let error = sandbox.phx("new /proc/hello").failed();
         assert!(
@@ -321,7 +321,7 @@ pub async fn start(config: Config) -> anyhow::Result<Endpoint> {
         "{printed}"
     );
     for line in [
-        "src/application.rs has been changed so far that the presence was not added to it. Add these lines:",
+        "The place for the presence was not found in src/application.rs. Add these lines:",
         "    use crate::channels::presence::Presence;",
         "    pub presence: Tracker<Presence>,",
         "    let presence = Tracker::start(&pubsub, Presence);",
@@ -371,7 +371,7 @@ fn a_server_of_another_shape_is_left_to_the_user() {
     ]);
     let printed = sandbox.phx("gen presence").succeeded();
     for line in [
-        "The place where the app serves was not found in src/main.rs. Add these lines where it is:",
+        "The call of axum::serve was not found in src/main.rs. Add these lines around it:",
         "    let endpoint = application::start(presence_channels::Config::default()).await?;",
         "    let app = app.merge(endpoint.router());",
         "    endpoint.stop().await;",

@@ -5,15 +5,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A temporary folder outside the checkout, with a project in it.
+/// A temporary folder outside the checkout, with or without a project.
 pub(crate) struct Sandbox {
-    /// Removed with the sandbox.
+    /// The guard that removes the folder with the sandbox.
     _folder: tempfile::TempDir,
-    /// Where commands run.
+    /// The folder in which commands run.
     pub(crate) root: PathBuf,
 }
 
-/// What a command printed, and how it ended.
+/// The output and the exit code of a command.
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -30,7 +30,7 @@ impl Sandbox {
         }
     }
 
-    /// A project of these files.
+    /// Makes a project of these files.
     pub(crate) fn with(files: &[(&str, &str)]) -> Sandbox {
         let sandbox = Sandbox::new();
         for (path, text) in files {
@@ -39,12 +39,12 @@ impl Sandbox {
         sandbox
     }
 
-    /// An app from `cargo phx new hello`; commands run inside it.
+    /// Makes an app with `cargo phx new hello`. Commands run inside it.
     pub(crate) fn hello() -> Sandbox {
         Sandbox::app("hello")
     }
 
-    /// The same of another name.
+    /// Makes an app of another name with `cargo phx new`. Commands run inside it.
     pub(crate) fn app(name: &str) -> Sandbox {
         let mut sandbox = Sandbox::new();
         sandbox.phx(&format!("new {name}")).succeeded();
@@ -58,12 +58,12 @@ impl Sandbox {
         fs::write(path, text).expect("the file is written");
     }
 
-    /// Runs `cargo-phx phx <arguments>` as cargo would, with nothing to read.
+    /// Runs `cargo-phx phx <arguments>` as cargo does, with an empty input.
     pub(crate) fn phx(&self, arguments: &str) -> Ran {
         self.phx_typing(arguments, "")
     }
 
-    /// The same, with answers typed.
+    /// Runs `cargo-phx phx <arguments>` as cargo does, with `typed` as its input.
     pub(crate) fn phx_typing(&self, arguments: &str, typed: &str) -> Ran {
         let mut child = Command::new(env!("CARGO_BIN_EXE_cargo-phx"))
             .arg("phx")
@@ -75,7 +75,7 @@ impl Sandbox {
             .spawn()
             .expect("cargo-phx runs");
         let mut stdin = child.stdin.take().expect("it is piped");
-        // It may end without reading.
+        // The command may end without reading its input.
         let _ = stdin.write_all(typed.as_bytes());
         drop(stdin);
         let output = child.wait_with_output().expect("cargo-phx ends");
@@ -96,7 +96,7 @@ impl Ran {
     }
 }
 
-/// The folder of the workspace.
+/// Returns the folder of the workspace.
 pub(crate) fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()

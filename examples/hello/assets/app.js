@@ -3,10 +3,10 @@ import {Socket, Presence} from "phoenix"
 const main = document.querySelector("main[role=main]")
 const name = new URLSearchParams(window.location.search).get("name")
 
-// One line a user, with the number of tabs or devices they are here with.
+// Shows a line for each user, with the number of their tabs and devices.
 function renderOnlineUsers(presence) {
   const lines = presence.list((id, {metas}) => `${id} (count: ${metas.length})`)
-  // textContent, not innerHTML: a name is whatever its user typed.
+  // textContent, not innerHTML: a user may have typed HTML as a name.
   main.textContent = lines.join("\n")
 }
 

@@ -1,4 +1,4 @@
-//! The sockets, channels and presences of this app, a file each.
+//! The sockets, channels and presences of this app, one file each.
 
 pub mod presence;
 pub mod room_channel;

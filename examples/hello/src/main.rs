@@ -11,7 +11,7 @@ use hello::{application, web};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    // `RUST_LOG=debug` logs more.
+    // Set `RUST_LOG=debug` to log more.
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .from_env_lossy();
@@ -23,8 +23,9 @@ async fn main() -> anyhow::Result<()> {
     tracing::info!("Running at {}", url(listener.local_addr()?));
 
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    // Told to end, it takes no connection any more, and lets those go that it has.
+    // On shutdown, the server accepts no new connection and waits until the open ones have ended.
     let server = axum::serve(listener, service).with_graceful_shutdown(shutdown());
+    // Meanwhile, the endpoint closes the connections of its clients.
     let drain = async {
         shutdown().await;
         endpoint.stop().await;
@@ -36,7 +37,7 @@ async fn main() -> anyhow::Result<()> {
     };
     tokio::select! {
         ended = async { tokio::try_join!(server.into_future(), drain) } => { ended?; }
-        // Then it waits for nobody.
+        // A second signal ends the app without waiting.
         () = told_twice => {}
     }
     Ok(())
@@ -61,7 +62,7 @@ async fn listen() -> anyhow::Result<TcpListener> {
         .with_context(cannot_listen)
 }
 
-/// What to type into a browser on this machine.
+/// Returns the URL to open in a browser on this machine.
 fn url(address: SocketAddr) -> String {
     let ip = address.ip();
     if ip.is_loopback() || ip.is_unspecified() {
@@ -71,14 +72,14 @@ fn url(address: SocketAddr) -> String {
     }
 }
 
-/// Returns on ctrl-c, or when the process is told to end.
+/// Returns on ctrl-c, and on Unix also on SIGTERM.
 async fn shutdown() {
-    let ctrl_c = async { tokio::signal::ctrl_c().await.expect("ctrl-c is heard") };
+    let ctrl_c = async { tokio::signal::ctrl_c().await.expect("ctrl-c is handled") };
 
     #[cfg(unix)]
     let terminate = async {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM is heard");
+        let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM is handled");
         terminate.recv().await;
     };
     #[cfg(not(unix))]

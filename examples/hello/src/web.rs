@@ -1,4 +1,4 @@
-//! What the browser loads: the page and its JavaScript.
+//! The page and its JavaScript, for the browser.
 
 use std::env;
 use std::io;
@@ -10,10 +10,12 @@ use axum::response::Html;
 use axum::routing::get;
 use tower_http::services::ServeFile;
 
-/// Logged at the start and shown in place of the page until npm has fetched the client.
+/// Logged at startup, and shown instead of the page, until npm has installed phoenix.js.
 const PHOENIX_JS_MISSING: &str = "phoenix.js is not installed: run npm install --prefix assets";
 
-/// The page and its files. Add a route for each further file that browsers may see.
+/// Returns the routes of the page and its files.
+///
+/// Browsers load only files that have a route here.
 pub fn router() -> Router {
     let assets = assets_dir();
     let phoenix_js = assets.join("node_modules/phoenix/priv/static/phoenix.mjs");
@@ -43,7 +45,8 @@ async fn index(page: &Path, phoenix_js: &Path) -> Result<Html<String>, (StatusCo
     Ok(Html(html))
 }
 
-/// `ASSETS` if it is set; else `assets` beside the binary, as in a deployment; else the one of the sources.
+/// Returns the folder with the page: `ASSETS` if that variable is set, else `assets` beside the
+/// binary, as in a deployment, else `assets` beside the `Cargo.toml`.
 fn assets_dir() -> PathBuf {
     if let Some(dir) = env::var_os("ASSETS") {
         return dir.into();

@@ -5,7 +5,7 @@ use serde_json::json;
 use hello::application;
 use hello::channels::user_socket::UserSocket;
 
-/// A client that has joined the lobby.
+/// Connects as alice and joins the lobby.
 async fn join_lobby() -> TestChannel {
     let endpoint = application::start(Config::default()).await.unwrap();
     let params = json!({ "user_id": "alice" });

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::source::testing::{edited, outcome};
 
-/// What `cargo phx new` writes.
+/// Returns the `application.rs` that `cargo phx new` writes.
 fn fresh() -> &'static str {
     cargo_phx_templates::find("phx.new/src/application.rs.tera")
         .unwrap()
@@ -44,13 +44,13 @@ use presence_channels::{Config, Endpoint, PubSub, Tracker};
 
 use crate::channels::presence::Presence;
 
-/// What every socket and channel can reach, for example a database pool.
+/// The state that all sockets and channels share, such as a database pool.
 #[derive(Clone)]
 pub struct AppState {
     pub presence: Tracker<Presence>,
 }
 
-/// Starts what the app runs. [`Endpoint::stop`] ends it, in the opposite order.
+/// Starts the parts of the app. [`Endpoint::stop`] stops them in the opposite order.
 pub async fn start(config: Config) -> anyhow::Result<Endpoint> {
     let pubsub = PubSub::local();
     let presence = Tracker::start(&pubsub, Presence);
@@ -215,10 +215,10 @@ fn other_shapes_are_left_to_the_user() {
         "pub struct AppState {}\n",
         // No chain.
         "pub struct AppState {}\nasync fn start(c: Config) -> R { build(c).await }\n",
-        // No state, and fields whose values nobody but the user knows.
+        // No state, and fields whose values only the user knows.
         "pub struct AppState { pub db: Pool }\n\
          async fn start(c: Config) -> R { Endpoint::builder(p).start(c).await }\n",
-        // A state that is no literal.
+        // A state that is not a literal.
         "pub struct AppState {}\nasync fn start(c: Config) -> R {\n    let p = PubSub::local();\n    \
          let state = AppState::new();\n    Endpoint::builder(p).start(c).await\n}\n",
         // The PubSub comes after the state that would need the presence.
@@ -248,8 +248,8 @@ proptest! {
     // Each step asks rustfmt.
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Whatever is generated in whatever order: each step finds its place, keeps the format, and is
-    /// not repeated (`edited` checks all three); in the end all are there, once.
+    /// The generators work in any order. Each step finds its place, keeps the format and is not
+    /// repeated (`edited` checks all three). In the end each part is there once.
     #[test]
     fn any_order_of_generators_works(order in Just((0..6).collect::<Vec<usize>>()).prop_shuffle()) {
         let names = [("Presence", "presence"), ("Typing", "typing"), ("LongerName", "longer_name")];

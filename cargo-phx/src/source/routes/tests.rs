@@ -26,7 +26,7 @@ pub struct UserSocket;
 impl presence_channels::UserSocket for UserSocket {
     type State = AppState;
 
-    /// Which channel answers for which topics.
+    /// Routes each topic to its channel.
     fn channels(_routes: &mut Routes<Self>) {}
 }
 ";

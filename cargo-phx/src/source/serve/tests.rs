@@ -1,8 +1,8 @@
 use super::*;
 use crate::source::testing::outcome;
 
-/// The wired text. A second run is not asked of this edit: its caller looks for `application`
-/// first.
+/// Returns the wired text. A second run of this edit is not tested: its caller first looks for
+/// `application`.
 #[track_caller]
 fn wired(text: &str) -> String {
     let Outcome::Edited(result) = outcome(text, |source| wire(source, "application::start")) else {

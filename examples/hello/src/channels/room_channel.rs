@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::channels::user_socket::UserSocket;
 
-/// Answers for the topics `room:*`. One value a client that has joined.
+/// The channel of the topics `room:*`. Each joined client has a value of its own.
 pub struct RoomChannel;
 
-/// What this channel can be told by other parts of the app, and by itself.
+/// A message to this channel from itself or from another part of the app.
 pub enum Info {
     AfterJoin,
 }
@@ -33,9 +33,9 @@ impl Channel for RoomChannel {
         socket: &mut Socket<Self>,
     ) -> HandleResult {
         match event {
-            // A request: the client gets its payload back.
+            // A request. The reply carries the same payload.
             "ping" => reply_ok(payload),
-            // A message to all in the topic, the sender too.
+            // A message to everyone in the topic, the sender included.
             "shout" => {
                 socket.broadcast("shout", &payload)?;
                 no_reply()
@@ -57,7 +57,7 @@ impl Channel for RoomChannel {
     }
 }
 
-/// Who may join. As written, everyone.
+/// Returns whether the client may join. As written, everyone may.
 fn authorized(_payload: &Payload) -> bool {
     true
 }

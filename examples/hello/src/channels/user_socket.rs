@@ -3,7 +3,7 @@ use presence_channels::{ConnectError, ConnectInfo, Params, Routes};
 use crate::application::AppState;
 use crate::channels::room_channel::RoomChannel;
 
-/// One client's connection, and what is known of the client. All channels of the connection see it.
+/// The connection of one client. Each channel of the connection can read these fields.
 pub struct UserSocket {
     pub user_id: String,
 }
@@ -11,10 +11,10 @@ pub struct UserSocket {
 impl presence_channels::UserSocket for UserSocket {
     type State = AppState;
 
-    /// Lets a client in, or refuses it with HTTP 403.
+    /// Accepts a client, or rejects it with HTTP 403.
     ///
-    /// As written, anyone can claim any `user_id`. In production let the client send a token that
-    /// your server has signed, and take the `user_id` from there.
+    /// As written, anyone can claim any `user_id`. In production, let the client send a token that
+    /// your server has signed, and read the `user_id` from that token.
     async fn connect(
         params: &Params,
         _info: &ConnectInfo,
@@ -29,12 +29,14 @@ impl presence_channels::UserSocket for UserSocket {
         })
     }
 
-    /// A name for all connections of a user: `endpoint.disconnect("user_socket:42")` closes those of user 42.
+    /// Returns a name that all connections of a user share.
+    ///
+    /// `endpoint.disconnect("user_socket:42")` closes the connections of user 42.
     fn id(&self) -> Option<String> {
         Some(format!("user_socket:{}", self.user_id))
     }
 
-    /// Which channel answers for which topics.
+    /// Routes each topic to its channel.
     fn channels(routes: &mut Routes<Self>) {
         routes.channel::<RoomChannel>("room:*");
     }

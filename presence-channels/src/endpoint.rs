@@ -20,7 +20,7 @@ use http::Request;
 use parking_lot::Mutex;
 use presence_core::{
     Presence, Tracker,
-    pubsub::{IntoPayload, Message as Broadcast, Payload, PubSub},
+    pubsub::{Broadcast, IntoPayload, Payload, PubSub},
 };
 use tokio::{runtime::Handle, time::Instant};
 

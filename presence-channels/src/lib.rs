@@ -40,7 +40,7 @@ pub use origin::{CheckOrigin, InvalidOrigin, Origin, OriginCheck};
 pub use presence_core::{
     Presence, PubSub, Tracker, adapters,
     presence::{Diff, Presences},
-    pubsub::{DecodeError, EncodeError, IntoPayload, Message as Broadcast, Payload, PeerHint},
+    pubsub::{Broadcast, DecodeError, EncodeError, IntoPayload, Payload, PeerHint},
     tracker,
 };
 pub use serializer::FrameError;

@@ -59,7 +59,7 @@ mod level;
 mod meter;
 mod shown;
 
-use presence_core::pubsub::Message as Broadcast;
+use presence_core::pubsub::Broadcast;
 use tracing::span::EnteredSpan;
 
 pub use filter::FilterParameters;

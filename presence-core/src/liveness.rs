@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conflict::Turns;
-pub(crate) use event::{Event, Say};
+pub(crate) use event::{LivenessEvent, Say};
 pub use event::{ReplicaEvent, Status};
 use peer::{Peer, Standing};
 use tomb::{Tomb, Tombs};
@@ -143,7 +143,7 @@ impl Liveness {
         sender: &Origin,
         number: u64,
         now: Duration,
-        events: &mut Vec<Event>,
+        events: &mut Vec<LivenessEvent>,
     ) -> Verdict {
         self.notice(now);
         let (name, incarnation) = (&sender.name, sender.incarnation);
@@ -170,7 +170,7 @@ impl Liveness {
             Some(known) if incarnation == known => self.heard_again(sender, number, now, events),
             Some(_) => self.introduce(sender, number, now, events),
             None if self.peers.len() >= self.options.max_replicas => {
-                events.push(Event::Replica(ReplicaEvent::TooMany(name.clone())));
+                events.push(LivenessEvent::Replica(ReplicaEvent::TooMany(name.clone())));
                 Verdict::Ignored
             }
             None => self.introduce(sender, number, now, events),
@@ -182,7 +182,7 @@ impl Liveness {
         sender: &Origin,
         number: u64,
         now: Duration,
-        events: &mut Vec<Event>,
+        events: &mut Vec<LivenessEvent>,
     ) -> Verdict {
         let Some(peer) = self.peers.get_mut(&sender.name) else {
             return Verdict::Ignored;
@@ -207,8 +207,10 @@ impl Liveness {
             Standing::Down { .. } => {
                 peer.back_since = before;
                 self.counts.ups += 1;
-                events.push(Event::Tell(Input::Up(Arc::clone(&origin))));
-                events.push(Event::Replica(ReplicaEvent::Up(origin.as_ref().clone())));
+                events.push(LivenessEvent::Tell(Input::Up(Arc::clone(&origin))));
+                events.push(LivenessEvent::Replica(ReplicaEvent::Up(
+                    origin.as_ref().clone(),
+                )));
                 self.alone_or_not(events);
             }
         }
@@ -220,7 +222,7 @@ impl Liveness {
         sender: &Origin,
         number: u64,
         now: Duration,
-        events: &mut Vec<Event>,
+        events: &mut Vec<LivenessEvent>,
     ) -> Verdict {
         let origin = Arc::new(sender.clone());
         // What was remembered under this name is older than this message.
@@ -229,14 +231,14 @@ impl Liveness {
         self.peers.insert(sender.name.clone(), peer);
         self.counts.ups += 1;
         self.alone_or_not(events);
-        events.push(Event::Tell(Input::Up(Arc::clone(&origin))));
-        events.push(Event::Replica(ReplicaEvent::Up(sender.clone())));
+        events.push(LivenessEvent::Tell(Input::Up(Arc::clone(&origin))));
+        events.push(LivenessEvent::Replica(ReplicaEvent::Up(sender.clone())));
         // So that it knows this node at once, and not after a period.
-        events.push(Event::Greet(sender.name.clone()));
+        events.push(LivenessEvent::Greet(sender.name.clone()));
         Verdict::Fresh(origin)
     }
 
-    fn refuse_as_older(&mut self, sender: &Origin, now: Duration, events: &mut Vec<Event>) {
+    fn refuse_as_older(&mut self, sender: &Origin, now: Duration, events: &mut Vec<LivenessEvent>) {
         if let Some(peer) = self.peers.get_mut(&sender.name)
             && peer.may_refuse(now)
         {
@@ -245,10 +247,15 @@ impl Liveness {
         }
     }
 
-    fn refuse(&mut self, sender: &Origin, known: (Incarnation, u64), events: &mut Vec<Event>) {
+    fn refuse(
+        &mut self,
+        sender: &Origin,
+        known: (Incarnation, u64),
+        events: &mut Vec<LivenessEvent>,
+    ) {
         self.counts.refusals += 1;
         let refused = sender.incarnation;
-        events.push(Event::Say(
+        events.push(LivenessEvent::Say(
             sender.name.clone(),
             Say::Refusal { refused, known },
         ));
@@ -273,14 +280,14 @@ impl Liveness {
         number: u64,
         grace: Duration,
         now: Duration,
-        events: &mut Vec<Event>,
+        events: &mut Vec<LivenessEvent>,
     ) {
         self.counts.leaves += 1;
         self.bury(origin, number, now, Some(now + grace));
         if self.peers.remove(&origin.name).is_some() {
             let leave = Input::Leave(Arc::new(origin.clone()), now + grace);
-            events.push(Event::Tell(leave));
-            events.push(Event::Replica(ReplicaEvent::Left(origin.clone())));
+            events.push(LivenessEvent::Tell(leave));
+            events.push(LivenessEvent::Replica(ReplicaEvent::Left(origin.clone())));
             self.alone_or_not(events);
         }
     }
@@ -292,7 +299,7 @@ impl Liveness {
         number: u64,
         grace: Duration,
         now: Duration,
-        events: &mut Vec<Event>,
+        events: &mut Vec<LivenessEvent>,
     ) {
         let told = (origin.incarnation, number);
         let tomb = self.tombs.get_mut(&origin.name);
@@ -336,7 +343,12 @@ impl Liveness {
     }
 
     /// An engine says that this node's process or link has ended.
-    pub(crate) fn lost(&mut self, name: &ReplicaName, now: Duration, events: &mut Vec<Event>) {
+    pub(crate) fn lost(
+        &mut self,
+        name: &ReplicaName,
+        now: Duration,
+        events: &mut Vec<LivenessEvent>,
+    ) {
         self.notice(now);
         let until = now + self.options.suspect_period;
         let Some(peer) = self.peers.get_mut(name) else {
@@ -385,7 +397,7 @@ impl Liveness {
     }
 
     /// Judges by the clock.
-    pub(crate) fn expire(&mut self, now: Duration, events: &mut Vec<Event>) {
+    pub(crate) fn expire(&mut self, now: Duration, events: &mut Vec<LivenessEvent>) {
         self.notice(now);
         let due = self
             .peers
@@ -398,7 +410,7 @@ impl Liveness {
         self.tombs.expire(now);
     }
 
-    fn expire_one(&mut self, name: &ReplicaName, now: Duration, events: &mut Vec<Event>) {
+    fn expire_one(&mut self, name: &ReplicaName, now: Duration, events: &mut Vec<LivenessEvent>) {
         let late = self.late();
         let Some(peer) = self.peers.get_mut(name) else {
             return;
@@ -426,8 +438,8 @@ impl Liveness {
                 peer.standing = Standing::Down { since: now };
                 let origin = peer.origin.as_ref().clone();
                 self.counts.downs += 1;
-                events.push(Event::Tell(Input::Down(name.clone())));
-                events.push(Event::Replica(ReplicaEvent::Down(origin)));
+                events.push(LivenessEvent::Tell(Input::Down(name.clone())));
+                events.push(LivenessEvent::Replica(ReplicaEvent::Down(origin)));
                 self.alone_or_not(events);
             }
             Standing::Suspect { .. } => {
@@ -440,8 +452,8 @@ impl Liveness {
                 };
                 self.counts.permdowns += 1;
                 self.bury(&peer.origin, peer.number, now, None);
-                events.push(Event::Tell(Input::Forget(name.clone())));
-                events.push(Event::Replica(ReplicaEvent::Permdown(
+                events.push(LivenessEvent::Tell(Input::Forget(name.clone())));
+                events.push(LivenessEvent::Replica(ReplicaEvent::Permdown(
                     peer.origin.as_ref().clone(),
                 )));
             }
@@ -449,10 +461,10 @@ impl Liveness {
     }
 
     /// Tells the shards whether anybody would hear their deltas.
-    fn alone_or_not(&self, events: &mut Vec<Event>) {
+    fn alone_or_not(&self, events: &mut Vec<LivenessEvent>) {
         let up = |peer: &Peer| !matches!(peer.standing, Standing::Down { .. });
         let alone = !self.peers.values().any(up);
-        events.push(Event::Tell(Input::Alone(alone)));
+        events.push(LivenessEvent::Tell(Input::Alone(alone)));
     }
 
     /// Extends every deadline if this process was stopped, as a heartbeat that is late tells.

@@ -29,7 +29,7 @@ use parking_lot::{Mutex, MutexGuard};
 use xxhash_rust::xxh3::xxh3_64;
 
 use beat::Beats;
-pub use counters::Counters;
+pub use counters::NodeCounters;
 pub use effect::{NodeEffect, Rejected};
 pub use options::NodeOptions;
 pub use view::{ReplicaView, ShardView};
@@ -37,7 +37,7 @@ pub use view::{ReplicaView, ShardView};
 pub use crate::liveness::{LivenessCounts, ReplicaEvent, Status};
 
 use crate::crdt::{Entry, Incarnation, Meta, MetaBody, Origin, OwnerId, PhxRef, ReplicaName};
-use crate::liveness::{Event, Liveness, Say};
+use crate::liveness::{Liveness, LivenessEvent, Say};
 use crate::shard::{Effect, Input, Shard, ShardConfig, TrackRefused, UpdateRefused, Which};
 use crate::wire::{self, Body, Header};
 
@@ -68,7 +68,7 @@ pub struct Node {
     beats: Mutex<Beats>,
     /// Held while what peers or the clock say is carried to the shards: a node that goes down and
     /// comes back must be hidden and shown in this order.
-    order: Mutex<NodeCounts>,
+    order: Mutex<MessageCounts>,
     /// Whether a heartbeat went out since nodes were last compared.
     compare: AtomicBool,
     clustered: bool,
@@ -76,7 +76,7 @@ pub struct Node {
 
 /// What is counted of messages, before it is known whose they are.
 #[derive(Clone, Copy, Debug, Default)]
-struct NodeCounts {
+struct MessageCounts {
     malformed: u64,
     vectors: u64,
 }
@@ -111,7 +111,7 @@ impl Node {
             shards,
             liveness: Mutex::new(Liveness::new(origin, options, seeds.u64(..), now)),
             beats: Mutex::new(beats),
-            order: Mutex::new(NodeCounts::default()),
+            order: Mutex::new(MessageCounts::default()),
             compare: AtomicBool::new(false),
             clustered: config.clustered,
         }
@@ -399,19 +399,19 @@ impl Node {
     }
 
     /// Carries to shards and peers what a judgement led to.
-    fn carry(&self, events: Vec<Event>, now: Duration, out: &mut Vec<NodeEffect>) {
+    fn carry(&self, events: Vec<LivenessEvent>, now: Duration, out: &mut Vec<NodeEffect>) {
         for event in events {
             match event {
-                Event::Tell(input) => {
+                LivenessEvent::Tell(input) => {
                     if matches!(input, Input::Retag(_)) {
                         // A heartbeat is due at once.
                         out.push(NodeEffect::Wake);
                     }
                     self.tell_all(&input, now, out);
                 }
-                Event::Say(to, say) => self.say(to, &body_of(&say), out),
-                Event::Greet(to) => self.greet(to, out),
-                Event::Replica(event) => out.push(NodeEffect::Replica(event)),
+                LivenessEvent::Say(to, say) => self.say(to, &body_of(&say), out),
+                LivenessEvent::Greet(to) => self.greet(to, out),
+                LivenessEvent::Replica(event) => out.push(NodeEffect::Replica(event)),
             }
         }
     }

@@ -6,8 +6,8 @@
 
 mod current;
 mod diff;
-mod entry;
 mod json;
+mod presence_entry;
 mod presences;
 
 #[cfg(test)]
@@ -18,7 +18,7 @@ use std::future::Future;
 pub use crate::crdt::{Meta, MetaError, PhxRef};
 pub use current::Current;
 pub use diff::Diff;
-pub use entry::{Entry, FieldError};
+pub use presence_entry::{FieldError, PresenceEntry};
 pub use presences::{Iter, IterMut, Presences};
 
 /// A kind of presence: its name, and what the project adds to it.
@@ -52,8 +52,8 @@ pub trait Presence: Send + Sync + 'static {
     ///
     /// Called once for each diff, with all that joins or leaves by it, and once for each
     /// [`list`](crate::Tracker::list) or [`get_by_key`](crate::Tracker::get_by_key). So one query
-    /// can serve all keys. Fields go beside `metas` with [`Entry::insert`]; a key left out of what
-    /// is returned is not shown.
+    /// can serve all keys. [`PresenceEntry::insert`] adds a field beside `metas`. A key that the
+    /// returned presences lack is not shown.
     ///
     /// The diffs of one topic wait for each other, whatever `fetch` does; those of other topics do
     /// not.

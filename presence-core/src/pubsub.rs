@@ -8,7 +8,7 @@
 //! promised between tasks, nor between topics.
 
 mod adapter;
-mod message;
+mod broadcast;
 mod payload;
 mod receiver;
 mod registry;
@@ -23,12 +23,10 @@ use std::sync::{
 };
 
 pub use adapter::{Adapter, AdapterError, Inbox, PeerHint};
-pub use message::Message;
+pub use broadcast::Broadcast;
 pub use payload::{DecodeError, EncodeError, IntoPayload, Payload};
 pub use receiver::Receiver;
 pub use subscriber::{Dispatch, Subscriber, SubscriberId, Subscription};
-
-use tokio::sync::broadcast;
 
 use crate::adapters::Local;
 use registry::Registry;
@@ -39,13 +37,13 @@ use registry::Registry;
 /// nothing of each other.
 ///
 /// ```
-/// use presence_core::pubsub::{Message, Payload, PubSub};
+/// use presence_core::pubsub::{Broadcast, Payload, PubSub};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let pubsub = PubSub::local();
 /// let mut lobby = pubsub.receiver("room:lobby", 16);
-/// pubsub.broadcast(Message::new("room:lobby", "shout", Payload::encode("hi")?))?;
+/// pubsub.broadcast(Broadcast::new("room:lobby", "shout", Payload::encode("hi")?))?;
 /// assert_eq!(&*lobby.recv().await.unwrap().event, "shout");
 /// # Ok(())
 /// # }
@@ -60,7 +58,7 @@ struct Inner {
     adapter: Box<dyn Adapter>,
     node_name: Arc<str>,
     clustered: bool,
-    hints: broadcast::Sender<PeerHint>,
+    hints: tokio::sync::broadcast::Sender<PeerHint>,
     /// Subscriber ids are never used twice, so a late unsubscribe cannot hit a newcomer.
     next_id: AtomicU64,
     stopped: AtomicBool,
@@ -90,7 +88,7 @@ impl PubSub {
         let registry = Arc::new(Registry::default());
         let node_name = Arc::from(adapter.node_name());
         let clustered = adapter.is_clustered();
-        let hints = broadcast::Sender::new(adapter::HINTS);
+        let hints = tokio::sync::broadcast::Sender::new(adapter::HINTS);
         adapter.start(Inbox::new(&registry, hints.clone()));
         let inner = Inner {
             clustered,
@@ -159,7 +157,7 @@ impl PubSub {
     /// # Errors
     /// [`BroadcastError::Adapter`] if other nodes cannot be reached; this node's subscribers have
     /// got the message nevertheless.
-    pub fn broadcast(&self, message: Message) -> Result<(), BroadcastError> {
+    pub fn broadcast(&self, message: Broadcast) -> Result<(), BroadcastError> {
         self.send(&message, None)
     }
 
@@ -170,14 +168,14 @@ impl PubSub {
     pub fn broadcast_from(
         &self,
         from: SubscriberId,
-        message: Message,
+        message: Broadcast,
     ) -> Result<(), BroadcastError> {
         self.send(&message, Some(from))
     }
 
     /// Sends `message` to the subscribers on this node only. After [`stop`](Self::stop) it does
     /// nothing.
-    pub fn local_broadcast(&self, message: Message) {
+    pub fn local_broadcast(&self, message: Broadcast) {
         if !self.inner.stopped.load(Ordering::Acquire) {
             self.inner.registry.dispatch(&message, None);
         }
@@ -188,7 +186,7 @@ impl PubSub {
     ///
     /// # Errors
     /// [`BroadcastError::Adapter`] if that node is not known or cannot be reached.
-    pub fn direct(&self, node: &str, message: Message) -> Result<(), BroadcastError> {
+    pub fn direct(&self, node: &str, message: Broadcast) -> Result<(), BroadcastError> {
         if node == self.node_name() {
             return self
                 .running()
@@ -207,7 +205,7 @@ impl PubSub {
     /// What the engine notices about other nodes from now on, if it does at all. Who reads too
     /// slowly misses the oldest (`RecvError::Lagged`).
     #[must_use]
-    pub fn peer_hints(&self) -> broadcast::Receiver<PeerHint> {
+    pub fn peer_hints(&self) -> tokio::sync::broadcast::Receiver<PeerHint> {
         self.inner.hints.subscribe()
     }
 
@@ -219,7 +217,7 @@ impl PubSub {
         }
     }
 
-    fn send(&self, message: &Message, from: Option<SubscriberId>) -> Result<(), BroadcastError> {
+    fn send(&self, message: &Broadcast, from: Option<SubscriberId>) -> Result<(), BroadcastError> {
         self.running()?;
         let sent = self.inner.adapter.broadcast(message);
         self.inner.registry.dispatch(message, from);

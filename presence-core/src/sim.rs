@@ -104,7 +104,7 @@ pub use cluster::Cluster;
 pub use coverage::Coverage;
 pub use generator::generate;
 pub use network::{Traffic, Weather};
-pub use operation::{Operation, ParseError, Place};
+pub use operation::{Operation, ParseError, ScriptPresence};
 pub use run::{Outcome, run, run_watched};
 pub use script::Script;
 pub use setup::Setup;

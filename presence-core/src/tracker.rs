@@ -24,9 +24,9 @@ mod dispatcher;
 mod driver;
 mod error;
 mod handle;
+mod messenger;
 mod options;
 mod owner;
-mod peers;
 mod pool;
 mod trouble;
 
@@ -36,9 +36,9 @@ mod tests;
 pub use crate::node::{NodeOptions, ReplicaEvent, ReplicaView, ShardView, Status};
 pub use error::{TrackError, UpdateError};
 pub use handle::Tracker;
+pub use messenger::TOPIC_PREFIX;
 pub use options::TrackerOptions;
 pub use owner::{Owner, Tracked};
-pub use peers::TOPIC_PREFIX;
 pub(crate) use pool::Pool;
 
 /// The event of the messages that tell a topic's subscribers of a [`Diff`](crate::presence::Diff).

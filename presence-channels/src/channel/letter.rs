@@ -1,6 +1,6 @@
 //! What waits for a channel while it is busy.
 
-use presence_core::pubsub::{Message as Broadcast, Payload};
+use presence_core::pubsub::{Broadcast, Payload};
 
 use smol_str::SmolStr;
 

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use presence_core::pubsub::{Dispatch, Message as Broadcast, Subscriber};
+use presence_core::pubsub::{Broadcast, Dispatch, Subscriber};
 use tokio::task::AbortHandle;
 
 use super::{Channel, TerminateReason, guard::call_guarded, letter::Letter, server::Server};

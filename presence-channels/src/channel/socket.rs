@@ -8,7 +8,7 @@ use std::{
 
 use presence_core::{
     Presence, Tracker,
-    pubsub::{IntoPayload, Message as Broadcast, Payload, Subscription},
+    pubsub::{Broadcast, IntoPayload, Payload, Subscription},
     tracker::{Owner, Tracked},
 };
 use tokio::task::AbortHandle;

@@ -10,7 +10,7 @@ mod messages;
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use presence_core::pubsub::Message as Broadcast;
+use presence_core::pubsub::Broadcast;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 

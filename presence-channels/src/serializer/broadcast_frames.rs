@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use presence_core::pubsub::Message as Broadcast;
+use presence_core::pubsub::Broadcast;
 
 use super::{FrameError, Serializer, Version};
 use crate::{message::Outgoing, transport::Frame};

@@ -4,7 +4,7 @@
 //! name, then the names, then the data.
 
 use bytes::Bytes;
-use presence_core::pubsub::{Message as Broadcast, Payload};
+use presence_core::pubsub::{Broadcast, Payload};
 use serde_json::value::RawValue;
 
 use super::{

@@ -2,7 +2,7 @@
 
 use std::{panic::Location, time::Duration};
 
-use presence_core::pubsub::{IntoPayload, Message as Broadcast, Payload, Receiver};
+use presence_core::pubsub::{Broadcast, IntoPayload, Payload, Receiver};
 use serde_json::Value;
 
 use super::{

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use presence_channels::{Config, Endpoint, Limits, PubSub, SecretKeyBase};
 use presence_core::{
     adapters::{Memory, MemoryCluster},
-    pubsub::{Adapter, AdapterError, Inbox, Message},
+    pubsub::{Adapter, AdapterError, Broadcast, Inbox},
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -34,7 +34,7 @@ struct Narrow(Memory);
 impl Narrow {
     const LIMIT: usize = 100_000;
 
-    fn check(message: &Message) -> Result<(), AdapterError> {
+    fn check(message: &Broadcast) -> Result<(), AdapterError> {
         match message.payload.bytes().len() {
             ..=Self::LIMIT => Ok(()),
             bytes => Err(AdapterError::TooLarge {
@@ -54,12 +54,12 @@ impl Adapter for Narrow {
         self.0.start(inbox);
     }
 
-    fn broadcast(&self, message: &Message) -> Result<(), AdapterError> {
+    fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError> {
         Self::check(message)?;
         self.0.broadcast(message)
     }
 
-    fn direct(&self, node: &str, message: &Message) -> Result<(), AdapterError> {
+    fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError> {
         Self::check(message)?;
         self.0.direct(node, message)
     }

@@ -25,8 +25,8 @@ pub(super) use subjects::Target;
 use subjects::{Subjects, bucket_of};
 
 use crate::pubsub::{
-    AdapterError, Inbox, Message,
-    wire::{self, Kind, Origin},
+    AdapterError, Broadcast, Inbox,
+    wire::{self, Kind, SendingNode},
 };
 
 /// What is logged when more waits for an engine than may.
@@ -39,7 +39,7 @@ pub(super) const QUEUE_BYTES: usize = 8 * 1024 * 1024;
 /// An engine's half that knows nothing of the engine: the adapter hands messages in, the engine's
 /// tasks take frames out.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(super) struct EngineNode {
     name: Arc<str>,
     /// Drawn anew by every start.
     start: u64,
@@ -50,7 +50,7 @@ pub(super) struct Node {
     pub(super) stats: EngineStats,
 }
 
-impl Node {
+impl EngineNode {
     /// A node of the cluster `cluster`; `separator` stands between the parts of the engine's
     /// subjects.
     pub(super) fn new(
@@ -81,8 +81,8 @@ impl Node {
         self.start
     }
 
-    fn origin(&self) -> Origin<'_> {
-        Origin {
+    fn sender(&self) -> SendingNode<'_> {
+        SendingNode {
             node: &self.name,
             start: self.start,
         }
@@ -90,7 +90,7 @@ impl Node {
 
     /// Queues `message` for all nodes that have subscribers. `limit` is what the engine carries
     /// now.
-    pub(super) fn broadcast(&self, message: &Message, limit: usize) -> Result<(), AdapterError> {
+    pub(super) fn broadcast(&self, message: &Broadcast, limit: usize) -> Result<(), AdapterError> {
         let frame = self.encode(Kind::Broadcast, message, limit)?;
         let target = Target::Bucket(bucket_of(&message.topic));
         self.outgoing.push(Item { target, frame });
@@ -101,7 +101,7 @@ impl Node {
     pub(super) fn direct(
         &self,
         node: &str,
-        message: &Message,
+        message: &Broadcast,
         limit: usize,
     ) -> Result<(), AdapterError> {
         // Nobody can have such a name.
@@ -114,8 +114,8 @@ impl Node {
         Ok(())
     }
 
-    fn encode(&self, kind: Kind, message: &Message, limit: usize) -> Result<Bytes, AdapterError> {
-        let frame = wire::encode(&self.origin(), kind, message).map_err(|error| {
+    fn encode(&self, kind: Kind, message: &Broadcast, limit: usize) -> Result<Bytes, AdapterError> {
+        let frame = wire::encode(&self.sender(), kind, message).map_err(|error| {
             let (bytes, limit) = (error.bytes, error.limit);
             AdapterError::TooLarge { bytes, limit }
         })?;
@@ -137,6 +137,6 @@ impl Node {
     /// Delivers what the engine brought, or drops it and says so.
     pub(super) fn receive(&self, frame: &Bytes, inbox: &Inbox) {
         self.incoming
-            .receive(frame, &self.origin(), inbox, &self.stats);
+            .receive(frame, &self.sender(), inbox, &self.stats);
     }
 }

@@ -1,6 +1,6 @@
 //! The engine of a single node: there is nobody else.
 
-use crate::pubsub::{Adapter, AdapterError, Inbox, Message};
+use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox};
 
 /// One node, nothing to carry. What [`PubSub::local`](crate::PubSub::local) uses.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,11 +17,11 @@ impl Adapter for Local {
 
     fn start(&self, _inbox: Inbox) {}
 
-    fn broadcast(&self, _message: &Message) -> Result<(), AdapterError> {
+    fn broadcast(&self, _message: &Broadcast) -> Result<(), AdapterError> {
         Ok(())
     }
 
-    fn direct(&self, node: &str, _message: &Message) -> Result<(), AdapterError> {
+    fn direct(&self, node: &str, _message: &Broadcast) -> Result<(), AdapterError> {
         Err(AdapterError::UnknownNode(node.to_owned()))
     }
 }

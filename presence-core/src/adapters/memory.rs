@@ -9,7 +9,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::pubsub::{Adapter, AdapterError, Inbox, Message, PeerHint};
+use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox, PeerHint};
 
 /// A cluster within one process. Messages arrive at once and in order, on the sender's thread.
 ///
@@ -25,12 +25,12 @@ use crate::pubsub::{Adapter, AdapterError, Inbox, Message, PeerHint};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct MemoryCluster {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<ClusterState>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    nodes: HashMap<Arc<str>, Node>,
+struct ClusterState {
+    nodes: HashMap<Arc<str>, Member>,
     /// How many nodes have joined.
     joined: u64,
     /// From whom to whom nothing passes.
@@ -38,13 +38,13 @@ struct State {
 }
 
 #[derive(Debug)]
-struct Node {
+struct Member {
     /// Tells a node from a later one of its name.
     id: u64,
     inbox: Inbox,
 }
 
-impl State {
+impl ClusterState {
     fn passes(&self, from: &str, to: &str) -> bool {
         self.parted.is_empty() || !self.parted.contains(&(from.into(), to.into()))
     }
@@ -144,7 +144,7 @@ pub struct Memory {
 
 impl Memory {
     /// Whether this node has started, and has not crashed, stopped or been replaced since.
-    fn is_there(&self, state: &State) -> bool {
+    fn is_there(&self, state: &ClusterState) -> bool {
         let node = state.nodes.get(&self.node_name);
         node.is_some_and(|node| node.id == self.id)
     }
@@ -164,14 +164,14 @@ impl Adapter for Memory {
         let id = self.id;
         state
             .nodes
-            .insert(self.node_name.clone(), Node { id, inbox });
+            .insert(self.node_name.clone(), Member { id, inbox });
         drop(state);
         for inbox in others {
             inbox.hint(PeerHint::Seen(self.node_name.clone()));
         }
     }
 
-    fn broadcast(&self, message: &Message) -> Result<(), AdapterError> {
+    fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError> {
         let others = {
             let state = self.cluster.state.lock();
             match self.is_there(&state) {
@@ -185,7 +185,7 @@ impl Adapter for Memory {
         Ok(())
     }
 
-    fn direct(&self, node: &str, message: &Message) -> Result<(), AdapterError> {
+    fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError> {
         let (inbox, passes) = {
             let state = self.cluster.state.lock();
             let passes = self.is_there(&state) && state.passes(&self.node_name, node);

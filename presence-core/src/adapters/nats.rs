@@ -10,8 +10,8 @@ use tokio::{
     task::{AbortHandle, JoinHandle, JoinSet},
 };
 
-use super::engine::{EngineStats, NameError, Node, QUEUE_BYTES, Target};
-use crate::pubsub::{Adapter, AdapterError, Inbox, Message, wire};
+use super::engine::{EngineNode, EngineStats, NameError, QUEUE_BYTES, Target};
+use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox, wire};
 
 /// How long a stop waits for what is still queued.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
@@ -105,7 +105,7 @@ pub enum NatsError {
 /// # }
 /// ```
 pub struct Nats {
-    node: Arc<Node>,
+    node: Arc<EngineNode>,
     client: Client,
     runtime: Handle,
     task: Mutex<Option<JoinHandle<()>>>,
@@ -127,7 +127,7 @@ impl Nats {
             connect,
             queue_bytes,
         } = options;
-        let node = Node::new(&node_name, &cluster, '.', queue_bytes)?;
+        let node = EngineNode::new(&node_name, &cluster, '.', queue_bytes)?;
         let addresses = servers
             .iter()
             .map(|address| match address.parse::<ServerAddr>() {
@@ -190,7 +190,7 @@ impl Adapter for Nats {
     }
 
     fn start(&self, inbox: Inbox) {
-        let worker = Worker {
+        let worker = NatsWorker {
             node: self.node.clone(),
             client: self.client.clone(),
             inbox,
@@ -200,11 +200,11 @@ impl Adapter for Nats {
         *self.task.lock() = Some(self.runtime.spawn(worker.run()));
     }
 
-    fn broadcast(&self, message: &Message) -> Result<(), AdapterError> {
+    fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError> {
         self.node.broadcast(message, self.limit())
     }
 
-    fn direct(&self, node: &str, message: &Message) -> Result<(), AdapterError> {
+    fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError> {
         self.node.direct(node, message, self.limit())
     }
 
@@ -274,8 +274,8 @@ fn percent_decoded(part: &str) -> String {
 }
 
 /// The task of a node. It ends when the queue is closed and empty; its readers end with it.
-struct Worker {
-    node: Arc<Node>,
+struct NatsWorker {
+    node: Arc<EngineNode>,
     client: Client,
     inbox: Inbox,
     /// A task a subscription. The client subscribes again by itself after a reconnect.
@@ -283,7 +283,7 @@ struct Worker {
     buckets: HashMap<u16, AbortHandle>,
 }
 
-impl Worker {
+impl NatsWorker {
     async fn run(mut self) {
         let node = self.node.clone();
         if self.read(&Target::Node(node.name().into())).await.is_none() {
@@ -356,14 +356,14 @@ impl Worker {
 
 /// The next frames, once the server is there: what the client itself holds is bounded in number
 /// only.
-async fn next(node: &Node, client: &Client) -> Option<Vec<super::engine::Item>> {
+async fn next(node: &EngineNode, client: &Client) -> Option<Vec<super::engine::Item>> {
     while client.connection_state() == State::Disconnected {
         tokio::time::sleep(AWAY_POLL).await;
     }
     node.outgoing.next().await
 }
 
-async fn receive(mut subscription: Subscriber, node: Arc<Node>, inbox: Inbox) {
+async fn receive(mut subscription: Subscriber, node: Arc<EngineNode>, inbox: Inbox) {
     while let Some(message) = subscription.next().await {
         node.receive(&message.payload, &inbox);
     }

@@ -8,10 +8,10 @@ use ::redis::Client;
 use parking_lot::Mutex;
 use tokio::{runtime::Handle, task::JoinHandle, time::timeout};
 
-use super::engine::{EngineStats, NameError, Node, QUEUE_BYTES};
-use worker::{Connections, Worker};
+use super::engine::{EngineNode, EngineStats, NameError, QUEUE_BYTES};
+use worker::{Connections, RedisWorker};
 
-use crate::pubsub::{Adapter, AdapterError, Inbox, Message, wire};
+use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox, wire};
 
 /// How long a stop waits for what is still queued.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
@@ -93,15 +93,15 @@ pub enum RedisError {
 /// # }
 /// ```
 pub struct Redis {
-    node: Arc<Node>,
+    node: Arc<EngineNode>,
     limit: usize,
     runtime: Handle,
     /// The connections made by [`connect`](Self::connect), until the task has them.
-    ready: Mutex<Option<Ready>>,
+    ready: Mutex<Option<ConnectedRedis>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
-struct Ready {
+struct ConnectedRedis {
     client: Client,
     connections: Connections,
     queue_bytes: usize,
@@ -122,7 +122,7 @@ impl Redis {
             queue_bytes,
             max_message_bytes,
         } = options;
-        let node = Node::new(&node_name, &cluster, ':', queue_bytes)?;
+        let node = EngineNode::new(&node_name, &cluster, ':', queue_bytes)?;
         let connections = Connections::open(&client).await.map_err(|source| {
             let server = client.get_connection_info().addr().to_string();
             RedisError::Connect { server, source }
@@ -131,7 +131,7 @@ impl Redis {
             node,
             limit: max_message_bytes.min(wire::MAX_FRAME),
             runtime: Handle::current(),
-            ready: Mutex::new(Some(Ready {
+            ready: Mutex::new(Some(ConnectedRedis {
                 client,
                 connections,
                 queue_bytes,
@@ -158,20 +158,20 @@ impl Adapter for Redis {
 
     fn start(&self, inbox: Inbox) {
         let ready = self.ready.lock().take();
-        let Ready {
+        let ConnectedRedis {
             client,
             connections,
             queue_bytes,
         } = ready.expect("an adapter is started once");
-        let worker = Worker::new(self.node.clone(), client, inbox, queue_bytes);
+        let worker = RedisWorker::new(self.node.clone(), client, inbox, queue_bytes);
         *self.task.lock() = Some(self.runtime.spawn(worker.run(connections)));
     }
 
-    fn broadcast(&self, message: &Message) -> Result<(), AdapterError> {
+    fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError> {
         self.node.broadcast(message, self.limit)
     }
 
-    fn direct(&self, node: &str, message: &Message) -> Result<(), AdapterError> {
+    fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError> {
         self.node.direct(node, message, self.limit)
     }
 

@@ -19,11 +19,11 @@ pub use error::ZenohError;
 pub use options::{ZenohOptions, ZenohTls};
 pub use peers::Peers;
 
-use super::engine::{EngineStats, Node};
-use crate::pubsub::{Adapter, AdapterError, Inbox, Message, wire};
+use super::engine::{EngineNode, EngineStats};
+use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox, wire};
 use living::Living;
 use peers::Plan;
-use worker::Worker;
+use worker::ZenohWorker;
 
 /// How long a stop waits for what is still queued, and for goodbyes.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
@@ -50,16 +50,16 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// # }
 /// ```
 pub struct Zenoh {
-    node: Arc<Node>,
+    node: Arc<EngineNode>,
     living: Arc<Living>,
     limit: usize,
     runtime: Handle,
     /// What the worker is made of, until it is started.
-    ready: Mutex<Option<Ready>>,
+    ready: Mutex<Option<OpenedZenoh>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
-struct Ready {
+struct OpenedZenoh {
     options: ZenohOptions,
     session: zenoh::Session,
     plan: Plan,
@@ -80,7 +80,7 @@ impl Zenoh {
         if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
             return Err(ZenohError::Runtime);
         }
-        let node = Node::new(
+        let node = EngineNode::new(
             &options.node_name,
             &options.cluster,
             '/',
@@ -101,7 +101,7 @@ impl Zenoh {
             living: Arc::default(),
             limit: options.max_message_bytes.min(wire::MAX_FRAME),
             runtime,
-            ready: Mutex::new(Some(Ready {
+            ready: Mutex::new(Some(OpenedZenoh {
                 options,
                 session,
                 plan,
@@ -153,15 +153,15 @@ impl Adapter for Zenoh {
             .lock()
             .take()
             .expect("an adapter is started once");
-        let worker = Worker::new(self.node.clone(), self.living.clone(), inbox, ready);
+        let worker = ZenohWorker::new(self.node.clone(), self.living.clone(), inbox, ready);
         *self.task.lock() = Some(self.runtime.spawn(worker.run()));
     }
 
-    fn broadcast(&self, message: &Message) -> Result<(), AdapterError> {
+    fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError> {
         self.node.broadcast(message, self.limit)
     }
 
-    fn direct(&self, node: &str, message: &Message) -> Result<(), AdapterError> {
+    fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError> {
         match self.living.contains(node) {
             true => self.node.direct(node, message, self.limit),
             false => Err(AdapterError::UnknownNode(node.to_owned())),

@@ -11,7 +11,7 @@ use super::*;
 
 /// A change of the original, or what happens to the copy.
 #[derive(Clone, Debug)]
-enum Step {
+enum ReplicaStep {
     Add,
     Remove(Index),
     Update(Index),
@@ -21,14 +21,14 @@ enum Step {
     TellByCopy(Index, Index),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = ReplicaStep> {
     let index = any::<Index>;
     prop_oneof![
-        5 => Just(Step::Add),
-        3 => index().prop_map(Step::Remove),
-        2 => index().prop_map(Step::Update),
-        4 => (index(), index()).prop_map(|(from, at)| Step::Tell(from, at)),
-        2 => (index(), index()).prop_map(|(from, at)| Step::TellByCopy(from, at)),
+        5 => Just(ReplicaStep::Add),
+        3 => index().prop_map(ReplicaStep::Remove),
+        2 => index().prop_map(ReplicaStep::Update),
+        4 => (index(), index()).prop_map(|(from, at)| ReplicaStep::Tell(from, at)),
+        2 => (index(), index()).prop_map(|(from, at)| ReplicaStep::TellByCopy(from, at)),
     ]
 }
 
@@ -71,10 +71,10 @@ impl Original {
         (!held.is_empty()).then(|| index.get(&held).tag.clock)
     }
 
-    fn change(&mut self, step: &Step) {
+    fn change(&mut self, step: &ReplicaStep) {
         let mut next = self.now().clone();
         match step {
-            Step::Add => {
+            ReplicaStep::Add => {
                 next.add(Content {
                     topic: "t".into(),
                     key: "k".into(),
@@ -82,17 +82,17 @@ impl Original {
                     meta: self.meta(),
                 });
             }
-            Step::Remove(index) => {
+            ReplicaStep::Remove(index) => {
                 if let Some(tag) = self.some_tag(index) {
                     next.remove(tag);
                 }
             }
-            Step::Update(index) => {
+            ReplicaStep::Update(index) => {
                 if let Some(tag) = self.some_tag(index) {
                     next.update(tag, self.meta());
                 }
             }
-            Step::Tell(..) | Step::TellByCopy(..) => return,
+            ReplicaStep::Tell(..) | ReplicaStep::TellByCopy(..) => return,
         }
         self.states.push(next);
     }
@@ -121,13 +121,13 @@ proptest! {
         let mut copy = Replica::new(Arc::new(origin("a", 1)));
         for step in &steps {
             original.change(step);
-            let (Step::Tell(from, at) | Step::TellByCopy(from, at)) = step else {
+            let (ReplicaStep::Tell(from, at) | ReplicaStep::TellByCopy(from, at)) = step else {
                 continue;
             };
             let at = at.get(&original.states);
             let from = Clock::new(from.index(at.replica().clock().get() as usize + 1) as u64);
             let delta = match step {
-                Step::Tell(..) => at.delta(from),
+                ReplicaStep::Tell(..) => at.delta(from),
                 _ => at.replica().delta(from),
             };
             prop_assert_eq!(delta.check(), Ok(()));

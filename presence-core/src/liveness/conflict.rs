@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Event, Liveness, ReplicaEvent};
+use super::{Liveness, LivenessEvent, ReplicaEvent};
 use crate::crdt::{Incarnation, Origin};
 use crate::shard::Input;
 
@@ -30,7 +30,7 @@ impl Liveness {
         &mut self,
         incarnation: Incarnation,
         now: Duration,
-        events: &mut Vec<Event>,
+        events: &mut Vec<LivenessEvent>,
     ) {
         let mine = self.me.incarnation;
         if incarnation > mine {
@@ -52,7 +52,7 @@ impl Liveness {
         refused: Incarnation,
         known: (Incarnation, u64),
         now: Duration,
-        events: &mut Vec<Event>,
+        events: &mut Vec<LivenessEvent>,
     ) {
         if refused == self.me.incarnation && known > (refused, self.number) {
             self.go_above(known.0, now, events);
@@ -65,14 +65,14 @@ impl Liveness {
         &mut self,
         incarnation: Incarnation,
         now: Duration,
-        events: &mut Vec<Event>,
+        events: &mut Vec<LivenessEvent>,
     ) {
         if incarnation >= self.me.incarnation {
             self.go_above(incarnation, now, events);
         }
     }
 
-    fn go_above(&mut self, other: Incarnation, now: Duration, events: &mut Vec<Event>) {
+    fn go_above(&mut self, other: Incarnation, now: Duration, events: &mut Vec<LivenessEvent>) {
         if self.left || other.started_ms >= NEVER {
             return;
         }
@@ -83,7 +83,7 @@ impl Liveness {
             if turns.reported.is_none_or(|last| last + window <= now) {
                 turns.reported = Some(now);
                 self.counts.conflicts += 1;
-                events.push(Event::Replica(ReplicaEvent::Conflict {
+                events.push(LivenessEvent::Replica(ReplicaEvent::Conflict {
                     mine: self.me.as_ref().clone(),
                     theirs: other,
                 }));
@@ -102,6 +102,6 @@ impl Liveness {
         self.counts.retags += 1;
         // At once, so that the others need not wait for it.
         self.next_beat = now;
-        events.push(Event::Tell(Input::Retag(incarnation)));
+        events.push(LivenessEvent::Tell(Input::Retag(incarnation)));
     }
 }

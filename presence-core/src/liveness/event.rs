@@ -5,7 +5,7 @@ use crate::shard::Input;
 
 /// What a judgement leads to.
 #[derive(Clone, Debug)]
-pub(crate) enum Event {
+pub(crate) enum LivenessEvent {
     /// To every shard.
     Tell(Input),
     /// To a peer.

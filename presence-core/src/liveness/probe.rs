@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Event, Liveness, Say, Standing};
+use super::{Liveness, LivenessEvent, Say, Standing};
 use crate::crdt::{Origin, ReplicaName};
 
 /// How many others are asked to ask.
@@ -10,13 +10,13 @@ const HELPERS: usize = 2;
 
 impl Liveness {
     /// Asks a node directly, and has two others ask.
-    pub(super) fn probe(&mut self, name: &ReplicaName, events: &mut Vec<Event>) {
+    pub(super) fn probe(&mut self, name: &ReplicaName, events: &mut Vec<LivenessEvent>) {
         let ping = Say::Ping { on_behalf_of: None };
-        events.push(Event::Say(name.clone(), ping));
+        events.push(LivenessEvent::Say(name.clone(), ping));
         let mut others: Vec<_> = self.up().filter(|other| *other != name).cloned().collect();
         self.random.shuffle(&mut others);
         for other in others.into_iter().take(HELPERS) {
-            events.push(Event::Say(other, Say::PingFor(name.clone())));
+            events.push(LivenessEvent::Say(other, Say::PingFor(name.clone())));
         }
     }
 

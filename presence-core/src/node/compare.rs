@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::beat::together;
-use super::receive::{Sender, incarnation};
-use super::{Node, NodeCounts, NodeEffect, millis};
+use super::receive::{MessageSource, incarnation};
+use super::{MessageCounts, Node, NodeEffect, millis};
 use crate::crdt::{Clock, Origin, Replica, ReplicaName};
 use crate::shard::Input;
 use crate::wire::{Body, Left, Row};
@@ -23,7 +23,7 @@ impl Node {
     /// A heartbeat tells its sender's own clocks, and a number for what it holds at them.
     pub(super) fn heard_clocks(
         &self,
-        sender: &Sender,
+        sender: &MessageSource,
         clocks: &[u64],
         check: u64,
         now: Duration,
@@ -65,7 +65,7 @@ impl Node {
     /// Tells one of those that show something else what this node shows.
     pub(super) fn compare_with_one(
         &self,
-        counts: &mut NodeCounts,
+        counts: &mut MessageCounts,
         now: Duration,
         out: &mut Vec<NodeEffect>,
     ) {
@@ -119,11 +119,11 @@ impl Node {
     #[expect(clippy::too_many_arguments, reason = "the parts of one message")]
     pub(super) fn heard_vector(
         &self,
-        sender: &Sender,
+        sender: &MessageSource,
         rows: &[Row<'_>],
         left: &[Left<'_>],
         answer: bool,
-        counts: &mut NodeCounts,
+        counts: &mut MessageCounts,
         now: Duration,
         out: &mut Vec<NodeEffect>,
     ) {

@@ -6,7 +6,7 @@ use crate::shard::Counts;
 
 /// Counts since the node was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
+pub struct NodeCounters {
     /// In the shards, all together.
     pub shards: Counts,
     /// Of other nodes' coming and going.
@@ -20,13 +20,13 @@ pub struct Counters {
 impl Node {
     /// What has happened so far.
     #[must_use]
-    pub fn counters(&self) -> Counters {
+    pub fn counters(&self) -> NodeCounters {
         let mut shards = Counts::default();
         for shard in &self.shards {
             shards += shard.lock().counts();
         }
         let counts = *self.order.lock();
-        Counters {
+        NodeCounters {
             shards,
             liveness: self.liveness.lock().counts(),
             malformed: counts.malformed,

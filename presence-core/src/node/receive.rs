@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Node, NodeCounts, NodeEffect, Rejected};
+use super::{MessageCounts, Node, NodeEffect, Rejected};
 use crate::crdt::{Clock, Delta, Incarnation, Origin, ReplicaName};
 use crate::liveness::{Say, Verdict};
 use crate::shard::{Ask, Effect, Input, Part};
 use crate::wire::{self, Body, EntryRow, Header, Malformed};
 
 /// Who said it, and what to make of that.
-pub(super) struct Sender {
+pub(super) struct MessageSource {
     pub(super) origin: Arc<Origin>,
     pub(super) number: u64,
     /// Whether it is news: the number is above the last one heard.
@@ -46,7 +46,7 @@ impl Node {
         &self,
         header: &Header<'_>,
         body: Body<'_>,
-        counts: &mut NodeCounts,
+        counts: &mut MessageCounts,
         now: Duration,
         out: &mut Vec<NodeEffect>,
     ) -> Result<(), Malformed> {
@@ -86,7 +86,7 @@ impl Node {
             Verdict::Late(origin, recent) => (origin, false, recent),
             Verdict::Ignored => return Ok(()),
         };
-        let sender = Sender {
+        let sender = MessageSource {
             origin,
             number: header.number,
             fresh,
@@ -97,9 +97,9 @@ impl Node {
 
     fn understand(
         &self,
-        sender: &Sender,
+        sender: &MessageSource,
         body: Body<'_>,
-        counts: &mut NodeCounts,
+        counts: &mut MessageCounts,
         now: Duration,
         out: &mut Vec<NodeEffect>,
     ) -> Result<(), Malformed> {
@@ -249,7 +249,7 @@ impl Node {
     fn asked(
         &self,
         place: usize,
-        sender: &Sender,
+        sender: &MessageSource,
         ask: Ask,
         now: Duration,
         out: &mut Vec<NodeEffect>,

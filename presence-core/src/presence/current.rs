@@ -1,6 +1,6 @@
 //! Who is in a topic now, for `handle_metas`.
 
-use super::{Entry, Presences};
+use super::{PresenceEntry, Presences};
 use crate::tracker::Pool;
 
 /// A live view of one topic: each call answers as of now.
@@ -18,7 +18,7 @@ impl<'a> Current<'a> {
     }
 
     /// What is under `key`. `None`: nobody is left.
-    pub fn get_by_key(&self, key: &str) -> Option<Entry> {
+    pub fn get_by_key(&self, key: &str) -> Option<PresenceEntry> {
         self.pool.get_by_key(self.topic, key).take(key)
     }
 

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
-use super::{Entry, json};
+use super::{PresenceEntry, json};
 use crate::crdt;
 use crate::pubsub::Payload;
 
-type Slot = (Arc<str>, Entry);
+type Slot = (Arc<str>, PresenceEntry);
 
-/// Who is in a topic, or joins or leaves it: keys in order, each with an [`Entry`].
+/// Who is in a topic, or joins or leaves it: keys in order, each with an [`PresenceEntry`].
 ///
 /// As JSON: `{"alice": {"metas": [..]}, ..}`, what phoenix.js takes as `presence_state`. It can be
 /// pushed or embedded as any value that serializes.
@@ -31,7 +31,7 @@ impl Presences {
             match slots.last_mut() {
                 Some((key, slot)) if *key == entry.key => slot.push(entry.meta.clone()),
                 _ => {
-                    let mut slot = Entry::default();
+                    let mut slot = PresenceEntry::default();
                     slot.push(entry.meta.clone());
                     slots.push((Arc::clone(&entry.key), slot));
                 }
@@ -51,13 +51,13 @@ impl Presences {
     }
 
     /// The entry under `key`.
-    pub fn get(&self, key: &str) -> Option<&Entry> {
+    pub fn get(&self, key: &str) -> Option<&PresenceEntry> {
         let place = self.place(key)?;
         self.slots.get(place).map(|(_, entry)| entry)
     }
 
     /// The entry under `key`, to add fields to.
-    pub fn get_mut(&mut self, key: &str) -> Option<&mut Entry> {
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut PresenceEntry> {
         let place = self.place(key)?;
         self.slots.get_mut(place).map(|(_, entry)| entry)
     }
@@ -78,7 +78,7 @@ impl Presences {
     }
 
     /// Leaves out all entries that `keep` does not want shown.
-    pub fn retain(&mut self, mut keep: impl FnMut(&str, &Entry) -> bool) {
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &PresenceEntry) -> bool) {
         self.slots.retain(|(key, entry)| keep(key, entry));
     }
 
@@ -91,7 +91,7 @@ impl Presences {
     }
 
     /// The entry under `key`, alone.
-    pub(crate) fn take(mut self, key: &str) -> Option<Entry> {
+    pub(crate) fn take(mut self, key: &str) -> Option<PresenceEntry> {
         let place = self.place(key)?;
         Some(self.slots.swap_remove(place).1)
     }
@@ -145,7 +145,7 @@ pub struct Iter<'a>(slice::Iter<'a, Slot>);
 pub struct IterMut<'a>(slice::IterMut<'a, Slot>);
 
 impl<'a> Iterator for Iter<'a> {
-    type Item = (&'a str, &'a Entry);
+    type Item = (&'a str, &'a PresenceEntry);
 
     fn next(&mut self) -> Option<Self::Item> {
         self.0.next().map(|(key, entry)| (&**key, entry))
@@ -160,7 +160,7 @@ impl ExactSizeIterator for Iter<'_> {}
 impl FusedIterator for Iter<'_> {}
 
 impl<'a> Iterator for IterMut<'a> {
-    type Item = (&'a str, &'a mut Entry);
+    type Item = (&'a str, &'a mut PresenceEntry);
 
     fn next(&mut self) -> Option<Self::Item> {
         self.0.next().map(|(key, entry)| (&**key, entry))
@@ -175,7 +175,7 @@ impl ExactSizeIterator for IterMut<'_> {}
 impl FusedIterator for IterMut<'_> {}
 
 impl<'a> IntoIterator for &'a Presences {
-    type Item = (&'a str, &'a Entry);
+    type Item = (&'a str, &'a PresenceEntry);
     type IntoIter = Iter<'a>;
 
     fn into_iter(self) -> Self::IntoIter {
@@ -184,7 +184,7 @@ impl<'a> IntoIterator for &'a Presences {
 }
 
 impl<'a> IntoIterator for &'a mut Presences {
-    type Item = (&'a str, &'a mut Entry);
+    type Item = (&'a str, &'a mut PresenceEntry);
     type IntoIter = IterMut<'a>;
 
     fn into_iter(self) -> Self::IntoIter {

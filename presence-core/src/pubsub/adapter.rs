@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync::broadcast;
 
-use super::{Message, registry::Registry};
+use super::{Broadcast, registry::Registry};
 
 /// Carries messages between the nodes of a cluster.
 ///
@@ -45,14 +45,14 @@ pub trait Adapter: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`AdapterError`] if it cannot be sent; it is then sent to nobody, or only to some.
-    fn broadcast(&self, message: &Message) -> Result<(), AdapterError>;
+    fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError>;
 
     /// Sends `message` to the one node named `node`.
     ///
     /// # Errors
     /// [`AdapterError::UnknownNode`] if there is no such node, else as
     /// [`broadcast`](Self::broadcast).
-    fn direct(&self, node: &str, message: &Message) -> Result<(), AdapterError>;
+    fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError>;
 
     /// `topic` got its first subscriber on this node. An engine that can route by topic uses it.
     ///
@@ -129,7 +129,7 @@ impl Inbox {
     }
 
     /// Delivers `message` to this node's subscribers; false once the PubSub is gone.
-    pub fn deliver(&self, message: &Message) -> bool {
+    pub fn deliver(&self, message: &Broadcast) -> bool {
         let registry = self.registry.upgrade();
         if let Some(registry) = &registry {
             registry.dispatch(message, None);

@@ -7,23 +7,23 @@ use std::sync::{
 
 use tokio::sync::mpsc;
 
-use super::{Dispatch, Message, PubSub, Subscriber, SubscriberId, Subscription};
+use super::{Broadcast, Dispatch, PubSub, Subscriber, SubscriberId, Subscription};
 
 /// The messages of one topic, in a bounded queue. Dropping it unsubscribes.
 #[derive(Debug)]
 pub struct Receiver {
     subscription: Subscription,
-    queue: mpsc::Receiver<Message>,
-    sender: Arc<Sender>,
+    queue: mpsc::Receiver<Broadcast>,
+    sender: Arc<ReceiverQueue>,
 }
 
 #[derive(Debug)]
-struct Sender {
-    queue: mpsc::Sender<Message>,
+struct ReceiverQueue {
+    queue: mpsc::Sender<Broadcast>,
     missed: AtomicU64,
 }
 
-impl Subscriber for Sender {
+impl Subscriber for ReceiverQueue {
     fn deliver(&self, dispatch: &mut Dispatch<'_>) {
         if self.queue.try_send(dispatch.message().clone()).is_err() {
             self.missed.fetch_add(1, Ordering::Relaxed);
@@ -34,7 +34,7 @@ impl Subscriber for Sender {
 impl Receiver {
     pub(super) fn subscribe(pubsub: &PubSub, topic: &str, capacity: usize) -> Self {
         let (sender, queue) = mpsc::channel(capacity.max(1));
-        let sender = Arc::new(Sender {
+        let sender = Arc::new(ReceiverQueue {
             queue: sender,
             missed: AtomicU64::new(0),
         });
@@ -49,12 +49,12 @@ impl Receiver {
     /// The next message. Waits until there is one.
     ///
     /// Cancel safe: a message is taken only by a call that returns it.
-    pub async fn recv(&mut self) -> Option<Message> {
+    pub async fn recv(&mut self) -> Option<Broadcast> {
         self.queue.recv().await
     }
 
     /// The next message, if one is there already.
-    pub fn try_recv(&mut self) -> Option<Message> {
+    pub fn try_recv(&mut self) -> Option<Broadcast> {
         self.queue.try_recv().ok()
     }
 

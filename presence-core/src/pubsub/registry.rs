@@ -9,7 +9,7 @@ use std::{
 use indexmap::IndexMap;
 use parking_lot::Mutex;
 
-use super::{Dispatch, Message, Subscriber, SubscriberId};
+use super::{Broadcast, Dispatch, Subscriber, SubscriberId};
 
 /// Topics are spread over this many locks, so that busy rooms seldom meet.
 const STRIPES: usize = 64;
@@ -75,7 +75,7 @@ impl Registry {
         last && gone.is_some()
     }
 
-    pub(super) fn dispatch(&self, message: &Message, except: Option<SubscriberId>) {
+    pub(super) fn dispatch(&self, message: &Broadcast, except: Option<SubscriberId>) {
         let Some(subscribers) = self
             .stripe(&message.topic)
             .lock()

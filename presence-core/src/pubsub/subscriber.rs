@@ -2,7 +2,7 @@
 
 use std::{any::Any, fmt, sync::Arc};
 
-use super::{Message, PubSub};
+use super::{Broadcast, PubSub};
 
 /// Gets the messages of the topics it is subscribed to.
 pub trait Subscriber: Send + Sync + 'static {
@@ -16,12 +16,12 @@ pub trait Subscriber: Send + Sync + 'static {
 /// Subscribers that need the message in another shape (a WebSocket frame, say) build it once and
 /// leave it in [`shared`](Self::shared) for those after them.
 pub struct Dispatch<'a> {
-    message: &'a Message,
+    message: &'a Broadcast,
     shared: Option<Box<dyn Any>>,
 }
 
 impl<'a> Dispatch<'a> {
-    pub(super) fn new(message: &'a Message) -> Self {
+    pub(super) fn new(message: &'a Broadcast) -> Self {
         Self {
             message,
             shared: None,
@@ -30,7 +30,7 @@ impl<'a> Dispatch<'a> {
 
     /// The message.
     #[must_use]
-    pub fn message(&self) -> &'a Message {
+    pub fn message(&self) -> &'a Broadcast {
         self.message
     }
 

@@ -5,8 +5,8 @@ use parking_lot::Mutex;
 use super::*;
 use crate::adapters::MemoryCluster;
 
-fn message(topic: &str, event: &str) -> Message {
-    Message::new(topic, event, Payload::Json("{}".into()))
+fn message(topic: &str, event: &str) -> Broadcast {
+    Broadcast::new(topic, event, Payload::Json("{}".into()))
 }
 
 fn events(receiver: &mut Receiver) -> Vec<String> {
@@ -86,13 +86,13 @@ fn subscribers_may_come_and_go_during_a_dispatch() {
 #[test]
 fn what_is_shared_is_made_once_a_dispatch() {
     #[derive(Default)]
-    struct Frame(Option<Arc<str>>);
+    struct SharedFrame(Option<Arc<str>>);
     struct Sharer(Mutex<Vec<Weak<str>>>);
     impl Subscriber for Sharer {
         fn deliver(&self, dispatch: &mut Dispatch<'_>) {
             let event = dispatch.message().event.to_string();
             let frame = dispatch
-                .shared::<Frame>()
+                .shared::<SharedFrame>()
                 .0
                 .get_or_insert_with(|| event.into());
             self.0.lock().push(Arc::downgrade(frame));
@@ -200,10 +200,10 @@ fn an_adapter_learns_of_first_and_last_subscribers() {
             "spy"
         }
         fn start(&self, _: Inbox) {}
-        fn broadcast(&self, _: &Message) -> Result<(), AdapterError> {
+        fn broadcast(&self, _: &Broadcast) -> Result<(), AdapterError> {
             Err(AdapterError::TooLarge { bytes: 2, limit: 1 })
         }
-        fn direct(&self, node: &str, _: &Message) -> Result<(), AdapterError> {
+        fn direct(&self, node: &str, _: &Broadcast) -> Result<(), AdapterError> {
             Err(AdapterError::UnknownNode(node.to_owned()))
         }
         fn subscribed(&self, topic: &str) {

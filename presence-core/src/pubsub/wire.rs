@@ -1,8 +1,8 @@
 //! How one message looks between two nodes, whatever engine carries it.
 //!
-//! A frame begins with two bytes, [`MAGIC`] and the version, then comes the [`Origin`]. That much
-//! is the same in every version, so that a node can say whose frames it cannot read. The rest is
-//! version 1: the kind, the topic, the event and the payload. Numbers and lengths are
+//! A frame begins with two bytes, [`MAGIC`] and the version. Then comes the [`SendingNode`]. This
+//! part is the same in every version, so a node can name the sender of a frame that it cannot read.
+//! The rest is version 1: the kind, the topic, the event and the payload. Numbers and lengths are
 //! [postcard](https://postcard.jamesmunns.com/wire-format)'s.
 //!
 //! A newer version may append to the end, and add kinds and sorts of payload; nothing else. A node
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
-use super::{Message, Payload};
+use super::{Broadcast, Payload};
 
 /// The first byte of every frame.
 pub const MAGIC: u8 = b'p';
@@ -35,13 +35,13 @@ pub const MAX_NAME: usize = 65_535;
 /// A frame is at most this many bytes. An engine may carry less.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 
-/// Who sent a frame.
+/// The node that sent a frame.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin<'a> {
+pub struct SendingNode<'a> {
     /// The node's name.
     pub node: &'a str,
-    /// A number that the node drew when it started: tells a node's own frames, which some engines
-    /// hand back, from those of another node that took the same name.
+    /// A number that the node draws when it starts. It tells the node's own frames, which some
+    /// engines hand back, from the frames of another node of the same name.
     pub start: u64,
 }
 
@@ -54,16 +54,16 @@ pub enum Kind {
     Direct,
 }
 
-/// A decoded frame.
+/// A decoded frame between nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct NodeFrame {
     /// Broadcast or direct.
     pub kind: Kind,
     /// The message. Its payload is a part of the bytes that were decoded.
-    pub message: Message,
+    pub message: Broadcast,
 }
 
-/// What follows the origin in version 1.
+/// What follows the sender in version 1.
 #[derive(Serialize, Deserialize)]
 struct BodyV1<'a> {
     kind: Kind,
@@ -144,8 +144,8 @@ pub fn check_node_name(name: &str) -> Result<(), TooLong> {
 ///
 /// # Errors
 /// [`TooLong`] if a part, or the frame, is over its limit.
-pub fn encode(origin: &Origin<'_>, kind: Kind, message: &Message) -> Result<Bytes, TooLong> {
-    check_node_name(origin.node)?;
+pub fn encode(sender: &SendingNode<'_>, kind: Kind, message: &Broadcast) -> Result<Bytes, TooLong> {
+    check_node_name(sender.node)?;
     check("topic", message.topic.len(), MAX_NAME)?;
     check("event", message.event.len(), MAX_NAME)?;
     let payload = match &message.payload {
@@ -159,10 +159,10 @@ pub fn encode(origin: &Origin<'_>, kind: Kind, message: &Message) -> Result<Byte
         payload,
     };
     // The lengths, the kinds and the start take 30 bytes at most.
-    let names = origin.node.len() + message.topic.len() + message.event.len();
+    let names = sender.node.len() + message.topic.len() + message.event.len();
     let mut frame = Vec::with_capacity(32 + names + message.payload.bytes().len());
     frame.extend([MAGIC, VERSION]);
-    let frame = postcard::to_extend(origin, frame)
+    let frame = postcard::to_extend(sender, frame)
         .and_then(|frame| postcard::to_extend(&body, frame))
         .expect("strings, bytes and numbers can be encoded, and a Vec grows");
     check("message", frame.len(), MAX_FRAME)?;
@@ -173,15 +173,15 @@ pub fn encode(origin: &Origin<'_>, kind: Kind, message: &Message) -> Result<Byte
 ///
 /// # Errors
 /// [`FrameError`]; the frame is to be dropped.
-pub fn decode(frame: &Bytes) -> Result<(Origin<'_>, Frame), FrameError> {
+pub fn decode(frame: &Bytes) -> Result<(SendingNode<'_>, NodeFrame), FrameError> {
     check("message", frame.len(), MAX_FRAME)?;
     let (version, rest) = match &**frame {
         [MAGIC, version, rest @ ..] => (*version, rest),
         _ => return Err(FrameError::Foreign),
     };
-    let (origin, rest): (Origin<'_>, _) = postcard::take_from_bytes(rest)?;
-    check_node_name(origin.node)?;
-    let node = || origin.node.to_owned();
+    let (sender, rest): (SendingNode<'_>, _) = postcard::take_from_bytes(rest)?;
+    check_node_name(sender.node)?;
+    let node = || sender.node.to_owned();
     if version.abs_diff(VERSION) > 1 {
         let node = node();
         return Err(FrameError::Version { version, node });
@@ -210,13 +210,13 @@ pub fn decode(frame: &Bytes) -> Result<(Origin<'_>, Frame), FrameError> {
         }
         PayloadV1::Binary(bytes) => Payload::Binary(frame.slice_ref(bytes)),
     };
-    let message = Message {
+    let message = Broadcast {
         topic: Arc::from(body.topic),
         event: Arc::from(body.event),
         payload,
     };
     let kind = body.kind;
-    Ok((origin, Frame { kind, message }))
+    Ok((sender, NodeFrame { kind, message }))
 }
 
 fn check(part: &'static str, bytes: usize, limit: usize) -> Result<(), TooLong> {

@@ -39,9 +39,9 @@ use crate::crdt::{Entry, PhxRef};
 pub(super) type Sides = (Vec<Arc<Entry>>, Vec<Arc<Entry>>);
 
 /// What clients know a meta by: its key and its reference.
-type Place = (Arc<str>, PhxRef);
+type MetaId = (Arc<str>, PhxRef);
 
-fn place(entry: &Entry) -> Place {
+fn meta_id(entry: &Entry) -> MetaId {
     (Arc::clone(&entry.key), entry.meta.reference())
 }
 
@@ -51,12 +51,12 @@ pub(super) struct Pending {
     /// The seals so far. Two changes may cancel if they saw the same number.
     seals: u64,
     /// The diffs to come, the next one first. Ordered maps, for a run must repeat exactly.
-    diffs: VecDeque<BTreeMap<Place, Change>>,
+    diffs: VecDeque<BTreeMap<MetaId, MetaChange>>,
 }
 
 /// What a diff to come says of one meta.
 #[derive(Clone, Debug)]
-struct Change {
+struct MetaChange {
     entry: Arc<Entry>,
     /// That it joined, and after how many seals.
     joined: Option<u64>,
@@ -74,49 +74,49 @@ impl Pending {
     }
 
     pub(super) fn join(&mut self, entry: &Arc<Entry>) {
-        let place = place(entry);
-        let joined = Change {
+        let id = meta_id(entry);
+        let joined = MetaChange {
             entry: Arc::clone(entry),
             joined: Some(self.seals),
             left: None,
         };
-        let Some(last) = self.last_of(&place) else {
-            self.put(0, place, joined);
+        let Some(last) = self.last_of(&id) else {
+            self.put(0, id, joined);
             return;
         };
-        let Some(change) = self.diffs[last].get_mut(&place) else {
+        let Some(change) = self.diffs[last].get_mut(&id) else {
             return;
         };
         match (change.joined, change.left) {
-            (_, None) => debug_assert!(false, "{place:?} joins twice"),
+            (_, None) => debug_assert!(false, "{id:?} joins twice"),
             (joined, Some(left)) if left == self.seals => {
                 change.left = None;
                 if joined.is_none() {
-                    self.diffs[last].remove(&place);
+                    self.diffs[last].remove(&id);
                 }
             }
-            (_, Some(_)) => self.put(last + 1, place, joined),
+            (_, Some(_)) => self.put(last + 1, id, joined),
         }
     }
 
     pub(super) fn leave(&mut self, entry: &Arc<Entry>) {
-        let place = place(entry);
-        let Some(last) = self.last_of(&place) else {
-            let left = Change {
+        let id = meta_id(entry);
+        let Some(last) = self.last_of(&id) else {
+            let left = MetaChange {
                 entry: Arc::clone(entry),
                 joined: None,
                 left: Some(self.seals),
             };
-            self.put(0, place, left);
+            self.put(0, id, left);
             return;
         };
-        let Some(change) = self.diffs[last].get_mut(&place) else {
+        let Some(change) = self.diffs[last].get_mut(&id) else {
             return;
         };
         match (change.joined, change.left) {
-            (_, Some(_)) => debug_assert!(false, "{place:?} leaves twice"),
+            (_, Some(_)) => debug_assert!(false, "{id:?} leaves twice"),
             (Some(joined), None) if joined == self.seals => {
-                self.diffs[last].remove(&place);
+                self.diffs[last].remove(&id);
             }
             (_, None) => change.left = Some(self.seals),
         }
@@ -149,14 +149,14 @@ impl Pending {
     }
 
     /// The last diff that speaks of the meta: what comes next for it must not come earlier.
-    fn last_of(&self, place: &Place) -> Option<usize> {
-        self.diffs.iter().rposition(|diff| diff.contains_key(place))
+    fn last_of(&self, id: &MetaId) -> Option<usize> {
+        self.diffs.iter().rposition(|diff| diff.contains_key(id))
     }
 
-    fn put(&mut self, number: usize, place: Place, change: Change) {
+    fn put(&mut self, number: usize, id: MetaId, change: MetaChange) {
         while self.diffs.len() <= number {
             self.diffs.push_back(BTreeMap::new());
         }
-        self.diffs[number].insert(place, change);
+        self.diffs[number].insert(id, change);
     }
 }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use crate::crdt::{Entry, PhxRef};
 
 /// Key to the references of its metas, in phoenix.js's order.
-pub type State = BTreeMap<Arc<str>, Vec<PhxRef>>;
+pub type ClientState = BTreeMap<Arc<str>, Vec<PhxRef>>;
 
 /// The state that a list gives a client that had none.
-pub fn state(entries: &[Arc<Entry>]) -> State {
-    let mut state = State::new();
+pub fn state(entries: &[Arc<Entry>]) -> ClientState {
+    let mut state = ClientState::new();
     for entry in entries {
         let refs = state.entry(Arc::clone(&entry.key)).or_default();
         refs.push(entry.meta.reference());
@@ -20,7 +20,7 @@ pub fn state(entries: &[Arc<Entry>]) -> State {
 }
 
 /// A state without its order: a diff may bring metas in another order than a list.
-pub fn sets(state: &State) -> BTreeMap<Arc<str>, BTreeSet<PhxRef>> {
+pub fn sets(state: &ClientState) -> BTreeMap<Arc<str>, BTreeSet<PhxRef>> {
     let sets = state.iter();
     sets.map(|(key, refs)| (Arc::clone(key), refs.iter().copied().collect()))
         .collect()
@@ -28,14 +28,14 @@ pub fn sets(state: &State) -> BTreeMap<Arc<str>, BTreeSet<PhxRef>> {
 
 /// One `presence_diff` message.
 #[derive(Clone, Debug)]
-pub struct Frame {
+pub struct PresenceDiff {
     /// Who came.
-    pub joins: State,
+    pub joins: ClientState,
     /// Who went.
-    pub leaves: State,
+    pub leaves: ClientState,
 }
 
-impl Frame {
+impl PresenceDiff {
     /// The message that tells of these entries.
     pub fn new(joins: &[Arc<Entry>], leaves: &[Arc<Entry>]) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Frame {
 }
 
 /// `Presence.syncDiff`: joins first, by reference, then leaves.
-pub fn sync_diff(state: &mut State, frame: &Frame) {
+pub fn sync_diff(state: &mut ClientState, frame: &PresenceDiff) {
     for (key, joined) in &frame.joins {
         let refs = state.entry(Arc::clone(key)).or_default();
         refs.retain(|held| !joined.contains(held));
@@ -64,8 +64,8 @@ pub fn sync_diff(state: &mut State, frame: &Frame) {
 }
 
 /// `Presence.syncState`: the difference to a new state, applied as a diff.
-pub fn sync_state(state: &mut State, new: &State) {
-    let missing = |from: &State, of: &State| -> State {
+pub fn sync_state(state: &mut ClientState, new: &ClientState) {
+    let missing = |from: &ClientState, of: &ClientState| -> ClientState {
         let keys = of.iter().map(|(key, refs)| {
             let known = from.get(key);
             let refs = refs.iter().copied();
@@ -74,7 +74,7 @@ pub fn sync_state(state: &mut State, new: &State) {
         });
         keys.filter(|(_, refs)| !refs.is_empty()).collect()
     };
-    let frame = Frame {
+    let frame = PresenceDiff {
         joins: missing(state, new),
         leaves: missing(new, state),
     };
@@ -105,7 +105,7 @@ impl Alternation {
     ///
     /// If a meta joins twice without a leave between, or leaves unjoined. Of the frame, all before
     /// that meta is taken.
-    pub fn check(&mut self, frame: &Frame) -> Result<(), Unordered> {
+    pub fn check(&mut self, frame: &PresenceDiff) -> Result<(), Unordered> {
         for (key, phx_ref) in metas(&frame.joins) {
             if !self.0.insert((Arc::clone(key), phx_ref)) {
                 return Err(Unordered::JoinsTwice(phx_ref));
@@ -120,7 +120,7 @@ impl Alternation {
     }
 
     /// Whether exactly those of `state` have joined and not left.
-    pub fn agrees(&self, state: &State) -> bool {
+    pub fn agrees(&self, state: &ClientState) -> bool {
         let count: usize = state.values().map(Vec::len).sum();
         let mut all = metas(state);
         count == self.0.len()
@@ -128,7 +128,7 @@ impl Alternation {
     }
 }
 
-fn metas(state: &State) -> impl Iterator<Item = (&Arc<str>, PhxRef)> {
+fn metas(state: &ClientState) -> impl Iterator<Item = (&Arc<str>, PhxRef)> {
     let metas = state.iter();
     metas.flat_map(|(key, refs)| refs.iter().map(move |phx_ref| (key, *phx_ref)))
 }

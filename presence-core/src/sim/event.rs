@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 #[derive(Debug)]
-pub(super) enum Event {
+pub(super) enum SimEvent {
     /// A message reaches a machine.
     Deliver { to: usize, message: Bytes },
     /// A machine's node may have something to do.
@@ -32,11 +32,11 @@ pub(super) struct Events {
 struct Scheduled {
     at: Duration,
     number: u64,
-    event: Event,
+    event: SimEvent,
 }
 
 impl Events {
-    pub(super) fn put(&mut self, at: Duration, event: Event) {
+    pub(super) fn put(&mut self, at: Duration, event: SimEvent) {
         self.put += 1;
         self.heap.push(Scheduled {
             at,
@@ -46,7 +46,7 @@ impl Events {
     }
 
     /// Takes the next event, if it comes no later than `until`.
-    pub(super) fn next(&mut self, until: Duration) -> Option<(Duration, Event)> {
+    pub(super) fn next(&mut self, until: Duration) -> Option<(Duration, SimEvent)> {
         if self.heap.peek()?.at > until {
             return None;
         }

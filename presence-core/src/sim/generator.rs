@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::network::{Weather, mix};
-use super::{Operation, Place, Script, Setup};
+use super::{Operation, Script, ScriptPresence, Setup};
 use crate::node::NodeOptions;
 
 /// Makes the script of a seed: the same one always.
@@ -20,7 +20,7 @@ pub fn generate(seed: u64) -> Script {
         options: options(&mut rng),
     };
     let mixture = Mixture::draw(&mut rng);
-    let mut writer = Writer {
+    let mut writer = ScriptWriter {
         rng,
         nodes,
         options: setup.options.clone(),
@@ -98,9 +98,9 @@ impl Mixture {
 }
 
 /// How likely, and what.
-type Choice = (u32, fn(&mut Writer));
+type Choice = (u32, fn(&mut ScriptWriter));
 
-struct Writer {
+struct ScriptWriter {
     rng: fastrand::Rng,
     nodes: usize,
     options: NodeOptions,
@@ -108,7 +108,7 @@ struct Writer {
     operations: Vec<Operation>,
 }
 
-impl Writer {
+impl ScriptWriter {
     fn write(&mut self) {
         let length = self.rng.usize(30..130);
         if self.rng.bool() {
@@ -117,8 +117,8 @@ impl Writer {
         if self.rng.bool() {
             // The set need not be empty when misfortune comes.
             for _ in 0..self.rng.usize(3..20) {
-                let place = self.place();
-                self.operations.push(Operation::Track(place));
+                let presence = self.presence();
+                self.operations.push(Operation::Track(presence));
             }
             self.wait(100..4000);
         }
@@ -147,12 +147,12 @@ impl Writer {
         let choices: [Choice; 22] = [
             (30, Self::track),
             (12, |writer| {
-                let place = writer.place();
-                writer.operations.push(Operation::Update(place));
+                let presence = writer.presence();
+                writer.operations.push(Operation::Update(presence));
             }),
             (18, |writer| {
-                let place = writer.place();
-                writer.operations.push(Operation::Untrack(place));
+                let presence = writer.presence();
+                writer.operations.push(Operation::Untrack(presence));
             }),
             (3, |writer| {
                 let (node, owner) = (writer.node(), writer.rng.u8(..3));
@@ -202,13 +202,13 @@ impl Writer {
     }
 
     fn track(&mut self) {
-        let place = self.place();
-        self.operations.push(Operation::Track(place));
+        let presence = self.presence();
+        self.operations.push(Operation::Track(presence));
         if self.rng.u8(..10) == 0 {
             // The same user comes elsewhere: what ends a grace.
-            let elsewhere = Place {
+            let elsewhere = ScriptPresence {
                 node: self.node(),
-                ..place
+                ..presence
             };
             self.operations.push(Operation::Track(elsewhere));
         }
@@ -349,14 +349,14 @@ impl Writer {
         }));
         let node = self.node();
         for _ in 0..self.rng.usize(6..20) {
-            let place = Place {
+            let presence = ScriptPresence {
                 node,
-                ..self.place()
+                ..self.presence()
             };
             self.operations.push(match self.rng.u8(..3) {
-                0 => Operation::Untrack(place),
-                1 => Operation::Update(place),
-                _ => Operation::Track(place),
+                0 => Operation::Untrack(presence),
+                1 => Operation::Update(presence),
+                _ => Operation::Track(presence),
             });
             self.wait(1..30);
         }
@@ -387,14 +387,14 @@ impl Writer {
 
     fn some_changes(&mut self, node: usize) {
         for _ in 0..self.rng.u8(..4) {
-            let place = Place {
+            let presence = ScriptPresence {
                 node,
-                ..self.place()
+                ..self.presence()
             };
             self.operations.push(if self.rng.bool() {
-                Operation::Track(place)
+                Operation::Track(presence)
             } else {
-                Operation::Untrack(place)
+                Operation::Untrack(presence)
             });
         }
     }
@@ -426,8 +426,8 @@ impl Writer {
         self.operations.push(Operation::Wait(time));
     }
 
-    fn place(&mut self) -> Place {
-        Place {
+    fn presence(&mut self) -> ScriptPresence {
+        ScriptPresence {
             node: self.node(),
             owner: self.rng.u8(..3),
             topic: self.rng.u8(..2),

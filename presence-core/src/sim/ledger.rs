@@ -14,7 +14,7 @@ use crate::node::{Node, ReplicaView, Status};
 pub(super) type Finding = (Rule, String);
 
 /// A topic and a key.
-type Place = (Arc<str>, Arc<str>);
+type TopicKey = (Arc<str>, Arc<str>);
 
 #[derive(Default)]
 pub(super) struct Ledger {
@@ -26,9 +26,9 @@ pub(super) struct Ledger {
     /// Incarnations that have left in order: they may be shown beside the one after.
     left: HashSet<Origin>,
     /// Every meta that was ever tracked, and where.
-    tracked: HashMap<PhxRef, Vec<Place>>,
+    tracked: HashMap<PhxRef, Vec<TopicKey>>,
     /// Every topic, and every key in it.
-    places: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    keys: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// How often a clock was compared, and how often it could not be.
     pub(super) compared: u64,
     pub(super) unknown: u64,
@@ -44,12 +44,12 @@ impl Ledger {
         phx_ref: PhxRef,
         twice: bool,
     ) -> Result<(), Finding> {
-        let keys = self.places.entry(Arc::clone(topic)).or_default();
+        let keys = self.keys.entry(Arc::clone(topic)).or_default();
         keys.insert(Arc::clone(key));
-        let places = self.tracked.entry(phx_ref).or_default();
-        places.push((Arc::clone(topic), Arc::clone(key)));
-        if places.len() > 1 && !twice {
-            return Err((Rule::UniqueRefs, format!("{phx_ref} is {places:?}")));
+        let topic_keys = self.tracked.entry(phx_ref).or_default();
+        topic_keys.push((Arc::clone(topic), Arc::clone(key)));
+        if topic_keys.len() > 1 && !twice {
+            return Err((Rule::UniqueRefs, format!("{phx_ref} is {topic_keys:?}")));
         }
         Ok(())
     }
@@ -98,9 +98,9 @@ impl Ledger {
 
     fn compare_one(&mut self, view: &ReplicaView) -> Result<(), Finding> {
         for shard in &view.shards {
-            let place = (view.origin.clone(), shard.shard);
+            let shard_held = (view.origin.clone(), shard.shard);
             // Before its first change a replica is empty.
-            let held = self.held.entry(place);
+            let held = self.held.entry(shard_held);
             let held = held.or_insert_with(|| BTreeMap::from([(Clock::ZERO, 0)]));
             match held.get(&shard.clock) {
                 Some(check) if *check == shard.check => self.compared += 1,
@@ -119,7 +119,7 @@ impl Ledger {
 
     /// All that a node lists, without sealing anything, by topic.
     pub(super) fn listed(&self, node: &Node) -> BTreeMap<Arc<str>, Vec<Arc<Entry>>> {
-        let topics = self.places.iter().map(|(topic, keys)| {
+        let topics = self.keys.iter().map(|(topic, keys)| {
             let entries = keys.iter().flat_map(|key| node.get_by_key(topic, key));
             (Arc::clone(topic), entries.collect())
         });
@@ -212,8 +212,8 @@ impl Ledger {
         }
         for entry in entries {
             let known = self.tracked.get(&entry.meta.reference());
-            let place = (Arc::clone(&entry.topic), Arc::clone(&entry.key));
-            if !known.is_some_and(|places| places.contains(&place)) {
+            let topic_key = (Arc::clone(&entry.topic), Arc::clone(&entry.key));
+            if !known.is_some_and(|known| known.contains(&topic_key)) {
                 return Err((Rule::NothingInvented, format!("{entry:?}")));
             }
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::client::{Alternation, Frame, State, sync_diff};
+use super::client::{Alternation, ClientState, PresenceDiff, sync_diff};
 use super::clock::MachineClock;
 use super::witness::Witness;
 use crate::crdt::{PhxRef, ReplicaName};
@@ -73,18 +73,18 @@ pub(super) struct Saved {
 #[derive(Clone, Default)]
 pub(super) struct Listeners {
     /// The diff that is being dispatched.
-    pub(super) under_way: Option<Frame>,
+    pub(super) under_way: Option<PresenceDiff>,
     /// The last diffs that were dispatched.
-    past: VecDeque<Frame>,
+    past: VecDeque<PresenceDiff>,
     /// When the last one was, by the machine's clock.
     pub(super) last: Option<Duration>,
     pub(super) alternation: Alternation,
-    pub(super) clients: Vec<State>,
+    pub(super) clients: Vec<ClientState>,
 }
 
 impl Listeners {
     /// A client comes with its first list, having held back the last so many diffs.
-    pub(super) fn come(&mut self, mut list: State, held_back: usize) {
+    pub(super) fn come(&mut self, mut list: ClientState, held_back: usize) {
         let first = self.past.len().saturating_sub(held_back);
         for frame in self.past.range(first..) {
             sync_diff(&mut list, frame);

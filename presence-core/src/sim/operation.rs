@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::network::Weather;
 
-/// Which presence of which machine: small numbers, so that scripts stay short and things meet.
+/// The presence that a line of a script names: small numbers, so that scripts stay short and their
+/// lines often meet at one presence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct ScriptPresence {
     /// The machine.
     pub node: usize,
     /// The owner on that machine.
@@ -38,11 +39,11 @@ pub enum Operation {
     /// `wait 120`: that many milliseconds pass.
     Wait(Duration),
     /// `track n0 o1 t0 k2`
-    Track(Place),
+    Track(ScriptPresence),
     /// `update n0 o1 t0 k2`
-    Update(Place),
+    Update(ScriptPresence),
     /// `untrack n0 o1 t0 k2`
-    Untrack(Place),
+    Untrack(ScriptPresence),
     /// `owner-ends n0 o1`: all that the owner tracked goes.
     OwnerEnds(usize, u8),
     /// `list n0 t1 2`: a client takes its first list. It held back the last so many diffs until
@@ -116,7 +117,7 @@ impl ParseError {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ScriptPresence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             node,
@@ -132,9 +133,9 @@ impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Wait(time) => write!(f, "wait {}", time.as_millis()),
-            Self::Track(place) => write!(f, "track {place}"),
-            Self::Update(place) => write!(f, "update {place}"),
-            Self::Untrack(place) => write!(f, "untrack {place}"),
+            Self::Track(presence) => write!(f, "track {presence}"),
+            Self::Update(presence) => write!(f, "update {presence}"),
+            Self::Untrack(presence) => write!(f, "untrack {presence}"),
             Self::OwnerEnds(node, owner) => write!(f, "owner-ends n{node} o{owner}"),
             Self::List(node, topic, held) => write!(f, "list n{node} t{topic} {held}"),
             Self::ListAgain(node, topic, client) => {
@@ -182,9 +183,9 @@ fn parse(line: &str) -> Option<Operation> {
     let (name, rest) = words.split_first()?;
     Some(match (*name, rest) {
         ("wait", [time]) => Operation::Wait(millis(time)?),
-        ("track", rest) => Operation::Track(place(rest)?),
-        ("update", rest) => Operation::Update(place(rest)?),
-        ("untrack", rest) => Operation::Untrack(place(rest)?),
+        ("track", rest) => Operation::Track(presence(rest)?),
+        ("update", rest) => Operation::Update(presence(rest)?),
+        ("untrack", rest) => Operation::Untrack(presence(rest)?),
         ("owner-ends", [node, owner]) => Operation::OwnerEnds(at(node)?, with('o', owner)?),
         ("list", [node, topic, held]) => {
             Operation::List(at(node)?, with('t', topic)?, held.parse().ok()?)
@@ -228,11 +229,11 @@ fn at(word: &str) -> Option<usize> {
     with('n', word)
 }
 
-fn place(words: &[&str]) -> Option<Place> {
+fn presence(words: &[&str]) -> Option<ScriptPresence> {
     let [node, owner, topic, key] = words else {
         return None;
     };
-    Some(Place {
+    Some(ScriptPresence {
         node: at(node)?,
         owner: with('o', owner)?,
         topic: with('t', topic)?,

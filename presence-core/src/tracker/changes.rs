@@ -15,13 +15,13 @@ use crate::shard::{TrackRefused, UpdateRefused, Which};
 pub(super) const MAX_NAME_BYTES: usize = 16 * 1024;
 
 /// Which presence is meant, kept by a future.
-struct Place {
+struct PresenceKey {
     owner: Owner,
     topic: Arc<str>,
     key: Arc<str>,
 }
 
-impl Place {
+impl PresenceKey {
     fn new(owner: &Owner, topic: impl AsRef<str>, key: impl AsRef<str>) -> Self {
         Self {
             owner: owner.clone(),
@@ -99,17 +99,17 @@ impl<P: Presence> Tracker<P> {
         meta: impl Serialize,
     ) -> impl Future<Output = Result<PhxRef, TrackError>> + Send {
         // Nothing of the arguments' types is kept, so the future is `Send` whatever they are.
-        let place = Place::new(owner, topic, key);
+        let presence = PresenceKey::new(owner, topic, key);
         let meta = self.encode(&meta);
         async move {
             let meta = meta?;
-            place.check(self.shared.max_name_bytes)?;
+            presence.check(self.shared.max_name_bytes)?;
             let limit = self.shared.options.max_presences_per_owner;
-            place.owner.with(&self.shared.pool, |holding| {
+            presence.owner.with(&self.shared.pool, |holding| {
                 if holding.presences >= limit {
                     return Err(TrackError::TooManyPresences { limit });
                 }
-                let phx_ref = self.shared.pool.track(place.which(), &meta)?;
+                let phx_ref = self.shared.pool.track(presence.which(), &meta)?;
                 holding.presences += 1;
                 Ok(phx_ref)
             })
@@ -143,9 +143,9 @@ impl<P: Presence> Tracker<P> {
         key: impl AsRef<str>,
         meta: impl Serialize,
     ) -> impl Future<Output = Result<PhxRef, UpdateError>> + Send {
-        let place = Place::new(owner, topic, key);
+        let presence = PresenceKey::new(owner, topic, key);
         let meta = self.encode(&meta);
-        async move { Ok(self.replace(&place, None, &meta?)?) }
+        async move { Ok(self.replace(&presence, None, &meta?)?) }
     }
 
     /// Updates a presence of `who` by what `change` makes of its present meta: the function form of
@@ -177,14 +177,14 @@ impl<P: Presence> Tracker<P> {
         key: impl AsRef<str>,
         mut change: impl FnMut(Map<String, Value>) -> Map<String, Value> + Send,
     ) -> impl Future<Output = Result<PhxRef, UpdateError>> + Send {
-        let place = Place::new(owner, topic, key);
+        let presence = PresenceKey::new(owner, topic, key);
         async move {
             loop {
                 let pool = &self.shared.pool;
-                let present = pool.meta(place.which())?;
+                let present = pool.meta(presence.which())?;
                 let fields = present.json().map_err(MetaError::Encode)?;
                 let meta = self.encode(&change(fields))?;
-                match self.replace(&place, Some(present.reference()), &meta) {
+                match self.replace(&presence, Some(present.reference()), &meta) {
                     Err(UpdateRefused::Changed) => {}
                     replaced => return Ok(replaced?),
                 }
@@ -208,10 +208,10 @@ impl<P: Presence> Tracker<P> {
         topic: impl AsRef<str>,
         key: impl AsRef<str>,
     ) -> impl Future<Output = ()> + Send {
-        let place = Place::new(owner, topic, key);
+        let presence = PresenceKey::new(owner, topic, key);
         async move {
-            place.owner.with(&self.shared.pool, |holding| {
-                if self.shared.pool.untrack(place.which()) {
+            presence.owner.with(&self.shared.pool, |holding| {
+                if self.shared.pool.untrack(presence.which()) {
                     holding.presences -= 1;
                 }
             });
@@ -232,10 +232,10 @@ impl<P: Presence> Tracker<P> {
 
     fn replace(
         &self,
-        place: &Place,
+        presence: &PresenceKey,
         expected: Option<PhxRef>,
         meta: &MetaBody,
     ) -> Result<PhxRef, UpdateRefused> {
-        self.shared.pool.update(place.which(), expected, meta)
+        self.shared.pool.update(presence.which(), expected, meta)
     }
 }

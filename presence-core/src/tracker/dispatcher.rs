@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::handle::Shared;
 use super::{PRESENCE_DIFF, Pool};
 use crate::presence::{Current, Diff, Presence, Presences};
-use crate::pubsub::{Message, Payload};
+use crate::pubsub::{Broadcast, Payload};
 use crate::shard::TopicDiff;
 use crate::telemetry::PresenceMeter;
 
@@ -54,7 +54,7 @@ async fn dispatch<P: Presence>(shared: Arc<Shared<P>>, changes: TopicDiff) {
     if diff.is_empty() {
         return;
     }
-    let message = Message::new(Arc::clone(&topic), PRESENCE_DIFF, Payload::from(&diff));
+    let message = Broadcast::new(Arc::clone(&topic), PRESENCE_DIFF, Payload::from(&diff));
     shared.pubsub.local_broadcast(message);
 
     let current = Current::new(&shared.pool, &topic);

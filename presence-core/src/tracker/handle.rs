@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc};
 
-use super::{Pool, TrackerOptions, callback, dispatcher, driver, peers};
-use crate::node::{Counters, ReplicaEvent, ReplicaView};
-use crate::presence::{Entry, Presence, Presences};
+use super::{Pool, TrackerOptions, callback, dispatcher, driver, messenger};
+use crate::node::{NodeCounters, ReplicaEvent, ReplicaView};
+use crate::presence::{Presence, PresenceEntry, Presences};
 use crate::pubsub::PubSub;
 
 /// A running presence: tracks who is where on this node, and tells each topic's subscribers.
@@ -112,8 +112,8 @@ impl<P: Presence> Tracker<P> {
     pub fn start_with(pubsub: &PubSub, presence: P, mut options: TrackerOptions) -> Self {
         options.check();
         let engine = pubsub.max_message_bytes();
-        options.max_meta_bytes = peers::max_meta_bytes(options.max_meta_bytes, engine);
-        let max_name_bytes = peers::max_name_bytes(engine);
+        options.max_meta_bytes = messenger::max_meta_bytes(options.max_meta_bytes, engine);
+        let max_name_bytes = messenger::max_name_bytes(engine);
         let Ok(runtime) = Handle::try_current() else {
             panic!("Tracker::start needs a tokio runtime: call it in an async fn that tokio runs");
         };
@@ -130,10 +130,15 @@ impl<P: Presence> Tracker<P> {
             max_name_bytes,
         });
         if pubsub.is_clustered() {
-            let (subscription, messages) = pool.peers.listen();
-            let hints = pool.peers.hints();
-            runtime.spawn(peers::run(Arc::clone(&pool), subscription, messages, hints));
-            runtime.spawn(peers::beat(Arc::clone(&pool)));
+            let (subscription, messages) = pool.messenger.listen();
+            let hints = pool.messenger.hints();
+            runtime.spawn(messenger::run(
+                Arc::clone(&pool),
+                subscription,
+                messages,
+                hints,
+            ));
+            runtime.spawn(messenger::beat(Arc::clone(&pool)));
         }
         runtime.spawn(driver::run(Arc::clone(&pool)));
         runtime.spawn(dispatcher::run(Arc::clone(&shared), diffs));
@@ -173,7 +178,7 @@ impl<P: Presence> Tracker<P> {
         &self,
         topic: impl AsRef<str> + Send,
         key: impl AsRef<str> + Send,
-    ) -> Option<Entry> {
+    ) -> Option<PresenceEntry> {
         let topic: Arc<str> = topic.as_ref().into();
         let key: Arc<str> = key.as_ref().into();
         let pool = &self.shared.pool;
@@ -229,7 +234,7 @@ impl<P: Presence> Tracker<P> {
     ///
     /// A receiver that is more than 256 events behind misses the oldest, and is told so.
     pub fn replica_events(&self) -> broadcast::Receiver<ReplicaEvent> {
-        self.shared.pool.peers.events()
+        self.shared.pool.messenger.events()
     }
 
     /// All nodes that are known, this one first: how they stand in this node's eyes, and what is
@@ -239,7 +244,7 @@ impl<P: Presence> Tracker<P> {
     }
 
     /// What has happened between this node and the others, counted.
-    pub fn counters(&self) -> Counters {
+    pub fn counters(&self) -> NodeCounters {
         self.shared.pool.counters()
     }
 

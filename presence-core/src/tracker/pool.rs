@@ -9,9 +9,9 @@ use tokio::sync::{Notify, SetOnce, mpsc};
 use tokio::time::Instant;
 
 use super::TrackerOptions;
-use super::peers::{Peers, chunk_bytes};
+use super::messenger::{Messenger, chunk_bytes};
 use crate::crdt::{Incarnation, MetaBody, OwnerId, PhxRef, ReplicaName};
-use crate::node::{Counters, Node, NodeConfig, NodeEffect, ReplicaView};
+use crate::node::{Node, NodeConfig, NodeCounters, NodeEffect, ReplicaView};
 use crate::presence::Presences;
 use crate::pubsub::PubSub;
 use crate::shard::{TopicDiff, TrackRefused, UpdateRefused, Which};
@@ -22,7 +22,7 @@ use crate::telemetry::LagMeter;
 pub(crate) struct Pool {
     node: Node,
     /// Where messages to other nodes go.
-    pub(super) peers: Peers,
+    pub(super) messenger: Messenger,
     /// The moment that the node's times count from.
     started: Instant,
     broadcast_period: Duration,
@@ -60,7 +60,7 @@ impl Pool {
         };
         Self {
             node: Node::new(config, Duration::ZERO),
-            peers: Peers::new(presence, pubsub),
+            messenger: Messenger::new(presence, pubsub),
             started: Instant::now(),
             broadcast_period: options.node.broadcast_period,
             diffs,
@@ -197,10 +197,10 @@ impl Pool {
     }
 
     pub(super) fn lag_meter(&self) -> LagMeter {
-        LagMeter::new(self.peers.presence(), self.broadcast_period)
+        LagMeter::new(self.messenger.presence(), self.broadcast_period)
     }
 
-    pub(super) fn counters(&self) -> Counters {
+    pub(super) fn counters(&self) -> NodeCounters {
         self.node.counters()
     }
 
@@ -212,10 +212,10 @@ impl Pool {
                 // Refused only once the dispatcher has ended, and then nobody listens.
                 NodeEffect::TopicDiff(diff) => drop(self.diffs.send(diff)),
                 NodeEffect::Wake => self.deadline.notify_one(),
-                NodeEffect::Broadcast(bytes) => self.peers.broadcast(bytes),
-                NodeEffect::Direct(to, bytes) => self.peers.direct(&to, bytes),
-                NodeEffect::Replica(event) => self.peers.became(event),
-                NodeEffect::Rejected(rejected) => self.peers.rejected(&rejected),
+                NodeEffect::Broadcast(bytes) => self.messenger.broadcast(bytes),
+                NodeEffect::Direct(to, bytes) => self.messenger.direct(&to, bytes),
+                NodeEffect::Replica(event) => self.messenger.became(event),
+                NodeEffect::Rejected(rejected) => self.messenger.rejected(&rejected),
             }
         }
         answer

@@ -91,7 +91,7 @@ pub(crate) async fn heals<B: Bed>(bed: &B, broker: impl Fn(&B) -> std::cell::Ref
 
     // No error reaches the sender, this node's subscribers get all of it, and memory stays bounded.
     let payload = presence_core::pubsub::Payload::Binary(vec![0; 10_000].into());
-    let large = presence_core::pubsub::Message::new("t", "away", payload);
+    let large = presence_core::pubsub::Broadcast::new("t", "away", payload);
     until("what does not fit is dropped", || {
         for _ in 0..100 {
             a.pubsub.broadcast(large.clone()).unwrap();

@@ -8,7 +8,7 @@ use std::{
 
 use presence_core::{
     adapters::{Redis, RedisError, RedisOptions, redis_client},
-    pubsub::{Dispatch, Message, Payload, Subscriber},
+    pubsub::{Broadcast, Dispatch, Payload, Subscriber},
 };
 
 use crate::{
@@ -176,7 +176,7 @@ async fn a_reader_that_does_not_keep_up_holds_a_bounded_amount() {
     let slow = Arc::new(Slow::default());
     let _subscription = b.pubsub.subscribe("t", slow.clone());
     let payload = Payload::Binary(vec![0; LENGTH].into());
-    let large = Message::new("t", "large", payload);
+    let large = Broadcast::new("t", "large", payload);
     let mut sent = 0;
     // As much again as fits is dropped; the node sends no faster than Redis takes it.
     for _ in 0..3 * QUEUE / LENGTH {

@@ -7,7 +7,7 @@ use std::{
 
 use presence_core::{
     PubSub,
-    pubsub::{AdapterError, BroadcastError, Message, Payload, PeerHint, Receiver, wire},
+    pubsub::{AdapterError, Broadcast, BroadcastError, Payload, PeerHint, Receiver, wire},
 };
 
 /// How long anything may take. Far more than it does, for machines that are busy.
@@ -94,8 +94,8 @@ macro_rules! suite {
 }
 pub(crate) use suite;
 
-pub(crate) fn message(topic: &str, event: &str) -> Message {
-    Message::new(topic, event, Payload::Json(r#"{"a":1}"#.into()))
+pub(crate) fn message(topic: &str, event: &str) -> Broadcast {
+    Broadcast::new(topic, event, Payload::Json(r#"{"a":1}"#.into()))
 }
 
 /// Waits until `done`, looking again and again.
@@ -108,7 +108,7 @@ pub(crate) async fn until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// The next message that is not about linking.
-pub(crate) async fn next(receiver: &mut Receiver) -> Message {
+pub(crate) async fn next(receiver: &mut Receiver) -> Broadcast {
     loop {
         let message = tokio::time::timeout(PATIENCE, receiver.recv()).await;
         let message = message
@@ -204,17 +204,17 @@ async fn three(bed: &impl Bed, topic: &str) -> ([Node; 3], [Receiver; 3]) {
 
 pub(crate) async fn broadcasts_reach_the_others_once(bed: &impl Bed) {
     let ([a, b, _c], mut receivers) = three(bed, "room:é *>").await;
-    let json = Message::new(
+    let json = Broadcast::new(
         "room:é *>",
         "json",
         Payload::Json(r#"{"body":"hé"}"#.into()),
     );
-    let binary = Message::new(
+    let binary = Broadcast::new(
         "room:é *>",
         "binary",
         Payload::Binary(vec![0, 255, b'p'].into()),
     );
-    let empty = Message::new("room:é *>", "", Payload::Binary(Vec::new().into()));
+    let empty = Broadcast::new("room:é *>", "", Payload::Binary(Vec::new().into()));
     for message in [&json, &binary, &empty] {
         a.pubsub.broadcast(message.clone()).unwrap();
     }
@@ -323,7 +323,7 @@ pub(crate) async fn only_nodes_with_subscribers_pay(bed: &impl Wired) {
 pub(crate) async fn what_is_too_large_is_an_error<B: Wired>(bed: &B) {
     let limit = B::LIMIT;
     let ([a, _b, _c], mut receivers) = three(bed, "t").await;
-    let large = |bytes: usize| Message::new("t", "large", Payload::Binary(vec![7; bytes].into()));
+    let large = |bytes: usize| Broadcast::new("t", "large", Payload::Binary(vec![7; bytes].into()));
     let error = a.pubsub.broadcast(large(limit)).unwrap_err();
     match error {
         BroadcastError::Adapter(AdapterError::TooLarge { bytes, limit: told }) => {
@@ -345,7 +345,7 @@ pub(crate) async fn what_is_too_large_is_an_error<B: Wired>(bed: &B) {
 #[cfg(any(feature = "nats", feature = "redis", feature = "zenoh"))]
 pub(crate) async fn garbage_is_dropped_and_counted(bed: &impl Wired) {
     let ([a, b, _c], mut receivers) = three(bed, "t").await;
-    let origin = wire::Origin {
+    let origin = wire::SendingNode {
         node: "z",
         start: 1,
     };

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use presence_core::pubsub::{Message as Broadcast, Payload};
+use presence_core::pubsub::{Broadcast, Payload};
 use tracing::Instrument;
 
 use super::{AnyChannel, Body, Server};

@@ -18,7 +18,7 @@ use std::{
 use bytes::Bytes;
 use http::StatusCode;
 use presence_core::pubsub::{
-    AdapterError, BroadcastError, Dispatch, IntoPayload, Message, Payload, Receiver, Subscriber,
+    AdapterError, Broadcast, BroadcastError, Dispatch, IntoPayload, Payload, Receiver, Subscriber,
     Subscription,
 };
 use serde::{Deserialize, Serialize};
@@ -127,7 +127,7 @@ impl Longpoll {
         request.push(b'\n');
         request.extend_from_slice(body);
         let payload = Payload::Binary(request.into());
-        let message = Message::new(topic(&key.instance), event, payload);
+        let message = Broadcast::new(topic(&key.instance), event, payload);
         let node = &key.node;
         self.pubsub
             .direct(node, message)
@@ -189,7 +189,7 @@ impl Subscriber for Desk {
 }
 
 impl Longpoll {
-    async fn answer(&self, request: Message) {
+    async fn answer(&self, request: Broadcast) {
         let Some((header, body)) = parse(request.payload.bytes()) else {
             let bytes = request.payload.bytes().len();
             tracing::warn!(bytes, "another node sent what is no request");
@@ -234,7 +234,7 @@ impl Longpoll {
     /// False if it cannot be sent.
     fn reply(&self, header: &Header, event: &str, payload: impl IntoPayload) -> bool {
         let payload = payload.into_payload().expect("it has a JSON form");
-        let message = Message::new(&*header.reply_topic, event, payload);
+        let message = Broadcast::new(&*header.reply_topic, event, payload);
         let sent = self.pubsub.direct(&header.reply_node, message);
         if let Err(error) = &sent {
             tracing::warn!(node = header.reply_node, %error, "a long-poll request cannot be answered");

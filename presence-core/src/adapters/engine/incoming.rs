@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::{EngineStats, log_limit::LogLimit};
 use crate::pubsub::{
     Inbox,
-    wire::{self, FrameError, Origin},
+    wire::{self, FrameError, SendingNode},
 };
 
 /// Nodes whose versions were complained about. Beyond that many, nobody is served by a further
@@ -27,21 +27,21 @@ impl Incoming {
     pub(super) fn receive(
         &self,
         frame: &Bytes,
-        own: &Origin<'_>,
+        own: &SendingNode<'_>,
         inbox: &Inbox,
         stats: &EngineStats,
     ) {
-        let (origin, frame) = match wire::decode(frame) {
+        let (sender, frame) = match wire::decode(frame) {
             Ok(decoded) => decoded,
             Err(error) => {
                 stats.count_rejected();
                 return self.complain(&error);
             }
         };
-        if origin == *own {
+        if sender == *own {
             return;
         }
-        if origin.node == own.node {
+        if sender.node == own.node {
             self.name_clash(own.node);
         }
         stats.count_received();
@@ -84,7 +84,7 @@ mod tests {
     use crate::{
         PubSub,
         adapters::MemoryCluster,
-        pubsub::{Message, Payload, wire::Kind},
+        pubsub::{Broadcast, Payload, wire::Kind},
     };
 
     /// An inbox, from an adapter that does nothing but keep it.
@@ -100,14 +100,14 @@ mod tests {
         let (pubsub, inbox) = node();
         let mut on_b = pubsub.receiver("t", 8);
         let (incoming, stats) = (Incoming::default(), EngineStats::default());
-        let own = Origin {
+        let own = SendingNode {
             node: "b",
             start: 1,
         };
-        let message = Message::new("t", "e", Payload::empty());
+        let message = Broadcast::new("t", "e", Payload::empty());
         for (node, start) in [("b", 1), ("b", 2), ("a", 1)] {
-            let origin = Origin { node, start };
-            let frame = wire::encode(&origin, Kind::Broadcast, &message).unwrap();
+            let sender = SendingNode { node, start };
+            let frame = wire::encode(&sender, Kind::Broadcast, &message).unwrap();
             incoming.receive(&frame, &own, &inbox, &stats);
         }
         assert_eq!(stats.received(), 2);
@@ -121,16 +121,16 @@ mod tests {
     fn what_cannot_be_read_is_counted_and_nodes_of_other_versions_are_named_once() {
         let (_pubsub, inbox) = node();
         let (incoming, stats) = (Incoming::default(), EngineStats::default());
-        let own = Origin {
+        let own = SendingNode {
             node: "b",
             start: 1,
         };
-        let origin = Origin {
+        let sender = SendingNode {
             node: "a",
             start: 1,
         };
-        let message = Message::new("t", "e", Payload::empty());
-        let mut newer = wire::encode(&origin, Kind::Direct, &message)
+        let message = Broadcast::new("t", "e", Payload::empty());
+        let mut newer = wire::encode(&sender, Kind::Direct, &message)
             .unwrap()
             .to_vec();
         newer[1] += 2;

@@ -10,11 +10,11 @@ const EVERY: Duration = Duration::from_secs(10);
 /// Lets one of many complaints through, and counts the others.
 #[derive(Debug, Default)]
 pub(super) struct LogLimit {
-    state: Mutex<State>,
+    state: Mutex<Window>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Window {
     next: Option<Instant>,
     held: u64,
 }

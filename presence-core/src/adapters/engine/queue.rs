@@ -16,18 +16,18 @@ pub(in crate::adapters) struct Item {
 }
 
 /// What a queue holds.
-pub(in crate::adapters) trait Frame {
+pub(in crate::adapters) trait QueuedFrame {
     /// How long it is.
     fn length(&self) -> usize;
 }
 
-impl Frame for Item {
+impl QueuedFrame for Item {
     fn length(&self) -> usize {
         self.frame.len()
     }
 }
 
-impl Frame for Bytes {
+impl QueuedFrame for Bytes {
     fn length(&self) -> usize {
         self.len()
     }
@@ -62,7 +62,7 @@ struct Waiting<F> {
     closed: bool,
 }
 
-impl<F: Frame> Queue<F> {
+impl<F: QueuedFrame> Queue<F> {
     pub(in crate::adapters) fn new(
         limit: usize,
         stats: EngineStats,
@@ -131,7 +131,7 @@ impl<F: Frame> Queue<F> {
     }
 }
 
-impl<F: Frame> Waiting<F> {
+impl<F: QueuedFrame> Waiting<F> {
     fn take(&mut self) -> Vec<F> {
         let mut taken = 0;
         let mut count = 0;

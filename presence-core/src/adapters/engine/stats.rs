@@ -8,10 +8,10 @@ use std::sync::{
 /// What an engine has carried since it started. A cheap clone counts on, also once the adapter
 /// belongs to a [`PubSub`](crate::PubSub).
 #[derive(Clone, Debug, Default)]
-pub struct EngineStats(Arc<Counters>);
+pub struct EngineStats(Arc<EngineCounters>);
 
 #[derive(Debug, Default)]
-struct Counters {
+struct EngineCounters {
     sent: AtomicU64,
     received: AtomicU64,
     rejected: AtomicU64,

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use crate::{
-    adapters::engine::{Item, Node, Queue, Target},
+    adapters::engine::{EngineNode, Item, Queue, Target},
     pubsub::Inbox,
 };
 
@@ -96,16 +96,21 @@ impl fmt::Display for Lost {
     }
 }
 
-pub(super) struct Worker {
-    node: Arc<Node>,
+pub(super) struct RedisWorker {
+    node: Arc<EngineNode>,
     client: Client,
     inbox: Inbox,
     /// What came in and is not delivered yet.
     incoming: Arc<Queue<Bytes>>,
 }
 
-impl Worker {
-    pub(super) fn new(node: Arc<Node>, client: Client, inbox: Inbox, queue_bytes: usize) -> Self {
+impl RedisWorker {
+    pub(super) fn new(
+        node: Arc<EngineNode>,
+        client: Client,
+        inbox: Inbox,
+        queue_bytes: usize,
+    ) -> Self {
         let incoming = Queue::new(queue_bytes, node.stats.clone(), IN_FULL);
         Self {
             incoming: Arc::new(incoming),
@@ -177,7 +182,7 @@ impl Worker {
     /// Subscribes and sends, in turns, so that what is sent is sent by a node that hears what it
     /// should.
     async fn work(&self, sink: PubSubSink, publish: MultiplexedConnection) -> Result<Never, Lost> {
-        let Node {
+        let EngineNode {
             interests,
             outgoing,
             ..
@@ -271,7 +276,7 @@ struct Subscribed {
 
 impl Subscribed {
     /// Subscribes to what has become wanted, and no longer to what has ceased to be.
-    async fn update(&mut self, node: &Node) -> Result<(), Lost> {
+    async fn update(&mut self, node: &EngineNode) -> Result<(), Lost> {
         let wanted = node.interests.wanted();
         let channels = |buckets: btree_set::Difference<'_, u16>| -> Vec<String> {
             let targets = buckets.map(|bucket| node.subjects.of(&Target::Bucket(*bucket)));

@@ -12,11 +12,11 @@ const MAX_STARTS: usize = 16_384;
 /// while.
 #[derive(Debug, Default)]
 pub(super) struct Living {
-    nodes: Mutex<Nodes>,
+    nodes: Mutex<LiveNodes>,
 }
 
 #[derive(Debug, Default)]
-struct Nodes {
+struct LiveNodes {
     starts: HashMap<String, HashSet<u64>>,
     count: usize,
 }
@@ -56,7 +56,7 @@ impl Living {
 
     /// Forgets all, where it will be told anew.
     pub(super) fn clear(&self) {
-        *self.nodes.lock() = Nodes::default();
+        *self.nodes.lock() = LiveNodes::default();
     }
 }
 

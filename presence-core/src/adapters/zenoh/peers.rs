@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::options::check_address;
 
 type Answer = Result<Vec<String>, Box<dyn Error + Send + Sync>>;
-type Ask = dyn Fn() -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync;
+type AskPeers = dyn Fn() -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync;
 
 /// Where a node learns of all nodes of its cluster.
 ///
@@ -27,7 +27,7 @@ pub enum Peers {
     /// service of Kubernetes.
     Dns(String),
     /// What a function of yours says now; [`Peers::ask`] makes one.
-    Ask(Arc<Ask>),
+    Ask(Arc<AskPeers>),
 }
 
 impl Peers {

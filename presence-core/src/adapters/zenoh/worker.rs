@@ -13,20 +13,20 @@ use zenoh::{
 };
 
 use super::{
-    Living, Ready, ZenohOptions, open,
+    Living, OpenedZenoh, ZenohOptions, open,
     peers::{Missing, Plan},
     unlinked::Unlinked,
 };
 use crate::{
-    adapters::engine::{Item, Node, Target},
+    adapters::engine::{EngineNode, Item, Target},
     pubsub::{Inbox, PeerHint},
 };
 
 /// How long to wait before a session that could not be opened again is tried once more.
 const REOPEN_WAIT: Duration = Duration::from_secs(1);
 
-pub(super) struct Worker {
-    node: Arc<Node>,
+pub(super) struct ZenohWorker {
+    node: Arc<EngineNode>,
     living: Arc<Living>,
     inbox: Inbox,
     options: ZenohOptions,
@@ -47,9 +47,14 @@ struct Declared {
     rest: Option<(LivelinessToken, Subscriber<()>, Subscriber<()>)>,
 }
 
-impl Worker {
-    pub(super) fn new(node: Arc<Node>, living: Arc<Living>, inbox: Inbox, ready: Ready) -> Self {
-        let Ready {
+impl ZenohWorker {
+    pub(super) fn new(
+        node: Arc<EngineNode>,
+        living: Arc<Living>,
+        inbox: Inbox,
+        ready: OpenedZenoh,
+    ) -> Self {
+        let OpenedZenoh {
             options,
             session,
             plan,
@@ -222,7 +227,7 @@ impl Worker {
 }
 
 /// Another node, or another start of one, shows that it is alive, or has ceased to.
-fn notice(sample: &Sample, node: &Node, living: &Living, inbox: &Inbox) {
+fn notice(sample: &Sample, node: &EngineNode, living: &Living, inbox: &Inbox) {
     let Some((name, start)) = node.subjects.read_alive(sample.key_expr().as_str()) else {
         return;
     };
@@ -243,7 +248,7 @@ fn notice(sample: &Sample, node: &Node, living: &Living, inbox: &Inbox) {
     inbox.hint(hint);
 }
 
-fn put(node: &Node, session: &Session, item: Item) {
+fn put(node: &EngineNode, session: &Session, item: Item) {
     let put = session
         .put(node.subjects.of(&item.target), item.frame)
         .congestion_control(CongestionControl::Drop)

@@ -2,17 +2,17 @@ use proptest::prelude::*;
 
 use super::*;
 
-const ORIGIN: Origin<'static> = Origin {
+const SENDER: SendingNode<'static> = SendingNode {
     node: "a@10.0.0.1",
     start: 300,
 };
 
-fn json(topic: &str, event: &str, text: &'static str) -> Message {
-    Message::new(topic, event, Payload::Json(text.into()))
+fn json(topic: &str, event: &str, text: &'static str) -> Broadcast {
+    Broadcast::new(topic, event, Payload::Json(text.into()))
 }
 
-fn binary(topic: &str, event: &str, bytes: &'static [u8]) -> Message {
-    Message::new(topic, event, Payload::Binary(bytes.into()))
+fn binary(topic: &str, event: &str, bytes: &'static [u8]) -> Broadcast {
+    Broadcast::new(topic, event, Payload::Binary(bytes.into()))
 }
 
 /// Frames as the first version wrote them. A change here parts nodes of two versions: write a
@@ -32,7 +32,7 @@ const RECORDED: [(&str, Kind); 3] = [
     ),
 ];
 
-fn recorded_messages() -> [Message; 3] {
+fn recorded_messages() -> [Broadcast; 3] {
     [
         json("room:lobby", "shout", r#"{"body":"hi"}"#),
         binary("t", "e", &[0, 1, 255]),
@@ -53,7 +53,7 @@ fn unhex(text: &str) -> Bytes {
 #[test]
 fn version_1_is_written_as_recorded() {
     for ((text, kind), message) in RECORDED.iter().zip(recorded_messages()) {
-        assert_eq!(hex(&encode(&ORIGIN, *kind, &message).unwrap()), *text);
+        assert_eq!(hex(&encode(&SENDER, *kind, &message).unwrap()), *text);
     }
 }
 
@@ -62,7 +62,7 @@ fn recorded_frames_of_version_1_are_read() {
     for ((text, kind), message) in RECORDED.iter().zip(recorded_messages()) {
         let frame = unhex(text);
         let kind = *kind;
-        assert_eq!(decode(&frame), Ok((ORIGIN, Frame { kind, message })));
+        assert_eq!(decode(&frame), Ok((SENDER, NodeFrame { kind, message })));
     }
 }
 
@@ -86,7 +86,10 @@ fn what_the_next_version_appends_is_left_out() {
     let recorded = RECORDED.iter().zip(recorded_messages());
     for (text, ((_, kind), message)) in OF_THE_NEXT_VERSION.iter().zip(recorded) {
         let kind = *kind;
-        assert_eq!(decode(&unhex(text)), Ok((ORIGIN, Frame { kind, message })));
+        assert_eq!(
+            decode(&unhex(text)),
+            Ok((SENDER, NodeFrame { kind, message }))
+        );
     }
 }
 
@@ -99,7 +102,7 @@ fn what_the_next_version_adds_is_dropped_with_its_node_named() {
         matches!(error, FrameError::Newer { version: 2, .. }),
         "{error}"
     );
-    assert!(error.to_string().contains(ORIGIN.node), "{error}");
+    assert!(error.to_string().contains(SENDER.node), "{error}");
 }
 
 #[test]
@@ -108,7 +111,7 @@ fn versions_further_off_are_refused_by_number_and_node() {
     frame[1] = 3;
     frame.truncate(16);
     let error = decode(&frame.into()).unwrap_err();
-    let node = ORIGIN.node.to_owned();
+    let node = SENDER.node.to_owned();
     assert_eq!(error, FrameError::Version { version: 3, node });
     assert_eq!(
         error.to_string(),
@@ -128,15 +131,15 @@ fn what_no_node_sends_is_refused() {
     assert_eq!(decode(&longer), Err(FrameError::Trailing(1)));
 
     for broken in [&br#"{"a":1},{"b":2}"#[..], b"\"\xff\"", b""] {
-        let broken = Message::new("t", "e", Payload::Json(broken.into()));
-        let frame = encode(&ORIGIN, Kind::Broadcast, &broken).unwrap();
+        let broken = Broadcast::new("t", "e", Payload::Json(broken.into()));
+        let frame = encode(&SENDER, Kind::Broadcast, &broken).unwrap();
         assert_eq!(decode(&frame), Err(FrameError::NotJson));
     }
 
     let name = "n".repeat(MAX_NODE_NAME + 1);
     let mut frame = vec![MAGIC, VERSION];
     frame = postcard::to_extend(
-        &Origin {
+        &SendingNode {
             node: &name,
             start: 1,
         },
@@ -160,23 +163,23 @@ fn a_length_beyond_the_frame_is_malformed() {
 #[test]
 fn what_is_too_long_is_not_encoded() {
     let long = "x".repeat(MAX_NAME + 1);
-    let topic = encode(&ORIGIN, Kind::Direct, &json(&long, "e", "0"));
+    let topic = encode(&SENDER, Kind::Direct, &json(&long, "e", "0"));
     assert_eq!(
         topic.unwrap_err().to_string(),
         "the topic is 65536 bytes long, over the limit of 65535"
     );
-    let event = encode(&ORIGIN, Kind::Direct, &json("t", &long, "0"));
+    let event = encode(&SENDER, Kind::Direct, &json("t", &long, "0"));
     assert_eq!(event.unwrap_err().part, "event");
     let payload = Payload::Binary(vec![0; MAX_FRAME].into());
-    let message = encode(&ORIGIN, Kind::Direct, &Message::new("t", "e", payload));
+    let message = encode(&SENDER, Kind::Direct, &Broadcast::new("t", "e", payload));
     assert_eq!(message.unwrap_err().part, "message");
     let name = "n".repeat(MAX_NODE_NAME + 1);
-    let origin = Origin {
+    let sender = SendingNode {
         node: &name,
         start: 1,
     };
     assert_eq!(
-        encode(&origin, Kind::Direct, &json("t", "e", "0"))
+        encode(&sender, Kind::Direct, &json("t", "e", "0"))
             .unwrap_err()
             .limit,
         MAX_NODE_NAME
@@ -189,15 +192,15 @@ proptest! {
         node in "\\PC{0,30}", start: u64, direct: bool,
         topic in "\\PC{0,40}", event in "\\PC{0,40}", text: Option<String>, bytes: Vec<u8>,
     ) {
-        let origin = Origin { node: &node, start };
+        let sender = SendingNode { node: &node, start };
         let kind = if direct { Kind::Direct } else { Kind::Broadcast };
         let payload = match &text {
             Some(text) => Payload::encode(text).unwrap(),
             None => Payload::Binary(bytes.into()),
         };
-        let message = Message::new(topic, event, payload);
-        let frame = encode(&origin, kind, &message).unwrap();
-        prop_assert_eq!(decode(&frame), Ok((origin, Frame { kind, message })));
+        let message = Broadcast::new(topic, event, payload);
+        let frame = encode(&sender, kind, &message).unwrap();
+        prop_assert_eq!(decode(&frame), Ok((sender, NodeFrame { kind, message })));
     }
 
     #[test]

@@ -19,7 +19,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// One state that a node of a name has been in, or claims to have been in.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct HistoryPoint {
     who: usize,
     /// Which of its incarnations. All of them use the same references, as one that goes on under
     /// another does.
@@ -30,21 +30,21 @@ struct Place {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
-    Up(Place),
+enum MirrorsStep {
+    Up(HistoryPoint),
     Down(usize),
     Forget(usize),
-    Leave(Place, u64),
+    Leave(HistoryPoint, u64),
     Delta {
         from: u64,
-        to: Place,
+        to: HistoryPoint,
         has: u8,
         recent: bool,
     },
-    Announced(Place, bool),
-    Compare(Place, u64),
+    Announced(HistoryPoint, bool),
+    Compare(HistoryPoint, u64),
     Answer {
-        to: Place,
+        to: HistoryPoint,
         has: u8,
         own: bool,
     },
@@ -57,11 +57,11 @@ enum Step {
     Wait(u64),
 }
 
-fn place() -> impl Strategy<Value = Place> {
+fn point() -> impl Strategy<Value = HistoryPoint> {
     // Most of it is of one name and one incarnation, or little would come together.
     let incarnation = prop_oneof![5 => Just(0), 1 => Just(1_u64)];
-    let place = (who(), incarnation, any::<bool>(), 0..=CLOCKS);
-    place.prop_map(|(who, incarnation, again, clock)| Place {
+    let point = (who(), incarnation, any::<bool>(), 0..=CLOCKS);
+    point.prop_map(|(who, incarnation, again, clock)| HistoryPoint {
         who,
         incarnation,
         again,
@@ -73,31 +73,31 @@ fn who() -> impl Strategy<Value = usize> {
     prop_oneof![4 => Just(0), 1 => Just(1_usize)]
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = MirrorsStep> {
     let from = prop_oneof![3 => Just(0), 1 => 0..CLOCKS];
-    let delta = (from, place(), any::<u8>(), any::<bool>());
+    let delta = (from, point(), any::<u8>(), any::<bool>());
     let own = (0..TOPICS.len(), 0..KEYS.len(), any::<bool>());
     prop_oneof![
-        4 => place().prop_map(Step::Up),
-        2 => who().prop_map(Step::Down),
-        1 => who().prop_map(Step::Forget),
-        3 => (place(), 0..5000_u64).prop_map(|(place, grace)| Step::Leave(place, grace)),
-        8 => delta.prop_map(|(from, to, has, recent)| Step::Delta { from, to, has, recent }),
-        4 => (place(), any::<bool>()).prop_map(|(place, recent)| Step::Announced(place, recent)),
-        2 => (place(), any::<u64>()).prop_map(|(place, check)| Step::Compare(place, check)),
-        6 => (place(), any::<u8>(), any::<bool>())
-            .prop_map(|(to, has, own)| Step::Answer { to, has, own }),
-        2 => own.prop_map(|(topic, key, here)| Step::Own { topic, key, here }),
-        8 => Just(Step::Work),
-        6 => (1..2000_u64).prop_map(Step::Wait),
+        4 => point().prop_map(MirrorsStep::Up),
+        2 => who().prop_map(MirrorsStep::Down),
+        1 => who().prop_map(MirrorsStep::Forget),
+        3 => (point(), 0..5000_u64).prop_map(|(point, grace)| MirrorsStep::Leave(point, grace)),
+        8 => delta.prop_map(|(from, to, has, recent)| MirrorsStep::Delta { from, to, has, recent }),
+        4 => (point(), any::<bool>()).prop_map(|(point, recent)| MirrorsStep::Announced(point, recent)),
+        2 => (point(), any::<u64>()).prop_map(|(point, check)| MirrorsStep::Compare(point, check)),
+        6 => (point(), any::<u8>(), any::<bool>())
+            .prop_map(|(to, has, own)| MirrorsStep::Answer { to, has, own }),
+        2 => own.prop_map(|(topic, key, here)| MirrorsStep::Own { topic, key, here }),
+        8 => Just(MirrorsStep::Work),
+        6 => (1..2000_u64).prop_map(MirrorsStep::Wait),
     ]
 }
 
-fn origin(place: &Place) -> Arc<Origin> {
+fn origin(point: &HistoryPoint) -> Arc<Origin> {
     Arc::new(Origin {
-        name: ReplicaName::new(NAMES[place.who]),
+        name: ReplicaName::new(NAMES[point.who]),
         incarnation: Incarnation {
-            started_ms: place.incarnation,
+            started_ms: point.incarnation,
             nonce: 0,
         },
     })
@@ -105,22 +105,22 @@ fn origin(place: &Place) -> Arc<Origin> {
 
 /// What a node tracked in a step. After it was set back: elsewhere, under another reference, or
 /// both.
-fn entry(place: &Place, clock: u64) -> Arc<Entry> {
+fn entry(point: &HistoryPoint, clock: u64) -> Arc<Entry> {
     let (mut number, mut place_of) = (clock, clock as usize);
-    if place.again && clock > FORK {
+    if point.again && clock > FORK {
         let (renamed, elsewhere) = [(false, true), (true, false), (true, true)][clock as usize % 3];
         number += if renamed { CLOCKS } else { 0 };
         place_of += usize::from(elsewhere);
     }
     Arc::new(Entry {
         tag: Tag {
-            origin: origin(place),
+            origin: origin(point),
             clock: Clock::new(clock),
         },
         topic: TOPICS[place_of % 2].into(),
         key: KEYS[place_of / 2 % 2].into(),
         owner: None,
-        meta: meta(place.who as u64, number),
+        meta: meta(point.who as u64, number),
     })
 }
 
@@ -131,8 +131,8 @@ fn meta(nonce: u64, number: u64) -> Meta {
     Meta::new(reference.expect("there is at least one"), None, &body)
 }
 
-/// The changes after a clock, up to a place; `has` says what of it is still there, a bit each.
-fn delta(from: u64, to: &Place, has: u8) -> Delta {
+/// The changes after a clock, up to a point; `has` says what of it is still there, a bit each.
+fn delta(from: u64, to: &HistoryPoint, has: u8) -> Delta {
     let from = from.min(to.clock);
     let there = |clock: &u64| has & (1 << (clock - 1)) != 0;
     let gone = (1..=from).filter(|clock| !there(clock)).map(Clock::new);
@@ -169,11 +169,11 @@ impl Held {
         }
     }
 
-    fn step(&mut self, step: &Step) {
+    fn step(&mut self, step: &MirrorsStep) {
         let (mirrors, index, counts) = (&mut self.mirrors, &mut self.index, &mut self.counts);
         match step {
-            Step::Up(place) => {
-                let origin = origin(place);
+            MirrorsStep::Up(point) => {
+                let origin = origin(point);
                 let known = mirrors.known.get(&origin.name);
                 let states = known
                     .into_iter()
@@ -186,30 +186,30 @@ impl Held {
                     mirrors.up(&origin);
                 }
             }
-            Step::Down(who) => mirrors.down(&ReplicaName::new(NAMES[*who])),
-            Step::Forget(who) => mirrors.forget(&ReplicaName::new(NAMES[*who])),
-            Step::Leave(place, grace) => {
+            MirrorsStep::Down(who) => mirrors.down(&ReplicaName::new(NAMES[*who])),
+            MirrorsStep::Forget(who) => mirrors.forget(&ReplicaName::new(NAMES[*who])),
+            MirrorsStep::Leave(point, grace) => {
                 let until = self.now + Duration::from_millis(*grace);
-                mirrors.leave(&origin(place), until, self.now, index);
+                mirrors.leave(&origin(point), until, self.now, index);
             }
-            Step::Delta {
+            MirrorsStep::Delta {
                 from,
                 to,
                 has,
                 recent,
             } => mirrors.delta(delta(*from, to, *has), *recent, self.now, index, counts),
-            Step::Announced(place, recent) => {
-                let clock = Clock::new(place.clock);
-                mirrors.announced(&origin(place), clock, *recent, self.now, index);
+            MirrorsStep::Announced(point, recent) => {
+                let clock = Clock::new(point.clock);
+                mirrors.announced(&origin(point), clock, *recent, self.now, index);
             }
-            Step::Compare(place, check) => {
-                let clock = Clock::new(place.clock);
-                mirrors.compare(&origin(place), clock, *check, self.now, counts);
+            MirrorsStep::Compare(point, check) => {
+                let clock = Clock::new(point.clock);
+                mirrors.compare(&origin(point), clock, *check, self.now, counts);
             }
-            Step::Answer { to, has, own } => {
+            MirrorsStep::Answer { to, has, own } => {
                 if let Some(ask) = self.asks.pop() {
                     let who = usize::from(ask.origin.name.as_str() == NAMES[1]);
-                    let to = Place {
+                    let to = HistoryPoint {
                         who,
                         incarnation: ask.origin.incarnation.started_ms,
                         ..*to
@@ -220,7 +220,7 @@ impl Held {
                     }
                 }
             }
-            Step::Own { topic, key, here } => {
+            MirrorsStep::Own { topic, key, here } => {
                 let own = own(*topic, *key);
                 if *here {
                     index.join(&own);
@@ -228,8 +228,8 @@ impl Held {
                     index.leave(&own);
                 }
             }
-            Step::Work => mirrors.work(index),
-            Step::Wait(ms) => self.wait(Duration::from_millis(*ms)),
+            MirrorsStep::Work => mirrors.work(index),
+            MirrorsStep::Wait(ms) => self.wait(Duration::from_millis(*ms)),
         }
         self.check();
     }

@@ -20,7 +20,7 @@ const LONG: Duration = Duration::from_secs(2);
 
 /// What a node does.
 #[derive(Clone, Debug)]
-enum Change {
+enum NodeChange {
     Add(usize, usize),
     Remove(Index),
     Update(Index),
@@ -28,12 +28,12 @@ enum Change {
     Retag,
 }
 
-fn changes() -> impl Strategy<Value = Vec<Change>> {
+fn changes() -> impl Strategy<Value = Vec<NodeChange>> {
     let change = prop_oneof![
-        10 => (0..TOPICS.len(), 0..KEYS.len()).prop_map(|(topic, key)| Change::Add(topic, key)),
-        6 => any::<Index>().prop_map(Change::Remove),
-        4 => any::<Index>().prop_map(Change::Update),
-        1 => Just(Change::Retag),
+        10 => (0..TOPICS.len(), 0..KEYS.len()).prop_map(|(topic, key)| NodeChange::Add(topic, key)),
+        6 => any::<Index>().prop_map(NodeChange::Remove),
+        4 => any::<Index>().prop_map(NodeChange::Update),
+        1 => Just(NodeChange::Retag),
     ];
     proptest::collection::vec(change, 1..40)
 }
@@ -46,7 +46,7 @@ struct History {
 
 impl History {
     /// With a log that forgets soon, so that both ways of telling what is gone are met.
-    fn new(name: &str, ref_nonce: u64, changes: &[Change]) -> Self {
+    fn new(name: &str, ref_nonce: u64, changes: &[NodeChange]) -> Self {
         let incarnation = Incarnation {
             started_ms: 1,
             nonce: 0,
@@ -66,13 +66,13 @@ impl History {
         self.states.last().unwrap()
     }
 
-    fn change(&mut self, change: &Change) {
+    fn change(&mut self, change: &NodeChange) {
         let mut next = self.last().clone();
         let held: Vec<_> = next.replica().since(Clock::ZERO).cloned().collect();
         let some = |which: &Index| (!held.is_empty()).then(|| which.get(&held).tag.clock);
         let meta = Meta::new(self.refs.make(), None, &body());
         match change {
-            Change::Add(topic, key) => {
+            NodeChange::Add(topic, key) => {
                 next.add(Content {
                     topic: TOPICS[*topic].into(),
                     key: KEYS[*key].into(),
@@ -80,13 +80,13 @@ impl History {
                     meta,
                 });
             }
-            Change::Remove(which) => {
+            NodeChange::Remove(which) => {
                 some(which).and_then(|clock| next.remove(clock));
             }
-            Change::Update(which) => {
+            NodeChange::Update(which) => {
                 some(which).and_then(|clock| next.update(clock, meta));
             }
-            Change::Retag => {
+            NodeChange::Retag => {
                 let now = next.replica().origin().incarnation;
                 next.retag(now.above(now, 0));
             }
@@ -166,7 +166,7 @@ fn told() -> impl Strategy<Value = Vec<Told>> {
 }
 
 /// A shard that is told of the two.
-struct Receiver<'a> {
+struct ReceivingShard<'a> {
     histories: &'a [History; 2],
     shard: Shard,
     now: Duration,
@@ -176,7 +176,7 @@ struct Receiver<'a> {
     heard: Vec<Input>,
 }
 
-impl<'a> Receiver<'a> {
+impl<'a> ReceivingShard<'a> {
     fn new(histories: &'a [History; 2]) -> Self {
         let mut receiver = Self {
             histories,
@@ -420,7 +420,7 @@ proptest! {
     ) {
         let histories = [History::new(NAMES[0], 0, &a), History::new(NAMES[1], 1, &b)];
         let mut shards = [one, two].map(|told| {
-            let mut receiver = Receiver::new(&histories);
+            let mut receiver = ReceivingShard::new(&histories);
             for told in &told {
                 receiver.tell(told);
             }
@@ -428,7 +428,7 @@ proptest! {
             receiver
         });
         let truth = contents(histories.iter().map(|history| history.last().replica()));
-        let lists = shards.each_mut().map(Receiver::lists);
+        let lists = shards.each_mut().map(ReceivingShard::lists);
         prop_assert_eq!(&lists[0], &lists[1]);
         prop_assert_eq!(sorted(lists[0].clone()), truth);
         let digests = shards.each_ref().map(|receiver| receiver.shard.digest());
@@ -445,7 +445,7 @@ fn the_runs_meet_gaps_overlaps_and_answers_in_parts() {
         let mut draw = || changes().new_tree(&mut runner).unwrap().current();
         let [a, b] = [draw(), draw()];
         let histories = [History::new(NAMES[0], 0, &a), History::new(NAMES[1], 1, &b)];
-        let mut receiver = Receiver::new(&histories);
+        let mut receiver = ReceivingShard::new(&histories);
         for told in &told().new_tree(&mut runner).unwrap().current() {
             receiver.tell(told);
         }

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::listener::{Alternation, Frame, State, sets, state, sync_diff};
+use super::listener::{Alternation, ClientState, PresenceDiff, sets, state, sync_diff};
 use super::*;
 use crate::crdt::Tag;
 use crate::shard::pending::Pending;
@@ -37,9 +37,9 @@ fn entries() -> Vec<Arc<Entry>> {
     vec![entry("a"), entry("a"), entry("b")]
 }
 
-fn frames(pending: &mut Pending) -> Vec<Frame> {
+fn frames(pending: &mut Pending) -> Vec<PresenceDiff> {
     std::iter::from_fn(|| pending.take())
-        .map(|(joins, leaves)| Frame::new(&joins, &leaves))
+        .map(|(joins, leaves)| PresenceDiff::new(&joins, &leaves))
         .collect()
 }
 
@@ -78,22 +78,22 @@ fn other_metas_do_not_wait_for_one_that_needs_two_diffs() {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+enum PendingStep {
     /// The meta comes if it is not there, else it goes.
     Toggle(usize),
     List,
     Send,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = PendingStep> {
     prop_oneof![
-        4 => (0..METAS).prop_map(Step::Toggle),
-        2 => Just(Step::List),
-        1 => Just(Step::Send),
+        4 => (0..METAS).prop_map(PendingStep::Toggle),
+        2 => Just(PendingStep::List),
+        1 => Just(PendingStep::Send),
     ]
 }
 
-fn present(entries: &[Arc<Entry>], there: &[bool]) -> State {
+fn present(entries: &[Arc<Entry>], there: &[bool]) -> ClientState {
     let present: Vec<_> = entries
         .iter()
         .zip(there)
@@ -111,12 +111,12 @@ proptest! {
         let entries = entries();
         let mut pending = Pending::default();
         let mut there = [false; METAS];
-        let mut listeners: Vec<State> = Vec::new();
+        let mut listeners: Vec<ClientState> = Vec::new();
         let mut alternation = Alternation::default();
 
-        let send = |pending: &mut Pending, listeners: &mut [State], alternation: &mut Alternation| {
+        let send = |pending: &mut Pending, listeners: &mut [ClientState], alternation: &mut Alternation| {
             let Some((joins, leaves)) = pending.take() else { return false };
-            let frame = Frame::new(&joins, &leaves);
+            let frame = PresenceDiff::new(&joins, &leaves);
             alternation.check(&frame).unwrap();
             for listener in listeners {
                 sync_diff(listener, &frame);
@@ -125,7 +125,7 @@ proptest! {
         };
         for step in steps {
             match step {
-                Step::Toggle(meta) => {
+                PendingStep::Toggle(meta) => {
                     if there[meta] {
                         pending.leave(&entries[meta]);
                     } else {
@@ -133,11 +133,11 @@ proptest! {
                     }
                     there[meta] = !there[meta];
                 }
-                Step::List => {
+                PendingStep::List => {
                     pending.seal();
                     listeners.push(present(&entries, &there));
                 }
-                Step::Send => {
+                PendingStep::Send => {
                     send(&mut pending, &mut listeners, &mut alternation);
                 }
             }

@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::listener::{Alternation, Frame, State, sets, state, sync_diff, sync_state};
+use super::listener::{Alternation, ClientState, PresenceDiff, sets, state, sync_diff, sync_state};
 use super::*;
 
 const TOPICS: [&str; 2] = ["t", "u"];
 const KEYS: [&str; 3] = ["", "a", "b"];
 
 #[derive(Clone, Debug)]
-enum Step {
+enum ShardStep {
     Track(u64, usize, usize),
     Update(u64, usize, usize),
     Untrack(u64, usize, usize),
@@ -29,17 +29,17 @@ enum Step {
     Wait(u64),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = ShardStep> {
     let place = || (0..3_u64, 0..TOPICS.len(), 0..KEYS.len());
     prop_oneof![
-        6 => place().prop_map(|(owner, topic, key)| Step::Track(owner, topic, key)),
-        2 => place().prop_map(|(owner, topic, key)| Step::Update(owner, topic, key)),
-        4 => place().prop_map(|(owner, topic, key)| Step::Untrack(owner, topic, key)),
-        1 => (0..3_u64).prop_map(Step::OwnerGone),
-        3 => (0..TOPICS.len(), 0..4_usize).prop_map(|(topic, heard)| Step::Join(topic, heard)),
-        1 => any::<prop::sample::Index>().prop_map(Step::Again),
-        4 => (0..TOPICS.len()).prop_map(Step::Dispatch),
-        3 => (0..60_u64).prop_map(Step::Wait),
+        6 => place().prop_map(|(owner, topic, key)| ShardStep::Track(owner, topic, key)),
+        2 => place().prop_map(|(owner, topic, key)| ShardStep::Update(owner, topic, key)),
+        4 => place().prop_map(|(owner, topic, key)| ShardStep::Untrack(owner, topic, key)),
+        1 => (0..3_u64).prop_map(ShardStep::OwnerGone),
+        3 => (0..TOPICS.len(), 0..4_usize).prop_map(|(topic, heard)| ShardStep::Join(topic, heard)),
+        1 => any::<prop::sample::Index>().prop_map(ShardStep::Again),
+        4 => (0..TOPICS.len()).prop_map(ShardStep::Dispatch),
+        3 => (0..60_u64).prop_map(ShardStep::Wait),
     ]
 }
 
@@ -49,16 +49,16 @@ struct World {
     now: Duration,
     /// Who is where: (topic, key, owner) to the meta's reference.
     truth: BTreeMap<(usize, usize, u64), PhxRef>,
-    topics: [Listeners; TOPICS.len()],
+    topics: [TopicClients; TOPICS.len()],
 }
 
 #[derive(Default)]
-struct Listeners {
-    on_its_way: Option<Frame>,
-    sent: Vec<Frame>,
+struct TopicClients {
+    on_its_way: Option<PresenceDiff>,
+    sent: Vec<PresenceDiff>,
     last_sent: Option<Duration>,
     alternation: Alternation,
-    clients: Vec<State>,
+    clients: Vec<ClientState>,
 }
 
 impl World {
@@ -71,10 +71,10 @@ impl World {
         }
     }
 
-    fn step(&mut self, step: &Step) {
+    fn step(&mut self, step: &ShardStep) {
         let mut out = Vec::new();
         match *step {
-            Step::Track(owner, topic, key) => {
+            ShardStep::Track(owner, topic, key) => {
                 let which = which(owner, TOPICS[topic], KEYS[key]);
                 let tracked = self.shard.track(which, &body(), &mut out);
                 let place = (topic, key, owner);
@@ -83,7 +83,7 @@ impl World {
                     self.truth.insert(place, phx_ref);
                 }
             }
-            Step::Update(owner, topic, key) => {
+            ShardStep::Update(owner, topic, key) => {
                 let which = which(owner, TOPICS[topic], KEYS[key]);
                 let updated = self.shard.update(which, None, &body(), &mut out);
                 let held = self.truth.get_mut(&(topic, key, owner));
@@ -92,18 +92,18 @@ impl World {
                     *held = phx_ref;
                 }
             }
-            Step::Untrack(owner, topic, key) => {
+            ShardStep::Untrack(owner, topic, key) => {
                 let which = which(owner, TOPICS[topic], KEYS[key]);
                 let untracked = self.shard.untrack(which, &mut out);
                 let held = self.truth.remove(&(topic, key, owner));
                 assert_eq!(untracked, held.is_some());
             }
-            Step::OwnerGone(number) => {
+            ShardStep::OwnerGone(number) => {
                 let input = Input::OwnerGone(owner(number));
                 self.shard.handle(input, self.now, &mut out);
                 self.truth.retain(|(_, _, held), _| *held != number);
             }
-            Step::Join(topic, heard) => {
+            ShardStep::Join(topic, heard) => {
                 let mut client = state(&self.shard.list(TOPICS[topic]));
                 let listeners = &mut self.topics[topic];
                 let held_back = listeners.sent.len().saturating_sub(heard);
@@ -112,7 +112,7 @@ impl World {
                 }
                 listeners.clients.push(client);
             }
-            Step::Again(client) => {
+            ShardStep::Again(client) => {
                 for (topic, listeners) in TOPICS.iter().zip(&mut self.topics) {
                     if listeners.clients.is_empty() {
                         continue;
@@ -122,8 +122,8 @@ impl World {
                     sync_state(&mut listeners.clients[client], &list);
                 }
             }
-            Step::Dispatch(topic) => self.dispatch(topic, &mut out),
-            Step::Wait(ms) => {
+            ShardStep::Dispatch(topic) => self.dispatch(topic, &mut out),
+            ShardStep::Wait(ms) => {
                 self.now += Duration::from_millis(ms);
                 self.shard.handle(Input::Tick, self.now, &mut out);
             }
@@ -153,7 +153,7 @@ impl World {
             };
             let topic = TOPICS.iter().position(|name| *name == &*diff.topic);
             let listeners = &mut self.topics[topic.unwrap()];
-            let frame = Frame::new(&diff.joins, &diff.leaves);
+            let frame = PresenceDiff::new(&diff.joins, &diff.leaves);
             listeners.alternation.check(&frame).unwrap();
             let last = listeners.last_sent;
             assert!(
@@ -187,9 +187,9 @@ impl World {
             || self.shard.next_deadline().is_some()
         {
             for topic in 0..TOPICS.len() {
-                self.step(&Step::Dispatch(topic));
+                self.step(&ShardStep::Dispatch(topic));
             }
-            self.step(&Step::Wait(50));
+            self.step(&ShardStep::Wait(50));
         }
     }
 }
@@ -211,7 +211,7 @@ proptest! {
             }
         }
         for number in 0..3 {
-            world.step(&Step::OwnerGone(number));
+            world.step(&ShardStep::OwnerGone(number));
         }
         world.settle();
         prop_assert!(world.shard.index.is_empty(), "topics without presences remain");

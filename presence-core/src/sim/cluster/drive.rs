@@ -9,22 +9,22 @@ use bytes::Bytes;
 use super::{Cluster, STORM, STUCK};
 use crate::node::{Node, NodeEffect, ReplicaEvent};
 use crate::shard::TopicDiff;
-use crate::sim::client::Frame;
-use crate::sim::event::Event;
+use crate::sim::client::PresenceDiff;
+use crate::sim::event::SimEvent;
 use crate::sim::ledger::Finding;
 use crate::sim::violation::{Rule, Violation};
 use crate::wire;
 
 impl Cluster {
-    pub(super) fn happen(&mut self, event: Event) -> Result<(), Violation> {
+    pub(super) fn happen(&mut self, event: SimEvent) -> Result<(), Violation> {
         self.happened += 1;
         if self.happened > STORM && self.ledger.is_some() {
             let what = format!("{STORM} events, {:?}", self.network.traffic);
             return Err(self.violation((Rule::Progress, what)));
         }
         match event {
-            Event::Deliver { to, message } => self.deliver(to, message),
-            Event::Dispatched {
+            SimEvent::Deliver { to, message } => self.deliver(to, message),
+            SimEvent::Dispatched {
                 machine,
                 life,
                 topic,
@@ -39,7 +39,7 @@ impl Cluster {
                 }
                 self.dispatched(machine, &topic)
             }
-            Event::Wake { machine } => {
+            SimEvent::Wake { machine } => {
                 if self.machines[machine].wake == Some(self.now) {
                     self.machines[machine].wake = None;
                 }
@@ -179,10 +179,10 @@ impl Cluster {
         let arrivals = self.network.send(from, to, message.len(), self.now);
         for arrival in arrivals.into_iter().flatten() {
             if let Some(message) = self.meddle(to, message) {
-                self.events.put(arrival, Event::Deliver { to, message });
+                self.events.put(arrival, SimEvent::Deliver { to, message });
             }
             let message = message.clone();
-            self.events.put(arrival, Event::Deliver { to, message });
+            self.events.put(arrival, SimEvent::Deliver { to, message });
         }
     }
 
@@ -191,8 +191,8 @@ impl Cluster {
         let local = machine.clock.at(self.now);
         // Where nothing is checked nobody listens.
         let frame = match &self.ledger {
-            Some(_) => Frame::new(&diff.joins, &diff.leaves),
-            None => Frame::new(&[], &[]),
+            Some(_) => PresenceDiff::new(&diff.joins, &diff.leaves),
+            None => PresenceDiff::new(&[], &[]),
         };
         let listeners = machine.topics.entry(Arc::clone(&diff.topic)).or_default();
         let soonest = listeners.last.map(|last| last + self.options.diff_interval);
@@ -209,7 +209,7 @@ impl Cluster {
             let what = format!("{}, {}: {wrong}", machine.name, diff.topic);
             return Err(self.violation((Rule::OrderedDiffs, what)));
         }
-        let event = Event::Dispatched {
+        let event = SimEvent::Dispatched {
             machine: number,
             life: machine.life,
             topic: Arc::clone(&diff.topic),
@@ -227,7 +227,7 @@ impl Cluster {
         let due = machine.clock.when(due).max(self.now);
         if machine.wake.is_none_or(|wake| due < wake) {
             machine.wake = Some(due);
-            self.events.put(due, Event::Wake { machine: number });
+            self.events.put(due, SimEvent::Wake { machine: number });
         }
     }
 

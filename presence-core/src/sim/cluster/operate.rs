@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Cluster, mix, name_of};
-use crate::sim::event::Event;
+use crate::sim::event::SimEvent;
 use crate::sim::network::Weather;
-use crate::sim::{Operation, Place, Violation};
+use crate::sim::{Operation, ScriptPresence, Violation};
 
 /// `Cluster::track` or `Cluster::update`.
-type Change = fn(&mut Cluster, usize, u64, &str, &str, &Value) -> Result<bool, Violation>;
+type TrackOrUpdate = fn(&mut Cluster, usize, u64, &str, &str, &Value) -> Result<bool, Violation>;
 
 impl Cluster {
     /// Does what a line of a script says. One that names a machine that is not there does nothing.
@@ -25,11 +25,11 @@ impl Cluster {
         }
         match *operation {
             Operation::Wait(time) => self.run_for(time),
-            Operation::Track(place) => self.at_place(place, Self::track),
-            Operation::Update(place) => self.at_place(place, Self::update),
-            Operation::Untrack(place) => {
-                let (topic, key) = names(place);
-                self.untrack(place.node, place.owner.into(), &topic, &key)?;
+            Operation::Track(presence) => self.track_or_update(presence, Self::track),
+            Operation::Update(presence) => self.track_or_update(presence, Self::update),
+            Operation::Untrack(presence) => {
+                let (topic, key) = names(presence);
+                self.untrack(presence.node, presence.owner.into(), &topic, &key)?;
                 Ok(())
             }
             Operation::OwnerEnds(node, owner) => self.owner_ends(node, owner.into()),
@@ -99,11 +99,22 @@ impl Cluster {
         }
     }
 
-    fn at_place(&mut self, place: Place, what: Change) -> Result<(), Violation> {
+    fn track_or_update(
+        &mut self,
+        presence: ScriptPresence,
+        what: TrackOrUpdate,
+    ) -> Result<(), Violation> {
         self.metas += 1;
         let meta = serde_json::json!({ "number": self.metas });
-        let (topic, key) = names(place);
-        what(self, place.node, place.owner.into(), &topic, &key, &meta)?;
+        let (topic, key) = names(presence);
+        what(
+            self,
+            presence.node,
+            presence.owner.into(),
+            &topic,
+            &key,
+            &meta,
+        )?;
         Ok(())
     }
 
@@ -249,7 +260,7 @@ impl Cluster {
         for topic in &topics {
             self.events.put(
                 at,
-                Event::Dispatched {
+                SimEvent::Dispatched {
                     machine: number,
                     life,
                     topic: Arc::clone(topic),
@@ -291,16 +302,16 @@ impl Cluster {
     }
 }
 
-fn names(place: Place) -> (String, String) {
-    (format!("t{}", place.topic), format!("k{}", place.key))
+fn names(presence: ScriptPresence) -> (String, String) {
+    (format!("t{}", presence.topic), format!("k{}", presence.key))
 }
 
 /// The numbers of the machines that an operation names.
 fn machines_of(operation: &Operation) -> impl Iterator<Item = usize> {
     let (pair, side): ([Option<usize>; 2], &[usize]) = match operation {
         Operation::Wait(_) | Operation::Heal | Operation::Weather(_) => ([None; 2], &[]),
-        Operation::Track(place) | Operation::Update(place) | Operation::Untrack(place) => {
-            ([Some(place.node), None], &[])
+        Operation::Track(presence) | Operation::Update(presence) | Operation::Untrack(presence) => {
+            ([Some(presence.node), None], &[])
         }
         Operation::OwnerEnds(node, _)
         | Operation::List(node, ..)

@@ -1,7 +1,7 @@
 //! What nodes count, by name.
 
 use super::Coverage;
-use crate::node::{Counters, LivenessCounts};
+use crate::node::{LivenessCounts, NodeCounters};
 use crate::shard::Counts;
 
 /// Adds every field of a struct under its name. A field that is left out does not compile.
@@ -14,8 +14,8 @@ macro_rules! add_all {
 
 impl Coverage {
     /// Adds all that a node has counted.
-    pub(in crate::sim) fn add_node(&mut self, counters: &Counters) {
-        let Counters {
+    pub(in crate::sim) fn add_node(&mut self, counters: &NodeCounters) {
+        let NodeCounters {
             shards,
             liveness,
             malformed,

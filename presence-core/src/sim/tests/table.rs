@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::crdt::{Incarnation, MetaBody, OwnerId, ReplicaName};
 use crate::node::{Node, NodeConfig, NodeEffect, NodeOptions, ReplicaEvent, ReplicaView};
 use crate::shard::Which;
-use crate::sim::client::{Frame, State, sets, state, sync_diff};
+use crate::sim::client::{ClientState, PresenceDiff, sets, state, sync_diff};
 use crate::wire::{self, Body};
 
 pub(super) const TOPIC: &str = "t";
@@ -41,7 +41,7 @@ struct Letter {
 
 /// What becomes of messages on a link.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Link {
+enum LinkFault {
     /// Each waits to be released.
     Held,
     /// None arrives.
@@ -55,9 +55,9 @@ pub(super) struct Table {
     pub(super) now: Duration,
     under_way: VecDeque<Letter>,
     kept: Vec<Letter>,
-    links: BTreeMap<(usize, usize), Link>,
+    links: BTreeMap<(usize, usize), LinkFault>,
     /// The client on each node, if there is one: its state.
-    clients: Vec<Option<State>>,
+    clients: Vec<Option<ClientState>>,
     pub(super) events: Vec<(usize, ReplicaEvent)>,
 }
 
@@ -176,11 +176,11 @@ impl Table {
 
     /// From now on what goes from the one to the other waits for [`Table::release`].
     pub(super) fn hold(&mut self, from: usize, to: usize) {
-        self.links.insert((from, to), Link::Held);
+        self.links.insert((from, to), LinkFault::Held);
     }
 
     pub(super) fn cut(&mut self, from: usize, to: usize) {
-        self.links.insert((from, to), Link::Cut);
+        self.links.insert((from, to), LinkFault::Cut);
     }
 
     pub(super) fn open(&mut self, from: usize, to: usize) {
@@ -274,8 +274,8 @@ impl Table {
         while let Some(letter) = self.under_way.pop_front() {
             match self.links.get(&(letter.from, letter.to)) {
                 None => self.arrive(&letter),
-                Some(Link::Held) => self.kept.push(letter),
-                Some(Link::Cut) => {}
+                Some(LinkFault::Held) => self.kept.push(letter),
+                Some(LinkFault::Cut) => {}
             }
         }
     }
@@ -300,7 +300,7 @@ impl Table {
             match effect {
                 NodeEffect::TopicDiff(diff) => {
                     if let Some(client) = &mut self.clients[number] {
-                        sync_diff(client, &Frame::new(&diff.joins, &diff.leaves));
+                        sync_diff(client, &PresenceDiff::new(&diff.joins, &diff.leaves));
                     }
                     let mut more = Vec::new();
                     let topic: Arc<str> = diff.topic;

@@ -4,11 +4,11 @@ use super::*;
 use crate::adapters::MemoryCluster;
 use crate::pubsub::PeerHint;
 
-struct Nodes {
+struct TestCluster {
     cluster: MemoryCluster,
 }
 
-impl Nodes {
+impl TestCluster {
     fn new() -> Self {
         Self {
             cluster: MemoryCluster::default(),
@@ -34,7 +34,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 #[tokio::test(start_paused = true)]
 async fn a_join_on_one_node_is_seen_on_the_others() {
-    let nodes = Nodes::new();
+    let nodes = TestCluster::new();
     let (_, a) = nodes.start("a");
     let (pubsub, b) = nodes.start("b");
     let mut listener = pubsub.receiver("t", 100);
@@ -54,7 +54,7 @@ async fn a_join_on_one_node_is_seen_on_the_others() {
 
 #[tokio::test(start_paused = true)]
 async fn a_newcomer_gets_what_is_there() {
-    let nodes = Nodes::new();
+    let nodes = TestCluster::new();
     let (_, a) = nodes.start("a");
     let owner = Owner::new();
     for key in 0..500 {
@@ -75,7 +75,7 @@ async fn a_newcomer_gets_what_is_there() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_leaves_in_order_is_shown_until_the_grace_ends_or_comes_back() {
-    let nodes = Nodes::new();
+    let nodes = TestCluster::new();
     let (_, a) = nodes.start("a");
     let (pubsub, b) = nodes.start("b");
     until("they know each other", || {
@@ -114,7 +114,7 @@ async fn whoever_leaves_in_order_is_shown_until_the_grace_ends_or_comes_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_falls_silent_goes_down() {
-    let nodes = Nodes::new();
+    let nodes = TestCluster::new();
     let (_, a) = nodes.start("a");
     let (pubsub, b) = nodes.start("b");
     let owner = Owner::new();
@@ -140,7 +140,7 @@ async fn a_node_that_falls_silent_goes_down() {
 
 #[tokio::test(start_paused = true)]
 async fn an_engine_s_hint_hides_a_dead_node_within_a_second_and_a_false_one_does_not() {
-    let nodes = Nodes::new();
+    let nodes = TestCluster::new();
     let (_, a) = nodes.start("a");
     let (_, b) = nodes.start("b");
     let (_c, c) = nodes.start("c");
@@ -171,7 +171,7 @@ async fn an_engine_s_hint_hides_a_dead_node_within_a_second_and_a_false_one_does
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_has_left_shows_its_own_until_it_stops() {
-    let nodes = Nodes::new();
+    let nodes = TestCluster::new();
     let (pubsub, a) = nodes.start("a");
     let owner = Owner::new();
     a.track_as(&owner, "t", "alice", json!({})).await.unwrap();

@@ -8,8 +8,8 @@ use super::*;
 use crate::adapters::{Memory, MemoryCluster};
 use crate::crdt::{Incarnation, MetaError, ReplicaName};
 use crate::node::{Node, NodeConfig, NodeEffect};
-use crate::pubsub::wire::{self, Kind, Origin};
-use crate::pubsub::{Adapter, AdapterError, Inbox, Message};
+use crate::pubsub::wire::{self, Kind, SendingNode};
+use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox};
 use crate::wire::VERSION;
 
 /// What a narrow engine carries.
@@ -22,8 +22,8 @@ struct Narrow {
 }
 
 impl Narrow {
-    fn check(&self, message: &Message) -> Result<(), AdapterError> {
-        let origin = Origin {
+    fn check(&self, message: &Broadcast) -> Result<(), AdapterError> {
+        let origin = SendingNode {
             node: self.node_name(),
             start: u64::MAX,
         };
@@ -56,12 +56,12 @@ impl Adapter for Narrow {
         self.memory.start(inbox);
     }
 
-    fn broadcast(&self, message: &Message) -> Result<(), AdapterError> {
+    fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError> {
         self.check(message)?;
         self.memory.broadcast(message)
     }
 
-    fn direct(&self, node: &str, message: &Message) -> Result<(), AdapterError> {
+    fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError> {
         self.check(message)?;
         self.memory.direct(node, message)
     }

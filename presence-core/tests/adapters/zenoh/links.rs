@@ -11,7 +11,7 @@ use std::{
 
 use presence_core::{
     adapters::{Peers, Zenoh, ZenohError, ZenohOptions},
-    pubsub::{Message, Payload, PeerHint},
+    pubsub::{Broadcast, Payload, PeerHint},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -163,7 +163,7 @@ async fn a_stuck_node_does_not_take_from_the_others() {
         let numbers = round * 10..(round + 1) * 10;
         for number in numbers.clone() {
             let payload = Payload::Binary(vec![0; 10_000].into());
-            let message = Message::new("t", number.to_string(), payload);
+            let message = Broadcast::new("t", number.to_string(), payload);
             a.pubsub.broadcast(message).unwrap();
         }
         for number in numbers {

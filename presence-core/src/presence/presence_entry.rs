@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::json;
 use crate::crdt::Meta;
 
-/// Why [`Entry::insert`] refused a field. The entry is unchanged.
+/// Why [`PresenceEntry::insert`] refused a field. The entry is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum FieldError {
     /// The name is taken by the metas.
@@ -22,12 +22,12 @@ pub enum FieldError {
 ///
 /// As JSON: `{"metas": [{"phx_ref": "..", ..}, ..], ..}`.
 #[derive(Clone, Debug, Default)]
-pub struct Entry {
+pub struct PresenceEntry {
     metas: Vec<Meta>,
     fields: Vec<(String, Box<RawValue>)>,
 }
 
-impl Entry {
+impl PresenceEntry {
     pub(super) fn push(&mut self, meta: Meta) {
         self.metas.push(meta);
     }
@@ -82,7 +82,7 @@ impl Entry {
     }
 }
 
-impl Serialize for Entry {
+impl Serialize for PresenceEntry {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(1 + self.fields.len()))?;
         map.serialize_entry("metas", &self.metas)?;

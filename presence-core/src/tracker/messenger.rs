@@ -13,7 +13,7 @@ use super::trouble::Troubles;
 use crate::crdt::ReplicaName;
 use crate::node::{Rejected, ReplicaEvent};
 use crate::pubsub::{
-    AdapterError, BroadcastError, Dispatch, Message, Payload, PeerHint, PubSub, Subscriber,
+    AdapterError, Broadcast, BroadcastError, Dispatch, Payload, PeerHint, PubSub, Subscriber,
     SubscriberId, Subscription,
 };
 
@@ -35,9 +35,9 @@ const EVENT: &str = "replicate";
 /// [name](crate::Presence::NAME) of the presence. Clients must not be let in there.
 pub const TOPIC_PREFIX: &str = "phx_presence:";
 
-/// Where messages to other nodes go, and what is told of those nodes.
+/// Sends a tracker's messages to other nodes, and reports what happens to those nodes.
 #[derive(Debug)]
-pub(super) struct Peers {
+pub(super) struct Messenger {
     presence: &'static str,
     pubsub: PubSub,
     /// The topic that all trackers of this presence listen to.
@@ -52,11 +52,11 @@ pub(super) struct Peers {
     too_large: Troubles,
 }
 
-/// What other nodes sent, on its way to the task that takes it.
+/// The queue of messages from other nodes, for the task that handles them.
 #[derive(Debug)]
-struct Inbox(mpsc::Sender<Bytes>);
+struct MessageQueue(mpsc::Sender<Bytes>);
 
-impl Subscriber for Inbox {
+impl Subscriber for MessageQueue {
     fn deliver(&self, dispatch: &mut Dispatch<'_>) {
         if let Payload::Binary(bytes) = &dispatch.message().payload {
             // Full: the message is lost, as any may be.
@@ -65,7 +65,7 @@ impl Subscriber for Inbox {
     }
 }
 
-impl Peers {
+impl Messenger {
     pub(super) fn new(presence: &'static str, pubsub: &PubSub) -> Self {
         Self {
             presence,
@@ -82,7 +82,9 @@ impl Peers {
     /// Starts to listen. What comes is in the receiver, while the subscription lives.
     pub(super) fn listen(&self) -> (Subscription, mpsc::Receiver<Bytes>) {
         let (sender, receiver) = mpsc::channel(WAITING);
-        let subscription = self.pubsub.subscribe(&self.topic, Arc::new(Inbox(sender)));
+        let subscription = self
+            .pubsub
+            .subscribe(&self.topic, Arc::new(MessageQueue(sender)));
         *self.me.lock() = Some(subscription.id());
         (subscription, receiver)
     }
@@ -110,8 +112,8 @@ impl Peers {
         self.sent(sent);
     }
 
-    fn message(&self, bytes: Bytes) -> Message {
-        Message {
+    fn message(&self, bytes: Bytes) -> Broadcast {
+        Broadcast {
             topic: Arc::clone(&self.topic),
             event: Arc::clone(&self.event),
             payload: Payload::Binary(bytes),

@@ -1,22 +1,22 @@
-//! What travels on a topic.
+//! A message on a topic.
 
 use std::sync::Arc;
 
 use super::Payload;
 
-/// One message: `Phoenix.Socket.Broadcast`. Cheap to clone, whatever its size.
+/// A message on a topic: `Phoenix.Socket.Broadcast`. Cheap to clone, whatever its size.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// The topic it is broadcast on.
+pub struct Broadcast {
+    /// The topic of the message.
     pub topic: Arc<str>,
-    /// What happened.
+    /// The name of the event.
     pub event: Arc<str>,
-    /// The data, encoded once for all who get it.
+    /// The data, encoded once for all subscribers.
     pub payload: Payload,
 }
 
-impl Message {
-    /// A message with its three parts.
+impl Broadcast {
+    /// Makes a message of its three parts.
     pub fn new(topic: impl Into<Arc<str>>, event: impl Into<Arc<str>>, payload: Payload) -> Self {
         Self {
             topic: topic.into(),

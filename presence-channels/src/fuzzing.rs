@@ -1,11 +1,13 @@
-//! What the fuzzer needs of the inside: each parser of what clients send, and what writes the same
-//! down again. No API: it changes without notice.
+//! What the fuzzer and the conformance tests need of the inside: each parser of what clients send,
+//! and what writes the same down again. No API: it changes without notice.
 
 use bytes::Bytes;
 use presence_core::pubsub::Payload;
 
 pub use crate::{
-    token::fuzzing::{encrypt_claims, rewrite_term, sign_claims},
+    token::fuzzing::{
+        Term, decrypt_term, encrypt_claims, rewrite_term, sign_claims, sign_term, verify_term,
+    },
     transport::longpoll::fuzzing::{Body, read_body},
 };
 

@@ -1,6 +1,10 @@
-//! The way in for the fuzzer: terms past the signature that keeps them out otherwise.
+//! Terms past the signature that keeps them out otherwise, and terms as they are within tokens.
+
+use std::time::SystemTime;
 
 use super::{SignError, TokenError, Tokens, encryptor, signer, term};
+
+pub use super::term::Term;
 
 /// Reads a term and writes it down as it is written here.
 ///
@@ -33,4 +37,31 @@ pub fn sign_claims(tokens: &Tokens, claims: &[u8]) -> String {
 /// As [`Tokens::encrypt`].
 pub fn encrypt_claims(tokens: &Tokens, claims: &[u8]) -> Result<String, SignError> {
     encryptor::encrypt(&tokens.key, claims)
+}
+
+/// Signs `data`, as [`Tokens::sign_at`] signs what makes such a term.
+///
+/// # Errors
+/// As [`Tokens::sign_at`].
+pub fn sign_term(tokens: &Tokens, data: Term, signed_at: SystemTime) -> Result<String, SignError> {
+    let claims = tokens.claims(data, signed_at)?;
+    Ok(signer::sign(&tokens.key, &claims))
+}
+
+/// Verifies a token, and returns its data as the token holds it.
+///
+/// # Errors
+/// As [`Tokens::verify`].
+pub fn verify_term(tokens: &Tokens, token: Option<&str>) -> Result<Term, TokenError> {
+    let valid = tokens.verified(token, SystemTime::now())?;
+    Ok(valid.data)
+}
+
+/// Decrypts a token, and returns its data as the token holds it.
+///
+/// # Errors
+/// As [`Tokens::decrypt`].
+pub fn decrypt_term(tokens: &Tokens, token: Option<&str>) -> Result<Term, TokenError> {
+    let valid = tokens.decrypted(token, SystemTime::now())?;
+    Ok(valid.data)
 }

@@ -41,12 +41,23 @@ mod tag {
 
 /// A value of Erlang's.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Term {
+#[cfg_attr(
+    not(feature = "fuzzing"),
+    allow(unreachable_pub, reason = "only that feature shows it")
+)]
+pub enum Term {
+    /// An integer of any size that Rust has.
     Integer(i128),
+    /// A float.
     Float(f64),
+    /// An atom, by its name.
     Atom(String),
+    /// A binary.
     Binary(Vec<u8>),
+    /// A proper list.
     List(Vec<Term>),
+    /// A tuple.
     Tuple(Vec<Term>),
+    /// A map's entries.
     Map(Vec<(Term, Term)>),
 }

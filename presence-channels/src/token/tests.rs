@@ -1,9 +1,8 @@
-//! Tokens recorded from Phoenix, and what is none.
+//! Tokens of both kinds, and what is none.
 
 mod connect;
 mod data;
 mod malformed;
-mod vectors;
 
 use std::sync::LazyLock;
 

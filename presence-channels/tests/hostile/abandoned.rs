@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::{
-    client::Client,
+    client::{Client, joined},
     world::{WINDOW, World},
 };
 
@@ -74,7 +74,7 @@ async fn abandon(endpoint: &Endpoint, sessions: usize) {
 fn abandoned_sessions_are_small_and_leave_nothing_behind() {
     let world = World::start(Limits::default());
     let endpoint = &world.endpoint;
-    let mut bystander = world.run(Client::joined(endpoint, "room:bystander"));
+    let mut bystander = world.run(joined(endpoint, "room:bystander"));
     let wave = async |bystander: &mut Client, sessions: usize| {
         abandon(endpoint, sessions).await;
         assert_eq!(endpoint.connections(), sessions + 1);

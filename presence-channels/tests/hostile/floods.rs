@@ -4,7 +4,7 @@ use presence_channels::Limits;
 use serde_json::json;
 
 use crate::{
-    client::Client,
+    client::{Client, joined, open},
     world::{HANDLER_TIMEOUT, PIPE, World, settle},
 };
 
@@ -17,18 +17,18 @@ fn joins(topic: impl Fn(usize) -> String) {
     limits.max_joins_under_way = UNDER_WAY;
     let world = World::start(limits);
     let endpoint = &world.endpoint;
-    let mut bystander = world.run(Client::joined(endpoint, "room:1"));
-    let (mut client, _) = world.measure(Client::open(endpoint));
+    let mut bystander = world.run(joined(endpoint, "room:1"));
+    let (mut client, _) = world.measure(open(endpoint));
 
     let (refused, held) = world.measure(async {
         let mut refused = 0;
         for n in 0..FLOOD {
             let payload = json!({ "fill": "x".repeat(1000) });
             client
-                .push(&n.to_string(), &topic(n), "phx_join", payload)
+                .push_as(&n.to_string(), &topic(n), "phx_join", payload)
                 .await;
             if n >= UNDER_WAY {
-                let reply = client.receive().await;
+                let reply = client.receive_json().await;
                 let reason = &reply[4]["response"]["reason"];
                 assert_eq!(reason, "too many joins under way", "{n}: {reply}");
                 refused += 1;
@@ -48,7 +48,7 @@ fn joins(topic: impl Fn(usize) -> String) {
     let all = HANDLER_TIMEOUT * UNDER_WAY as u32 * 2;
     world.run(async { tokio::time::sleep(all).await });
     assert_eq!(endpoint.connections(), 0, "both were silent for too long");
-    let mut client = world.run(Client::joined(endpoint, "room:1"));
+    let mut client = world.run(joined(endpoint, "room:1"));
     world.run(client.assert_served("room:1"));
 }
 
@@ -71,8 +71,8 @@ fn of_a_flood_of_messages_only_so_many_wait() {
     limits.max_waiting_messages = WAITING;
     let world = World::start(limits);
     let endpoint = &world.endpoint;
-    let mut bystander = world.run(Client::joined(endpoint, "room:1"));
-    let mut client = world.run(Client::joined(endpoint, "room:1"));
+    let mut bystander = world.run(joined(endpoint, "room:1"));
+    let mut client = world.run(joined(endpoint, "room:1"));
 
     let (sent, held) = world.measure(async {
         let mut sent = 0;
@@ -100,25 +100,25 @@ fn a_client_whose_channel_is_too_slow_for_its_broadcasts_is_still_heard() {
     limits.max_waiting_messages = WAITING;
     let world = World::start(limits);
     let endpoint = &world.endpoint;
-    let mut client = world.run(Client::joined(endpoint, "room:other"));
+    let mut client = world.run(joined(endpoint, "room:other"));
     world.run(async {
         // One channel is stuck in a handler, one in its join.
         for (topic, round) in ["room:1", "room:endless"]
             .into_iter()
             .flat_map(|topic| (0..10).map(move |round| (topic, round)))
         {
-            client.push("join", topic, "phx_join", json!({})).await;
-            client.push("stuck", topic, "endless", json!({})).await;
+            client.push_as("join", topic, "phx_join", json!({})).await;
+            client.push_as("stuck", topic, "endless", json!({})).await;
             for _ in 0..PUSHED {
-                client.push("waits", topic, "ping", json!({})).await;
+                client.push_as("waits", topic, "ping", json!({})).await;
             }
             client.assert_served("room:other").await;
             for _ in 0..2 * WAITING {
-                endpoint.broadcast(topic, "intercepted", json!({})).unwrap();
+                endpoint.broadcast(topic, "seen", json!({})).unwrap();
             }
             let (mut answered, mut ended) = (0, false);
             while answered < PUSHED || !ended {
-                let message = client.receive().await;
+                let message = client.receive_json().await;
                 match message[1].as_str() {
                     Some("waits") => {
                         assert_eq!(message[4]["response"]["reason"], "unmatched topic");
@@ -131,8 +131,10 @@ fn a_client_whose_channel_is_too_slow_for_its_broadcasts_is_still_heard() {
                 }
             }
             assert_eq!(answered, PUSHED, "{topic} {round}");
-            client.push("beat", "phoenix", "heartbeat", json!({})).await;
-            while client.receive().await[1] != "beat" {}
+            client
+                .push_as("beat", "phoenix", "heartbeat", json!({}))
+                .await;
+            while client.receive_json().await[1] != "beat" {}
         }
         client.assert_served("room:other").await;
     });
@@ -154,8 +156,8 @@ fn of_a_flood_of_large_messages_only_so_many_bytes_wait() {
         let waiting = limits.max_waiting_bytes;
         let world = World::start(limits);
         let endpoint = &world.endpoint;
-        let mut bystander = world.run(Client::joined(endpoint, "room:1"));
-        let mut client = world.run(Client::joined(endpoint, "room:1"));
+        let mut bystander = world.run(joined(endpoint, "room:1"));
+        let mut client = world.run(joined(endpoint, "room:1"));
         let (sent, held) = world.measure(async {
             let mut sent = 0;
             while sent < 100 && client.try_send(message.clone()).await {
@@ -179,14 +181,14 @@ fn of_joins_with_large_refs_nothing_is_kept() {
     let large = "x".repeat(REF);
     let world = World::start(Limits::default());
     let endpoint = &world.endpoint;
-    let mut bystander = world.run(Client::joined(endpoint, "room:1"));
+    let mut bystander = world.run(joined(endpoint, "room:1"));
     let mut rounds = async |rounds: usize| {
         for (join_ref, reference) in [(&*large, "1"), ("1", &*large), (&*large, &*large)]
             .into_iter()
             .cycle()
             .take(rounds)
         {
-            let mut client = Client::joined(endpoint, "room:other").await;
+            let mut client = joined(endpoint, "room:other").await;
             let join = json!([join_ref, reference, "room:2", "phx_join", {}]);
             client.send(join.to_string()).await;
             assert_eq!(client.closed().await, 1011);
@@ -208,12 +210,12 @@ fn of_joins_with_large_refs_nothing_is_kept() {
 fn of_a_flood_of_large_joins_only_so_many_bytes_wait() {
     const MESSAGE: usize = 1_000_000;
     let world = World::start(Limits::default());
-    let mut client = world.run(Client::joined(&world.endpoint, "room:1"));
+    let mut client = world.run(joined(&world.endpoint, "room:1"));
     let payload = json!({ "fill": "x".repeat(MESSAGE) });
     let join = json!([null, "7", "room:1", "phx_join", payload]).to_string();
     let mut sent = 0;
     world.run(async {
-        client.push("2", "room:1", "endless", json!({})).await;
+        client.push_as("2", "room:1", "endless", json!({})).await;
         while sent < 100 && client.try_send(join.clone()).await {
             sent += 1;
         }
@@ -231,14 +233,14 @@ fn of_a_flood_of_large_joins_only_so_many_bytes_wait() {
 fn a_flood_of_messages_for_nobody_is_answered_and_forgotten() {
     let world = World::start(Limits::default());
     let endpoint = &world.endpoint;
-    let mut bystander = world.run(Client::joined(endpoint, "room:1"));
-    let mut client = world.run(Client::open(endpoint));
+    let mut bystander = world.run(joined(endpoint, "room:1"));
+    let mut client = world.run(open(endpoint));
     let flood = async |client: &mut Client, bystander: &mut Client| {
         for n in 0..FLOOD {
             client
-                .push("7", &format!("room:{n}"), "ping", json!({}))
+                .push_as("7", &format!("room:{n}"), "ping", json!({}))
                 .await;
-            let reply = client.receive().await;
+            let reply = client.receive_json().await;
             assert_eq!(reply[4]["response"]["reason"], "unmatched topic");
         }
         bystander.assert_served("room:1").await;

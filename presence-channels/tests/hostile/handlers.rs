@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 
 use crate::{
-    client::Client,
+    client::joined,
     world::{HANDLER_TIMEOUT, World, settle},
 };
 
@@ -19,7 +19,7 @@ fn expect_panics() {
     ONCE.call_once(|| {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if panic.payload_as_str() != Some("asked to") {
+            if panic.payload_as_str() != Some("asked to crash") {
                 usual(panic);
             }
         }));
@@ -30,29 +30,29 @@ fn expect_panics() {
 fn a_handler_that_never_returns_ends_its_channel_in_time() {
     let world = World::start(Limits::default());
     let endpoint = &world.endpoint;
-    let mut bystander = world.run(Client::joined(endpoint, "room:1"));
-    let mut client = world.run(Client::joined(endpoint, "room:1"));
+    let mut bystander = world.run(joined(endpoint, "room:1"));
+    let mut client = world.run(joined(endpoint, "room:1"));
     let mut rounds = async |rounds: usize| {
         for _ in 0..rounds {
             let begun = Instant::now();
-            client.push("2", "room:1", "endless", json!({})).await;
+            client.push_as("2", "room:1", "endless", json!({})).await;
             settle().await;
             bystander.assert_served("room:1").await;
             // The client's other channels, too.
-            client.push("3", "room:2", "phx_join", json!({})).await;
-            assert_eq!(client.receive().await[4]["status"], "ok");
+            client.push_as("3", "room:2", "phx_join", json!({})).await;
+            assert_eq!(client.receive_json().await[4]["status"], "ok");
             client.assert_served("room:2").await;
 
-            let ended = client.receive().await;
+            let ended = client.receive_json().await;
             assert_eq!(
                 (&ended[2], &ended[3]),
                 (&json!("room:1"), &json!("phx_error"))
             );
             assert_eq!(begun.elapsed(), HANDLER_TIMEOUT);
-            client.push("4", "room:1", "phx_join", json!({})).await;
-            assert_eq!(client.receive().await[4]["status"], "ok");
-            client.push("5", "room:2", "phx_leave", json!({})).await;
-            while client.receive().await[3] != "phx_close" {}
+            client.push_as("4", "room:1", "phx_join", json!({})).await;
+            assert_eq!(client.receive_json().await[4]["status"], "ok");
+            client.push_as("5", "room:2", "phx_leave", json!({})).await;
+            while client.receive_json().await[3] != "phx_close" {}
         }
     };
     world.run(rounds(3));
@@ -65,17 +65,19 @@ fn a_handler_that_never_returns_ends_its_channel_in_time() {
 fn a_handler_that_panics_ends_its_channel_and_nothing_else() {
     let world = World::start(Limits::default());
     let endpoint = &world.endpoint;
-    let mut bystander = world.run(Client::joined(endpoint, "room:1"));
-    let mut client = world.run(Client::joined(endpoint, "room:1"));
+    let mut bystander = world.run(joined(endpoint, "room:1"));
+    let mut client = world.run(joined(endpoint, "room:1"));
     let mut rounds = async |rounds: usize| {
         for _ in 0..rounds {
-            client.push("2", "room:1", "panic", json!({})).await;
-            assert_eq!(client.receive().await[3], "phx_error");
-            client.push("3", "room:panic", "phx_join", json!({})).await;
-            let refused = client.receive().await;
+            client.push_as("2", "room:1", "crash", json!({})).await;
+            assert_eq!(client.receive_json().await[3], "phx_error");
+            client
+                .push_as("3", "room:crash", "phx_join", json!({}))
+                .await;
+            let refused = client.receive_json().await;
             assert_eq!(refused[4]["response"]["reason"], "join crashed");
-            client.push("4", "room:1", "phx_join", json!({})).await;
-            assert_eq!(client.receive().await[4]["status"], "ok");
+            client.push_as("4", "room:1", "phx_join", json!({})).await;
+            assert_eq!(client.receive_json().await[4]["status"], "ok");
             bystander.assert_served("room:1").await;
         }
     };
@@ -92,10 +94,10 @@ fn a_connect_that_never_returns_or_panics_is_a_refusal() {
     expect_panics();
     let world = World::start(Limits::default());
     let endpoint = &world.endpoint;
-    for (user, time) in [("endless", HANDLER_TIMEOUT), ("panic", Duration::ZERO)] {
+    for (user, time) in [("endless", HANDLER_TIMEOUT), ("crash", Duration::ZERO)] {
         let (status, held) = world.measure(async {
             let begun = Instant::now();
-            let request = Request::get(format!("/socket/longpoll?vsn=2.0.0&user={user}"));
+            let request = Request::get(format!("/socket/longpoll?vsn=2.0.0&user_id={user}"));
             let request = request.body(axum::body::Body::empty()).unwrap();
             let answer = endpoint.router::<()>().oneshot(request).await.unwrap();
             assert_eq!(begun.elapsed(), time);

@@ -4,7 +4,7 @@ use presence_channels::Limits;
 use serde_json::json;
 
 use crate::{
-    client::Client,
+    client::joined,
     world::{PIPE, World, settle},
 };
 
@@ -19,14 +19,14 @@ fn who_does_not_read_is_closed_and_costs_no_more_than_its_queue() {
     limits.max_outgoing_bytes = MAX_OUTGOING;
     let world = World::start(limits);
     let endpoint = &world.endpoint;
-    let mut fast = world.run(Client::joined(endpoint, "room:1"));
-    let mut slow = world.run(Client::joined(endpoint, "room:1"));
+    let mut fast = world.run(joined(endpoint, "room:1"));
+    let mut slow = world.run(joined(endpoint, "room:1"));
 
     let ((), held) = world.measure(async {
         for n in 0..BROADCASTS {
             let payload = json!({ "n": n, "fill": "x".repeat(BROADCAST) });
             endpoint.broadcast("room:1", "news", payload).unwrap();
-            assert_eq!(fast.receive().await[4]["n"], n, "nothing is lost");
+            assert_eq!(fast.receive_json().await[4]["n"], n, "nothing is lost");
         }
         settle().await;
     });
@@ -44,14 +44,14 @@ fn who_polls_no_more_costs_no_more_than_its_queue() {
     limits.max_outgoing_bytes = MAX_OUTGOING;
     let world = World::start(limits);
     let endpoint = &world.endpoint;
-    let mut fast = world.run(Client::joined(endpoint, "room:1"));
+    let mut fast = world.run(joined(endpoint, "room:1"));
     let poller = world.run(crate::abandoned::Poller::joined(endpoint, "room:1"));
 
     let ((), held) = world.measure(async {
         for _ in 0..BROADCASTS {
             let payload = json!({ "fill": "x".repeat(BROADCAST) });
             endpoint.broadcast("room:1", "news", payload).unwrap();
-            fast.receive().await;
+            fast.receive_json().await;
         }
         settle().await;
     });

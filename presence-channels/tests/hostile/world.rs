@@ -5,11 +5,8 @@ use std::{pin::pin, time::Duration};
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
-use presence_channels::{
-    Channel, Config, ConnectError, ConnectInfo, Endpoint, HandleResult, JoinResult, Limits,
-    LongpollOptions, Params, Payload, PubSub, Routes, Socket, SocketOptions, Topic, no_reply,
-    reply_ok, unhandled,
-};
+use presence_channels::{Config, Endpoint, Limits, LongpollOptions, SocketOptions};
+use sample_app::SampleApp;
 use tokio::{
     io::DuplexStream,
     runtime::{Builder, Runtime},
@@ -52,11 +49,14 @@ impl World {
             .limits(limits)
             .longpoll(LongpollOptions::default().window(WINDOW));
         let config = Config::default().handler_timeout(HANDLER_TIMEOUT);
-        let endpoint = Endpoint::builder(PubSub::local())
-            .socket_with::<UserSocket>("/socket", (), options)
-            .start(config);
-        let endpoint = runtime.block_on(endpoint).unwrap();
-        Self { runtime, endpoint }
+        let app = SampleApp::builder()
+            .config(config)
+            .mount("/socket", options);
+        let app = runtime.block_on(app.start()).unwrap();
+        Self {
+            runtime,
+            endpoint: app.endpoint,
+        }
     }
 
     pub(crate) fn run<T>(&self, clients: impl Future<Output = T>) -> T {
@@ -91,60 +91,4 @@ impl World {
 /// Lets what is under way go on until it waits. Nothing here takes a millisecond of a paused clock.
 pub(crate) async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
-}
-
-struct UserSocket;
-
-impl presence_channels::UserSocket for UserSocket {
-    type State = ();
-
-    async fn connect(params: &Params, _: &ConnectInfo, _: &()) -> Result<Self, ConnectError> {
-        match params.get("user") {
-            Some("endless") => std::future::pending().await,
-            Some("panic") => panic!("asked to"),
-            _ => Ok(Self),
-        }
-    }
-
-    fn channels(routes: &mut Routes<Self>) {
-        routes.channel::<RoomChannel>("room:*");
-    }
-}
-
-/// `room:endless...` never finishes to join.
-struct RoomChannel;
-
-impl Channel for RoomChannel {
-    type Socket = UserSocket;
-    type Info = ();
-
-    const INTERCEPTS: &'static [&'static str] = &["intercepted"];
-
-    async fn join(topic: &Topic, _: Payload, _: &mut Socket<Self>) -> JoinResult<Self> {
-        if topic.subtopic().starts_with("endless") {
-            std::future::pending::<()>().await;
-        }
-        if topic.subtopic() == "panic" {
-            panic!("asked to");
-        }
-        Ok(Self.into())
-    }
-
-    async fn handle_in(
-        &mut self,
-        event: &str,
-        payload: Payload,
-        socket: &mut Socket<Self>,
-    ) -> HandleResult {
-        match event {
-            "ping" => reply_ok(payload),
-            "shout" => {
-                socket.broadcast("shout", payload)?;
-                no_reply()
-            }
-            "endless" => std::future::pending().await,
-            "panic" => panic!("asked to"),
-            _ => unhandled(event),
-        }
-    }
 }

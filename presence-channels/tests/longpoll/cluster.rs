@@ -1,27 +1,28 @@
 //! Requests that reach another node than the one that holds their session.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
 use presence_channels::{Config, Endpoint, Limits, PubSub, SecretKeyBase};
 use presence_core::{
     adapters::{Memory, MemoryCluster},
     pubsub::{Adapter, AdapterError, Broadcast, Inbox},
 };
+use sample_app::Probe;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
     WINDOW,
-    app::{World, longpoll, start_with},
+    app::{longpoll, start_with},
     client::Client,
     settle,
 };
 
-async fn node(cluster: &MemoryCluster, name: &str) -> (Endpoint, World) {
+async fn node(cluster: &MemoryCluster, name: &str) -> (Endpoint, Arc<Probe>) {
     node_over(cluster.join(name)).await
 }
 
-async fn node_over(adapter: impl Adapter) -> (Endpoint, World) {
+async fn node_over(adapter: impl Adapter) -> (Endpoint, Arc<Probe>) {
     let secret = SecretKeyBase::new("s".repeat(64)).unwrap();
     let config = Config::default().secret_key_base(secret);
     let pubsub = PubSub::with_adapter(adapter);
@@ -135,7 +136,7 @@ async fn a_poll_there_whose_client_went_away_takes_nothing_with_it() {
 #[tokio::test(start_paused = true)]
 async fn a_kick_from_elsewhere_ends_the_session_and_its_poll_there() {
     let cluster = MemoryCluster::default();
-    let (a, world) = node(&cluster, "a").await;
+    let (a, probe) = node(&cluster, "a").await;
     let (b, _) = node(&cluster, "b").await;
     let there = Client::open(&a, "/socket?user_id=ann").await.by(&b);
     there.join().await;
@@ -146,7 +147,7 @@ async fn a_kick_from_elsewhere_ends_the_session_and_its_poll_there() {
     assert_eq!(poll.await.unwrap().status(), 204);
     assert_eq!(there.publish(&[ping("2")]).await, 410);
     assert!(begun.elapsed().is_zero());
-    assert_eq!((a.connections(), world.ended()), (0, 1));
+    assert_eq!((a.connections(), probe.ended()), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -214,7 +215,7 @@ async fn a_refused_body_leaves_a_session_elsewhere_alone() {
 #[tokio::test(start_paused = true)]
 async fn a_publish_that_the_engine_does_not_carry_is_too_large_and_the_session_lives() {
     let cluster = MemoryCluster::default();
-    let (a, world) = node(&cluster, "a").await;
+    let (a, probe) = node(&cluster, "a").await;
     let (b, _) = node_over(Narrow(cluster.join("b"))).await;
     let here = Client::open(&a, "/socket").await;
     let there = here.by(&b);
@@ -231,5 +232,5 @@ async fn a_publish_that_the_engine_does_not_carry_is_too_large_and_the_session_l
     assert_eq!(there.publish(&[ping("4")]).await, 200);
     let replies = here.poll().await.messages();
     assert!(replies.iter().map(|reply| &reply[1]).eq(["3", "4"]));
-    assert_eq!((a.connections(), world.ended()), (1, 0));
+    assert_eq!((a.connections(), probe.ended()), (1, 0));
 }

@@ -1,6 +1,6 @@
 //! How sessions end, and that nothing is left of them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
 use http::{Method, StatusCode};
@@ -21,7 +21,7 @@ fn heartbeat() -> Value {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_is_not_polled_ends_after_one_and_a_half_windows() {
-    let (endpoint, world) = start().await;
+    let (endpoint, probe) = start().await;
     let client = Client::open(&endpoint, "/socket").await;
     client.join().await;
     let forgotten = WINDOW * 3 / 2;
@@ -30,7 +30,7 @@ async fn a_session_that_is_not_polled_ends_after_one_and_a_half_windows() {
     assert_eq!(client.publish(&[heartbeat()]).await, 200);
     assert_eq!(endpoint.connections(), 1);
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!((world.ended(), endpoint.connections()), (1, 0));
+    assert_eq!((probe.ended(), endpoint.connections()), (1, 0));
     assert_eq!(endpoint.pubsub().subscribers("room:1"), 0);
     assert_eq!(client.publish(&[heartbeat()]).await, 410);
     let again = client.poll().await;
@@ -40,7 +40,7 @@ async fn a_session_that_is_not_polled_ends_after_one_and_a_half_windows() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_that_is_polled_lives() {
-    let (endpoint, world) = start().await;
+    let (endpoint, probe) = start().await;
     let client = Client::open(&endpoint, "/socket").await;
     client.join().await;
     for _ in 0..5 {
@@ -48,14 +48,14 @@ async fn a_session_that_is_polled_lives() {
         tokio::time::sleep(WINDOW * 5 / 4).await;
     }
     assert_eq!(client.publish(&[heartbeat()]).await, 200);
-    assert_eq!((world.ended(), endpoint.connections()), (0, 1));
+    assert_eq!((probe.ended(), endpoint.connections()), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn sessions_whose_clients_vanish_leave_nothing_behind() {
     const SESSIONS: usize = 1000;
     let config = Config::default().max_connections(SESSIONS);
-    let (endpoint, world) =
+    let (endpoint, probe) =
         start_with(PubSub::local(), config, Limits::default(), longpoll()).await;
     for n in 0..SESSIONS {
         let client = Client::open(&endpoint, "/socket?user_id=ann").await;
@@ -72,7 +72,7 @@ async fn sessions_whose_clients_vanish_leave_nothing_behind() {
     assert_eq!(full.http, StatusCode::SERVICE_UNAVAILABLE);
 
     tokio::time::sleep(WINDOW * 2).await;
-    assert_eq!((world.ended(), endpoint.connections()), (SESSIONS, 0));
+    assert_eq!((probe.ended(), endpoint.connections()), (SESSIONS, 0));
     for topic in ["room:1", "user_socket:ann"] {
         assert_eq!(endpoint.pubsub().subscribers(topic), 0, "{topic}");
     }
@@ -82,20 +82,20 @@ async fn sessions_whose_clients_vanish_leave_nothing_behind() {
 #[tokio::test(start_paused = true)]
 async fn nothing_keeps_an_endpoint_that_is_dropped() {
     let pubsub = PubSub::local();
-    let (endpoint, world) =
+    let (endpoint, probe) =
         start_with(pubsub, Config::default(), Limits::default(), longpoll()).await;
     let client = Client::open(&endpoint, "/socket").await;
     client.join().await;
-    let gate = std::sync::Arc::downgrade(&world.gate);
-    drop((endpoint, world, client));
+    let held = Arc::downgrade(&probe);
+    drop((endpoint, probe, client));
     tokio::time::sleep(WINDOW * 2).await;
     // The mounts hold the app's state, and go with the last session.
-    assert_eq!(gate.strong_count(), 0);
+    assert_eq!(held.strong_count(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_kick_ends_the_poll_that_waits_and_the_session() {
-    let (endpoint, world) = start().await;
+    let (endpoint, probe) = start().await;
     let client = Client::open(&endpoint, "/socket?user_id=ann").await;
     client.join().await;
     let poll = client.start_poll();
@@ -106,12 +106,12 @@ async fn a_kick_ends_the_poll_that_waits_and_the_session() {
     assert!(begun.elapsed().is_zero());
     assert_eq!(client.publish(&[heartbeat()]).await, 410);
     assert_eq!(client.poll().await.status(), 410);
-    assert_eq!(world.ended(), 1);
+    assert_eq!(probe.ended(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_expires_ends_the_session_unless_another_is_shown() {
-    let (endpoint, world) = start().await;
+    let (endpoint, probe) = start().await;
     let client = Client::open(&endpoint, "/socket?good_for=70").await;
     client.join().await;
     let told = || async {
@@ -148,7 +148,7 @@ async fn a_token_that_expires_ends_the_session_unless_another_is_shown() {
         "{took} of {left}"
     );
     assert_eq!(
-        (gone.status(), world.ended()),
+        (gone.status(), probe.ended()),
         (204, 1),
         "the poll that waited"
     );
@@ -157,7 +157,7 @@ async fn a_token_that_expires_ends_the_session_unless_another_is_shown() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_answers_the_poll_that_waits_and_refuses_newcomers() {
-    let (endpoint, world) = start().await;
+    let (endpoint, probe) = start().await;
     let client = Client::open(&endpoint, "/socket").await;
     client.join().await;
     let poll = client.start_poll();
@@ -166,7 +166,7 @@ async fn a_stop_answers_the_poll_that_waits_and_refuses_newcomers() {
     endpoint.stop().await;
     assert_eq!(poll.await.unwrap().status(), 204);
     assert!(begun.elapsed().is_zero(), "{:?}", begun.elapsed());
-    assert_eq!((world.ended(), endpoint.connections()), (1, 0));
+    assert_eq!((probe.ended(), endpoint.connections()), (1, 0));
     assert_eq!(client.publish(&[heartbeat()]).await, 410);
     // phoenix.js tries again later when there is no body.
     let refused = client.poll().await;
@@ -176,7 +176,7 @@ async fn a_stop_answers_the_poll_that_waits_and_refuses_newcomers() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_delivers_what_handlers_still_answer() {
-    let (endpoint, world) = start().await;
+    let (endpoint, probe) = start().await;
     let polling = Client::open(&endpoint, "/socket").await;
     let between = Client::open(&endpoint, "/socket").await;
     for client in [&polling, &between] {
@@ -194,10 +194,10 @@ async fn a_stop_delivers_what_handlers_still_answer() {
     assert!(!poll.is_finished() && !stopping.is_finished());
     assert_eq!(polling.publish(&[heartbeat()]).await, 410);
 
-    world.gate.add_permits(2);
+    probe.gate.add_permits(2);
     assert_eq!(poll.await.unwrap().messages()[0][1], "2");
     stopping.await.unwrap();
-    assert_eq!((world.ended(), endpoint.connections()), (2, 0));
+    assert_eq!((probe.ended(), endpoint.connections()), (2, 0));
     // Who polled just then gets it all the same, once.
     assert_eq!(between.poll().await.messages()[0][1], "2");
     let refused = between.poll().await;
@@ -208,7 +208,7 @@ async fn a_stop_delivers_what_handlers_still_answer() {
 async fn a_stop_answers_publishes_that_wait() {
     let mut limits = Limits::default();
     limits.max_waiting_messages = 1;
-    let (endpoint, world) =
+    let (endpoint, probe) =
         start_with(PubSub::local(), Config::default(), limits, longpoll()).await;
     let client = Client::open(&endpoint, "/socket").await;
     client.join().await;
@@ -233,9 +233,9 @@ async fn a_stop_answers_publishes_that_wait() {
     assert_eq!(reading.await.unwrap(), 410);
     assert!(begun.elapsed().is_zero());
     // The handler that has begun runs to its end.
-    world.gate.add_permits(3);
+    probe.gate.add_permits(3);
     stopping.await.unwrap();
-    assert_eq!((world.ended(), endpoint.connections()), (1, 0));
+    assert_eq!((probe.ended(), endpoint.connections()), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]

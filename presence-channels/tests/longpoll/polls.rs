@@ -129,7 +129,7 @@ async fn a_binary_message_is_left_out_and_the_rest_comes() {
 async fn a_client_that_does_not_poll_holds_no_more_than_its_limit() {
     let mut limits = Limits::default();
     limits.max_outgoing_bytes = 10_000;
-    let (endpoint, world) =
+    let (endpoint, probe) =
         start_with(PubSub::local(), Config::default(), limits, longpoll()).await;
     let client = Client::open(&endpoint, "/socket").await;
     client.join().await;
@@ -145,7 +145,7 @@ async fn a_client_that_does_not_poll_holds_no_more_than_its_limit() {
             .unwrap();
     }
     settle().await;
-    assert_eq!((world.ended(), endpoint.connections()), (1, 0));
+    assert_eq!((probe.ended(), endpoint.connections()), (1, 0));
     let again = client.poll().await;
     assert_eq!(again.status(), 410);
     assert_ne!(again.token(), client.token.as_deref().unwrap());

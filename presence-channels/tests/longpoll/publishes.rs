@@ -1,14 +1,17 @@
 //! Bodies of publishes, whole and broken.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use http::{Method, StatusCode};
 use presence_channels::{Config, Endpoint, Limits, PubSub};
+use sample_app::Probe;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
     WINDOW,
-    app::{World, longpoll, start, start_with},
+    app::{longpoll, start, start_with},
     client::Client,
     settle,
 };
@@ -23,7 +26,7 @@ async fn replies(client: &Client) -> Vec<Value> {
     messages.iter().map(|message| message[1].clone()).collect()
 }
 
-async fn start_limited(change: impl FnOnce(&mut Limits)) -> (Endpoint, World) {
+async fn start_limited(change: impl FnOnce(&mut Limits)) -> (Endpoint, Arc<Probe>) {
     let mut limits = Limits::default();
     change(&mut limits);
     start_with(PubSub::local(), Config::default(), limits, longpoll()).await
@@ -65,7 +68,7 @@ async fn two_batches_at_once_do_not_mix() {
 
 #[tokio::test(start_paused = true)]
 async fn a_malformed_message_ends_the_session_and_what_came_before_it_counts() {
-    let (endpoint, world) = start().await;
+    let (endpoint, probe) = start().await;
     let client = Client::open(&endpoint, "/socket").await;
     client.join().await;
     let poll = client.start_poll();
@@ -76,13 +79,13 @@ async fn a_malformed_message_ends_the_session_and_what_came_before_it_counts() {
     assert_eq!(last.len(), 1);
     assert_eq!(last[0][1], "2");
     settle().await;
-    assert_eq!((world.ended(), endpoint.connections()), (1, 0));
+    assert_eq!((probe.ended(), endpoint.connections()), (1, 0));
     assert_eq!(client.publish(&[ping("4")]).await, 410);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_ref_over_the_limit_ends_the_session_and_what_came_before_it_counts() {
-    let (endpoint, world) = start_limited(|limits| limits.max_ref_bytes = 3).await;
+    let (endpoint, probe) = start_limited(|limits| limits.max_ref_bytes = 3).await;
     let client = Client::open(&endpoint, "/socket").await;
     client.join().await;
     let poll = client.start_poll();
@@ -92,7 +95,7 @@ async fn a_ref_over_the_limit_ends_the_session_and_what_came_before_it_counts() 
     assert_eq!(last.len(), 1);
     assert_eq!(last[0][1], "200");
     settle().await;
-    assert_eq!((world.ended(), endpoint.connections()), (1, 0));
+    assert_eq!((probe.ended(), endpoint.connections()), (1, 0));
     assert_eq!(client.publish(&[ping("4")]).await, 410);
 }
 
@@ -160,7 +163,7 @@ async fn a_body_that_does_not_come_is_given_up_after_a_window() {
 
 #[tokio::test(start_paused = true)]
 async fn who_sends_faster_than_handlers_work_waits_or_is_told_408() {
-    let (endpoint, world) = start_limited(|limits| limits.max_waiting_messages = 2).await;
+    let (endpoint, probe) = start_limited(|limits| limits.max_waiting_messages = 2).await;
     let client = Client::open(&endpoint, "/socket").await;
     client.join().await;
     let slow = |reference: &str| json!(["1", reference, "room:1", "slow", {}]);
@@ -174,7 +177,7 @@ async fn who_sends_faster_than_handlers_work_waits_or_is_told_408() {
     let waiting = tokio::spawn(async move { publishing.publish(&[slow("5")]).await });
     tokio::time::sleep(WINDOW / 2).await;
     assert!(!waiting.is_finished());
-    world.gate.add_permits(1);
+    probe.gate.add_permits(1);
     assert_eq!(waiting.await.unwrap(), 200);
     assert!(begun.elapsed() < WINDOW);
     assert_eq!(replies(&client).await, ["2"]);
@@ -183,7 +186,7 @@ async fn who_sends_faster_than_handlers_work_waits_or_is_told_408() {
     let polling = client.start_poll();
     assert_eq!(client.publish(&[slow("6")]).await, 408);
     assert_eq!(polling.await.unwrap().status(), 204);
-    world.gate.add_permits(3);
+    probe.gate.add_permits(3);
     settle().await;
     assert_eq!(replies(&client).await, ["3", "4", "5"], "6 was not taken");
 }
@@ -191,7 +194,7 @@ async fn who_sends_faster_than_handlers_work_waits_or_is_told_408() {
 /// As with the number of messages.
 #[tokio::test(start_paused = true)]
 async fn who_sends_more_than_may_wait_waits_or_is_told_408() {
-    let (endpoint, world) = start_limited(|limits| limits.max_waiting_bytes = 1000).await;
+    let (endpoint, probe) = start_limited(|limits| limits.max_waiting_bytes = 1000).await;
     let client = Client::open(&endpoint, "/socket").await;
     client.join().await;
     let slow = |reference: &str| {
@@ -206,9 +209,9 @@ async fn who_sends_more_than_may_wait_waits_or_is_told_408() {
     let waiting = tokio::spawn(async move { publishing.publish(&waiting).await });
     settle().await;
     assert!(!waiting.is_finished());
-    world.gate.add_permits(1);
+    probe.gate.add_permits(1);
     assert_eq!(waiting.await.unwrap(), 200);
-    world.gate.add_permits(2);
+    probe.gate.add_permits(2);
     settle().await;
     assert_eq!(replies(&client).await, ["2", "3", "5"], "4 was not taken");
 }

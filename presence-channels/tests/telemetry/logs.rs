@@ -6,11 +6,12 @@ use std::{
 };
 
 use presence_channels::{telemetry::FilterParameters, testing};
+use sample_app::UserSocket;
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use crate::app::{UserSocket, start};
+use crate::app::start;
 
 /// What a subscriber wrote, and its guard.
 struct Log {
@@ -78,18 +79,18 @@ impl Log {
 /// A client does all that a client can do, with secrets all over.
 async fn play(filter: FilterParameters) {
     let endpoint = start(filter).await;
-    let params = json!({ "user": "ann", "password": "hunter2", "vsn": "2.0.0" });
+    let params = json!({ "user_id": "ann", "password": "hunter2", "vsn": "2.0.0" });
     let client = testing::connect::<UserSocket>(&endpoint, params)
         .await
         .unwrap();
     for user in ["banned", "crash"] {
-        let refused = json!({ "user": user, "api_token": "hunter2" });
+        let refused = json!({ "user_id": user, "api_token": "hunter2" });
         let refused = testing::connect::<UserSocket>(&endpoint, refused).await;
         assert!(refused.is_err());
     }
     let secrets = json!({ "n": 7, "password": "hunter2", "user": [{ "authToken": "hunter2" }] });
-    let (_, room) = client.join("room:1", secrets.clone()).await.unwrap();
-    assert!(client.join("room:closed", secrets.clone()).await.is_err());
+    let (_, room) = client.join("lobby:1", secrets.clone()).await.unwrap();
+    assert!(client.join("lobby:private", secrets.clone()).await.is_err());
     for event in ["ping", "shout", "number"] {
         room.push(event, secrets.clone()).await;
     }
@@ -121,12 +122,12 @@ async fn secrets_are_in_no_log_at_any_level() {
 
 #[tokio::test]
 async fn connections_and_joins_are_logged_at_info_and_messages_at_debug() {
-    let log = Log::listen("presence_channels=info,telemetry=info");
+    let log = Log::listen("presence_channels=info,sample_app=info");
     play(FilterParameters::default()).await;
     let connected = log.line(": connected");
     for part in [
         " INFO connect{socket=\"/socket\" transport=\"longpoll\"}: presence_channels::connect: connected",
-        r#"params={"password": "[FILTERED]", "user": "ann", "vsn": "2.0.0"}"#,
+        r#"params={"password": "[FILTERED]", "user_id": "ann", "vsn": "2.0.0"}"#,
         "elapsed=",
     ] {
         assert!(connected.contains(part), "{part} in {connected}");
@@ -139,14 +140,14 @@ async fn connections_and_joins_are_logged_at_info_and_messages_at_debug() {
     let reason = r#"reason="connect panicked: asked to crash""#;
     assert!(failed.contains(reason), "{failed}");
 
-    let joined = log.line(r#"{topic="room:1"}: presence_channels::join: joined"#);
+    let joined = log.line(r#"{topic="lobby:1"}: presence_channels::join: joined"#);
     let payload = r#"payload={"n":7,"password":"[FILTERED]","user":[{"authToken":"[FILTERED]"}]}"#;
     assert!(joined.contains(" INFO join{"), "{joined}");
     assert!(joined.contains(payload), "{joined}");
     // What the app logs meanwhile says where.
-    log.line(r#"join{topic="room:1"}: telemetry::app: in the handler"#);
+    log.line(r#"join{topic="lobby:1"}: sample_app::room_channel: in the handler"#);
     let refused = log.line("refused a join");
-    assert!(refused.contains(r#"topic="room:closed""#), "{refused}");
+    assert!(refused.contains(r#"topic="lobby:private""#), "{refused}");
     let text = log.text();
     assert!(!text.contains("handled"), "{text}");
 }
@@ -155,12 +156,12 @@ async fn connections_and_joins_are_logged_at_info_and_messages_at_debug() {
 async fn messages_and_broadcasts_have_levels_and_targets_of_their_own() {
     let log = Log::listen("presence_channels::handle_in=debug,presence_channels::broadcast=trace");
     play(FilterParameters::discard(["user"])).await;
-    let ping = log.line(r#"handle_in{topic="room:1" event="ping"}"#);
+    let ping = log.line(r#"handle_in{topic="lobby:1" event="ping"}"#);
     let payload = r#"payload={"n":7,"password":"hunter2","user":"[FILTERED]"} answer="ok""#;
     assert!(ping.contains("DEBUG"), "{ping}");
     assert!(ping.contains(payload), "{ping}");
     let shout =
-        r#"handle_in{topic="room:1" event="shout"}:broadcast{topic="room:1" event="shout"}"#;
+        r#"handle_in{topic="lobby:1" event="shout"}:broadcast{topic="lobby:1" event="shout"}"#;
     let shout = log.line(shout);
     assert!(
         shout.contains("TRACE") && shout.contains("bytes="),

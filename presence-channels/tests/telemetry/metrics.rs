@@ -15,10 +15,11 @@ use presence_channels::{
     Endpoint, Presence, PubSub, Tracker, telemetry::FilterParameters, testing, tracker::Owner,
 };
 use presence_core::adapters::MemoryCluster;
+use sample_app::UserSocket;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::app::{UserSocket, start};
+use crate::app::start;
 
 /// What has been recorded: `name{label=value,...}` and its number. A histogram's is how many times
 /// it was told.
@@ -90,7 +91,7 @@ macro_rules! recorded {
 }
 
 const CLIENT: &str = "socket=/socket,transport=longpoll";
-const ROUTE: &str = "socket=/socket,route=room:*";
+const ROUTE: &str = "socket=/socket,route=lobby:*";
 
 #[tokio::test(start_paused = true)]
 async fn clients_and_channels_are_counted_while_they_are_there() {
@@ -101,14 +102,14 @@ async fn clients_and_channels_are_counted_while_they_are_there() {
     let joins = |result| format!("presence_channels_joins_total{{{ROUTE},result={result}}}");
     recorded.assert(&[(&sockets, 0.0), (&channels, 0.0), (&connects("ok"), 0.0)]);
 
-    let connect = |user| testing::connect::<UserSocket>(&endpoint, json!({ "user": user }));
+    let connect = |user| testing::connect::<UserSocket>(&endpoint, json!({ "user_id": user }));
     let client = connect("ann").await.unwrap();
     let other = connect("bob").await.unwrap();
     assert!(connect("banned").await.is_err() && connect("crash").await.is_err());
-    let (_, room) = client.join("room:1", json!({})).await.unwrap();
-    let (_, _again) = other.join("room:1", json!({})).await.unwrap();
-    assert!(client.join("room:closed", json!({})).await.is_err());
-    assert!(client.join("room:panic", json!({})).await.is_err());
+    let (_, room) = client.join("lobby:1", json!({})).await.unwrap();
+    let (_, _again) = other.join("lobby:1", json!({})).await.unwrap();
+    assert!(client.join("lobby:private", json!({})).await.is_err());
+    assert!(client.join("lobby:crash", json!({})).await.is_err());
     recorded.assert(&[
         (&sockets, 2.0),
         (&channels, 2.0),
@@ -122,7 +123,7 @@ async fn clients_and_channels_are_counted_while_they_are_there() {
 
     // A diff of each of the two, and one of their ends.
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let presences = "presence_presences{presence=telemetry.presence}";
+    let presences = "presence_presences{presence=sample.presence}";
     recorded.assert(&[(presences, 2.0)]);
 
     room.leave().await;
@@ -131,7 +132,7 @@ async fn clients_and_channels_are_counted_while_they_are_there() {
     client.close();
     tokio::time::sleep(Duration::from_secs(1)).await;
     recorded.assert(&[(&sockets, 0.0), (&channels, 0.0), (presences, 0.0)]);
-    let diffs = recorded.counted["presence_diffs_total{presence=telemetry.presence}"];
+    let diffs = recorded.counted["presence_diffs_total{presence=sample.presence}"];
     assert!((2.0..=4.0).contains(&diffs), "{diffs}");
 }
 
@@ -163,7 +164,7 @@ async fn callbacks_are_timed_and_crashes_and_drops_counted() {
     recorded!(endpoint, recorded);
     let client = testing::connect::<UserSocket>(&endpoint, json!({}));
     let client = client.await.unwrap();
-    let (_, room) = client.join("room:1", json!({})).await.unwrap();
+    let (_, room) = client.join("lobby:1", json!({})).await.unwrap();
     for _ in 0..2 {
         let push = room.push("ping", json!({})).await;
         room.assert_reply(push, "ok", json!({})).await;
@@ -172,11 +173,11 @@ async fn callbacks_are_timed_and_crashes_and_drops_counted() {
         |callback| format!("presence_channels_handler_seconds{{{ROUTE},callback={callback}}}");
     recorded.assert(&[(&times("join"), 1.0), (&times("handle_in"), 2.0)]);
 
-    room.push("panic", json!({})).await;
+    room.push("crash", json!({})).await;
     room.assert_crashed().await;
     let crashes = |reason| format!("presence_channels_crashes_total{{{ROUTE},reason={reason}}}");
     recorded.assert(&[(&crashes("panicked"), 1.0), (&crashes("failed"), 0.0)]);
-    let (_, room) = client.join("room:1", json!({})).await.unwrap();
+    let (_, room) = client.join("lobby:1", json!({})).await.unwrap();
     room.push("what", json!({})).await;
     room.assert_crashed().await;
     recorded.assert(&[(&crashes("panicked"), 1.0), (&crashes("failed"), 1.0)]);

@@ -4,9 +4,10 @@ use presence_channels::{
     Broadcast, Endpoint, Payload, PubSub,
     testing::{self, MemoryCluster, TestChannel},
 };
+use sample_app::UserSocket;
 use serde_json::json;
 
-use crate::app::{User, start};
+use crate::app::start;
 
 /// Two nodes, and a member of `room:1` on each.
 async fn nodes() -> [(Endpoint, TestChannel); 2] {
@@ -16,8 +17,10 @@ async fn nodes() -> [(Endpoint, TestChannel); 2] {
 
 async fn node(cluster: &MemoryCluster, name: &str) -> (Endpoint, TestChannel) {
     let endpoint = start(PubSub::with_adapter(cluster.join(name))).await;
-    let params = json!({ "name": name });
-    let socket = testing::connect::<User>(&endpoint, params).await.unwrap();
+    let params = json!({ "user_id": name });
+    let socket = testing::connect::<UserSocket>(&endpoint, params)
+        .await
+        .unwrap();
     let (_, channel) = socket.join("room:1", json!({})).await.unwrap();
     (endpoint, channel)
 }
@@ -61,7 +64,7 @@ async fn what_is_for_one_node_stays_there() {
 #[tokio::test(start_paused = true)]
 async fn a_user_is_kicked_wherever_connected() {
     let [(a, alice), (b, bob)] = nodes().await;
-    a.disconnect("users:b").unwrap();
+    a.disconnect("user_socket:b").unwrap();
     assert_eq!(bob.socket().closed().await, 1001);
     assert_eq!((a.connections(), b.connections()), (1, 0));
     let ping = alice.push("ping", json!({})).await;

@@ -6,15 +6,18 @@ use presence_channels::{
     PubSub,
     testing::{self, TestChannel, TestSocket},
 };
+use sample_app::UserSocket;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::app::{User, start};
+use crate::app::start;
 
 async fn socket(name: &str) -> TestSocket {
     let endpoint = start(PubSub::local()).await;
-    let params = json!({ "name": name });
-    testing::connect::<User>(&endpoint, params).await.unwrap()
+    let params = json!({ "user_id": name });
+    testing::connect::<UserSocket>(&endpoint, params)
+        .await
+        .unwrap()
 }
 
 async fn joined() -> TestChannel {
@@ -31,10 +34,11 @@ async fn failure(assertion: impl Future<Output = ()> + Send + 'static) -> String
 
 #[tokio::test(start_paused = true)]
 async fn connect_and_join_give_what_a_client_is_told() {
-    let refused = testing::connect::<User>(socket("alice").await.endpoint(), json!({})).await;
-    assert_eq!(refused.unwrap_err().reason(), "no name");
     let socket = socket("alice").await;
-    let (reply, _) = socket.join("room:1", json!({})).await.unwrap();
+    let banned = json!({ "user_id": "banned" });
+    let refused = testing::connect::<UserSocket>(socket.endpoint(), banned).await;
+    assert_eq!(refused.unwrap_err().reason(), "banned");
+    let (reply, _) = socket.join("room:welcome", json!({})).await.unwrap();
     assert_eq!(reply, json!({ "welcome": "alice" }));
     let refused = socket.join("room:private", json!({})).await.unwrap_err();
     assert_eq!(refused.response, json!({ "reason": "unauthorized" }));
@@ -43,14 +47,11 @@ async fn connect_and_join_give_what_a_client_is_told() {
 #[tokio::test(start_paused = true)]
 async fn socket_connects_whom_connect_would_not() {
     let endpoint = start(PubSub::local()).await;
-    let user = User {
-        name: "made up".into(),
-    };
-    let socket = testing::socket(&endpoint, user);
+    let socket = testing::socket(&endpoint, UserSocket::of("banned"));
     assert_eq!(endpoint.connections(), 1);
-    let (reply, _) = socket.join("room:1", json!({})).await.unwrap();
-    assert_eq!(reply, json!({ "welcome": "made up" }));
-    endpoint.disconnect("users:made up").unwrap();
+    let (reply, _) = socket.join("room:welcome", json!({})).await.unwrap();
+    assert_eq!(reply, json!({ "welcome": "banned" }));
+    endpoint.disconnect("user_socket:banned").unwrap();
     assert_eq!(socket.closed().await, 1001);
 }
 
@@ -60,7 +61,7 @@ async fn replies() {
     let ping = channel.push("ping", json!({ "a": 1, "b": 2 })).await;
     let whole = channel.assert_reply(ping, "ok", json!({ "b": 2 })).await;
     assert_eq!(whole, json!({ "a": 1, "b": 2 }));
-    let quiet = channel.push("quiet", json!({})).await;
+    let quiet = channel.push("ignore", json!({})).await;
     channel.refute_reply(&quiet).await;
 
     let ping = channel.push("ping", json!({ "a": 1 })).await;
@@ -77,7 +78,7 @@ async fn replies() {
     let said = failure(async move { channel.refute_reply(&ping).await }).await;
     assert!(said.contains("an unexpected reply"), "{said}");
     let channel = joined().await;
-    let quiet = channel.push("quiet", json!({})).await;
+    let quiet = channel.push("ignore", json!({})).await;
     let said = failure(async move {
         channel.assert_reply(quiet, "ok", json!({})).await;
     });

@@ -1,16 +1,16 @@
 //! The token that a client passes as a subprotocol.
 
 use presence_channels::SocketOptions;
+use sample_app::{Client, Server};
 use tokio_tungstenite::tungstenite::{
     ClientRequestBuilder,
     http::{Uri, header::SEC_WEBSOCKET_PROTOCOL},
 };
 
 use crate::{
-    app::Server,
-    client::{Client, http_status},
     eventually,
     handshake::{HANDSHAKE, PATH},
+    raw::http_status,
 };
 
 /// "alice" in base64.
@@ -35,12 +35,15 @@ async fn user_id(server: &Server, protocols: &[&str]) -> (String, Option<String>
         request.with_sub_protocol(*protocol)
     });
     let (mut client, response) = Client::open_with(server, request).await;
-    client.join("room:lobby").await;
+    client.join("lobby:1").await;
     drop(client);
-    eventually("the channel's end", || !server.probe.ended().is_empty()).await;
+    eventually("the channel's end", || {
+        !server.probe.departures().is_empty()
+    })
+    .await;
     let chosen = response.headers().get(SEC_WEBSOCKET_PROTOCOL);
     let chosen = chosen.map(|chosen| chosen.to_str().unwrap().to_owned());
-    (server.probe.ended()[0].user_id.clone(), chosen)
+    (server.probe.departures()[0].user_id.clone(), chosen)
 }
 
 #[tokio::test]

@@ -1,12 +1,10 @@
 //! What is no message, no frame, or for nobody. Whatever one client sends, others go on.
 
+use sample_app::{Client, Server};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::{
-    app::Server,
-    client::{Client, frame},
-};
+use crate::raw::frame;
 
 const FIN: u8 = 0x80;
 const TEXT: u8 = 0x1;
@@ -31,7 +29,7 @@ async fn assert_bytes_closed_with(code: u16, cases: Vec<(&str, Vec<u8>)>) {
     let mut bystander = Client::connect(&server, "bystander").await;
     for (case, bytes) in cases {
         let mut client = Client::connect(&server, "mallory").await;
-        client.send_raw(&bytes).await;
+        client.send_raw(&bytes).await.unwrap();
         assert_eq!(client.closed().await, code, "{case}");
     }
     bystander.assert_alive().await;

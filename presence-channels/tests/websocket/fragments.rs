@@ -1,5 +1,6 @@
 //! Frames that are more or less than one message.
 
+use sample_app::{Client, Server};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::{
     Message,
@@ -9,10 +10,7 @@ use tokio_tungstenite::tungstenite::{
     },
 };
 
-use crate::{
-    app::Server,
-    client::{Client, frame},
-};
+use crate::raw::frame;
 
 fn fragment(data: &[u8], opcode: Data, last: bool) -> Message {
     Message::Frame(Frame::message(data.to_vec(), OpCode::Data(opcode), last))
@@ -61,7 +59,10 @@ async fn many_messages_may_come_at_once_and_one_byte_by_byte() {
 
     let message = |n: u32| json!([null, n.to_string(), "room:1", "ping", { "n": n }]).to_string();
     let frames = (100..200).map(|n| frame(0x81, true, message(n).as_bytes()));
-    client.send_raw(&frames.collect::<Vec<_>>().concat()).await;
+    client
+        .send_raw(&frames.collect::<Vec<_>>().concat())
+        .await
+        .unwrap();
     for n in 100..200 {
         let reply = client.reply(&n.to_string()).await;
         assert_eq!(reply["response"]["n"], n);
@@ -69,7 +70,7 @@ async fn many_messages_may_come_at_once_and_one_byte_by_byte() {
 
     client.stream().set_nodelay(true).unwrap();
     for byte in frame(0x81, true, message(7).as_bytes()) {
-        client.send_raw(&[byte]).await;
+        client.send_raw(&[byte]).await.unwrap();
         tokio::task::yield_now().await;
     }
     assert_eq!(client.reply("7").await["response"]["n"], 7);
@@ -81,6 +82,7 @@ async fn a_client_that_closes_is_answered() {
     let mut client = Client::connect(&server, "alice").await;
     client
         .send_raw(&frame(0x88, true, &1000_u16.to_be_bytes()))
-        .await;
+        .await
+        .unwrap();
     assert_eq!(client.closed().await, 1000);
 }

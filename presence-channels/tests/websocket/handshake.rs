@@ -1,11 +1,9 @@
 //! Who gets a WebSocket, and what the others are answered.
 
-use crate::{
-    app::Server,
-    client::{Client, http_status},
-    eventually,
-};
 use presence_channels::{CheckOrigin, Config, SocketOptions};
+use sample_app::{Client, Server};
+
+use crate::{eventually, raw::http_status};
 
 pub(crate) const PATH: &str = "/socket/websocket?vsn=2.0.0";
 pub(crate) const HANDSHAKE: [&str; 4] = [

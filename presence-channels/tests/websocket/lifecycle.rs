@@ -3,18 +3,14 @@
 use std::time::{Duration, Instant};
 
 use presence_channels::{Limits, SocketOptions, TerminateReason};
+use sample_app::{Client, Departure, PATIENCE, Server};
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::{
-    PATIENCE,
-    app::{Ended, Server},
-    client::Client,
-    eventually,
-};
+use crate::eventually;
 
-fn ended(user_id: &str, reason: TerminateReason) -> Ended {
-    Ended {
+fn ended(user_id: &str, reason: TerminateReason) -> Departure {
+    Departure {
         user_id: user_id.to_owned(),
         reason,
         was_present: true,
@@ -38,7 +34,7 @@ async fn a_client_that_vanishes_is_untracked() {
         while !is_her_leave(&bob.receive_json().await) {}
         assert_eq!(server.presence.count("lobby:1"), 1);
         let expected = [ended("alice", TerminateReason::Closed)];
-        assert_eq!(server.probe.ended(), expected);
+        assert_eq!(server.probe.departures(), expected);
         eventually("one connection", || server.endpoint.connections() == 1).await;
     }
 }
@@ -89,7 +85,7 @@ async fn disconnect_closes_all_connections_of_a_user_and_no_other() {
     }
     eventually("alice is gone", || server.presence.count("lobby:1") == 1).await;
     let expected = vec![ended("alice", TerminateReason::Closed); 2];
-    assert_eq!(server.probe.ended(), expected);
+    assert_eq!(server.probe.departures(), expected);
     bob.assert_alive().await;
 
     // It closes who is there, and bars nobody.
@@ -112,11 +108,11 @@ async fn a_handler_that_has_begun_ends_though_its_client_is_gone() {
         pubsub.subscribers("user_socket:alice") == 0
     })
     .await;
-    assert_eq!(server.probe.ended(), []);
+    assert_eq!(server.probe.departures(), []);
     server.probe.gate.add_permits(1);
-    eventually("ended", || !server.probe.ended().is_empty()).await;
+    eventually("ended", || !server.probe.departures().is_empty()).await;
     let expected = [ended("alice", TerminateReason::Closed)];
-    assert_eq!(server.probe.ended(), expected);
+    assert_eq!(server.probe.departures(), expected);
     // What had not begun is not begun any more.
     assert_eq!(server.probe.begun(), [json!(1)]);
     assert_eq!(server.presence.count("lobby:1"), 0);

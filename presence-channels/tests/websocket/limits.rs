@@ -6,14 +6,11 @@ use std::sync::{
 };
 
 use presence_channels::Limits;
+use sample_app::{Client, Server};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::{
-    app::Server,
-    client::{Client, frame},
-    stalled,
-};
+use crate::{raw::frame, stalled};
 
 fn error(reason: &str) -> serde_json::Value {
     json!({ "status": "error", "response": { "reason": reason } })
@@ -47,7 +44,7 @@ async fn a_frame_that_only_says_it_is_large_closes_with_1009() {
         let mut header = vec![0x81, 0x80 | 127];
         header.extend_from_slice(&length.to_be_bytes());
         header.extend_from_slice(&[0; 4]);
-        client.send_raw(&header).await;
+        client.send_raw(&header).await.unwrap();
         assert_eq!(client.closed().await, 1009, "{length}");
     }
 }
@@ -56,9 +53,15 @@ async fn a_frame_that_only_says_it_is_large_closes_with_1009() {
 async fn fragments_count_together() {
     let server = Server::start_limited(|limits| limits.max_message_bytes = 1000).await;
     let mut client = Client::connect(&server, "alice").await;
-    client.send_raw(&frame(0x1, true, &[b'x'; 100])).await;
+    client
+        .send_raw(&frame(0x1, true, &[b'x'; 100]))
+        .await
+        .unwrap();
     for _ in 0..10 {
-        client.send_raw(&frame(0x0, true, &[b'x'; 100])).await;
+        client
+            .send_raw(&frame(0x0, true, &[b'x'; 100]))
+            .await
+            .unwrap();
     }
     assert_eq!(client.closed().await, 1009);
 }

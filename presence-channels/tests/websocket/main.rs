@@ -1,14 +1,13 @@
 //! The whole way over a real TCP port, with a WebSocket client that is not ours.
 
-mod app;
 mod auth_token;
 mod bad_input;
-mod client;
 mod connect_info;
 mod fragments;
 mod handshake;
 mod lifecycle;
 mod limits;
+mod raw;
 mod serializers;
 mod slow_reader;
 mod stop;
@@ -19,10 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a test waits for what must come. Generous, because it costs only a failing test.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// How long a test watches for what must not come.
-const WATCH: Duration = Duration::from_millis(300);
+use sample_app::{PATIENCE, WATCH};
 
 /// Waits until `condition` holds; `what` names it for the failure.
 async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {

@@ -10,16 +10,15 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::Request;
 use presence_channels::{
-    Endpoint, FrameError, LongpollOptions, Payload, SocketOptions, StartError,
+    Config, Endpoint, FrameError, LongpollOptions, Payload, SocketOptions, StartError,
     serializer::{Data, Frame, MalformedFrame, Message, Outgoing, Ref, Serializer},
 };
+use sample_app::{Client, Server};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message as WsMessage;
 use tower::ServiceExt;
 
 use crate::{
-    app::Server,
-    client::Client,
     handshake::open,
     versions::{Log, join_v1},
 };
@@ -324,7 +323,7 @@ async fn what_is_no_requirement_does_not_start() {
             broadcasts: Arc::default(),
         },
     );
-    let started = Server::try_start(options).await;
+    let started = Server::try_start(options, Config::default()).await;
     let error = started.err().expect("an error");
     assert!(matches!(error, StartError::InvalidRequirement { .. }));
     assert!(error.to_string().contains("\"3\" (socket at \"/socket\")"));

@@ -6,11 +6,12 @@ use std::sync::{
 };
 
 use futures_util::{SinkExt, StreamExt};
+use sample_app::{Client, PATIENCE, Server};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
-use crate::{PATIENCE, app::Server, client::Client, stalled};
+use crate::stalled;
 
 const MAX_OUTGOING: usize = 256 * 1024;
 const BROADCAST: usize = 10_000;

@@ -2,10 +2,11 @@
 
 use presence_channels::{BroadcastError, TerminateReason};
 use presence_core::Owner;
+use sample_app::{Client, PATIENCE, Server};
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::{PATIENCE, app::Server, client::Client, eventually, handshake};
+use crate::{eventually, handshake};
 
 #[tokio::test]
 async fn stop_ends_channels_and_their_connections_then_presences_then_pubsub() {
@@ -25,7 +26,7 @@ async fn stop_ends_channels_and_their_connections_then_presences_then_pubsub() {
     let stopping = tokio::spawn(async move { endpoint.stop().await });
     assert_eq!(bob.closed().await, 1012);
     eventually("bob's channel has ended", || {
-        server.probe.ended().len() == 1
+        server.probe.departures().len() == 1
     })
     .await;
 
@@ -42,7 +43,7 @@ async fn stop_ends_channels_and_their_connections_then_presences_then_pubsub() {
     server.probe.gate.add_permits(1);
     assert_eq!(alice.closed().await, 1012);
     timeout(PATIENCE, stopping).await.unwrap().unwrap();
-    let ended = server.probe.ended();
+    let ended = server.probe.departures();
     let users: Vec<_> = ended.iter().map(|ended| &*ended.user_id).collect();
     assert_eq!(users, ["bob", "alice"]);
     for ended in &ended {
@@ -80,5 +81,5 @@ async fn stopping_twice_does_nothing() {
     timeout(PATIENCE, both).await.unwrap();
     assert_eq!(alice.closed().await, 1012);
     timeout(PATIENCE, server.endpoint.stop()).await.unwrap();
-    assert_eq!(server.probe.ended().len(), 1);
+    assert_eq!(server.probe.departures().len(), 1);
 }

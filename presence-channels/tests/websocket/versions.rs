@@ -7,10 +7,9 @@ use std::{
 
 use parking_lot::Mutex;
 use presence_channels::Payload;
+use sample_app::{Client, Server};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
-
-use crate::{app::Server, client::Client};
 
 /// A member of `room:1` in version 1.
 pub(crate) async fn join_v1(server: &Server) -> Client {

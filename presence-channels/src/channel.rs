@@ -26,7 +26,7 @@ pub use reply::{
 pub use socket::Socket;
 pub use terminate::TerminateReason;
 
-pub(crate) use guard::{Outcome, guard};
+pub(crate) use guard::{CallbackOutcome, guard};
 pub(crate) use join::Join;
 pub(crate) use server::{AnyChannel, Started, Work, start};
 

@@ -73,10 +73,10 @@ use salts::Salts;
 /// ```
 #[derive(Clone)]
 pub struct Endpoint {
-    inner: Arc<Inner>,
+    inner: Arc<EndpointInner>,
 }
 
-struct Inner {
+struct EndpointInner {
     config: Config,
     pubsub: PubSub,
     mounts: Vec<MountPoint>,
@@ -315,7 +315,7 @@ impl Endpoint {
     }
 }
 
-impl Inner {
+impl EndpointInner {
     fn now(&self) -> u64 {
         self.started.elapsed().as_millis() as u64
     }
@@ -329,7 +329,7 @@ impl std::fmt::Debug for Endpoint {
     }
 }
 
-impl Drop for Inner {
+impl Drop for EndpointInner {
     fn drop(&mut self) {
         self.flusher.stop();
     }

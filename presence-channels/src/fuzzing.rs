@@ -8,7 +8,7 @@ pub use crate::{
     token::fuzzing::{
         Term, decrypt_term, encrypt_claims, rewrite_term, sign_claims, sign_term, verify_term,
     },
-    transport::longpoll::fuzzing::{Body, read_body},
+    transport::longpoll::fuzzing::{BodyOptions, read_body},
 };
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 
 /// A message as a client sent it.
 #[derive(Debug)]
-pub struct Read {
+pub struct ReadMessage {
     /// Its join_ref.
     pub join_ref: Ref,
     /// Its ref.
@@ -34,14 +34,14 @@ pub struct Read {
 
 /// A version of the protocol.
 #[derive(Clone, Copy, Debug)]
-pub enum Wire {
+pub enum ProtocolVersion {
     /// Version 1.
     V1,
     /// Version 2.
     V2,
 }
 
-impl Wire {
+impl ProtocolVersion {
     fn serializer(self) -> &'static dyn Serializer {
         match self {
             Self::V1 => &V1,
@@ -53,9 +53,9 @@ impl Wire {
     ///
     /// # Errors
     /// What the connection would be closed for.
-    pub fn read(self, data: Data) -> Result<Read, MalformedFrame> {
+    pub fn read(self, data: Data) -> Result<ReadMessage, MalformedFrame> {
         let message = self.serializer().decode(data)?;
-        Ok(Read {
+        Ok(ReadMessage {
             join_ref: message.join_ref,
             reference: message.reference,
             topic: match message.topic {

@@ -3,7 +3,7 @@
 //! A browser lets any page open a WebSocket to any host, with the user's cookies, and says in the
 //! `Origin` header which page it was. Clients that are no browsers send none and are let in.
 
-mod pattern;
+mod origin_pattern;
 #[cfg(test)]
 mod tests;
 
@@ -15,8 +15,8 @@ use std::{
 
 use http::{HeaderMap, Uri, header, uri::Authority};
 
-pub use pattern::InvalidOrigin;
-use pattern::Pattern;
+pub use origin_pattern::InvalidOrigin;
+use origin_pattern::OriginPattern;
 
 /// The origins that may connect to a mounted socket.
 #[derive(Clone, Debug, Default)]
@@ -70,11 +70,11 @@ impl CheckOrigin {
     /// What is asked of each request.
     pub(crate) fn policy(&self) -> Result<OriginPolicy, InvalidOrigin> {
         Ok(match self {
-            Self::SameHost => OriginPolicy::Host(&[Source::Configured, Source::Request]),
-            Self::ConfiguredHost => OriginPolicy::Host(&[Source::Configured]),
-            Self::RequestHost => OriginPolicy::Host(&[Source::Request]),
+            Self::SameHost => OriginPolicy::Host(&[HostSource::Configured, HostSource::Request]),
+            Self::ConfiguredHost => OriginPolicy::Host(&[HostSource::Configured]),
+            Self::RequestHost => OriginPolicy::Host(&[HostSource::Request]),
             Self::Only(origins) => {
-                let patterns = origins.iter().map(|origin| Pattern::parse(origin));
+                let patterns = origins.iter().map(|origin| OriginPattern::parse(origin));
                 OriginPolicy::Only(patterns.collect::<Result<_, _>>()?)
             }
             Self::With(check) => OriginPolicy::With(check.clone()),
@@ -97,11 +97,11 @@ impl fmt::Debug for OriginCheck {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     text: String,
-    parts: Option<Parts>,
+    parts: Option<OriginParts>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Parts {
+struct OriginParts {
     scheme: String,
     host: String,
     port: Option<u16>,
@@ -111,7 +111,7 @@ impl Origin {
     fn of(text: &str) -> Self {
         Self {
             text: text.to_owned(),
-            parts: Parts::parse(text),
+            parts: OriginParts::parse(text),
         }
     }
 
@@ -140,7 +140,7 @@ impl Origin {
     }
 }
 
-impl Parts {
+impl OriginParts {
     fn parse(origin: &str) -> Option<Self> {
         let uri: Uri = origin.parse().ok()?;
         let scheme = uri.scheme_str()?.to_ascii_lowercase();
@@ -171,15 +171,15 @@ fn default_port(scheme: &str) -> Option<u16> {
 /// A [`CheckOrigin`], ready to be asked.
 pub(crate) enum OriginPolicy {
     /// Pages of the first of these hosts that there is.
-    Host(&'static [Source]),
-    Only(Vec<Pattern>),
+    Host(&'static [HostSource]),
+    Only(Vec<OriginPattern>),
     With(OriginCheck),
     Off,
 }
 
 /// Where a host is known from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum HostSource {
     Configured,
     Request,
 }
@@ -187,7 +187,7 @@ pub(crate) enum Source {
 impl OriginPolicy {
     /// Can it not do without a configured host?
     pub(crate) fn needs_configured_host(&self) -> bool {
-        matches!(self, Self::Host([Source::Configured]))
+        matches!(self, Self::Host([HostSource::Configured]))
     }
 
     /// May the page that sent `headers` connect?
@@ -211,8 +211,8 @@ impl OriginPolicy {
                 .is_some_and(|origin| allowed.iter().any(|allowed| allowed.fits(&origin))),
             Self::Host(sources) => {
                 let mut hosts = sources.iter().filter_map(|source| match source {
-                    Source::Configured => configured_host,
-                    Source::Request => headers.get(header::HOST)?.to_str().ok(),
+                    HostSource::Configured => configured_host,
+                    HostSource::Request => headers.get(header::HOST)?.to_str().ok(),
                 });
                 match (origin.parts, hosts.next()) {
                     (Some(origin), Some(host)) => origin.is_at(host),

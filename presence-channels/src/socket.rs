@@ -4,13 +4,13 @@ mod any_connection;
 mod client_ip;
 mod connect;
 mod connection;
+mod connection_shared;
 mod expiry;
 mod has_presence;
 mod mount;
 mod options;
 mod params;
 mod routes;
-mod shared;
 
 use std::{future::Future, time::SystemTime};
 
@@ -22,9 +22,9 @@ pub use routes::{ChannelOf, Routes};
 
 pub(crate) use any_connection::AnyConnection;
 pub(crate) use connection::Connection;
+pub(crate) use connection_shared::{ConnectionShared, Joining, reason_payload};
 pub(crate) use expiry::Expiry;
 pub(crate) use mount::{Mount, Mounted};
-pub(crate) use shared::{Joining, Shared, reason_payload};
 
 /// One kind of client, and the channels it may join.
 ///

@@ -111,8 +111,8 @@
 
 mod channel;
 mod expect;
+mod expected_payload;
 mod inbox;
-mod pattern;
 #[cfg(test)]
 mod tests;
 
@@ -144,7 +144,7 @@ use crate::{
     socket::{AnyConnection, Mount, Mounted},
     transport::Sink,
 };
-use inbox::Inbox;
+use inbox::TestInbox;
 
 /// Connects a client with `params` (anything that serializes to a flat object) to the socket `S` of
 /// `endpoint`.
@@ -216,7 +216,7 @@ pub struct TestSocket {
 struct Client {
     /// None once the client has closed.
     connection: Arc<Mutex<Option<Box<dyn AnyConnection>>>>,
-    inbox: Inbox,
+    inbox: TestInbox,
     endpoint: Endpoint,
     next_ref: AtomicU64,
 }
@@ -235,7 +235,7 @@ impl TestSocket {
         let closed = Arc::downgrade(&connection);
         let client = Client {
             connection,
-            inbox: Inbox::collect(endpoint, outbox, move || {
+            inbox: TestInbox::collect(endpoint, outbox, move || {
                 // The server has closed, and its channels go.
                 if let Some(connection) = closed.upgrade() {
                     drop(connection.lock().take());

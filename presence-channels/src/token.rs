@@ -96,7 +96,7 @@ pub use key::{KeyDigest, KeyOptions};
 pub use max_age::MaxAge;
 pub use secret::SecretKeyBase;
 
-use claims::Valid;
+use claims::ValidClaims;
 use term::Term;
 
 /// Written without padding; read with or without, and stray bits at the end are overlooked, as
@@ -264,13 +264,13 @@ impl Tokens {
         )
     }
 
-    fn verified(&self, token: Option<&str>, now: SystemTime) -> Result<Valid, TokenError> {
+    fn verified(&self, token: Option<&str>, now: SystemTime) -> Result<ValidClaims, TokenError> {
         let token = token.ok_or(TokenError::Missing)?;
         let claims = signer::verify(&self.key, token).ok_or(TokenError::Invalid)?;
         claims::read(&claims, unix_millis(now), self.max_age)
     }
 
-    fn decrypted(&self, token: Option<&str>, now: SystemTime) -> Result<Valid, TokenError> {
+    fn decrypted(&self, token: Option<&str>, now: SystemTime) -> Result<ValidClaims, TokenError> {
         let token = token.ok_or(TokenError::Missing)?;
         let claims = encryptor::decrypt(&self.key, token)?;
         claims::read(&claims, unix_millis(now), self.max_age)

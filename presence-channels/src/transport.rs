@@ -7,13 +7,13 @@ mod frame;
 pub(crate) mod longpoll;
 mod outbox;
 mod pump;
-mod reader;
 pub(crate) mod websocket;
+mod websocket_reader;
 
 pub(crate) use flusher::Flusher;
 pub use frame::Frame;
 pub(crate) use frame::Opcode;
-pub(crate) use outbox::{Outbox, Phase, Sink};
+pub(crate) use outbox::{Outbox, OutboxPhase, Sink};
 
 /// How a client's messages come and go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

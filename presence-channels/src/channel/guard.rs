@@ -6,7 +6,7 @@ use std::{
 
 use futures_util::FutureExt;
 
-pub(crate) enum Outcome<T> {
+pub(crate) enum CallbackOutcome<T> {
     Done(T),
     Panicked(String),
     TimedOut,
@@ -19,7 +19,7 @@ pub(crate) enum Outcome<T> {
 pub(crate) async fn guard<F: Future>(
     limit: Duration,
     callback: impl FnOnce() -> F,
-) -> Outcome<F::Output> {
+) -> CallbackOutcome<F::Output> {
     let running = async {
         let mut callback = pin!(callback());
         // Most callbacks never wait, and those get no timer.
@@ -29,9 +29,9 @@ pub(crate) async fn guard<F: Future>(
         }
     };
     match AssertUnwindSafe(running).catch_unwind().await {
-        Ok(Some(value)) => Outcome::Done(value),
-        Ok(None) => Outcome::TimedOut,
-        Err(panic) => Outcome::Panicked(message_of(&*panic)),
+        Ok(Some(value)) => CallbackOutcome::Done(value),
+        Ok(None) => CallbackOutcome::TimedOut,
+        Err(panic) => CallbackOutcome::Panicked(message_of(&*panic)),
     }
 }
 

@@ -8,15 +8,15 @@ use std::{
 use presence_core::pubsub::{Broadcast, Dispatch, Subscriber};
 use tokio::task::AbortHandle;
 
-use super::{Channel, TerminateReason, guard::call_guarded, letter::Letter, server::Server};
+use super::{Channel, TerminateReason, guard::call_guarded, letter::Letter, server::ChannelServer};
 
 /// Tells a channel something from anywhere. Keeps no channel alive.
 pub struct Notifier<C: Channel> {
-    server: Weak<Server<C>>,
+    server: Weak<ChannelServer<C>>,
 }
 
 impl<C: Channel> Notifier<C> {
-    pub(super) fn new(server: &Arc<Server<C>>) -> Self {
+    pub(super) fn new(server: &Arc<ChannelServer<C>>) -> Self {
         Self {
             server: Arc::downgrade(server),
         }

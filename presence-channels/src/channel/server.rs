@@ -26,7 +26,7 @@ use super::{Channel, Join, Socket, TerminateReason, letter::Letter};
 use crate::{
     Topic,
     message::{Outgoing, Ref, TopicRef},
-    socket::Shared,
+    socket::ConnectionShared,
     telemetry::{Present, RouteMeter},
     transport::Frame,
 };
@@ -67,10 +67,10 @@ pub(crate) trait AnyChannel: Send + Sync {
 }
 
 /// One joined (or joining) channel.
-pub(super) struct Server<C: Channel> {
+pub(super) struct ChannelServer<C: Channel> {
     /// PubSub delivers to a borrowed subscriber; posting needs a shared one.
     me: Weak<Self>,
-    pub(super) shared: Arc<Shared<C::Socket>>,
+    pub(super) shared: Arc<ConnectionShared<C::Socket>>,
     pub(super) topic: Topic,
     meter: RouteMeter,
     /// As it came with the join: what the join's reply and the last words carry.
@@ -87,21 +87,21 @@ struct Mailbox<C: Channel> {
     /// How many of them are broadcasts. Small, so that it finds room beside `closed`.
     broadcasts: u32,
     /// The channel, while nothing runs it.
-    body: Option<Box<Body<C>>>,
+    body: Option<Box<ChannelState<C>>>,
     closed: bool,
     /// The join that waits for this channel's end.
     successor: Option<Waker>,
 }
 
 /// The channel, and what its callbacks are handed.
-struct Body<C: Channel> {
+struct ChannelState<C: Channel> {
     channel: C,
     socket: Socket<C>,
     _present: Present,
 }
 
 /// Begins a join.
-pub(crate) fn start<C: Channel>(shared: Arc<Shared<C::Socket>>, join: Join) -> Started {
+pub(crate) fn start<C: Channel>(shared: Arc<ConnectionShared<C::Socket>>, join: Join) -> Started {
     let Join {
         topic,
         join_ref,
@@ -123,7 +123,7 @@ pub(crate) fn start<C: Channel>(shared: Arc<Shared<C::Socket>>, join: Join) -> S
         closed: false,
         successor: None,
     };
-    let server = Arc::new_cyclic(|me| Server::<C> {
+    let server = Arc::new_cyclic(|me| ChannelServer::<C> {
         me: me.clone(),
         shared,
         topic,
@@ -142,7 +142,7 @@ pub(crate) fn start<C: Channel>(shared: Arc<Shared<C::Socket>>, join: Join) -> S
     (server, Box::pin(work))
 }
 
-impl<C: Channel> Server<C> {
+impl<C: Channel> ChannelServer<C> {
     fn reply(&self, join_ref: &Ref, reference: &Ref, status: &str, payload: &Payload) {
         if let Some(reply) = self.encode_reply(join_ref, reference, status, payload) {
             self.shared.outbox.send(reply);
@@ -189,7 +189,7 @@ impl<C: Channel> Server<C> {
     }
 }
 
-impl<C: Channel> AnyChannel for Server<C> {
+impl<C: Channel> AnyChannel for ChannelServer<C> {
     fn answers_to(&self, join_ref: &Ref) -> bool {
         join_ref.is_null() || *join_ref == self.join_ref || *join_ref == self.effective_join_ref
     }

@@ -17,7 +17,7 @@ use super::{
     BroadcastError, Channel, Notifier, PushError, ReplyRef, TerminateReason, Timer,
     letter::Letter,
     notifier::{FromBroadcast, Listener},
-    server::Server,
+    server::ChannelServer,
 };
 use crate::{
     Endpoint, HasPresence, Topic, UserSocket,
@@ -28,7 +28,7 @@ use crate::{
 
 /// A channel's side of its client: where it pushes to, and the way to all it shares with others.
 pub struct Socket<C: Channel> {
-    server: Arc<Server<C>>,
+    server: Arc<ChannelServer<C>>,
     /// The channel's own topic; none until it has joined.
     pub(super) subscription: Option<Subscription>,
     /// Topics besides its own that it listens to.
@@ -44,7 +44,7 @@ pub struct Socket<C: Channel> {
 }
 
 impl<C: Channel> Socket<C> {
-    pub(super) fn new(server: Arc<Server<C>>) -> Self {
+    pub(super) fn new(server: Arc<ChannelServer<C>>) -> Self {
         Self {
             server,
             subscription: None,

@@ -12,18 +12,18 @@ use parking_lot::Mutex;
 /// Counts who is connected or about to be.
 #[derive(Clone, Default)]
 pub(super) struct Admissions {
-    counts: Arc<Mutex<Counts>>,
+    counts: Arc<Mutex<AdmissionCounts>>,
 }
 
 #[derive(Default)]
-struct Counts {
+struct AdmissionCounts {
     all: usize,
     by_address: HashMap<IpAddr, usize>,
 }
 
 /// A place that is taken until this is dropped.
 pub(crate) struct Admission {
-    counts: Arc<Mutex<Counts>>,
+    counts: Arc<Mutex<AdmissionCounts>>,
     address: Option<IpAddr>,
 }
 

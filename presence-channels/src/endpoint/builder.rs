@@ -10,7 +10,7 @@ use presence_core::PubSub;
 use tokio::{runtime::Handle, time::Instant};
 
 use super::{
-    Admissions, Config, Connections, Endpoint, Inner, MountPoint, Salts, Supervised, watch,
+    Admissions, Config, Connections, Endpoint, EndpointInner, MountPoint, Salts, Supervised, watch,
 };
 use crate::{
     InvalidOrigin, SocketOptions, UserSocket,
@@ -141,7 +141,7 @@ impl EndpointBuilder {
             let longpoll = Longpoll::start(path, options, secret, &self.pubsub, &runtime);
             MountPoint { mount, longpoll }
         });
-        let inner = Arc::new(Inner {
+        let inner = Arc::new(EndpointInner {
             mounts: mounts.collect(),
             config,
             pubsub: self.pubsub,

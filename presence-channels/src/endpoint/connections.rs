@@ -17,11 +17,11 @@ use crate::{socket::Expiry, transport::Outbox};
 /// The connections of a node, so that all can be told that it stops, and silent ones be noticed.
 #[derive(Clone, Default)]
 pub(super) struct Connections {
-    table: Arc<Table>,
+    table: Arc<ConnectionTable>,
 }
 
 #[derive(Default)]
-struct Table {
+struct ConnectionTable {
     watched: Mutex<HashMap<usize, Watched>>,
     next: AtomicUsize,
     /// Connections whose channels have not ended yet.
@@ -41,7 +41,7 @@ pub(super) struct Watched {
 
 /// A connection's entry. Dropping it says that its channels have ended.
 pub(crate) struct Registration {
-    table: Arc<Table>,
+    table: Arc<ConnectionTable>,
 }
 
 impl Connections {

@@ -6,14 +6,14 @@ use std::{
     time::Duration,
 };
 
-use super::Inner;
-use crate::transport::{Phase, close_code};
+use super::EndpointInner;
+use crate::transport::{OutboxPhase, close_code};
 
 /// How long a closed connection may wait for the peer to close its side.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// Starts the watch. It ends with the endpoint.
-pub(super) fn start(inner: &Arc<Inner>) {
+pub(super) fn start(inner: &Arc<EndpointInner>) {
     let shortest = inner
         .mounts
         .iter()
@@ -24,7 +24,7 @@ pub(super) fn start(inner: &Arc<Inner>) {
     inner.runtime.spawn(run(Arc::downgrade(inner), every));
 }
 
-async fn run(inner: Weak<Inner>, every: Duration) {
+async fn run(inner: Weak<EndpointInner>, every: Duration) {
     loop {
         tokio::time::sleep(every).await;
         let Some(inner) = inner.upgrade() else { return };
@@ -32,24 +32,26 @@ async fn run(inner: Weak<Inner>, every: Duration) {
     }
 }
 
-fn look(inner: &Inner) {
+fn look(inner: &EndpointInner) {
     let now = inner.now();
     let mut expiring = Vec::new();
     inner.connections.visit(|outbox, watched| {
         outbox.see_queue();
         let silent = Duration::from_millis(now.saturating_sub(outbox.heard()));
         match outbox.phase() {
-            Phase::Open if silent >= watched.idle_limit => {
+            OutboxPhase::Open if silent >= watched.idle_limit => {
                 outbox.close(close_code::PROTOCOL, "idle timeout");
             }
-            Phase::Open => {
+            OutboxPhase::Open => {
                 let due = watched.expiry.as_ref();
                 expiring.extend(due.and_then(|expiry| {
                     let due = expiry.due(now)?;
                     Some((expiry.clone(), due, outbox.clone()))
                 }));
             }
-            Phase::Closing if outbox.lingers_since(now) + LINGER.as_millis() as u64 <= now => {
+            OutboxPhase::Closing
+                if outbox.lingers_since(now) + LINGER.as_millis() as u64 <= now =>
+            {
                 outbox.abandon();
             }
             _ => {}

@@ -8,7 +8,7 @@ use std::{
 use presence_core::pubsub::{Dispatch, Payload, Subscriber, Subscription};
 use smol_str::SmolStr;
 
-use super::{Shared, UserSocket, expiry};
+use super::{ConnectionShared, UserSocket, expiry};
 use crate::{
     Limits, TerminateReason, Topic,
     channel::{AnyChannel, Join, Work},
@@ -21,17 +21,17 @@ use crate::{
 
 /// A connected client. Dropping it ends its channels.
 pub(crate) struct Connection<S: UserSocket> {
-    shared: Arc<Shared<S>>,
+    shared: Arc<ConnectionShared<S>>,
     /// Joined, and those that ended by themselves and were not asked for since. A list, because a
     /// client is in few topics and a table's memory is more than theirs.
-    channels: Vec<Entry>,
+    channels: Vec<JoinedChannel>,
     /// What the client may still send, if it is limited.
     bucket: Option<Box<Bucket>>,
     /// Listens for `disconnect` on the socket's id.
     _kick: Option<Subscription>,
 }
 
-struct Entry {
+struct JoinedChannel {
     topic: Topic,
     channel: Arc<dyn AnyChannel>,
     /// What the client may still send to it, if that is limited.
@@ -41,7 +41,7 @@ struct Entry {
 }
 
 impl<S: UserSocket> Connection<S> {
-    pub(crate) fn new(shared: Arc<Shared<S>>) -> Self {
+    pub(crate) fn new(shared: Arc<ConnectionShared<S>>) -> Self {
         let kick = shared.user.id().map(|id| {
             let kick = Arc::new(Kick(shared.outbox.clone()));
             shared.endpoint.pubsub().subscribe(&id, kick)
@@ -177,7 +177,7 @@ impl<S: UserSocket> Connection<S> {
         let previous = previous.map(|index| self.channels.swap_remove(index));
         // Joining again is no way to a fresh allowance.
         let (previous, bucket) = match previous {
-            Some(Entry {
+            Some(JoinedChannel {
                 channel, bucket, ..
             }) => (Some(channel), bucket),
             None => {
@@ -208,7 +208,7 @@ impl<S: UserSocket> Connection<S> {
         };
         let (channel, work) = start(self.shared.clone(), join);
         self.channels.reserve_exact(1);
-        self.channels.push(Entry {
+        self.channels.push(JoinedChannel {
             topic,
             channel,
             bucket,
@@ -275,7 +275,7 @@ impl<S: UserSocket> Connection<S> {
 }
 
 /// The channel that messages on `topic` are for.
-fn joined<'a>(channels: &'a mut [Entry], topic: &str) -> Option<&'a mut Entry> {
+fn joined<'a>(channels: &'a mut [JoinedChannel], topic: &str) -> Option<&'a mut JoinedChannel> {
     let entry = channels.iter_mut().find(|entry| entry.topic == *topic)?;
     (!entry.leaving && !entry.channel.is_closed()).then_some(entry)
 }
@@ -284,7 +284,7 @@ impl<S: UserSocket> Drop for Connection<S> {
     fn drop(&mut self) {
         let runtime = self.shared.endpoint.runtime().clone();
         let _entered = runtime.enter();
-        for Entry { channel, .. } in self.channels.drain(..) {
+        for JoinedChannel { channel, .. } in self.channels.drain(..) {
             if let Some(mut work) = channel.close(TerminateReason::Closed) {
                 // Most channels have nothing to wait for in `terminate`.
                 let mut cx = Context::from_waker(Waker::noop());

@@ -18,9 +18,9 @@ use parking_lot::Mutex;
 use presence_core::pubsub::Payload;
 use serde::Deserialize;
 
-use super::{ConnectError, Shared, UserSocket};
+use super::{ConnectError, ConnectionShared, UserSocket};
 use crate::{
-    channel::{Outcome, Work, guard},
+    channel::{CallbackOutcome, Work, guard},
     message::{Outgoing, Ref, TopicRef},
     serializer::{FrameError, Version},
     transport::{Frame, Outbox, close_code},
@@ -140,7 +140,7 @@ struct NewToken {
 /// The work of looking at a new token; none if the client is answered already, or its token does
 /// not expire.
 pub(super) fn refresh<S: UserSocket>(
-    shared: &Arc<Shared<S>>,
+    shared: &Arc<ConnectionShared<S>>,
     reference: Ref,
     payload: Payload,
 ) -> Option<Work> {
@@ -161,13 +161,13 @@ pub(super) fn refresh<S: UserSocket>(
         let limit = shared.endpoint.handler_timeout();
         let refreshing = || shared.user.refresh(&token, &shared.mount.state);
         let refusal = match guard(limit, refreshing).await {
-            Outcome::Done(Ok(expires_at)) => {
+            CallbackOutcome::Done(Ok(expires_at)) => {
                 expiry.refreshed(expires_at, shared.endpoint.now());
                 None
             }
-            Outcome::Done(Err(refusal)) => Some(refusal),
-            Outcome::Panicked(panic) => Some(fault(format!("refresh panicked: {panic}"))),
-            Outcome::TimedOut => Some(fault("refresh took too long".to_owned())),
+            CallbackOutcome::Done(Err(refusal)) => Some(refusal),
+            CallbackOutcome::Panicked(panic) => Some(fault(format!("refresh panicked: {panic}"))),
+            CallbackOutcome::TimedOut => Some(fault("refresh took too long".to_owned())),
         };
         expiry.refreshing.store(false, Ordering::Release);
         let Some(refusal) = refusal else {

@@ -8,12 +8,12 @@ use http::{HeaderMap, Request, StatusCode, header, request::Parts};
 use tracing::Instrument;
 
 use super::{
-    AnyConnection, ConnectError, ConnectInfo, Connection, Params, Routes, Shared, SocketOptions,
-    UserSocket,
+    AnyConnection, ConnectError, ConnectInfo, Connection, ConnectionShared, Params, Routes,
+    SocketOptions, UserSocket,
 };
 use crate::{
     Endpoint, InvalidOrigin,
-    channel::{Outcome, guard},
+    channel::{CallbackOutcome, guard},
     origin::OriginPolicy,
     serializer::Version,
     telemetry::{self, Asked, MountMeters, ShownParams, Stopwatch, event_at, span_at},
@@ -144,7 +144,7 @@ impl<S: UserSocket> Mount<S> {
         };
         let meter = self.meters.of(transport).clone();
         let outbox = endpoint.outbox(sink, &self.options.limits, meter);
-        let shared = Shared::new(user, self, endpoint, outbox, version, idle_limit);
+        let shared = ConnectionShared::new(user, self, endpoint, outbox, version, idle_limit);
         Connection::new(Arc::new(shared))
     }
 
@@ -173,9 +173,9 @@ impl<S: UserSocket> Mount<S> {
         let failed =
             |reason| Err(ConnectError::new(reason).status(StatusCode::INTERNAL_SERVER_ERROR));
         let connected = match guard(endpoint.handler_timeout(), connecting).await {
-            Outcome::Done(connected) => connected,
-            Outcome::Panicked(panic) => failed(format!("connect panicked: {panic}")),
-            Outcome::TimedOut => failed("connect took too long".to_owned()),
+            CallbackOutcome::Done(connected) => connected,
+            CallbackOutcome::Panicked(panic) => failed(format!("connect panicked: {panic}")),
+            CallbackOutcome::TimedOut => failed("connect took too long".to_owned()),
         };
         let params = ShownParams(&endpoint.config().filter_parameters, params);
         let elapsed = watch.elapsed();

@@ -89,17 +89,17 @@ mod tests {
     #[test]
     fn parameters_can_have_types() {
         #[derive(serde::Deserialize)]
-        struct Room {
+        struct RoomQuery {
             id: u32,
         }
         assert_eq!(
             Params::from_query("id=7&vsn=2.0.0")
-                .parse::<Room>()
+                .parse::<RoomQuery>()
                 .unwrap()
                 .id,
             7
         );
-        assert!(Params::from_query("id=x").parse::<Room>().is_err());
-        assert!(Params::from_query("").parse::<Room>().is_err());
+        assert!(Params::from_query("id=x").parse::<RoomQuery>().is_err());
+        assert!(Params::from_query("").parse::<RoomQuery>().is_err());
     }
 }

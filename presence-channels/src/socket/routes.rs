@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Shared, UserSocket};
+use super::{ConnectionShared, UserSocket};
 use crate::{
     Channel,
     channel::{Join, Started, start},
@@ -36,7 +36,7 @@ pub struct Routes<S: UserSocket> {
 const INTERNAL: [&str; 2] = [presence_core::tracker::TOPIC_PREFIX, longpoll::TOPIC_PREFIX];
 
 /// Begins a join to a channel of one type: types end here.
-pub(super) type Start<S> = fn(Arc<Shared<S>>, Join) -> Started;
+pub(super) type Start<S> = fn(Arc<ConnectionShared<S>>, Join) -> Started;
 
 struct Route<S: UserSocket> {
     pattern: String,

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::{
     Received, TestSocket,
     expect::Expect,
+    expected_payload::ExpectedPayload,
     inbox::{PATIENCE, WATCH},
-    pattern::Pattern,
 };
 
 /// A client's side of a joined channel. It is left when the whole [`TestSocket`] is dropped or
@@ -122,7 +122,8 @@ impl TestChannel {
         status: &str,
         response: impl IntoPayload,
     ) -> impl Future<Output = Value> {
-        self.expect().reply(push, status, Pattern::of(response))
+        self.expect()
+            .reply(push, status, ExpectedPayload::of(response))
     }
 
     /// Asserts that `push` is not answered for 100 ms.
@@ -145,7 +146,7 @@ impl TestChannel {
         event: &str,
         payload: impl IntoPayload,
     ) -> impl Future<Output = Payload> {
-        self.expect().push(event, Pattern::of(payload))
+        self.expect().push(event, ExpectedPayload::of(payload))
     }
 
     /// Asserts that the client is sent no `event` for 100 ms.
@@ -184,7 +185,7 @@ impl TestChannel {
         payload: impl IntoPayload,
     ) -> impl Future<Output = Payload> {
         let at = Location::caller();
-        let expected = Pattern::of(payload);
+        let expected = ExpectedPayload::of(payload);
         async move {
             let is_it =
                 |message: &Broadcast| *message.event == *event && expected.fits(&message.payload);

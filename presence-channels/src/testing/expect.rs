@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{
     PushRef, Received, TestSocket,
+    expected_payload::{ExpectedPayload, includes},
     inbox::{PATIENCE, WATCH},
-    pattern::{Pattern, includes},
 };
 
 /// Expects something of the messages that `is_own` says yes to.
@@ -25,7 +25,12 @@ impl<'a, F: Fn(&Received) -> bool> Expect<'a, F> {
         Self { at, socket, is_own }
     }
 
-    pub(super) async fn reply(self, push: PushRef, status: &str, expected: Pattern) -> Value {
+    pub(super) async fn reply(
+        self,
+        push: PushRef,
+        status: &str,
+        expected: ExpectedPayload,
+    ) -> Value {
         let Self { at, socket, is_own } = self;
         let is_it = |message: &Received| is_own(message) && push.is_answered_by(message);
         let Some(reply) = socket.client.inbox.take(PATIENCE, is_it).await else {
@@ -48,7 +53,7 @@ impl<'a, F: Fn(&Received) -> bool> Expect<'a, F> {
         }
     }
 
-    pub(super) async fn push(self, event: &str, expected: Pattern) -> Payload {
+    pub(super) async fn push(self, event: &str, expected: ExpectedPayload) -> Payload {
         let Self { at, socket, is_own } = self;
         let is_it = |message: &Received| {
             is_own(message) && message.event == event && expected.fits(&message.payload)
@@ -71,7 +76,8 @@ impl<'a, F: Fn(&Received) -> bool> Expect<'a, F> {
 
     /// One of the channel's last words.
     pub(super) async fn end(self, event: &str) {
-        self.push(event, Pattern::of(Payload::empty())).await;
+        self.push(event, ExpectedPayload::of(Payload::empty()))
+            .await;
     }
 }
 
@@ -101,7 +107,7 @@ impl TestSocket {
         status: &str,
         response: impl IntoPayload,
     ) -> impl Future<Output = Value> {
-        Expect::of(self, |_: &Received| true).reply(push, status, Pattern::of(response))
+        Expect::of(self, |_: &Received| true).reply(push, status, ExpectedPayload::of(response))
     }
 
     /// As [`TestChannel::assert_push`](super::TestChannel::assert_push), on any topic.
@@ -116,7 +122,7 @@ impl TestSocket {
         payload: impl IntoPayload,
     ) -> impl Future<Output = Payload> {
         Expect::of(self, move |message: &Received| message.topic == topic)
-            .push(event, Pattern::of(payload))
+            .push(event, ExpectedPayload::of(payload))
     }
 
     /// As [`TestChannel::refute_push`](super::TestChannel::refute_push), on any topic.

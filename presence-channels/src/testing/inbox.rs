@@ -47,9 +47,9 @@ impl Received {
 }
 
 /// A reply, taken apart.
-pub(super) struct Reply(Value);
+pub(super) struct ReceivedReply(Value);
 
-impl Reply {
+impl ReceivedReply {
     pub(super) fn status(&self) -> &str {
         self.0["status"].as_str().unwrap_or_default()
     }
@@ -59,24 +59,24 @@ impl Reply {
     }
 }
 
-pub(super) struct Inbox {
-    shared: Arc<Shared>,
+pub(super) struct TestInbox {
+    collector: Arc<Collector>,
     outbox: Arc<Outbox>,
 }
 
 #[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
+struct Collector {
+    state: Mutex<Collected>,
     changed: Notify,
 }
 
 #[derive(Default)]
-struct State {
+struct Collected {
     received: Vec<Received>,
     closed: Option<u16>,
 }
 
-impl Inbox {
+impl TestInbox {
     /// Collects what the server sends to `outbox`, until it closes. Calls `ended` when the
     /// connection is to go, once or more.
     pub(super) fn collect(
@@ -84,8 +84,8 @@ impl Inbox {
         outbox: Arc<Outbox>,
         ended: impl Fn() + Send + Sync + 'static,
     ) -> Self {
-        let shared = Arc::new(Shared::default());
-        let (collecting, from) = (shared.clone(), outbox.clone());
+        let collector = Arc::new(Collector::default());
+        let (collecting, from) = (collector.clone(), outbox.clone());
         endpoint.runtime().spawn(async move {
             let next = || {
                 poll_fn(|cx| {
@@ -102,7 +102,7 @@ impl Inbox {
             }
             ended();
         });
-        Self { shared, outbox }
+        Self { collector, outbox }
     }
 
     /// Takes no more.
@@ -114,12 +114,12 @@ impl Inbox {
     async fn wait<T>(
         &self,
         patience: Duration,
-        mut find: impl FnMut(&mut State) -> Option<T>,
+        mut find: impl FnMut(&mut Collected) -> Option<T>,
     ) -> Option<T> {
         let found = async {
             loop {
-                let changed = self.shared.changed.notified();
-                if let Some(found) = find(&mut self.shared.state.lock()) {
+                let changed = self.collector.changed.notified();
+                if let Some(found) = find(&mut self.collector.state.lock()) {
                     return found;
                 }
                 changed.await;
@@ -141,14 +141,14 @@ impl Inbox {
         .await
     }
 
-    pub(super) async fn reply(&self, reference: &str, topic: &str) -> Reply {
+    pub(super) async fn reply(&self, reference: &str, topic: &str) -> ReceivedReply {
         let is_it = |message: &Received| {
             message.event == "phx_reply"
                 && message.reference == *reference
                 && message.topic == topic
         };
         match self.take(PATIENCE, is_it).await {
-            Some(reply) => Reply(reply.json()),
+            Some(reply) => ReceivedReply(reply.json()),
             None => panic!("no reply within {PATIENCE:?}; received: {self:?}"),
         }
     }
@@ -159,7 +159,7 @@ impl Inbox {
     }
 }
 
-impl State {
+impl Collected {
     fn take_in(&mut self, frame: &Frame) {
         let body = frame.body();
         match frame.opcode() {
@@ -209,9 +209,9 @@ fn binary(body: &Bytes) -> Received {
     }
 }
 
-impl fmt::Debug for Inbox {
+impl fmt::Debug for TestInbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.shared.state.lock();
+        let state = self.collector.state.lock();
         let shown = state.received.iter().map(|message| {
             let Received {
                 topic,

@@ -16,13 +16,17 @@ pub(super) fn write(data: Term, signed_at: i128, max_age: MaxAge) -> Result<Vec<
 
 /// The data of claims that are valid, and when they expire (in milliseconds), if they do.
 #[derive(Debug, PartialEq)]
-pub(super) struct Valid {
+pub(super) struct ValidClaims {
     pub(super) data: Term,
     pub(super) expires_at: Option<i128>,
 }
 
 /// What `claims` say, if they are valid `now` (in milliseconds), by their own age or `max_age`.
-pub(super) fn read(claims: &[u8], now: i128, max_age: Option<MaxAge>) -> Result<Valid, TokenError> {
+pub(super) fn read(
+    claims: &[u8],
+    now: i128,
+    max_age: Option<MaxAge>,
+) -> Result<ValidClaims, TokenError> {
     let (data, signed_at, own_max_age) = parts(term::decode(claims)?).ok_or(TokenError::Invalid)?;
     let max_age = match max_age {
         None => own_max_age,
@@ -39,7 +43,7 @@ pub(super) fn read(claims: &[u8], now: i128, max_age: Option<MaxAge>) -> Result<
     }
     match expires_at {
         Some(at) if at < now => Err(TokenError::Expired),
-        _ => Ok(Valid { data, expires_at }),
+        _ => Ok(ValidClaims { data, expires_at }),
     }
 }
 

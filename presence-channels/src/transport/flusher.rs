@@ -64,7 +64,7 @@ impl Flusher {
     /// broadcasts that came in one read then leave in one write a subscriber, and the flusher does
     /// not run into the dispatcher's locks.
     pub(super) fn hold<T>(&self, turn: impl FnOnce() -> T) -> T {
-        let _held = Held {
+        let _held = SocketTurn {
             flusher: self,
             outer: IN_TURN.replace(true),
         };
@@ -102,12 +102,12 @@ impl Flusher {
 }
 
 /// A turn under way. Its end is marked also when it panics.
-struct Held<'a> {
+struct SocketTurn<'a> {
     flusher: &'a Flusher,
     outer: bool,
 }
 
-impl Drop for Held<'_> {
+impl Drop for SocketTurn<'_> {
     fn drop(&mut self) {
         IN_TURN.set(self.outer);
         if !self.outer {

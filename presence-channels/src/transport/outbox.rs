@@ -57,7 +57,7 @@ pub(crate) enum Sink {
 }
 
 pub(crate) struct Outbox {
-    state: Mutex<State>,
+    state: Mutex<OutboxState>,
     flusher: Arc<Flusher>,
     /// Is it on the flusher's list? Keeps a socket from being listed once a frame.
     marked: AtomicBool,
@@ -71,13 +71,13 @@ pub(crate) struct Outbox {
     meter: SocketMeter,
 }
 
-struct State {
+struct OutboxState {
     queue: VecDeque<Frame>,
     /// Bytes in `queue`, less those of its first frame that are written already.
     bytes: usize,
     /// How much of the first frame is written.
     written: usize,
-    phase: Phase,
+    phase: OutboxPhase,
     /// What the client is told when its channels have ended, if they were asked to.
     drain: Option<(u16, &'static str)>,
     sink: Sink,
@@ -90,7 +90,7 @@ struct State {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
+pub(crate) enum OutboxPhase {
     Open,
     /// The close frame is queued and nothing may follow it. Channels go now; the connection stays
     /// until the peer has closed its side, so that the close frame is not lost.
@@ -100,7 +100,7 @@ pub(crate) enum Phase {
 }
 
 /// All that the socket's own task must notice: its phase, and whether it is asked to drain.
-pub(super) type Standing = (Phase, bool);
+pub(super) type OutboxStatus = (OutboxPhase, bool);
 
 impl Outbox {
     pub(crate) fn new(
@@ -110,11 +110,11 @@ impl Outbox {
         meter: SocketMeter,
         now: u64,
     ) -> Arc<Self> {
-        let state = State {
+        let state = OutboxState {
             queue: VecDeque::new(),
             bytes: 0,
             written: 0,
-            phase: Phase::Open,
+            phase: OutboxPhase::Open,
             drain: None,
             sink,
             waker: None,
@@ -141,10 +141,10 @@ impl Outbox {
     /// the policy decides.
     pub(crate) fn send(self: &Arc<Self>, frame: Frame) {
         let mut state = self.state.lock();
-        if state.phase != Phase::Open {
+        if state.phase != OutboxPhase::Open {
             return;
         }
-        let room = |state: &State| state.bytes + frame.bytes().len() <= self.max_bytes;
+        let room = |state: &OutboxState| state.bytes + frame.bytes().len() <= self.max_bytes;
         if !room(&state) {
             // It may only be that nobody has had a turn to write since.
             state.flush_now();
@@ -177,7 +177,7 @@ impl Outbox {
     /// Tells the client that the connection ends, and why. Later frames are dropped.
     pub(crate) fn close(self: &Arc<Self>, code: u16, reason: &str) {
         let mut state = self.state.lock();
-        if state.phase == Phase::Open {
+        if state.phase == OutboxPhase::Open {
             state.close(code, reason);
             self.after_push(state);
         }
@@ -196,7 +196,7 @@ impl Outbox {
 
     /// Is the client listened to, and neither closed nor asked to go?
     pub(super) fn is_heard(&self) -> bool {
-        self.state.lock().standing() == (Phase::Open, false)
+        self.state.lock().standing() == (OutboxPhase::Open, false)
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -212,13 +212,13 @@ impl Outbox {
     }
 
     /// Sees to it that somebody writes what was queued.
-    fn after_push(self: &Arc<Self>, mut state: parking_lot::MutexGuard<'_, State>) {
+    fn after_push(self: &Arc<Self>, mut state: parking_lot::MutexGuard<'_, OutboxState>) {
         if state.attended {
             return;
         }
         let is_queue = matches!(state.sink, Sink::Queue);
         // The socket's task must see the end of the connection itself.
-        let wake = is_queue || state.phase != Phase::Open;
+        let wake = is_queue || state.phase != OutboxPhase::Open;
         let waker = if wake { state.waker.take() } else { None };
         drop(state);
         if let Some(waker) = waker {
@@ -239,7 +239,7 @@ impl Outbox {
     }
 
     /// Begins a turn of the socket's own task.
-    pub(super) fn attend(&self, waker: &Waker) -> Standing {
+    pub(super) fn attend(&self, waker: &Waker) -> OutboxStatus {
         let mut state = self.state.lock();
         state.attended = true;
         match &mut state.waker {
@@ -250,7 +250,7 @@ impl Outbox {
     }
 
     /// Ends a turn: writes what was queued in it.
-    pub(super) fn leave(&self) -> Standing {
+    pub(super) fn leave(&self) -> OutboxStatus {
         let mut state = self.state.lock();
         let _ = state.flush();
         state.attended = false;
@@ -287,8 +287,8 @@ impl Outbox {
     /// The peer began to close, and its answer is queued: nothing may follow.
     pub(super) fn closed_by_peer(&self) {
         let mut state = self.state.lock();
-        if state.phase == Phase::Open {
-            state.phase = Phase::Closing;
+        if state.phase == OutboxPhase::Open {
+            state.phase = OutboxPhase::Closing;
         }
     }
 
@@ -314,7 +314,7 @@ impl Outbox {
         &self.flusher
     }
 
-    pub(crate) fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> OutboxPhase {
         self.state.lock().phase
     }
 
@@ -358,8 +358,8 @@ impl Outbox {
     }
 }
 
-impl State {
-    fn standing(&self) -> Standing {
+impl OutboxState {
+    fn standing(&self) -> OutboxStatus {
         (self.phase, self.drain.is_some())
     }
 
@@ -370,7 +370,7 @@ impl State {
 
     fn close(&mut self, code: u16, reason: &str) {
         self.push(Frame::close(code, reason));
-        self.phase = Phase::Closing;
+        self.phase = OutboxPhase::Closing;
     }
 
     /// Drops the oldest broadcast that waits; false if there is none.
@@ -398,14 +398,14 @@ impl State {
     }
 
     fn abandon(&mut self) {
-        self.phase = Phase::Closed;
+        self.phase = OutboxPhase::Closed;
         self.queue = VecDeque::new();
         (self.bytes, self.written) = (0, 0);
     }
 
     /// Writes until the queue is empty or the peer takes no more. An error ends the connection.
     fn flush(&mut self) -> Poll<()> {
-        if self.queue.is_empty() || self.phase == Phase::Closed {
+        if self.queue.is_empty() || self.phase == OutboxPhase::Closed {
             return Poll::Ready(());
         }
         // Taken for the time of the write, because the write borrows all of `self`.

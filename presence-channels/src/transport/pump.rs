@@ -9,8 +9,8 @@ use std::{
 
 use super::{
     Outbox, close_code,
-    outbox::Phase,
-    reader::{Incoming, Reader},
+    outbox::OutboxPhase,
+    websocket_reader::{WebSocketEvent, WebSocketReader},
 };
 use crate::{UserSocket, serializer::Data, socket::Connection};
 
@@ -22,7 +22,7 @@ const READS_A_TURN: usize = 8;
 /// Runs a WebSocket to its end. Its channels are gone when this returns.
 pub(super) async fn run<S: UserSocket>(mut connection: Connection<S>) {
     let outbox = connection.outbox().clone();
-    let mut reader = Reader::new(connection.limits().max_message_bytes);
+    let mut reader = WebSocketReader::new(connection.limits().max_message_bytes);
     poll_fn(|cx| {
         turn(cx, &outbox, |cx| {
             read(cx, &outbox, &mut reader, &mut connection)
@@ -54,7 +54,7 @@ fn turn(
 fn read<S: UserSocket>(
     cx: &mut Context<'_>,
     outbox: &Arc<Outbox>,
-    reader: &mut Reader,
+    reader: &mut WebSocketReader,
     connection: &mut Connection<S>,
 ) -> Poll<()> {
     for _ in 0..READS_A_TURN {
@@ -88,12 +88,12 @@ fn read<S: UserSocket>(
         while outbox.is_heard() {
             // Only what is whole is heard: who sends a message byte by byte is as good as silent.
             match reader.next(&mut bytes, |frame| outbox.send(frame)) {
-                Ok(Some(Incoming::Message(data))) => {
+                Ok(Some(WebSocketEvent::Message(data))) => {
                     outbox.set_heard(connection.now());
                     receive(cx, outbox, connection, data);
                 }
-                Ok(Some(Incoming::Control)) => outbox.set_heard(connection.now()),
-                Ok(Some(Incoming::Close)) => {
+                Ok(Some(WebSocketEvent::Control)) => outbox.set_heard(connection.now()),
+                Ok(Some(WebSocketEvent::Close)) => {
                     outbox.closed_by_peer();
                     return Poll::Ready(());
                 }
@@ -127,11 +127,11 @@ fn receive<S: UserSocket>(
 /// more comes, and waits for the peer to close its side. Closing at once could take the close frame
 /// back out of the peer's hands. The endpoint's watch over idle sockets bounds the wait.
 fn linger(cx: &mut Context<'_>, outbox: &Arc<Outbox>) -> Poll<()> {
-    if outbox.phase() == Phase::Closed {
+    if outbox.phase() == OutboxPhase::Closed {
         return Poll::Ready(());
     }
     ready!(outbox.flush());
-    if outbox.phase() == Phase::Open {
+    if outbox.phase() == OutboxPhase::Open {
         // Handlers are at work still, and may answer. Woken by the close that follows the last.
         return Poll::Pending;
     }

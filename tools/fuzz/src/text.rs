@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use presence_channels::{
-    fuzzing::{Read, Wire},
+    fuzzing::{ProtocolVersion, ReadMessage},
     serializer::{Data, Outgoing, TopicRef},
 };
 use serde_json::{Value, value::RawValue};
@@ -20,7 +20,11 @@ pub(crate) struct Fields {
 
 /// Reads `input`, compares with what `fields` makes of the tree that `serde_json` builds, and
 /// writes it again.
-pub(crate) fn check(wire: Wire, input: &[u8], fields: impl FnOnce(Value) -> Option<Fields>) {
+pub(crate) fn check(
+    wire: ProtocolVersion,
+    input: &[u8],
+    fields: impl FnOnce(Value) -> Option<Fields>,
+) {
     // The transport lets no other text through.
     if std::str::from_utf8(input).is_err() {
         return;
@@ -48,7 +52,7 @@ pub(crate) fn check(wire: Wire, input: &[u8], fields: impl FnOnce(Value) -> Opti
     }
 }
 
-fn assert_same(message: &Read, expected: &Fields) {
+fn assert_same(message: &ReadMessage, expected: &Fields) {
     let json = |text: &str| serde_json::from_str::<Value>(text).expect("it is JSON");
     assert_eq!(json(message.join_ref.as_json()), expected.join_ref);
     assert_eq!(json(message.reference.as_json()), expected.reference);
@@ -66,8 +70,8 @@ fn assert_same(message: &Read, expected: &Fields) {
 }
 
 /// What was read can be sent to others, and a push of it is what a client would send.
-fn assert_written(wire: Wire, message: &Read) {
-    let Read {
+fn assert_written(wire: ProtocolVersion, message: &ReadMessage) {
+    let ReadMessage {
         join_ref,
         reference,
         topic,
@@ -116,7 +120,7 @@ fn assert_written(wire: Wire, message: &Read) {
         if has_refs {
             assert_eq!(again.reference, *reference);
             // Version 1 sends no join_ref.
-            let is_kept = matches!(wire, Wire::V2);
+            let is_kept = matches!(wire, ProtocolVersion::V2);
             assert!(!is_kept || again.join_ref == *join_ref);
         }
     }

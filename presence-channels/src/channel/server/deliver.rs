@@ -4,14 +4,14 @@ use std::sync::atomic::Ordering;
 
 use presence_core::pubsub::{Dispatch, Subscriber};
 
-use super::Server;
+use super::ChannelServer;
 use crate::{
     channel::{Channel, letter::Letter},
     serializer::BroadcastFrames,
     telemetry::Drops,
 };
 
-impl<C: Channel> Subscriber for Server<C> {
+impl<C: Channel> Subscriber for ChannelServer<C> {
     fn deliver(&self, dispatch: &mut Dispatch<'_>) {
         let broadcast = dispatch.message();
         if C::INTERCEPTS.contains(&&*broadcast.event) {

@@ -8,12 +8,12 @@ use std::{
 use presence_core::pubsub::{Payload, Subscription};
 use tracing::Instrument;
 
-use super::{AnyChannel, Body, Mailbox, Server, run::run};
+use super::{AnyChannel, ChannelServer, ChannelState, Mailbox, run::run};
 use crate::{
     channel::{
         Accepted, Channel, JoinResult, Socket,
         error::for_log,
-        guard::{Outcome, drop_guarded, guard},
+        guard::{CallbackOutcome, drop_guarded, guard},
         letter::Letter,
     },
     message::Ref,
@@ -21,7 +21,7 @@ use crate::{
     telemetry::{self, Asked, Callback, Shown, Stopwatch, event_at, span_at},
 };
 
-impl<C: Channel> Server<C> {
+impl<C: Channel> ChannelServer<C> {
     /// Joins, and then handles what has come meanwhile. `previous` comes with what the join holds
     /// until that channel has ended, which is counted as waiting already.
     pub(super) async fn join(
@@ -76,7 +76,7 @@ impl<C: Channel> Server<C> {
                 self.answer_join(&reference, &reply);
                 drop(under_way);
                 last_words();
-                let body = Body {
+                let body = ChannelState {
                     channel,
                     socket,
                     _present: self.meter.present(),
@@ -93,27 +93,27 @@ impl<C: Channel> Server<C> {
     }
 
     /// The channel, or what the client is told instead.
-    fn judge(&self, joined: Outcome<JoinResult<C>>) -> Result<Accepted<C>, Payload> {
+    fn judge(&self, joined: CallbackOutcome<JoinResult<C>>) -> Result<Accepted<C>, Payload> {
         let topic = &*self.topic;
         self.meter.joined(match &joined {
-            Outcome::Done(Ok(_)) => Asked::Ok,
-            Outcome::Done(Err(refusal)) if refusal.source.is_none() => Asked::Refused,
+            CallbackOutcome::Done(Ok(_)) => Asked::Ok,
+            CallbackOutcome::Done(Err(refusal)) if refusal.source.is_none() => Asked::Refused,
             _ => Asked::Failed,
         });
         match joined {
-            Outcome::Done(Ok(accepted)) => Ok(accepted),
-            Outcome::Done(Err(refusal)) => {
+            CallbackOutcome::Done(Ok(accepted)) => Ok(accepted),
+            CallbackOutcome::Done(Err(refusal)) => {
                 if let Some(error) = &refusal.source {
                     let error = for_log(&**error);
                     tracing::error!(topic, %error, "a join failed");
                 }
                 Err(refusal.payload)
             }
-            Outcome::Panicked(panic) => {
+            CallbackOutcome::Panicked(panic) => {
                 tracing::error!(topic, panic, "a join panicked");
                 Err(reason_payload("join crashed"))
             }
-            Outcome::TimedOut => {
+            CallbackOutcome::TimedOut => {
                 tracing::error!(topic, "a join took too long");
                 Err(reason_payload("join timed out"))
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::MutexGuard;
 
-use super::{Mailbox, Server, Work, run::run};
+use super::{ChannelServer, Mailbox, Work, run::run};
 use crate::channel::{Channel, TerminateReason, letter::Letter};
 
 impl<C: Channel> Mailbox<C> {
@@ -25,7 +25,7 @@ impl<C: Channel> Mailbox<C> {
     }
 }
 
-impl<C: Channel> Server<C> {
+impl<C: Channel> ChannelServer<C> {
     /// Leaves a letter. Gives the work of handling it, if nobody is at work already.
     pub(super) fn post(self: &Arc<Self>, letter: Letter<C>) -> Result<Option<Work>, Letter<C>> {
         let mailbox = self.mailbox.lock();

@@ -5,11 +5,11 @@ use std::{collections::VecDeque, sync::Arc};
 use presence_core::pubsub::{Broadcast, Payload};
 use tracing::Instrument;
 
-use super::{AnyChannel, Body, Server};
+use super::{AnyChannel, ChannelServer, ChannelState};
 use crate::{
     channel::{
         Channel, ChannelError, Reply, TerminateReason,
-        guard::{Outcome, drop_guarded, guard},
+        guard::{CallbackOutcome, drop_guarded, guard},
         letter::Letter,
         reply::Then,
         terminate::Farewell,
@@ -26,8 +26,8 @@ enum Flow {
 
 /// Handles `letter`, then all that waits, and puts the channel back or ends it.
 pub(super) async fn run<C: Channel>(
-    server: Arc<Server<C>>,
-    mut body: Box<Body<C>>,
+    server: Arc<ChannelServer<C>>,
+    mut body: Box<ChannelState<C>>,
     mut letter: Option<Letter<C>>,
 ) {
     loop {
@@ -55,10 +55,10 @@ pub(super) async fn run<C: Channel>(
     }
 }
 
-impl<C: Channel> Server<C> {
-    async fn serve(&self, body: &mut Body<C>, letter: Letter<C>) -> Flow {
+impl<C: Channel> ChannelServer<C> {
+    async fn serve(&self, body: &mut ChannelState<C>, letter: Letter<C>) -> Flow {
         let limit = self.shared.endpoint.handler_timeout();
-        let Body {
+        let ChannelState {
             channel, socket, ..
         } = body;
         let outcome = match letter {
@@ -96,9 +96,9 @@ impl<C: Channel> Server<C> {
                     );
                 }
                 match handled {
-                    Outcome::Done(handled) => return self.answer(&reference, handled),
-                    Outcome::Panicked(panic) => Outcome::Panicked(panic),
-                    Outcome::TimedOut => Outcome::TimedOut,
+                    CallbackOutcome::Done(handled) => return self.answer(&reference, handled),
+                    CallbackOutcome::Panicked(panic) => CallbackOutcome::Panicked(panic),
+                    CallbackOutcome::TimedOut => CallbackOutcome::TimedOut,
                 }
             }
             Letter::Info(info) => {
@@ -125,10 +125,10 @@ impl<C: Channel> Server<C> {
             Letter::Close(reason) => return Flow::End(reason),
         };
         match outcome {
-            Outcome::Done(Ok(())) => {}
-            Outcome::Done(Err(error)) => self.log_failure(&error),
-            Outcome::Panicked(panic) => return Flow::End(TerminateReason::Panicked(panic)),
-            Outcome::TimedOut => return Flow::End(TerminateReason::TimedOut),
+            CallbackOutcome::Done(Ok(())) => {}
+            CallbackOutcome::Done(Err(error)) => self.log_failure(&error),
+            CallbackOutcome::Panicked(panic) => return Flow::End(TerminateReason::Panicked(panic)),
+            CallbackOutcome::TimedOut => return Flow::End(TerminateReason::TimedOut),
         }
         Flow::GoOn
     }
@@ -160,7 +160,7 @@ impl<C: Channel> Server<C> {
 
     /// Ends the channel: its last callback, then its presences and subscriptions, then what the
     /// client is told.
-    pub(super) async fn end(&self, mut body: Box<Body<C>>, reason: TerminateReason) {
+    pub(super) async fn end(&self, mut body: Box<ChannelState<C>>, reason: TerminateReason) {
         match &reason {
             TerminateReason::Failed(_)
             | TerminateReason::Panicked(_)
@@ -171,10 +171,11 @@ impl<C: Channel> Server<C> {
         }
         self.meter.ended(&reason);
         let limit = self.shared.endpoint.handler_timeout();
-        let Body {
+        let ChannelState {
             channel, socket, ..
         } = &mut *body;
-        if let Outcome::Panicked(panic) = guard(limit, || channel.terminate(&reason, socket)).await
+        if let CallbackOutcome::Panicked(panic) =
+            guard(limit, || channel.terminate(&reason, socket)).await
         {
             tracing::error!(topic = &*self.topic, panic, "terminate panicked");
         }
@@ -222,15 +223,15 @@ impl<C: Channel> Server<C> {
 }
 
 /// What a message was answered, as it is logged.
-fn said(handled: &Outcome<Result<Reply, ChannelError>>) -> &str {
+fn said(handled: &CallbackOutcome<Result<Reply, ChannelError>>) -> &str {
     match handled {
-        Outcome::Done(Ok(Reply {
+        CallbackOutcome::Done(Ok(Reply {
             reply: Some((status, _)),
             ..
         })) => status,
-        Outcome::Done(Ok(_)) => "none",
-        Outcome::Done(Err(_)) => "error",
-        Outcome::Panicked(_) => "panicked",
-        Outcome::TimedOut => "timed out",
+        CallbackOutcome::Done(Ok(_)) => "none",
+        CallbackOutcome::Done(Err(_)) => "error",
+        CallbackOutcome::Panicked(_) => "panicked",
+        CallbackOutcome::TimedOut => "timed out",
     }
 }

@@ -13,9 +13,9 @@ use crate::{
 
 /// Counts for the channels of a route. A clone counts in the same place.
 #[derive(Clone)]
-pub(crate) struct RouteMeter(Arc<Counts>);
+pub(crate) struct RouteMeter(Arc<RouteCounters>);
 
-struct Counts {
+struct RouteCounters {
     channels: Gauge,
     joins: AskedCounters,
     callbacks: [Times; 4],
@@ -44,7 +44,7 @@ impl RouteMeter {
             let labels = [socket, route, ("reason", reason)];
             Counter::new("presence_channels_crashes_total", &labels)
         };
-        Self(Arc::new(Counts {
+        Self(Arc::new(RouteCounters {
             channels: Gauge::new("presence_channels_channels", &labels),
             joins: AskedCounters::new("presence_channels_joins_total", labels),
             callbacks: ["join", "handle_in", "handle_info", "handle_out"].map(callback),

@@ -30,9 +30,9 @@ impl MountMeters {
 
 /// Counts for the clients of a mount that use one transport. A clone counts in the same place.
 #[derive(Clone)]
-pub(crate) struct SocketMeter(Arc<Counts>);
+pub(crate) struct SocketMeter(Arc<SocketCounters>);
 
-struct Counts {
+struct SocketCounters {
     sockets: Gauge,
     connects: AskedCounters,
     messages_in: Counter,
@@ -69,7 +69,7 @@ impl SocketMeter {
             "malformed",
             "over_rate",
         ];
-        Self(Arc::new(Counts {
+        Self(Arc::new(SocketCounters {
             sockets: Gauge::new("presence_channels_sockets", &labels),
             connects: AskedCounters::new("presence_channels_connects_total", labels),
             messages_in: counter("presence_channels_messages_in_total"),

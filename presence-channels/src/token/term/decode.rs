@@ -20,7 +20,7 @@ pub(in super::super) fn decode(bytes: &[u8]) -> Result<Term, TokenError> {
     if bytes.len() > MAX_BYTES {
         return Err(TokenError::Data("longer than 64 KiB".to_owned()));
     }
-    let mut reader = Reader(bytes);
+    let mut reader = TermReader(bytes);
     let term = reader.term(0)?;
     match reader.0 {
         [] => Ok(term),
@@ -29,7 +29,7 @@ pub(in super::super) fn decode(bytes: &[u8]) -> Result<Term, TokenError> {
 }
 
 fn inflate(bytes: &[u8]) -> Result<Vec<u8>, TokenError> {
-    let mut reader = Reader(bytes);
+    let mut reader = TermReader(bytes);
     let length = reader.u32()?;
     if length > MAX_BYTES {
         return Err(TokenError::Data("longer than 64 KiB".to_owned()));
@@ -42,9 +42,9 @@ fn inflate(bytes: &[u8]) -> Result<Vec<u8>, TokenError> {
 }
 
 /// What is yet to be read.
-struct Reader<'a>(&'a [u8]);
+struct TermReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> TermReader<'a> {
     fn take(&mut self, length: usize) -> Result<&'a [u8], TokenError> {
         let (taken, rest) = self.0.split_at_checked(length).ok_or(TokenError::Invalid)?;
         self.0 = rest;

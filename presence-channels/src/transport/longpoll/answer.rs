@@ -72,13 +72,13 @@ pub(super) fn opened(token: &str) -> Response {
 
 fn poll_answer(status: StatusCode, token: &str, messages: &Messages) -> Response {
     #[derive(Serialize)]
-    struct Answer<'a> {
+    struct PollAnswer<'a> {
         messages: &'a Messages,
         status: u16,
         token: &'a str,
     }
     let status = status.as_u16();
-    json(&Answer {
+    json(&PollAnswer {
         messages,
         status,
         token,
@@ -88,10 +88,10 @@ fn poll_answer(status: StatusCode, token: &str, messages: &Messages) -> Response
 /// An answer that is a status and nothing else.
 pub(super) fn status(status: StatusCode) -> Response {
     #[derive(Serialize)]
-    struct Answer {
+    struct StatusAnswer {
         status: u16,
     }
-    let mut response = json(&Answer {
+    let mut response = json(&StatusAnswer {
         status: status.as_u16(),
     });
     // These two speak of the request as HTTP, which Phoenix answers as such.

@@ -7,7 +7,7 @@ use crate::serializer::Data;
 
 /// How a body is read, and up to where.
 #[derive(Clone, Copy, Debug)]
-pub struct Body {
+pub struct BodyOptions {
     /// Messages in lines, or one message?
     pub is_batch: bool,
     /// The largest body, in bytes.
@@ -20,7 +20,7 @@ pub struct Body {
 
 /// The messages of a publish; none of a body that is refused.
 #[must_use]
-pub fn read_body(bytes: Bytes, body: Body) -> Option<Vec<Data>> {
+pub fn read_body(bytes: Bytes, body: BodyOptions) -> Option<Vec<Data>> {
     let kind = match body.is_batch {
         true => BodyKind::Batch,
         false => BodyKind::Message,

@@ -36,7 +36,7 @@ const ANSWER_BYTES: usize = 256 * 1024;
 
 /// What a request to another node begins with, in a line of JSON; a publish's body follows.
 #[derive(Serialize, Deserialize)]
-struct Header {
+struct RequestHeader {
     id: u64,
     reply_node: String,
     reply_topic: String,
@@ -52,9 +52,9 @@ const ANSWER: &str = "answer";
 
 /// Takes other nodes' requests.
 pub(super) fn listen(longpoll: &Arc<Longpoll>) -> Subscription {
-    let desk = Desk(Arc::downgrade(longpoll));
+    let requests = PeerRequests(Arc::downgrade(longpoll));
     let topic = topic(&longpoll.instance);
-    longpoll.pubsub.subscribe(&topic, Arc::new(desk))
+    longpoll.pubsub.subscribe(&topic, Arc::new(requests))
 }
 
 /// How the topics begin on which nodes pass requests to each other.
@@ -68,9 +68,9 @@ impl Longpoll {
     /// As a poll of a session here; none if its node does not answer either.
     pub(super) async fn poll_peer(&self, key: &SessionKey) -> Option<Messages> {
         let mut answers = self.ask(key, POLL, &[]).await.ok()?;
-        let mut unanswered = Unanswered(Some((self, key)));
+        let mut waiting_poll = WaitingPoll(Some((self, key)));
         let messages = answers.next(self.options.window + PEER_TIMEOUT).await;
-        unanswered.0 = None;
+        waiting_poll.0 = None;
         // It was held: the client had better ask again than begin anew.
         Some(messages.unwrap_or_else(Messages::none))
     }
@@ -89,8 +89,8 @@ impl Longpoll {
         };
         let mut answers = match self.ask(key, event, body).await {
             Ok(answers) => answers,
-            Err(Unasked::NotHeld) => return StatusCode::GONE,
-            Err(Unasked::TooLarge) => return StatusCode::PAYLOAD_TOO_LARGE,
+            Err(PeerRequestError::NotHeld) => return StatusCode::GONE,
+            Err(PeerRequestError::TooLarge) => return StatusCode::PAYLOAD_TOO_LARGE,
         };
         let status = answers.next(self.options.window + PEER_TIMEOUT).await;
         let status = status.and_then(|status: u16| StatusCode::from_u16(status).ok());
@@ -98,17 +98,22 @@ impl Longpoll {
     }
 
     /// Sends a request to the node that holds the session, and hears that it does.
-    async fn ask(&self, key: &SessionKey, event: &str, body: &[u8]) -> Result<Answers, Unasked> {
+    async fn ask(
+        &self,
+        key: &SessionKey,
+        event: &str,
+        body: &[u8],
+    ) -> Result<PeerAnswers, PeerRequestError> {
         let number = self.next_id.fetch_add(1, Ordering::Relaxed);
         let reply_topic = format!("{}:{number}", topic(&self.instance));
-        let mut answers = Answers(self.pubsub.receiver(&reply_topic, 2));
+        let mut answers = PeerAnswers(self.pubsub.receiver(&reply_topic, 2));
         self.send(key, event, reply_topic, body)?;
         let answer = tokio::time::timeout(PEER_TIMEOUT, answers.0.recv()).await;
         let is_held = answer
             .ok()
             .flatten()
             .is_some_and(|answer| &*answer.event == HELD);
-        is_held.then_some(answers).ok_or(Unasked::NotHeld)
+        is_held.then_some(answers).ok_or(PeerRequestError::NotHeld)
     }
 
     fn send(
@@ -117,8 +122,8 @@ impl Longpoll {
         event: &str,
         reply_topic: String,
         body: &[u8],
-    ) -> Result<(), Unasked> {
-        let header = Header {
+    ) -> Result<(), PeerRequestError> {
+        let header = RequestHeader {
             id: key.id,
             reply_node: self.pubsub.node_name().to_owned(),
             reply_topic,
@@ -134,18 +139,18 @@ impl Longpoll {
             .map_err(|error| match error {
                 BroadcastError::Adapter(AdapterError::TooLarge { .. }) => {
                     tracing::warn!(node, %error, "a publish cannot be passed on to its session's node");
-                    Unasked::TooLarge
+                    PeerRequestError::TooLarge
                 }
                 _ => {
                     tracing::debug!(node, %error, "a long-poll session's node cannot be asked");
-                    Unasked::NotHeld
+                    PeerRequestError::NotHeld
                 }
             })
     }
 }
 
 /// Why a request to another node came to nothing.
-enum Unasked {
+enum PeerRequestError {
     /// The node does not hold the session, or does not say so.
     NotHeld,
     /// The engine does not carry so much.
@@ -154,9 +159,9 @@ enum Unasked {
 
 /// A poll that waits for another node's answer. If the client goes away before it comes, that node
 /// is told: what it would answer is nobody's.
-struct Unanswered<'a>(Option<(&'a Longpoll, &'a SessionKey)>);
+struct WaitingPoll<'a>(Option<(&'a Longpoll, &'a SessionKey)>);
 
-impl Drop for Unanswered<'_> {
+impl Drop for WaitingPoll<'_> {
     fn drop(&mut self) {
         if let Some((longpoll, key)) = self.0 {
             let _ = longpoll.send(key, GIVEN_UP, String::new(), &[]);
@@ -165,9 +170,9 @@ impl Drop for Unanswered<'_> {
 }
 
 /// What the holder answers to one request.
-struct Answers(Receiver);
+struct PeerAnswers(Receiver);
 
-impl Answers {
+impl PeerAnswers {
     async fn next<T: for<'a> Deserialize<'a>>(&mut self, patience: Duration) -> Option<T> {
         let answer = tokio::time::timeout(patience, self.0.recv()).await;
         answer.ok().flatten()?.payload.json().ok()
@@ -175,9 +180,9 @@ impl Answers {
 }
 
 /// Where other nodes' requests arrive.
-struct Desk(Weak<Longpoll>);
+struct PeerRequests(Weak<Longpoll>);
 
-impl Subscriber for Desk {
+impl Subscriber for PeerRequests {
     fn deliver(&self, dispatch: &mut Dispatch<'_>) {
         let Some(longpoll) = self.0.upgrade() else {
             return;
@@ -223,7 +228,7 @@ impl Longpoll {
         self.reply(&header, ANSWER, status.as_u16());
     }
 
-    async fn answer_poll(&self, header: &Header, session: &Session) {
+    async fn answer_poll(&self, header: &RequestHeader, session: &Session) {
         let messages = Messages::of(&session.poll(ANSWER_BYTES).await);
         let is_empty = messages.is_empty();
         if !self.reply(header, ANSWER, messages) && !is_empty {
@@ -232,7 +237,7 @@ impl Longpoll {
     }
 
     /// False if it cannot be sent.
-    fn reply(&self, header: &Header, event: &str, payload: impl IntoPayload) -> bool {
+    fn reply(&self, header: &RequestHeader, event: &str, payload: impl IntoPayload) -> bool {
         let payload = payload.into_payload().expect("it has a JSON form");
         let message = Broadcast::new(&*header.reply_topic, event, payload);
         let sent = self.pubsub.direct(&header.reply_node, message);
@@ -244,7 +249,7 @@ impl Longpoll {
 }
 
 /// Header and body of a request.
-fn parse(request: &Bytes) -> Option<(Header, Bytes)> {
+fn parse(request: &Bytes) -> Option<(RequestHeader, Bytes)> {
     let end = request.iter().position(|byte| *byte == b'\n')?;
     let header = serde_json::from_slice(&request[..end]).ok()?;
     Some((header, request.slice(end + 1..)))

@@ -17,7 +17,7 @@ use crate::{
     serializer::Data,
     socket::AnyConnection,
     telemetry::Drops,
-    transport::{Frame, Opcode, Outbox, Phase, close_code},
+    transport::{Frame, Opcode, Outbox, OutboxPhase, close_code},
 };
 
 /// Then other tasks get their turn.
@@ -71,7 +71,7 @@ impl Session {
 
     /// Does nothing more come, and has the client been told all that did?
     pub(super) fn is_over(&self) -> bool {
-        self.outbox.phase() != Phase::Open && !self.outbox.has_messages()
+        self.outbox.phase() != OutboxPhase::Open && !self.outbox.has_messages()
     }
 
     /// Is the client heard? Not once the session is closed, nor while the last of its channels end.
@@ -243,7 +243,7 @@ impl<'a> Turn<'a> {
             return Some(Vec::new());
         }
         // Before the frames are taken: none comes after the close.
-        let is_closed = self.session.outbox.phase() != Phase::Open;
+        let is_closed = self.session.outbox.phase() != OutboxPhase::Open;
         let frames = self.session.outbox.take(max_bytes);
         (!frames.is_empty() || is_closed).then_some(frames)
     }

@@ -5,7 +5,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use super::{KEPT_CAPACITY, Outbox, Phase};
+use super::{KEPT_CAPACITY, Outbox, OutboxPhase};
 use crate::transport::{Frame, Opcode};
 
 /// For a [`Sink::Queue`](super::Sink::Queue).
@@ -17,7 +17,7 @@ impl Outbox {
             state.bytes -= frame.bytes().len();
             return Poll::Ready(Some(frame));
         }
-        if state.phase != Phase::Open {
+        if state.phase != OutboxPhase::Open {
             return Poll::Ready(None);
         }
         state.waker = Some(cx.waker().clone());

@@ -34,9 +34,9 @@ async fn a_slow_reader_is_closed_and_gets_no_more() {
     for name in b'a'..=b'j' {
         outbox.send(frame(name));
     }
-    assert_eq!(outbox.phase(), Phase::Open);
+    assert_eq!(outbox.phase(), OutboxPhase::Open);
     outbox.send(frame(b'k').droppable());
-    assert_eq!(outbox.phase(), Phase::Closing);
+    assert_eq!(outbox.phase(), OutboxPhase::Closing);
     outbox.send(frame(b'l'));
     let mut cx = Context::from_waker(Waker::noop());
     let Poll::Ready(Some(close)) = outbox.poll_take(&mut cx) else {
@@ -56,7 +56,7 @@ async fn a_slow_reader_misses_the_oldest_broadcasts_and_no_reply() {
         outbox.send(frame(name).droppable());
     }
     outbox.send(frame(b'z'));
-    assert_eq!(outbox.phase(), Phase::Open);
+    assert_eq!(outbox.phase(), OutboxPhase::Open);
     assert_eq!(waiting(&outbox), "abcdemnopz");
 }
 
@@ -68,7 +68,7 @@ async fn replies_that_are_too_many_by_themselves_close() {
     }
     // There is no room for it, and nothing older to drop.
     outbox.send(frame(b'k').droppable());
-    assert_eq!(outbox.phase(), Phase::Open);
+    assert_eq!(outbox.phase(), OutboxPhase::Open);
     outbox.send(frame(b'l'));
-    assert_eq!(outbox.phase(), Phase::Closing);
+    assert_eq!(outbox.phase(), OutboxPhase::Closing);
 }

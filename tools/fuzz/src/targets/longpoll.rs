@@ -3,7 +3,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use presence_channels::{
-    fuzzing::{Body, Wire, read_body},
+    fuzzing::{BodyOptions, ProtocolVersion, read_body},
     serializer::Data,
 };
 
@@ -15,7 +15,7 @@ pub(super) const TARGET: Target = Target {
 };
 
 /// Small, so that the fuzzer gets to them.
-const LIMITS: Body = Body {
+const LIMITS: BodyOptions = BodyOptions {
     is_batch: true,
     max_bytes: 2048,
     max_message_bytes: 256,
@@ -28,7 +28,7 @@ fn run(input: &[u8]) {
         return;
     };
     let body = Bytes::copy_from_slice(body);
-    let limits = Body {
+    let limits = BodyOptions {
         is_batch: kind % 2 == 0,
         ..LIMITS
     };
@@ -49,12 +49,12 @@ fn run(input: &[u8]) {
             Data::Text(text) => String::from_utf8(text.to_vec()).expect("text is UTF-8"),
             Data::Binary(bytes) => BASE64_STANDARD.encode(bytes),
         });
-        let _ = Wire::V2.read(message.clone());
-        let _ = Wire::V1.read(message.clone());
+        let _ = ProtocolVersion::V2.read(message.clone());
+        let _ = ProtocolVersion::V1.read(message.clone());
     }
     // With the line end that takes nothing from a message that ends in a carriage return.
     if limits.is_batch {
-        let wide = Body {
+        let wide = BodyOptions {
             max_bytes: usize::MAX,
             ..limits
         };

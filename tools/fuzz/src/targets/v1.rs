@@ -1,6 +1,6 @@
 //! Text frames of version 1.
 
-use presence_channels::fuzzing::Wire;
+use presence_channels::fuzzing::ProtocolVersion;
 use serde_json::Value;
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 pub(super) const TARGET: Target = Target { name: "v1", run };
 
 fn run(input: &[u8]) {
-    text::check(Wire::V1, input, fields);
+    text::check(ProtocolVersion::V1, input, fields);
 }
 
 /// The fields of a message as a tree has them; none of what is no message.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use presence_channels::{
     Payload,
-    fuzzing::{Read, Wire},
+    fuzzing::{ProtocolVersion, ReadMessage},
     serializer::{Data, Outgoing, TopicRef},
 };
 use serde_json::json;
@@ -21,14 +21,14 @@ const NAMES: usize = 2 * 255 + 2 * 6 * 255 * 2 + 1024;
 fn run(input: &[u8]) {
     let frame = Bytes::copy_from_slice(input);
     // The payload stays where it is, however long.
-    let read = bounded(NAMES, || Wire::V2.read(Data::Binary(frame)));
+    let read = bounded(NAMES, || ProtocolVersion::V2.read(Data::Binary(frame)));
     let Ok(message) = read else { return };
     assert_eq!(as_client(&message), input, "nothing is lost or added");
     assert_as_text(&message);
     assert_written(&message);
 }
 
-fn topic(message: &Read) -> &str {
+fn topic(message: &ReadMessage) -> &str {
     message
         .topic
         .as_ref()
@@ -36,7 +36,7 @@ fn topic(message: &Read) -> &str {
 }
 
 /// The frame that a client would send.
-fn as_client(message: &Read) -> Vec<u8> {
+fn as_client(message: &ReadMessage) -> Vec<u8> {
     let (join_ref, reference) = (message.join_ref.to_text(), message.reference.to_text());
     let names = [&*join_ref, &reference, topic(message), &message.event];
     let mut frame = vec![0];
@@ -51,12 +51,12 @@ fn as_client(message: &Read) -> Vec<u8> {
 }
 
 /// A text frame with the same names is read as the same names.
-fn assert_as_text(message: &Read) {
+fn assert_as_text(message: &ReadMessage) {
     let name = |text: String| (!text.is_empty()).then_some(text);
     let join_ref = name(message.join_ref.to_text());
     let reference = name(message.reference.to_text());
     let text = json!([join_ref, reference, topic(message), message.event, {}]);
-    let text = Wire::V2.read(Data::Text(text.to_string().into()));
+    let text = ProtocolVersion::V2.read(Data::Text(text.to_string().into()));
     let text = text.expect("it is a message");
     assert_eq!(text.join_ref, message.join_ref);
     assert_eq!(text.reference, message.reference);
@@ -65,7 +65,7 @@ fn assert_as_text(message: &Read) {
 }
 
 /// What is sent on is what clients take apart: a kind, the lengths, the names, the data.
-fn assert_written(message: &Read) {
+fn assert_written(message: &ReadMessage) {
     let (join_ref, reference) = (&message.join_ref, &message.reference);
     let (topic, event, payload) = (topic(message), &*message.event, &message.payload);
     let push = Outgoing::Push {
@@ -111,13 +111,13 @@ fn assert_written(message: &Read) {
         taken_apart(&reply, 1),
         [&names[..], &[payload.bytes()]].concat()
     );
-    let no_binary = Wire::V1.write(&broadcast);
+    let no_binary = ProtocolVersion::V1.write(&broadcast);
     assert!(matches!(payload, Payload::Binary(_)) && no_binary.is_err());
 }
 
 /// The names of a frame of this kind, and its data.
 fn taken_apart(message: &Outgoing<'_>, kind: u8) -> Vec<Vec<u8>> {
-    let Ok(Data::Binary(frame)) = Wire::V2.write(message) else {
+    let Ok(Data::Binary(frame)) = ProtocolVersion::V2.write(message) else {
         panic!("names of 255 bytes have a form");
     };
     let names = match kind {

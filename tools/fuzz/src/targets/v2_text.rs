@@ -1,6 +1,6 @@
 //! Text frames of version 2.
 
-use presence_channels::fuzzing::Wire;
+use presence_channels::fuzzing::ProtocolVersion;
 use serde_json::Value;
 
 use crate::{
@@ -14,7 +14,7 @@ pub(super) const TARGET: Target = Target {
 };
 
 fn run(input: &[u8]) {
-    text::check(Wire::V2, input, fields);
+    text::check(ProtocolVersion::V2, input, fields);
 }
 
 /// The fields of a message as a tree has them; none of what is no message.

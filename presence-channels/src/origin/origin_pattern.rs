@@ -2,7 +2,7 @@
 
 use http::uri::Authority;
 
-use super::{Parts, default_port};
+use super::{OriginParts, default_port};
 
 /// An entry that is no origin, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,7 +14,7 @@ pub struct InvalidOrigin {
 
 /// Origins that may connect: what is none is not compared.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Pattern {
+pub(crate) struct OriginPattern {
     scheme: Option<String>,
     host: String,
     /// And all below the host?
@@ -22,7 +22,7 @@ pub(crate) struct Pattern {
     port: Option<u16>,
 }
 
-impl Pattern {
+impl OriginPattern {
     pub(super) fn parse(entry: &str) -> Result<Self, InvalidOrigin> {
         parse(entry).map_err(|reason| InvalidOrigin {
             entry: entry.to_owned(),
@@ -30,7 +30,7 @@ impl Pattern {
         })
     }
 
-    pub(super) fn fits(&self, origin: &Parts) -> bool {
+    pub(super) fn fits(&self, origin: &OriginParts) -> bool {
         let is_below = || {
             let below = origin.host.strip_suffix(&*self.host);
             self.wildcard && below.is_some_and(|below| below.ends_with('.'))
@@ -42,7 +42,7 @@ impl Pattern {
     }
 }
 
-fn parse(entry: &str) -> Result<Pattern, &'static str> {
+fn parse(entry: &str) -> Result<OriginPattern, &'static str> {
     let (scheme, rest) = match (entry.strip_prefix("//"), entry.split_once("://")) {
         (Some(rest), _) => (None, rest),
         (None, Some((scheme, rest))) => (Some(scheme.to_ascii_lowercase()), rest),
@@ -77,7 +77,7 @@ fn parse(entry: &str) -> Result<Pattern, &'static str> {
     if port.is_none() && authority.as_str() != host {
         return Err("its port is none");
     }
-    Ok(Pattern {
+    Ok(OriginPattern {
         port: port.or(scheme.as_deref().and_then(default_port)),
         scheme,
         host: host.to_ascii_lowercase(),

@@ -19,12 +19,12 @@ use crate::serializer::Data;
 /// idle; a larger message gets a buffer of its size for its time.
 const READ_BUFFER: usize = 128;
 
-pub(super) struct Reader {
+pub(super) struct WebSocketReader {
     context: WebSocketContext,
 }
 
 /// What came in.
-pub(super) enum Incoming {
+pub(super) enum WebSocketEvent {
     Message(Data),
     /// A ping or a pong; its answer, if it wants one, is among the frames to write.
     Control,
@@ -33,12 +33,12 @@ pub(super) enum Incoming {
 }
 
 /// The peer broke the WebSocket protocol: the code and reason to close with.
-pub(super) struct Violation {
+pub(super) struct ProtocolViolation {
     pub(super) code: u16,
     pub(super) reason: String,
 }
 
-impl Reader {
+impl WebSocketReader {
     pub(super) fn new(max_message_bytes: usize) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
@@ -57,24 +57,24 @@ impl Reader {
         &mut self,
         bytes: &mut &[u8],
         answer: impl FnMut(Frame),
-    ) -> Result<Option<Incoming>, Violation> {
+    ) -> Result<Option<WebSocketEvent>, ProtocolViolation> {
         let mut stream = Fed { bytes, answer };
         match self.context.read(&mut stream) {
-            Ok(Message::Text(text)) => Ok(Some(Incoming::Message(Data::Text(text.into())))),
-            Ok(Message::Binary(data)) => Ok(Some(Incoming::Message(Data::Binary(data)))),
+            Ok(Message::Text(text)) => Ok(Some(WebSocketEvent::Message(Data::Text(text.into())))),
+            Ok(Message::Binary(data)) => Ok(Some(WebSocketEvent::Message(Data::Binary(data)))),
             Ok(Message::Close(_)) => {
                 // The answer to the close is written on the way to the next message.
                 let _ = self.context.flush(&mut stream);
-                Ok(Some(Incoming::Close))
+                Ok(Some(WebSocketEvent::Close))
             }
-            Ok(_) => Ok(Some(Incoming::Control)),
+            Ok(_) => Ok(Some(WebSocketEvent::Control)),
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(Violation::from(error)),
+            Err(error) => Err(ProtocolViolation::from(error)),
         }
     }
 }
 
-impl From<Error> for Violation {
+impl From<Error> for ProtocolViolation {
     fn from(error: Error) -> Self {
         let code = match &error {
             Error::Utf8(_) => close_code::INVALID_DATA,

@@ -6,9 +6,9 @@ use presence_core::pubsub::{IntoPayload, Payload};
 use serde_json::Value;
 
 /// An expected payload: one that includes this JSON, or is these bytes.
-pub(super) struct Pattern(Result<Value, Payload>);
+pub(super) struct ExpectedPayload(Result<Value, Payload>);
 
-impl Pattern {
+impl ExpectedPayload {
     pub(super) fn of(payload: impl IntoPayload) -> Self {
         let payload = payload
             .into_payload()
@@ -30,7 +30,7 @@ impl Pattern {
     }
 }
 
-impl fmt::Display for Pattern {
+impl fmt::Display for ExpectedPayload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Ok(json) => json.fmt(f),

@@ -20,7 +20,7 @@ use crate::{
     transport::{Outbox, close_code},
 };
 
-pub(crate) struct Shared<S: UserSocket> {
+pub(crate) struct ConnectionShared<S: UserSocket> {
     pub(crate) user: S,
     /// State, routes and limits, the same for all connections.
     pub(crate) mount: Arc<Mount<S>>,
@@ -40,7 +40,7 @@ pub(crate) struct Shared<S: UserSocket> {
     pub(super) expiry: Option<Arc<Expiry>>,
 }
 
-impl<S: UserSocket> Shared<S> {
+impl<S: UserSocket> ConnectionShared<S> {
     pub(crate) fn new(
         user: S,
         mount: Arc<Mount<S>>,
@@ -164,7 +164,7 @@ impl<S: UserSocket> Shared<S> {
     }
 }
 
-impl<S: UserSocket> Drop for Shared<S> {
+impl<S: UserSocket> Drop for ConnectionShared<S> {
     fn drop(&mut self) {
         // Every channel holds this: the last of them has ended.
         self.outbox.drained();
@@ -172,7 +172,7 @@ impl<S: UserSocket> Drop for Shared<S> {
 }
 
 /// A join that has not been answered.
-pub(crate) struct Joining<S: UserSocket>(Arc<Shared<S>>);
+pub(crate) struct Joining<S: UserSocket>(Arc<ConnectionShared<S>>);
 
 impl<S: UserSocket> Drop for Joining<S> {
     fn drop(&mut self) {

@@ -96,8 +96,8 @@ struct MountPoint {
     longpoll: Option<Arc<Longpoll>>,
 }
 
-/// What [`EndpointBuilder::supervise`] takes: a presence, stopped with the endpoint.
-pub trait Supervised: Send + Sync + 'static {
+/// A presence that is stopped with the endpoint, of whatever type.
+trait Supervised: Send + Sync + 'static {
     /// Its name, unique in the endpoint.
     fn name(&self) -> &str;
 

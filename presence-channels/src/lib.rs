@@ -33,7 +33,7 @@ pub use channel::{
     no_reply, reply, reply_error, reply_ok, stop, stop_with_error, stop_with_reply, unhandled,
 };
 pub use clock::unix_seconds;
-pub use endpoint::{Config, Endpoint, EndpointBuilder, StartError, Supervised};
+pub use endpoint::{Config, Endpoint, EndpointBuilder, StartError};
 pub use ipnet::IpNet;
 pub use limits::{Limits, Rate, SlowReader};
 pub use origin::{CheckOrigin, InvalidOrigin, Origin, OriginCheck};

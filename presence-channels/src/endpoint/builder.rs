@@ -6,7 +6,7 @@ mod tests;
 use std::{collections::HashSet, sync::Arc};
 
 use parking_lot::Mutex;
-use presence_core::PubSub;
+use presence_core::{Presence, PubSub, Tracker};
 use tokio::{runtime::Handle, time::Instant};
 
 use super::{
@@ -96,7 +96,7 @@ impl EndpointBuilder {
 
     /// Stops `presence` with the endpoint: after the sockets, whose channels track in it, and in
     /// reverse order of the calls.
-    pub fn supervise<T: Supervised + Clone>(mut self, presence: &T) -> Self {
+    pub fn supervise<P: Presence>(mut self, presence: &Tracker<P>) -> Self {
         self.supervised.push(Box::new(presence.clone()));
         self
     }

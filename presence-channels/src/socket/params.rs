@@ -20,8 +20,7 @@ pub struct ParamsError(#[from] serde_urlencoded::de::Error);
 
 impl Params {
     /// Parses a URL's query.
-    #[must_use]
-    pub fn from_query(query: &str) -> Self {
+    pub(crate) fn from_query(query: &str) -> Self {
         let pairs = form_urlencoded::parse(query.as_bytes())
             .into_owned()
             .collect();

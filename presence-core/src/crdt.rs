@@ -213,10 +213,13 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use delta::{Delta, DeltaError, Gone, Run};
-pub use entry::{Content, Entry, OwnerId};
-pub use meta::{Meta, MetaBody, MetaError};
-pub use phx_ref::{PhxRef, PhxRefs};
-pub use replica::{Applied, NotApplied, Replica};
-pub use tag::{Clock, Incarnation, Origin, ReplicaName, Tag};
-pub use writer::Writer;
+pub(crate) use delta::{Delta, DeltaError, Gone, Run};
+pub(crate) use entry::{Content, Entry, OwnerId};
+pub(crate) use meta::MetaBody;
+pub use meta::{Meta, MetaError};
+pub use phx_ref::PhxRef;
+pub(crate) use phx_ref::PhxRefs;
+pub(crate) use replica::{Applied, NotApplied, Replica};
+pub(crate) use tag::Tag;
+pub use tag::{Clock, Incarnation, Origin, ReplicaName};
+pub(crate) use writer::Writer;

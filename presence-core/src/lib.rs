@@ -2,18 +2,15 @@
 //! source of truth and no operational dependency.
 //!
 //! This crate knows no HTTP, no WebSocket and no channel protocol; `presence-channels` builds those
-//! on it. From the ground up:
+//! on it.
 //!
-//! | module | what it is |
+//! | module | contents |
 //! | --- | --- |
-//! | [`crdt`] | the replicated set: replicas, clocks, entries. Pure data and pure functions |
-//! | [`shard`] | one shard's state machine, without I/O: inputs in, effects out |
-//! | [`node`] | one node without I/O: its shards, and its judgement of the others |
-//! | [`tracker`] | the shards at work on tokio, the owners of presences, reads |
-//! | [`pubsub`] | topics, local dispatch, and the [`Adapter`](pubsub::Adapter) trait for a cluster engine |
-//! | [`adapters`] | what implements that trait |
-//! | [`presence`] | what users see: keys, metas, `fetch`, `handle_metas`, diffs |
-//! | [`sim`] | a cluster in one thread on virtual time, to test against netsplits |
+//! | [`presence`] | the [`Presence`] trait, and what it handles: keys, metas and diffs |
+//! | [`tracker`] | the [`Tracker`], its options, and the [`Owner`]s of presences |
+//! | [`pubsub`] | topics, subscribers, and the [`Adapter`](pubsub::Adapter) trait for a cluster engine |
+//! | [`adapters`] | the adapters for one node, for tests, and for zenoh, NATS and Redis |
+//! | `sim` | with the feature `sim`: a cluster in one thread on virtual time, to test against netsplits |
 //!
 //! ```
 //! use presence_core::{Owner, Presence, PubSub, Tracker};
@@ -39,16 +36,20 @@
 //! # }
 //! ```
 
+// The private modules do no I/O, read no clock and draw no random number. From the ground up:
+// `crdt` is the replicated set, `shard` the state machine of one shard, `liveness` one node's
+// judgement of the others, `wire` the messages between nodes, and `node` joins them to one node.
 pub mod adapters;
-pub mod crdt;
+mod crdt;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod liveness;
-pub mod node;
+mod node;
 pub mod presence;
 pub mod pubsub;
-pub mod shard;
+mod shard;
+#[cfg(any(test, feature = "sim"))]
 pub mod sim;
 mod telemetry;
 pub mod tracker;

@@ -58,37 +58,37 @@ pub(crate) struct Liveness {
 
 /// What has happened here, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LivenessCounts {
+pub(crate) struct LivenessCounts {
     /// Nodes that came, or came back.
-    pub ups: u64,
+    pub(crate) ups: u64,
     /// Times that a node was suspected.
-    pub suspects: u64,
+    pub(crate) suspects: u64,
     /// Of these, those that proved to be there.
-    pub suspects_saved: u64,
+    pub(crate) suspects_saved: u64,
     /// Of these, those that another node vouched for.
-    pub vouched: u64,
+    pub(crate) vouched: u64,
     /// Nodes that went down.
-    pub downs: u64,
+    pub(crate) downs: u64,
     /// Nodes that were given up.
-    pub permdowns: u64,
+    pub(crate) permdowns: u64,
     /// Nodes that left in order.
-    pub leaves: u64,
+    pub(crate) leaves: u64,
     /// Of these, those of which another node told.
-    pub leaves_passed_on: u64,
+    pub(crate) leaves_passed_on: u64,
     /// Senders that were told that what they said is older than what is known of them.
-    pub refusals: u64,
+    pub(crate) refusals: u64,
     /// Messages with a number that was not above the last one heard. Their senders are told, too.
-    pub overtaken: u64,
+    pub(crate) overtaken: u64,
     /// Messages of nodes that were given up or left, sent before they went.
-    pub buried: u64,
+    pub(crate) buried: u64,
     /// Times that this node went on under a higher incarnation.
-    pub retags: u64,
+    pub(crate) retags: u64,
     /// Times that it would have had to too often: another node has its name.
-    pub conflicts: u64,
+    pub(crate) conflicts: u64,
     /// Times that this process was found to have been stopped.
-    pub late_turns: u64,
+    pub(crate) late_turns: u64,
     /// Suspects that were given more time for that reason.
-    pub respites: u64,
+    pub(crate) respites: u64,
 }
 
 /// What is to be made of a message.
@@ -127,6 +127,7 @@ impl Liveness {
         self.left
     }
 
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn counts(&self) -> LivenessCounts {
         self.counts
     }

@@ -15,10 +15,13 @@
 
 mod beat;
 mod compare;
+#[cfg(any(test, feature = "sim"))]
 mod counters;
 mod effect;
 mod options;
 mod receive;
+#[cfg(any(test, feature = "sim"))]
+mod snapshot;
 mod view;
 
 use std::sync::Arc;
@@ -29,12 +32,15 @@ use parking_lot::{Mutex, MutexGuard};
 use xxhash_rust::xxh3::xxh3_64;
 
 use beat::Beats;
-pub use counters::NodeCounters;
-pub use effect::{NodeEffect, Rejected};
+#[cfg(any(test, feature = "sim"))]
+pub(crate) use counters::NodeCounters;
+pub(crate) use effect::{NodeEffect, Rejected};
 pub use options::NodeOptions;
 pub use view::{ReplicaView, ShardView};
 
-pub use crate::liveness::{LivenessCounts, ReplicaEvent, Status};
+#[cfg(any(test, feature = "sim"))]
+pub(crate) use crate::liveness::LivenessCounts;
+pub use crate::liveness::{ReplicaEvent, Status};
 
 use crate::crdt::{Entry, Incarnation, Meta, MetaBody, Origin, OwnerId, PhxRef, ReplicaName};
 use crate::liveness::{Liveness, LivenessEvent, Say};
@@ -43,23 +49,23 @@ use crate::wire::{self, Body, Header};
 
 /// What a node is made with.
 #[derive(Clone, Debug)]
-pub struct NodeConfig {
+pub(crate) struct NodeConfig {
     /// Its name. Two live nodes must not share one.
-    pub name: ReplicaName,
+    pub(crate) name: ReplicaName,
     /// This start of it: the wall clock, and a random nonce.
-    pub incarnation: Incarnation,
+    pub(crate) incarnation: Incarnation,
     /// A random number: all that is random here depends on it.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Whether there may be other nodes. If not, it never says anything.
-    pub clustered: bool,
+    pub(crate) clustered: bool,
     /// How it is tuned. Options out of their bounds are taken as they are; a tracker checks them
     /// before.
-    pub options: NodeOptions,
+    pub(crate) options: NodeOptions,
 }
 
 /// One node. See the [module](self) for how it works.
 #[derive(Debug)]
-pub struct Node {
+pub(crate) struct Node {
     /// A topic's shard is its `xxh3_64`, modulo their number. Nodes must agree on that.
     shards: Box<[Mutex<Shard>]>,
     /// Who is there. Held for no shard.
@@ -84,7 +90,7 @@ struct MessageCounts {
 impl Node {
     /// A node that holds nothing and knows of nobody. Its first heartbeat is due at once.
     #[must_use]
-    pub fn new(config: NodeConfig, now: Duration) -> Self {
+    pub(crate) fn new(config: NodeConfig, now: Duration) -> Self {
         let origin = Origin {
             name: config.name,
             incarnation: config.incarnation,
@@ -122,7 +128,7 @@ impl Node {
     /// # Errors
     ///
     /// If the owner has one there already, or the node was stopped. Nothing has changed then.
-    pub fn track(
+    pub(crate) fn track(
         &self,
         which: Which<'_>,
         meta: &MetaBody,
@@ -140,7 +146,7 @@ impl Node {
     ///
     /// If there is no such presence, it is not the one expected, or the node was stopped. Nothing
     /// has changed then.
-    pub fn update(
+    pub(crate) fn update(
         &self,
         which: Which<'_>,
         expected: Option<PhxRef>,
@@ -153,7 +159,7 @@ impl Node {
     }
 
     /// Removes a presence; tells whether there was one.
-    pub fn untrack(&self, which: Which<'_>, out: &mut Vec<NodeEffect>) -> bool {
+    pub(crate) fn untrack(&self, which: Which<'_>, out: &mut Vec<NodeEffect>) -> bool {
         self.change(which.topic, out, |shard, effects| {
             shard.untrack(which, effects)
         })
@@ -164,12 +170,12 @@ impl Node {
     /// # Errors
     ///
     /// If there is no such presence, or the node was stopped.
-    pub fn meta(&self, which: Which<'_>) -> Result<Meta, UpdateRefused> {
+    pub(crate) fn meta(&self, which: Which<'_>) -> Result<Meta, UpdateRefused> {
         self.shard_of(which.topic).lock().meta(which)
     }
 
     /// Ends all that an owner tracked on this node.
-    pub fn owner_gone(&self, owner: OwnerId, now: Duration, out: &mut Vec<NodeEffect>) {
+    pub(crate) fn owner_gone(&self, owner: OwnerId, now: Duration, out: &mut Vec<NodeEffect>) {
         self.tell_all(&Input::OwnerGone(owner), now, out);
     }
 
@@ -178,31 +184,31 @@ impl Node {
     /// Seals the topic's pending diff: what happened before this list never cancels against what
     /// happens after it.
     #[must_use]
-    pub fn list(&self, topic: &str) -> Vec<Arc<Entry>> {
+    pub(crate) fn list(&self, topic: &str) -> Vec<Arc<Entry>> {
         self.shard_of(topic).lock().list(topic)
     }
 
     /// The topic's entries under one key, the oldest first.
     #[must_use]
-    pub fn get_by_key(&self, topic: &str, key: &str) -> Vec<Arc<Entry>> {
+    pub(crate) fn get_by_key(&self, topic: &str, key: &str) -> Vec<Arc<Entry>> {
         self.shard_of(topic).lock().get_by_key(topic, key)
     }
 
     /// How many distinct keys the topic has.
     #[must_use]
-    pub fn count(&self, topic: &str) -> usize {
+    pub(crate) fn count(&self, topic: &str) -> usize {
         self.shard_of(topic).lock().count(topic)
     }
 
     /// The topic's last [`NodeEffect::TopicDiff`] has been carried out.
-    pub fn dispatched(&self, topic: &Arc<str>, now: Duration, out: &mut Vec<NodeEffect>) {
+    pub(crate) fn dispatched(&self, topic: &Arc<str>, now: Duration, out: &mut Vec<NodeEffect>) {
         let input = Input::Dispatched(Arc::clone(topic));
         self.tell(self.place(topic), input, now, out);
     }
 
     /// An engine tells that the node of this name has ended, or cannot be reached. It is believed
     /// no longer than it takes to ask that node, directly and through others.
-    pub fn peer_lost(&self, name: &str, now: Duration, out: &mut Vec<NodeEffect>) {
+    pub(crate) fn peer_lost(&self, name: &str, now: Duration, out: &mut Vec<NodeEffect>) {
         let _order = self.order.lock();
         let mut events = Vec::new();
         let name = ReplicaName::new(name);
@@ -214,13 +220,13 @@ impl Node {
 
     /// An engine tells that the node of this name can be reached now. It is greeted, so that it
     /// need not wait for the next heartbeat to know this one.
-    pub fn peer_seen(&self, name: &str, out: &mut Vec<NodeEffect>) {
+    pub(crate) fn peer_seen(&self, name: &str, out: &mut Vec<NodeEffect>) {
         self.greet(ReplicaName::new(name), out);
     }
 
     /// Takes leave: other nodes show what this one tracks for `grace` longer, or until the same key
     /// is tracked elsewhere. From now on this node tells others nothing and believes nothing.
-    pub fn leave(&self, grace: Duration, out: &mut Vec<NodeEffect>) {
+    pub(crate) fn leave(&self, grace: Duration, out: &mut Vec<NodeEffect>) {
         let _order = self.order.lock();
         if !self.clustered || self.liveness.lock().has_left() {
             return;
@@ -233,19 +239,19 @@ impl Node {
 
     /// Ends all presences of this node, and takes no more. Diffs no longer wait for the interval.
     /// Other nodes are told by [`leave`](Self::leave), which should come before.
-    pub fn stop(&self, now: Duration, out: &mut Vec<NodeEffect>) {
+    pub(crate) fn stop(&self, now: Duration, out: &mut Vec<NodeEffect>) {
         self.tell_all(&Input::Stop, now, out);
     }
 
     /// Whether the node was stopped and all its diffs have been carried out.
     #[must_use]
-    pub fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         self.shards.iter().all(|shard| shard.lock().is_finished())
     }
 
     /// When [`tick`](Self::tick) is due next. [`Duration::ZERO`]: at once.
     #[must_use]
-    pub fn next_deadline(&self) -> Option<Duration> {
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
         let shards = self
             .shards
             .iter()
@@ -265,7 +271,7 @@ impl Node {
     }
 
     /// Does what is due. Harmless at any time.
-    pub fn tick(&self, now: Duration, out: &mut Vec<NodeEffect>) {
+    pub(crate) fn tick(&self, now: Duration, out: &mut Vec<NodeEffect>) {
         self.beat(now, out);
         if self.clustered {
             let mut counts = self.order.lock();
@@ -281,21 +287,6 @@ impl Node {
             if due.is_some_and(|due| due <= now) {
                 self.tell(place, Input::Tick, now, out);
             }
-        }
-    }
-
-    /// A copy of all state: what a snapshot of a machine is. Only one of the two may go on among
-    /// the same peers.
-    #[must_use]
-    pub fn fork(&self) -> Self {
-        let copy = |shard: &Mutex<Shard>| Mutex::new(shard.lock().clone());
-        Self {
-            shards: self.shards.iter().map(copy).collect(),
-            liveness: Mutex::new(self.liveness.lock().clone()),
-            beats: Mutex::new(self.beats.lock().clone()),
-            order: Mutex::new(*self.order.lock()),
-            compare: AtomicBool::new(self.compare.load(Ordering::Relaxed)),
-            clustered: self.clustered,
         }
     }
 

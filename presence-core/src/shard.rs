@@ -65,16 +65,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use answers::Answers;
-pub use config::ShardConfig;
-pub use counts::Counts;
-pub use effect::{Effect, TopicDiff};
+pub(crate) use config::ShardConfig;
+pub(crate) use counts::Counts;
+pub(crate) use effect::{Effect, TopicDiff};
 use index::Index;
-pub use input::Input;
+pub(crate) use input::Input;
 use mirrors::{Limits, Mirrors};
 use owned::Owned;
-pub use part::{Ask, Part};
+pub(crate) use part::{Ask, Part};
 use part::{Parts, size};
-pub use refused::{TrackRefused, UpdateRefused};
+pub(crate) use refused::{TrackRefused, UpdateRefused};
 
 use crate::crdt::{
     Clock, Content, Entry, Incarnation, Meta, MetaBody, Origin, OwnerId, PhxRef, PhxRefs, Replica,
@@ -86,18 +86,18 @@ const MAX_UNSENT: u64 = 256;
 
 /// Which presence is meant: an owner has at most one a topic and key.
 #[derive(Clone, Copy, Debug)]
-pub struct Which<'a> {
+pub(crate) struct Which<'a> {
     /// Whose.
-    pub owner: OwnerId,
+    pub(crate) owner: OwnerId,
     /// Where.
-    pub topic: &'a str,
+    pub(crate) topic: &'a str,
     /// Under which key.
-    pub key: &'a str,
+    pub(crate) key: &'a str,
 }
 
 /// One shard. See the [module](self) for how it works.
 #[derive(Clone, Debug)]
-pub struct Shard {
+pub(crate) struct Shard {
     /// What this node tracks here: the truth, which the indexes below only lead to.
     writer: Writer,
     /// Where new metas get their references.
@@ -129,7 +129,7 @@ pub struct Shard {
 
 impl Shard {
     /// A shard that holds nothing.
-    pub fn new(config: ShardConfig) -> Self {
+    pub(crate) fn new(config: ShardConfig) -> Self {
         let limits = Limits {
             batch: config.batch.max(1),
             hidden: config.max_hidden,
@@ -157,7 +157,7 @@ impl Shard {
     /// # Errors
     ///
     /// If the owner has one there already, or the shard was stopped. Nothing has changed then.
-    pub fn track(
+    pub(crate) fn track(
         &mut self,
         which: Which<'_>,
         meta: &MetaBody,
@@ -193,7 +193,7 @@ impl Shard {
     ///
     /// If there is no such presence, it is not the one expected, or the shard was stopped. Nothing
     /// has changed then.
-    pub fn update(
+    pub(crate) fn update(
         &mut self,
         which: Which<'_>,
         expected: Option<PhxRef>,
@@ -224,7 +224,7 @@ impl Shard {
     }
 
     /// Removes a presence; tells whether there was one.
-    pub fn untrack(&mut self, which: Which<'_>, effects: &mut Vec<Effect>) -> bool {
+    pub(crate) fn untrack(&mut self, which: Which<'_>, effects: &mut Vec<Effect>) -> bool {
         let Some(entry) = self.own(which).cloned() else {
             return false;
         };
@@ -238,7 +238,7 @@ impl Shard {
     /// # Errors
     ///
     /// If there is no such presence, or the shard was stopped.
-    pub fn meta(&self, which: Which<'_>) -> Result<Meta, UpdateRefused> {
+    pub(crate) fn meta(&self, which: Which<'_>) -> Result<Meta, UpdateRefused> {
         if self.stopped {
             return Err(UpdateRefused::Stopped);
         }
@@ -250,7 +250,7 @@ impl Shard {
     ///
     /// Seals the topic's pending diff: what happened before this list never cancels against what
     /// happens after it.
-    pub fn list(&mut self, topic: &str) -> Vec<Arc<Entry>> {
+    pub(crate) fn list(&mut self, topic: &str) -> Vec<Arc<Entry>> {
         let Some(topic) = self.index.topic_mut(topic) else {
             return Vec::new();
         };
@@ -259,45 +259,46 @@ impl Shard {
     }
 
     /// The topic's entries under one key, the oldest first.
-    pub fn get_by_key(&self, topic: &str, key: &str) -> Vec<Arc<Entry>> {
+    pub(crate) fn get_by_key(&self, topic: &str, key: &str) -> Vec<Arc<Entry>> {
         let topic = self.index.topic(topic);
         topic.map_or_else(Vec::new, |topic| topic.under(key))
     }
 
     /// How many distinct keys the topic has.
-    pub fn count(&self, topic: &str) -> usize {
+    pub(crate) fn count(&self, topic: &str) -> usize {
         self.index.topic(topic).map_or(0, topic::Topic::count)
     }
 
     /// What this node tracks here.
-    pub fn replica(&self) -> &Replica {
+    pub(crate) fn replica(&self) -> &Replica {
         self.writer.replica()
     }
 
     /// What is held of other nodes' replicas, and whether any of it is shown.
-    pub fn others(&self) -> impl Iterator<Item = (&Replica, bool)> {
+    pub(crate) fn others(&self) -> impl Iterator<Item = (&Replica, bool)> {
         self.mirrors.iter()
     }
 
     /// What is held of other nodes' replicas that are up and complete: what this node compares with
     /// others.
-    pub fn shown(&self) -> impl Iterator<Item = &Replica> {
+    pub(crate) fn shown(&self) -> impl Iterator<Item = &Replica> {
         self.mirrors.shown()
     }
 
     /// What is held of one of them.
-    pub fn shown_of(&self, origin: &Origin) -> Option<&Replica> {
+    pub(crate) fn shown_of(&self, origin: &Origin) -> Option<&Replica> {
         self.mirrors.served(origin)
     }
 
     /// A number for this node's replica and all that is [`shown`](Self::shown) of others. Nodes for
     /// which it is the same show the same here.
-    pub fn digest(&self) -> u64 {
+    pub(crate) fn digest(&self) -> u64 {
         self.mirrors.rows() ^ mirror::row(self.writer.replica())
     }
 
-    /// What has happened so far.
-    pub fn counts(&self) -> Counts {
+    /// Returns the counts of what happened so far.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn counts(&self) -> Counts {
         Counts {
             graces_ended_by_rejoin: self.index.graces_ended_by_rejoin(),
             ..self.counts
@@ -305,7 +306,7 @@ impl Shard {
     }
 
     /// When an [`Input::Tick`] is due next. [`Duration::ZERO`]: at once.
-    pub fn next_deadline(&self) -> Option<Duration> {
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
         let delta = (self.has_unsent()).then_some(self.next_delta);
         let deadlines = [
             self.index.next_deadline(),
@@ -317,12 +318,12 @@ impl Shard {
     }
 
     /// Whether the shard was stopped and all its diffs have been dispatched.
-    pub fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         self.index.is_finished()
     }
 
     /// Takes what befalls the shard. What it wants done is added to `effects`.
-    pub fn handle(&mut self, input: Input, now: Duration, effects: &mut Vec<Effect>) {
+    pub(crate) fn handle(&mut self, input: Input, now: Duration, effects: &mut Vec<Effect>) {
         match input {
             Input::OwnerGone(owner) => self.owner_gone(owner, effects),
             Input::Dispatched(topic) => self.index.dispatched(&topic, now, effects),
@@ -424,7 +425,7 @@ impl Shard {
         let own = self.writer.replica();
         let is_own = own.origin() == &ask.origin;
         if is_own && ask.from > own.clock() {
-            effects.push(Effect::Claimed(ask.origin.incarnation, ask.from));
+            effects.push(Effect::Claimed(ask.origin.incarnation));
             return;
         }
         let held = if is_own {

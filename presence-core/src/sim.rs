@@ -1,9 +1,9 @@
 //! A cluster in one thread, on virtual time, with a network that loses, delays, doubles, reorders
 //! and parts.
 //!
-//! The nodes in it are the real ones ([`Node`](crate::node::Node)): they do no I/O and read no
-//! clock, so the same code that runs on tokio runs here, an hour in a moment, and the same seed
-//! does the same again.
+//! The nodes of the cluster run the code that a [`Tracker`](crate::Tracker) runs on tokio. That code
+//! does no I/O and reads no clock, so an hour passes in a moment, and the same seed gives the same
+//! run.
 //!
 //! # Test your own presence against a netsplit
 //!
@@ -80,7 +80,7 @@
 //! [`Coverage`] says how often what happened; without it nobody would know whether a clean run has
 //! met anything.
 
-pub mod client;
+pub(crate) mod client;
 mod clock;
 mod cluster;
 mod coverage;

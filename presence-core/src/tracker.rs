@@ -33,6 +33,7 @@ mod trouble;
 #[cfg(test)]
 mod tests;
 
+pub use crate::crdt::{Clock, Incarnation, Origin, ReplicaName};
 pub use crate::node::{NodeOptions, ReplicaEvent, ReplicaView, ShardView, Status};
 pub use error::{TrackError, UpdateError};
 pub use handle::Tracker;

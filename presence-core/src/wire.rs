@@ -53,7 +53,8 @@ pub(crate) const MAX_NAME_BYTES: usize = 255;
 /// No node was started at or after this, in milliseconds of Unix time: 36 million years from now.
 pub(crate) const STARTED_END: u64 = 1 << 60;
 
-/// A message in words, for whoever watches a simulation.
+/// Describes a message in words, for a log of a simulation.
+#[cfg(any(test, feature = "sim"))]
 pub(crate) fn describe(message: &[u8]) -> String {
     match decode(message) {
         Ok((header, body)) => format!("{} #{}: {body:?}", header.name, header.number),

@@ -11,22 +11,22 @@ use super::{Clock, Entry, Origin};
 /// and removed again within it. It also says which older tags are gone by `to`. From
 /// [`Clock::ZERO`] it is a snapshot.
 #[derive(Clone, Debug)]
-pub struct Delta {
+pub(crate) struct Delta {
     /// Whose changes these are.
-    pub origin: Arc<Origin>,
+    pub(crate) origin: Arc<Origin>,
     /// The clock of a replica that lacks exactly these changes.
-    pub from: Clock,
+    pub(crate) from: Clock,
     /// The clock of a replica that has them.
-    pub to: Clock,
+    pub(crate) to: Clock,
     /// The living entries whose tags are above `from`, by clock.
-    pub adds: Vec<Arc<Entry>>,
+    pub(crate) adds: Vec<Arc<Entry>>,
     /// What is gone of the tags at or below `from`.
-    pub gone: Gone,
+    pub(crate) gone: Gone,
 }
 
 /// Which of the tags at or below a delta's `from` are gone by its `to`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Gone {
+pub(crate) enum Gone {
     /// These, in order.
     Tags(Vec<Clock>),
     /// All but those in these runs, in order: what a replica says that no longer knows what it
@@ -36,16 +36,16 @@ pub enum Gone {
 
 /// Tags that all live: the clocks from `first` to `last`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Run {
+pub(crate) struct Run {
     /// The lowest.
-    pub first: Clock,
+    pub(crate) first: Clock,
     /// The highest.
-    pub last: Clock,
+    pub(crate) last: Clock,
 }
 
 /// Why a delta is none. It was not applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DeltaError {
+pub(crate) enum DeltaError {
     /// It ends before it begins.
     #[error("a delta whose end is before its beginning")]
     Backwards,
@@ -63,7 +63,7 @@ impl Delta {
     /// # Errors
     ///
     /// See [`DeltaError`].
-    pub fn check(&self) -> Result<(), DeltaError> {
+    pub(crate) fn check(&self) -> Result<(), DeltaError> {
         if self.to < self.from {
             return Err(DeltaError::Backwards);
         }
@@ -85,7 +85,7 @@ impl Delta {
 
 impl Gone {
     /// Nothing.
-    pub const fn nothing() -> Self {
+    pub(crate) const fn nothing() -> Self {
         Self::Tags(Vec::new())
     }
 

@@ -7,11 +7,11 @@ use super::{Meta, Tag};
 
 /// What a presence belongs to on its own node. It means nothing on another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OwnerId(NonZeroU64);
+pub(crate) struct OwnerId(NonZeroU64);
 
 impl OwnerId {
     /// Numbers an owner. The caller sees to it that no two owners of a node share a number.
-    pub const fn new(number: NonZeroU64) -> Self {
+    pub(crate) const fn new(number: NonZeroU64) -> Self {
         Self(number)
     }
 }
@@ -20,30 +20,30 @@ impl OwnerId {
 ///
 /// 72 bytes on a 64-bit machine. Topic and key are shared with the indexes that lead here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Which change added it.
-    pub tag: Tag,
+    pub(crate) tag: Tag,
     /// Where it is seen.
-    pub topic: Arc<str>,
+    pub(crate) topic: Arc<str>,
     /// What its metas are grouped by, a user id most often.
-    pub key: Arc<str>,
+    pub(crate) key: Arc<str>,
     /// Whose end removes it. `None`: it is another node's, and so is its owner.
-    pub owner: Option<OwnerId>,
+    pub(crate) owner: Option<OwnerId>,
     /// What is shown of it, with its `phx_ref`.
-    pub meta: Meta,
+    pub(crate) meta: Meta,
 }
 
 /// What a caller decides about a new entry. The replica adds the tag.
 #[derive(Clone, Debug)]
-pub struct Content {
+pub(crate) struct Content {
     /// Where it is seen.
-    pub topic: Arc<str>,
+    pub(crate) topic: Arc<str>,
     /// What its metas are grouped by.
-    pub key: Arc<str>,
+    pub(crate) key: Arc<str>,
     /// Whose end removes it.
-    pub owner: OwnerId,
+    pub(crate) owner: OwnerId,
     /// What is shown of it.
-    pub meta: Meta,
+    pub(crate) meta: Meta,
 }
 
 impl Content {

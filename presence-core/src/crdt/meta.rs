@@ -48,7 +48,7 @@ impl Meta {
     ///
     /// The place of `phx_ref` in the text is thereby fixed, which is how [`Meta::phx_ref`] finds
     /// it.
-    pub fn new(phx_ref: PhxRef, prev: Option<PhxRef>, body: &MetaBody) -> Self {
+    pub(crate) fn new(phx_ref: PhxRef, prev: Option<PhxRef>, body: &MetaBody) -> Self {
         let fields = body.fields();
         let mut text = String::with_capacity(REF.len() + PREV.len() + 32 + 2 + fields.len());
         text.push_str(REF);
@@ -130,7 +130,7 @@ impl Serialize for Meta {
 
 /// A meta as its owner gave it: a JSON object without references, within the limit.
 #[derive(Clone, Debug)]
-pub struct MetaBody(String);
+pub(crate) struct MetaBody(String);
 
 impl MetaBody {
     /// Encodes `meta`, which may be at most `limit` bytes of JSON.
@@ -141,7 +141,7 @@ impl MetaBody {
     /// # Errors
     ///
     /// If it is no JSON object, is too long or cannot be encoded.
-    pub fn encode<M: Serialize + ?Sized>(meta: &M, limit: usize) -> Result<Self, MetaError> {
+    pub(crate) fn encode<M: Serialize + ?Sized>(meta: &M, limit: usize) -> Result<Self, MetaError> {
         let mut out = Capped {
             kept: Vec::new(),
             written: 0,

@@ -19,7 +19,7 @@ pub struct PhxRef([u8; PhxRef::LEN]);
 
 impl PhxRef {
     /// Its length in characters, always.
-    pub const LEN: usize = 16;
+    pub(crate) const LEN: usize = 16;
 
     /// The reference as text.
     pub fn as_str(&self) -> &str {
@@ -86,7 +86,7 @@ impl Serialize for PhxRef {
 
 /// Makes references: 48 bits that were drawn once, then 48 bits that count.
 #[derive(Clone, Debug)]
-pub struct PhxRefs {
+pub(crate) struct PhxRefs {
     /// Keeps two sources apart: other shards, other nodes, the same node before a restart.
     nonce: u64,
     /// Keeps the references of this source apart.
@@ -95,18 +95,18 @@ pub struct PhxRefs {
 
 impl PhxRefs {
     /// Starts a source. Of the nonce, which must be random, the lower 48 bits are used.
-    pub fn new(nonce: u64) -> Self {
+    pub(crate) fn new(nonce: u64) -> Self {
         Self { nonce, made: 0 }
     }
 
     /// Goes on as another source, which depends on this one and on the incarnation.
-    pub fn restart(&mut self, incarnation: Incarnation) {
+    pub(crate) fn restart(&mut self, incarnation: Incarnation) {
         let seed = incarnation.nonce ^ incarnation.started_ms.rotate_left(32);
         *self = Self::new(xxh3_64_with_seed(&self.nonce.to_le_bytes(), seed));
     }
 
     /// A reference that this source has not made before.
-    pub fn make(&mut self) -> PhxRef {
+    pub(crate) fn make(&mut self) -> PhxRef {
         let mut raw = [0; 12];
         raw[..6].copy_from_slice(&self.nonce.to_be_bytes()[2..]);
         raw[6..].copy_from_slice(&self.made.to_be_bytes()[2..]);

@@ -15,7 +15,7 @@ use super::{Clock, Delta, Entry, Gone, Origin};
 /// On its own node they change with a [`Writer`](super::Writer); everywhere else with
 /// [`apply`](Self::apply) alone, which moves entries and clock together.
 #[derive(Clone, Debug)]
-pub struct Replica {
+pub(crate) struct Replica {
     /// Whose entries these are. Shared with their tags.
     origin: Arc<Origin>,
     /// The changes made, or known of.
@@ -28,20 +28,20 @@ pub struct Replica {
 
 /// What applying a delta did.
 #[derive(Debug, Default)]
-pub struct Applied {
+pub(crate) struct Applied {
     /// Entries that are new, by clock.
-    pub added: Vec<Arc<Entry>>,
+    pub(crate) added: Vec<Arc<Entry>>,
     /// Entries that are gone.
-    pub removed: Vec<Arc<Entry>>,
+    pub(crate) removed: Vec<Arc<Entry>>,
     /// How many held entries were looked at: those the delta is about, and none else.
-    pub visited: usize,
+    pub(crate) visited: usize,
     /// Whether a part of the delta's range was known already.
-    pub overlapped: bool,
+    pub(crate) overlapped: bool,
 }
 
 /// Why a delta did not change a replica. It is as before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotApplied {
+pub(crate) enum NotApplied {
     /// All of it is known already.
     #[error("the delta ends at a clock that is known")]
     Known,
@@ -55,7 +55,7 @@ pub enum NotApplied {
 
 impl Replica {
     /// A replica of which nothing is known yet.
-    pub fn new(origin: Arc<Origin>) -> Self {
+    pub(crate) fn new(origin: Arc<Origin>) -> Self {
         Self {
             origin,
             clock: Clock::ZERO,
@@ -65,45 +65,40 @@ impl Replica {
     }
 
     /// Whose entries these are.
-    pub fn origin(&self) -> &Arc<Origin> {
+    pub(crate) fn origin(&self) -> &Arc<Origin> {
         &self.origin
     }
 
     /// The changes made so far.
-    pub fn clock(&self) -> Clock {
+    pub(crate) fn clock(&self) -> Clock {
         self.clock
     }
 
     /// A number made of all entries' tags and references. Two nodes that hold the same of a replica
     /// have the same, and nodes that do not have different ones, chance apart.
-    pub fn check(&self) -> u64 {
+    pub(crate) fn check(&self) -> u64 {
         self.check
     }
 
     /// How many entries live.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether no entry lives.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// The entry that the change at `clock` added, if it still lives.
-    pub fn get(&self, clock: Clock) -> Option<&Arc<Entry>> {
+    pub(crate) fn get(&self, clock: Clock) -> Option<&Arc<Entry>> {
         visit(1);
         self.entries.get(&clock)
     }
 
     /// The living entries that were added after `clock`, oldest first. Visits only those.
-    pub fn since(&self, clock: Clock) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
+    pub(crate) fn since(&self, clock: Clock) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
         let range = self.entries.range((Excluded(clock), Unbounded));
         range.map(|(_, entry)| entry).inspect(|_| visit(1))
     }
 
     /// The living entries that were added up to `clock`, oldest first. Visits only those.
-    pub fn up_to(&self, clock: Clock) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
+    pub(crate) fn up_to(&self, clock: Clock) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
         let range = self.entries.range((Unbounded, Included(clock)));
         range.map(|(_, entry)| entry).inspect(|_| visit(1))
     }
@@ -113,7 +108,7 @@ impl Replica {
     /// Without a log of removals: it names what lives of the older tags, which is as long as there
     /// are gaps.
     #[must_use]
-    pub fn delta(&self, from: Clock) -> Delta {
+    pub(crate) fn delta(&self, from: Clock) -> Delta {
         let gone = if from == Clock::ZERO {
             Gone::nothing()
         } else {
@@ -137,7 +132,7 @@ impl Replica {
     /// # Errors
     ///
     /// See [`NotApplied`]. Nothing has changed then.
-    pub fn apply(&mut self, delta: &Delta) -> Result<Applied, NotApplied> {
+    pub(crate) fn apply(&mut self, delta: &Delta) -> Result<Applied, NotApplied> {
         if delta.origin != self.origin {
             return Err(NotApplied::OtherOrigin);
         }

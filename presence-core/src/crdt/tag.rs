@@ -14,7 +14,7 @@ pub struct ReplicaName(Arc<str>);
 
 impl ReplicaName {
     /// Names a replica.
-    pub fn new(name: impl Into<Arc<str>>) -> Self {
+    pub(crate) fn new(name: impl Into<Arc<str>>) -> Self {
         Self(name.into())
     }
 
@@ -49,7 +49,7 @@ impl Incarnation {
     /// machine that is set back again and again must not take an incarnation that it has had
     /// before.
     #[must_use]
-    pub fn above(self, other: Self, salt: u64) -> Self {
+    pub(crate) fn above(self, other: Self, salt: u64) -> Self {
         Self {
             started_ms: self.started_ms.max(other.started_ms).saturating_add(1),
             nonce: xxh3_64_with_seed(&self.nonce.to_le_bytes(), salt),
@@ -69,25 +69,25 @@ pub struct Clock(u64);
 
 impl Clock {
     /// The clock of a replica that has changed nothing yet.
-    pub const ZERO: Self = Self(0);
+    pub(crate) const ZERO: Self = Self(0);
     /// The end of every range of clocks.
-    pub const MAX: Self = Self(u64::MAX);
+    pub(crate) const MAX: Self = Self(u64::MAX);
 
     /// The clock after so many changes.
     #[must_use]
-    pub const fn new(changes: u64) -> Self {
+    pub(crate) const fn new(changes: u64) -> Self {
         Self(changes)
     }
 
     /// The clock one change later.
     #[must_use]
-    pub fn next(self) -> Self {
+    pub(crate) fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 
     /// The clock one change earlier. [`Clock::ZERO`] stays.
     #[must_use]
-    pub fn before(self) -> Self {
+    pub(crate) fn before(self) -> Self {
         Self(self.0.saturating_sub(1))
     }
 
@@ -111,9 +111,9 @@ pub struct Origin {
 /// Ordered by origin, then oldest first. The origin is shared by all tags of one, so a tag is two
 /// words.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tag {
+pub(crate) struct Tag {
     /// Who added the entry.
-    pub origin: Arc<Origin>,
+    pub(crate) origin: Arc<Origin>,
     /// At which change.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
 }

@@ -9,7 +9,7 @@ use super::{Clock, Content, Delta, Entry, Gone, Incarnation, Meta, Origin, Repli
 ///
 /// Every change takes exactly one clock step and moves entries and clock together.
 #[derive(Clone, Debug)]
-pub struct Writer {
+pub(crate) struct Writer {
     replica: Replica,
     /// What was removed, for deltas.
     removals: Removals,
@@ -17,7 +17,7 @@ pub struct Writer {
 
 impl Writer {
     /// A replica that has changed nothing yet, and remembers removals in at most so many bytes.
-    pub fn new(origin: Origin, removal_log_bytes: usize) -> Self {
+    pub(crate) fn new(origin: Origin, removal_log_bytes: usize) -> Self {
         Self {
             replica: Replica::new(Arc::new(origin)),
             removals: Removals::new(removal_log_bytes),
@@ -25,18 +25,18 @@ impl Writer {
     }
 
     /// What it holds.
-    pub fn replica(&self) -> &Replica {
+    pub(crate) fn replica(&self) -> &Replica {
         &self.replica
     }
 
     /// Adds an entry, in one step.
-    pub fn add(&mut self, content: Content) -> Arc<Entry> {
+    pub(crate) fn add(&mut self, content: Content) -> Arc<Entry> {
         let clock = self.replica.step();
         self.insert(clock, content)
     }
 
     /// Removes the entry added at `clock`, in one step. Without such an entry nothing happens.
-    pub fn remove(&mut self, clock: Clock) -> Option<Arc<Entry>> {
+    pub(crate) fn remove(&mut self, clock: Clock) -> Option<Arc<Entry>> {
         let removed = self.replica.take(clock)?;
         let at = self.replica.step();
         self.removals.push(at, clock);
@@ -45,7 +45,7 @@ impl Writer {
 
     /// Replaces the entry added at `clock` by one with another meta, in one step; returns the old
     /// and the new. Without such an entry nothing happens.
-    pub fn update(&mut self, clock: Clock, meta: Meta) -> Option<(Arc<Entry>, Arc<Entry>)> {
+    pub(crate) fn update(&mut self, clock: Clock, meta: Meta) -> Option<(Arc<Entry>, Arc<Entry>)> {
         let old = self.replica.take(clock)?;
         let at = self.replica.step();
         self.removals.push(at, clock);
@@ -55,7 +55,7 @@ impl Writer {
 
     /// What changed after `from`, for somebody who holds this replica at `from`.
     #[must_use]
-    pub fn delta(&self, from: Clock) -> Delta {
+    pub(crate) fn delta(&self, from: Clock) -> Delta {
         match self.removals.since(from) {
             Some(tags) => self.replica.delta_with(from, Gone::Tags(tags)),
             None => self.replica.delta(from),
@@ -64,7 +64,7 @@ impl Writer {
 
     /// Goes on under another incarnation, with the same entries under new tags and their old
     /// references; returns the new entries, in the order of the old ones.
-    pub fn retag(&mut self, incarnation: Incarnation) -> Vec<Arc<Entry>> {
+    pub(crate) fn retag(&mut self, incarnation: Incarnation) -> Vec<Arc<Entry>> {
         let name = self.replica.origin().name.clone();
         let origin = Arc::new(Origin { name, incarnation });
         let old = std::mem::replace(&mut self.replica, Replica::new(origin));

@@ -42,7 +42,7 @@ impl Node {
     ///
     /// [`tick`](Self::tick) does it too. A driver whose ticks may be late calls it from somewhere
     /// else as well.
-    pub fn beat(&self, now: Duration, out: &mut Vec<NodeEffect>) {
+    pub(crate) fn beat(&self, now: Duration, out: &mut Vec<NodeEffect>) {
         if !self.clustered || !self.liveness.lock().beat(now) {
             return;
         }
@@ -55,7 +55,7 @@ impl Node {
 
     /// When [`beat`](Self::beat) is due.
     #[must_use]
-    pub fn next_beat(&self) -> Option<Duration> {
+    pub(crate) fn next_beat(&self) -> Option<Duration> {
         let liveness = self.liveness.lock();
         (self.clustered && !liveness.has_left()).then(|| liveness.next_beat())
     }

@@ -6,21 +6,21 @@ use crate::shard::Counts;
 
 /// Counts since the node was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct NodeCounters {
+pub(crate) struct NodeCounters {
     /// In the shards, all together.
-    pub shards: Counts,
+    pub(crate) shards: Counts,
     /// Of other nodes' coming and going.
-    pub liveness: LivenessCounts,
+    pub(crate) liveness: LivenessCounts,
     /// Peers' messages that made no sense.
-    pub malformed: u64,
+    pub(crate) malformed: u64,
     /// Comparisons with another node, begun or answered.
-    pub vectors: u64,
+    pub(crate) vectors: u64,
 }
 
 impl Node {
     /// What has happened so far.
     #[must_use]
-    pub fn counters(&self) -> NodeCounters {
+    pub(crate) fn counters(&self) -> NodeCounters {
         let mut shards = Counts::default();
         for shard in &self.shards {
             shards += shard.lock().counts();

@@ -9,7 +9,7 @@ use crate::shard::TopicDiff;
 /// What a node wants done.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum NodeEffect {
+pub(crate) enum NodeEffect {
     /// Tell the topic's listeners on this node, then call
     /// [`Node::dispatched`](super::Node::dispatched).
     TopicDiff(TopicDiff),
@@ -27,9 +27,9 @@ pub enum NodeEffect {
 
 /// Why a peer's message was dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejected {
+pub(crate) struct Rejected {
     /// Who sent it, if that could be read.
-    pub from: Option<String>,
+    pub(crate) from: Option<String>,
     /// What is wrong with it, in words.
-    pub reason: String,
+    pub(crate) reason: String,
 }

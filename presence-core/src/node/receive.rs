@@ -22,7 +22,7 @@ pub(super) struct MessageSource {
 impl Node {
     /// Takes what a peer sent. Bytes that make no sense change nothing: they are counted, and
     /// reported as [`NodeEffect::Rejected`].
-    pub fn receive(&self, message: &[u8], now: Duration, out: &mut Vec<NodeEffect>) {
+    pub(crate) fn receive(&self, message: &[u8], now: Duration, out: &mut Vec<NodeEffect>) {
         if !self.clustered {
             return;
         }
@@ -261,7 +261,7 @@ impl Node {
             shard.handle(input, now, effects);
         });
         let claimed = effects.iter().find_map(|effect| match effect {
-            Effect::Claimed(incarnation, _) => Some(*incarnation),
+            Effect::Claimed(incarnation) => Some(*incarnation),
             _ => None,
         });
         self.carry_out(place, effects, out);

@@ -26,7 +26,8 @@ pub struct ShardView {
     pub shard: usize,
     /// How many changes of it are known.
     pub clock: Clock,
-    /// [`Replica::check`](crate::crdt::Replica::check).
+    /// A hash of the entries that are held. Two nodes that hold the same entries of a replica have
+    /// the same hash.
     pub check: u64,
     /// How many entries are held.
     pub entries: usize,
@@ -37,7 +38,7 @@ pub struct ShardView {
 impl Node {
     /// The topics that anybody is in, in order, with how many distinct keys each has.
     #[must_use]
-    pub fn topics(&self) -> Vec<(Arc<str>, usize)> {
+    pub(crate) fn topics(&self) -> Vec<(Arc<str>, usize)> {
         let mut topics = Vec::new();
         for shard in &self.shards {
             let shard = shard.lock();
@@ -53,7 +54,7 @@ impl Node {
 
     /// The nodes that are up and of which this one knows that it lacks changes.
     #[must_use]
-    pub fn behind(&self) -> BTreeSet<ReplicaName> {
+    pub(crate) fn behind(&self) -> BTreeSet<ReplicaName> {
         let mut behind = BTreeSet::new();
         for shard in &self.shards {
             behind.extend(shard.lock().behind().cloned());
@@ -63,7 +64,7 @@ impl Node {
 
     /// All replicas that are known here, this node's own first.
     #[must_use]
-    pub fn replicas(&self) -> Vec<ReplicaView> {
+    pub(crate) fn replicas(&self) -> Vec<ReplicaView> {
         let statuses = self.liveness.lock().statuses();
         let mut views: Vec<ReplicaView> = statuses
             .into_iter()

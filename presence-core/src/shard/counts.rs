@@ -3,43 +3,43 @@
 /// Counts since the shard was made. For metrics, and to see that a simulation meets what it is
 /// meant to meet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Deltas of others that were applied, answers included.
-    pub deltas: u64,
+    pub(crate) deltas: u64,
     /// Of these, those that overlapped with what was known.
-    pub overlaps: u64,
+    pub(crate) overlaps: u64,
     /// Of these, those that named what lives, because what was removed was no longer known.
-    pub runs_used: u64,
+    pub(crate) runs_used: u64,
     /// Held entries that applying them looked at.
-    pub entries_visited: u64,
+    pub(crate) entries_visited: u64,
     /// Deltas that said nothing new.
-    pub stale_deltas: u64,
+    pub(crate) stale_deltas: u64,
     /// Deltas that came before what they go on from.
-    pub gaps: u64,
+    pub(crate) gaps: u64,
     /// Of these, those that were kept.
-    pub early_kept: u64,
+    pub(crate) early_kept: u64,
     /// Of these, those that were applied when what was before them had come.
-    pub early_applied: u64,
+    pub(crate) early_applied: u64,
     /// Requests for what was missing.
-    pub asks: u64,
+    pub(crate) asks: u64,
     /// Answers that moved a replica on.
-    pub answers: u64,
+    pub(crate) answers: u64,
     /// Answers in several parts that were begun.
-    pub staged: u64,
+    pub(crate) staged: u64,
     /// Answers that were none.
-    pub nonsense: u64,
+    pub(crate) nonsense: u64,
     /// Requests that were answered.
-    pub served: u64,
+    pub(crate) served: u64,
     /// Of these, those for another node's replica.
-    pub served_for_others: u64,
+    pub(crate) served_for_others: u64,
     /// Requests not answered, because too many answers were under way.
-    pub busy: u64,
+    pub(crate) busy: u64,
     /// Replicas fetched anew, because what was held was not what their node has.
-    pub refetches: u64,
+    pub(crate) refetches: u64,
     /// Graces that ended because their time was over.
-    pub graces_expired: u64,
+    pub(crate) graces_expired: u64,
     /// Entries in their grace whose key was tracked anew elsewhere.
-    pub graces_ended_by_rejoin: u64,
+    pub(crate) graces_ended_by_rejoin: u64,
 }
 
 impl std::ops::AddAssign for Counts {

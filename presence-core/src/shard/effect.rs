@@ -4,11 +4,11 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::part::{Ask, Part};
-use crate::crdt::{Clock, Delta, Entry, Incarnation, ReplicaName};
+use crate::crdt::{Delta, Entry, Incarnation, ReplicaName};
 
 /// What a shard wants done.
 #[derive(Clone, Debug)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// Tell the topic's listeners, then answer with
     /// [`Input::Dispatched`](super::Input::Dispatched).
     TopicDiff(TopicDiff),
@@ -20,7 +20,7 @@ pub enum Effect {
     Ask(Ask),
     /// Somebody knows this node's own replica at a clock that it has not reached in this
     /// incarnation.
-    Claimed(Incarnation, Clock),
+    Claimed(Incarnation),
 }
 
 /// The order of lists and diffs: by key, the oldest first within a key. The same on every node.
@@ -33,18 +33,18 @@ pub(super) fn by_key_and_age(a: &Entry, b: &Entry) -> Ordering {
 ///
 /// A meta may stand on both sides; then it joined before it left.
 #[derive(Clone, Debug)]
-pub struct TopicDiff {
+pub(crate) struct TopicDiff {
     /// The topic.
-    pub topic: Arc<str>,
+    pub(crate) topic: Arc<str>,
     /// Who came.
-    pub joins: Vec<Arc<Entry>>,
+    pub(crate) joins: Vec<Arc<Entry>>,
     /// Who went.
-    pub leaves: Vec<Arc<Entry>>,
+    pub(crate) leaves: Vec<Arc<Entry>>,
 }
 
 impl TopicDiff {
     /// All that joins or leaves, by key, the oldest first; what does both comes once.
-    pub fn all(&self) -> Vec<&Arc<Entry>> {
+    pub(crate) fn all(&self) -> Vec<&Arc<Entry>> {
         let mut all: Vec<_> = self.joins.iter().chain(&self.leaves).collect();
         all.sort_unstable_by(|a, b| by_key_and_age(a, b));
         all.dedup_by_key(|entry| entry.meta.reference());

@@ -10,7 +10,7 @@ use crate::crdt::{Entry, Origin};
 
 impl super::Shard {
     /// The topics that anybody is in, in order, with how many distinct keys each has.
-    pub fn topics(&self) -> impl Iterator<Item = (&Arc<str>, usize)> {
+    pub(crate) fn topics(&self) -> impl Iterator<Item = (&Arc<str>, usize)> {
         let counts = self.index.topics.iter();
         let counts = counts.map(|(name, topic)| (name, topic.count()));
         counts.filter(|(_, count)| *count > 0)
@@ -19,7 +19,7 @@ impl super::Shard {
     /// This node has left: whose presences end here from now on is most likely on the way to
     /// another node, of which nothing is heard any more. They are shown until
     /// [`Input::Stop`](super::Input::Stop), as the other nodes do.
-    pub fn linger(&mut self) {
+    pub(crate) fn linger(&mut self) {
         self.index.lingering.get_or_insert_default();
     }
 }
@@ -124,6 +124,7 @@ impl Index {
         self.in_grace.retain(|held| **held != *origin);
     }
 
+    #[cfg(any(test, feature = "sim"))]
     pub(super) fn graces_ended_by_rejoin(&self) -> u64 {
         self.graces_ended_by_rejoin
     }

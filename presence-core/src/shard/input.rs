@@ -8,7 +8,7 @@ use crate::crdt::{Clock, Delta, Incarnation, Origin, OwnerId, ReplicaName};
 
 /// What befalls a shard.
 #[derive(Clone, Debug)]
-pub enum Input {
+pub(crate) enum Input {
     /// All that the owner tracked here ends.
     OwnerGone(OwnerId),
     /// The topic's last [`Effect::TopicDiff`](super::Effect::TopicDiff) has been carried out.

@@ -7,36 +7,36 @@ use crate::crdt::{Clock, Delta, Entry, Gone, Origin};
 
 /// A request for what is missing of a replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
+pub(crate) struct Ask {
     /// Of which replica.
-    pub origin: Arc<Origin>,
+    pub(crate) origin: Arc<Origin>,
     /// Everything after this clock.
-    pub from: Clock,
+    pub(crate) from: Clock,
     /// Comes back with the answer, by which a late one of an earlier request is told.
-    pub id: u64,
+    pub(crate) id: u64,
     /// How often it was asked for in vain. The replica itself is asked first, then others.
-    pub attempt: u32,
+    pub(crate) attempt: u32,
 }
 
 /// An answer, or a part of one: a [`Delta`] in pieces of bounded size.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub(crate) struct Part {
     /// Of which replica.
-    pub origin: Arc<Origin>,
+    pub(crate) origin: Arc<Origin>,
     /// The delta's range. `to` equal to `from`: there is nothing after it.
-    pub from: Clock,
+    pub(crate) from: Clock,
     /// See `from`.
-    pub to: Clock,
+    pub(crate) to: Clock,
     /// The request's.
-    pub id: u64,
+    pub(crate) id: u64,
     /// Which part it is, from 0 on.
-    pub index: u32,
+    pub(crate) index: u32,
     /// Of how many.
-    pub of: u32,
+    pub(crate) of: u32,
     /// A piece of the delta's adds.
-    pub adds: Vec<Arc<Entry>>,
+    pub(crate) adds: Vec<Arc<Entry>>,
     /// A piece of what is gone.
-    pub gone: Gone,
+    pub(crate) gone: Gone,
 }
 
 /// A delta on its way out in parts.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crate::crdt::{Entry, PhxRef};
 
 /// Key to the references of its metas, in phoenix.js's order.
-pub type ClientState = BTreeMap<Arc<str>, Vec<PhxRef>>;
+pub(crate) type ClientState = BTreeMap<Arc<str>, Vec<PhxRef>>;
 
 /// The state that a list gives a client that had none.
-pub fn state(entries: &[Arc<Entry>]) -> ClientState {
+pub(crate) fn state(entries: &[Arc<Entry>]) -> ClientState {
     let mut state = ClientState::new();
     for entry in entries {
         let refs = state.entry(Arc::clone(&entry.key)).or_default();
@@ -20,7 +20,7 @@ pub fn state(entries: &[Arc<Entry>]) -> ClientState {
 }
 
 /// A state without its order: a diff may bring metas in another order than a list.
-pub fn sets(state: &ClientState) -> BTreeMap<Arc<str>, BTreeSet<PhxRef>> {
+pub(crate) fn sets(state: &ClientState) -> BTreeMap<Arc<str>, BTreeSet<PhxRef>> {
     let sets = state.iter();
     sets.map(|(key, refs)| (Arc::clone(key), refs.iter().copied().collect()))
         .collect()
@@ -28,16 +28,16 @@ pub fn sets(state: &ClientState) -> BTreeMap<Arc<str>, BTreeSet<PhxRef>> {
 
 /// One `presence_diff` message.
 #[derive(Clone, Debug)]
-pub struct PresenceDiff {
+pub(crate) struct PresenceDiff {
     /// Who came.
-    pub joins: ClientState,
+    pub(crate) joins: ClientState,
     /// Who went.
-    pub leaves: ClientState,
+    pub(crate) leaves: ClientState,
 }
 
 impl PresenceDiff {
     /// The message that tells of these entries.
-    pub fn new(joins: &[Arc<Entry>], leaves: &[Arc<Entry>]) -> Self {
+    pub(crate) fn new(joins: &[Arc<Entry>], leaves: &[Arc<Entry>]) -> Self {
         Self {
             joins: state(joins),
             leaves: state(leaves),
@@ -46,7 +46,7 @@ impl PresenceDiff {
 }
 
 /// `Presence.syncDiff`: joins first, by reference, then leaves.
-pub fn sync_diff(state: &mut ClientState, frame: &PresenceDiff) {
+pub(crate) fn sync_diff(state: &mut ClientState, frame: &PresenceDiff) {
     for (key, joined) in &frame.joins {
         let refs = state.entry(Arc::clone(key)).or_default();
         refs.retain(|held| !joined.contains(held));
@@ -64,7 +64,7 @@ pub fn sync_diff(state: &mut ClientState, frame: &PresenceDiff) {
 }
 
 /// `Presence.syncState`: the difference to a new state, applied as a diff.
-pub fn sync_state(state: &mut ClientState, new: &ClientState) {
+pub(crate) fn sync_state(state: &mut ClientState, new: &ClientState) {
     let missing = |from: &ClientState, of: &ClientState| -> ClientState {
         let keys = of.iter().map(|(key, refs)| {
             let known = from.get(key);
@@ -83,7 +83,7 @@ pub fn sync_state(state: &mut ClientState, new: &ClientState) {
 
 /// What is wrong with a topic's diffs, which every listener would suffer from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unordered {
+pub(crate) enum Unordered {
     /// A meta joins that has joined and not left.
     #[error("{0} joins twice")]
     JoinsTwice(PhxRef),
@@ -96,7 +96,7 @@ pub enum Unordered {
 ///
 /// By key, as phoenix.js has them: a reference says something under its key only.
 #[derive(Clone, Debug, Default)]
-pub struct Alternation(BTreeSet<(Arc<str>, PhxRef)>);
+pub(crate) struct Alternation(BTreeSet<(Arc<str>, PhxRef)>);
 
 impl Alternation {
     /// Takes the topic's next diff.
@@ -105,7 +105,7 @@ impl Alternation {
     ///
     /// If a meta joins twice without a leave between, or leaves unjoined. Of the frame, all before
     /// that meta is taken.
-    pub fn check(&mut self, frame: &PresenceDiff) -> Result<(), Unordered> {
+    pub(crate) fn check(&mut self, frame: &PresenceDiff) -> Result<(), Unordered> {
         for (key, phx_ref) in metas(&frame.joins) {
             if !self.0.insert((Arc::clone(key), phx_ref)) {
                 return Err(Unordered::JoinsTwice(phx_ref));
@@ -120,7 +120,7 @@ impl Alternation {
     }
 
     /// Whether exactly those of `state` have joined and not left.
-    pub fn agrees(&self, state: &ClientState) -> bool {
+    pub(crate) fn agrees(&self, state: &ClientState) -> bool {
         let count: usize = state.values().map(Vec::len).sum();
         let mut all = metas(state);
         count == self.0.len()

@@ -141,12 +141,6 @@ impl Cluster {
         self.machines.is_empty()
     }
 
-    /// The node of a machine, if it is on: for what this type has no method for. What it is made to
-    /// do here goes unseen.
-    pub fn node(&self, machine: usize) -> Option<&Node> {
-        self.machines[machine].node.as_ref()
-    }
-
     /// What has gone over the network so far.
     pub fn traffic(&self) -> Traffic {
         self.network.traffic

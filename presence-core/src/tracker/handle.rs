@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc};
 
 use super::{Pool, TrackerOptions, callback, dispatcher, driver, messenger};
-use crate::node::{NodeCounters, ReplicaEvent, ReplicaView};
+use crate::node::{ReplicaEvent, ReplicaView};
 use crate::presence::{Presence, PresenceEntry, Presences};
 use crate::pubsub::PubSub;
 
@@ -243,8 +243,9 @@ impl<P: Presence> Tracker<P> {
         self.shared.pool.replicas()
     }
 
-    /// What has happened between this node and the others, counted.
-    pub fn counters(&self) -> NodeCounters {
+    /// Returns the counts of what happened between this node and the others.
+    #[cfg(test)]
+    pub(super) fn counters(&self) -> crate::node::NodeCounters {
         self.shared.pool.counters()
     }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::TrackerOptions;
 use super::messenger::{Messenger, chunk_bytes};
 use crate::crdt::{Incarnation, MetaBody, OwnerId, PhxRef, ReplicaName};
-use crate::node::{Node, NodeConfig, NodeCounters, NodeEffect, ReplicaView};
+use crate::node::{Node, NodeConfig, NodeEffect, ReplicaView};
 use crate::presence::Presences;
 use crate::pubsub::PubSub;
 use crate::shard::{TopicDiff, TrackRefused, UpdateRefused, Which};
@@ -200,7 +200,8 @@ impl Pool {
         LagMeter::new(self.messenger.presence(), self.broadcast_period)
     }
 
-    pub(super) fn counters(&self) -> NodeCounters {
+    #[cfg(test)]
+    pub(super) fn counters(&self) -> crate::node::NodeCounters {
         self.node.counters()
     }
 

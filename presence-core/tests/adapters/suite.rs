@@ -5,9 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(any(feature = "nats", feature = "redis", feature = "zenoh"))]
+use presence_core::pubsub::wire;
 use presence_core::{
     PubSub,
-    pubsub::{AdapterError, Broadcast, BroadcastError, Payload, PeerHint, Receiver, wire},
+    pubsub::{AdapterError, Broadcast, BroadcastError, Payload, PeerHint, Receiver},
 };
 
 /// How long anything may take. Far more than it does, for machines that are busy.
@@ -37,6 +39,10 @@ pub(crate) trait Wired: Bed {
 /// A node of a cluster under test.
 pub(crate) struct Node {
     pub(crate) pubsub: PubSub,
+    #[cfg_attr(
+        not(any(feature = "nats", feature = "redis", feature = "zenoh")),
+        expect(dead_code, reason = "only engines count")
+    )]
     pub(crate) stats: Box<dyn Fn() -> Stats + Send + Sync>,
 }
 
@@ -99,6 +105,7 @@ pub(crate) fn message(topic: &str, event: &str) -> Broadcast {
 }
 
 /// Waits until `done`, looking again and again.
+#[cfg(any(feature = "nats", feature = "redis", feature = "zenoh"))]
 pub(crate) async fn until(what: &str, mut done: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !done() {

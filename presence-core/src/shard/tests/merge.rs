@@ -359,7 +359,7 @@ impl<'a> ReceivingShard<'a> {
         for (held, _) in self.shard.others() {
             let history = &self.histories[usize::from(held.origin().name.as_str() == NAMES[1])];
             if held.clock() == Clock::ZERO {
-                assert!(held.is_empty());
+                assert_eq!(held.len(), 0);
                 continue;
             }
             let truth = history.at(held.origin(), held.clock());

@@ -1,0 +1,26 @@
+//! Snapshots of a node: the simulator restores machines to an earlier state.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use super::Node;
+use crate::shard::Shard;
+
+impl Node {
+    /// Returns a copy of the node with all its state.
+    ///
+    /// Only one of the two may go on among the same peers.
+    #[must_use]
+    pub(crate) fn fork(&self) -> Self {
+        let copy = |shard: &Mutex<Shard>| Mutex::new(shard.lock().clone());
+        Self {
+            shards: self.shards.iter().map(copy).collect(),
+            liveness: Mutex::new(self.liveness.lock().clone()),
+            beats: Mutex::new(self.beats.lock().clone()),
+            order: Mutex::new(*self.order.lock()),
+            compare: AtomicBool::new(self.compare.load(Ordering::Relaxed)),
+            clustered: self.clustered,
+        }
+    }
+}

@@ -1,63 +1,43 @@
-//! A server process, and what it has used.
+//! A server in a process of its own, and its usage so far.
 
 use std::{
-    env, fs,
+    env,
     io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 use anyhow::Context;
+use support::{process::Process, usage};
 
-/// A running server. It is ended when this is dropped.
-pub(crate) struct Server {
-    child: Child,
+/// A server process. Dropping it kills the process.
+pub(crate) struct ServerProcess {
+    process: Process,
     pub(crate) port: u16,
 }
 
-impl Server {
-    /// Starts this program with `arguments`, which make it print its port.
+impl ServerProcess {
+    /// Starts this program with `arguments`, and reads the port that the server prints.
     pub(crate) fn start(arguments: &[String]) -> anyhow::Result<Self> {
-        let program = env::current_exe()?;
-        let mut child = Command::new(program)
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let output = child.stdout.take().context("the server has no output")?;
+        let mut command = Command::new(env::current_exe()?);
+        command.args(arguments).stdout(Stdio::piped());
+        let mut process = Process::spawn(&mut command, "the server")?;
+        let output = process.take_stdout().context("the server has no output")?;
         let mut port = String::new();
         BufReader::new(output).read_line(&mut port)?;
-        let port = port.trim().parse().context("the server printed no port")?;
-        Ok(Self { child, port })
+        let port = port.trim();
+        let port = port
+            .parse()
+            .with_context(|| format!("the server printed `{port}` instead of its port"))?;
+        Ok(Self { process, port })
     }
 
-    /// CPU time used so far, in seconds.
+    /// Returns the CPU time of the process so far, in seconds.
     pub(crate) fn cpu_seconds(&self) -> anyhow::Result<f64> {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id()))?;
-        let mut nanoseconds = 0;
-        for thread in threads {
-            let schedstat = fs::read_to_string(thread?.path().join("schedstat"))?;
-            let running = schedstat.split(' ').next().context("schedstat is empty")?;
-            nanoseconds += running.parse::<u64>()?;
-        }
-        Ok(nanoseconds as f64 / 1e9)
+        Ok(usage::cpu_time(self.process.id())?.as_secs_f64())
     }
 
-    /// Memory that is the process's own, in bytes.
+    /// Returns the memory of the process, in bytes.
     pub(crate) fn memory(&self) -> anyhow::Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("RssAnon:"));
-        let kilobytes = line.and_then(|line| line.split_whitespace().next());
-        Ok(kilobytes
-            .context("no RssAnon in the process's status")?
-            .parse::<u64>()?
-            * 1024)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        usage::memory(self.process.id())
     }
 }

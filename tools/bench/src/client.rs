@@ -1,4 +1,5 @@
-//! Clients that cost as little as can be: they count frames and look into none.
+//! Clients that cost as little as possible: they count the frames that they receive, and parse
+//! none of them.
 
 use std::{
     cell::Cell,
@@ -13,10 +14,10 @@ use tokio::{
     sync::Notify,
 };
 
-/// What a load may wait for before it gives up.
+/// The longest wait for frames that are due.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Frames that a group of clients has received.
+/// The number of frames that a group of clients has received.
 #[derive(Clone, Default)]
 pub(crate) struct Counter(Rc<Count>);
 
@@ -32,7 +33,7 @@ impl Counter {
         self.0.changed.notify_one();
     }
 
-    /// Waits until `frames` have come since the start.
+    /// Waits until the group has received `frames` since its start.
     pub(crate) async fn reach(&self, frames: u64) -> anyhow::Result<()> {
         let until = Instant::now() + PATIENCE;
         while self.0.frames.get() < frames {
@@ -42,7 +43,7 @@ impl Counter {
                 .is_err()
             {
                 bail!(
-                    "{} of {frames} frames came within {PATIENCE:?}",
+                    "received {} of {frames} frames within {PATIENCE:?}",
                     self.0.frames.get()
                 );
             }
@@ -50,18 +51,19 @@ impl Counter {
         Ok(())
     }
 
+    /// Returns the number of frames since the start.
     pub(crate) fn get(&self) -> u64 {
         self.0.frames.get()
     }
 }
 
-/// A connected client, whose frames a task counts.
-pub(crate) struct Client {
+/// A connected client. A task counts its frames.
+pub(crate) struct BenchClient {
     writes: OwnedWriteHalf,
 }
 
-impl Client {
-    /// Connects, and joins `room:bench`. Returns before the join is answered.
+impl BenchClient {
+    /// Connects and joins `room:bench`. Returns before the server replies to the join.
     pub(crate) async fn join(port: u16, counter: &Counter) -> anyhow::Result<Self> {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.set_nodelay(true)?;
@@ -74,19 +76,25 @@ impl Client {
         let mut response = Vec::with_capacity(512);
         while !response.ends_with(b"\r\n\r\n") {
             if stream.read_buf(&mut response).await? == 0 {
-                bail!("refused: {}", String::from_utf8_lossy(&response));
+                bail!(
+                    "the handshake failed: {}",
+                    String::from_utf8_lossy(&response)
+                );
             }
         }
         if !response.starts_with(b"HTTP/1.1 101") {
-            bail!("refused: {}", String::from_utf8_lossy(&response));
+            bail!(
+                "the handshake failed: {}",
+                String::from_utf8_lossy(&response)
+            );
         }
         let (mut reads, writes) = stream.into_split();
         let counter = counter.clone();
         tokio::task::spawn_local(async move {
-            let mut frames = Frames::default();
+            let mut boundaries = FrameBoundaries::default();
             let mut buffer = [0; 4096];
             while let Ok(length @ 1..) = reads.read(&mut buffer).await {
-                counter.add(frames.count(&buffer[..length]));
+                counter.add(boundaries.count(&buffer[..length]));
             }
         });
         let mut client = Self { writes };
@@ -97,7 +105,7 @@ impl Client {
     /// Pushes an event to `room:bench`.
     pub(crate) async fn push(&mut self, event: &str, payload: &str) -> anyhow::Result<()> {
         let body = format!(r#"["1","1","room:bench","{event}",{payload}]"#);
-        // The mask is zero, so the body goes as it is.
+        // The mask is zero, so the body needs no masking.
         let mut frame = vec![0x81, 0x80 | 126];
         frame.extend_from_slice(&u16::try_from(body.len())?.to_be_bytes());
         frame.extend_from_slice(&[0; 4]);
@@ -105,20 +113,21 @@ impl Client {
         self.writes
             .write_all(&frame)
             .await
-            .context("the server closed a connection")
+            .context("the server closed the connection of a client")
     }
 }
 
-/// Counts frames in a stream of bytes.
+/// Counts the frames in a stream of bytes.
 #[derive(Default)]
-struct Frames {
-    /// What is left of a header that came in pieces.
+struct FrameBoundaries {
+    /// The bytes of an incomplete header.
     header: Vec<u8>,
-    /// Bytes of the current frame's body still to come.
+    /// The number of bytes that the current frame's body still lacks.
     body: usize,
 }
 
-impl Frames {
+impl FrameBoundaries {
+    /// Returns the number of headers that `bytes` complete.
     fn count(&mut self, mut bytes: &[u8]) -> u64 {
         let mut count = 0;
         while !bytes.is_empty() {
@@ -153,8 +162,11 @@ mod tests {
         stream.extend([7; 200]);
         stream.extend([0x81, 1, 9]);
         for size in 1..stream.len() {
-            let mut frames = Frames::default();
-            let count: u64 = stream.chunks(size).map(|chunk| frames.count(chunk)).sum();
+            let mut boundaries = FrameBoundaries::default();
+            let count: u64 = stream
+                .chunks(size)
+                .map(|chunk| boundaries.count(chunk))
+                .sum();
             assert_eq!(count, 4, "in pieces of {size}");
         }
     }

@@ -1,4 +1,5 @@
-//! The floor: one thread, no protocol but what the load needs, one `try_write` a subscriber.
+//! The floor: one thread, only the protocol that the load needs, and one `try_write` for each
+//! subscriber.
 
 use std::{cell::RefCell, io, rc::Rc};
 
@@ -9,18 +10,18 @@ use tokio::{
 };
 use tungstenite::handshake::derive_accept_key;
 
-/// The frames of [`client`](crate::client)'s exchanges, as our server would write them.
+/// The messages that our server sends to the clients of [`client`](crate::client).
 const REPLY: &[u8] = br#"["1","1","room:bench","phx_reply",{"status":"ok","response":{}}]"#;
 const SHOUT: &[u8] =
     br#"[null,null,"room:bench","shout",{"body":"the quick brown fox jumps over the lazy dog"}]"#;
 
-type Room = Rc<RefCell<Vec<Rc<OwnedWriteHalf>>>>;
+type Subscribers = Rc<RefCell<Vec<Rc<OwnedWriteHalf>>>>;
 
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn run() -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?.port());
-    let room = Room::default();
+    let room = Subscribers::default();
     let serving = async {
         loop {
             let (stream, _) = listener.accept().await?;
@@ -43,7 +44,7 @@ fn frame(body: &[u8]) -> Vec<u8> {
     frame
 }
 
-async fn serve(mut stream: TcpStream, room: Room) -> io::Result<()> {
+async fn serve(mut stream: TcpStream, room: Subscribers) -> io::Result<()> {
     handshake(&mut stream).await?;
     let (reply, shout) = (frame(REPLY), frame(SHOUT));
     let (mut reads, writes) = stream.into_split();
@@ -90,8 +91,8 @@ async fn handshake(stream: &mut TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// The first frame's message, and the frame's length, if it is whole. Clients' frames of this load
-/// are masked and shorter than 64 KiB.
+/// Returns the message of the first frame and the frame's length. Returns `None` if the frame is
+/// incomplete. The clients of this load send masked frames shorter than 64 KiB.
 fn unmasked(buffer: &[u8]) -> Option<(Vec<u8>, usize)> {
     let (start, length) = match buffer.get(1)? & 0x7f {
         126 => (

@@ -1,13 +1,14 @@
-//! Measures the server against a floor: what a program could do at best that only answers joins and
-//! writes one prepared frame to each subscriber.
+//! Measures the server against a floor: a program that only replies to joins and writes one
+//! prepared frame to each subscriber.
 //!
-//! The servers run as processes of their own, in turn (ours, floor, ours, ...), because a machine's
-//! speed drifts; the figures are work per CPU-second of the server, and their ratios.
+//! The two servers run as separate processes and take turns (ours, floor, ours, ...), because a
+//! machine's speed drifts. The figures are the work per CPU-second of the server, and the ratio of
+//! both servers' figures.
 
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "it reports to a terminal"
+    reason = "a command-line tool prints its figures"
 )]
 
 mod child;
@@ -27,25 +28,25 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Measures, and prints a table and then one line of JSON.
+    /// Measures both servers, and prints a table and then one line of JSON.
     Run {
-        /// A minute instead of many: fewer rounds of less work.
+        /// Measures fewer rounds of less work: a minute instead of many.
         #[arg(long)]
         quick: bool,
-        /// Only the scenarios with this text in their names.
+        /// Measures only the scenarios whose names contain this text.
         #[arg(long)]
         only: Option<String>,
-        /// Threads of our server. The floor has one; 0 is one a core.
+        /// The threads of our server; 0 is one per core. The floor has one thread.
         #[arg(long, default_value_t = 1)]
         workers: usize,
     },
-    /// Serves our channels on a free port of 127.0.0.1, and prints it.
+    /// Serves our channels on a free port of 127.0.0.1, and prints the port.
     Serve {
-        /// Threads; 0 is one a core.
+        /// The threads; 0 is one per core.
         #[arg(long, default_value_t = 1)]
         workers: usize,
     },
-    /// Serves the floor on a free port of 127.0.0.1, and prints it.
+    /// Serves the floor on a free port of 127.0.0.1, and prints the port.
     Floor,
 }
 

@@ -1,8 +1,12 @@
-//! Measures in turn, and says what came out.
+//! Measures both servers in turn, and prints the figures.
 
 use serde_json::json;
+use support::quantiles::Samples;
 
 use crate::scenario::{Scenario, Size};
+
+/// The unit of ratios; figures are whole numbers.
+const RATIO: f64 = 1e-6;
 
 pub(crate) fn run(quick: bool, only: Option<&str>, workers: usize) -> anyhow::Result<()> {
     let (rounds, size) = match quick {
@@ -34,20 +38,20 @@ pub(crate) fn run(quick: bool, only: Option<&str>, workers: usize) -> anyhow::Re
     println!("| scenario | unit | ours | floor | ours / floor | from | to |");
     println!("| --- | --- | --- | --- | --- | --- | --- |");
     for scenario in scenarios {
-        let (mut ours, mut floors, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ours, mut floors) = (Samples::new(1.0), Samples::new(1.0));
+        let mut ratios = Samples::new(RATIO);
         for round in 1..=rounds {
             eprintln!("{} {round}/{rounds}", scenario.name());
             let (our, floor) = (
                 scenario.measure(&ours_is, size)?,
                 scenario.measure(&floor_is, size)?,
             );
-            ours.push(our);
-            floors.push(floor);
-            ratios.push(our / floor);
+            ours.add(our);
+            floors.add(floor);
+            ratios.add(our / floor);
         }
-        let (ours, floors) = (median(&mut ours), median(&mut floors));
-        let ratio = median(&mut ratios);
-        let (from, to) = (ratios[0], ratios[ratios.len() - 1]);
+        let (from, to) = (ratios.min(), ratios.max());
+        let (ours, floors, ratio) = (ours.median(), floors.median(), ratios.median());
         println!(
             "| {} | {} | {ours:.0} | {floors:.0} | {ratio:.2} | {from:.2} | {to:.2} |",
             scenario.name(),
@@ -66,10 +70,4 @@ pub(crate) fn run(quick: bool, only: Option<&str>, workers: usize) -> anyhow::Re
         json!({ "workers": workers, "rounds": rounds, "rows": rows })
     );
     Ok(())
-}
-
-/// The middle value; sorts the values.
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

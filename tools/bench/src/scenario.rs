@@ -1,26 +1,26 @@
-//! What is measured.
+//! The loads that are measured.
 
 use tokio::task::LocalSet;
 
 use crate::{
-    child::Server,
-    client::{Client, Counter},
+    child::ServerProcess,
+    client::{BenchClient, Counter},
 };
 
 /// One kind of load.
 #[derive(Clone, Copy)]
 pub(crate) enum Scenario {
-    /// Broadcasts to a room of 1,000; so many are under way at once.
+    /// Broadcasts to a room of 1,000 clients. At most `in_flight` broadcasts are undelivered.
     FanOut { in_flight: u64 },
-    /// 100 clients that each wait for the reply to their `ping` before the next.
+    /// Pushes of 100 clients. Each waits for the reply to its `ping` before it sends the next.
     PushReply,
-    /// Clients that connect and join a room: the handshake is part of it.
+    /// Clients that connect and join a room. The handshake is included.
     Join,
-    /// Memory of 5,000 clients that have joined and are idle.
+    /// The memory of 5,000 idle clients that have joined.
     Memory,
 }
 
-/// How much work a measurement is.
+/// The amount of work in one measurement.
 #[derive(Clone, Copy)]
 pub(crate) struct Size {
     pub(crate) broadcasts: u64,
@@ -31,7 +31,7 @@ pub(crate) struct Size {
 const ROOM: u64 = 1_000;
 const PINGERS: u64 = 100;
 const IDLE: u64 = 5_000;
-/// Clients that connect at once, below what a listener queues.
+/// The clients that connect at once: fewer than a listener queues.
 const AT_ONCE: u64 = 100;
 
 impl Scenario {
@@ -52,7 +52,7 @@ impl Scenario {
         }
     }
 
-    /// What its figure counts.
+    /// Returns the unit of the scenario's figure.
     pub(crate) fn unit(self) -> &'static str {
         match self {
             Self::FanOut { .. } => "deliveries per CPU-second",
@@ -62,9 +62,9 @@ impl Scenario {
         }
     }
 
-    /// Measures the server that this program is with the arguments `server`.
+    /// Measures the server that this program becomes with the arguments `server`.
     pub(crate) fn measure(self, server: &[String], size: Size) -> anyhow::Result<f64> {
-        let server = Server::start(server)?;
+        let server = ServerProcess::start(server)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -79,11 +79,15 @@ impl Scenario {
     }
 }
 
-/// Lets `count` clients join, and waits until all have.
-async fn room_of(server: &Server, count: u64, counter: &Counter) -> anyhow::Result<Vec<Client>> {
+/// Connects `count` clients, and waits until all have joined.
+async fn room_of(
+    server: &ServerProcess,
+    count: u64,
+    counter: &Counter,
+) -> anyhow::Result<Vec<BenchClient>> {
     let mut clients = Vec::new();
     for joined in 1..=count {
-        clients.push(Client::join(server.port, counter).await?);
+        clients.push(BenchClient::join(server.port, counter).await?);
         if joined % AT_ONCE == 0 || joined == count {
             counter.reach(joined).await?;
         }
@@ -91,7 +95,7 @@ async fn room_of(server: &Server, count: u64, counter: &Counter) -> anyhow::Resu
     Ok(clients)
 }
 
-async fn fan_out(server: &Server, broadcasts: u64, in_flight: u64) -> anyhow::Result<f64> {
+async fn fan_out(server: &ServerProcess, broadcasts: u64, in_flight: u64) -> anyhow::Result<f64> {
     let counter = Counter::default();
     let mut clients = room_of(server, ROOM, &counter).await?;
     let before = server.cpu_seconds()?;
@@ -107,11 +111,11 @@ async fn fan_out(server: &Server, broadcasts: u64, in_flight: u64) -> anyhow::Re
     Ok((broadcasts * ROOM) as f64 / (server.cpu_seconds()? - before))
 }
 
-async fn push_reply(server: &Server, pings: u64) -> anyhow::Result<f64> {
+async fn push_reply(server: &ServerProcess, pings: u64) -> anyhow::Result<f64> {
     let mut pingers = Vec::new();
     for _ in 0..PINGERS {
         let counter = Counter::default();
-        let client = Client::join(server.port, &counter).await?;
+        let client = BenchClient::join(server.port, &counter).await?;
         counter.reach(1).await?;
         pingers.push((client, counter));
     }
@@ -136,7 +140,7 @@ async fn push_reply(server: &Server, pings: u64) -> anyhow::Result<f64> {
     Ok((each * PINGERS) as f64 / (server.cpu_seconds()? - before))
 }
 
-async fn joins(server: &Server, joins: u64) -> anyhow::Result<f64> {
+async fn joins(server: &ServerProcess, joins: u64) -> anyhow::Result<f64> {
     let counter = Counter::default();
     let before = server.cpu_seconds()?;
     let clients = room_of(server, joins, &counter).await?;
@@ -145,9 +149,9 @@ async fn joins(server: &Server, joins: u64) -> anyhow::Result<f64> {
     Ok(figure)
 }
 
-async fn memory(server: &Server) -> anyhow::Result<f64> {
+async fn memory(server: &ServerProcess) -> anyhow::Result<f64> {
     let counter = Counter::default();
-    // The first clients pay for what the process needs anyway.
+    // The first clients make the process allocate what it needs for any number of clients.
     let first = room_of(server, AT_ONCE, &counter).await?;
     let before = server.memory()?;
     let counter = Counter::default();

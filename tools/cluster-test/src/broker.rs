@@ -1,27 +1,27 @@
 //! A NATS or Redis server, which can be killed and started again.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use tokio::net::TcpStream;
+use support::ports::{free_port, is_listening};
+use support::process::Process;
 
 use crate::bounded::until;
 use crate::engine::Engine;
 use crate::http;
-use crate::ports::free_port;
 
 const STARTUP: Duration = Duration::from_secs(20);
 
-/// A server. Dropping it ends it.
+/// A server. Dropping it kills the process.
 pub(crate) struct Broker {
     engine: Engine,
     port: u16,
-    /// Where NATS tells what it has carried.
+    /// The port of NATS's HTTP monitor.
     monitor: u16,
-    child: Option<Child>,
+    process: Option<Process>,
 }
 
 impl Broker {
@@ -30,7 +30,7 @@ impl Broker {
             engine,
             port: free_port()?,
             monitor: free_port()?,
-            child: None,
+            process: None,
         };
         broker.restart().await?;
         Ok(broker)
@@ -40,13 +40,13 @@ impl Broker {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// What a node needs to know of it.
+    /// Returns the variable that configures a node to use this broker, and its value.
     pub(crate) fn environment(&self) -> (String, String) {
         let url = format!("{}://{}", self.engine.name(), self.address());
         (self.variable().to_owned(), url)
     }
 
-    /// The variable that names it to a node.
+    /// Returns the name of that variable.
     pub(crate) fn variable(&self) -> &'static str {
         match self.engine {
             Engine::Redis => "REDIS_URL",
@@ -54,7 +54,7 @@ impl Broker {
         }
     }
 
-    /// Starts it, or starts it again after [`kill`](Self::kill).
+    /// Starts the server, also after [`kill`](Self::kill).
     pub(crate) async fn restart(&mut self) -> Result<()> {
         let (port, monitor) = (self.port.to_string(), self.monitor.to_string());
         let (program, arguments) = match self.engine {
@@ -76,54 +76,45 @@ impl Broker {
                 vec!["-a", "127.0.0.1", "-p", &port, "-m", &monitor],
             ),
         };
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(arguments)
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .with_context(|| {
-                format!(
-                    "cannot start {program}\nhint: install it (Debian: apt-get install {program})"
-                )
-            })?;
-        let child = self.child.insert(child);
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+            .stderr(Stdio::null());
+        let process = Process::spawn(&mut command, program).with_context(|| {
+            format!("{program} does not run\nhint: install it (Debian: apt-get install {program})")
+        })?;
+        let process = self.process.insert(process);
+        let port = self.port;
         until(STARTUP, &format!("{program} to listen"), async || {
-            if let Some(status) = child.try_wait()? {
+            if let Some(status) = process.try_wait()? {
                 bail!("{program} ended ({status})");
             }
-            Ok(TcpStream::connect(address).await.is_ok())
+            Ok(is_listening(port))
         })
         .await
     }
 
-    /// What nodes have sent by it so far.
+    /// Returns the messages that NATS has received from nodes so far.
     pub(crate) async fn carried(&self) -> Result<Carried> {
         let monitor = (Ipv4Addr::LOCALHOST, self.monitor).into();
         let json = http::get(monitor, "/varz").await?;
-        serde_json::from_str(&json).context("NATS gives no figures")
+        serde_json::from_str(&json)
+            .context("the monitor of NATS does not return its counts as JSON")
     }
 
+    /// Kills the server, as a crash does.
     pub(crate) fn kill(&mut self) -> Result<()> {
-        if let Some(mut child) = self.child.take() {
-            child.kill()?;
-            child.wait()?;
+        if let Some(mut process) = self.process.take() {
+            process.kill()?;
         }
         Ok(())
     }
 }
 
-/// Messages and their bytes, subjects not counted.
+/// The number of messages, and of their bytes without subjects.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub(crate) struct Carried {
     pub(crate) in_msgs: u64,
     pub(crate) in_bytes: u64,
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        // It fails only if it has ended.
-        let _ = self.kill();
-    }
 }

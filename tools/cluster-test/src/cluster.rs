@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use support::ports::free_port;
 
 use crate::bounded::until;
 use crate::broker::Broker;
@@ -13,7 +14,6 @@ use crate::engine::Engine;
 use crate::member::{Home, Member};
 use crate::namespaces::Network;
 use crate::node::{Node, Plan};
-use crate::ports::free_port;
 use crate::view::{Counts, disagreement};
 
 /// The secret that the nodes of a test share.

@@ -22,7 +22,6 @@ mod http;
 mod member;
 mod namespaces;
 mod node;
-mod ports;
 mod presence;
 mod scenarios;
 mod view;

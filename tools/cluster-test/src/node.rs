@@ -3,11 +3,12 @@
 use std::fs::{self, File, OpenOptions};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use support::process::{Process, Signal};
+use support::usage;
 
 use crate::bounded::until;
 use crate::http;
@@ -34,13 +35,16 @@ pub(crate) struct Plan {
 /// A node, which may be running. Dropping it ends it.
 pub(crate) struct Node {
     pub(crate) plan: Plan,
-    child: Option<Child>,
+    process: Option<Process>,
 }
 
 impl Node {
     /// Starts the process, and does not wait for it to answer.
     pub(crate) fn spawn(plan: Plan) -> Result<Self> {
-        let mut node = Self { plan, child: None };
+        let mut node = Self {
+            plan,
+            process: None,
+        };
         node.launch()?;
         Ok(node)
     }
@@ -53,18 +57,18 @@ impl Node {
             Some(namespace) => namespace.command(&plan.program),
             None => Command::new(&plan.program),
         };
-        let child = command
+        command
             .env("HOST", plan.address.ip().to_string())
             .env("PORT", plan.address.port().to_string())
             .env("NODE_NAME", &plan.name)
             .env("NO_COLOR", "1")
             .envs(plan.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
             .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .with_context(|| format!("cannot start {}", plan.program.display()))?;
-        self.child = Some(child);
+            .stderr(log);
+        self.process = Some(Process::spawn(
+            &mut command,
+            plan.program.display().to_string(),
+        )?);
         Ok(())
     }
 
@@ -102,24 +106,24 @@ impl Node {
     }
 
     pub(crate) fn is_running(&self) -> bool {
-        self.child.is_some()
+        self.process.is_some()
     }
 
-    fn pid(&self) -> Option<Pid> {
-        self.child.as_ref().map(Pid::from_child)
+    fn process(&self) -> Result<&Process> {
+        let process = self.process.as_ref();
+        process.with_context(|| format!("{} is not running", self.name()))
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
-        let pid = self.pid().context("the node is not running")?;
-        kill_process(pid, signal)
-            .with_context(|| format!("cannot signal {} ({signal:?})", self.name()))
+        let signalled = self.process()?.signal(signal);
+        signalled.with_context(|| format!("cannot signal {}", self.name()))
     }
 
     /// Ends it as a crash would.
     pub(crate) fn kill(&mut self) -> Result<()> {
         self.signal(Signal::KILL)?;
-        if let Some(mut child) = self.child.take() {
-            child.wait()?;
+        if let Some(mut process) = self.process.take() {
+            process.wait()?;
         }
         Ok(())
     }
@@ -137,12 +141,8 @@ impl Node {
         self.signal(Signal::TERM)?;
         let what = format!("{} to stop", self.name());
         until(STOPPING, &what, async || Ok(self.ended()?.is_some())).await?;
-        match self
-            .child
-            .take()
-            .map(|mut child| child.wait())
-            .transpose()?
-        {
+        let ended = self.process.take();
+        match ended.map(|mut process| process.wait()).transpose()? {
             Some(status) if !status.success() => {
                 bail!("{} stopped with {status}{}", self.name(), self.log_tail())
             }
@@ -152,22 +152,15 @@ impl Node {
 
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        match &mut self.child {
-            Some(child) => Ok(child.try_wait()?),
+        match &mut self.process {
+            Some(process) => process.try_wait(),
             None => bail!("{} is not running", self.name()),
         }
     }
 
     /// Memory that is its own, in bytes.
     pub(crate) fn memory(&self) -> Result<u64> {
-        let pid = self.pid().context("the node is not running")?;
-        let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero()))?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("RssAnon:"));
-        let kilobytes = line.and_then(|line| line.split_whitespace().next());
-        let kilobytes = kilobytes.context("no RssAnon in the process's status")?;
-        Ok(kilobytes.parse::<u64>()? * 1024)
+        usage::memory(self.process()?.id())
     }
 
     pub(crate) fn log(&self) -> String {
@@ -184,16 +177,6 @@ impl Node {
             self.plan.log.display(),
             last.join("\n")
         )
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            // It fails only if it has ended.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use crate::cluster::{Cluster, Setup, counts};
-use crate::figures::{Printer, ms, percentile};
+use crate::figures::{Durations, Printer};
 use crate::member::Member;
 
 /// Joins go round so many rooms: each is in a quiet one, since a room's diffs are at least 50 ms
@@ -24,7 +24,7 @@ pub(super) async fn run(setup: &Setup, joins: usize, figures: &Printer) -> Resul
         }
     }
     let mut users = Vec::new();
-    let mut took = Vec::new();
+    let mut took = Durations::default();
     for number in 0..joins {
         let (key, room) = (format!("user-{number}"), room(number % ROOMS));
         let user = Member::join(cluster.home(0), &key, &room).await?;
@@ -35,7 +35,7 @@ pub(super) async fn run(setup: &Setup, joins: usize, figures: &Printer) -> Resul
                 .until(&what, |page| page.first_saw(&key).is_some())
                 .await?;
             let seen = watcher.page().first_saw(&key).context("it was seen")?;
-            took.push(seen.saturating_duration_since(asked));
+            took.add(seen.saturating_duration_since(asked));
         }
         users.push(user);
     }
@@ -46,9 +46,9 @@ pub(super) async fn run(setup: &Setup, joins: usize, figures: &Printer) -> Resul
         "latency",
         json!({
             "joins": joins,
-            "median_ms": ms(percentile(&mut took, 50)),
-            "p99_ms": ms(percentile(&mut took, 99)),
-            "max_ms": ms(percentile(&mut took, 100)),
+            "median_ms": took.percentile_ms(50.0),
+            "p99_ms": took.percentile_ms(99.0),
+            "max_ms": took.percentile_ms(100.0),
         }),
     );
     Ok(())

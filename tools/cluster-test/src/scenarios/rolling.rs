@@ -17,7 +17,7 @@ use crate::PATIENCE;
 use crate::balancer::Balancer;
 use crate::bounded::until;
 use crate::cluster::{Cluster, Setup, counts};
-use crate::figures::{Printer, ms, percentile};
+use crate::figures::{Durations, Printer, ms};
 use crate::member::{Home, Member, Page};
 
 /// How many clients connect at once in the beginning.
@@ -74,7 +74,6 @@ pub(super) async fn run(setup: &Setup, size: &Size, figures: &Printer) -> Result
     for (key, topic, page) in &churn.pages {
         report.read(key, topic, page, &churn.left);
     }
-    let mut away = report.away;
     figures.print(
         "rolling",
         json!({
@@ -84,9 +83,9 @@ pub(super) async fn run(setup: &Setup, size: &Size, figures: &Printer) -> Result
             "stop_ms": took.iter().map(|(stop, _)| ms(*stop)).collect::<Vec<_>>(),
             "start_ms": took.iter().map(|(_, start)| ms(*start)).collect::<Vec<_>>(),
             "all_ms": ms(all),
-            "reconnects": away.len(),
-            "away_median_ms": ms(percentile(&mut away, 50)),
-            "away_max_ms": ms(percentile(&mut away, 100)),
+            "reconnects": report.away.len(),
+            "away_median_ms": report.away.percentile_ms(50.0),
+            "away_max_ms": report.away.percentile_ms(100.0),
             "agreed_after_that_ms": ms(agreed),
             "departures_seen": report.departures,
             "false_departures": report.wrong.len(),
@@ -148,7 +147,7 @@ async fn all_see_all(members: &[Member], others: &[Member]) -> Result<()> {
 /// What all the pages' logs say.
 #[derive(Default)]
 struct Report {
-    away: Vec<Duration>,
+    away: Durations,
     departures: usize,
     /// Who saw whom leave, and how long after the beginning of the test's clock that was.
     wrong: Vec<String>,
@@ -157,7 +156,9 @@ struct Report {
 impl Report {
     /// A departure is true if that user had left for good by then.
     fn read(&mut self, key: &str, topic: &str, page: &Page, left: &Departures) {
-        self.away.extend(&page.away);
+        for away in &page.away {
+            self.away.add(*away);
+        }
         for (gone, at) in page.departures() {
             self.departures += 1;
             let truly = left.get(&(topic.to_owned(), gone.to_owned()));

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use support::ports::free_port;
 
 use super::garbage::link;
 use crate::bounded::until;
 use crate::cluster::Cluster;
 use crate::node::{Node, Plan};
-use crate::ports::free_port;
 
 /// How long a node may take to give up.
 const GIVING_UP: Duration = Duration::from_secs(30);

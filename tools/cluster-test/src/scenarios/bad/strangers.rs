@@ -4,13 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use support::ports::free_port;
 
 use super::garbage::link;
 use crate::PATIENCE;
 use crate::bounded::until;
 use crate::cluster::{Cluster, Setup};
 use crate::node::Node;
-use crate::ports::free_port;
 use crate::view::Counts;
 
 /// Certificates that the engine's own tests use.

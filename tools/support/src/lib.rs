@@ -1,0 +1,13 @@
+//! What the project's own tests and tools share, written once. It is not published.
+//!
+//! - [`ports`]: ports for servers under test.
+//! - [`http`]: one GET request.
+//! - [`process`]: child processes that end with their owner.
+//! - [`usage`]: the CPU time and the memory of a process.
+//! - [`quantiles`]: medians and percentiles of samples.
+
+pub mod http;
+pub mod ports;
+pub mod process;
+pub mod quantiles;
+pub mod usage;

@@ -1,4 +1,4 @@
-//! What a node runs. Next to the app of one node, it is the PubSub that differs.
+//! Everything that a node runs. Only the PubSub differs from the app on one node.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(crate) struct App {
     pub(crate) engine: &'static str,
     pub(crate) endpoint: Endpoint,
     pub(crate) presence: Tracker<Presence>,
-    /// When all other nodes have been heard, if they are there.
+    /// The time by which every other running node has sent a heartbeat.
     pub(crate) acquainted: Instant,
 }
 
@@ -29,7 +29,7 @@ pub(crate) async fn start(settings: &Settings) -> anyhow::Result<App> {
     let state = AppState {
         presence: presence.clone(),
     };
-    // A client that polls may reach another node each time.
+    // Each request of a polling client may reach another node.
     let socket = SocketOptions::default().longpoll(LongpollOptions::default());
     let config = Config::default()
         .secret_key_base(settings.secret.clone())

@@ -1,5 +1,4 @@
-//! The engine that `ENGINE` names. Each is there if the program was built with the feature of its
-//! name.
+//! The engine that `ENGINE` names. Each engine needs the feature of its name.
 
 use presence_channels::PubSub;
 
@@ -15,9 +14,13 @@ pub(crate) async fn connect(settings: &Settings) -> anyhow::Result<PubSub> {
         Engine::Nats(url) => nats::connect(&settings.node_name, url).await,
         #[cfg(feature = "redis")]
         Engine::Redis(url) => redis::connect(&settings.node_name, url).await,
-        #[allow(unreachable_patterns, reason = "with all features there is no other")]
+        #[allow(
+            unreachable_patterns,
+            reason = "with all features no other engine is left"
+        )]
         other => anyhow::bail!(
-            "ENGINE is `{name}`, and this program was built without it: build it with --features {name}",
+            "ENGINE is `{name}`, but this program was built without that engine: \
+             build it with --features {name}",
             name = other.name()
         ),
     }
@@ -44,7 +47,7 @@ mod zenoh {
         };
         let zenoh = Zenoh::connect(options)
             .await
-            .context("NODE_NAME, LISTEN, PEERS and TLS_* do not start zenoh")?;
+            .context("cannot start zenoh with NODE_NAME, LISTEN, PEERS and TLS_*")?;
         Ok(PubSub::with_adapter(zenoh))
     }
 }
@@ -58,7 +61,7 @@ mod nats {
     pub(super) async fn connect(name: &str, url: &str) -> anyhow::Result<PubSub> {
         let nats = Nats::connect(NatsOptions::new(name, url))
             .await
-            .context("NODE_NAME and NATS_URL do not lead to a server")?;
+            .context("cannot connect to the server at NATS_URL as NODE_NAME")?;
         Ok(PubSub::with_adapter(nats))
     }
 }
@@ -70,14 +73,14 @@ mod redis {
     use presence_channels::adapters::redis_client::Client;
     use presence_channels::adapters::{Redis, RedisOptions};
 
-    /// What it is to look like, and not what it is: it may contain a password.
-    const REDIS_URL: &str = "REDIS_URL is no address as in redis://user:password@host:6379";
+    /// Shows an example and not the value, which may contain a password.
+    const REDIS_URL: &str = "REDIS_URL is not an address like redis://user:password@host:6379";
 
     pub(super) async fn connect(name: &str, url: &str) -> anyhow::Result<PubSub> {
         let client = Client::open(url).context(REDIS_URL)?;
         let redis = Redis::connect(RedisOptions::new(name, client))
             .await
-            .context("NODE_NAME and REDIS_URL do not lead to a server")?;
+            .context("cannot connect to the server at REDIS_URL as NODE_NAME")?;
         Ok(PubSub::with_adapter(redis))
     }
 }

@@ -1,5 +1,5 @@
-//! The guide's app, `examples/hello`, on several nodes: the same sockets, channels and page, and a
-//! PubSub with an engine.
+//! The guide's app, `examples/hello`, on several nodes. Sockets, channels and page are the same;
+//! the PubSub has an engine.
 
 mod application;
 mod engine;
@@ -19,7 +19,7 @@ use crate::settings::Settings;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    // What zenoh has to say of itself is for those who look for something.
+    // zenoh logs too much at the default level.
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .parse_lossy(
@@ -43,30 +43,31 @@ async fn main() -> anyhow::Result<()> {
     );
 
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    // Told to end, it takes no connection any more, and lets those go that it has.
+    // On shutdown, the server accepts no new connection and waits until the open ones have ended.
     let server = axum::serve(listener, service).with_graceful_shutdown(shutdown());
+    // Meanwhile, the endpoint closes the connections of its clients.
     let drain = async {
         shutdown().await;
         app.endpoint.stop().await;
         Ok(())
     };
-    let told_twice = async {
+    let second_signal = async {
         shutdown().await;
         shutdown().await;
     };
     tokio::select! {
         ended = async { tokio::try_join!(server.into_future(), drain) } => { ended?; }
-        // Then it waits for nobody.
-        () = told_twice => {}
+        // A second signal ends the app without waiting.
+        () = second_signal => {}
     }
     Ok(())
 }
 
-/// Returns on ctrl-c, or when the process is told to end.
+/// Returns on ctrl-c and on SIGTERM.
 async fn shutdown() {
-    let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM is heard");
+    let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM is handled");
     tokio::select! {
-        ctrl_c = tokio::signal::ctrl_c() => ctrl_c.expect("ctrl-c is heard"),
+        ctrl_c = tokio::signal::ctrl_c() => ctrl_c.expect("ctrl-c is handled"),
         _ = terminate.recv() => {}
     }
 }

@@ -1,4 +1,5 @@
-//! What a node sees: itself, the other nodes, and who is where. As a page, and as JSON for scripts.
+//! The node's view of the cluster: itself, the other nodes, and the presences of each topic. It is
+//! served as a page, and as JSON for scripts.
 
 use askama::Template;
 use axum::extract::State;
@@ -33,11 +34,11 @@ struct Node {
 #[derive(Serialize)]
 struct Replica {
     name: String,
-    /// This start of it.
+    /// The identity of this start of the node.
     incarnation: String,
     state: String,
     presences: usize,
-    /// The same on all nodes that hold the same of it.
+    /// A checksum of the replica's entries. Nodes that hold the same entries show the same one.
     check: String,
 }
 
@@ -94,8 +95,8 @@ async fn json(State(app): State<App>) -> Json<Node> {
     Json(Node::of(&app))
 }
 
-/// For a balancer: clients that come before this node knows who is on the others would not see
-/// them.
+/// Tells a load balancer whether this node is ready. A client that connects before the node has the
+/// presences of the other nodes would not see them.
 async fn ready(State(app): State<App>) -> StatusCode {
     let replicas = app.presence.replicas();
     let mut up = replicas

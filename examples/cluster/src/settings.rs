@@ -1,4 +1,4 @@
-//! What a node is told by its environment.
+//! The settings of a node, from environment variables.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use anyhow::{Context, bail, ensure};
 use presence_channels::SecretKeyBase;
 use presence_channels::tracker::NodeOptions;
 
-/// Settings of a node.
+/// The settings of a node.
 pub(crate) struct Settings {
     pub(crate) host: String,
     pub(crate) port: u16,
@@ -20,7 +20,7 @@ pub(crate) struct Settings {
     pub(crate) drain_spread: Duration,
 }
 
-/// What carries messages between the nodes.
+/// The engine that carries messages between the nodes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
     Zenoh {
@@ -32,7 +32,7 @@ pub(crate) enum Engine {
     Redis(String),
 }
 
-/// Files for mutual TLS.
+/// The paths of the files for mutual TLS.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Tls {
     pub(crate) ca: String,
@@ -41,7 +41,7 @@ pub(crate) struct Tls {
 }
 
 impl Settings {
-    /// `variable` is how an environment variable is read.
+    /// Reads the settings. `variable` returns the value of an environment variable.
     pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
         let text = |name: &str, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
         let port = number(&variable, "PORT", 4000_u16)?;
@@ -49,7 +49,7 @@ impl Settings {
             Some(secret) => SecretKeyBase::new(secret).context("SECRET_KEY_BASE is too short")?,
             None => {
                 tracing::warn!(
-                    "SECRET_KEY_BASE is not set: a client that polls is known to one node only"
+                    "SECRET_KEY_BASE is not set: a polling client can use only one node"
                 );
                 SecretKeyBase::generate()
             }
@@ -71,7 +71,8 @@ impl Settings {
         let silent = broadcast_period * defaults.max_silent_periods;
         ensure!(
             broadcast_period >= Duration::from_millis(10) && down_period > silent,
-            "BROADCAST_PERIOD_MS must be at least 10, and DOWN_PERIOD_MS more than {} times as much",
+            "BROADCAST_PERIOD_MS must be at least 10, \
+             and DOWN_PERIOD_MS more than {} times BROADCAST_PERIOD_MS",
             defaults.max_silent_periods
         );
         Ok(Self {
@@ -97,7 +98,11 @@ impl Engine {
     }
 }
 
-/// All three files, or none.
+/// Reads the paths of the TLS files. Returns `None` if none of the three is set.
+///
+/// # Errors
+///
+/// If only some of the three are set.
 fn tls(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<Tls>> {
     match ["TLS_CA", "TLS_CERTIFICATE", "TLS_KEY"].map(variable) {
         [None, None, None] => Ok(None),
@@ -106,7 +111,7 @@ fn tls(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<Tls>>
             certificate,
             key,
         })),
-        _ => bail!("TLS_CA, TLS_CERTIFICATE and TLS_KEY belong together: set all or none"),
+        _ => bail!("only some of TLS_CA, TLS_CERTIFICATE and TLS_KEY are set: set all or none"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A node that is told nonsense ends with an error that says what is wrong.
+//! A node with a wrong setting ends with an error that names the setting.
 
 use std::process::Command;
 

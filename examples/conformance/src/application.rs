@@ -1,4 +1,4 @@
-//! Everything the app runs, in start order.
+//! Everything that the app runs, in start order.
 
 use std::time::Duration;
 
@@ -16,15 +16,16 @@ use crate::channels::{presence::Presence, user_socket::UserSocket};
 #[derive(Clone)]
 pub(crate) struct AppState {
     pub(crate) presence: Tracker<Presence>,
-    /// Who a user is, signed.
+    /// Signs and verifies the user's id.
     pub(crate) tokens: Tokens,
 }
 
-/// What the kit signs its tokens with. An app of yours keeps its own out of the source.
+/// The secret that the kit signs its tokens with. In your own app, keep the secret out of the
+/// source.
 const SECRET_KEY_BASE: &str = "conformance-secret-key-base-conformance-secret-key-base-12345678";
 const SALT: &str = "user auth";
 
-/// A token of the user's that is good for so many seconds, for the mount at `/expiring/socket`.
+/// Returns a token of the user that is valid for `seconds`, for the mount at `/expiring/socket`.
 pub(crate) async fn token(
     State(endpoint): State<Endpoint>,
     Path((user_id, seconds)): Path<(String, u64)>,

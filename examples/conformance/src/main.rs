@@ -16,7 +16,9 @@ async fn main() -> anyhow::Result<()> {
         .with_writer(std::io::stderr)
         .init();
     let port: u16 = match env::var("PORT") {
-        Ok(port) => port.parse().context("PORT is no port number")?,
+        Ok(port) => port
+            .parse()
+            .with_context(|| format!("PORT is `{port}`: it must be a number up to 65535"))?,
         Err(_) => 4018,
     };
     let endpoint = application::start(Config::default()).await?;

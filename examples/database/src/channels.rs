@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{AppState, store::Message};
 
-/// How many messages a join is answered with.
+/// The number of earlier messages in the reply to a join.
 const HISTORY: u32 = 50;
 
 pub(crate) struct UserSocket {
@@ -19,7 +19,7 @@ pub(crate) struct UserSocket {
 impl presence_channels::UserSocket for UserSocket {
     type State = AppState;
 
-    /// As written, anyone can claim to be any user of the database.
+    /// Accepts every user of the database. As written, anyone can claim to be any of them.
     async fn connect(
         params: &Params,
         _: &ConnectInfo,

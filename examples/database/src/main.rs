@@ -1,4 +1,5 @@
-//! A pool in the state: a room keeps what is said, and presences carry names from the database.
+//! A database pool in the app's state. A room keeps its messages, and presences carry names from
+//! the database.
 
 mod channels;
 mod presence;
@@ -14,7 +15,7 @@ use tokio::net::TcpListener;
 
 use crate::{channels::UserSocket, presence::Presence, store::Store};
 
-/// What every channel can reach.
+/// The state that all sockets and channels share.
 struct AppState {
     store: Store,
     presence: Tracker<Presence>,
@@ -31,7 +32,7 @@ async fn main() -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on port {port}"))?;
     axum::serve(listener, endpoint.router::<()>())
-        .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.expect("ctrl-c is heard") })
+        .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.expect("ctrl-c is handled") })
         .await?;
     endpoint.stop().await;
     Ok(())

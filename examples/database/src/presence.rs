@@ -1,4 +1,4 @@
-//! Who is in a room, with names from the database.
+//! The presence: the users in a room, with names from the database.
 
 use presence_channels::Presences;
 use serde_json::json;
@@ -28,9 +28,9 @@ impl presence_channels::Presence for Presence {
     const NAME: &str = "database.presence";
 
     async fn fetch(&self, topic: &str, mut presences: Presences) -> Presences {
-        // Who is there is shown even when the database cannot be asked for names.
+        // Presences are shown even if the database cannot return the names.
         if let Err(error) = self.add_names(&mut presences).await {
-            tracing::error!(%error, topic, "presences are shown without names");
+            tracing::error!(%error, topic, "presences shown without names");
         }
         presences
     }

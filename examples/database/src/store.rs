@@ -1,4 +1,4 @@
-//! The queries.
+//! The queries to the database.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 
-/// The pool. Cheap to clone.
+/// The database pool. It is cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Store(SqlitePool);
 
@@ -36,7 +36,7 @@ impl Store {
         Ok(Self(pool))
     }
 
-    /// The names of the users among `ids`, in one query.
+    /// Returns the names of those `ids` that are users, with one query.
     pub(crate) async fn names(&self, ids: &[&str]) -> sqlx::Result<HashMap<String, String>> {
         let query = "SELECT id, name FROM users WHERE id IN (SELECT value FROM json_each(?))";
         let ids = serde_json::json!(ids).to_string();
@@ -55,7 +55,7 @@ impl Store {
         Ok(())
     }
 
-    /// The last `limit` messages of a room, oldest first.
+    /// Returns the last `limit` messages of a room, oldest first.
     pub(crate) async fn last_messages(&self, room: &str, limit: u32) -> sqlx::Result<Vec<Message>> {
         let query = "SELECT user_id, body FROM messages WHERE room = ? ORDER BY id DESC LIMIT ?";
         let query = sqlx::query_as(query).bind(room).bind(limit);

@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// The app over a database of its own, which is removed with the folder.
+/// Starts the app with a database of its own. The database is removed with the returned folder.
 async fn app() -> (TempDir, Endpoint) {
     let folder = TempDir::new().unwrap();
     let endpoint = start(&url(&folder)).await.unwrap();

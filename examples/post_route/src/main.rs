@@ -1,4 +1,4 @@
-//! A POST route beside a channel: what is posted is broadcast to everyone in the lobby.
+//! A POST route beside a channel. It broadcasts each posted text to everyone in the lobby.
 
 use std::env;
 
@@ -30,7 +30,7 @@ async fn main() -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on port {port}"))?;
     axum::serve(listener, app)
-        .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.expect("ctrl-c is heard") })
+        .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.expect("ctrl-c is handled") })
         .await?;
     endpoint.stop().await;
     Ok(())
@@ -51,7 +51,7 @@ async fn start() -> anyhow::Result<(Endpoint, Router)> {
     Ok((endpoint, app))
 }
 
-/// In production, let only those in who may announce.
+/// Broadcasts the text. In production, check first that the caller may announce.
 async fn announce(
     State(endpoint): State<Endpoint>,
     Json(text): Json<String>,

@@ -1,4 +1,4 @@
-//! Serves what the libraries count, and what the app counts itself, at `/metrics`.
+//! Serves the metrics of the libraries and of the app at `/metrics`.
 
 use std::env;
 
@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 #[cfg(test)]
 mod tests;
 
-/// Upper bounds of the times that handlers take, in seconds. Without any, Prometheus gets
+/// The upper bounds of the buckets for times, in seconds. Without buckets, Prometheus gets
 /// quantiles, which cannot be added up over nodes.
 const TIMES: [f64; 6] = [0.001, 0.005, 0.025, 0.1, 1.0, 10.0];
 
@@ -28,14 +28,14 @@ async fn main() -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on port {port}"))?;
     axum::serve(listener, app)
-        .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.expect("ctrl-c is heard") })
+        .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.expect("ctrl-c is handled") })
         .await?;
     endpoint.stop().await;
     Ok(())
 }
 
 async fn start() -> anyhow::Result<(Endpoint, Router)> {
-    // Before anything that counts is made.
+    // The recorder must be installed before anything that uses metrics is made.
     let metrics = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &TIMES)?
         .install_recorder()?;
@@ -46,7 +46,7 @@ async fn start() -> anyhow::Result<(Endpoint, Router)> {
         .socket::<UserSocket>("/socket", presence)
         .start(Config::default())
         .await?;
-    // In production, on a port that only Prometheus reaches.
+    // In production, serve the metrics on a port that only Prometheus can reach.
     let app = Router::new()
         .route("/metrics", get(render).with_state(metrics))
         .merge(endpoint.router());

@@ -14,7 +14,7 @@ async fn metrics(app: &Router) -> String {
     String::from_utf8(body.into()).unwrap()
 }
 
-// The recorder is the process's, so there is one test.
+// A process has only one recorder, so there is only one test.
 #[tokio::test]
 async fn prometheus_gets_what_happens() {
     let (endpoint, app) = start().await.unwrap();

@@ -1,4 +1,5 @@
-//! A tower session decides who may connect: log in by POST, then connect with the cookie.
+//! A tower session decides whether a client may connect: log in by POST, then connect with the
+//! cookie.
 
 use std::env;
 
@@ -15,7 +16,7 @@ use tower_sessions::{MemoryStore, Session, SessionManagerLayer};
 #[cfg(test)]
 mod tests;
 
-/// Where a session keeps who has logged in.
+/// The key of the user's id in a session.
 const USER_ID: &str = "user_id";
 
 #[tokio::main]
@@ -27,7 +28,7 @@ async fn main() -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on port {port}"))?;
     axum::serve(listener, app)
-        .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.expect("ctrl-c is heard") })
+        .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.expect("ctrl-c is handled") })
         .await?;
     endpoint.stop().await;
     Ok(())
@@ -38,7 +39,7 @@ async fn start() -> anyhow::Result<(Endpoint, Router)> {
         .socket::<UserSocket>("/socket", ())
         .start(Config::default())
         .await?;
-    // Without TLS a browser keeps no secure cookie: leave `with_secure(false)` out in production.
+    // A browser keeps a secure cookie only with TLS. In production, remove `with_secure(false)`.
     let sessions = SessionManagerLayer::new(MemoryStore::default()).with_secure(false);
     let app = Router::new()
         .route("/login", post(login))
@@ -48,9 +49,9 @@ async fn start() -> anyhow::Result<(Endpoint, Router)> {
     Ok((endpoint, app))
 }
 
-/// As written, anyone can log in as anyone: check a password here.
+/// Logs a user in. As written, anyone can log in as any user: check a password here.
 async fn login(session: Session, Json(user_id): Json<String>) -> Result<StatusCode, StatusCode> {
-    // A session that somebody planted in the browser before must not become the user's.
+    // A new id keeps out an attacker who has planted a session in the browser.
     session.cycle_id().await.map_err(unavailable)?;
     let kept = session.insert(USER_ID, user_id).await;
     kept.map_err(unavailable)?;
@@ -86,7 +87,10 @@ impl presence_channels::UserSocket for UserSocket {
     type State = ();
 
     async fn connect(_: &Params, info: &ConnectInfo, _: &()) -> Result<Self, ConnectError> {
-        let session: &Session = info.extensions().get().expect("the session layer is there");
+        let session: &Session = info
+            .extensions()
+            .get()
+            .expect("the session layer is installed");
         let user_id = session.get(USER_ID).await?;
         Ok(Self {
             user_id: user_id.ok_or(ConnectError::new("not logged in"))?,

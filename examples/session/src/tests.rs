@@ -20,7 +20,7 @@ use super::*;
 
 type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// The app on a free port, and its routes to post to.
+/// Serves the app on a free port. Returns the address, and the routes to post to.
 async fn serve() -> (SocketAddr, Router) {
     let (_, app) = start().await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -29,7 +29,7 @@ async fn serve() -> (SocketAddr, Router) {
     (address, app)
 }
 
-/// Posts with a cookie; gives the one that is set.
+/// Posts with a cookie, and returns the cookie that the response sets.
 async fn post_to(app: &Router, path: &str, cookie: &str, body: &'static str) -> String {
     let request = Request::post(path)
         .header(header::CONTENT_TYPE, "application/json")
@@ -42,7 +42,7 @@ async fn post_to(app: &Router, path: &str, cookie: &str, body: &'static str) -> 
     set.split(';').next().unwrap().to_owned()
 }
 
-/// Opens a WebSocket, or gives the status of the refusal.
+/// Opens a WebSocket. Returns the status of the response if the app rejects the client.
 async fn open(address: SocketAddr, cookie: &str) -> Result<Client, StatusCode> {
     let url = format!("ws://{address}/socket/websocket?vsn=2.0.0");
     let mut request = url.into_client_request().unwrap();

@@ -1,10 +1,11 @@
-//! What is fuzzed, and what must hold for any input: no panic, no more memory than the limits say,
-//! and what was read can be written down and read again.
+//! Fuzz targets, and the properties that must hold for any input. A parser does not panic and does
+//! not take more memory than its limits allow. What it has read can be written and read again.
 //!
-//! A [`Target`] is a file in `targets/`, a line in [`TARGETS`] and a folder in `corpus/`. A corpus
-//! is kept as hex in text files, an input a line; lines that begin with `#` are remarks.
-//! `cargo xtask fuzz` runs the targets under libFuzzer, guided by coverage, on stable Rust;
-//! `cargo test` replays the corpora without it.
+//! A [`Target`] has a file in `targets/`, a line in [`TARGETS`] and a folder in `corpus/`. A corpus
+//! is text: each line is an input in hex, and lines that begin with `#` are comments.
+//!
+//! `cargo xtask fuzz` runs the targets under libFuzzer, guided by coverage, on stable Rust.
+//! `cargo test` replays the corpora without libFuzzer.
 
 mod memory;
 mod targets;
@@ -13,17 +14,17 @@ mod text;
 pub use memory::bounded;
 pub use targets::TARGETS;
 
-/// One parser that meets bytes from outside.
+/// A parser of bytes that come from outside.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
-    /// What it is called on the command line, and its corpus's folder.
+    /// The name of the target on the command line, and of its folder in `corpus/`.
     pub name: &'static str,
-    /// Takes an input and panics if something that must hold does not.
+    /// Runs the parser with an input. Panics if a property does not hold.
     pub run: fn(&[u8]),
 }
 
 impl Target {
-    /// The target `name`.
+    /// Returns the target with this name, or `None` if no target has it.
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
         TARGETS.iter().find(|target| target.name == name).copied()

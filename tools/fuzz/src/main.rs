@@ -1,5 +1,5 @@
-//! The fuzzer itself: libFuzzer's `main` around the target that the variable `FUZZ_TARGET` names.
-//! Built and run by `cargo xtask fuzz`.
+//! The fuzzer: libFuzzer's `main` with the target that the variable `FUZZ_TARGET` names.
+//! `cargo xtask fuzz` builds and runs it.
 #![cfg_attr(fuzzing, no_main)]
 
 #[cfg(fuzzing)]
@@ -18,7 +18,7 @@ fn target() -> fuzz::Target {
 
 #[cfg(not(fuzzing))]
 fn main() -> std::process::ExitCode {
-    #[expect(clippy::print_stderr, reason = "somebody ran it by hand")]
+    #[expect(clippy::print_stderr, reason = "tells a user who ran it by hand")]
     {
         eprintln!("this was built without libFuzzer: use `cargo xtask fuzz`");
     }

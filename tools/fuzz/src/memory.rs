@@ -1,21 +1,25 @@
-//! How much memory a parser takes.
+//! Measuring and limiting the memory that a parser takes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The most that was ever held at once.
+/// The most bytes that a parser has held at once so far.
 static PEAK: AtomicU64 = AtomicU64::new(0);
 
-/// Runs `parse`, which may hold up to `most` bytes at once, what it gives included. Each new peak
-/// is said on standard error, where `cargo xtask fuzz` reads it.
+/// Runs `parse`, which may hold up to `most` bytes at once, its result included. Prints each new
+/// peak to standard error, where `cargo xtask fuzz` reads it.
 ///
 /// # Panics
-/// If it holds more.
+///
+/// If `parse` holds more.
 pub fn bounded<T>(most: usize, parse: impl FnOnce() -> T) -> T {
     let mut result = None;
     let held = allocation_counter::measure(|| result = Some(parse())).bytes_max;
-    assert!(held <= most as u64, "{held} bytes were held, over {most}");
+    assert!(
+        held <= most as u64,
+        "{held} bytes were held, more than {most}"
+    );
     if PEAK.fetch_max(held, Ordering::Relaxed) < held {
-        #[expect(clippy::print_stderr, reason = "libFuzzer reports there, too")]
+        #[expect(clippy::print_stderr, reason = "libFuzzer reports there too")]
         {
             eprintln!("peak allocation: {held}");
         }

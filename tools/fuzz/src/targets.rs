@@ -1,4 +1,4 @@
-//! The targets, a file each.
+//! The targets, one file each.
 
 mod longpoll;
 mod node;
@@ -10,7 +10,8 @@ mod v2_text;
 
 use crate::Target;
 
-/// All targets. A new one goes into a file beside the others, here, and into `corpus/`.
+/// All targets. A new target needs a file beside the others, a line here, and a folder in
+/// `corpus/`.
 pub const TARGETS: [Target; 7] = [
     v1::TARGET,
     v2_text::TARGET,

@@ -1,4 +1,4 @@
-//! What must hold for text frames of either version.
+//! Checks of the properties that hold for text frames of both versions.
 
 use bytes::Bytes;
 use presence_channels::{
@@ -9,7 +9,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::bounded;
 
-/// A message as another parser sees it.
+/// The fields of a message, as another parser reads them.
 pub(crate) struct Fields {
     pub(crate) join_ref: Value,
     pub(crate) reference: Value,
@@ -18,33 +18,33 @@ pub(crate) struct Fields {
     pub(crate) payload: Value,
 }
 
-/// Reads `input`, compares with what `fields` makes of the tree that `serde_json` builds, and
-/// writes it again.
+/// Reads `input` and writes it again. Compares the message with the fields that `fields` returns
+/// for the value that `serde_json` parses.
 pub(crate) fn check(
     wire: ProtocolVersion,
     input: &[u8],
     fields: impl FnOnce(Value) -> Option<Fields>,
 ) {
-    // The transport lets no other text through.
+    // The transport rejects text that is not UTF-8.
     if std::str::from_utf8(input).is_err() {
         return;
     }
     let frame = Bytes::copy_from_slice(input);
-    // Names are copied out of the frame, the payload is not. The costliest is a text with escapes
-    // where no text belongs: unescaped in a buffer that doubles, and then quoted in the error.
+    // Names are copied out of the frame, the payload is not. A text with escapes in place of
+    // another type costs most: it is unescaped in a buffer that doubles, then quoted in the error.
     let most = 8 * input.len() + 1024;
     let read = bounded(most, || wire.read(Data::Text(frame)));
     let expected = serde_json::from_slice(input).map(fields);
     match (&read, &expected) {
         (Ok(message), Ok(Some(expected))) => assert_same(message, expected),
-        (Ok(message), Ok(None)) => panic!("{message:?} is no message"),
+        (Ok(message), Ok(None)) => panic!("{message:?} is not a message"),
         (Err(error), Ok(Some(_))) => {
-            // A tree takes the last of several fields of one name.
+            // `serde_json` takes the last of several fields of one name.
             let error = error.to_string();
             assert!(error.contains("duplicate field"), "not read: {error}");
         }
         (Err(_), Ok(None)) => {}
-        // A tree is no match for all JSON: neither for the deepest nor for the largest numbers.
+        // `serde_json` does not parse all JSON: not the deepest, and not the largest numbers.
         (_, Err(_)) => {}
     }
     if let Ok(message) = &read {
@@ -69,7 +69,8 @@ fn assert_same(message: &ReadMessage, expected: &Fields) {
     assert_eq!(payload, expected.payload);
 }
 
-/// What was read can be sent to others, and a push of it is what a client would send.
+/// Asserts that the message can be sent to clients, and that a written push is read as the same
+/// message.
 fn assert_written(wire: ProtocolVersion, message: &ReadMessage) {
     let ReadMessage {
         join_ref,
@@ -112,8 +113,8 @@ fn assert_written(wire: ProtocolVersion, message: &ReadMessage) {
         payload,
     };
     for (outgoing, has_refs) in [(broadcast, false), (push, true)] {
-        let written = wire.write(&outgoing).expect("JSON has a form");
-        let again = wire.read(written).expect("what is written is read");
+        let written = wire.write(&outgoing).expect("JSON can be written");
+        let again = wire.read(written).expect("a written frame can be read");
         assert_eq!(again.topic.as_ref(), Ok(topic));
         assert_eq!(again.event, *event);
         assert_eq!(again.payload, *payload);

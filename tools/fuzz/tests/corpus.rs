@@ -1,4 +1,4 @@
-//! Every input of the corpora, without libFuzzer.
+//! Replays every input of the corpora without libFuzzer.
 
 use std::{fs, path::PathBuf};
 
@@ -8,7 +8,7 @@ fn corpus() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("corpus")
 }
 
-/// The inputs in a file of hex, a line each.
+/// Returns the inputs of a corpus file, one for each line of hex.
 fn read(text: &str) -> Vec<Vec<u8>> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines.map(bytes_of).collect()

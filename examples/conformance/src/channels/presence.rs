@@ -1,4 +1,4 @@
-//! Who is where.
+//! The presence of the app.
 
 pub(crate) struct Presence;
 

@@ -1,4 +1,4 @@
-//! An event for each behaviour that a scenario pins.
+//! The room channel: it has an event for each behaviour that a scenario tests.
 
 use std::{fmt::Write, time::Duration};
 
@@ -141,7 +141,7 @@ impl Channel for RoomChannel {
     }
 }
 
-/// Answers from a task that outlives the channel.
+/// Replies from a task that outlives the channel.
 fn reply_later(payload: Payload, socket: &Socket<RoomChannel>) -> HandleResult {
     if let Some(reply_ref) = socket.reply_ref() {
         tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! A channel of one exact topic.
+//! A channel of a single topic.
 
 use presence_channels::{
     Accepted, Channel, HandleResult, JoinResult, Payload, Socket, Topic, reply_ok, unhandled,

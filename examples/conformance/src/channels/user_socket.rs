@@ -1,4 +1,4 @@
-//! A client of the kit.
+//! The socket of the kit's clients.
 
 use std::{collections::BTreeMap, time::SystemTime};
 
@@ -9,10 +9,10 @@ use crate::application::AppState;
 
 pub(crate) struct UserSocket {
     pub(crate) user_id: Option<String>,
-    /// When the token expires that it connected with.
+    /// The time at which the client's token expires.
     expires_at: Option<SystemTime>,
     pub(crate) user_agent: Option<String>,
-    /// The `x-conf-` headers.
+    /// The `x-conf-` headers of the request.
     pub(crate) x_headers: BTreeMap<String, String>,
 }
 

@@ -1,4 +1,4 @@
-//! Bodies of publishes by long-polling: a message, or lines of JSON and base64.
+//! Bodies that clients post by long-polling: a message, or lines of JSON and base64.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
@@ -14,7 +14,7 @@ pub(super) const TARGET: Target = Target {
     run,
 };
 
-/// Small, so that the fuzzer gets to them.
+/// The limits on a body, small enough for the fuzzer to reach them.
 const LIMITS: BodyOptions = BodyOptions {
     is_batch: true,
     max_bytes: 2048,
@@ -22,7 +22,7 @@ const LIMITS: BodyOptions = BodyOptions {
     max_messages: 6,
 };
 
-/// The first byte says which kind of body the rest is.
+/// Reads a body. The first byte of the input chooses the kind of body that the rest is.
 fn run(input: &[u8]) {
     let Some((kind, body)) = input.split_first() else {
         return;
@@ -32,7 +32,7 @@ fn run(input: &[u8]) {
         is_batch: kind % 2 == 0,
         ..LIMITS
     };
-    // Each message is copied out of its line; the last of them may be one too many, or too long.
+    // Each message is copied out of its line. The last one may exceed a limit.
     let most = 2 * body.len().min(limits.max_bytes) + 1024;
     let Some(messages) = bounded(most, || read_body(body.clone(), limits)) else {
         return;
@@ -52,7 +52,7 @@ fn run(input: &[u8]) {
         let _ = ProtocolVersion::V2.read(message.clone());
         let _ = ProtocolVersion::V1.read(message.clone());
     }
-    // With the line end that takes nothing from a message that ends in a carriage return.
+    // Joined with `\r\n`: with `\n`, a message that ends in `\r` would lose it.
     if limits.is_batch {
         let wide = BodyOptions {
             max_bytes: usize::MAX,

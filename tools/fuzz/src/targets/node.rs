@@ -1,4 +1,4 @@
-//! A conversation: what peers say to a node of the replicated set, one message after another.
+//! A conversation: messages from peers to a node of the replicated set, one after another.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use crate::{Target, bounded};
 
 pub(super) const TARGET: Target = Target { name: "node", run };
 
-/// What a node takes by itself, and to take a list apart that says it is long.
+/// The memory in bytes of a node, and of a list that claims to be long while it is decoded.
 const NODE: usize = 4 * 1024 * 1024;
 
-/// Before each message stand the milliseconds that pass until it comes, in a byte, and its length
-/// in two, the lower first. The last may be cut short.
+/// Sends the messages of the input to a node. Before each message, the input has a byte with the
+/// milliseconds until it arrives, and two bytes with its length, in little-endian order. The last
+/// message may be cut short.
 fn run(input: &[u8]) {
-    // An empty row is four bytes on the way, and an entry, its places in the indexes and a diff
-    // here.
+    // A row of four encoded bytes becomes an entry, its places in the indexes, and a diff.
     let most = 1024 * input.len() + NODE;
     bounded(most, || {
         let mut node = Hearing::default();

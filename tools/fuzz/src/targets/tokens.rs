@@ -20,12 +20,12 @@ static TOKENS: LazyLock<Tokens> = LazyLock::new(|| {
     Tokens::new(&secret, "fuzz")
 });
 
-/// A term has at most 64 KiB, compressed or not. Its costliest form is a tuple of one element: two
-/// bytes, for which a list of four elements of 32 bytes is made. What it becomes then, a tree, is
-/// held beside it.
+/// The most memory in bytes that a term takes. A term has at most 64 KiB, compressed or not. Its
+/// costliest form is a tuple of one element: for its two bytes, a list of four elements of 32 bytes
+/// is made. The tree that the list becomes is held beside it.
 const TERM: usize = 64 * 1024 * 96;
 
-/// The first byte says how the rest comes in.
+/// Reads the input in the way that its first byte chooses.
 fn run(input: &[u8]) {
     let Some((way, rest)) = input.split_first() else {
         return;
@@ -38,7 +38,7 @@ fn run(input: &[u8]) {
     }
 }
 
-/// A term. What is written of it is written the same again.
+/// Reads a term and writes it. The written term is written the same again.
 fn term(bytes: &[u8]) {
     let most =
         TERM.min(96 * bytes.len() + TERM * usize::from(bytes.starts_with(&[131, 80])) + 8192);
@@ -47,7 +47,7 @@ fn term(bytes: &[u8]) {
     }
 }
 
-/// Claims that are signed well, whatever they are.
+/// Signs and encrypts the bytes as claims, and reads the tokens.
 fn claims(bytes: &[u8]) {
     let signed = sign_claims(&TOKENS, bytes);
     let most = TERM + 8 * signed.len();
@@ -58,7 +58,7 @@ fn claims(bytes: &[u8]) {
     assert_eq!(verified, decrypted);
 }
 
-/// A text that nobody signed.
+/// Reads a text that is not signed.
 fn foreign(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
@@ -70,7 +70,7 @@ fn foreign(bytes: &[u8]) {
     assert_eq!(decrypted.err(), Some(TokenError::Invalid));
 }
 
-/// Data that goes through a token, and tokens with a bit turned.
+/// Writes data into tokens and reads it, and reads a token with one character changed.
 fn data(bytes: &[u8]) {
     let Ok(data) = serde_json::from_slice::<Value>(bytes) else {
         return;
@@ -81,9 +81,9 @@ fn data(bytes: &[u8]) {
     assert_eq!(TOKENS.verify::<Value>(&*token).as_ref(), Ok(&data));
     let sealed = TOKENS
         .encrypt(&data)
-        .expect("what can be signed can be encrypted");
+        .expect("data that can be signed can be encrypted");
     assert_eq!(TOKENS.decrypt::<Value>(&*sealed).as_ref(), Ok(&data));
-    // Not the last character: some bits of it may say nothing.
+    // Not the last character: some of its bits may be unused.
     let at = bytes.len() * 31 % (token.len() - 1);
     let mut turned = token.into_bytes();
     turned[at] = if turned[at] == b'A' { b'B' } else { b'A' };

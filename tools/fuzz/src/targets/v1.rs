@@ -14,7 +14,9 @@ fn run(input: &[u8]) {
     text::check(ProtocolVersion::V1, input, fields);
 }
 
-/// The fields of a message as a tree has them; none of what is no message.
+/// Returns the fields of a message that `serde_json` has parsed.
+///
+/// Returns `None` if the frame is not a message.
 fn fields(mut frame: Value) -> Option<Fields> {
     let message = frame.as_object_mut()?;
     Some(Fields {

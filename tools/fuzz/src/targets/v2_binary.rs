@@ -15,12 +15,13 @@ pub(super) const TARGET: Target = Target {
     run,
 };
 
-/// Four names of 255 bytes, the refs as JSON with every byte escaped, and what they were made from.
+/// The memory in bytes for the names: four of 255 bytes. The two refs are JSON, with every byte
+/// escaped, and are held beside the text that they were made from.
 const NAMES: usize = 2 * 255 + 2 * 6 * 255 * 2 + 1024;
 
 fn run(input: &[u8]) {
     let frame = Bytes::copy_from_slice(input);
-    // The payload stays where it is, however long.
+    // The payload is not copied.
     let read = bounded(NAMES, || ProtocolVersion::V2.read(Data::Binary(frame)));
     let Ok(message) = read else { return };
     assert_eq!(as_client(&message), input, "nothing is lost or added");
@@ -35,7 +36,7 @@ fn topic(message: &ReadMessage) -> &str {
         .expect("a binary frame's topic is text")
 }
 
-/// The frame that a client would send.
+/// Returns the frame that a client would send for this message.
 fn as_client(message: &ReadMessage) -> Vec<u8> {
     let (join_ref, reference) = (message.join_ref.to_text(), message.reference.to_text());
     let names = [&*join_ref, &reference, topic(message), &message.event];
@@ -50,7 +51,7 @@ fn as_client(message: &ReadMessage) -> Vec<u8> {
     frame
 }
 
-/// A text frame with the same names is read as the same names.
+/// Asserts that a text frame with the same names is read as the same names.
 fn assert_as_text(message: &ReadMessage) {
     let name = |text: String| (!text.is_empty()).then_some(text);
     let join_ref = name(message.join_ref.to_text());
@@ -64,7 +65,7 @@ fn assert_as_text(message: &ReadMessage) {
     assert_eq!(text.event, message.event);
 }
 
-/// What is sent on is what clients take apart: a kind, the lengths, the names, the data.
+/// Asserts that written frames have the parts that clients read: kind, lengths, names, data.
 fn assert_written(message: &ReadMessage) {
     let (join_ref, reference) = (&message.join_ref, &message.reference);
     let (topic, event, payload) = (topic(message), &*message.event, &message.payload);
@@ -115,7 +116,7 @@ fn assert_written(message: &ReadMessage) {
     assert!(matches!(payload, Payload::Binary(_)) && no_binary.is_err());
 }
 
-/// The names of a frame of this kind, and its data.
+/// Writes the message as a frame of this kind. Returns the frame's names and its data.
 fn taken_apart(message: &Outgoing<'_>, kind: u8) -> Vec<Vec<u8>> {
     let Ok(Data::Binary(frame)) = ProtocolVersion::V2.write(message) else {
         panic!("names of 255 bytes have a form");

@@ -17,7 +17,9 @@ fn run(input: &[u8]) {
     text::check(ProtocolVersion::V2, input, fields);
 }
 
-/// The fields of a message as a tree has them; none of what is no message.
+/// Returns the fields of a message that `serde_json` has parsed.
+///
+/// Returns `None` if the frame is not a message.
 fn fields(frame: Value) -> Option<Fields> {
     let Value::Array(fields) = frame else {
         return None;

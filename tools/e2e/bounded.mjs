@@ -1,11 +1,14 @@
-// Waiting with a bound: for a condition, never for a time.
+// Bounded waits for a condition. No test sleeps.
 
 const POLL_MS = 20
 
-/** How long anything in these tests may take before it counts as missing. */
+/** The time in milliseconds after which an awaited event counts as missing. */
 export const PATIENCE_MS = 15_000
 
-/** Resolves with the first truthy value of `look`; after `ms` it rejects, with what `show` says of the state then. */
+/**
+ * Resolves with the first truthy value of `look`. Rejects after `ms`, with the state that `show`
+ * returns.
+ */
 export async function until(what, look, {ms = PATIENCE_MS, show = () => ""} = {}){
   const end = Date.now() + ms
   for(;;){
@@ -16,7 +19,7 @@ export async function until(what, look, {ms = PATIENCE_MS, show = () => ""} = {}
   }
 }
 
-/** `promise`, or a rejection after `ms`. */
+/** Resolves with the value of `promise`. Rejects after `ms`. */
 export function within(what, promise, ms = PATIENCE_MS){
   let timer
   const late = new Promise((_, reject) => {

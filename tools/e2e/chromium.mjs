@@ -1,24 +1,24 @@
-// Headless Chromium, and what its tabs show.
+// Headless Chromium, and the text that its tabs show.
 import fs from "node:fs/promises"
 import path from "node:path"
 import {chromium} from "playwright-core"
 import {PATIENCE_MS} from "./bounded.mjs"
 
-// As root there is no sandbox; the rest keeps it from calling home.
+// Chromium has no sandbox when it runs as root. The other flags stop its background traffic.
 const ARGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync",
 ]
 
-/** A browser of its own process and profile for test `t`, closed when the test ends. */
+/** Starts a browser with its own process and profile. It is closed when test `t` ends. */
 export async function openBrowser(t){
   const executablePath = process.env.CHROMIUM || "/usr/bin/chromium"
-  // As a server, because only that tells the process.
+  // Only a server gives access to the process.
   const server = await chromium.launchServer({executablePath, headless: true, args: ARGS})
   t.after(() => server.close().catch(() => {}))
   const browser = await chromium.connect(server.wsEndpoint())
   return {
-    /** A tab at `url`; `prepare` gets the page before it loads. */
+    /** Opens a tab at `url`. `prepare` gets the page before it loads. */
     async tab(url, prepare = () => {}){
       const page = await browser.newPage()
       page.setDefaultTimeout(PATIENCE_MS)
@@ -29,24 +29,27 @@ export async function openBrowser(t){
       await page.goto(url)
       return page
     },
-    /** Ends the process, as a crash or a dead battery does. */
+    /** Kills the process, like a crash or a dead battery. */
     kill(){
       process.kill(server.process().pid, "SIGKILL")
     },
   }
 }
 
-/** The lines that the page shows in its main element, in the order of the alphabet. */
+/** Returns the lines in the page's main element, sorted. */
 const shownLines = () => {
   const text = document.querySelector("main[role=main]")?.innerText ?? ""
   return text.split("\n").map(line => line.trim()).filter(Boolean).sort()
 }
 
-/** Waits until every tab shows just these lines; else fails with what each shows, and the end of the server's log. */
+/**
+ * Waits until every tab shows exactly these lines. Fails with the lines that each tab shows, and
+ * the end of the server's log.
+ */
 export async function everyTabShows(app, tabs, lines){
   const expected = JSON.stringify([...lines].sort())
   const fits = `(() => JSON.stringify((${shownLines})()) === ${JSON.stringify(expected)})()`
-  // Not on animation frames, the default: a tab in the background has none.
+  // Polls at an interval. The default, animation frames, do not run in a background tab.
   const waits = tabs.map(tab => tab.waitForFunction(fits, null, {polling: 50}))
   const results = await Promise.allSettled(waits)
   if(results.every(({status}) => status === "fulfilled")) return
@@ -58,7 +61,7 @@ export async function everyTabShows(app, tabs, lines){
   throw new Error(`not every tab shows ${expected}:\n${seen.join("\n")}\nthe server's log ends:\n${app.log()}`)
 }
 
-/** A picture of the tab, in the folder that SCREENSHOTS names. */
+/** Takes a picture of the tab, if SCREENSHOTS names a folder for it. */
 export async function screenshot(tab, name){
   const folder = process.env.SCREENSHOTS
   if(!folder) return
@@ -66,18 +69,22 @@ export async function screenshot(tab, name){
   await tab.screenshot({path: path.join(folder, `${name}.png`)}).catch(() => {})
 }
 
-/** The two ways of phoenix.js to follow presences: the app's own page, and one whose script uses the older functions. */
+/**
+ * The two ways in which phoenix.js follows presences: with the app's own page, and with a script
+ * that uses the older functions.
+ */
 export const WAYS = [
   {way: "new Presence(channel)", script: null, picture: "three-tabs"},
   {way: "Presence.syncState and syncDiff", script: "older-app.js", picture: "three-tabs-older"},
 ]
 
-/** Opens the app's page as `name`, with the tests' `script` in place of its own if there is one. */
+/** Opens the app's page as `name`. A `script` of the tests replaces the page's own. */
 export async function visit(browser, app, name, script = null){
   return browser.tab(`${app.url}/?name=${encodeURIComponent(name)}`, async page => {
     if(!script) return
     const file = path.join(import.meta.dirname, "browser", script)
-    // The script only: Chromium lets a document that does not come from the server open no WebSocket to it.
+    // Replaces only the script. A document that does not come from the server could not open a
+    // WebSocket to it in Chromium.
     await page.route("**/assets/app.js", route => route.fulfill({path: file, contentType: "text/javascript"}))
   })
 }

@@ -1,10 +1,10 @@
-// The hello app as a process of the test's own, which it may stop and start again.
+// The hello app as a process that a test can stop and start again.
 import {spawn} from "node:child_process"
 import {once} from "node:events"
 import net from "node:net"
 import {until, within} from "./bounded.mjs"
 
-/** A port that nobody uses right now. */
+/** Returns a port that is free at the moment. */
 export async function freePort(){
   const server = net.createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
@@ -50,18 +50,18 @@ export class Hello {
     return this
   }
 
-  /** Whether it has been started and not ended. */
+  /** Returns whether the app has been started and has not ended. */
   runs(){
     const child = this.#child
     return Boolean(child) && child.exitCode === null && child.signalCode === null
   }
 
-  /** Tells the app, and does not wait for what it makes of it. */
+  /** Sends a signal to the app, and does not wait for its effect. */
   signal(signal){
     this.#child.kill(signal)
   }
 
-  /** Ends the app with `signal` and waits until it is gone. */
+  /** Ends the app with `signal`, and waits until the process has ended. */
   async stop(signal = "SIGTERM"){
     if(!this.runs()) return
     const gone = once(this.#child, "exit")
@@ -69,13 +69,16 @@ export class Hello {
     await within(`the app to end on ${signal}`, gone)
   }
 
-  /** The end of what the app has printed. */
+  /** Returns the end of the app's output. */
   log(){
     return this.#output.split("\n").slice(-40).join("\n")
   }
 }
 
-/** The app for test `t`: the one that HELLO_URL names, else one of the test's own, stopped when the test ends. */
+/**
+ * Returns the app for test `t`: the one that HELLO_URL names, else a new one that is stopped when
+ * the test ends.
+ */
 export async function hello(t, env = {}){
   if(process.env.HELLO_URL) return {url: process.env.HELLO_URL, log: () => "(see the server's own log)"}
   const app = new Hello(await freePort(), env)

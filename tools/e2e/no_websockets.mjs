@@ -1,7 +1,10 @@
-// A proxy that lets no WebSocket through, as some networks do.
+// A proxy that rejects WebSockets, as some networks do.
 import http from "node:http"
 
-/** Starts one before the app at `url`, until test `t` ends; resolves with its address and how many WebSockets it cut off. */
+/**
+ * Starts a proxy to the app at `url`. It runs until test `t` ends. Resolves with the proxy's
+ * address, and with the count of WebSockets that it has rejected.
+ */
 export async function noWebSockets(t, url){
   const cut = {count: 0}
   const proxy = http.createServer((request, response) => {
@@ -11,7 +14,7 @@ export async function noWebSockets(t, url){
       answer.pipe(response)
     })
     forwarded.on("error", () => response.destroy())
-    // A poll that is given up on one side is so on the other.
+    // A poll that the client gives up is given up at the app too.
     response.on("close", () => forwarded.destroy())
     request.pipe(forwarded)
   })

@@ -1,14 +1,17 @@
-// npm's phoenix in Node, unmodified.
+// Clients with npm's phoenix in Node, unmodified.
 import {within} from "./bounded.mjs"
 import {newest} from "./versions.mjs"
 
 /**
- * Once soon, then later: 1.2 rejoins by this clock, too, and sends a join again that has not been answered by the next tick. The server
- * closes the first of the two then, and 1.2 takes that for the second's.
+ * Retries soon once, then later. 1.2 also rejoins at this interval, and repeats a join without a
+ * reply. The server then closes the first of the two, and 1.2 takes that for a close of the second.
  */
 const soon = tries => tries === 1 ? 50 : 2_000
 
-/** A socket to the app at `url` (http://...), closed when test `t` ends. `options` go to the Socket of `phoenix`. */
+/**
+ * Connects a socket to the app at `url` (http://...). It is closed when test `t` ends. `options`
+ * are passed to the Socket of `phoenix`.
+ */
 export function openSocket(t, url, options = {}, phoenix = newest){
   const socket = new phoenix.Socket(`${url.replace(/^http/, "ws")}/socket`, {
     rejoinAfterMs: () => 50,
@@ -20,14 +23,14 @@ export function openSocket(t, url, options = {}, phoenix = newest){
   return socket
 }
 
-/** The reply to a push (or a join), as `{status, response}`. */
+/** Resolves with the reply to a push or a join, as `{status, response}`. */
 export function reply(what, push){
   return within(`a reply to ${what}`, new Promise(resolve => {
     for(const status of ["ok", "error", "timeout"]) push.receive(status, response => resolve({status, response}))
   }))
 }
 
-/** Joins `topic` and returns the channel; throws if the join is refused. */
+/** Joins `topic` and returns the channel. Throws if the join is rejected. */
 export async function join(socket, topic, payload = {}){
   const channel = socket.channel(topic, payload)
   const {status, response} = await reply(`joining ${topic}`, channel.join())
@@ -35,7 +38,7 @@ export async function join(socket, topic, payload = {}){
   return channel
 }
 
-/** Payloads of `event` on `channel`, in the order in which they came. */
+/** Returns a list that gets the payloads of `event` on `channel`, in order. */
 export function collect(channel, event){
   const payloads = []
   channel.on(event, payload => payloads.push(payload))
@@ -44,10 +47,10 @@ export function collect(channel, event){
 
 let topics = 0
 
-/** A room of its own for each test, so that no test hears another. */
+/** Returns a new room for each test, so that no test gets the messages of another. */
 export const freshRoom = name => `room:${name}-${process.pid}-${++topics}`
 
-/** The address that the environment names, or an error saying how these tests are run. */
+/** Returns the address in the environment. Throws an error that says how to run these tests. */
 export function address(variable){
   const url = process.env[variable]
   if(!url) throw new Error(`${variable} is not set; run these tests with: cargo xtask test --only node`)

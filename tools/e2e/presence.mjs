@@ -1,4 +1,4 @@
-// Clients that follow a room's presences, in both ways that phoenix.js offers.
+// Clients that follow a room's presences in both ways of phoenix.js.
 import assert from "node:assert/strict"
 import {until} from "./bounded.mjs"
 import {openSocket, reply} from "./phoenix.mjs"
@@ -7,8 +7,9 @@ import {newest} from "./versions.mjs"
 const count = (id, {metas}) => [id, metas.length]
 
 /**
- * Joins `topic` as `name` and follows its presences: "newer" by a Presence of the channel, "older" by the functions for state and diff.
- * `phoenix` is the version to do it with, and has both ways or only one; `options` go to its Socket.
+ * Joins `topic` as `name` and follows its presences: "newer" with a Presence of the channel,
+ * "older" with the functions for state and diff. `phoenix` is the version to use, which has one way
+ * or both. `options` are passed to its Socket.
  */
 export async function watch(t, url, topic, name, {phoenix = newest, by = count, options = {}} = {}){
   const {Presence, presence: ways} = phoenix
@@ -18,7 +19,7 @@ export async function watch(t, url, topic, name, {phoenix = newest, by = count, 
   if(ways.includes("older")){
     let state = {}
     const show = next => { state = next; shown.older = Object.fromEntries(Presence.list(state, by)) }
-    // Old versions change what they are given, and the newer way is given the same.
+    // Old versions change their arguments, and the newer way gets the same objects.
     channel.on("presence_state", presences => show(Presence.syncState(state, structuredClone(presences))))
     channel.on("presence_diff", diff => show(Presence.syncDiff(state, structuredClone(diff))))
   }
@@ -31,7 +32,10 @@ export async function watch(t, url, topic, name, {phoenix = newest, by = count, 
   return {name, socket, channel, ways, shown}
 }
 
-/** Until every watcher shows `expected`, a map of users to the counts of their presences, in each of its ways. */
+/**
+ * Waits until every watcher shows `expected` in each of its ways. `expected` is a map of users to
+ * the counts of their presences.
+ */
 export async function everybodySees(watchers, expected){
   for(const {name, ways, shown} of watchers) for(const way of ways){
     const fits = () => { try { assert.deepEqual(shown[way], expected); return true } catch { return false } }

@@ -1,13 +1,14 @@
-// Versions of npm's phoenix, each evaluated as a page's <script> would: the file of the package, unmodified, in a scope with what
-// a page has and Node has not.
+// Versions of npm's phoenix. Each is evaluated like the <script> of a page: the file of the
+// package, unmodified, in a scope with the globals that a page has and Node lacks.
 import {readFileSync} from "node:fs"
 import vm from "node:vm"
 import WebSocket from "ws"
 import {XMLHttpRequest} from "./xml_http_request.mjs"
 
 /**
- * By the names that package.json gives them. `vsn` is the protocol that a version speaks unless told otherwise; 1.2 is the last that
- * speaks 1.0.0. `presence` names the ways to follow presences that it has (see presence.mjs).
+ * The versions, by their names in package.json. `vsn` is the protocol that a version speaks by
+ * default; 1.2 is the last version with 1.0.0. `presence` names the ways in which the version
+ * follows presences (see presence.mjs).
  */
 const VERSIONS = [
   {alias: "phoenix-1.2", vsn: "1.0.0", binary: false, presence: ["older"]},
@@ -18,8 +19,9 @@ const VERSIONS = [
 ]
 
 /**
- * Timers that keep nothing from ending. All versions leave some behind when they disconnect (1.2 and 1.4 a heartbeat for good, the
- * newest those of unanswered pushes): a page does not mind, Node would wait for them.
+ * Makes timers that do not keep the process alive. All versions leave timers behind when they
+ * disconnect: 1.2 and 1.4 a heartbeat for ever, the newest those of pushes without a reply. That is
+ * harmless in a page, but Node would wait for them.
  */
 const idly = set => (...args) => set(...args).unref()
 
@@ -41,7 +43,7 @@ function load(traits){
   return {...traits, name: `phoenix ${version}`, LongPoll, Presence, Socket}
 }
 
-/** Each version with its name, its traits, and its own `Socket`, `LongPoll` and `Presence`. */
+/** All versions: their names, their traits, and their `Socket`, `LongPoll` and `Presence`. */
 export const versions = VERSIONS.map(load)
 
 /** The version that the generated apps use. */

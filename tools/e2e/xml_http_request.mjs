@@ -1,4 +1,4 @@
-// What phoenix.js uses of a page's XMLHttpRequest, which Node has not.
+// The part of a page's XMLHttpRequest that phoenix.js uses. Node has no XMLHttpRequest.
 
 const DONE = 4
 
@@ -6,7 +6,7 @@ export class XMLHttpRequest{
   readyState = 0
   status = 0
   responseText = ""
-  /** Milliseconds; 0 is no limit. */
+  /** The timeout in milliseconds; 0 means no timeout. */
   timeout = 0
   onreadystatechange = null
   onerror = null
@@ -27,7 +27,7 @@ export class XMLHttpRequest{
     const late = this.timeout ? AbortSignal.timeout(this.timeout) : null
     const signal = AbortSignal.any([this.#abort.signal, late].filter(Boolean))
     try {
-      // A GET with a body is an error to fetch, and has none in a page.
+      // A page sends a GET without its body; fetch would fail.
       const sent = this.method === "GET" ? {} : {body}
       const response = await fetch(this.url, {method: this.method, headers: this.#headers, signal, ...sent})
       this.responseText = await response.text()

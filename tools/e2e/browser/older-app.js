@@ -1,4 +1,5 @@
-// The guide's page with phoenix.js's older functions. The tests serve it in place of the app's own app.js.
+// The guide's page with phoenix.js's older functions. The tests serve it in place of the app's
+// own app.js.
 import {Socket, Presence} from "phoenix"
 
 const name = new URLSearchParams(window.location.search).get("name")

@@ -18,7 +18,8 @@ for(const {way, script} of WAYS) for(const signal of ["SIGTERM", "SIGKILL"]){
 
     await app.stop(signal)
     await app.start()
-    // A newcomer sees whom the server knows; the others see the newcomer only if they are connected again.
+    // A new client sees the users that the server knows. The others see the new client only after
+    // they have reconnected.
     const carol = await visit(browser, app, "Carol", script)
     await everyTabShows(app, [...tabs, carol], ["Alice (count: 2)", "Bob (count: 1)", "Carol (count: 1)"])
     for(const tab of tabs) assert.ok(await tab.evaluate(() => window.loadedOnce), "the page was loaded again")

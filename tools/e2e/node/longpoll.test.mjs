@@ -8,7 +8,7 @@ import {newest, versions} from "../versions.mjs"
 
 const CONFORMANCE = address("CONFORMANCE_URL")
 
-/** A socket that polls. */
+/** Opens a socket that polls. */
 const poll = (t, name, options = {}, version = newest) =>
   openSocket(t, CONFORMANCE, {transport: version.LongPoll, params: {user_id: name}, ...options}, version)
 
@@ -28,7 +28,7 @@ function polls(version){
     for(const payload of sent) ann.push("shout", payload)
     for(const list of heard){
       await until("all shouts", () => list.length >= sent.length, {show: () => `(${list.length} came)`})
-      // Old versions send each by itself, side by side: the order is lost on the way.
+      // Old versions send each message in a request of its own, in parallel, and lose the order.
       list.sort((a, b) => a.n - b.n)
       assert.deepEqual(list, sent)
     }
@@ -44,16 +44,17 @@ function polls(version){
     await everybodySees([ann], {ann: 1})
     const late = await watch(t, CONFORMANCE, topic, "late")
     await everybodySees([ann, late], {ann: 1, late: 1})
-    // She polls no more: nobody says so, but after one and a half windows it is noticed.
+    // She no longer polls. The server notices that after one and a half windows.
     ann.socket.disconnect()
     await everybodySees([late], {late: 1})
   })
 }
 
-// Not 1.2: it wants the messages of a poll's answer as objects. Later ones, and Phoenix since, have them as strings.
+// Without 1.2, which expects the messages in a poll's response as objects. Later versions, and
+// Phoenix since then, have them as strings.
 const polling = versions.filter(({vsn}) => vsn !== "1.0.0")
 
-// All at once: most of a test's time is waiting.
+// All at once: most of a test's time is spent waiting.
 for(const version of polling) describe(`${version.name} by long-polling`, {concurrency: true}, () => polls(version))
 
 test("shouts keep their order, over several of phoenix.js's batches", async t => {
@@ -85,7 +86,7 @@ test("who is kicked comes back by itself", async t => {
   const topic = freshRoom("lp-kick")
   const kicked = await join(poll(t, "lp-kicked"), topic)
   let joins = 0
-  // Called for the join that has been, too.
+  // Is also called for the earlier join.
   kicked.joinPush.receive("ok", () => joins++)
   const other = await join(openSocket(t, CONFORMANCE, {params: {user_id: "bob"}}), topic)
   const heard = collect(kicked, "shout")

@@ -17,7 +17,7 @@ test("counts go up and down for everybody, in both of phoenix.js's ways", async 
   assert.equal((await reply("leave", second.channel.leave())).status, "ok")
   await everybodySees([first, bob], {Alice: 1, Bob: 1})
 
-  // Cut off, without a close frame.
+  // Disconnects without a close frame.
   first.socket.conn.terminate()
   first.socket.disconnect()
   await everybodySees([bob], {Bob: 1})
@@ -27,7 +27,7 @@ test("a presence carries its meta and a phx_ref", async t => {
   const topic = freshRoom("meta")
   const ann = await watch(t, HELLO, topic, "ann")
   await everybodySees([ann], {ann: 1})
-  // Her own diff may still be under way.
+  // The diff of her own join may not have arrived yet.
   const diffs = collect(ann.channel, "presence_diff")
   await watch(t, HELLO, topic, "bob")
   const diff = await until("bob's diff", () => diffs.find(({joins}) => joins.bob), {show: () => JSON.stringify(diffs)})

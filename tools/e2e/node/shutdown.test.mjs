@@ -6,7 +6,7 @@ import {until, within} from "../bounded.mjs"
 import {freePort, Hello} from "../hello.mjs"
 import {join, openSocket} from "../phoenix.mjs"
 
-/** A connection to the app that has sent `text`. */
+/** Connects to the app and sends `text`. */
 async function connection(t, app, text){
   const client = net.connect(app.port, "127.0.0.1")
   t.after(() => client.destroy())
@@ -16,15 +16,15 @@ async function connection(t, app, text){
   return client
 }
 
-/** A client that begins a request and never ends it. */
+/** Connects a client that begins a request and never ends it. */
 async function halfARequest(t, app){
   await connection(t, app, "GET / HTTP/1.1\r\nHost: ")
-  // Connections are accepted in their order: when the next one is answered, that one is the app's.
+  // Connections are accepted in order. After a response to the next one, the app has the first.
   const next = await connection(t, app, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
   await within("an answer", once(next, "data"))
 }
 
-/** How often the socket was closed, with the codes. */
+/** Returns a list that gets the code of each close of the socket. */
 function closings(socket){
   const codes = []
   socket.onClose(event => codes.push(event.code))

@@ -7,7 +7,7 @@ import {address, collect, freshRoom, join, openSocket, reply} from "../phoenix.m
 import {newest, versions} from "../versions.mjs"
 
 const APP = address("CONFORMANCE_URL")
-/** How long tokens are good, in seconds. The app tells two seconds before. */
+/** The time in seconds for which tokens are valid. The app sends a notice two seconds earlier. */
 const GOOD = 4
 
 const keepTokenFresh = snippet("keepTokenFresh")
@@ -18,7 +18,7 @@ async function fetchToken(){
   return response.text()
 }
 
-/** A socket with a token that will expire, how often it was told so, and the codes it was closed with. */
+/** Opens a socket with a token that expires, and records its notices and its close codes. */
 async function open(t, version, options){
   const state = {token: await fetchToken(), told: 0, opened: 0, closed: []}
   const params = () => ({token: state.token})
@@ -29,7 +29,7 @@ async function open(t, version, options){
   return state
 }
 
-// Not 1.2, which takes no function for its params.
+// Without 1.2, which takes no function as its params.
 const refreshing = versions.filter(({vsn}) => vsn !== "1.0.0")
 const transports = [
   ...refreshing.map(version => [`${version.name} by WebSocket`, version, {}]),
@@ -43,7 +43,7 @@ describe("a token that expires", {concurrency: true}, () => {
       keepTokenFresh(state.socket, async () => state.token = await fetchToken())
       const channel = await join(state.socket, freshRoom("fresh"))
       const errors = collect(channel, "phx_error")
-      // By the third, the first token has expired.
+      // At the third notice, the first token has expired.
       await until("the third notice", () => state.told >= 3, {show: () => `(${state.told})`})
       assert.equal((await reply("whoami", channel.push("whoami", {}))).response.user_id, "alice")
       assert.deepEqual([state.closed, state.opened, errors], [[], 1, []])
@@ -55,7 +55,7 @@ describe("a token that expires", {concurrency: true}, () => {
       await until("the notice", () => state.told === 1)
       state.token = await fetchToken()
       await until("the close", () => state.closed.length === 1)
-      // Who polls is told that the session is gone, with a code of phoenix.js's own.
+      // A polling client learns that its session is gone. phoenix.js closes it with its own code.
       if(!options.transport) assert.deepEqual(state.closed, [1008])
       await until("the next connection", () => state.opened === 2 && channel.state === "joined")
       assert.equal((await reply("whoami", channel.push("whoami", {}))).response.user_id, "alice")

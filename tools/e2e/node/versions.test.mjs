@@ -9,7 +9,7 @@ const CONFORMANCE = address("CONFORMANCE_URL")
 
 let users = 0
 
-/** A user of its own for each test: a kick is meant for nobody else. */
+/** Returns a new user for each test, because a kick disconnects every client of a user. */
 const freshUser = () => `user-${process.pid}-${++users}`
 
 const ok = response => ({status: "ok", response})
@@ -17,13 +17,13 @@ const refused = reason => ({status: "error", response: {reason}})
 const speaksV1 = ({vsn}) => vsn === "1.0.0"
 const json = value => () => JSON.stringify(value)
 
-/** 1.2 puts a presence that is in the state and in the diff after it twice into its list. */
+/** Counts distinct metas: 1.2 lists a presence twice if the state and the next diff have it. */
 const distinct = (id, {metas}) => [id, new Set(metas.map(({phx_ref}) => phx_ref)).size]
 
 const follow = (t, version, topic, name) =>
   watch(t, CONFORMANCE, topic, name, {phoenix: version, by: speaksV1(version) ? distinct : undefined})
 
-// What of it goes by long-polling is in longpoll.test.mjs.
+// The tests of these versions by long-polling are in longpoll.test.mjs.
 function behavesAsWithPhoenix(version){
   const open = (t, user = freshUser(), options = {}) =>
     openSocket(t, CONFORMANCE, {params: {user_id: user}, ...options}, version)
@@ -56,7 +56,7 @@ function behavesAsWithPhoenix(version){
     const socket = open(t)
     const channel = socket.channel(freshRoom("push"), {})
     channel.join()
-    // Before the join's reply: phoenix.js holds it back until then.
+    // Pushed before the reply to the join, so phoenix.js holds it back until that reply.
     const early = reply("an early push", channel.push("ping", {early: true}))
     assert.deepEqual(await early, ok({early: true}))
     const payload = {hello: "there", n: [1, 2.5, null], text: "Grüße, 世界"}
@@ -97,7 +97,7 @@ function behavesAsWithPhoenix(version){
     const other = await join(socket, freshRoom("elsewhere"))
     const bob = await join(open(t), topic)
     const first = await join(socket, topic)
-    // All that comes, since a channel that has left is deaf anyway.
+    // All messages of the socket, since a channel that has left handles none.
     const came = []
     socket.onMessage(message => { if(message.topic === topic) came.push(message) })
     const shouts = () => came.filter(({event}) => event === "shout_ok").map(({payload}) => payload)
@@ -105,7 +105,7 @@ function behavesAsWithPhoenix(version){
     const closed = new Promise(resolve => first.onClose(resolve))
     assert.equal((await reply("leave", first.leave())).status, "ok")
     await within("the channel's close", closed)
-    // phoenix.js closes the channel at the reply; the server is done with it when it says so.
+    // phoenix.js closes the channel at the reply. The server closes it with a message of its own.
     await until("the server's close", () => came.some(({event}) => event === "phx_close"), {show: json(came)})
     assert.deepEqual(await reply("shout_ok", bob.push("shout_ok", {n: 1})), ok({}))
     await reply("ping", other.push("ping", {}))
@@ -118,8 +118,8 @@ function behavesAsWithPhoenix(version){
     assert.deepEqual([heard, shouts()], [[{n: 2}], [{n: 2}]])
   })
 
-  // Old versions let the server close the first channel, newer ones leave it. A V1 client sends no join_ref; the close names the
-  // join by its ref.
+  // Old versions let the server close the first channel, newer ones leave it. A V1 client sends no
+  // join_ref: the close names the join by its ref.
   test("a second channel on a topic takes the first one's place", async t => {
     const topic = freshRoom("twice")
     const socket = open(t)
@@ -188,7 +188,7 @@ function behavesAsWithPhoenix(version){
     await within("the socket to close", new Promise(closed => socket.disconnect(closed)))
     await everybodySees([bob], {Bob: 1})
 
-    // Sent once the socket is there again, and then about a channel that the server does not know.
+    // Sent after the socket has reconnected, for a channel that the server no longer knows.
     channel.leave()
     socket.connect()
     await join(socket, topic)
@@ -202,7 +202,7 @@ function behavesAsWithPhoenix(version){
     await everybodySees([alice, bob], {Alice: 1, Bob: 1})
     let rejoins = 0
     alice.channel.on("presence_state", () => rejoins++)
-    // Without a close frame.
+    // Disconnects without a close frame.
     alice.socket.conn.terminate()
     await until("the rejoin", () => rejoins === 1, {show: () => `(${alice.channel.state})`})
     await everybodySees([alice, bob], {Alice: 1, Bob: 1})
@@ -242,7 +242,7 @@ function behavesAsWithPhoenix(version){
   })
 }
 
-// All at once: most of a test's time is waiting.
+// All at once: most of a test's time is spent waiting.
 describe("phoenix.js", {concurrency: true}, () => {
   for(const version of versions){
     describe(`${version.name} over WebSocket`, {concurrency: true}, () => behavesAsWithPhoenix(version))

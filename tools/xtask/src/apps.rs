@@ -4,19 +4,20 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use support::ports::free_port;
 
-use crate::server::{Server, free_port};
+use crate::server::Server;
 use crate::{npm, workspace};
 
-/// Executables of the two apps.
+/// The executables of the two apps.
 pub(crate) struct Apps {
     pub(crate) hello: PathBuf,
     conformance: PathBuf,
 }
 
 impl Apps {
-    /// Builds both in one go: alone, each would want its dependencies with other features, and so
-    /// built again.
+    /// Builds both apps at once. Separate builds would need the dependencies with different features,
+    /// and build them twice.
     pub(crate) fn build() -> Result<Self> {
         println!("    building examples/hello and examples/conformance");
         let mut built = workspace::build(&["hello", "conformance"])
@@ -33,18 +34,18 @@ impl Apps {
         })
     }
 
-    /// The guide's app on a free port, with phoenix.js in place.
+    /// Starts the guide's app on a free port, with phoenix.js installed.
     pub(crate) fn start_hello(&self) -> Result<Server> {
         self.install_phoenix()?;
         Server::start("hello", &mut Command::new(&self.hello), free_port()?)
     }
 
-    /// Puts phoenix.js where `examples/hello` serves it from.
+    /// Installs phoenix.js into the folder from which `examples/hello` serves it.
     pub(crate) fn install_phoenix(&self) -> Result<()> {
         npm::install_phoenix(&workspace::root().join("examples/hello/assets"))
     }
 
-    /// The conformance kit's app on a free port.
+    /// Starts the conformance kit's app on a free port.
     pub(crate) fn start_conformance(&self) -> Result<Server> {
         Server::start(
             "conformance",

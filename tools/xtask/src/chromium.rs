@@ -1,4 +1,4 @@
-//! The browser of the browser tests.
+//! Finds the browser for the browser tests.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::debian;
 
-/// Names it goes by on the search path.
+/// The names of the browser on the search path.
 const NAMES: [&str; 4] = [
     "chromium",
     "chromium-browser",
@@ -14,8 +14,8 @@ const NAMES: [&str; 4] = [
     "google-chrome",
 ];
 
-/// The browser's executable: `CHROMIUM` says which, else one that is installed, else, as root on
-/// Debian, the system's package is installed.
+/// Returns the browser's executable: the one that `CHROMIUM` names, otherwise an installed one.
+/// Otherwise, as root on Debian, installs the system's package.
 pub(crate) fn find_or_install() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("CHROMIUM").map(PathBuf::from) {
         if !path.is_file() {
@@ -28,16 +28,14 @@ pub(crate) fn find_or_install() -> Result<PathBuf> {
     }
     if !debian::can_install() {
         bail!(
-            "the browser tests need Chromium, and none is installed\n\
+            "the browser tests need Chromium, which is not installed\n\
              hint: install it (Debian: apt-get install chromium), or name a Chrome or Chromium: CHROMIUM=<path> \
              cargo xtask test"
         );
     }
     debian::install("chromium")
         .context("cannot install Debian's chromium; install it by hand, or set CHROMIUM=<path>")?;
-    on_search_path().context(
-        "Debian's chromium is installed, yet no program of that name is on the search path",
-    )
+    on_search_path().context("Debian's chromium is installed, but is not on the search path")
 }
 
 fn on_search_path() -> Option<PathBuf> {

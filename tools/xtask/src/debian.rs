@@ -1,4 +1,4 @@
-//! Programs of other projects that the tests need, and Debian's packages of them.
+//! Programs of other projects that the tests need, and the Debian packages that contain them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,22 +7,22 @@ use anyhow::{Context, Result, bail};
 
 use crate::process;
 
-/// Where `name` is on the search path.
+/// Returns the path of the program `name`, or `None` if it is not installed.
 pub(crate) fn on_search_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    // Servers stand in folders that an ordinary user's search path may lack.
+    // Servers are in folders that an ordinary user's search path may lack.
     std::env::split_paths(&path)
         .chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from))
         .map(|folder| folder.join(name))
         .find(|file| file.is_file())
 }
 
-/// Whether packages can be installed here.
+/// Returns whether this process may install Debian packages.
 pub(crate) fn can_install() -> bool {
     rustix::process::geteuid().is_root() && Path::new("/etc/debian_version").exists()
 }
 
-/// Installs a package, its recommendations left out.
+/// Installs a package without its recommendations.
 pub(crate) fn install(package: &str) -> Result<()> {
     println!("    installing Debian's {package}");
     let apt = || {
@@ -35,7 +35,8 @@ pub(crate) fn install(package: &str) -> Result<()> {
         .map(drop)
 }
 
-/// The program of the package of the same name, which is installed if it is not there and can be.
+/// Returns the path of `program`. Installs the Debian package of the same name if it is missing and
+/// this process may do so.
 pub(crate) fn find_or_install(program: &str) -> Result<PathBuf> {
     if let Some(path) = on_search_path(program) {
         return Ok(path);
@@ -47,8 +48,9 @@ pub(crate) fn find_or_install(program: &str) -> Result<PathBuf> {
         );
     }
     install(program).with_context(|| format!("cannot install Debian's {program}"))?;
-    on_search_path(program)
-        .with_context(|| format!("Debian's {program} is installed, yet there is no such program"))
+    on_search_path(program).with_context(|| {
+        format!("Debian's {program} is installed, but contains no program of that name")
+    })
 }
 
 #[cfg(test)]

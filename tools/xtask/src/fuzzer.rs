@@ -1,8 +1,7 @@
 //! Runs the targets of `tools/fuzz/` under libFuzzer, on stable Rust.
 //!
-//! libFuzzer needs to see which code an input reaches. The flags that make LLVM count that are
-//! stable ones; what is not stable, and not used, is the sanitizers, which find nothing in code
-//! without `unsafe`.
+//! libFuzzer must see which code an input reaches. The flags that make LLVM count this are stable.
+//! The sanitizers are not stable, and not used: they find nothing in code without `unsafe`.
 
 mod build;
 mod corpus;
@@ -17,22 +16,22 @@ pub(crate) use run::{Outcome, replay};
 
 use crate::workspace;
 
-/// What a run needs to know.
+/// The settings of a run.
 pub(crate) struct Plan {
     pub(crate) targets: Vec<String>,
-    /// Of each target.
+    /// The time for each target.
     pub(crate) time: Duration,
     pub(crate) seed: u32,
-    /// Put what was found into the corpora?
+    /// Adds the inputs that were found to the corpora.
     pub(crate) keep: bool,
 }
 
-/// The targets: each has a folder in the corpora.
+/// Returns the names of the targets. Each has a folder in the corpora.
 pub(crate) fn targets() -> Result<Vec<String>> {
     corpus::targets(&corpora())
 }
 
-/// Those of `names`, or all if there are none.
+/// Returns the targets of these names, or all targets if `names` is empty.
 pub(crate) fn chosen(names: &[String]) -> Result<Vec<String>> {
     let all = targets()?;
     if let Some(unknown) = names.iter().find(|name| !all.contains(name)) {
@@ -44,7 +43,7 @@ pub(crate) fn chosen(names: &[String]) -> Result<Vec<String>> {
     })
 }
 
-/// Builds, runs each target, and says what came out. An input that fails is no error here.
+/// Builds the fuzzer and runs each target. An input that fails is part of the outcome, not an error.
 pub(crate) fn run(plan: &Plan) -> Result<Vec<Outcome>> {
     let program = build::fuzzer()?;
     let mut outcomes = Vec::new();

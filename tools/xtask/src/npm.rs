@@ -1,4 +1,4 @@
-//! Node and npm: are they there, and are the packages installed?
+//! Finds Node and npm, and installs npm packages.
 
 use std::fs;
 use std::path::Path;
@@ -15,11 +15,11 @@ const OLDEST_NODE: (u32, u32) = (20, 11);
 const HOW_TO_GET: &str = "hint: install Node.js 20.11 or newer with npm, from https://nodejs.org or your system's \
                           packages (Debian: apt-get install nodejs npm)";
 
-/// An error that says what is missing, unless Node and npm are there.
+/// Returns an error that names what is missing, unless Node and npm are installed.
 pub(crate) fn expect_installed() -> Result<()> {
     let node = version_of("node")?;
     if numbers(&node).is_none_or(|version| version < OLDEST_NODE) {
-        bail!("node is too old: it says {node}\n{HOW_TO_GET}");
+        bail!("node {node} is too old\n{HOW_TO_GET}");
     }
     version_of("npm")?;
     Ok(())
@@ -33,7 +33,7 @@ fn version_of(program: &str) -> Result<String> {
     }
 }
 
-/// `(20, 11)` of `v20.11.2`.
+/// Returns `(20, 11)` for `v20.11.2`.
 fn numbers(version: &str) -> Option<(u32, u32)> {
     let mut parts = version
         .trim_start_matches('v')
@@ -42,7 +42,7 @@ fn numbers(version: &str) -> Option<(u32, u32)> {
     Some((parts.next()??, parts.next()??))
 }
 
-/// `npm ci` in `folder`, unless its packages are there as its lock file wants them.
+/// Runs `npm ci` in `folder`, unless the packages of its lock file are installed.
 pub(crate) fn ci(folder: &Path) -> Result<()> {
     expect_installed()?;
     if is_fresh(folder) {
@@ -57,7 +57,8 @@ pub(crate) fn ci(folder: &Path) -> Result<()> {
     .with_context(|| format!("cannot install the npm packages of {}", shown(folder)))
 }
 
-/// npm writes its hidden lock file last, so it is newer than the lock file it obeyed.
+/// Returns whether the packages of the lock file are installed. npm writes its hidden lock file
+/// last, so that file is newer than the lock file that npm has read.
 fn is_fresh(folder: &Path) -> bool {
     let modified = |name: &str| fs::metadata(folder.join(name)).and_then(|file| file.modified());
     match (
@@ -69,8 +70,8 @@ fn is_fresh(folder: &Path) -> bool {
     }
 }
 
-/// Puts the tested version of phoenix.js into an app's `assets` folder, leaving its package files
-/// as they are.
+/// Installs the tested version of phoenix.js into an app's `assets` folder. Does not change its
+/// package files.
 pub(crate) fn install_phoenix(assets: &Path) -> Result<()> {
     expect_installed()?;
     let version = phoenix_version()?;
@@ -94,7 +95,7 @@ pub(crate) fn install_phoenix(assets: &Path) -> Result<()> {
     process::run(&mut install).context("cannot install phoenix.js from npm")
 }
 
-/// The version that the tests pin.
+/// Returns the version of phoenix.js that the tests pin.
 fn phoenix_version() -> Result<String> {
     let path = workspace::root().join("tools/e2e/package.json");
     let version = json(&path)?["dependencies"]["phoenix"]

@@ -1,38 +1,39 @@
-//! A server under test: started on a port, waited for, its log at hand when something goes wrong.
+//! A server under test: it is started on a port, waited for, and its log is at hand.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use support::http::{self, Response};
+use support::ports::is_listening;
+use support::process::{Process, Signal};
 
-use crate::process::{Child, poll_until};
+use crate::process::{self, poll_until};
 use crate::workspace;
 
-/// How long a server may take until it listens. Generous: a loaded machine is no failure.
+/// The longest wait until a server listens. It is generous, because a loaded machine is no failure.
 const STARTUP: Duration = Duration::from_secs(60);
-/// How long one HTTP request of ours may take.
+/// The longest wait for the response to a request.
 const REQUEST: Duration = Duration::from_secs(10);
 
-/// A running server. Dropping it ends it.
+/// A running server. Dropping it ends the process.
 pub(crate) struct Server {
-    child: Child,
+    child: Process,
     name: String,
     port: u16,
     log: Option<PathBuf>,
 }
 
 impl Server {
-    /// Starts `command` with `PORT` set, its output going to a log file, and waits until it
-    /// listens.
+    /// Starts `command` with `PORT` set and its output in a log file, and waits until it listens.
     pub(crate) fn start(name: &str, command: &mut Command, port: u16) -> Result<Self> {
         Self::start_within(name, command, port, STARTUP)
     }
 
-    /// As [`Server::start`], with a bound of its own.
+    /// As [`Server::start`], but waits at most `limit`.
     pub(crate) fn start_within(
         name: &str,
         command: &mut Command,
@@ -49,7 +50,7 @@ impl Server {
         Self::listen(name, command, port, limit, Some(path))
     }
 
-    /// As [`Server::start`], its output going where ours goes.
+    /// As [`Server::start`], but the server prints where this program prints.
     pub(crate) fn start_in_view(name: &str, command: &mut Command, port: u16) -> Result<Self> {
         let command = command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
         Self::listen(name, command, port, STARTUP, None)
@@ -65,7 +66,7 @@ impl Server {
         command
             .env("HOST", "127.0.0.1")
             .env("PORT", port.to_string());
-        let child = Child::spawn(command, name)?;
+        let child = process::spawn(command, name)?;
         let mut server = Self {
             child,
             name: name.to_owned(),
@@ -95,13 +96,13 @@ impl Server {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Runs until the server ends by itself, which is an error, or the user interrupts.
+    /// Waits until the server ends by itself, or until the user interrupts. Both are errors.
     pub(crate) fn serve(mut self) -> Result<()> {
-        let status = self.child.wait()?;
+        let status = process::wait(&mut self.child)?;
         bail!("{} ended ({status})", self.name)
     }
 
-    /// An error if it has ended.
+    /// Returns an error if the server has ended.
     pub(crate) fn expect_running(&mut self) -> Result<()> {
         match self.child.try_wait()? {
             Some(status) => bail!("{} ended ({status})", self.name),
@@ -109,12 +110,14 @@ impl Server {
         }
     }
 
-    /// Asks it to stop, and does not wait.
+    /// Asks the server to stop, and does not wait.
     pub(crate) fn ask_to_stop(&self) {
-        self.child.signal(rustix::process::Signal::TERM);
+        // An error means that it has ended.
+        let _ = self.child.signal(Signal::TERM);
     }
 
-    /// The log's path, and its last lines as a block to put behind a message; empty without a log.
+    /// Returns the log's path and its last lines, as a block at the end of a message. Returns an
+    /// empty text if there is no log.
     pub(crate) fn log_tail(&self) -> String {
         self.log
             .as_deref()
@@ -122,9 +125,10 @@ impl Server {
             .unwrap_or_default()
     }
 
-    /// Asks the server to stop as Ctrl-C does, and says whether it did in time.
+    /// Asks the server to stop as Ctrl-C does. Returns whether it stopped in time.
     pub(crate) fn interrupt(&mut self, patience: Duration) -> Result<bool> {
-        self.child.signal(rustix::process::Signal::INT);
+        // An error means that it has ended.
+        let _ = self.child.signal(Signal::INT);
         poll_until(patience, || Ok(self.child.try_wait()?.is_some()))
     }
 }
@@ -140,14 +144,7 @@ fn tail(path: &Path, lines: usize) -> String {
     )
 }
 
-/// A port that nobody uses right now.
-pub(crate) fn free_port() -> Result<u16> {
-    let listener =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot find a free port")?;
-    Ok(listener.local_addr()?.port())
-}
-
-/// An error that says what to do if somebody uses `port`.
+/// Returns an error with a hint if `port` is in use.
 pub(crate) fn expect_free(port: u16) -> Result<()> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
         Ok(_) => Ok(()),
@@ -159,30 +156,15 @@ pub(crate) fn expect_free(port: u16) -> Result<()> {
     }
 }
 
-/// Whether somebody listens on `port`.
-pub(crate) fn is_listening(port: u16) -> bool {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok()
-}
-
-/// The answer to `GET path`, head and body. Enough HTTP to see that a page is served.
-pub(crate) fn get(port: u16, path: &str) -> Result<String> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stream = TcpStream::connect_timeout(&address, REQUEST).context("cannot connect")?;
-    stream.set_read_timeout(Some(REQUEST))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n"
-    )?;
-    let mut answer = Vec::new();
-    stream
-        .read_to_end(&mut answer)
-        .with_context(|| format!("no whole answer to GET {path}"))?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
+/// Returns the response to `GET path` of the server on `port`.
+pub(crate) fn get(port: u16, path: &str) -> Result<Response> {
+    http::get((Ipv4Addr::LOCALHOST, port).into(), path, REQUEST)
 }
 
 #[cfg(test)]
 mod tests {
+    use support::ports::free_port;
+
     use super::*;
 
     #[test]
@@ -196,7 +178,7 @@ mod tests {
                 "{error}"
             );
             drop(listener);
-            // Unless somebody else on this machine took it at once.
+            // Another process may take the port at once.
             expect_free(port).is_ok()
         });
         assert!(free_again);

@@ -1,4 +1,4 @@
-//! Where things stand in the checkout, and cargo run in it.
+//! The places of things in the checkout, and cargo in it.
 
 use std::ffi::OsString;
 use std::fs;
@@ -6,32 +6,34 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
+use cargo_metadata::{Message, Metadata, MetadataCommand, Package};
 
 use crate::process;
 
-/// The checkout's root.
+/// Returns the checkout's root.
 pub(crate) fn root() -> &'static Path {
-    // xtask never leaves the checkout that it was built from, in which it stands in `tools/xtask`.
+    // xtask stays in the checkout that it was built from, in the folder `tools/xtask`.
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .nth(2)
         .unwrap_or(Path::new("."))
 }
 
-/// Logs, screenshots and scaffolded apps go below this folder, whatever CARGO_TARGET_DIR says: the
-/// workspace excludes it, so that an app in it is a project of its own.
+/// Returns a folder for logs, screenshots or scaffolded apps.
+///
+/// It is in `target` even if `CARGO_TARGET_DIR` is another folder: the workspace excludes `target`,
+/// so an app in it is a separate project.
 pub(crate) fn scratch(name: &str) -> PathBuf {
     root().join("target").join(name)
 }
 
-/// `cargo`, in the checkout's root.
+/// Returns `cargo`, to be run in the checkout's root.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(cargo_program());
     command.current_dir(root());
-    // `cargo xtask` tells xtask its own name and version, and build scripts that look at these
-    // (ring's) would run anew at each change between `cargo` and `cargo xtask`, and with them all
-    // that stands on them.
+    // `cargo xtask` sets these variables to xtask's name and version. The build script of `ring`
+    // reads them, so `ring` and its dependents would be rebuilt at each change between `cargo` and
+    // `cargo xtask`.
     let inherited = std::env::vars_os().map(|(name, _)| name);
     for name in inherited.filter(|name| name.to_string_lossy().starts_with("CARGO_PKG_")) {
         command.env_remove(name);
@@ -43,55 +45,50 @@ fn cargo_program() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// Where cargo puts what it builds.
+/// Returns the folder in which cargo builds.
 pub(crate) fn target_directory() -> Result<PathBuf> {
-    let metadata = metadata()?;
-    let path = metadata["target_directory"]
-        .as_str()
-        .context("cargo metadata names no target directory")?;
-    Ok(path.into())
+    Ok(metadata()?.target_directory.into_std_path_buf())
 }
 
-/// Folders of the workspace's members, relative to the root.
+/// Returns the folders of the workspace's members, relative to the root.
 pub(crate) fn members() -> Result<Vec<PathBuf>> {
-    let metadata = metadata()?;
-    let packages = metadata["packages"]
-        .as_array()
-        .context("cargo metadata names no packages")?;
-    let folder = |package: &Value| {
-        let manifest = Path::new(package["manifest_path"].as_str()?);
+    let folder = |package: &Package| {
+        let manifest = package.manifest_path.as_std_path();
         Some(manifest.parent()?.strip_prefix(root()).ok()?.to_path_buf())
     };
+    let metadata = metadata()?;
+    let packages = metadata.packages.iter();
     packages
-        .iter()
         .map(|package| {
-            folder(package).context("cargo metadata names a package outside the checkout")
+            folder(package).with_context(|| format!("{} is not in the checkout", package.name))
         })
         .collect()
 }
 
-fn metadata() -> Result<Value> {
+fn metadata() -> Result<Metadata> {
     let json =
         process::run_captured(cargo().args(["metadata", "--no-deps", "--format-version", "1"]))?;
-    serde_json::from_str(&json).context("cargo metadata is not JSON")
+    MetadataCommand::parse(json).context("cannot read what cargo metadata prints")
 }
 
-/// Runs a `cargo build` and returns the executables it made, wherever the user's configuration puts
-/// them.
+/// Runs a `cargo build`, and returns the executables that it makes, in whichever folder the user
+/// has configured.
 pub(crate) fn executables(build: &mut Command) -> Result<Vec<PathBuf>> {
     let messages = process::run_captured(build.arg("--message-format=json-render-diagnostics"))?;
-    Ok(executables_in(&messages))
+    executables_in(&messages)
 }
 
-fn executables_in(messages: &str) -> Vec<PathBuf> {
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .collect()
+fn executables_in(messages: &str) -> Result<Vec<PathBuf>> {
+    let mut executables = Vec::new();
+    for message in Message::parse_stream(messages.as_bytes()) {
+        if let Message::CompilerArtifact(artifact) = message? {
+            executables.extend(artifact.executable.map(|path| path.into_std_path_buf()));
+        }
+    }
+    Ok(executables)
 }
 
-/// Builds these binary packages of the workspace, in one go, and returns their executables in the
+/// Builds these binary packages of the workspace at once, and returns their executables in the
 /// same order.
 pub(crate) fn build(packages: &[&str]) -> Result<Vec<PathBuf>> {
     let mut command = cargo();
@@ -113,10 +110,10 @@ pub(crate) fn build(packages: &[&str]) -> Result<Vec<PathBuf>> {
         .collect()
 }
 
-/// Builds `examples/cluster` and what tests it; returns the executables of both.
+/// Builds `examples/cluster` and `tools/cluster-test`, and returns their executables.
 ///
-/// By building tests of theirs, of which they are a part, with the features of the whole workspace:
-/// so the engines, which take minutes, are those that the workspace's tests have built.
+/// It builds a test of each package, with the features of the whole workspace. Thus cargo reuses the
+/// engines that the workspace's tests have built, which would take minutes.
 pub(crate) fn build_cluster(release: bool) -> Result<[PathBuf; 2]> {
     let mut command = cargo();
     command.args(["test", "--workspace", "--all-features", "--no-run"]);
@@ -136,8 +133,8 @@ pub(crate) fn build_cluster(release: bool) -> Result<[PathBuf; 2]> {
     Ok([executable("cluster")?, executable("cluster-test")?])
 }
 
-/// Lets cargo in a scaffolded app use what the workspace has built: its target directory, its
-/// profile, its versions.
+/// Makes cargo in a scaffolded app reuse what the workspace has built: the same target folder, the
+/// same profile, the same versions.
 pub(crate) fn share_builds(command: &mut Command, app: &Path) -> Result<()> {
     command
         .env("CARGO_TARGET_DIR", target_directory()?)
@@ -156,14 +153,21 @@ mod tests {
 
     #[test]
     fn executables_are_read_from_cargo_messages() {
-        let messages = concat!(
-            r#"{"reason":"compiler-artifact","executable":null}"#,
-            "\nnot json\n",
-            r#"{"reason":"compiler-artifact","executable":"/t/debug/hello"}"#,
-            "\n",
+        let artifact = r#"{"reason":"compiler-artifact","package_id":"path+file:///hello#0.1.0",
+            "manifest_path":"/hello/Cargo.toml","target":{"kind":["bin"],"crate_types":["bin"],
+            "name":"hello","src_path":"/hello/src/main.rs","edition":"2024","doc":true,
+            "doctest":false,"test":true},"profile":{"opt_level":"0","debuginfo":0,
+            "debug_assertions":true,"overflow_checks":true,"test":false},"features":[],
+            "filenames":[],"executable":EXECUTABLE,"fresh":true}"#
+            .replace('\n', " ");
+        let messages = [
+            &artifact.replace("EXECUTABLE", "null"),
+            "not json",
+            &artifact.replace("EXECUTABLE", r#""/t/debug/hello""#),
             r#"{"reason":"build-finished","success":true}"#,
-        );
-        assert_eq!(executables_in(messages), [PathBuf::from("/t/debug/hello")]);
+        ];
+        let executables = executables_in(&messages.join("\n")).unwrap();
+        assert_eq!(executables, [PathBuf::from("/t/debug/hello")]);
     }
 
     #[test]

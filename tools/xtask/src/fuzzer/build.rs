@@ -1,4 +1,4 @@
-//! Building the fuzzer.
+//! Builds the fuzzer.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail};
 use crate::debian;
 use crate::{process, workspace};
 
-/// What makes LLVM count the edges that an input reaches and report the values that are compared:
-/// as cargo-fuzz does it, without a sanitizer.
+/// The flags that make LLVM count the edges that an input reaches, and report the values that are
+/// compared. They are those of cargo-fuzz without a sanitizer.
 const FLAGS: [&str; 6] = [
     "--cfg=fuzzing",
     "-Cpasses=sancov-module",
@@ -19,12 +19,12 @@ const FLAGS: [&str; 6] = [
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
 ];
 
-/// The fuzzer's executable.
+/// Builds the fuzzer, and returns its executable.
 pub(super) fn fuzzer() -> Result<PathBuf> {
     find_or_install_compiler()?;
     println!("    building the fuzzer");
     let mut command = workspace::cargo();
-    // For a target that is named, the flags are not those of build scripts and macros.
+    // With an explicit target, the flags do not apply to build scripts and macros.
     command
         .args([
             "build",
@@ -42,7 +42,7 @@ pub(super) fn fuzzer() -> Result<PathBuf> {
     built.into_iter().next().context("cargo built no fuzzer")
 }
 
-/// libFuzzer is C++.
+/// Ensures that a C++ compiler is there, because libFuzzer is C++.
 fn find_or_install_compiler() -> Result<()> {
     let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
     let is_there = || process::run_captured(Command::new(&compiler).arg("--version")).is_ok();
@@ -51,8 +51,8 @@ fn find_or_install_compiler() -> Result<()> {
     }
     if !debian::can_install() {
         bail!(
-            "libFuzzer is C++, and there is no compiler for it\n\
-             hint: install one (Debian: apt-get install g++), or name one: CXX=<path>"
+            "libFuzzer is C++, and no C++ compiler is installed\n\
+             hint: install one (Debian: apt-get install g++), or set its path: CXX=<path>"
         );
     }
     debian::install("g++")

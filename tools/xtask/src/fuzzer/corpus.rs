@@ -1,4 +1,4 @@
-//! Corpora: hex in the tree, an input a line, and files of bytes for libFuzzer, an input each.
+//! Converts corpora: in the tree, a line of hex is an input; for libFuzzer, a file of bytes is one.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,12 +6,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-/// What libFuzzer found, beside what is written by hand.
+/// The file of the inputs that libFuzzer has found. The other files are written by hand.
 const FOUND: &str = "found.hex";
 const FOUND_HEAD: &str =
     "# Found by `cargo xtask fuzz --keep`: inputs that reach code which no other one does.";
 
-/// The folders of `corpora`.
+/// Returns the names of the folders in `corpora`.
 pub(super) fn targets(corpora: &Path) -> Result<Vec<String>> {
     let entries =
         fs::read_dir(corpora).with_context(|| format!("cannot read {}", corpora.display()))?;
@@ -23,7 +23,7 @@ pub(super) fn targets(corpora: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Writes the inputs of a target into files of `folder`, which is made anew.
+/// Writes each input of a target into a file of `folder`, which is emptied before.
 pub(super) fn unpack(corpus: &Path, folder: &Path) -> Result<()> {
     clear(folder)?;
     for entry in
@@ -38,7 +38,7 @@ pub(super) fn unpack(corpus: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes `folder` an empty one.
+/// Creates `folder`, or empties it.
 pub(super) fn clear(folder: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
@@ -46,7 +46,7 @@ pub(super) fn clear(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
 }
 
-/// Adds the files of `folder` to what was found for a target.
+/// Adds the files of `folder` to the inputs that were found for a target. Returns how many are new.
 pub(super) fn keep(folder: &Path, corpus: &Path) -> Result<usize> {
     let found = corpus.join(FOUND);
     let mut inputs = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! One target under libFuzzer.
+//! Runs one target under libFuzzer.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -11,15 +11,15 @@ use serde_json::{Value, json};
 use super::{Plan, corpora, corpus};
 use crate::{process, workspace};
 
-/// Longer inputs are not made.
+/// The longest input, in bytes.
 const MAX_LENGTH: &str = "-max_len=16384";
-/// An input that takes longer, in seconds, has failed.
+/// The longest time for one input, in seconds. A slower input has failed.
 const TIMEOUT: &str = "-timeout=20";
-/// As has one for which the process grows beyond this, in megabytes. That the parsers hold far
-/// less, the targets check themselves.
+/// The largest memory of the process, in megabytes. An input that needs more has failed. The targets
+/// check themselves that the parsers use far less.
 const MEMORY: &str = "-rss_limit_mb=2048";
 
-/// What came out of a run.
+/// The result of running one target.
 pub(crate) struct Outcome {
     target: String,
     executions: u64,
@@ -45,7 +45,7 @@ impl Outcome {
     }
 }
 
-/// Runs a target for its time, or until an input fails.
+/// Runs a target until its time is over or an input fails.
 pub(super) fn target(program: &Path, target: &str, plan: &Plan) -> Result<Outcome> {
     let folder = workspace::scratch("fuzz").join(target);
     let (units, failures) = (folder.join("units"), folder.join("failures"));
@@ -96,7 +96,7 @@ pub(super) fn target(program: &Path, target: &str, plan: &Plan) -> Result<Outcom
     Ok(outcome)
 }
 
-/// Runs one input, and lets what it prints through.
+/// Runs one input, and shows what the target prints.
 pub(crate) fn replay(program: &Path, target: &str, hex: &str) -> Result<()> {
     let input = corpus::bytes_of(hex).context("the input is not hex")?;
     let file = workspace::scratch("fuzz").join("replayed");
@@ -113,7 +113,7 @@ fn fuzzer(program: &Path, target: &str) -> Command {
     command
 }
 
-/// The input that made the run end, if one did.
+/// Returns the input that ended the run, or `None` if no input failed.
 fn failed_input(failures: &Path) -> Result<Option<String>> {
     for entry in fs::read_dir(failures)? {
         let path = entry?.path();
@@ -122,7 +122,7 @@ fn failed_input(failures: &Path) -> Result<Option<String>> {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        // Slow ones are kept, too, and fail nothing.
+        // libFuzzer also keeps slow inputs, which are no failures.
         if ["crash-", "timeout-", "oom-"]
             .iter()
             .any(|kind| name.starts_with(kind))
@@ -140,14 +140,14 @@ fn tell(target: &str, input: &str, log: &str) {
     println!("      run it again: cargo xtask fuzz --target {target} --input {input}");
 }
 
-/// Adds to the corpus in the tree the inputs that reach what no other does.
+/// Adds to the corpus in the tree the inputs that reach code that no other input reaches.
 fn keep(program: &Path, target: &str, units: &Path, folder: &Path) -> Result<()> {
     let corpus = corpora().join(target);
     let (known, merged): (PathBuf, PathBuf) = (folder.join("known"), folder.join("merged"));
     corpus::unpack(&corpus, &known)?;
     corpus::clear(&merged)?;
     let mut command = fuzzer(program, target);
-    // By edges alone: how often each is taken would keep ten times as many.
+    // Only edges count. Counting how often each is taken would keep ten times as many inputs.
     command
         .args(["-set_cover_merge=1", "-use_counters=0", MAX_LENGTH])
         .args([&merged, &known, units])
@@ -158,7 +158,7 @@ fn keep(program: &Path, target: &str, units: &Path, folder: &Path) -> Result<()>
     Ok(())
 }
 
-/// The number behind the last `name` of a log.
+/// Returns the number after the last `name` in a log.
 fn last_number(log: &str, name: &str) -> Option<u64> {
     let (_, rest) = log.rsplit_once(name)?;
     rest.split_whitespace().next()?.parse().ok()

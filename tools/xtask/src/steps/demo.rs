@@ -5,9 +5,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use support::http::Response;
+use support::ports::{free_port, is_listening};
 
 use crate::process;
-use crate::server::{Server, free_port, get, is_listening};
+use crate::server::{Server, get};
 
 /// How long the demo may take to end. It waits for its server, which lets clients go.
 const ENDING: Duration = Duration::from_secs(20);
@@ -62,7 +64,7 @@ fn try_out(
 fn nodes_meet(mut ports: RangeInclusive<u16>) -> Result<()> {
     let met = ports.try_fold(true, |all, port| {
         let met = process::poll_until(MEETING, || {
-            let page = get(port, "/node")?;
+            let page = get(port, "/node")?.body;
             Ok(page.matches("<td>up</td>").count() == usize::from(NODES) - 1)
         })?;
         anyhow::Ok(all && met)
@@ -79,10 +81,10 @@ fn look_at(port: u16) -> Result<()> {
         ("/assets/phoenix.mjs", "Presence"),
     ];
     for (path, text) in expected {
-        let answer = get(port, path)?;
-        if !answer.starts_with("HTTP/1.1 200") || !answer.contains(text) {
-            let head: String = answer.chars().take(300).collect();
-            bail!("GET {path} should be answered with {text}, but was: {head}");
+        let Response { status, body } = get(port, path)?;
+        if status != 200 || !body.contains(text) {
+            let begin: String = body.chars().take(300).collect();
+            bail!("GET {path} does not return {text}, but status {status} with: {begin}");
         }
     }
     Ok(())

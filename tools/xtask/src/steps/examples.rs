@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use support::ports::free_port;
 
-use crate::server::{Server, free_port};
+use crate::server::Server;
 use crate::{process, workspace};
 
 /// Where the READMEs say that an example listens. Here each gets a free port.

@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use support::ports::free_port;
 
 use super::e2e;
 use crate::process;
-use crate::server::{Server, free_port};
+use crate::server::Server;
 use crate::workspace;
 
 /// Commands of the README that other steps run, and which.

@@ -17,6 +17,7 @@
 //! Being up, suspect and down is one node's own view and is never told to others.
 
 mod conflict;
+mod counts;
 mod event;
 mod peer;
 mod probe;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conflict::Turns;
+pub(crate) use counts::LivenessCounts;
 pub(crate) use event::{LivenessEvent, Say};
 pub use event::{ReplicaEvent, Status};
 use peer::{Peer, Standing};
@@ -54,41 +56,6 @@ pub(crate) struct Liveness {
     left: bool,
     random: fastrand::Rng,
     counts: LivenessCounts,
-}
-
-/// What has happened here, counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LivenessCounts {
-    /// Nodes that came, or came back.
-    pub(crate) ups: u64,
-    /// Times that a node was suspected.
-    pub(crate) suspects: u64,
-    /// Of these, those that proved to be there.
-    pub(crate) suspects_saved: u64,
-    /// Of these, those that another node vouched for.
-    pub(crate) vouched: u64,
-    /// Nodes that went down.
-    pub(crate) downs: u64,
-    /// Nodes that were given up.
-    pub(crate) permdowns: u64,
-    /// Nodes that left in order.
-    pub(crate) leaves: u64,
-    /// Of these, those of which another node told.
-    pub(crate) leaves_passed_on: u64,
-    /// Senders that were told that what they said is older than what is known of them.
-    pub(crate) refusals: u64,
-    /// Messages with a number that was not above the last one heard. Their senders are told, too.
-    pub(crate) overtaken: u64,
-    /// Messages of nodes that were given up or left, sent before they went.
-    pub(crate) buried: u64,
-    /// Times that this node went on under a higher incarnation.
-    pub(crate) retags: u64,
-    /// Times that it would have had to too often: another node has its name.
-    pub(crate) conflicts: u64,
-    /// Times that this process was found to have been stopped.
-    pub(crate) late_turns: u64,
-    /// Suspects that were given more time for that reason.
-    pub(crate) respites: u64,
 }
 
 /// What is to be made of a message.
@@ -372,7 +339,7 @@ impl Liveness {
         self.left = true;
     }
 
-    /// Whether a heartbeat is due. The next one is then due a period later.
+    /// Returns whether a heartbeat is due. The next one is then due a period later.
     pub(crate) fn beat(&mut self, now: Duration) -> bool {
         self.notice(now);
         if self.left || self.next_beat > now {

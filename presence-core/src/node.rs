@@ -158,7 +158,7 @@ impl Node {
         })
     }
 
-    /// Removes a presence; tells whether there was one.
+    /// Removes a presence. Returns whether there was one.
     pub(crate) fn untrack(&self, which: Which<'_>, out: &mut Vec<NodeEffect>) -> bool {
         self.change(which.topic, out, |shard, effects| {
             shard.untrack(which, effects)
@@ -243,7 +243,7 @@ impl Node {
         self.tell_all(&Input::Stop, now, out);
     }
 
-    /// Whether the node was stopped and all its diffs have been carried out.
+    /// Returns whether the node was stopped and all its diffs have been carried out.
     #[must_use]
     pub(crate) fn is_finished(&self) -> bool {
         self.shards.iter().all(|shard| shard.lock().is_finished())

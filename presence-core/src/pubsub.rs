@@ -110,7 +110,7 @@ impl PubSub {
         &self.inner.node_name
     }
 
-    /// Whether there may be other nodes.
+    /// Returns whether there may be other nodes.
     #[must_use]
     pub fn is_clustered(&self) -> bool {
         self.inner.clustered

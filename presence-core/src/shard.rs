@@ -223,7 +223,7 @@ impl Shard {
         Ok(phx_ref)
     }
 
-    /// Removes a presence; tells whether there was one.
+    /// Removes a presence. Returns whether there was one.
     pub(crate) fn untrack(&mut self, which: Which<'_>, effects: &mut Vec<Effect>) -> bool {
         let Some(entry) = self.own(which).cloned() else {
             return false;
@@ -317,7 +317,7 @@ impl Shard {
         deadlines.into_iter().flatten().min()
     }
 
-    /// Whether the shard was stopped and all its diffs have been dispatched.
+    /// Returns whether the shard was stopped and all its diffs have been dispatched.
     pub(crate) fn is_finished(&self) -> bool {
         self.index.is_finished()
     }

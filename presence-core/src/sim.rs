@@ -1,9 +1,9 @@
 //! A cluster in one thread, on virtual time, with a network that loses, delays, doubles, reorders
 //! and parts.
 //!
-//! The nodes of the cluster run the code that a [`Tracker`](crate::Tracker) runs on tokio. That code
-//! does no I/O and reads no clock, so an hour passes in a moment, and the same seed gives the same
-//! run.
+//! The nodes of the cluster run the code that a [`Tracker`](crate::Tracker) runs on tokio. That
+//! code does no I/O and reads no clock, so an hour passes in a moment, and the same seed gives the
+//! same run.
 //!
 //! # Test your own presence against a netsplit
 //!

@@ -31,7 +31,7 @@ pub struct MemoryCluster {
 #[derive(Debug, Default)]
 struct ClusterState {
     nodes: HashMap<Arc<str>, Member>,
-    /// How many nodes have joined.
+    /// The number of nodes that have joined.
     joined: u64,
     /// From whom to whom nothing passes.
     parted: HashSet<(Arc<str>, Arc<str>)>,
@@ -58,8 +58,8 @@ impl ClusterState {
 }
 
 impl MemoryCluster {
-    /// The adapter of a further node. It replaces a node of the same name that is there already, as
-    /// a restarted one would: the old one is cut off.
+    /// Returns the adapter of a further node. The node replaces an earlier one of the same name, as
+    /// after a restart: the earlier node is cut off.
     #[must_use]
     pub fn join(&self, node_name: impl Into<Arc<str>>) -> Memory {
         let mut state = self.state.lock();
@@ -71,28 +71,27 @@ impl MemoryCluster {
         }
     }
 
-    /// From now on nothing passes between the two nodes. What is sent is lost, as on a network: the
-    /// sender gets no error, and nobody a hint.
+    /// Cuts the link between two nodes. A message between them is lost, as on a network: the sender
+    /// gets no error, and no node gets a hint.
     pub fn part(&self, one: &str, other: &str) {
         self.part_one_way(one, other);
         self.part_one_way(other, one);
     }
 
-    /// As [`part`](Self::part), but what goes the other way still arrives.
+    /// Cuts the link in one direction. Messages in the other direction still arrive.
     pub fn part_one_way(&self, from: &str, to: &str) {
         self.state.lock().parted.insert((from.into(), to.into()));
     }
 
-    /// Takes back what [`part`](Self::part) and [`part_one_way`](Self::part_one_way) did to the
-    /// two.
+    /// Restores the link between two nodes, in both directions.
     pub fn heal(&self, one: &str, other: &str) {
         let mut state = self.state.lock();
         state.parted.remove(&(one.into(), other.into()));
         state.parted.remove(&(other.into(), one.into()));
     }
 
-    /// Takes a node away, as a crash would: it hears and sends nothing more, and the others get
-    /// [`PeerHint::Gone`].
+    /// Removes a node, as a crash would. The node receives and sends nothing more, and the others
+    /// get [`PeerHint::Gone`].
     pub fn crash(&self, node: &str) {
         self.take_away(node, None);
     }
@@ -113,14 +112,14 @@ impl MemoryCluster {
         }
     }
 
-    /// Where `node` gets its messages, for tests of what an engine's frames become.
+    /// Returns the inbox of `node`, for tests of how an engine's frames are delivered.
     #[cfg(all(test, any(feature = "nats", feature = "redis", feature = "zenoh")))]
     pub(super) fn inbox(&self, node: &str) -> Option<Inbox> {
         let state = self.state.lock();
         Some(state.nodes.get(node)?.inbox.clone())
     }
 
-    /// Hands a hint to `node`, true or not.
+    /// Gives `node` a hint, which may be false.
     pub fn hint(&self, node: &str, hint: PeerHint) {
         let inbox = self
             .state
@@ -143,7 +142,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Whether this node has started, and has not crashed, stopped or been replaced since.
+    /// Returns whether this node has started, and has not crashed, stopped or been replaced since.
     fn is_there(&self, state: &ClusterState) -> bool {
         let node = state.nodes.get(&self.node_name);
         node.is_some_and(|node| node.id == self.id)

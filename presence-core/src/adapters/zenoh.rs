@@ -71,9 +71,9 @@ impl Zenoh {
     /// To be called within a multi-threaded tokio runtime, in which its task then runs.
     ///
     /// # Errors
-    /// [`ZenohError`]: an address in use, a file that is not there, a name that cannot be. Nodes that cannot be
-    /// reached are no error, and neither is a list of them that cannot be had: both are tried
-    /// again.
+    /// [`ZenohError`]: an address in use, a file that is not there, a name that cannot be. Nodes
+    /// that cannot be reached are no error, and neither is a list of them that cannot be had: both
+    /// are tried again.
     pub async fn connect(options: ZenohOptions) -> Result<Self, ZenohError> {
         let runtime = Handle::current();
         // zenoh panics on one.

@@ -1,9 +1,9 @@
-//! What a judgement leads to.
+//! The output of one node's judgement of the others, inside the crate and for users.
 
 use crate::crdt::{Incarnation, Origin, ReplicaName};
 use crate::shard::Input;
 
-/// What a judgement leads to.
+/// An action that follows from a judgement.
 #[derive(Clone, Debug)]
 pub(crate) enum LivenessEvent {
     /// To every shard.

@@ -87,7 +87,7 @@ impl Peer {
     }
 }
 
-/// Whether `pause` has gone by since the last time, which is then now.
+/// Returns whether `pause` has passed since `last`, and sets `last` to now if so.
 pub(super) fn again(last: &mut Option<Duration>, now: Duration, pause: Duration) -> bool {
     let may = last.is_none_or(|last| now >= last + pause);
     if may {

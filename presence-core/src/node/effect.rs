@@ -1,4 +1,4 @@
-//! What a node wants done.
+//! The output of a [`Node`](super::Node).
 
 use bytes::Bytes;
 
@@ -6,7 +6,7 @@ use crate::crdt::ReplicaName;
 use crate::liveness::ReplicaEvent;
 use crate::shard::TopicDiff;
 
-/// What a node wants done.
+/// An action that a node asks its runtime for.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub(crate) enum NodeEffect {

@@ -34,7 +34,7 @@ impl Diff {
         self.leaves.dress_as(fetched);
     }
 
-    /// Whether nothing is left to tell.
+    /// Returns whether nobody joins or leaves by this diff.
     pub fn is_empty(&self) -> bool {
         self.joins.is_empty() && self.leaves.is_empty()
     }

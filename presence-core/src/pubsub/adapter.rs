@@ -24,7 +24,8 @@ pub trait Adapter: Send + Sync + 'static {
     /// This node's name, unique in the cluster. Asked once, before [`start`](Self::start).
     fn node_name(&self) -> &str;
 
-    /// Whether there may be other nodes. Asked once; what only concerns them is not done otherwise.
+    /// Returns whether there may be other nodes. Called once. A PubSub without other nodes skips
+    /// the work that is only for them.
     fn is_clustered(&self) -> bool {
         true
     }
@@ -128,7 +129,8 @@ impl Inbox {
         let _ = self.hints.send(hint);
     }
 
-    /// Delivers `message` to this node's subscribers; false once the PubSub is gone.
+    /// Delivers `message` to this node's subscribers. Returns `false` if the PubSub has been
+    /// dropped.
     pub fn deliver(&self, message: &Broadcast) -> bool {
         let registry = self.registry.upgrade();
         if let Some(registry) = &registry {

@@ -59,7 +59,7 @@ impl Registry {
         (name, first)
     }
 
-    /// Removes a subscriber; true if it was the topic's last.
+    /// Removes a subscriber. Returns whether it was the last one of the topic.
     pub(super) fn remove(&self, topic: &str, id: SubscriberId) -> bool {
         let mut topics = self.stripe(topic).lock();
         let Some(subscribers) = topics.get_mut(topic) else {

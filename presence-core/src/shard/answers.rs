@@ -31,8 +31,8 @@ impl Answers {
         }
     }
 
-    /// Whether no further answer about this replica should be begun for this peer. One that takes
-    /// the place of an earlier one always may.
+    /// Returns whether no further answer about this replica should begin for this peer. An answer
+    /// that replaces an earlier one may always begin.
     pub(super) fn is_full(&self, peer: &ReplicaName, replica: &ReplicaName) -> bool {
         let replaces =
             |(to, parts): &(ReplicaName, Parts)| to == peer && parts.origin().name == *replica;

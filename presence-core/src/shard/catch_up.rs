@@ -139,7 +139,7 @@ impl CatchUp {
         staging.delta().map_or(Taken::Nonsense, Taken::Whole)
     }
 
-    /// Whether this is the number of the request that is out.
+    /// Returns whether `id` is the number of the request that waits for its answer.
     pub(super) fn wants(&self, id: u64) -> bool {
         self.want.is_some_and(|want| want.id == Some(id))
     }
@@ -163,12 +163,12 @@ impl CatchUp {
         }
     }
 
-    /// Whether parts of a longer answer are kept.
+    /// Returns whether parts of a longer answer are kept.
     pub(super) fn is_staging(&self) -> bool {
         self.staging.is_some()
     }
 
-    /// Keeps a delta that comes too early, if there is room; tells whether it was kept.
+    /// Keeps a delta that comes too early, if there is room. Returns whether it was kept.
     pub(super) fn keep(&mut self, delta: Delta) -> bool {
         let kept = self.early.iter().map(|early| early.delta.adds.len());
         let adds = kept.sum::<usize>() + delta.adds.len();
@@ -188,7 +188,7 @@ impl CatchUp {
         Some(self.early.swap_remove(place).delta)
     }
 
-    /// Whether deltas wait for what is before them.
+    /// Returns whether deltas wait for an earlier one.
     pub(super) fn has_early(&self) -> bool {
         !self.early.is_empty()
     }

@@ -1,10 +1,10 @@
-//! What a shard is made with.
+//! The parameters of [`Shard::new`](super::Shard::new).
 
 use std::time::Duration;
 
 use crate::crdt::Origin;
 
-/// What a shard is made with.
+/// The parameters of a shard.
 #[derive(Clone, Debug)]
 pub(crate) struct ShardConfig {
     /// Who tracks here.

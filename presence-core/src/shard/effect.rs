@@ -1,4 +1,4 @@
-//! What a shard wants done.
+//! The output of a [`Shard`](super::Shard), and the order of the entries in it.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::part::{Ask, Part};
 use crate::crdt::{Delta, Entry, Incarnation, ReplicaName};
 
-/// What a shard wants done.
+/// An action that a shard asks its node for.
 #[derive(Clone, Debug)]
 pub(crate) enum Effect {
     /// Tell the topic's listeners, then answer with

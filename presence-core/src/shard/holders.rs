@@ -32,11 +32,11 @@ pub(super) enum Holders {
 }
 
 impl Holders {
-    /// Adds the entry, or puts it in the place of the one with its reference; tells whether it is
-    /// new.
+    /// Adds the entry, or replaces the one with its reference. Returns whether it is new.
     ///
-    /// Only in the place of one of its own node: references differ between nodes, so another node's
-    /// with the same one is forged, and would take an entry away with it when it goes.
+    /// An entry replaces only one of its own node. References differ between nodes, so another
+    /// node's entry with the same reference is forged, and would take an entry away with it when it
+    /// leaves.
     pub(super) fn add(&mut self, entry: Arc<Entry>) -> bool {
         visit(1);
         let phx_ref = entry.meta.reference();

@@ -211,7 +211,7 @@ impl Index {
         }
     }
 
-    /// Whether it was stopped and all diffs have been dispatched.
+    /// Returns whether the index was stopped and all its diffs have been dispatched.
     pub(super) fn is_finished(&self) -> bool {
         self.stopped && self.dispatching == 0
     }

@@ -1,4 +1,4 @@
-//! What befalls a shard.
+//! The input of a [`Shard`](super::Shard).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::part::{Ask, Part};
 use crate::crdt::{Clock, Delta, Incarnation, Origin, OwnerId, ReplicaName};
 
-/// What befalls a shard.
+/// An event that a shard handles.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
     /// All that the owner tracked here ends.

@@ -43,13 +43,13 @@ impl Mirror {
         **self.replica.origin() == *origin
     }
 
-    /// Whether everything that its replica had when it came is held.
+    /// Returns whether it holds everything that its replica held when the replica came up.
     pub(super) fn is_caught_up(&self) -> bool {
         self.target
             .is_some_and(|target| target <= self.replica.clock())
     }
 
-    /// Whether all of it is shown.
+    /// Returns whether all of it is shown.
     pub(super) fn is_shown(&self) -> bool {
         self.shown == Clock::MAX
     }
@@ -109,10 +109,10 @@ impl Mirror {
         left
     }
 
-    /// Whether this is what an entry is in the index for, too.
+    /// Returns whether this mirror also has the entry in the index.
     ///
-    /// By what the index and clients know it by: a restored machine may have made the reference for
-    /// another meta.
+    /// Compares the parts by which the index and clients know an entry: a restored machine may have
+    /// made the same reference for another meta.
     pub(super) fn shows(&self, entry: &Entry) -> bool {
         let held = self.replica.get(entry.tag.clock);
         entry.tag.origin == *self.replica.origin()

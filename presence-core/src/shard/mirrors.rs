@@ -90,7 +90,7 @@ impl Mirrors {
         self.rows
     }
 
-    /// Whether marks have to move, in a turn that should come at once.
+    /// Returns whether marks have to move, in a turn that should come at once.
     pub(super) fn is_busy(&self) -> bool {
         self.busy
     }

@@ -36,12 +36,12 @@ impl Staging {
         })
     }
 
-    /// Whether the part is of this answer.
+    /// Returns whether the part belongs to this answer.
     pub(super) fn fits(&self, part: &Part) -> bool {
         (part.id, part.from, part.to, part.of) == (self.id, self.from, self.to, self.of)
     }
 
-    /// Takes a part that fits; tells whether it was new.
+    /// Takes a part that fits. Returns whether it was new.
     pub(super) fn take(&mut self, part: Part) -> bool {
         let before = self.parts.len();
         if part.index < self.of {
@@ -50,7 +50,7 @@ impl Staging {
         self.parts.len() > before
     }
 
-    /// Whether all parts are there.
+    /// Returns whether all parts are there.
     pub(super) fn is_whole(&self) -> bool {
         self.parts.len() == self.of as usize
     }

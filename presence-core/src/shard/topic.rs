@@ -76,7 +76,7 @@ impl Topic {
         self.pending.take()
     }
 
-    /// Whether the topic has neither entries nor changes to tell of.
+    /// Returns whether the topic has neither entries nor changes that wait for a diff.
     pub(super) fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.pending.is_empty()
     }

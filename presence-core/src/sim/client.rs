@@ -119,7 +119,7 @@ impl Alternation {
         Ok(())
     }
 
-    /// Whether exactly those of `state` have joined and not left.
+    /// Returns whether exactly the metas of `state` have joined and not left.
     pub(crate) fn agrees(&self, state: &ClientState) -> bool {
         let count: usize = state.values().map(Vec::len).sum();
         let mut all = metas(state);

@@ -41,13 +41,13 @@ type Watcher = Box<dyn FnMut(Duration, &str)>;
 /// ([`Weather::CALM`](super::Weather::CALM)). Nothing happens but in [`run_for`](Self::run_for):
 /// the other methods act at the present moment.
 ///
+/// # Errors
+///
+/// Methods fail with the first [`Violation`]. The cluster's behaviour after that is unspecified.
+///
 /// # Panics
 ///
 /// Methods that take a machine's number panic if there is no such machine.
-///
-/// # Errors
-///
-/// Methods fail with the first [`Violation`]. What the cluster does after that is of no interest.
 pub struct Cluster {
     options: NodeOptions,
     seed: u64,
@@ -131,12 +131,12 @@ impl Cluster {
         self.now
     }
 
-    /// How many machines there are, on or off.
+    /// Returns the number of machines, on or off.
     pub fn len(&self) -> usize {
         self.machines.len()
     }
 
-    /// Whether there is no machine.
+    /// Returns whether there is no machine.
     pub fn is_empty(&self) -> bool {
         self.machines.is_empty()
     }

@@ -68,7 +68,7 @@ impl Ledger {
         self.left.extend(me.map(|view| view.origin.clone()));
     }
 
-    /// Whether it is an incarnation that has left in order.
+    /// Returns whether the incarnation has left in order.
     pub(super) fn has_left(&self, origin: &Origin) -> bool {
         self.left.contains(origin)
     }
@@ -221,7 +221,7 @@ impl Ledger {
     }
 }
 
-/// Whether it is what a node says of itself.
+/// Returns whether it is a node's view of itself.
 pub(super) fn is_me(view: &ReplicaView) -> bool {
     view.status == Some(Status::Me)
 }

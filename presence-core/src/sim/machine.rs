@@ -95,7 +95,7 @@ impl Listeners {
         self.clients.push(list);
     }
 
-    /// The diff under way arrives; tells whether there was one.
+    /// Delivers the diff under way. Returns whether there was one.
     pub(super) fn arrive(&mut self, now: Duration) -> bool {
         let Some(frame) = self.under_way.take() else {
             return false;
@@ -140,7 +140,7 @@ impl Machine {
         self.node.as_ref().filter(|_| !self.stopped)
     }
 
-    /// Whether it is a member of the cluster that others should list.
+    /// Returns whether it is a member of the cluster that others should list.
     pub(super) fn is_up(&self) -> bool {
         self.running().is_some() && !self.left
     }

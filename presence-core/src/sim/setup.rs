@@ -1,11 +1,11 @@
-//! What a simulated cluster is made with.
+//! The start of a script: [`Setup`], and its form as text.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::node::NodeOptions;
 
-/// What a simulated cluster is made with.
+/// The parameters of a simulated cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setup {
     /// Decides all luck: of the network, of nonces, of jitter.
@@ -82,7 +82,7 @@ impl Setup {
         setup
     }
 
-    /// Takes a line of a script; tells whether it was a setting.
+    /// Takes a line of a script. Returns whether it was a setting.
     pub(super) fn take_line(&mut self, line: &str) -> bool {
         let Some((word, number)) = line.split_once(' ') else {
             return false;

@@ -22,7 +22,7 @@ pub enum TrackError {
     /// The owner has as many presences as an owner may have in one tracker.
     #[error("this owner has {limit} presences already, as many as it may have")]
     TooManyPresences {
-        /// [`TrackerOptions::max_presences_per_owner`](super::TrackerOptions::max_presences_per_owner).
+        /// The limit, [`max_presences_per_owner`](super::TrackerOptions::max_presences_per_owner).
         limit: usize,
     },
     /// The tracker was stopped.

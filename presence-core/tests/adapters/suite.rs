@@ -152,7 +152,7 @@ pub(crate) async fn link(from: &Node, to: &mut Receiver, topic: &str) {
     }
 }
 
-/// Whether this event comes soon, whatever comes before it.
+/// Returns whether this event comes soon, whatever comes before it.
 async fn comes(to: &mut Receiver, event: &str) -> bool {
     let wait = async {
         while let Some(message) = to.recv().await {

@@ -19,7 +19,7 @@ use super::subjects::BUCKETS;
 #[derive(Debug)]
 pub(in crate::adapters) struct Interests {
     topics: Mutex<Box<[u32]>>,
-    /// Whether they have changed since `wanted` was asked.
+    /// Set if they changed after `wanted` was called.
     stale: AtomicBool,
     changed: Notify,
 }
@@ -69,7 +69,8 @@ impl Interests {
             .collect()
     }
 
-    /// Whether a bucket has become wanted or unwanted since [`wanted`](Self::wanted) was asked.
+    /// Returns whether a bucket became wanted or unwanted after [`wanted`](Self::wanted) was
+    /// called.
     pub(in crate::adapters) fn stale(&self) -> bool {
         self.stale.load(Ordering::Acquire)
     }

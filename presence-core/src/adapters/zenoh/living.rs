@@ -22,7 +22,7 @@ struct LiveNodes {
 }
 
 impl Living {
-    /// A start of `node` is shown; true if the node was not there before.
+    /// Adds a start of `node`. Returns whether the node was not there before.
     pub(super) fn came(&self, node: &str, start: u64) -> bool {
         let mut nodes = self.nodes.lock();
         if nodes.count >= MAX_STARTS {
@@ -35,7 +35,7 @@ impl Living {
         first
     }
 
-    /// A start of `node` is no longer shown; true if that was its last.
+    /// Removes a start of `node`. Returns whether it was the last one of the node.
     pub(super) fn went(&self, node: &str, start: u64) -> bool {
         let mut nodes = self.nodes.lock();
         let Some(starts) = nodes.starts.get_mut(node) else {

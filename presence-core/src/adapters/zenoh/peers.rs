@@ -143,8 +143,8 @@ impl Plan {
 /// How long another node may take to accept a connection.
 const REACH: Duration = Duration::from_secs(1);
 
-/// Whether `address` is this machine's and its port is listened on. Behind a translation of
-/// addresses it cannot be told.
+/// Returns whether `address` is an address of this machine with a port that this node listens on.
+/// Behind a translation of addresses, the answer is always `false`.
 async fn is_own(address: &str, listen: &[String]) -> bool {
     let port = |address: &str| address.rsplit_once(':').map(|(_, port)| port.to_owned());
     if !listen.iter().any(|own| port(own) == port(address)) {

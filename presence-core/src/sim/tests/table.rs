@@ -156,7 +156,7 @@ impl Table {
         self.clients[number] = Some(state(&self.node(number).list(TOPIC)));
     }
 
-    /// Whether the client on that node has what a list would show, all diffs told.
+    /// Returns whether the client on that node, after all diffs, has the state that a list shows.
     pub(super) fn client_follows(&self, number: usize) -> bool {
         let node = self.node(number);
         let entries: Vec<_> = KEYS

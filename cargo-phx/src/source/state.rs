@@ -121,7 +121,7 @@ pub(crate) fn add_to_literal(source: &Source, literal: &ExprStruct, name: &str, 
     edits.replace(range, new);
 }
 
-/// Inserts a line after a field, and a comma if the field has none.
+/// Inserts a line after a field. Adds a comma to the field if it lacks one.
 fn insert_after<T: syn::spanned::Spanned>(
     source: &Source,
     last: &Pair<&T, &syn::Token![,]>,

@@ -41,7 +41,8 @@ impl Wiring {
                 "The place for the presence was not found in {}. Add these lines:\n\n    \
                  use {import};\n\n    \
                  pub {field}: Tracker<{name}>,                        // to AppState\n    \
-                 let {field} = Tracker::start(&pubsub, {name});       // before the state is made\n    \
+                 let {field} = Tracker::start(&pubsub, {name});       \
+                 // before the state is made\n    \
                  .supervise(&state.{field})                           \
                  // to Endpoint::builder(pubsub)",
                 path.display()

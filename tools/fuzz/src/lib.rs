@@ -1,5 +1,6 @@
 //! Fuzz targets, and the properties that must hold for any input. A parser does not panic and does
-//! not take more memory than its limits allow. What it has read can be written and read again.
+//! not take more memory than its limits allow. A value that it has read can be written and read
+//! again.
 //!
 //! A [`Target`] has a file in `targets/`, a line in [`TARGETS`] and a folder in `corpus/`. A corpus
 //! is text: each line is an input in hex, and lines that begin with `#` are comments.

@@ -16,8 +16,8 @@ pub(crate) struct Apps {
 }
 
 impl Apps {
-    /// Builds both apps at once. Separate builds would need the dependencies with different features,
-    /// and build them twice.
+    /// Builds both apps at once. Separate builds would need the dependencies with different
+    /// features, and build them twice.
     pub(crate) fn build() -> Result<Self> {
         println!("    building examples/hello and examples/conformance");
         let mut built = workspace::build(&["hello", "conformance"])
@@ -26,7 +26,7 @@ impl Apps {
         let mut next = || {
             built
                 .next()
-                .context("cargo built fewer executables than asked for")
+                .context("cargo built fewer than two executables")
         };
         Ok(Self {
             hello: next()?,

@@ -29,8 +29,8 @@ pub(crate) fn find_or_install() -> Result<PathBuf> {
     if !debian::can_install() {
         bail!(
             "the browser tests need Chromium, which is not installed\n\
-             hint: install it (Debian: apt-get install chromium), or name a Chrome or Chromium: CHROMIUM=<path> \
-             cargo xtask test"
+             hint: install it (Debian: apt-get install chromium), \
+             or name a Chrome or Chromium: CHROMIUM=<path> cargo xtask test"
         );
     }
     debian::install("chromium")

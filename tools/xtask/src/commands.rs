@@ -1,4 +1,4 @@
-//! A command a file.
+//! The commands, one file each.
 
 pub(crate) mod bench;
 pub(crate) mod book;

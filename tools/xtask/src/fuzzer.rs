@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-pub(crate) use run::{Outcome, replay};
+pub(crate) use run::{FuzzOutcome, replay};
 
 use crate::workspace;
 
 /// The settings of a run.
-pub(crate) struct Plan {
+pub(crate) struct FuzzPlan {
     pub(crate) targets: Vec<String>,
     /// The time for each target.
     pub(crate) time: Duration,
@@ -35,7 +35,10 @@ pub(crate) fn targets() -> Result<Vec<String>> {
 pub(crate) fn chosen(names: &[String]) -> Result<Vec<String>> {
     let all = targets()?;
     if let Some(unknown) = names.iter().find(|name| !all.contains(name)) {
-        bail!("there is no target {unknown}; there are {}", all.join(", "));
+        bail!(
+            "no target is named {unknown}: choose one of {}",
+            all.join(", ")
+        );
     }
     Ok(match names {
         [] => all,
@@ -43,8 +46,9 @@ pub(crate) fn chosen(names: &[String]) -> Result<Vec<String>> {
     })
 }
 
-/// Builds the fuzzer and runs each target. An input that fails is part of the outcome, not an error.
-pub(crate) fn run(plan: &Plan) -> Result<Vec<Outcome>> {
+/// Builds the fuzzer and runs each target. An input that fails is part of the outcome, not an
+/// error.
+pub(crate) fn run(plan: &FuzzPlan) -> Result<Vec<FuzzOutcome>> {
     let program = build::fuzzer()?;
     let mut outcomes = Vec::new();
     for target in &plan.targets {

@@ -1,8 +1,7 @@
 //! The project's own chores, run as `cargo xtask <command>`.
 //!
-//! A command a file in `commands/`; `commands/test.rs` strings the steps of `steps/` together.
-//! Everything that starts a process does it through `process`, which ends what it started on every
-//! way out.
+//! Each command has a file in `commands/`. `commands/test.rs` runs the steps of `steps/`. All child
+//! processes are started through `process`, which ends them on every way out.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -48,15 +47,15 @@ enum Command {
     Bench(commands::bench::Args),
     /// Build the book of `docs/` into `target/book`
     Book(commands::book::Args),
-    /// Make up what clients and peers send, and look for what breaks
+    /// Feed made-up input of clients and peers to the parsers, and look for failures
     Fuzz(commands::fuzz::Args),
     /// Kill, stop, part and restart real nodes under real clients
     ClusterTest(commands::cluster_test::Args),
-    /// Break one rule of the replicated set after the other, and see that the simulation notices
+    /// Break each rule of the replicated set, and check that the simulation notices
     Mutants(commands::mutants::Args),
-    /// Run the replicated set on a simulated network, many seeds, and check every promise
+    /// Run the replicated set on a simulated network with many seeds, and check every promise
     Simulate(commands::simulate::Args),
-    /// Check what no compiler checks: file sizes, names, paths, documents that drift from the tree
+    /// Check file sizes, names, paths, prose, and documents that drift from the tree
     Tidy,
 }
 

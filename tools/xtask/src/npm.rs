@@ -12,8 +12,8 @@ use crate::{process, workspace};
 /// The oldest Node that the tests are written for.
 const OLDEST_NODE: (u32, u32) = (20, 11);
 
-const HOW_TO_GET: &str = "hint: install Node.js 20.11 or newer with npm, from https://nodejs.org or your system's \
-                          packages (Debian: apt-get install nodejs npm)";
+const HOW_TO_GET: &str = "hint: install Node.js 20.11 or newer with npm, from https://nodejs.org \
+                          or your system's packages (Debian: apt-get install nodejs npm)";
 
 /// Returns an error that names what is missing, unless Node and npm are installed.
 pub(crate) fn expect_installed() -> Result<()> {

@@ -84,7 +84,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     expect_success(&name, status)
 }
 
-/// Runs `command` to its end and returns what it printed on standard output.
+/// Runs `command` to its end and returns its standard output.
 pub(crate) fn run_captured(command: &mut Command) -> Result<String> {
     let (status, output) = run_captured_any(command)?;
     expect_success(&line_of(command), status)?;
@@ -107,7 +107,7 @@ pub(crate) fn run_captured_any(command: &mut Command) -> Result<(ExitStatus, Str
     let output = reader
         .join()
         .map_err(|_| anyhow::anyhow!("the reader of {name} panicked"))?
-        .with_context(|| format!("cannot read what {name} printed"))?;
+        .with_context(|| format!("cannot read the output of {name}"))?;
     Ok((status, output))
 }
 

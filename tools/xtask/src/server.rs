@@ -150,7 +150,8 @@ pub(crate) fn expect_free(port: u16) -> Result<()> {
         Ok(_) => Ok(()),
         Err(error) => bail!(
             "port {port} cannot be used on this machine ({error})\n\
-             hint: stop what listens there, or choose another port: cargo xtask demo --port {}",
+             hint: stop the program that listens there, or choose another port: \
+             cargo xtask demo --port {}",
             if port == u16::MAX { 4001 } else { port + 1 }
         ),
     }

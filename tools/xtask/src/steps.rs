@@ -16,12 +16,12 @@ use crate::tidy;
 
 pub(crate) use readme::commands_covered;
 
-/// A part of `cargo xtask test`, in the order in which they run.
+/// A step of `cargo xtask test`. Steps run in the order of the variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Step {
     /// `cargo fmt --check`
     Fmt,
-    /// What no compiler checks: sizes, names, paths, documents that drift from the tree
+    /// File sizes, names, paths, prose, and documents that drift from the tree
     Tidy,
     /// `cargo deny check`: advisories, licences, duplicates, sources
     Deny,
@@ -37,7 +37,7 @@ pub(crate) enum Step {
     Simulate,
     /// The cluster engines: each feature by itself, and the tests that need a NATS or Redis server
     Engines,
-    /// Three real nodes over zenoh under real clients: killed, stopped, restarted, lied to
+    /// Three real nodes over zenoh under real clients: killed, stopped, restarted, sent garbage
     Cluster,
     /// The conformance kit against examples/conformance
     Conformance,
@@ -47,21 +47,21 @@ pub(crate) enum Step {
     Browser,
     /// The README's quick start, typed in an empty folder
     Readme,
-    /// What the examples' READMEs have one type
+    /// The commands in the examples' READMEs
     Examples,
     /// `cargo xtask demo`, from scaffolding to Ctrl-C
     Demo,
 }
 
 impl Step {
-    /// As it is written after `--only`.
+    /// Returns the name of the step, as after `--only`.
     pub(crate) fn name(self) -> String {
         self.to_possible_value()
             .map(|value| value.get_name().to_owned())
             .unwrap_or_default()
     }
 
-    /// What it checks, in one line.
+    /// Returns a line that says what the step checks.
     pub(crate) fn about(self) -> String {
         let help = self
             .to_possible_value()

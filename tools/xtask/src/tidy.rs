@@ -1,5 +1,5 @@
-//! What no compiler checks: file sizes, names, paths of somebody's machine, and documents that
-//! drift from the tree.
+//! Checks that no compiler makes: file sizes, names, paths of this machine, prose, and documents
+//! that drift from the tree.
 
 mod documents;
 mod files;
@@ -42,11 +42,11 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// The files that are in git or would be: ignored ones are nobody's business.
+/// The files that are in git, or are new and not ignored.
 struct Tree {
-    /// Path relative to the root, and the text; none for a file that is not text.
+    /// The path relative to the root, and the text, which is `None` if the file is not text.
     files: Vec<(PathBuf, Option<String>)>,
-    /// Paths that must not occur in any file: of this machine and of homes.
+    /// The paths of this machine and of home folders. They must not occur in any file.
     private_paths: Vec<String>,
 }
 
@@ -61,8 +61,7 @@ impl Tree {
             "--exclude-standard",
         ])
         .current_dir(root);
-        let list =
-            process::run_captured(&mut git).context("cannot ask git which files there are")?;
+        let list = process::run_captured(&mut git).context("cannot list the files with git")?;
         let paths = list
             .split('\0')
             .filter(|path| !path.is_empty())
@@ -91,14 +90,14 @@ impl Tree {
         text.as_deref()
     }
 
-    /// Whether a file of that path is there, or a folder with files in it.
+    /// Returns whether the tree has a file with this path, or a folder with files.
     fn holds(&self, path: &Path) -> bool {
         self.files.iter().any(|(file, _)| file.starts_with(path))
     }
 }
 
-/// The folder that the checkout stands in, and the user's home. A folder that everybody has says
-/// nothing.
+/// Returns the folder that contains the checkout, and the user's home. A folder that all machines
+/// have is not private.
 fn private_paths(root: &Path, home: Option<&Path>) -> Vec<String> {
     const SHARED: [&str; 8] = [
         "/", "/tmp", "/var", "/var/tmp", "/usr", "/opt", "/home", "/srv",
@@ -116,7 +115,7 @@ fn private_paths(root: &Path, home: Option<&Path>) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// A tree of these files, for the checks' tests.
+    /// Makes a tree of these files, for the tests of the checks.
     pub(super) fn tree(files: &[(&str, &str)]) -> Tree {
         let files = files
             .iter()

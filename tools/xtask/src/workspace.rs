@@ -112,8 +112,8 @@ pub(crate) fn build(packages: &[&str]) -> Result<Vec<PathBuf>> {
 
 /// Builds `examples/cluster` and `tools/cluster-test`, and returns their executables.
 ///
-/// It builds a test of each package, with the features of the whole workspace. Thus cargo reuses the
-/// engines that the workspace's tests have built, which would take minutes.
+/// It builds a test of each package, with the features of the whole workspace. Thus cargo reuses
+/// the engines that the workspace's tests have built, which would take minutes.
 pub(crate) fn build_cluster(release: bool) -> Result<[PathBuf; 2]> {
     let mut command = cargo();
     command.args(["test", "--workspace", "--all-features", "--no-run"]);

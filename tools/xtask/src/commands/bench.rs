@@ -6,13 +6,13 @@ use crate::{process, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A minute instead of many: fewer rounds of less work
+    /// Take one minute instead of many: fewer rounds with less work
     #[arg(long)]
     quick: bool,
     /// Only the scenarios with this text in their names
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// Threads of our server. The floor has one; 0 is one a core
+    /// The threads of our server. The floor has one thread; 0 means one per core
     #[arg(long, default_value_t = 1, value_name = "N")]
     workers: usize,
 }

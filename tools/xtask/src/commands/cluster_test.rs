@@ -16,7 +16,7 @@ pub(crate) struct Args {
     /// Build with optimisations, as for figures that are to be quoted
     #[arg(long)]
     release: bool,
-    /// As `--help` lists them: a scenario, `--engine zenoh|nats|redis` and more
+    /// A scenario, `--engine zenoh|nats|redis` and more: `--help` lists them
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = true,
@@ -25,7 +25,7 @@ pub(crate) struct Args {
     options: Vec<OsString>,
 }
 
-/// What the scenarios start or use, and Debian's packages with it.
+/// The programs that scenarios use: the word that asks for one, the program, Debian's package.
 const PROGRAMS: [(&str, &str, &str); 4] = [
     ("nats", "nats-server", "nats-server"),
     ("redis", "redis-server", "redis-server"),
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     with_options(args.release, &args.options)
 }
 
-/// The part of `cargo xtask test`.
+/// Runs the scenarios of `cargo xtask test`.
 pub(crate) fn in_test() -> Result<()> {
     with_options(false, &["short".into()])
 }

@@ -1,7 +1,7 @@
-//! `cargo xtask conformance`: the recorded Phoenix's answers against ours.
+//! `cargo xtask conformance`: compares our messages with those recorded from Phoenix.
 //!
-//! `tools/conformance/pending.txt` lists the scenarios that do not pass yet. The command fails if a
-//! scenario fails that is not in the list, and also if one in the list passes: the list stays true.
+//! `tools/conformance/pending.txt` lists the scenarios that do not pass yet. To keep the list true,
+//! the command fails if an unlisted scenario fails, and also if a listed one passes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,16 +14,16 @@ use crate::apps::Apps;
 use crate::server::Server;
 use crate::{npm, process, workspace};
 
-/// Options of `cargo xtask conformance`.
+/// The arguments of `cargo xtask conformance`.
 #[derive(Default, clap::Args)]
 pub(crate) struct Args {
-    /// Play against a server that runs already, instead of examples/conformance
+    /// Play against a running server instead of examples/conformance
     #[arg(long)]
     url: Option<String>,
     /// Only scenarios with TEXT in their name
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// How often to play them all
+    /// The number of times to play all scenarios
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     times: u32,
 }
@@ -93,16 +93,16 @@ fn play(
     verdict.into_result()
 }
 
-/// Scenario and why it is pending.
+/// The reasons of pending scenarios, by the scenario's name.
 type Pending = BTreeMap<String, String>;
 
-struct Outcome {
+struct ScenarioOutcome {
     passed: bool,
-    /// What the runner printed about it.
+    /// The runner's output about the scenario.
     text: String,
 }
 
-/// Names that are not as the list says.
+/// The names of scenarios whose outcomes differ from the list.
 #[derive(Debug, Default, PartialEq)]
 struct Verdict {
     failed: Vec<String>,
@@ -115,7 +115,7 @@ impl Verdict {
         let complaints: Vec<String> = [
             ("these scenarios fail", self.failed),
             (
-                "these pass now: take them out of tools/conformance/pending.txt",
+                "these pass now: remove them from tools/conformance/pending.txt",
                 self.passed_though_pending,
             ),
             ("these were not played", self.not_played),
@@ -134,7 +134,7 @@ impl Verdict {
 fn judge(
     names: &BTreeSet<String>,
     pending: &Pending,
-    outcomes: &BTreeMap<String, Outcome>,
+    outcomes: &BTreeMap<String, ScenarioOutcome>,
 ) -> Verdict {
     let mut verdict = Verdict::default();
     for name in names {
@@ -152,8 +152,8 @@ fn judge(
     verdict
 }
 
-/// Reads `ok name` and `FAIL name` with the indented lines below it.
-fn read_outcomes(output: &str) -> BTreeMap<String, Outcome> {
+/// Reads the runner's output: `ok name`, and `FAIL name` with the indented lines below it.
+fn read_outcomes(output: &str) -> BTreeMap<String, ScenarioOutcome> {
     let mut outcomes = BTreeMap::new();
     let mut current: Option<String> = None;
     for line in output.lines() {
@@ -162,7 +162,7 @@ fn read_outcomes(output: &str) -> BTreeMap<String, Outcome> {
         if let Some((name, passed)) = verdict {
             outcomes.insert(
                 name.to_owned(),
-                Outcome {
+                ScenarioOutcome {
                     passed,
                     text: format!("{line}\n"),
                 },
@@ -200,7 +200,8 @@ fn read_pending(path: &Path, names: &BTreeSet<String>) -> Result<Pending> {
     parse_pending(&text, names).with_context(|| format!("in {}", path.display()))
 }
 
-/// A line is a scenario's name, blanks, and the reason; `#` begins a comment line.
+/// Reads the list of pending scenarios. Each line has a scenario's name, blanks and the reason. `#`
+/// begins a comment line.
 fn parse_pending(text: &str, names: &BTreeSet<String>) -> Result<Pending> {
     let mut pending = Pending::new();
     for (number, line) in (1..).zip(text.lines().map(str::trim)) {
@@ -217,7 +218,7 @@ fn parse_pending(text: &str, names: &BTreeSet<String>) -> Result<Pending> {
             .insert(name.to_owned(), reason.trim().to_owned())
             .is_some()
         {
-            bail!("line {number}: {name:?} stands there twice");
+            bail!("line {number}: {name:?} is listed twice");
         }
     }
     Ok(pending)

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the Presence guide from nothing to a page with people on it.
+//! `cargo xtask demo`: the Presence guide, from scaffolding an app to serving its page.
 
 mod nodes;
 
@@ -12,18 +12,18 @@ use crate::process::{self, Interrupted};
 use crate::server::{self, Server};
 use crate::{npm, workspace};
 
-/// Options of `cargo xtask demo`.
+/// The arguments of `cargo xtask demo`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The port to serve on
     #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
-    /// Instead of a fresh app: examples/cluster as so many nodes, on ports from --port on
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=20))]
+    /// Run N nodes of examples/cluster on ports from --port on, instead of a fresh app
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=20))]
     nodes: Option<u16>,
 }
 
-/// What the guide types, in its order.
+/// The guide's generator commands, in its order.
 const GENERATORS: [&[&str]; 3] = [
     &["gen", "presence"],
     &["gen", "socket", "User"],
@@ -64,7 +64,7 @@ fn fresh_app(args: &Args) -> Result<()> {
     let executable = build(&app)?;
 
     step(5, "starting it");
-    // Somebody may have taken the port while we were building.
+    // Another program may have taken the port during the build.
     server::expect_free(args.port)?;
     let server = Server::start_in_view(
         "the app",
@@ -102,7 +102,8 @@ fn scaffold(generator: &Path, app: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Shows what the generator does, and not what it tells its user to do next: the demo does that.
+/// Runs the generator and shows its changes. Hides the next steps that it prints: the demo takes
+/// them.
 fn generate(generator: &mut Command) -> Result<()> {
     let output = process::run_captured(generator)?;
     for line in output.lines().filter(|line| line.starts_with("* ")) {

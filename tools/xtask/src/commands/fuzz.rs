@@ -1,15 +1,15 @@
-//! `cargo xtask fuzz`: what clients and peers send, made up by libFuzzer.
+//! `cargo xtask fuzz`: input from clients and peers, made by libFuzzer.
 
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde_json::json;
 
-use crate::fuzzer::{self, Outcome, Plan};
+use crate::fuzzer::{self, FuzzOutcome, FuzzPlan};
 use crate::process;
 use crate::workspace;
 
-/// Options of `cargo xtask fuzz`.
+/// The arguments of `cargo xtask fuzz`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Minutes for each target
@@ -18,7 +18,7 @@ pub(crate) struct Args {
     /// Only this target; may be given several times
     #[arg(long = "target", value_name = "T")]
     targets: Vec<String>,
-    /// What the mutations are drawn from. By default the clock
+    /// The seed of the mutations. By default, the clock
     #[arg(long, value_name = "N")]
     seed: Option<u32>,
     /// Run this one input, in hex, and nothing else
@@ -34,7 +34,7 @@ pub(crate) struct Args {
     keep: bool,
 }
 
-/// The last line is one JSON object.
+/// Runs the targets, or one input. The last line of a run is one JSON object.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let targets = fuzzer::chosen(&args.targets)?;
     if let Some(input) = &args.input {
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             .iter()
             .try_for_each(|target| fuzzer::replay(&program, target, input));
     }
-    let plan = Plan {
+    let plan = FuzzPlan {
         targets,
         time: Duration::from_secs(60 * args.minutes),
         seed: args.seed.unwrap_or_else(clock),
@@ -52,9 +52,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     report(&plan, &fuzzer::run(&plan)?)
 }
 
-/// What CI runs: some seconds a target, always from the same seed.
+/// Runs each target for some seconds, always from the same seed, in CI.
 pub(crate) fn short() -> Result<()> {
-    let plan = Plan {
+    let plan = FuzzPlan {
         targets: fuzzer::targets()?,
         time: Duration::from_secs(5),
         seed: 1,
@@ -63,19 +63,19 @@ pub(crate) fn short() -> Result<()> {
     report(&plan, &fuzzer::run(&plan)?)
 }
 
-fn report(plan: &Plan, outcomes: &[Outcome]) -> Result<()> {
-    let results: Vec<_> = outcomes.iter().map(Outcome::to_json).collect();
+fn report(plan: &FuzzPlan, outcomes: &[FuzzOutcome]) -> Result<()> {
+    let results: Vec<_> = outcomes.iter().map(FuzzOutcome::to_json).collect();
     println!(
         "{}",
         json!({ "commit": commit(), "seed": plan.seed, "targets": results })
     );
     if outcomes.iter().any(|outcome| outcome.failed.is_some()) {
-        bail!("not every input was taken");
+        bail!("an input failed: its target and its bytes are printed above");
     }
     Ok(())
 }
 
-/// What was fuzzed. With a `+`, it has been changed since; without git, nobody knows.
+/// Returns the commit that is fuzzed, with a `+` if files differ from it. Empty without git.
 fn commit() -> String {
     let git = |args: &[&str]| {
         let mut git = std::process::Command::new("git");
@@ -89,6 +89,6 @@ fn commit() -> String {
 
 fn clock() -> u32 {
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-    // 0 is libFuzzer's word for one of its own choice, which nobody would be told.
+    // 0 lets libFuzzer choose a seed, which would not be reported.
     since.subsec_nanos().max(1)
 }

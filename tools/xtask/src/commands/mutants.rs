@@ -1,4 +1,4 @@
-//! `cargo xtask mutants`: would the simulation notice if a rule were broken?
+//! `cargo xtask mutants`: checks that the simulation notices each broken rule.
 
 mod mutant;
 
@@ -13,12 +13,12 @@ use super::simulate::PROFILE;
 use crate::{process, workspace};
 use mutant::Mutant;
 
-/// Where the mutants stand, relative to the checkout's root.
+/// The folder of the mutants, relative to the checkout's root.
 const FOLDER: &str = "tools/xtask/mutants";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How many seeds may pass before a mutant counts as survived
+    /// The number of seeds after which a mutant has survived
     #[arg(long, default_value_t = 20_000, value_name = "N")]
     seeds: u64,
     /// Only mutants with this text in their names
@@ -26,12 +26,16 @@ pub(crate) struct Args {
     only: Option<String>,
 }
 
-/// Breaks one rule after the other in a copy of the tree, and has the simulation find it. Fails if
-/// it misses one, or a mutant does not fit the code any more. The last line is one JSON object.
+/// Breaks one rule after another in a copy of the tree, and runs the simulation on each. The last
+/// line is one JSON object.
+///
+/// # Errors
+///
+/// If the simulation misses a mutant, or a mutant no longer fits the code.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mutants = read(&workspace::root().join(FOLDER), args.only.as_deref())?;
     let tree = Copy::make()?;
-    // Whatever it finds in the code as it is would count as a mutant caught.
+    // A violation in the code as it is would count as a caught mutant.
     if let Some(found) = tree.first_violation(args.seeds)? {
         bail!("the code breaks a promise without any mutant: {found}");
     }
@@ -77,12 +81,12 @@ fn read(folder: &Path, only: Option<&str>) -> Result<Vec<Mutant>> {
         mutants.push(mutant);
     }
     if mutants.is_empty() {
-        bail!("no mutant has that in its name");
+        bail!("no mutant has {:?} in its name", only.unwrap_or_default());
     }
     Ok(mutants)
 }
 
-/// A copy of the checkout's tracked files, with builds of its own.
+/// A copy of the checkout's tracked files, with its own build folder.
 struct Copy {
     root: PathBuf,
     target: PathBuf,
@@ -105,7 +109,7 @@ impl Copy {
             if let Some(folder) = to.parent() {
                 fs::create_dir_all(folder)?;
             }
-            // A tracked file may be gone.
+            // A tracked file may be deleted in the checkout.
             if from.is_file() {
                 fs::copy(&from, &to).with_context(|| format!("cannot copy {file}"))?;
             }
@@ -113,25 +117,27 @@ impl Copy {
         Ok(copy)
     }
 
-    /// Does something with the mutant's changes in the copy.
+    /// Calls `what` while the copy has the mutant's replacements.
     fn with<T>(&self, mutant: &Mutant, what: impl FnOnce() -> Result<T>) -> Result<T> {
         let mut before = Vec::new();
-        for change in &mutant.changes {
-            let path = self.root.join(&change.file);
+        for replacement in &mutant.replacements {
+            let path = self.root.join(&replacement.file);
             let text = fs::read_to_string(&path)
-                .with_context(|| format!("cannot read {}", change.file))?;
-            fs::write(&path, change.apply(&text)?)?;
+                .with_context(|| format!("cannot read {}", replacement.file))?;
+            fs::write(&path, replacement.apply(&text)?)?;
             before.push((path, text));
         }
         let result = what();
-        // The last change of a file first, so that what remains is the first text.
+        // In reverse order, because a file may have several replacements.
         for (path, text) in before.iter().rev() {
             fs::write(path, text)?;
         }
         result
     }
 
-    /// What the simulation of the copy finds, if anything.
+    /// Returns the first violation that the simulation of the copy finds.
+    ///
+    /// Returns `None` if no seed finds one.
     fn first_violation(&self, seeds: u64) -> Result<Option<String>> {
         let mut build = workspace::cargo();
         build
@@ -145,7 +151,7 @@ impl Copy {
                 "simulate",
             ])
             .env("CARGO_TARGET_DIR", &self.target)
-            // What a mutant leaves unused is no matter.
+            // A mutant may leave code unused.
             .env("RUSTFLAGS", "-Awarnings");
         process::run(&mut build).context("the mutant does not compile")?;
         let mut simulate = Command::new(self.target.join(PROFILE).join("simulate"));
@@ -155,10 +161,11 @@ impl Copy {
             .arg(seeds.to_string());
         let (_, output) = process::run_captured_any(&mut simulate)?;
         let last = output.lines().next_back().unwrap_or_default();
-        let summary: Value = serde_json::from_str(last).context("the simulation broke off")?;
+        let summary: Value =
+            serde_json::from_str(last).context("the simulation ended without a summary")?;
         let violations = summary["violations"]
             .as_u64()
-            .context("the simulation says nothing of violations")?;
+            .context("the summary has no count of violations")?;
         let first = output.lines().find(|line| line.starts_with("seed "));
         let first = first.unwrap_or_default().chars().take(140).collect();
         Ok((violations > 0).then_some(first))
@@ -169,18 +176,18 @@ impl Copy {
 mod tests {
     use super::*;
 
-    /// The long run is made now and then; that mutants fit the code is known at once.
+    /// The long run happens now and then. This test finds a mutant that does not fit at once.
     #[test]
     fn mutants_fit_the_code() {
         let root = workspace::root();
         for mutant in read(&root.join(FOLDER), None).unwrap() {
             let mut texts = std::collections::BTreeMap::new();
-            for change in &mutant.changes {
-                let path = root.join(&change.file);
+            for replacement in &mutant.replacements {
+                let path = root.join(&replacement.file);
                 let text = texts
                     .entry(path.clone())
                     .or_insert_with(|| fs::read_to_string(path).unwrap());
-                let changed = change.apply(text);
+                let changed = replacement.apply(text);
                 *text = changed.unwrap_or_else(|error| panic!("{}: {error}", mutant.name));
             }
         }

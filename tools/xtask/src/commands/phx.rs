@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::workspace;
 
-/// What follows is passed on to `cargo phx`.
+/// The arguments that are passed on to `cargo phx`.
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Args {
@@ -17,7 +17,8 @@ pub(crate) struct Args {
     arguments: Vec<OsString>,
 }
 
-/// Becomes the generator, so that its questions reach the terminal and its exit status the shell.
+/// Replaces this process by the generator, so that its questions reach the terminal and its exit
+/// code reaches the shell.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let built = workspace::build(&["cargo-phx"]).context("cannot build cargo-phx")?;
     let generator = built.first().context("cargo built no cargo-phx")?;

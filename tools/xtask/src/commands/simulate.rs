@@ -1,4 +1,4 @@
-//! `cargo xtask simulate`: the replicated set on a simulated network, seed after seed.
+//! `cargo xtask simulate`: the replicated set on a simulated network, one seed after another.
 
 use std::ffi::OsString;
 use std::process::Command;
@@ -7,14 +7,13 @@ use anyhow::Result;
 
 use crate::{process, workspace};
 
-/// The profile that it is built with: optimised, every assertion checked.
+/// The profile of the build: optimised, with all assertions.
 pub(crate) const PROFILE: &str = "simulation";
 
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct Args {
-    /// As `--help` lists them: `--seeds N`, `--from SEED`, `--replay FILE|SEED`, `--traffic` and
-    /// more
+    /// `--seeds N`, `--from SEED`, `--replay FILE|SEED`, `--traffic` and more: `--help` lists them
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = true,
@@ -28,7 +27,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     with_options(&args.options)
 }
 
-/// The part of `cargo xtask test`: seeds that every change is run against.
+/// Runs the seeds of `cargo xtask test`.
 pub(crate) fn in_test() -> Result<()> {
     with_options(&["--seeds".into(), "20000".into()])
 }
@@ -41,7 +40,7 @@ fn with_options(options: &[OsString]) -> Result<()> {
     process::run(&mut command)
 }
 
-/// The commit that is checked out, with a `+` if files differ from it.
+/// Returns the commit that is checked out, with a `+` if files differ from it.
 pub(crate) fn commit() -> Result<String> {
     let git = |args: &[&str]| {
         let mut git = Command::new("git");

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that must hold, a step after the other, and a summary.
+//! `cargo xtask test`: all checks, one step after another, and a summary.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use crate::process::Interrupted;
 use crate::steps::Step;
 
-/// Options of `cargo xtask test`.
+/// The arguments of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Run only these steps
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     list: bool,
 }
 
-/// Some steps failed, and the summary, which ends the output, says which.
+/// The error of a run with failed steps. The summary at the end of the output names them.
 #[derive(Debug)]
 pub(crate) struct StepsFailed;
 

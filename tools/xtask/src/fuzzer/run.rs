@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use super::{Plan, corpora, corpus};
+use super::{FuzzPlan, corpora, corpus};
 use crate::{process, workspace};
 
 /// The longest input, in bytes.
 const MAX_LENGTH: &str = "-max_len=16384";
 /// The longest time for one input, in seconds. A slower input has failed.
 const TIMEOUT: &str = "-timeout=20";
-/// The largest memory of the process, in megabytes. An input that needs more has failed. The targets
-/// check themselves that the parsers use far less.
+/// The largest memory of the process, in megabytes. An input that needs more has failed. The
+/// targets check themselves that the parsers use far less.
 const MEMORY: &str = "-rss_limit_mb=2048";
 
 /// The result of running one target.
-pub(crate) struct Outcome {
+pub(crate) struct FuzzOutcome {
     target: String,
     executions: u64,
     took: Duration,
@@ -31,7 +31,7 @@ pub(crate) struct Outcome {
     pub(crate) failed: Option<String>,
 }
 
-impl Outcome {
+impl FuzzOutcome {
     pub(crate) fn to_json(&self) -> Value {
         json!({
             "target": self.target,
@@ -46,7 +46,7 @@ impl Outcome {
 }
 
 /// Runs a target until its time is over or an input fails.
-pub(super) fn target(program: &Path, target: &str, plan: &Plan) -> Result<Outcome> {
+pub(super) fn target(program: &Path, target: &str, plan: &FuzzPlan) -> Result<FuzzOutcome> {
     let folder = workspace::scratch("fuzz").join(target);
     let (units, failures) = (folder.join("units"), folder.join("failures"));
     corpus::unpack(&corpora().join(target), &units)?;
@@ -73,11 +73,11 @@ pub(super) fn target(program: &Path, target: &str, plan: &Plan) -> Result<Outcom
     let text = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
     let failed = failed_input(&failures)?;
     match &failed {
-        Some(input) => tell(target, input, &text),
-        None if !status.success() => bail!("{target} ended with {status}; see {}", log.display()),
+        Some(input) => report_failure(target, input, &text),
+        None if !status.success() => bail!("{target} ended with {status}: see {}", log.display()),
         None => {}
     }
-    let outcome = Outcome {
+    let outcome = FuzzOutcome {
         target: target.to_owned(),
         executions: last_number(&text, "stat::number_of_executed_units:").unwrap_or(0),
         took,
@@ -133,7 +133,7 @@ fn failed_input(failures: &Path) -> Result<Option<String>> {
     Ok(None)
 }
 
-fn tell(target: &str, input: &str, log: &str) {
+fn report_failure(target: &str, input: &str, log: &str) {
     println!("      an input fails:");
     let panic = log.lines().skip_while(|line| !line.contains("panicked at"));
     panic.take(12).for_each(|line| println!("      | {line}"));

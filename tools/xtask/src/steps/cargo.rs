@@ -1,5 +1,5 @@
-//! What cargo itself checks. No step sets RUSTFLAGS, and all want the same features, so that what
-//! one has built the next one finds.
+//! The checks that cargo itself makes. No step sets RUSTFLAGS, and all use the same features, so
+//! that each step can use the builds of the others.
 
 use anyhow::Result;
 

@@ -1,4 +1,4 @@
-//! `cargo xtask demo` as a user runs it: started, looked at, and ended with Ctrl-C.
+//! Runs `cargo xtask demo` as a user does: starts it, looks at its page, and ends it with Ctrl-C.
 
 use std::ops::RangeInclusive;
 use std::process::Command;
@@ -11,12 +11,12 @@ use support::ports::{free_port, is_listening};
 use crate::process;
 use crate::server::{Server, get};
 
-/// How long the demo may take to end. It waits for its server, which lets clients go.
+/// The time that the demo has to end. It waits until its server has disconnected the clients.
 const ENDING: Duration = Duration::from_secs(20);
-/// How long it may take until the page is there: it builds the generator and an app.
+/// The time that the demo has until it serves the page. It builds the generator and an app first.
 const BUILDING: Duration = Duration::from_secs(20 * 60);
 
-/// How long three nodes may take to see each other.
+/// The time that the nodes have to see each other.
 const MEETING: Duration = Duration::from_secs(30);
 const NODES: u16 = 3;
 
@@ -29,7 +29,7 @@ pub(super) fn run() -> Result<()> {
     try_out("demo-nodes", &nodes, port, last, || nodes_meet(port..=last))
 }
 
-/// Starts the demo, looks at it, and ends it with Ctrl-C. The last thing it serves is at `last`.
+/// Starts the demo, looks at it, and ends it with Ctrl-C. It has started when it listens on `last`.
 fn try_out(
     name: &str,
     arguments: &[String],
@@ -55,12 +55,12 @@ fn try_out(
         Ok((port..=last).all(|port| !is_listening(port)))
     })?;
     if !closed {
-        bail!("the {name} ended, but somebody still listens on port {port} or after");
+        bail!("the {name} ended, but a program still listens on a port from {port} to {last}");
     }
     Ok(())
 }
 
-/// Each node's page shows the others up.
+/// Checks that each node's page shows the other nodes as up.
 fn nodes_meet(mut ports: RangeInclusive<u16>) -> Result<()> {
     let met = ports.try_fold(true, |all, port| {
         let met = process::poll_until(MEETING, || {

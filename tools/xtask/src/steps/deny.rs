@@ -1,5 +1,5 @@
-//! `cargo deny check`: what the dependencies are licensed under, where they come from, which come
-//! twice, and what is known against them. `deny.toml` says what is let through.
+//! `cargo deny check`: the licences, sources, duplicates and advisories of the dependencies.
+//! `deny.toml` lists the exceptions.
 
 use std::process::Command;
 
@@ -25,8 +25,8 @@ pub(super) fn run() -> Result<()> {
     let (fetched, _) = process::run_captured_any(deny().args(["fetch", "db"]))?;
     if !fetched.success() {
         println!(
-            "    SKIPPED: `cargo deny check advisories`. The database of advisories cannot be fetched; it is at \
-             https://github.com/RustSec/advisory-db"
+            "    SKIPPED: `cargo deny check advisories`, because the database of advisories \
+             cannot be fetched from https://github.com/RustSec/advisory-db"
         );
         return Ok(());
     }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::apps::Apps;
 use crate::{chromium, npm, process, workspace};
 
-/// npm's phoenix in Node, against both example apps.
+/// Runs npm's phoenix in Node against both example apps.
 pub(super) fn node() -> Result<()> {
     npm::ci(&folder())?;
     let apps = Apps::build()?;
@@ -23,7 +23,7 @@ pub(super) fn node() -> Result<()> {
         .inspect_err(|_| println!("{}{}", hello.log_tail(), conformance.log_tail()))
 }
 
-/// phoenix.js in Chromium. The tests start the app themselves, because they stop it, too.
+/// Runs phoenix.js in Chromium. The tests start the app themselves, because they also stop it.
 pub(super) fn browser() -> Result<()> {
     npm::ci(&folder())?;
     let chromium = chromium::find_or_install()?;
@@ -40,7 +40,7 @@ pub(super) fn browser() -> Result<()> {
     process::run(&mut tests)
 }
 
-/// The guide's three tabs, against an app that runs already.
+/// Runs the test of the guide's three tabs against a running app.
 pub(super) fn three_tabs(url: &str) -> Result<()> {
     npm::ci(&folder())?;
     let mut tests = node_test(vec![folder().join("browser/presence.test.mjs")]);
@@ -54,8 +54,8 @@ fn folder() -> PathBuf {
     workspace::root().join("tools/e2e")
 }
 
-/// `node --test`, a file at a time: two at once would slow each other past their bounds on a small
-/// machine.
+/// Returns the command `node --test` for these files. It runs one file at a time: on a small
+/// machine, two at once would exceed their timeouts.
 fn node_test(files: Vec<PathBuf>) -> Command {
     let mut command = Command::new("node");
     command
@@ -67,7 +67,7 @@ fn node_test(files: Vec<PathBuf>) -> Command {
     command
 }
 
-/// Node 20 takes no patterns, and newer ones no folders: so file by file.
+/// Returns the test files in a folder. Node 20 takes no patterns, and newer versions no folders.
 fn test_files(name: &str) -> Result<Vec<PathBuf>> {
     let folder = folder().join(name);
     let entries =

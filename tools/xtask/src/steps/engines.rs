@@ -1,5 +1,5 @@
-//! The cluster engines, as far as `cargo test` does not try them: by themselves, and with real
-//! servers.
+//! The checks of the cluster engines that `cargo test` does not make: each engine alone, and tests
+//! with real servers.
 
 use anyhow::{Context, Result};
 
@@ -7,9 +7,9 @@ use crate::debian;
 use crate::process;
 use crate::workspace::cargo;
 
-/// The features, each of which a user may turn on alone; none is the default.
+/// The features that a user may turn on alone. The empty one is the default.
 const ALONE: [&str; 4] = ["", "nats", "redis", "zenoh"];
-/// What the tests start, by the names of Debian's packages.
+/// The programs that the tests start. Debian's packages have the same names.
 const SERVERS: [&str; 2] = ["nats-server", "redis-server"];
 
 pub(super) fn run() -> Result<()> {
@@ -27,12 +27,12 @@ pub(super) fn run() -> Result<()> {
     let mut folders = Vec::new();
     for server in SERVERS {
         let path = debian::find_or_install(server)
-            .context("the tests of the cluster engines need a server of each")?;
+            .context("the tests of the cluster engines need nats-server and redis-server")?;
         folders.extend(path.parent().map(ToOwned::to_owned));
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::env::split_paths(&path).chain(folders))?;
-    // With the whole workspace, and so with the same features as the step that has built it.
+    // Names the whole workspace, to use the builds of the other steps with the same features.
     let mut test = cargo();
     test.args([
         "test",

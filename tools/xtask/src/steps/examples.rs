@@ -1,5 +1,5 @@
-//! The commands in the examples' READMEs are true: each server is started, and what is typed at it
-//! answers.
+//! Runs the commands in the examples' READMEs: starts each server, and sends it the requests of its
+//! README.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,17 +11,17 @@ use support::ports::free_port;
 use crate::server::Server;
 use crate::{process, workspace};
 
-/// Where the READMEs say that an example listens. Here each gets a free port.
+/// The address at which the examples listen in the READMEs. Here each gets a free port instead.
 const PORT: &str = "localhost:4000";
 
-/// What an example's README has typed.
+/// The commands in an example's README.
 #[derive(Debug, PartialEq, Eq)]
 struct Typed {
-    /// The package that is run.
+    /// The package to run.
     package: String,
-    /// `NAME=value` before it.
+    /// The variables `NAME=value` in front of the command.
     variables: Vec<(String, String)>,
-    /// What is typed once it listens.
+    /// The commands to run when the server listens.
     then: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn run() -> Result<()> {
     Ok(())
 }
 
-/// The READMEs of the examples but the generated one, whose commands the step `readme` types.
+/// Returns the READMEs of the examples, without `hello`: the step `readme` runs its commands.
 fn readmes() -> Result<Vec<PathBuf>> {
     let folder = workspace::root().join("examples");
     let entries =
@@ -61,7 +61,9 @@ fn readmes() -> Result<Vec<PathBuf>> {
     Ok(readmes)
 }
 
-/// What the README's block has typed that runs an example; none if it has no such block.
+/// Returns the commands in the README's first `console` block.
+///
+/// Returns `None` if the README has no such block, or if its commands are those of another step.
 fn typed_in(readme: &str) -> Result<Option<Typed>> {
     let mut lines = readme
         .lines()
@@ -72,7 +74,7 @@ fn typed_in(readme: &str) -> Result<Option<Typed>> {
         return Ok(None);
     };
     if first.starts_with("cargo xtask ") {
-        // A command of ours: the step of that name runs it.
+        // The step of that name runs the command.
         return Ok(None);
     }
     let mut words = first.split_whitespace();
@@ -87,7 +89,7 @@ fn typed_in(readme: &str) -> Result<Option<Typed>> {
     };
     let then: Vec<_> = lines.map(str::to_owned).collect();
     if let Some(other) = then.iter().find(|line| !line.starts_with("curl ")) {
-        bail!("nobody runs `{other}`");
+        bail!("`{other}` is not run by any test: use curl");
     }
     Ok(Some(Typed {
         package: package.to_owned(),

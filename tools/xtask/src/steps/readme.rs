@@ -1,8 +1,8 @@
-//! The README's commands are true: each is run, here or by another step.
+//! Runs the README's commands, or checks that another step does.
 //!
-//! The block that begins an app (`cargo phx new ...`) is typed line by line in an empty folder
-//! outside the checkout, with the generator installed by the README's own command. Any other
-//! command must stand in [`RUN_ELSEWHERE`].
+//! The block with `cargo phx new ...` is run line by line in an empty folder outside the checkout.
+//! The generator is installed with the README's own command. Any other command must be in
+//! [`RUN_ELSEWHERE`].
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -18,24 +18,25 @@ use crate::process;
 use crate::server::Server;
 use crate::workspace;
 
-/// Commands of the README that other steps run, and which.
+/// The commands of the README that other steps run, with the step.
 const RUN_ELSEWHERE: &[(&str, &str)] = &[
     ("cargo xtask demo", "the step demo, on a port that is free"),
     ("cargo xtask test", "what runs this"),
     ("cargo xtask conformance", "the step conformance"),
 ];
 
-/// Run here, with a folder of its own and without optimisation added, so that the user's cargo
-/// stays as it is.
+/// The command that installs the generator. This step adds another folder and no optimisation, so
+/// that the user's own programs stay as they are.
 const INSTALL: &str = "cargo install --path cargo-phx --locked";
 
-/// How the block begins that is typed in an empty folder.
+/// The start of the block that is run in an empty folder.
 const NEW_APP: &str = "cargo phx new ";
 
 /// The book's page that repeats commands of the README.
 const GETTING_STARTED: &str = "docs/getting-started.md";
 
-/// An error naming each command of the README, and of the book's first page, that no step runs.
+/// Checks that a step runs each command of the README and of the book's first page. The error names
+/// the commands that no step runs.
 pub(crate) fn commands_covered() -> Result<()> {
     let readme = read("README.md")?;
     let known = known(&readme);
@@ -60,7 +61,7 @@ pub(super) fn run() -> Result<()> {
     let quick_start =
         quick_start(&readme).context("README.md has no block that begins with `cargo phx new`")?;
     let bin = install_generator()?;
-    // The system's folder for temporary files: no workspace above it.
+    // The system's folder for temporary files has no workspace above it.
     let folder = tempfile::tempdir().context("cannot create a folder to try the README in")?;
     type_in(&quick_start, folder.path(), &bin)
 }
@@ -82,7 +83,7 @@ fn install_generator() -> Result<PathBuf> {
     Ok(root.join("bin"))
 }
 
-/// Types `commands` one after another. The last serves the app, and then three tabs are opened.
+/// Runs `commands` one after another. The last one serves the app, for the test of three tabs.
 fn type_in(commands: &[String], folder: &Path, bin: &Path) -> Result<()> {
     let mut folder = folder.to_path_buf();
     for line in commands {
@@ -92,7 +93,7 @@ fn type_in(commands: &[String], folder: &Path, bin: &Path) -> Result<()> {
             ["cd", to] => folder.push(to),
             ["cargo", "run"] => {
                 let mut command = command(&words, &folder, bin)?;
-                // Built first: starting has a bound, building none.
+                // Builds first: the timeout of the start must not include the build.
                 process::run(self::command(&["cargo", "build"], &folder, bin)?.arg("--quiet"))?;
                 let server = Server::start("readme", command.arg("--quiet"), free_port()?)?;
                 e2e::three_tabs(&server.url())
@@ -123,7 +124,7 @@ fn path_with(bin: &Path) -> Result<OsString> {
     std::env::join_paths(folders).context("PATH cannot be extended")
 }
 
-/// The commands that a step runs.
+/// Returns the commands that a step runs.
 fn known(readme: &str) -> BTreeSet<String> {
     let mut known: BTreeSet<String> = RUN_ELSEWHERE
         .iter()
@@ -147,8 +148,8 @@ fn quick_start(readme: &str) -> Option<Vec<String>> {
         .find(|block| block.first().is_some_and(|line| line.starts_with(NEW_APP)))
 }
 
-/// The commands of each `sh` block, and of each `console` block, where they stand behind a dollar
-/// sign.
+/// Returns the commands of each `sh` block, and of each `console` block, where a dollar sign
+/// precedes them.
 fn command_blocks(markdown: &str) -> Vec<Vec<String>> {
     let mut blocks = Vec::new();
     let mut lines = markdown.lines();
@@ -166,7 +167,7 @@ fn command_blocks(markdown: &str) -> Vec<Vec<String>> {
             "console" => line.strip_prefix("$ "),
             _ => None,
         });
-        // A remark behind a command is not part of it.
+        // Removes a comment after a command.
         let bare = |line: &str| line.split(" #").next().unwrap_or(line).trim().to_owned();
         let commands: Vec<String> = commands.map(bare).collect();
         if !commands.is_empty() {

@@ -1,14 +1,14 @@
-//! Documents say what is true of the tree: members are described, links and paths lead somewhere,
-//! commands exist.
+//! Checks that documents match the tree: members are described, and links, paths and commands
+//! exist.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::Tree;
 
-/// The documents at the root. CHANGELOG.md may name what is gone.
+/// The documents at the root. CHANGELOG.md is left out: it may name deleted files.
 const DOCUMENTS: [&str; 3] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
 
-/// Where others stand.
+/// The folders of the other documents.
 const FOLDERS: [&str; 2] = ["docs", "examples"];
 
 /// The document that describes every member.
@@ -56,8 +56,8 @@ pub(super) fn check(tree: &Tree, members: &[PathBuf], subcommands: &[String]) ->
     complaints
 }
 
-/// A complaint for each page of the book that its summary does not list. A listed page that does
-/// not exist is a link that leads nowhere.
+/// Returns a complaint for each page of the book that its summary does not list. A listed page that
+/// does not exist is found as a broken link.
 fn unlisted_pages(tree: &Tree) -> Vec<String> {
     let book = Path::new(BOOK);
     let summary = book.join(SUMMARY);
@@ -88,7 +88,7 @@ fn documents(tree: &Tree) -> impl Iterator<Item = (&Path, &str)> {
         .filter_map(|(path, text)| Some((path.as_path(), text.as_deref()?)))
 }
 
-/// A link of a document in `folder`, as a path from the root.
+/// Returns a link of a document in `folder` as a path from the root.
 fn resolve(folder: &Path, link: &str) -> PathBuf {
     let mut path = folder.to_path_buf();
     for part in Path::new(link).components() {
@@ -101,7 +101,7 @@ fn resolve(folder: &Path, link: &str) -> PathBuf {
     path
 }
 
-/// Targets of Markdown links to files of the tree.
+/// Returns the targets of Markdown links to files of the tree.
 fn links(line: &str) -> impl Iterator<Item = &str> {
     let targets = line
         .split("](")
@@ -111,8 +111,8 @@ fn links(line: &str) -> impl Iterator<Item = &str> {
     files.filter(|target| !target.is_empty() && !target.contains("://"))
 }
 
-/// What stands in backticks and looks like a path of the tree: it has a slash, and a first part
-/// that is at the root. `{a,b}` and stars stand for several, and are left alone.
+/// Returns the texts in backticks that look like a path of the tree: they have a slash, and their
+/// first part is at the root. `{a,b}` and stars stand for several paths, and are skipped.
 fn paths<'a>(tree: &'a Tree, line: &'a str) -> impl Iterator<Item = &'a str> {
     line.split('`').skip(1).step_by(2).filter(|text| {
         let plain = text
@@ -123,7 +123,7 @@ fn paths<'a>(tree: &'a Tree, line: &'a str) -> impl Iterator<Item = &'a str> {
     })
 }
 
-/// The words that follow `cargo xtask`.
+/// Returns the words that follow `cargo xtask`.
 fn commands(line: &str) -> impl Iterator<Item = &str> {
     line.split("cargo xtask ").skip(1).filter_map(|rest| {
         let end = rest

@@ -4,19 +4,19 @@ use std::path::Path;
 
 use super::Tree;
 
-/// A longer file holds more than one concept, or wants a reason below.
+/// The most lines of a file. A longer file has more than one concept, or needs a reason below.
 const MOST_LINES: usize = 500;
 
-/// Files that may be longer, and why. One that is not longer any more must go.
+/// The files that may be longer, with the reason. A file that is short again must be removed here.
 const LONG_FILES: &[(&str, &str)] = &[(
     "tools/conformance/run.mjs",
     "the kit's runner, one program that is copied whole",
 )];
 
-/// Files whose length somebody writes by hand.
+/// The extensions of files that are written by hand.
 const SOURCES: [&str; 5] = ["rs", "mjs", "js", "tera", "html"];
 
-/// Module names that say nothing about what is in them.
+/// Module names that say nothing about the module's contents.
 const EMPTY_NAMES: [&str; 6] = ["util", "utils", "common", "helper", "helpers", "misc"];
 
 pub(super) fn check(tree: &Tree) -> Vec<String> {
@@ -41,7 +41,10 @@ pub(super) fn check(tree: &Tree) -> Vec<String> {
             }
         }
         if path.ends_with("package-lock.json") && text.contains("\"resolved\"") {
-            complaints.push(format!("{shown}: names download addresses; npm's omit-lockfile-registry-resolved leaves them out"));
+            complaints.push(format!(
+                "{shown}: names download addresses; \
+                 npm's omit-lockfile-registry-resolved leaves them out"
+            ));
         }
     }
     complaints
@@ -65,7 +68,7 @@ fn too_long(path: &Path, text: &str) -> Option<String> {
     }
 }
 
-/// A Rust or JavaScript module, or a folder, with a name that says nothing.
+/// Returns the name of a Rust or JavaScript module, or of a folder, if the name says nothing.
 fn empty_name(path: &Path) -> Option<&str> {
     let is_module = path
         .extension()
@@ -83,7 +86,7 @@ mod tests {
     use super::super::tests::tree;
     use super::*;
 
-    /// The exception's own file is always among them, long.
+    /// Returns the complaints about a file, in a tree with the long file of the exception.
     fn complaints(path: &str, text: &str) -> Vec<String> {
         let long = "x\n".repeat(MOST_LINES + 1);
         check(&tree(&[("tools/conformance/run.mjs", &long), (path, text)]))

@@ -56,7 +56,7 @@ fn lines(tree: &Tree) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
-/// Returns the text of a comment, or `None` if the line has none.
+/// Returns the text of a comment, or `None` if the line has no comment.
 fn comment(line: &str) -> Option<&str> {
     let start = line
         .strip_prefix("//")

@@ -1,4 +1,4 @@
-//! `cargo xtask demo --nodes N`: examples/cluster, a process a node, over zenoh.
+//! `cargo xtask demo --nodes N`: examples/cluster over zenoh, with a process for each node.
 
 use std::process::Command;
 
@@ -7,14 +7,14 @@ use anyhow::{Context, Result};
 use crate::server::{self, Server};
 use crate::{npm, process, workspace};
 
-/// The nodes' ports for each other go up from here.
+/// The first of the ports on which the nodes connect to each other.
 const FIRST_LINK: u16 = 7447;
-/// What the nodes share. A demo has no secrets.
-const SECRET: &str = "the secret of a demo, which is none, and is 64 bytes long or longer.";
+/// The secret that the nodes share. A demo has nothing to hide.
+const SECRET: &str = "the secret of a demo, known to everyone, and at least 64 bytes long";
 
 pub(super) fn run(nodes: u16, first: u16) -> Result<()> {
     let last = first.checked_add(nodes - 1);
-    let ports = first..=last.context("there are not so many ports")?;
+    let ports = first..=last.context("the last node's port would be above 65535")?;
     let links: Vec<_> = (FIRST_LINK..).take(nodes.into()).collect();
     for port in ports.clone().chain(links.iter().copied()) {
         server::expect_free(port)?;
@@ -38,7 +38,7 @@ pub(super) fn run(nodes: u16, first: u16) -> Result<()> {
             .env("LISTEN", listen)
             .env("PEERS", addresses.join(","))
             .env("SECRET_KEY_BASE", SECRET)
-            // Whoever ends a demo does not want to wait.
+            // Without a spread, the demo ends at once.
             .env("DRAIN_SPREAD_MS", "0");
         servers.push(Server::start_in_view(&name, &mut command, port)?);
     }
@@ -51,7 +51,7 @@ pub(super) fn run(nodes: u16, first: u16) -> Result<()> {
     serve(&mut servers)
 }
 
-/// Until the user ends it, or a node ends by itself, which is an error.
+/// Serves until the user interrupts. Fails if a node ends by itself.
 fn serve(servers: &mut [Server]) -> Result<()> {
     let never = std::time::Duration::from_secs(u32::MAX.into());
     let ended = process::poll_until(never, || {
@@ -60,7 +60,7 @@ fn serve(servers: &mut [Server]) -> Result<()> {
         }
         Ok(false)
     });
-    // Told all at once, then waited for one by one as they are dropped.
+    // Asks all nodes to stop at once. Their drops then wait for one after another.
     for server in servers.iter() {
         server.ask_to_stop();
     }

@@ -1,22 +1,22 @@
-//! A mutant: a rule, and the change that breaks it.
+//! A mutant: a rule, and the replacements in the code that break it.
 //!
-//! A text file: the first line says which rule is broken. Then, for each change, the file after
-//! `--- `, the text that must occur in it exactly once between `<<<` and `===`, and what stands
-//! there instead between `===` and `>>>`.
+//! A mutant is a text file. Its first line says how the rule is broken. Then, for each replacement,
+//! `--- ` precedes the name of the file. The old text, which must occur in that file exactly once,
+//! is between `<<<` and `===`, and the new text between `===` and `>>>`.
 
 use anyhow::{Context, Result, bail};
 
 #[derive(Debug)]
 pub(crate) struct Mutant {
     pub(crate) name: String,
-    /// The rule that it breaks.
+    /// The rule, and how the mutant breaks it.
     pub(crate) about: String,
-    pub(crate) changes: Vec<Change>,
+    pub(crate) replacements: Vec<Replacement>,
 }
 
 #[derive(Debug)]
-pub(crate) struct Change {
-    /// Relative to the root.
+pub(crate) struct Replacement {
+    /// The path, relative to the root.
     pub(crate) file: String,
     old: String,
     new: String,
@@ -26,7 +26,7 @@ impl Mutant {
     pub(crate) fn parse(name: &str, text: &str) -> Result<Self> {
         let mut lines = text.lines();
         let about = lines.next().unwrap_or_default().to_owned();
-        let mut changes = Vec::new();
+        let mut replacements = Vec::new();
         let mut file = None;
         while let Some(line) = lines.next() {
             if let Some(named) = line.strip_prefix("--- ") {
@@ -34,22 +34,22 @@ impl Mutant {
             } else if line == "<<<" {
                 let old = until(&mut lines, "===")?;
                 let new = until(&mut lines, ">>>")?;
-                changes.push(Change {
-                    file: file.clone().context("a change before its file is named")?,
+                replacements.push(Replacement {
+                    file: file.clone().context("a `<<<` before the first `--- `")?,
                     old,
                     new,
                 });
             } else if !line.trim().is_empty() {
-                bail!("what is {line:?}?");
+                bail!("unexpected line {line:?}: only `--- ` and `<<<` begin a part");
             }
         }
-        if about.is_empty() || changes.is_empty() {
-            bail!("a mutant says on its first line what it breaks, and has a change");
+        if about.is_empty() || replacements.is_empty() {
+            bail!("a mutant needs a rule on its first line, and a replacement");
         }
         Ok(Self {
             name: name.to_owned(),
             about,
-            changes,
+            replacements,
         })
     }
 }
@@ -63,11 +63,11 @@ fn until<'a>(lines: &mut impl Iterator<Item = &'a str>, end: &str) -> Result<Str
         text.push_str(line);
         text.push('\n');
     }
-    bail!("no {end} comes");
+    bail!("the file ends before {end}");
 }
 
-impl Change {
-    /// The file's text with the change.
+impl Replacement {
+    /// Returns the file's text with the replacement.
     pub(crate) fn apply(&self, text: &str) -> Result<String> {
         match text.matches(&self.old).count() {
             1 => Ok(text.replacen(&self.old, &self.new, 1)),
@@ -87,16 +87,19 @@ mod tests {
     fn a_mutant_changes_what_it_names() {
         let mutant = Mutant::parse("x", TEXT).unwrap();
         assert_eq!(mutant.about, "Breaks a rule.");
-        assert_eq!(mutant.changes[0].file, "a.rs");
-        assert_eq!(mutant.changes[0].apply("a\nb\n").unwrap(), "a\nc\nd\n");
+        assert_eq!(mutant.replacements[0].file, "a.rs");
+        assert_eq!(mutant.replacements[0].apply("a\nb\n").unwrap(), "a\nc\nd\n");
     }
 
     #[test]
     fn one_that_no_longer_fits_says_so() {
         let mutant = Mutant::parse("x", TEXT).unwrap();
-        let gone = mutant.changes[0].apply("a\n").unwrap_err().to_string();
+        let gone = mutant.replacements[0].apply("a\n").unwrap_err().to_string();
         assert!(gone.contains("a.rs has no such text any more"), "{gone}");
-        let twice = mutant.changes[0].apply("b\nb\n").unwrap_err().to_string();
+        let twice = mutant.replacements[0]
+            .apply("b\nb\n")
+            .unwrap_err()
+            .to_string();
         assert!(twice.contains("2 times"), "{twice}");
     }
 

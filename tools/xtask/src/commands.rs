@@ -2,9 +2,11 @@
 
 pub(crate) mod bench;
 pub(crate) mod book;
+pub(crate) mod check;
 pub(crate) mod cluster_test;
 pub(crate) mod conformance;
 pub(crate) mod demo;
+pub(crate) mod features;
 pub(crate) mod fuzz;
 pub(crate) mod mutants;
 pub(crate) mod phx;

@@ -39,6 +39,8 @@ enum Command {
     Demo(commands::demo::Args),
     /// Check everything: format, lints, docs, tests, conformance, browsers, the README's commands
     Test(commands::test::Args),
+    /// Check what has changed, quickly: format, tidiness, lints, unit tests
+    Check(commands::check::Args),
     /// Play the conformance kit's scenarios against examples/conformance
     Conformance(commands::conformance::Args),
     /// Run the checkout's `cargo phx` in the current folder
@@ -47,6 +49,8 @@ enum Command {
     Bench(commands::bench::Args),
     /// Build the book of `docs/` into `target/book`
     Book(commands::book::Args),
+    /// Compile the libraries with each feature alone
+    Features,
     /// Feed made-up input of clients and peers to the parsers, and look for failures
     Fuzz(commands::fuzz::Args),
     /// Kill, stop, part and restart real nodes under real clients
@@ -63,10 +67,12 @@ fn main() -> ExitCode {
     let result = process::catch_signals().and_then(|()| match Cli::parse().command {
         Command::Demo(args) => commands::demo::run(&args),
         Command::Test(args) => commands::test::run(&args),
+        Command::Check(args) => commands::check::run(&args),
         Command::Conformance(args) => commands::conformance::run(&args),
         Command::Phx(args) => commands::phx::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Book(args) => commands::book::run(&args),
+        Command::Features => commands::features::run(),
         Command::Fuzz(args) => commands::fuzz::run(&args),
         Command::ClusterTest(args) => commands::cluster_test::run(&args),
         Command::Mutants(args) => commands::mutants::run(&args),

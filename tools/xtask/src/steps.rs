@@ -11,7 +11,7 @@ mod readme;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::commands::{cluster_test, conformance, fuzz, simulate};
+use crate::commands::{cluster_test, conformance, features, fuzz, simulate};
 use crate::tidy;
 
 pub(crate) use readme::commands_covered;
@@ -29,13 +29,15 @@ pub(crate) enum Step {
     Clippy,
     /// `cargo doc`, warnings denied
     Doc,
+    /// `presence-core` without features, and with one engine alone
+    Features,
     /// `cargo test`: unit, property, documentation and generator tests
     Cargo,
     /// Each fuzz target, for some seconds
     Fuzz,
     /// 20,000 seeds of the replicated set on a simulated network
     Simulate,
-    /// The cluster engines: each feature by itself, and the tests that need a NATS or Redis server
+    /// The tests of the cluster engines that need a NATS or Redis server
     Engines,
     /// Three real nodes over zenoh under real clients: killed, stopped, restarted, sent garbage
     Cluster,
@@ -76,6 +78,7 @@ impl Step {
             Self::Deny => deny::run(),
             Self::Clippy => cargo::clippy(),
             Self::Doc => cargo::doc(),
+            Self::Features => features::in_test(),
             Self::Cargo => cargo::test(),
             Self::Fuzz => fuzz::short(),
             Self::Simulate => simulate::in_test(),

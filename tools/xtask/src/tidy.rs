@@ -17,6 +17,8 @@ use crate::{process, steps, workspace};
 pub(crate) fn run() -> Result<()> {
     let root = workspace::root();
     let tree = Tree::read(root)?;
+    let members = workspace::members()?.into_iter();
+    let members: Vec<_> = members.map(|member| member.folder).collect();
     let mut complaints = files::check(&tree);
     complaints.extend(prose::check(&tree));
     complaints.extend(rustdoc::check(&tree));
@@ -24,11 +26,7 @@ pub(crate) fn run() -> Result<()> {
         .get_subcommands()
         .map(|command| command.get_name().to_owned())
         .collect();
-    complaints.extend(documents::check(
-        &tree,
-        &workspace::members()?,
-        &subcommands,
-    ));
+    complaints.extend(documents::check(&tree, &members, &subcommands));
     if let Err(error) = steps::commands_covered() {
         complaints.push(error.to_string());
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use cargo_metadata::{Message, Metadata, MetadataCommand, Package};
+use cargo_metadata::{Artifact, Message, Metadata, MetadataCommand, Package, Target};
 
 use crate::process;
 
@@ -50,19 +50,38 @@ pub(crate) fn target_directory() -> Result<PathBuf> {
     Ok(metadata()?.target_directory.into_std_path_buf())
 }
 
-/// Returns the folders of the workspace's members, relative to the root.
-pub(crate) fn members() -> Result<Vec<PathBuf>> {
-    let folder = |package: &Package| {
-        let manifest = package.manifest_path.as_std_path();
-        Some(manifest.parent()?.strip_prefix(root()).ok()?.to_path_buf())
-    };
-    let metadata = metadata()?;
-    let packages = metadata.packages.iter();
-    packages
-        .map(|package| {
-            folder(package).with_context(|| format!("{} is not in the checkout", package.name))
-        })
-        .collect()
+/// A package of the workspace.
+pub(crate) struct Member {
+    pub(crate) name: String,
+    /// Relative to the root.
+    pub(crate) folder: PathBuf,
+    pub(crate) has_library: bool,
+    /// The names of its programs.
+    pub(crate) binaries: Vec<String>,
+    pub(crate) features: Vec<String>,
+}
+
+/// Returns the packages of the workspace.
+pub(crate) fn members() -> Result<Vec<Member>> {
+    metadata()?.packages.iter().map(member).collect()
+}
+
+fn member(package: &Package) -> Result<Member> {
+    let folder = folder(package.manifest_path.as_std_path())
+        .with_context(|| format!("{} is not in the checkout", package.name))?;
+    let binaries = package.targets.iter().filter(|target| target.is_bin());
+    Ok(Member {
+        name: package.name.to_string(),
+        folder,
+        has_library: package.targets.iter().any(Target::is_lib),
+        binaries: binaries.map(|target| target.name.clone()).collect(),
+        features: package.features.keys().cloned().collect(),
+    })
+}
+
+/// Returns the folder of a manifest relative to the root, or `None` if it is not in the checkout.
+fn folder(manifest: &Path) -> Option<PathBuf> {
+    Some(manifest.parent()?.strip_prefix(root()).ok()?.to_path_buf())
 }
 
 fn metadata() -> Result<Metadata> {
@@ -74,18 +93,40 @@ fn metadata() -> Result<Metadata> {
 /// Runs a `cargo build`, and returns the executables that it makes, in whichever folder the user
 /// has configured.
 pub(crate) fn executables(build: &mut Command) -> Result<Vec<PathBuf>> {
-    let messages = process::run_captured(build.arg("--message-format=json-render-diagnostics"))?;
-    executables_in(&messages)
+    let built = built(build)?;
+    Ok(built.into_iter().map(|built| built.executable).collect())
 }
 
-fn executables_in(messages: &str) -> Result<Vec<PathBuf>> {
-    let mut executables = Vec::new();
+/// An executable, and the package of the workspace that it belongs to.
+pub(crate) struct Built {
+    pub(crate) executable: PathBuf,
+    /// Relative to the root; empty if the package is not in the checkout.
+    pub(crate) folder: PathBuf,
+}
+
+/// Runs a `cargo build`, and returns the executables that it makes with their packages.
+pub(crate) fn built(build: &mut Command) -> Result<Vec<Built>> {
+    let messages = process::run_captured(build.arg("--message-format=json-render-diagnostics"))?;
+    built_in(&messages)
+}
+
+fn built_in(messages: &str) -> Result<Vec<Built>> {
+    let mut built = Vec::new();
     for message in Message::parse_stream(messages.as_bytes()) {
-        if let Message::CompilerArtifact(artifact) = message? {
-            executables.extend(artifact.executable.map(|path| path.into_std_path_buf()));
-        }
+        let Message::CompilerArtifact(Artifact {
+            executable: Some(executable),
+            manifest_path,
+            ..
+        }) = message?
+        else {
+            continue;
+        };
+        built.push(Built {
+            executable: executable.into_std_path_buf(),
+            folder: folder(manifest_path.as_std_path()).unwrap_or_default(),
+        });
     }
-    Ok(executables)
+    Ok(built)
 }
 
 /// Builds these binary packages of the workspace at once, and returns their executables in the
@@ -136,9 +177,12 @@ pub(crate) fn build_cluster(release: bool) -> Result<[PathBuf; 2]> {
 /// Makes cargo in a scaffolded app reuse what the workspace has built: the same target folder, the
 /// same profile, the same versions.
 pub(crate) fn share_builds(command: &mut Command, app: &Path) -> Result<()> {
+    // As the workspace's manifest has it, unless the caller's environment says otherwise.
+    let debug = std::env::var_os("CARGO_PROFILE_DEV_DEBUG");
+    let debug = debug.unwrap_or_else(|| "line-tables-only".into());
     command
         .env("CARGO_TARGET_DIR", target_directory()?)
-        .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
+        .env("CARGO_PROFILE_DEV_DEBUG", debug);
     let lock = app.join("Cargo.lock");
     if !lock.exists() {
         fs::copy(root().join("Cargo.lock"), &lock)
@@ -166,13 +210,20 @@ mod tests {
             &artifact.replace("EXECUTABLE", r#""/t/debug/hello""#),
             r#"{"reason":"build-finished","success":true}"#,
         ];
-        let executables = executables_in(&messages.join("\n")).unwrap();
-        assert_eq!(executables, [PathBuf::from("/t/debug/hello")]);
+        let built = built_in(&messages.join("\n")).unwrap();
+        let executables: Vec<_> = built.iter().map(|built| &built.executable).collect();
+        assert_eq!(executables, [Path::new("/t/debug/hello")]);
     }
 
     #[test]
     fn xtask_is_a_member() {
-        assert!(members().unwrap().contains(&PathBuf::from("tools/xtask")));
+        let members = members().unwrap();
+        let xtask = members
+            .iter()
+            .find(|member| member.name == "xtask")
+            .unwrap();
+        assert_eq!(xtask.folder, Path::new("tools/xtask"));
+        assert_eq!(xtask.binaries, ["xtask"]);
         assert!(root().join("Cargo.toml").is_file());
     }
 }

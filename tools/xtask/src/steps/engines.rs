@@ -1,5 +1,4 @@
-//! The checks of the cluster engines that `cargo test` does not make: each engine alone, and tests
-//! with real servers.
+//! The tests of the cluster engines that need a real server.
 
 use anyhow::{Context, Result};
 
@@ -7,23 +6,10 @@ use crate::debian;
 use crate::process;
 use crate::workspace::cargo;
 
-/// The features that a user may turn on alone. The empty one is the default.
-const ALONE: [&str; 4] = ["", "nats", "redis", "zenoh"];
 /// The programs that the tests start. Debian's packages have the same names.
 const SERVERS: [&str; 2] = ["nats-server", "redis-server"];
 
 pub(super) fn run() -> Result<()> {
-    for feature in ALONE {
-        let mut clippy = cargo();
-        clippy.args([
-            "clippy",
-            "--package",
-            "presence-core",
-            "--features",
-            feature,
-        ]);
-        process::run(clippy.args(["--", "-D", "warnings"]))?;
-    }
     let mut folders = Vec::new();
     for server in SERVERS {
         let path = debian::find_or_install(server)

@@ -44,7 +44,8 @@ use crate::{Topic, UserSocket, telemetry::Level};
 /// nothing else.
 ///
 /// `Socket` is the kind of client that may join; a channel for several kinds is generic over it.
-/// `Info` is what the channel can be told by [`Socket::notify`] and its kin; `()` if nothing.
+/// `Info` is the type of the messages that [`Socket::notify`] and similar methods send to the
+/// channel. A channel without such messages has `()`.
 ///
 /// ```
 /// # use presence_channels::*;
@@ -95,7 +96,7 @@ use crate::{Topic, UserSocket, telemetry::Level};
 pub trait Channel: Sized + Send + 'static {
     /// The kind of client that may join.
     type Socket: UserSocket;
-    /// What the channel can be told: see [`handle_info`](Self::handle_info).
+    /// The messages that the channel's own side sends it. See [`handle_info`](Self::handle_info).
     type Info: Send + 'static;
 
     /// Broadcast events that go through [`handle_out`](Self::handle_out) instead of straight to the
@@ -103,27 +104,28 @@ pub trait Channel: Sized + Send + 'static {
     /// it.
     const INTERCEPTS: &'static [&'static str] = &[];
 
-    /// At which level joins are logged, with their payloads; none for not at all. `log_join` in
-    /// Phoenix. See [`telemetry`](crate::telemetry).
+    /// The level at which joins are logged, with their payloads. `None` logs no joins. Phoenix
+    /// calls it `log_join`. See [`telemetry`](crate::telemetry).
     const LOG_JOIN: Option<Level> = Some(Level::INFO);
 
-    /// At which level the client's messages are logged, with their payloads; none for not at all.
-    /// `log_handle_in` in Phoenix.
+    /// The level at which the client's messages are logged, with their payloads. `None` logs no
+    /// messages. Phoenix calls it `log_handle_in`.
     const LOG_HANDLE_IN: Option<Level> = Some(Level::DEBUG);
 
-    /// Lets the client into `topic` or refuses it. `payload` is what it joined with.
+    /// Accepts the client's join of `topic` or refuses it. `payload` comes with the join.
     ///
-    /// Nothing can be pushed or broadcast yet; [`Socket::notify`] leaves a message for right after.
+    /// The channel cannot push or broadcast yet. [`Socket::notify`] leaves a message that is
+    /// handled right after the join.
     ///
     /// # Errors
-    /// A [`JoinError`] is what the client gets; it has not joined then.
+    /// A [`JoinError`] refuses the join, and is sent to the client.
     fn join(
         topic: &Topic,
         payload: Payload,
         socket: &mut Socket<Self>,
     ) -> impl Future<Output = JoinResult<Self>> + Send;
 
-    /// Takes a message from the client. By default no event is known: see [`unhandled`].
+    /// Handles a message from the client. By default no event is known: see [`unhandled`].
     ///
     /// # Errors
     /// A [`ChannelError`] is logged, and the client gets an error reply; the channel goes on.
@@ -137,9 +139,9 @@ pub trait Channel: Sized + Send + 'static {
         std::future::ready(unhandled(event))
     }
 
-    /// Takes what the channel was told: by [`Socket::notify`], after a time by
-    /// [`Socket::notify_after`], from another task by a [`Notifier`], or by a topic it subscribed
-    /// to with [`Socket::subscribe`].
+    /// Handles a message that is not from the client. It comes from [`Socket::notify`], after a
+    /// time from [`Socket::notify_after`], from another task by a [`Notifier`], or from a topic
+    /// that the channel subscribed to with [`Socket::subscribe`].
     ///
     /// # Errors
     /// A [`ChannelError`] is logged; the channel goes on.
@@ -152,8 +154,8 @@ pub trait Channel: Sized + Send + 'static {
         std::future::ready(Ok(()))
     }
 
-    /// Takes a broadcast that [`INTERCEPTS`](Self::INTERCEPTS) names, on its way to this client. By
-    /// default it is pushed as it is.
+    /// Handles a broadcast that [`INTERCEPTS`](Self::INTERCEPTS) names, on its way to this client.
+    /// By default the broadcast is pushed as it is.
     ///
     /// # Errors
     /// A [`ChannelError`] is logged; the channel goes on.

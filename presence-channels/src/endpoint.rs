@@ -1,4 +1,4 @@
-//! What an app runs: its PubSub, its presences and its sockets, started and stopped in order.
+//! Starts and stops an app's PubSub, presences and sockets, in order.
 
 mod admission;
 mod builder;
@@ -45,11 +45,12 @@ use admission::Admissions;
 use connections::Connections;
 use salts::Salts;
 
-/// A running application's channels: `Phoenix.Endpoint`, as far as sockets go.
+/// The channels of a running application: the part of `Phoenix.Endpoint` that serves sockets.
 ///
-/// Cheap to clone, and usable as axum state: a POST handler or a job broadcasts, counts presences,
-/// disconnects users. It owns no listener and no `main`: serve [`router`](Self::router) with axum,
-/// and [`stop`](Self::stop) it when the server has ended.
+/// An endpoint is cheap to clone, and usable as axum state: a POST handler or a job broadcasts,
+/// counts presences, and disconnects users. It owns no listener and no `main`. Serve
+/// [`router`](Self::router) with axum, and [`stop`](Self::stop) the endpoint when the server has
+/// ended.
 ///
 /// ```
 /// use axum::{Router, extract::State, routing::post};
@@ -90,7 +91,7 @@ struct EndpointInner {
     started: Instant,
 }
 
-/// A mounted socket, and what its clients that poll have of this endpoint.
+/// A mounted socket, and its long-polling on this endpoint.
 struct MountPoint {
     mount: Arc<dyn Mounted>,
     longpoll: Option<Arc<Longpoll>>,
@@ -101,7 +102,7 @@ trait Supervised: Send + Sync + 'static {
     /// Its name, unique in the endpoint.
     fn name(&self) -> &str;
 
-    /// Tells other nodes that this one leaves, before its clients are let go over `spread`.
+    /// Tells other nodes that this one leaves, before its clients are disconnected over `spread`.
     fn leave(&self, spread: Duration);
 
     /// Ends it in order.
@@ -129,9 +130,10 @@ impl Endpoint {
         EndpointBuilder::new(pubsub)
     }
 
-    /// The routes of the mounted sockets, to be merged into an app's own. A socket mounted at
-    /// `/socket` takes WebSockets at `/socket/websocket`, where phoenix.js looks for it, and with
-    /// [`SocketOptions::longpoll`](crate::SocketOptions::longpoll) polls at `/socket/longpoll`.
+    /// Returns the routes of the mounted sockets, to be merged into an app's own. A socket mounted
+    /// at `/socket` takes WebSockets at `/socket/websocket`, where phoenix.js looks for it, and
+    /// with [`SocketOptions::longpoll`](crate::SocketOptions::longpoll) polls at
+    /// `/socket/longpoll`.
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let mut router = Router::new();
         for MountPoint { mount, longpoll } in &self.inner.mounts {
@@ -149,10 +151,10 @@ impl Endpoint {
         router
     }
 
-    /// Sends an event to all who have joined `topic`, on all nodes.
+    /// Sends an event to all clients that have joined `topic`, on all nodes.
     ///
     /// # Errors
-    /// A [`BroadcastError`]: see there for who has got it nevertheless.
+    /// Returns a [`BroadcastError`], whose variants say which clients get the event nevertheless.
     pub fn broadcast(
         &self,
         topic: &str,
@@ -183,7 +185,8 @@ impl Endpoint {
     }
 
     /// Closes every connection, on all nodes, of the socket whose [`id`](UserSocket::id) is `id`,
-    /// with code 1001. phoenix.js connects again, so `connect` must refuse who is to stay away.
+    /// with code 1001. phoenix.js connects again, so `connect` must refuse a client that is to stay
+    /// away.
     ///
     /// # Errors
     /// As [`broadcast`](Self::broadcast).
@@ -191,15 +194,16 @@ impl Endpoint {
         self.broadcast(id, "disconnect", Payload::empty())
     }
 
-    /// The PubSub it was built over.
+    /// Returns the PubSub that the endpoint was built over.
     #[must_use]
     pub fn pubsub(&self) -> &PubSub {
         &self.inner.pubsub
     }
 
-    /// The tokens of `salt`, with the endpoint's [secret](Config::secret_key_base): for a handler
-    /// that signs one for its page. The key of a salt is derived once and kept, for the first 64
-    /// salts: a salt is a constant of the app. Those of more are derived at each call.
+    /// Returns the tokens of `salt`, with the endpoint's [secret](Config::secret_key_base), as for
+    /// a handler that signs a token for its page. A salt is a constant of the app. The keys of the
+    /// first 64 salts are derived once and kept. The keys of further salts are derived at each
+    /// call.
     ///
     /// # Errors
     /// [`MissingSecretKeyBase`] if the endpoint was started without a secret.
@@ -209,23 +213,23 @@ impl Endpoint {
         Ok(self.inner.salts.tokens(secret, salt))
     }
 
-    /// How many clients are connected to this node.
+    /// Returns the number of clients that are connected to this node.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.inner.connections.count()
     }
 
-    /// Stops in order: channels end, with what their handlers still answer delivered, and each
-    /// connection is closed with code 1012 then, which clients answer by connecting again; then
-    /// presences go, then the PubSub. New connections are refused with 503 from the beginning.
+    /// Stops in order. First channels end, and replies of their handlers are delivered. Each
+    /// connection is then closed with code 1012, and its client connects again. Then presences
+    /// stop, then the PubSub. From the beginning, new connections are refused with the status 503.
     ///
-    /// Connections are told one after another over [`Config::drain_spread`], so that not all
-    /// clients connect elsewhere at once. Other nodes are told at the beginning, and go on showing
-    /// who was here for that long and the
-    /// [grace](presence_core::tracker::TrackerOptions::leave_grace) besides: whoever connects to
-    /// one of them in time has never been gone. After that it waits for the channels at most
-    /// [`Config::drain_timeout`], and closes the connections of those that have not ended. Stopping
-    /// twice does nothing. Dropping the future stops where it is.
+    /// Connections are closed one after another over [`Config::drain_spread`], so that not all
+    /// clients connect to other nodes at once. Other nodes are told at the beginning. They keep the
+    /// presences of this node for that time and the
+    /// [grace](presence_core::tracker::TrackerOptions::leave_grace), so a client that connects to
+    /// another node in time never shows as gone. After the spread the endpoint waits for the
+    /// channels for at most [`Config::drain_timeout`], and closes the connections of channels that
+    /// have not ended. A second call does nothing. Dropping the future leaves the stop unfinished.
     pub async fn stop(&self) {
         let inner = &self.inner;
         let connections = inner.connections.stop();

@@ -1,5 +1,5 @@
-//! What the fuzzer and the conformance tests need of the inside: each parser of what clients send,
-//! and what writes the same down again. No API: it changes without notice.
+//! The internals that the fuzzer and the conformance tests need: each parser of messages from
+//! clients, and the encoder beside it. Not an API: it changes without notice.
 
 use bytes::Bytes;
 use presence_core::pubsub::Payload;
@@ -52,7 +52,7 @@ impl ProtocolVersion {
     /// Reads a frame.
     ///
     /// # Errors
-    /// What the connection would be closed for.
+    /// The error that a connection is closed for.
     pub fn read(self, data: Data) -> Result<ReadMessage, MalformedFrame> {
         let message = self.serializer().decode(data)?;
         Ok(ReadMessage {
@@ -67,10 +67,10 @@ impl ProtocolVersion {
         })
     }
 
-    /// Writes a message; gives the body of its frame.
+    /// Encodes a message, and returns the body of its frame.
     ///
     /// # Errors
-    /// What whoever sends it would get.
+    /// The error that the sender of the message gets.
     pub fn write(self, message: &Outgoing<'_>) -> Result<Data, FrameError> {
         self.serializer().encode(message).map(body)
     }

@@ -1,4 +1,4 @@
-//! What a client may use up, and what happens beyond.
+//! Limits on the resources of a client.
 
 mod rate;
 mod slow_reader;
@@ -8,8 +8,8 @@ pub use slow_reader::SlowReader;
 
 pub(crate) use rate::Bucket;
 
-/// The limits of one mounted socket. All but the rates are on by default; what each costs the
-/// client that goes over it is said with it. None of them ends another client's connection.
+/// The limits of one mounted socket. All but the rates are on by default. Each field says what
+/// happens to the client that exceeds it. No limit ends another client's connection.
 ///
 /// ```
 /// use presence_channels::{Limits, SocketOptions};
@@ -22,18 +22,18 @@ pub(crate) use rate::Bucket;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The largest message, in bytes, whole or over several frames. Default 1 MiB. Over it the
-    /// connection is closed with code 1009; by long-polling the publish is answered with 413. Raise
-    /// it for uploads over a channel.
+    /// The largest message, in bytes, whole or over several frames. Default 1 MiB. For a larger
+    /// message the connection is closed with code 1009; by long-polling the publish is answered
+    /// with 413. Raise the limit for uploads over a channel.
     pub max_message_bytes: usize,
-    /// How many channels a connection may have joined. Default 100, as in Phoenix. A further join
-    /// is refused with the reason `too many channels joined`; the connection lives.
+    /// The number of channels that a connection may have joined. Default 100, as in Phoenix. A
+    /// further join is refused with the reason `too many channels joined`. The connection stays.
     pub max_channels: usize,
-    /// The longest topic, in bytes. Default 1,024. A join to a longer one is refused with the
-    /// reason `topic too long`; the connection lives.
+    /// The longest topic, in bytes. Default 1,024. A join of a longer topic is refused with the
+    /// reason `topic too long`. The connection stays.
     pub max_topic_bytes: usize,
-    /// The longest event, in bytes. Default 1,024. A message with a longer one is answered with the
-    /// error `event too long`; the channel lives.
+    /// The longest event, in bytes. Default 1,024. A message with a longer event is answered with
+    /// the error `event too long`. The channel stays.
     pub max_event_bytes: usize,
     /// The longest ref and the longest `join_ref`, in bytes as JSON writes them, quotes apart.
     /// Default 256; phoenix.js counts, and sends a few digits. A message with a longer one is
@@ -41,32 +41,33 @@ pub struct Limits {
     /// with 408, and the session ends. There is no answer to such a message, because it would carry
     /// the ref.
     pub max_ref_bytes: usize,
-    /// How many bytes may wait to be sent to a client that does not read. Default 4 MiB. Over it
-    /// [`slow_reader`](Self::slow_reader) decides. While a quarter of it waits, the client's own
-    /// messages are left unread; who polls may still publish.
+    /// The bytes that may wait to be sent to a client that does not read. Default 4 MiB. Beyond
+    /// this limit [`slow_reader`](Self::slow_reader) decides. While a quarter of the limit waits,
+    /// the client's own messages are not read. A client that polls may still publish.
     pub max_outgoing_bytes: usize,
-    /// What becomes of a client for whom more waits. By default it is closed with code 1013.
+    /// The policy for a client for which more bytes wait. By default its connection is closed with
+    /// code 1013.
     pub slow_reader: SlowReader,
-    /// How many of a connection's messages may wait for the handlers of its channels. Default
-    /// 1,000. At the limit nothing more is read from the connection until handlers have caught up;
-    /// what was read with the last of them (8 KiB at the most) waits on top. By long-polling the
-    /// publish waits, for a window, and is answered with 408 then. As many broadcasts may wait for
-    /// a channel that [intercepts](crate::Channel::INTERCEPTS) them; one more ends it with
-    /// `phx_error`, and its client joins again.
+    /// The number of a connection's messages that may wait for the handlers of its channels.
+    /// Default 1,000. At the limit the connection is not read until handlers have caught up. Bytes
+    /// that were read with the last message (8 KiB at most) wait on top. By long-polling the
+    /// publish waits, for a window, and is then answered with 408. The same number of broadcasts
+    /// may wait for a channel that [intercepts](crate::Channel::INTERCEPTS) them. One more
+    /// broadcast ends the channel with `phx_error`, and its client joins again.
     pub max_waiting_messages: usize,
-    /// How many bytes those messages may hold, and joins that wait for their topic's last channel
-    /// to end. Default 4 MiB. At the limit nothing more is read from the connection, and a publish
-    /// waits, as at [`max_waiting_messages`](Self::max_waiting_messages). The message that goes
-    /// over it is still taken, so that one that is larger gets through when nothing else waits; up
-    /// to one of [`max_message_bytes`](Self::max_message_bytes) is held on top.
+    /// The bytes that those messages may hold, together with joins that wait for their topic's last
+    /// channel to end. Default 4 MiB. At the limit the connection is not read, and a publish waits,
+    /// as at [`max_waiting_messages`](Self::max_waiting_messages). The message that exceeds the
+    /// limit is still taken, so that a larger message gets through when nothing else waits. So up
+    /// to one message of [`max_message_bytes`](Self::max_message_bytes) is held on top.
     pub max_waiting_bytes: usize,
-    /// How many joins of a connection may be under way, those of a topic that is joined again and
-    /// again included. Default 100. A further one is refused with the reason
-    /// `too many joins under way`; the connection lives.
+    /// The number of a connection's joins that may be under way, repeated joins of one topic
+    /// included. Default 100. A further join is refused with the reason `too many joins under way`.
+    /// The connection stays.
     pub max_joins_under_way: usize,
-    /// How fast a connection may send, heartbeats and leaves apart. Off by default. A message over
-    /// it is answered with an error that names the limit, and handled by nobody; connection and
-    /// channel live.
+    /// The rate at which a connection may send, heartbeats and leaves apart. Off by default. A
+    /// message over the limit is not handled, and is answered with an error that names the limit.
+    /// The connection and the channel stay.
     pub max_message_rate: Option<Rate>,
     /// As [`max_message_rate`](Self::max_message_rate), for each channel of a connection by itself.
     /// Off by default. Joins do not count.

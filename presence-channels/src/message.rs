@@ -1,4 +1,4 @@
-//! What clients and server say to each other, apart from how it is written down.
+//! Messages between clients and server, before and after their encoding.
 
 use std::fmt;
 
@@ -14,16 +14,16 @@ use smol_str::SmolStr;
 pub struct Ref(Option<SmolStr>);
 
 impl Ref {
-    /// No ref: JSON's null.
+    /// The ref that is JSON's null.
     pub const NULL: Self = Self(None);
 
-    /// The ref whose JSON text is `json`.
+    /// Creates the ref whose JSON text is `json`.
     pub(crate) fn from_json(json: Option<&RawValue>) -> Self {
         let json = json.map(RawValue::get).filter(|json| *json != "null");
         Self(json.map(SmolStr::new))
     }
 
-    /// The ref that is the string `text`; null if it is empty, as in a binary frame.
+    /// Creates the ref that is the string `text`. An empty string is null, as in a binary frame.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
         if text.is_empty() {
@@ -33,19 +33,19 @@ impl Ref {
         Self(Some(json.into()))
     }
 
-    /// Is it null?
+    /// Returns whether the ref is null.
     #[must_use]
     pub fn is_null(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Its JSON text.
+    /// Returns the ref's JSON text.
     #[must_use]
     pub fn as_json(&self) -> &str {
         self.0.as_deref().unwrap_or("null")
     }
 
-    /// How long it is: its JSON text without quotes, and nothing for null. A binary frame's 255
+    /// Returns the length of the JSON text without quotes, and 0 for null. A binary frame's 255
     /// bytes of plain text are 255 by this count, too.
     fn bytes(&self) -> usize {
         let json = self.0.as_deref().unwrap_or_default();
@@ -55,7 +55,7 @@ impl Ref {
         }
     }
 
-    /// Its text without quotes: what a binary frame holds, empty for null.
+    /// Returns the ref's text without quotes, as a binary frame holds it. Null is the empty string.
     #[must_use]
     pub fn to_text(&self) -> String {
         match &self.0 {
@@ -71,11 +71,11 @@ impl fmt::Debug for Ref {
     }
 }
 
-/// The topic of an incoming message, as far as it makes sense.
+/// The topic of an incoming message.
 #[derive(Debug)]
 pub(crate) enum WireTopic {
     Text(SmolStr),
-    /// Something that is not a string. It matches no channel, and is returned as it came.
+    /// JSON that is not a string. It matches no channel, and is returned as it came.
     Other(Box<RawValue>),
 }
 
@@ -84,13 +84,13 @@ pub(crate) enum WireTopic {
 pub enum TopicRef<'a> {
     /// A topic.
     Text(&'a str),
-    /// What a client of version 1 or 2 sent for one: JSON that is no string. No message of another
-    /// serializer has it.
+    /// JSON that is not a string, which a client of version 1 or 2 sent as a topic. Messages of
+    /// other serializers do not have it.
     Raw(&'a RawValue),
 }
 
 impl<'a> TopicRef<'a> {
-    /// The topic, or the JSON that came for one.
+    /// Returns the topic, or the JSON that came in its place.
     #[must_use]
     pub fn as_str(&self) -> &'a str {
         match self {
@@ -109,8 +109,8 @@ impl<'a> From<&'a WireTopic> for TopicRef<'a> {
     }
 }
 
-/// A message from a client. The payload of a join, or of an event, is what a channel gets:
-/// [`Payload::encode`] makes it of what your format holds.
+/// A message from a client. A channel gets its payload with a join or an event. [`Payload::encode`]
+/// creates the payload from the values of your format.
 #[derive(Debug)]
 pub struct Message {
     pub(crate) join_ref: Ref,
@@ -121,7 +121,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message without refs.
+    /// Creates a message without refs.
     #[must_use]
     pub fn new(topic: &str, event: &str, payload: Payload) -> Self {
         Self {
@@ -133,27 +133,27 @@ impl Message {
         }
     }
 
-    /// About how many bytes it holds while it waits, if it came in a frame of `frame_bytes`: a
-    /// payload is a slice of its frame, or memory of its own by a serializer of the app's; a ref is
-    /// a copy.
+    /// Returns about how many bytes the message holds while it waits, if it came in a frame of
+    /// `frame_bytes`. Its payload is a slice of its frame, or separate memory if an app's
+    /// serializer made it. Its ref is a copy.
     pub(crate) fn held_bytes(&self, frame_bytes: usize) -> usize {
         frame_bytes.max(self.payload.bytes().len()) + self.reference.as_json().len()
     }
 
-    /// How long the longer of its refs is.
+    /// Returns the length of the longer ref.
     pub(crate) fn ref_bytes(&self) -> usize {
         self.join_ref.bytes().max(self.reference.bytes())
     }
 
-    /// Sets the ref of the join that it belongs to. Null means whatever channel the client has of
-    /// the topic.
+    /// Sets the ref of the join that the message belongs to. Null stands for the client's current
+    /// channel of the topic.
     #[must_use]
     pub fn join_ref(mut self, join_ref: Ref) -> Self {
         self.join_ref = join_ref;
         self
     }
 
-    /// Sets the ref that its reply will carry.
+    /// Sets the ref that the message's reply carries.
     #[must_use]
     pub fn reference(mut self, reference: Ref) -> Self {
         self.reference = reference;
@@ -187,7 +187,7 @@ pub enum Outgoing<'a> {
         topic: TopicRef<'a>,
         /// `ok`, `error`, or a status of the channel's own.
         status: &'a str,
-        /// What phoenix.js hands to `receive(status, ...)`.
+        /// The payload that phoenix.js passes to `receive(status, ...)`.
         payload: &'a Payload,
     },
     /// An event for all members of a topic. Its frame goes to all who speak this serializer.

@@ -1,7 +1,7 @@
-//! Which web pages may connect: `check_origin` in Phoenix.
+//! Checks which web pages may connect: `check_origin` in Phoenix.
 //!
-//! A browser lets any page open a WebSocket to any host, with the user's cookies, and says in the
-//! `Origin` header which page it was. Clients that are no browsers send none and are let in.
+//! A browser lets any page open a WebSocket to any host, with the user's cookies, and names the
+//! page in the `Origin` header. Clients that are not browsers send no such header, and may connect.
 
 mod origin_pattern;
 #[cfg(test)]
@@ -43,15 +43,15 @@ pub enum CheckOrigin {
     /// Anything else is an error when the endpoint starts. Names that are not in ASCII are written
     /// as browsers send them, in Punycode.
     Only(Vec<String>),
-    /// Those that a function of yours says yes to: see [`with`](Self::with).
+    /// The origins that a function of the app accepts: see [`with`](Self::with).
     With(OriginCheck),
-    /// Any page. Only for a socket that treats every client as a stranger.
+    /// Any page. Only for a socket that trusts no client.
     Off,
 }
 
 impl CheckOrigin {
-    /// Asks `check` about each page. It is asked about `null` too, which browsers send for pages
-    /// that have no origin. It must not block; its panic is a no.
+    /// Calls `check` for each page, and also for `null`, which browsers send for pages that have no
+    /// origin. `check` must not block. A panic in `check` refuses the page.
     ///
     /// ```
     /// use presence_channels::{CheckOrigin, SocketOptions};
@@ -67,7 +67,7 @@ impl CheckOrigin {
         Self::With(OriginCheck(Arc::new(check)))
     }
 
-    /// What is asked of each request.
+    /// Returns the policy that each request is checked by.
     pub(crate) fn policy(&self) -> Result<OriginPolicy, InvalidOrigin> {
         Ok(match self {
             Self::SameHost => OriginPolicy::Host(&[HostSource::Configured, HostSource::Request]),
@@ -115,25 +115,27 @@ impl Origin {
         }
     }
 
-    /// The header as it came.
+    /// Returns the header as it came.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The scheme, in lower case; none for `null` and what else is no origin.
+    /// Returns the scheme, in lower case. Returns `None` for `null` and other text that is not an
+    /// origin.
     #[must_use]
     pub fn scheme(&self) -> Option<&str> {
         self.parts.as_ref().map(|parts| &*parts.scheme)
     }
 
-    /// The host, in lower case; none for `null` and what else is no origin.
+    /// Returns the host, in lower case. Returns `None` for `null` and other text that is not an
+    /// origin.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         self.parts.as_ref().map(|parts| &*parts.host)
     }
 
-    /// The port, or the scheme's default.
+    /// Returns the port, or the scheme's default.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
         self.parts.as_ref()?.port
@@ -149,7 +151,7 @@ impl OriginParts {
         Some(Self { scheme, host, port })
     }
 
-    /// Is this the origin of pages at `host`, which may name a port?
+    /// Returns whether this is the origin of pages at `host`, which may name a port.
     fn is_at(&self, host: &str) -> bool {
         let Ok(authority) = host.parse::<Authority>() else {
             return false;
@@ -168,16 +170,16 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// A [`CheckOrigin`], ready to be asked.
+/// A [`CheckOrigin`] whose entries are parsed.
 pub(crate) enum OriginPolicy {
-    /// Pages of the first of these hosts that there is.
+    /// Allows pages of the first of these hosts that is known.
     Host(&'static [HostSource]),
     Only(Vec<OriginPattern>),
     With(OriginCheck),
     Off,
 }
 
-/// Where a host is known from.
+/// The source of a host.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HostSource {
     Configured,
@@ -185,12 +187,12 @@ pub(crate) enum HostSource {
 }
 
 impl OriginPolicy {
-    /// Can it not do without a configured host?
+    /// Returns whether the policy needs a configured host.
     pub(crate) fn needs_configured_host(&self) -> bool {
         matches!(self, Self::Host([HostSource::Configured]))
     }
 
-    /// May the page that sent `headers` connect?
+    /// Returns whether the page that sent `headers` may connect.
     pub(crate) fn allows(&self, headers: &HeaderMap, configured_host: Option<&str>) -> bool {
         let Some(origin) = headers.get(header::ORIGIN) else {
             return true;

@@ -1,11 +1,11 @@
-//! How messages are written down: `Phoenix.Socket.Serializer`.
+//! Encodings of messages: `Phoenix.Socket.Serializer`.
 //!
-//! A client chooses by the `vsn` parameter of its connection: version 1 for `1.0.x` and for clients
-//! that send none, version 2 for `2.0.x`. A mount may speak more:
-//! [`SocketOptions::serializer`](crate::SocketOptions::serializer) adds a [`Serializer`] of yours,
-//! which says what a frame looks like and nothing else: joins, refs, replies and limits stay as
-//! they are. Members of one topic may speak different ones. What is broadcast is encoded once for
-//! each serializer that a node's members speak.
+//! A client chooses an encoding by the `vsn` parameter of its connection: version 1 for `1.0.x` and
+//! for clients without the parameter, version 2 for `2.0.x`. A mount may have more of them:
+//! [`SocketOptions::serializer`](crate::SocketOptions::serializer) adds a [`Serializer`] of the
+//! app, which defines the form of a frame and nothing else. Joins, refs, replies and limits stay as
+//! they are. Members of one topic may use different serializers. A broadcast is encoded once for
+//! each serializer that a node's members use.
 //!
 //! ```
 //! use presence_channels::{
@@ -56,9 +56,9 @@
 //! # let _ = options;
 //! ```
 //!
-//! By **long-polling** there are no binary frames. A client publishes a binary message as a line of
-//! base64 (a line that begins with `[` or `{` is a text message), and gets the binary frames of a
-//! serializer of yours as base64, too.
+//! **Long-polling** has no binary frames. A client publishes a binary message as a line of base64
+//! (a line that begins with `[` or `{` is a text message). It gets the binary frames of an app's
+//! serializer as base64, too.
 
 mod broadcast_frames;
 mod error;
@@ -85,7 +85,7 @@ pub use crate::{
 /// One message as it arrived, at most [`max_message_bytes`](crate::Limits::max_message_bytes) long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {
-    /// Text: valid UTF-8, as the transport has made sure.
+    /// Text, which the transport has checked to be UTF-8.
     Text(Bytes),
     /// Bytes.
     Binary(Bytes),
@@ -100,26 +100,24 @@ impl Data {
 
 /// Turns frames into messages and back. See the [module](self).
 ///
-/// Both methods run in the middle of a connection's work, [`encode`](Self::encode) for a broadcast
-/// in the middle of the sender's: they must not block. A panic in them is caught. In `decode` it
-/// costs the connection that sent the frame; in `encode` it is [`FrameError::Panicked`], which
-/// whoever pushes or replies gets, and a broadcast is dropped for those who speak this serializer,
-/// and logged.
+/// Both methods run within a connection's work, and [`encode`](Self::encode) of a broadcast within
+/// the sender's, so they must not block. A panic in them is caught. A panic in `decode` closes the
+/// connection that sent the frame. A panic in `encode` is [`FrameError::Panicked`] for the caller
+/// that pushes or replies; a broadcast is dropped for the clients of this serializer, and logged.
 pub trait Serializer: Send + Sync + 'static {
-    /// Reads a client's frame: a message with its refs, as the client chose them. It gets them back
-    /// with the reply.
+    /// Decodes a client's frame: a message with its refs. The client chose the refs, and gets them
+    /// back with the reply.
     ///
     /// # Errors
     /// A [`MalformedFrame`] is logged, and the connection is closed with code 1011.
     fn decode(&self, data: Data) -> Result<Message, MalformedFrame>;
 
-    /// Writes a message for a client, one frame a message.
+    /// Encodes a message for a client, in one frame.
     ///
     /// # Errors
-    /// A [`FrameError`] if this serializer has no form for the message; nothing is sent then.
-    /// Whoever pushes or replies gets it; a broadcast is dropped for those who speak this
-    /// serializer, and logged. What the protocol itself says (answers to heartbeats, `phx_close`
-    /// and such, all in JSON) must have a form: without one the connection is closed with code
-    /// 1011.
+    /// A [`FrameError`] if this serializer has no form for the message; nothing is sent then. The
+    /// caller that pushes or replies gets the error. A broadcast is dropped for the clients of this
+    /// serializer, and logged. The protocol's own messages (replies to heartbeats, `phx_close` and
+    /// such, all in JSON) must have a form: otherwise the connection is closed with the code 1011.
     fn encode(&self, message: &Outgoing<'_>) -> Result<Frame, FrameError>;
 }

@@ -67,11 +67,11 @@ pub(crate) use mount::{Mount, Mounted};
     note = "implement `presence_channels::UserSocket` for `{Self}`; `cargo phx gen socket` writes one"
 )]
 pub trait UserSocket: Sized + Send + Sync + 'static {
-    /// What the application shares with every channel: a pool, a client, its presences. Handed to
-    /// [`socket`](crate::EndpointBuilder::socket) when the socket is mounted.
+    /// The state that the application shares with every channel: a pool, a client, its presences.
+    /// The app passes it to [`socket`](crate::EndpointBuilder::socket) when it mounts the socket.
     type State: Send + Sync + 'static;
 
-    /// Lets a client in or refuses it. `params` are those of the connection's URL, `info` is the
+    /// Accepts a client or refuses it. `params` are those of the connection's URL, `info` is the
     /// request: headers, peer address, and the extensions that tower layers put there.
     ///
     /// # Errors
@@ -82,36 +82,44 @@ pub trait UserSocket: Sized + Send + Sync + 'static {
         state: &Self::State,
     ) -> impl Future<Output = Result<Self, ConnectError>> + Send;
 
-    /// A name for all connections of one user.
-    /// [`Endpoint::disconnect`](crate::Endpoint::disconnect) with it closes them. None by default.
+    /// Returns a name for all connections of one user.
+    /// [`Endpoint::disconnect`](crate::Endpoint::disconnect) with this name closes them. Returns
+    /// `None` by default.
     fn id(&self) -> Option<String> {
         None
     }
 
-    /// When what the client connected with expires: its token, as
-    /// [`Tokens::verify_with_expiry`](crate::Tokens::verify_with_expiry) says. Asked once, after
-    /// [`connect`](Self::connect). None by default: a connection lasts, whatever becomes of the
+    /// Returns the time at which the client's token expires, as
+    /// [`Tokens::verify_with_expiry`](crate::Tokens::verify_with_expiry) returns it. Called once,
+    /// after [`connect`](Self::connect). Returns `None` by default: the connection outlives the
     /// token.
     ///
     /// [Some time before](crate::SocketOptions::token_expiry_notice) the client is sent
     /// `token_expiring` on the topic `phoenix`, with `{"expires_in_ms": n}`. It may answer with
-    /// `refresh_token` there, with `{"token": "..."}`, which [`refresh`](Self::refresh) decides
-    /// upon, as often as it likes. At the time, give or take a second, the connection is closed
-    /// with code
-    /// 1008. phoenix.js connects again then, and [`connect`](Self::connect) sees whether it has a
-    ///       new token. `docs/clients.md` has the client's half.
+    /// `refresh_token` there, with `{"token": "..."}`, as often as it likes;
+    /// [`refresh`](Self::refresh) checks the token. At the time, give or take a second, the
+    /// connection is closed with the code 1008. phoenix.js then connects again, and
+    /// [`connect`](Self::connect) sees whether it has a new token. `docs/clients.md` has the
+    /// client's half.
     fn expires_at(&self) -> Option<SystemTime> {
         None
     }
 
-    /// Takes the new token of a client whose connection [expires](Self::expires_at), and gives the
-    /// time from which on that one is expired; none if it never is. By default none is taken.
+    /// Checks the new token of a client whose connection [expires](Self::expires_at). Returns the
+    /// time at which the new token expires, and `None` if it never does. By default every token is
+    /// refused.
     ///
-    /// What [`connect`](Self::connect) made stays as it is, because channels were joined with it:
-    /// refuse a token that says another user, or other rights, and the client will connect anew.
-    /// One call of a connection is under way at a time, for
-    /// [`Config::handler_timeout`](crate::Config::handler_timeout) at the most.
+    /// The value that [`connect`](Self::connect) made does not change, because channels were joined
+    /// with it. Refuse a token of another user, or with other rights; the client then connects
+    /// again. A connection has one call under way at a time, for at most
+    /// [`Config::handler_timeout`](crate::Config::handler_timeout).
     ///
+    /// # Errors
+    /// A [`ConnectError`] is logged, and the client's `refresh_token` is answered with the error
+    /// `token refused` (`internal error` for a status of 500 and above). The expiry stays as it
+    /// was.
+    ///
+    /// # Examples
     /// ```
     /// # use presence_channels::*;
     /// # use std::time::SystemTime;
@@ -150,11 +158,6 @@ pub trait UserSocket: Sized + Send + Sync + 'static {
     /// #   fn channels(_: &mut Routes<Self>) {}
     /// }
     /// ```
-    ///
-    /// # Errors
-    /// A [`ConnectError`] is logged, and the client's `refresh_token` is answered with the error
-    /// `token refused` (`internal error` for a status of 500 and above). The expiry stays as it
-    /// was.
     fn refresh(
         &self,
         token: &str,
@@ -164,6 +167,6 @@ pub trait UserSocket: Sized + Send + Sync + 'static {
         std::future::ready(Err(ConnectError::new("this socket takes no new tokens")))
     }
 
-    /// Says which channel serves which topics. Called once, when the socket is mounted.
+    /// Maps topics to channels. Called once, when the socket is mounted.
     fn channels(routes: &mut Routes<Self>);
 }

@@ -1,4 +1,4 @@
-//! What goes wrong in a channel.
+//! Errors of channels.
 
 use std::{borrow::Cow, error::Error, fmt};
 
@@ -9,17 +9,17 @@ use crate::{serializer::FrameError, socket::reason_payload};
 /// A callback failed. The channel goes on; a message from the client is answered with an error
 /// reply.
 ///
-/// Any error becomes one by `?`. What the client is told then is no more than `internal error`,
-/// because an error's text may hold what is none of its business; only a payload of the wrong shape
-/// ([`DecodeError`]) is its own fault and said. [`ChannelError::new`] takes a reason meant for the
-/// client.
+/// Any error becomes one by `?`. The client then gets only the reason `internal error`, because an
+/// error's text may hold what the client must not see. Only a payload of the wrong shape
+/// ([`DecodeError`]) is the client's own fault, and its text is sent. [`ChannelError::new`] takes a
+/// reason for the client.
 pub struct ChannelError {
     reason: Cow<'static, str>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl ChannelError {
-    /// An error whose `reason` the client is told.
+    /// Creates an error whose `reason` is sent to the client.
     pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
             reason: reason.into(),
@@ -27,7 +27,7 @@ impl ChannelError {
         }
     }
 
-    /// What the client is told.
+    /// Returns the reason that is sent to the client.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
@@ -56,7 +56,7 @@ impl<E: Error + Send + Sync + 'static> From<E> for ChannelError {
     }
 }
 
-/// What a client may know of an error.
+/// Returns the part of an error that a client may see.
 pub(super) fn reason_for_client(error: &(dyn Error + 'static)) -> Cow<'static, str> {
     match error.downcast_ref::<DecodeError>() {
         Some(error) => format!("invalid payload: {error}").into(),
@@ -64,8 +64,9 @@ pub(super) fn reason_for_client(error: &(dyn Error + 'static)) -> Cow<'static, s
     }
 }
 
-/// What is logged of an error. That of a payload of the wrong shape quotes it, and what it quotes
-/// may be a password: its client is told, and the log says where.
+/// Returns the part of an error that may be logged. The error of a payload of the wrong shape
+/// quotes the payload, which may be a password. So the log has only the position, and the client
+/// gets the text.
 pub(super) fn for_log(error: &(dyn Error + 'static)) -> String {
     match error.downcast_ref::<DecodeError>() {
         Some(DecodeError::Json(error)) => {

@@ -14,8 +14,8 @@ pub(crate) enum CallbackOutcome<T> {
 
 /// Runs `callback` for at most `limit`.
 ///
-/// It is called in here, for one that is no `async fn` works, and may panic, when it is called.
-/// What is left of it after its time is dropped in here as well.
+/// The callback is also called in here, because a callback that is no `async fn` already works, and
+/// may panic, when it is called. After the limit its future is dropped in here, too.
 pub(crate) async fn guard<F: Future>(
     limit: Duration,
     callback: impl FnOnce() -> F,

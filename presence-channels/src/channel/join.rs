@@ -1,4 +1,4 @@
-//! Joining: what `join` gives, and what it is begun with.
+//! Joins: their results, and their way to the channel.
 
 use std::{error::Error, fmt, sync::Arc};
 
@@ -7,10 +7,10 @@ use presence_core::pubsub::{EncodeError, IntoPayload, Payload};
 use super::{AnyChannel, Channel, error::reason_for_client};
 use crate::{Topic, message::Ref, socket::reason_payload, telemetry::RouteMeter};
 
-/// What [`Channel::join`] gives: the channel and a reply, or a refusal.
+/// The result of [`Channel::join`]: the channel and a reply, or a refusal.
 pub type JoinResult<C> = Result<Accepted<C>, JoinError>;
 
-/// A client that was let in.
+/// A join that is accepted.
 ///
 /// A channel by itself converts into one by `.into()`; the reply is empty then.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Accepted<C> {
 }
 
 impl<C: Channel> Accepted<C> {
-    /// Lets the client in with a reply: what phoenix.js hands to `receive("ok", ...)` of the join.
+    /// Accepts the join with a reply, which phoenix.js passes to `receive("ok", ...)` of the join.
     ///
     /// # Errors
     /// An [`EncodeError`] if the reply has no JSON form.
@@ -100,7 +100,7 @@ pub(crate) struct Join {
     pub(crate) payload: Payload,
     /// The client's channel of the same topic, which must end first.
     pub(crate) previous: Option<Arc<dyn AnyChannel>>,
-    /// What it holds while it waits for that.
+    /// The bytes that the join holds while it waits for its predecessor.
     pub(crate) bytes: usize,
     pub(crate) meter: RouteMeter,
 }

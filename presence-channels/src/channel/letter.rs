@@ -1,4 +1,4 @@
-//! What waits for a channel while it is busy.
+//! The messages that wait while their channel is busy.
 
 use presence_core::pubsub::{Broadcast, Payload};
 
@@ -13,7 +13,7 @@ pub(super) enum Letter<C: Channel> {
         reference: Ref,
         event: SmolStr,
         payload: Payload,
-        /// What counts as waiting until a handler begins with it.
+        /// The bytes that count as waiting until a handler begins with the message.
         bytes: usize,
     },
     /// From [`Socket::notify`](super::Socket::notify) and its kin.

@@ -22,11 +22,11 @@ impl<C: Channel> Notifier<C> {
         }
     }
 
-    /// Has [`handle_info`](Channel::handle_info) called with `info`, after what the channel is
-    /// doing now. False if the channel has ended.
+    /// Calls [`handle_info`](Channel::handle_info) with `info` when the channel has finished its
+    /// current callback. Returns whether the channel still runs.
     ///
-    /// What is told to a channel waits in memory until it is handled: who tells faster than the
-    /// channel works must slow down by itself.
+    /// Messages wait in memory until the channel handles them. A caller that notifies faster than
+    /// the channel works must slow down by itself.
     pub fn notify(&self, info: C::Info) -> bool {
         self.post(Letter::Info(info))
     }
@@ -52,8 +52,8 @@ impl<C: Channel> fmt::Debug for Notifier<C> {
     }
 }
 
-/// What a channel can be told that listens to other topics: an `Info` that is made from a
-/// [`Broadcast`]. Everything with `From<Broadcast>` is.
+/// The `Info` of a channel that subscribes to other topics. Every type with `From<Broadcast>`
+/// implements it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot tell a channel of a broadcast",
     note = "implement `From<presence_channels::Broadcast>` for the channel's `Info`"
@@ -81,8 +81,9 @@ where
     }
 }
 
-/// What [`Socket::notify_after`](crate::Socket::notify_after) will tell, which can be called off.
-/// Dropping it calls nothing off; the end of the channel does.
+/// A message that [`Socket::notify_after`](crate::Socket::notify_after) sends later.
+/// [`cancel`](Self::cancel) and the end of the channel cancel the message; dropping the timer does
+/// not.
 #[derive(Debug)]
 pub struct Timer(pub(super) AbortHandle);
 

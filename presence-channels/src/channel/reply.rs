@@ -1,4 +1,4 @@
-//! What a message from a client is answered with.
+//! Replies to messages from clients.
 
 use std::sync::Arc;
 
@@ -12,14 +12,15 @@ use crate::{
     transport::Outbox,
 };
 
-/// What [`Channel::handle_in`](crate::Channel::handle_in) gives.
+/// The result of [`Channel::handle_in`](crate::Channel::handle_in).
 pub type HandleResult = Result<Reply, ChannelError>;
 
-/// What [`Channel::handle_info`](crate::Channel::handle_info) and
-/// [`handle_out`](crate::Channel::handle_out) give.
+/// The result of [`Channel::handle_info`](crate::Channel::handle_info) and
+/// [`handle_out`](crate::Channel::handle_out).
 pub type InfoResult = Result<(), ChannelError>;
 
-/// What happens after a message was handled. Made by [`reply_ok`], [`no_reply`] and their kin.
+/// The outcome of a message that was handled: a reply, or the end of the channel. [`reply_ok`],
+/// [`no_reply`] and similar functions create it.
 #[derive(Debug)]
 #[must_use]
 pub struct Reply {
@@ -34,7 +35,7 @@ pub(super) enum Then {
     Fail(String),
 }
 
-/// Answers with status `ok`: what phoenix.js hands to `receive("ok", ...)` of the push.
+/// Replies with the status `ok`. phoenix.js passes the payload to `receive("ok", ...)` of the push.
 ///
 /// # Errors
 /// Those of encoding the payload.
@@ -42,7 +43,8 @@ pub fn reply_ok(payload: impl IntoPayload) -> HandleResult {
     reply("ok", payload)
 }
 
-/// Answers with status `error`: what phoenix.js hands to `receive("error", ...)` of the push.
+/// Replies with the status `error`. phoenix.js passes the payload to `receive("error", ...)` of the
+/// push.
 ///
 /// # Errors
 /// Those of encoding the payload.
@@ -61,7 +63,7 @@ pub fn reply(status: &'static str, payload: impl IntoPayload) -> HandleResult {
     })
 }
 
-/// Answers nothing. A reply may follow later, by [`Socket::reply_ref`](crate::Socket::reply_ref).
+/// Sends no reply. A reply may follow later, by [`Socket::reply_ref`](crate::Socket::reply_ref).
 ///
 /// # Errors
 /// None; a `HandleResult` so that it can end a handler.
@@ -83,7 +85,7 @@ pub fn stop() -> HandleResult {
     })
 }
 
-/// Answers with `status` and ends the channel. The client gets the reply, then `phx_close`.
+/// Replies with `status` and ends the channel. The client gets the reply, then `phx_close`.
 ///
 /// # Errors
 /// Those of encoding the payload.
@@ -94,8 +96,8 @@ pub fn stop_with_reply(status: &'static str, payload: impl IntoPayload) -> Handl
     })
 }
 
-/// Ends the channel because something is wrong. The reason is logged; the client gets `phx_error`,
-/// and phoenix.js joins again.
+/// Ends the channel because of an error. The reason is logged. The client gets `phx_error`, and
+/// phoenix.js joins again.
 ///
 /// # Errors
 /// None; a `HandleResult` so that it can end a handler.
@@ -106,13 +108,13 @@ pub fn stop_with_error(reason: impl Into<String>) -> HandleResult {
     })
 }
 
-/// For an event the channel does not know. As in Phoenix, where no clause matches then, the channel
-/// ends with `phx_error`, and the log names the event.
+/// Handles an event that the channel does not know. The channel ends with `phx_error`, and the log
+/// names the event. In Phoenix no clause matches such an event.
 ///
 /// # Errors
 /// None; a `HandleResult` so that it can end a handler.
 pub fn unhandled(event: &str) -> HandleResult {
-    // What a client sent is not let into the log at any length.
+    // A client must not fill the log with a long event.
     let shown: String = event.chars().take(64).collect();
     stop_with_error(format!("no handler for the event {shown:?}"))
 }

@@ -1,10 +1,10 @@
 //! Runs one channel: `Phoenix.Channel.Server`, without a process.
 //!
-//! A channel has no task of its own. What is posted to an idle one makes a piece of [`Work`] that
-//! holds the channel, handles what waits, and puts the channel back; what is posted meanwhile waits
-//! in the mailbox. Work is polled once where the message arrived, which is all that most handlers
-//! need, and becomes a task if it has to wait. An idle channel thus costs its own state and a few
-//! words.
+//! A channel has no task of its own. A message that is posted to an idle channel creates a piece of
+//! [`Work`]. The work takes the channel out, handles the waiting messages, and puts the channel
+//! back. Messages that are posted meanwhile wait in the mailbox. The work is polled once where the
+//! message arrived, which is enough for most handlers, and becomes a task if it has to wait. An
+//! idle channel thus costs its own state and a few words.
 
 mod deliver;
 mod join;
@@ -39,8 +39,8 @@ pub(crate) type Started = (Arc<dyn AnyChannel>, Work);
 
 /// A channel of any type, as its connection sees it.
 pub(crate) trait AnyChannel: Send + Sync {
-    /// May a message with this `join_ref` be for this channel, and not for one that was here
-    /// before?
+    /// Returns whether a message with this `join_ref` is for this channel, and not for an earlier
+    /// channel of the topic.
     fn answers_to(&self, join_ref: &Ref) -> bool;
 
     fn is_closed(&self) -> bool;
@@ -48,7 +48,7 @@ pub(crate) trait AnyChannel: Send + Sync {
     /// Ready when the channel has ended.
     fn poll_closed(&self, waker: &Waker) -> Poll<()>;
 
-    /// Takes a message from the client. It holds so many bytes while it waits.
+    /// Takes a message from the client, which holds `bytes` while it waits.
     fn receive(
         self: Arc<Self>,
         reference: Ref,
@@ -73,18 +73,19 @@ pub(super) struct ChannelServer<C: Channel> {
     pub(super) shared: Arc<ConnectionShared<C::Socket>>,
     pub(super) topic: Topic,
     meter: RouteMeter,
-    /// As it came with the join: what the join's reply and the last words carry.
+    /// The join_ref of the join as it came, for the join's reply and the channel's last messages.
     join_ref: Ref,
-    /// What pushes and other replies carry: the join's ref where its join_ref is null.
+    /// The ref that pushes and later replies carry: the join's ref if its join_ref is null.
     pub(super) effective_join_ref: Ref,
-    /// Has the join been answered? Read for every broadcast, so apart from the lock.
+    /// Set once the join has been answered. Read for every broadcast, so it stands outside the
+    /// lock.
     joined: AtomicBool,
     mailbox: Mutex<Mailbox<C>>,
 }
 
 struct Mailbox<C: Channel> {
     letters: VecDeque<Letter<C>>,
-    /// How many of them are broadcasts. Small, so that it finds room beside `closed`.
+    /// The number of broadcasts among the letters. Small, so that it fits beside `closed`.
     broadcasts: u32,
     /// The channel, while nothing runs it.
     body: Option<Box<ChannelState<C>>>,
@@ -255,7 +256,7 @@ impl<C: Channel> AnyChannel for ChannelServer<C> {
         if mailbox.closed {
             return None;
         }
-        // What no handler has begun with is not begun with any more.
+        // Letters that no handler has begun with are not handled any more.
         mailbox.letters.push_front(Letter::Close(reason));
         None
     }

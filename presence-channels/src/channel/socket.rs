@@ -1,4 +1,4 @@
-//! What a channel's callbacks are handed.
+//! The channel's connection to its client, its topic and its endpoint.
 
 use std::{
     fmt,
@@ -33,7 +33,7 @@ pub struct Socket<C: Channel> {
     pub(super) subscription: Option<Subscription>,
     /// Topics besides its own that it listens to.
     subscriptions: Vec<Subscription>,
-    /// What it is to be told later; called off with the channel.
+    /// The messages that the channel gets later. They are cancelled with the channel.
     timers: Vec<AbortHandle>,
     /// The ref of the message that is being handled.
     pub(super) reference: Option<Ref>,
@@ -68,7 +68,7 @@ impl<C: Channel> Socket<C> {
         &self.server.shared.user
     }
 
-    /// What the application shares with all channels.
+    /// Returns the state that the application shares with all channels.
     #[must_use]
     pub fn state(&self) -> &<C::Socket as UserSocket>::State {
         &self.server.shared.mount.state
@@ -160,9 +160,8 @@ impl<C: Channel> Socket<C> {
         Ok(broadcast)
     }
 
-    /// Has [`handle_info`](Channel::handle_info) called with `info`, right after what the channel
-    /// is doing now: `send(self(), ...)` in Phoenix. In `join`, that is after the join was
-    /// answered.
+    /// Calls [`handle_info`](Channel::handle_info) with `info`, right after the current callback:
+    /// `send(self(), ...)` in Phoenix. From `join`, the call comes after the join was answered.
     pub fn notify(&self, info: C::Info) {
         self.server.post_spawned(Letter::Info(info));
     }
@@ -190,9 +189,9 @@ impl<C: Channel> Socket<C> {
         Notifier::new(&self.server)
     }
 
-    /// Has [`handle_info`](Channel::handle_info) called with each message broadcast on `topic`,
+    /// Calls [`handle_info`](Channel::handle_info) with each message that is broadcast on `topic`,
     /// until [`unsubscribe`](Self::unsubscribe) or the channel's end. The channel's own topic needs
-    /// none.
+    /// no subscription.
     pub fn subscribe(&mut self, topic: &str)
     where
         C::Info: FromBroadcast,

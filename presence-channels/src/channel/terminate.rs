@@ -22,7 +22,7 @@ pub enum TerminateReason {
     TimedOut,
 }
 
-/// What a client is told about the end of one of its channels.
+/// The message that tells a client about the end of one of its channels.
 pub(super) enum Farewell {
     /// `phx_close`: it ended as it should.
     Close,

@@ -1,4 +1,4 @@
-//! How many may be connected, in all and from one address.
+//! Limits on connections, in all and from one address.
 
 use std::{
     collections::HashMap,
@@ -70,7 +70,8 @@ impl Admissions {
     }
 }
 
-/// What counts as one address: of IPv6 the network, of which one customer has all addresses.
+/// Returns the address that connections are counted by. For IPv6 that is the /64 network, because
+/// one customer has all of its addresses.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {

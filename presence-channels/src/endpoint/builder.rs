@@ -27,7 +27,7 @@ pub struct EndpointBuilder {
     mounts: Vec<Arc<dyn Mounted>>,
 }
 
-/// Why an endpoint does not start. Nothing is running then but what was started before it.
+/// The reason that an endpoint does not start. Of this endpoint nothing runs then.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -37,7 +37,7 @@ pub enum StartError {
          remove that line from its Cargo.toml profile"
     )]
     PanicAborts,
-    /// A path that is none.
+    /// The path of a socket is not valid.
     #[error("a socket's path starts with `/` and does not end with it; {0:?} does not")]
     InvalidPath(String),
     /// Two sockets at one path.
@@ -53,23 +53,23 @@ pub enum StartError {
         /// The pattern.
         pattern: String,
     },
-    /// A list of origins holds what is none.
+    /// A list of origins holds an entry that is not an origin.
     #[error("the origins of the socket at {path:?}: {error}")]
     InvalidOrigin {
         /// Where the socket is mounted.
         path: String,
-        /// What is wrong with it.
+        /// The error of the entry.
         error: InvalidOrigin,
     },
     /// A socket checks origins by [`Config::host`], which is not set.
     #[error("the socket at {0:?} lets pages of `Config::host` in, which is not set")]
     MissingHost(String),
-    /// [`Config::host`] is none.
+    /// [`Config::host`] is not a host.
     #[error(
         "`Config::host` is a host, and a port if need be, as in \"example.com:4000\"; {0:?} is not"
     )]
     InvalidHost(String),
-    /// A serializer was added for versions that nobody can make out.
+    /// A serializer was added for a version requirement that cannot be parsed.
     #[error(
         "{requirement:?} (socket at {path:?}) is no requirement of a serializer's version; \
          one is \"~> 3.0.0\""

@@ -1,4 +1,4 @@
-//! What an endpoint can be told when it starts.
+//! Settings of an endpoint.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use ipnet::IpNet;
 
 use crate::{telemetry::FilterParameters, token::SecretKeyBase};
 
-/// An endpoint's settings. The defaults are fit for production; each says when to change it.
+/// The settings of an endpoint. The defaults are fit for production. Each field says when to change
+/// it.
 ///
 /// ```
 /// use presence_channels::Config;
@@ -21,36 +22,39 @@ pub struct Config {
     /// [`CheckOrigin::SameHost`](crate::CheckOrigin::SameHost) compares pages with. Default: the
     /// request's `Host` header. Set it behind a proxy that changes that header.
     pub host: Option<String>,
-    /// How many clients may be connected to this node. Off by default. A further one is refused
-    /// with
-    /// 503. Set it below what the process may open as files.
+    /// The number of clients that may be connected to this node. Off by default. Further clients
+    /// are refused with the status 503. Set a limit below the number of files that the process may
+    /// open.
     pub max_connections: Option<usize>,
-    /// How many clients may be connected from one address (of IPv6, from one /64 network). Off by
-    /// default. A further one is refused with 429. Counts
-    /// [`ConnectInfo::client_ip`](crate::ConnectInfo::client_ip): the app must be served with
-    /// `into_make_service_with_connect_info::<SocketAddr>()`, and proxies be named in
-    /// [`trusted_proxies`](Self::trusted_proxies), or all behind one are one address.
+    /// The number of clients that may be connected from one address (of IPv6, from one /64
+    /// network). Off by default. Further clients are refused with the status 429. The address is
+    /// [`ConnectInfo::client_ip`](crate::ConnectInfo::client_ip), so the app must be served with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`. Name proxies in
+    /// [`trusted_proxies`](Self::trusted_proxies); all clients behind another proxy have one
+    /// address.
     pub max_connections_per_address: Option<usize>,
-    /// The networks whose `X-Forwarded-For` header is believed, as `"10.0.0.0/8".parse()` gives
-    /// them. None by default.
+    /// The networks whose `X-Forwarded-For` header is trusted, as `"10.0.0.0/8".parse()` returns
+    /// them. Empty by default.
     pub trusted_proxies: Vec<IpNet>,
-    /// How long a callback of a channel may take. Default 30 s. Then it is dropped where it waits,
-    /// and its channel ends with `phx_error` (a join is refused with `join timed out`). So long may
-    /// [`connect`](crate::UserSocket::connect) take, too; the client is refused with 500 then.
+    /// The timeout of a channel's callback. Default 30 s. After the timeout the callback is dropped
+    /// where it waits, and its channel ends with `phx_error` (a join is refused with
+    /// `join timed out`). The timeout applies to [`connect`](crate::UserSocket::connect), too,
+    /// whose client is then refused with the status 500.
     pub handler_timeout: Duration,
-    /// Over how long [`Endpoint::stop`](crate::Endpoint::stop) tells connections to go. Default 0:
-    /// all at once. With several nodes, some tens of seconds let a deploy's clients come back to
-    /// the others a few at a time.
+    /// The time over which [`Endpoint::stop`](crate::Endpoint::stop) closes connections. Default 0:
+    /// all at once. With several nodes, set some tens of seconds, so that the clients of a deploy
+    /// connect to the other nodes a few at a time.
     pub drain_spread: Duration,
-    /// How long [`Endpoint::stop`](crate::Endpoint::stop) waits for channels to end. Default 10 s.
+    /// The time that [`Endpoint::stop`](crate::Endpoint::stop) waits for channels to end. Default
+    /// 10 s.
     pub drain_timeout: Duration,
-    /// The secret that keys are derived from: see [`SecretKeyBase`]. Default: none, and then
-    /// [`Endpoint::tokens`](crate::Endpoint::tokens) is an error, and a client that
-    /// [polls](crate::SocketOptions::longpoll) must reach the same node every time. All nodes share
-    /// one.
+    /// The secret that keys are derived from: see [`SecretKeyBase`]. All nodes share one secret.
+    /// Default `None`. Without a secret [`Endpoint::tokens`](crate::Endpoint::tokens) returns an
+    /// error, and a client that [polls](crate::SocketOptions::longpoll) must reach the same node
+    /// every time.
     pub secret_key_base: Option<SecretKeyBase>,
-    /// Which parameters and parts of payloads are not logged. Default: those whose names contain
-    /// `password` or `token`. Set it if your clients send other secrets.
+    /// The parameters and parts of payloads that are not logged. By default they are those whose
+    /// names contain `password` or `token`. Set it if your clients send other secrets.
     pub filter_parameters: FilterParameters,
 }
 

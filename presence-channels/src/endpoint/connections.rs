@@ -1,4 +1,4 @@
-//! Who is connected to this node.
+//! The connections of this node.
 
 use std::{
     collections::HashMap,

@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use crate::transport::{Outbox, close_code};
 
-/// What clients are told.
+/// The reason in the close frames of a server that stops.
 pub(super) const REASON: &str = "the server stops";
 
-/// How often a batch of connections is told.
+/// The time between two batches of connections.
 const STEP: Duration = Duration::from_millis(50);
 
 /// Tells `connections` to drain, evenly over `spread`.

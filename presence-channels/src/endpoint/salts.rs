@@ -6,11 +6,11 @@ use parking_lot::Mutex;
 
 use crate::token::{SecretKeyBase, Tokens};
 
-/// A salt is a constant of the app, and no app has so many. One that makes up salts must not fill
-/// the memory.
+/// The most salts whose keys are kept. A salt is a constant of the app, and an app has a few. An
+/// app that makes up salts must not fill the memory.
 const MOST: usize = 64;
 
-/// The tokens of the salts that were asked for: the first so many.
+/// The tokens of the first [`MOST`] salts that were asked for.
 #[derive(Default)]
 pub(super) struct Salts(Mutex<HashMap<Box<str>, Tokens>>);
 
@@ -45,7 +45,7 @@ mod tests {
         let first = salts.tokens(&secret, "user auth");
         let other = salts.tokens(&secret, "password reset");
         assert!(salts.tokens(&secret, "user auth").shares_key_with(&first));
-        // An age of its own is nobody else's.
+        // A maximum age that one caller sets is not seen by others.
         let aged = salts
             .tokens(&secret, "user auth")
             .max_age(Duration::from_secs(7));

@@ -9,7 +9,7 @@ use std::{
 use super::EndpointInner;
 use crate::transport::{OutboxPhase, close_code};
 
-/// How long a closed connection may wait for the peer to close its side.
+/// The time that a closed connection waits for the peer to close its side.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// Starts the watch. It ends with the endpoint.

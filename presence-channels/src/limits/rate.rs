@@ -1,6 +1,6 @@
 //! How fast a client may send.
 
-/// So many messages a second, and so many at once.
+/// A limit on messages per second, with a burst.
 ///
 /// ```
 /// use presence_channels::{Limits, Rate};
@@ -34,8 +34,8 @@ impl Rate {
     }
 }
 
-/// What a client has left of its [`Rate`]: a token bucket, in thousandths of a message, so that it
-/// needs whole numbers only.
+/// The messages that a client may still send at its [`Rate`]: a token bucket that counts
+/// thousandths of a message, and so needs no fractions.
 #[derive(Debug)]
 pub(crate) struct Bucket {
     rate: Rate,
@@ -50,7 +50,8 @@ impl Bucket {
         rate.map(|rate| Box::new(Self::new(rate, now)))
     }
 
-    /// Takes one message, if there is a limit. How many a second it is over, if there is none left.
+    /// Takes one message out of the bucket, if there is a limit. Returns the exceeded rate, in
+    /// messages per second, if the bucket is empty.
     pub(crate) fn over(bucket: &mut Option<Box<Self>>, now: impl FnOnce() -> u64) -> Option<u32> {
         let bucket = bucket.as_mut()?;
         bucket.take(now()).err().map(|rate| rate.per_second)
@@ -64,7 +65,7 @@ impl Bucket {
         }
     }
 
-    /// Takes one message; the rate it is over if there is none left.
+    /// Takes one message out of the bucket. Returns the exceeded rate if the bucket is empty.
     fn take(&mut self, now: u64) -> Result<(), Rate> {
         let passed = now.saturating_sub(self.filled);
         let refill = passed.saturating_mul(u64::from(self.rate.per_second));

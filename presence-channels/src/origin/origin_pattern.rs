@@ -4,7 +4,7 @@ use http::uri::Authority;
 
 use super::{OriginParts, default_port};
 
-/// An entry that is no origin, and why.
+/// An entry that is not an origin, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{entry:?} is no origin: {reason}")]
 pub struct InvalidOrigin {
@@ -12,12 +12,12 @@ pub struct InvalidOrigin {
     reason: &'static str,
 }
 
-/// Origins that may connect: what is none is not compared.
+/// A pattern of origins that may connect. A request whose origin is not valid is not compared.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct OriginPattern {
     scheme: Option<String>,
     host: String,
-    /// And all below the host?
+    /// Set if all hosts below this host match, too.
     wildcard: bool,
     port: Option<u16>,
 }
@@ -73,7 +73,7 @@ fn parse(entry: &str) -> Result<OriginPattern, &'static str> {
     if host.is_empty() || host.starts_with('.') {
         return Err("its host is none");
     }
-    // What is no port number is left out above.
+    // `port_u16` leaves out text that is not a port number.
     if port.is_none() && authority.as_str() != host {
         return Err("its port is none");
     }

@@ -9,7 +9,7 @@ fn headers(origin: Option<&str>, host: &str) -> HeaderMap {
     headers
 }
 
-/// Does `check` allow `origin`, asked for at localhost?
+/// Returns whether `check` allows `origin` for a request to localhost.
 fn allows(check: &CheckOrigin, origin: &str) -> bool {
     let policy = check.policy().unwrap();
     policy.allows(&headers(Some(origin), "localhost"), None)

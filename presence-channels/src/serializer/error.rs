@@ -1,33 +1,33 @@
-//! What goes wrong between frames and messages.
+//! Errors of encoding and decoding frames.
 
 use std::error::Error;
 
-/// A frame that is no message of this version. As in Phoenix, it ends the connection.
+/// A frame that is not a message of this version. As in Phoenix, the connection is closed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MalformedFrame {
-    /// It is not the JSON that a message is.
+    /// The frame is not the JSON of a message.
     #[error("not a message in JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// Version 1 writes objects.
+    /// A message of version 1 is not a JSON object.
     #[error("not a JSON object, which a message of version 1 is")]
     NoObject,
-    /// It ends too soon.
+    /// The frame is shorter than its lengths say.
     #[error("a binary frame shorter than its lengths say")]
     Truncated,
-    /// Its first byte is that of another kind of frame.
+    /// The first byte names a kind of frame that clients do not send.
     #[error("a binary frame of kind {0}, where clients send kind 0")]
     Kind(u8),
-    /// Version 1 knows text alone.
+    /// Version 1 has no binary frames.
     #[error("this version of the protocol has no binary frames")]
     NoBinary,
-    /// Its names are no text.
+    /// The frame's names are not UTF-8.
     #[error("a binary frame with text that is not UTF-8")]
     Utf8,
-    /// A ref of it is over [`max_ref_bytes`](crate::Limits::max_ref_bytes).
+    /// A ref is longer than [`max_ref_bytes`](crate::Limits::max_ref_bytes).
     #[error("a ref of {0} bytes, over the limit")]
     RefTooLong(usize),
-    /// What a serializer of yours says.
+    /// The error of an app's serializer.
     #[error(transparent)]
     Other(Box<dyn Error + Send + Sync>),
     /// A serializer of yours panicked.
@@ -36,7 +36,8 @@ pub enum MalformedFrame {
 }
 
 impl MalformedFrame {
-    /// What is logged: the error of a parser quotes what it met, which may be a password, and long.
+    /// Returns the text that is logged. The error of a parser quotes its input, which may be long,
+    /// or a password.
     pub(crate) fn for_log(&self) -> String {
         match self {
             Self::Json(error) => {
@@ -46,13 +47,13 @@ impl MalformedFrame {
         }
     }
 
-    /// What a serializer of yours has to say about a frame: an error of yours, or a text.
+    /// Creates the error of an app's serializer, from an error or a text.
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Other(error.into())
     }
 }
 
-/// A message that this version of the protocol cannot write down. Nothing was sent.
+/// A message that this version of the protocol cannot encode. Nothing was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
@@ -64,10 +65,10 @@ pub enum FrameError {
     TooLong {
         /// `join_ref`, `ref`, `topic`, `event` or `status`.
         field: &'static str,
-        /// How long it is.
+        /// The length of the field.
         bytes: usize,
     },
-    /// A serializer of yours has no form for the message, and says why.
+    /// An app's serializer has no form for the message. The text is its reason.
     #[error("the serializer has no form for it: {0}")]
     NoForm(String),
     /// A serializer of yours panicked.

@@ -185,8 +185,8 @@ fn array(
     })
 }
 
-/// Whether a broadcast has a binary frame, if it needs one. Asked of its sender, who would not know
-/// of it when it is dropped for each of those it is for.
+/// Checks that a broadcast has a binary frame, if it needs one. The sender gets the error here,
+/// because it would not notice that the broadcast is dropped for each subscriber.
 pub(crate) fn check_broadcast(broadcast: &Broadcast) -> Result<(), FrameError> {
     match broadcast.payload {
         Payload::Json(_) => Ok(()),

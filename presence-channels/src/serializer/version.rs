@@ -1,4 +1,4 @@
-//! Which serializer a connection speaks.
+//! The serializer of a connection.
 
 use std::{
     fmt,
@@ -15,7 +15,7 @@ use crate::{
     transport::Frame,
 };
 
-/// What a connection speaks.
+/// The encoding of a connection.
 #[derive(Clone)]
 pub(crate) enum Version {
     V1,
@@ -41,7 +41,7 @@ impl Added {
         }
     }
 
-    /// What it was added for, if that is no requirement.
+    /// Returns the text of the requirement, if it cannot be parsed.
     pub(crate) fn invalid_requirement(&self) -> Option<&str> {
         self.requirement.is_err().then_some(&self.text)
     }
@@ -54,8 +54,8 @@ impl fmt::Debug for Added {
 }
 
 impl Version {
-    /// What a client asks for with its `vsn` parameter; without one it speaks version 1. Those that
-    /// the app has `added` come first.
+    /// Returns the encoding that a client asks for with its `vsn` parameter. The default is
+    /// version 1. The serializers that the app has `added` come first.
     pub(crate) fn negotiate(vsn: Option<&str>, added: &[Added]) -> Option<Self> {
         let version = parse_version(vsn.unwrap_or("1.0.0"))?;
         let fits = |added: &&Added| matches!(&added.requirement, Ok(asked) if asked.fits(version));

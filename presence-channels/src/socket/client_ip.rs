@@ -1,4 +1,4 @@
-//! Who is at the other end of a request, seen through proxies.
+//! The address of a client behind proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,9 +8,9 @@ use ipnet::IpNet;
 /// The header in which each proxy adds the address that it got the request from.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The first address on the way back from `peer` that is not a proxy of ours.
+/// Returns the first address on the way back from `peer` that is not a trusted proxy.
 ///
-/// Only what trusted proxies wrote is believed: anybody can send the header.
+/// Only entries that trusted proxies wrote count, because any client can send the header.
 pub(super) fn client_ip(
     peer: Option<IpAddr>,
     headers: &HeaderMap,

@@ -1,4 +1,4 @@
-//! What `connect` sees of a request, and how it refuses.
+//! The request of a client that connects, and its refusal.
 
 use std::{
     borrow::Cow,
@@ -19,7 +19,7 @@ use crate::{
     transport::{auth_token, longpoll},
 };
 
-/// Headers that say who somebody is. Their values are there to be read, and shown nowhere.
+/// Headers with credentials. The app can read their values, but `Debug` does not show them.
 const SECRETS: [HeaderName; 6] = [
     header::COOKIE,
     header::AUTHORIZATION,
@@ -29,11 +29,11 @@ const SECRETS: [HeaderName; 6] = [
     longpoll::TOKEN_HEADER,
 ];
 
-/// The request by which a client connects: what Phoenix calls `connect_info`.
+/// The request by which a client connects: `connect_info` in Phoenix.
 ///
-/// All of the request is here, so there is no list of what a socket wants of it. A session, or
-/// whatever else is yours, a layer puts among the [`extensions`](Self::extensions), and it reaches
-/// `connect` by WebSocket and by long-polling alike:
+/// All of the request is here, so a socket does not list the parts that it needs. A layer puts a
+/// session, or other values of the app, among the [`extensions`](Self::extensions). They reach
+/// `connect` by WebSocket and by long-polling:
 ///
 /// ```
 /// use axum::{Router, extract::Request, middleware::{Next, from_fn}};
@@ -102,25 +102,25 @@ impl ConnectInfo {
         self
     }
 
-    /// The token that a client passes beside the URL, as in
-    /// `new Socket("/socket", {authToken: token})`. None if it passes none, or the mount does not
-    /// [ask for one](crate::SocketOptions::auth_token). It is the client's word: verify it by
-    /// [`Tokens::verify`](crate::Tokens::verify).
+    /// Returns the token that a client passes beside the URL, as in
+    /// `new Socket("/socket", {authToken: token})`. Returns `None` if the client passes no token,
+    /// or the mount does not [ask for one](crate::SocketOptions::auth_token). The token is not
+    /// checked: verify it by [`Tokens::verify`](crate::Tokens::verify).
     #[must_use]
     pub fn auth_token(&self) -> Option<&str> {
         self.auth_token.as_deref()
     }
 
-    /// The client's address: the peer's, or, behind
-    /// [trusted proxies](crate::Config::trusted_proxies), the last one in `X-Forwarded-For` that is
-    /// none of them. None if the peer's address is not known.
+    /// Returns the client's address: the peer's, or, behind [trusted
+    /// proxies](crate::Config::trusted_proxies), the last address in `X-Forwarded-For` that is not
+    /// a trusted proxy. Returns `None` if the peer's address is not known.
     #[must_use]
     pub fn client_ip(&self) -> Option<IpAddr> {
         self.client_ip
     }
 
-    /// The address the request came from: the last proxy's, if there is one. None unless the app is
-    /// served with `into_make_service_with_connect_info::<SocketAddr>()`.
+    /// Returns the address that the request came from: behind proxies, the last proxy's. Returns
+    /// `None` unless the app is served with `into_make_service_with_connect_info::<SocketAddr>()`.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.parts
@@ -129,33 +129,34 @@ impl ConnectInfo {
             .map(|axum::extract::ConnectInfo(address)| *address)
     }
 
-    /// The request's headers.
+    /// Returns the request's headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.parts.headers
     }
 
-    /// The request's URI: path and query.
+    /// Returns the request's URI: path and query.
     #[must_use]
     pub fn uri(&self) -> &Uri {
         &self.parts.uri
     }
 
-    /// What tower layers left with the request: a session, an authenticated user.
+    /// Returns the values that tower layers left with the request: a session, an authenticated
+    /// user.
     #[must_use]
     pub fn extensions(&self) -> &Extensions {
         &self.parts.extensions
     }
 
-    /// The `User-Agent` header, if it is text.
+    /// Returns the `User-Agent` header, if it is text.
     #[must_use]
     pub fn user_agent(&self) -> Option<&str> {
         self.parts.headers.get(header::USER_AGENT)?.to_str().ok()
     }
 
-    /// The cookie `name`, as it came: the first, if there are several. A browser sends cookies with
-    /// whatever page connects, so only [`CheckOrigin`](crate::CheckOrigin) stands between a
-    /// stranger's page and a user's session.
+    /// Returns the cookie `name`, as it came: the first, if there are several. A browser sends its
+    /// cookies for every page that connects. So only [`CheckOrigin`](crate::CheckOrigin) keeps a
+    /// foreign page from a user's session.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {
         let lines = self.parts.headers.get_all(header::COOKIE).iter();
@@ -168,7 +169,7 @@ impl ConnectInfo {
             .map(|(_, value)| value)
     }
 
-    /// The headers whose names start with `x-`, with names in lower case.
+    /// Returns the headers whose names start with `x-`, with names in lower case.
     pub fn x_headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.parts.headers.iter().filter_map(|(name, value)| {
             let name = name.as_str();
@@ -178,8 +179,8 @@ impl ConnectInfo {
     }
 }
 
-/// Without what is secret or may be: the URL's query, which holds a token as likely as not, the
-/// auth token, and what cookies and credentials say.
+/// Leaves out secrets: the URL's query, which often holds a token, the auth token, and the values
+/// of cookies and credentials.
 impl fmt::Debug for ConnectInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectInfo")
@@ -191,9 +192,9 @@ impl fmt::Debug for ConnectInfo {
     }
 }
 
-/// Why a client is not let in. The reason is logged and never sent; the client gets the status.
+/// The refusal of a client. The reason is logged and never sent. The client gets the status.
 ///
-/// Any error converts into one by `?`: 403 for [`ParamsError`] and [`TokenError`], else 500.
+/// `?` converts any error: to the status 403 for [`ParamsError`] and [`TokenError`], else to 500.
 #[derive(Debug)]
 pub struct ConnectError {
     reason: Cow<'static, str>,
@@ -201,7 +202,7 @@ pub struct ConnectError {
 }
 
 impl ConnectError {
-    /// Refuses with 403.
+    /// Creates a refusal with the status 403.
     pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
             reason: reason.into(),
@@ -209,20 +210,20 @@ impl ConnectError {
         }
     }
 
-    /// Refuses with another status.
+    /// Sets another status.
     #[must_use]
     pub fn status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
     }
 
-    /// What is logged.
+    /// Returns the reason, which is logged.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// What the client gets.
+    /// Returns the status, which the client gets.
     #[must_use]
     pub fn http_status(&self) -> StatusCode {
         self.status
@@ -286,7 +287,7 @@ mod tests {
         );
     }
 
-    /// Whether or not the mount asks for an auth token.
+    /// The query is hidden with and without an auth token.
     #[test]
     fn tokens_are_not_shown_wherever_they_stand() {
         let bearer = "base64url.bearer.phx.secret";
@@ -304,7 +305,7 @@ mod tests {
         for part in ["/socket/websocket", "x-phoenix-authtoken", "\"shown\""] {
             assert!(shown.contains(part), "{part} in {shown}");
         }
-        // Who asks gets them.
+        // The app itself can read them.
         assert_eq!(info.uri().query(), Some("token=secret&user=ann"));
         assert!(
             info.x_headers()

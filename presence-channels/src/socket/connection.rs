@@ -25,7 +25,7 @@ pub(crate) struct Connection<S: UserSocket> {
     /// Joined, and those that ended by themselves and were not asked for since. A list, because a
     /// client is in few topics and a table's memory is more than theirs.
     channels: Vec<JoinedChannel>,
-    /// What the client may still send, if it is limited.
+    /// The messages that the client may still send, if a rate limits them.
     bucket: Option<Box<Bucket>>,
     /// Listens for `disconnect` on the socket's id.
     _kick: Option<Subscription>,
@@ -34,9 +34,9 @@ pub(crate) struct Connection<S: UserSocket> {
 struct JoinedChannel {
     topic: Topic,
     channel: Arc<dyn AnyChannel>,
-    /// What the client may still send to it, if that is limited.
+    /// The messages that the client may still send to this channel, if a rate limits them.
     bucket: Option<Box<Bucket>>,
-    /// Has the client left? What it still sends is not for this channel then.
+    /// Set once the client has left. Its later messages are not for this channel.
     leaving: bool,
 }
 
@@ -63,7 +63,8 @@ impl<S: UserSocket> Connection<S> {
         &self.shared.mount.options.limits
     }
 
-    /// Do so many messages wait for handlers that the client had better not send more?
+    /// Returns whether the messages that wait for handlers have reached a limit, so that the client
+    /// should send no more.
     pub(crate) fn is_busy(&self) -> bool {
         self.shared.is_busy()
     }
@@ -105,7 +106,7 @@ impl<S: UserSocket> Connection<S> {
         } = message;
         let is_heartbeat = event == "heartbeat"
             && matches!(&topic, WireTopic::Text(topic) if topic == expiry::TOPIC);
-        // Who may not say that it is there, or that it goes, costs more than it would.
+        // A refused heartbeat or leave would cost more than it saves.
         if !is_heartbeat
             && event != "phx_leave"
             && let Some(rate) = Bucket::over(&mut self.bucket, || self.shared.endpoint.now())
@@ -175,7 +176,7 @@ impl<S: UserSocket> Connection<S> {
             return self.refuse_join(&topic, &join_ref, &reference, "too many joins under way");
         }
         let previous = previous.map(|index| self.channels.swap_remove(index));
-        // Joining again is no way to a fresh allowance.
+        // A second join does not refill the channel's bucket.
         let (previous, bucket) = match previous {
             Some(JoinedChannel {
                 channel, bucket, ..

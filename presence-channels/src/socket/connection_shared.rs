@@ -1,4 +1,4 @@
-//! What all channels of one connection share.
+//! State that all channels of one connection share.
 
 use std::{
     sync::{
@@ -27,16 +27,17 @@ pub(crate) struct ConnectionShared<S: UserSocket> {
     pub(crate) endpoint: Endpoint,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) version: Version,
-    /// Messages received that no handler has begun with. Bounds what a client can pile up.
+    /// The number of received messages that no handler has begun with. Bounds the memory of a
+    /// client.
     waiting: AtomicUsize,
-    /// What those hold, and joins that wait for another channel's end.
+    /// The bytes of those messages, and of joins that wait for another channel's end.
     waiting_bytes: AtomicUsize,
     /// Joins that have not been answered. Those of a topic that was joined again since count, too.
     joining: AtomicUsize,
     _connected: Connected,
     /// Says that the last channel has ended: when this goes, all of them have.
     _registration: Registration,
-    /// None if the client's token does not expire.
+    /// `None` if the client's token does not expire.
     pub(super) expiry: Option<Arc<Expiry>>,
 }
 
@@ -76,9 +77,9 @@ impl<S: UserSocket> ConnectionShared<S> {
         Ok(())
     }
 
-    /// As [`send`](Self::send), for what the protocol itself says, in JSON. Versions 1 and 2 can
-    /// write that down; with a serializer that cannot, the client would wait for ever, so it is
-    /// closed.
+    /// As [`send`](Self::send), for the protocol's own messages, in JSON. Versions 1 and 2 can
+    /// encode them. With a serializer that cannot, the client would wait for ever, so its
+    /// connection is closed.
     pub(crate) fn say(&self, message: &Outgoing<'_>) {
         if let Err(error) = self.send(message) {
             tracing::error!(%error, "a message of the protocol's own cannot be sent");
@@ -117,7 +118,7 @@ impl<S: UserSocket> ConnectionShared<S> {
         self.say(&reply);
     }
 
-    /// Counts a message that holds so many bytes until [`message_begun`](Self::message_begun).
+    /// Counts a message of `bytes` until [`message_begun`](Self::message_begun).
     pub(crate) fn message_waits(&self, bytes: usize) {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         self.bytes_wait(bytes);
@@ -143,12 +144,13 @@ impl<S: UserSocket> ConnectionShared<S> {
         }
     }
 
-    /// Is it more than may wait? Nothing never is, or a limit of zero would let no message through.
+    /// Returns whether these bytes exceed the limit. Zero bytes never do, because a limit of zero
+    /// would then let no message through.
     fn is_much(&self, waiting_bytes: usize) -> bool {
         waiting_bytes >= self.mount.options.limits.max_waiting_bytes.max(1)
     }
 
-    /// Counts a join until what this gives is dropped.
+    /// Counts a join until the returned guard is dropped.
     pub(crate) fn join_begins(self: &Arc<Self>) -> Joining<S> {
         self.joining.fetch_add(1, Ordering::Relaxed);
         Joining(self.clone())

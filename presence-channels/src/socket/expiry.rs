@@ -1,5 +1,5 @@
-//! Clients whose token expires while they are connected: they are told some time before, may show a
-//! new one, and are closed if they have not.
+//! The expiry of clients' tokens during a connection. A client is told some time before, may send a
+//! new token, and is closed otherwise.
 //!
 //! The endpoint's watch looks at all connections about once a second, which spares each a timer.
 
@@ -26,32 +26,32 @@ use crate::{
     transport::{Frame, Outbox, close_code},
 };
 
-/// The topic of what a connection and its server say to each other.
+/// The topic of messages between a connection and its server.
 pub(super) const TOPIC: &str = "phoenix";
 /// The event by which a client shows a new token.
 pub(super) const REFRESH: &str = "refresh_token";
 /// The event by which it is told that it should.
 const EXPIRING: &str = "token_expiring";
 
-/// When a connection's token expires.
+/// The expiry of a connection's token.
 pub(crate) struct Expiry {
     deadlines: Mutex<Deadlines>,
     /// Milliseconds.
     notice: u64,
-    /// Is a new token being looked at? One at a time, so that a client cannot pile them up.
+    /// Set while a new token is checked: one at a time, so that a client cannot pile them up.
     refreshing: AtomicBool,
     version: Version,
 }
 
 /// In the endpoint's milliseconds.
 struct Deadlines {
-    /// None once the client has been told.
+    /// `None` once the client has been told.
     tell: Option<u64>,
-    /// None if it never expires.
+    /// `None` if the token never expires.
     close: Option<u64>,
 }
 
-/// What is to be done about a connection.
+/// The next step of an expiry.
 pub(crate) enum Due {
     Tell { expires_in: u64 },
     Close,
@@ -87,7 +87,7 @@ impl Expiry {
         })
     }
 
-    /// What is due `now`. Telling is due once.
+    /// Returns the step that is due `now`. The notice is due once.
     pub(crate) fn due(&self, now: u64) -> Option<Due> {
         let mut deadlines = self.deadlines.lock();
         let close = deadlines.close?;
@@ -99,7 +99,8 @@ impl Expiry {
         Some(Due::Tell { expires_in })
     }
 
-    /// Does to `outbox` what is due. Not under a lock: the serializer may be the app's own.
+    /// Carries out a due step on `outbox`. Not under a lock, because the serializer may be the
+    /// app's own.
     pub(crate) fn act(&self, due: Due, outbox: &Arc<Outbox>) {
         match due {
             Due::Close => outbox.close(close_code::TOKEN_EXPIRED, "token expired"),
@@ -137,8 +138,8 @@ struct NewToken {
     token: String,
 }
 
-/// The work of looking at a new token; none if the client is answered already, or its token does
-/// not expire.
+/// Returns the work of checking a new token. Returns `None` if the client is already answered, or
+/// its token does not expire.
 pub(super) fn refresh<S: UserSocket>(
     shared: &Arc<ConnectionShared<S>>,
     reference: Ref,
@@ -175,7 +176,7 @@ pub(super) fn refresh<S: UserSocket>(
         };
         let path = &shared.mount.path;
         tracing::info!(path, reason = refusal.reason(), "refused a new token");
-        // As at connecting, the reason stays here; whether to try again the client must know.
+        // As at connecting, the reason stays here. The client must only know whether to try again.
         let reason = match refusal.http_status().is_server_error() {
             true => "internal error",
             false => "token refused",

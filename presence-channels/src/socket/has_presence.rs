@@ -1,12 +1,12 @@
-//! States that have a presence.
+//! Access to a presence from a channel that several sockets share.
 
 use presence_core::{Presence, Tracker};
 
 /// A state that has the presence `P`.
 ///
 /// A channel of one socket reads the field it needs (`socket.state().presence`). A channel that
-/// several sockets share is generic over its socket and so over the state; it asks for the presence
-/// by this trait, and [`Socket::presence`](crate::Socket::presence) gives it.
+/// several sockets share is generic over its socket and so over the state; it requires this trait,
+/// and gets the presence by [`Socket::presence`](crate::Socket::presence).
 ///
 /// ```
 /// use presence_channels::{

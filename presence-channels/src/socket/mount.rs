@@ -27,7 +27,7 @@ pub(crate) struct Mount<S: UserSocket> {
     pub(crate) routes: Routes<S>,
     pub(crate) options: SocketOptions,
     pub(crate) meters: MountMeters,
-    /// What its options say of origins. An endpoint with an invalid one does not start.
+    /// The policy for origins, from the options. An endpoint with an invalid origin does not start.
     pub(crate) origins: Result<OriginPolicy, InvalidOrigin>,
 }
 
@@ -38,13 +38,13 @@ pub(crate) trait Mounted: Send + Sync {
     fn meters(&self) -> &MountMeters;
     /// A pattern that is no pattern, if there is one.
     fn invalid_pattern(&self) -> Option<&str>;
-    /// What a serializer was added for that is no requirement, if there is one.
+    /// Returns the requirement of an added serializer that cannot be parsed, if there is one.
     fn invalid_requirement(&self) -> Option<&str> {
         let mut added = self.options().serializers.iter();
         added.find_map(|added| added.invalid_requirement())
     }
     fn origins(&self) -> &Result<OriginPolicy, InvalidOrigin>;
-    /// May the page that sent `headers` connect? One that may not is logged.
+    /// Returns whether the page that sent `headers` may connect. Logs a refusal.
     fn allows_origin(&self, headers: &HeaderMap, configured_host: Option<&str>) -> bool {
         let origins = self.origins().as_ref();
         let is_allowed = origins.is_ok_and(|origins| origins.allows(headers, configured_host));
@@ -61,15 +61,16 @@ pub(crate) trait Mounted: Send + Sync {
         endpoint: Endpoint,
         request: Request<axum::body::Body>,
     ) -> BoxFuture<'static, Response>;
-    /// What `connect` sees of a request that opens no WebSocket: an auth token is in a header then.
+    /// Returns the `ConnectInfo` of a request that opens no WebSocket, whose auth token is in a
+    /// header.
     fn connect_info(&self, endpoint: &Endpoint, parts: Parts) -> ConnectInfo {
         let auth_token = self.options().auth_token;
         let auth_token = auth_token.then(|| auth_token::from_header(&parts.headers));
         ConnectInfo::new(parts, &endpoint.config().trusted_proxies)
             .with_auth_token(auth_token.flatten())
     }
-    /// Connects a client whose messages somebody takes from its outbox, if the socket lets it in.
-    /// It may be silent for ever.
+    /// Connects a client whose messages are taken from its outbox, if the socket accepts it. Such a
+    /// client has no timeout.
     fn connect_queue<'a>(
         self: Arc<Self>,
         endpoint: Endpoint,
@@ -148,8 +149,8 @@ impl<S: UserSocket> Mount<S> {
         Connection::new(Arc::new(shared))
     }
 
-    /// Asks the socket whether to let a client in, and logs what it says. Its own panic is a
-    /// refusal, and nobody else's.
+    /// Calls the socket's `connect`, and logs the result. A panic in it refuses this client and
+    /// affects no other.
     pub(crate) async fn connect(
         &self,
         params: &Params,

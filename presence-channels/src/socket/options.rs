@@ -1,4 +1,4 @@
-//! How a socket is mounted.
+//! Options of a mounted socket.
 
 use std::time::Duration;
 
@@ -48,83 +48,83 @@ impl Default for SocketOptions {
 }
 
 impl SocketOptions {
-    /// How long the client of a WebSocket may send no whole message before it is closed with code
-    /// 1002. Default 60 s, as in Phoenix; phoenix.js sends a heartbeat every 30 s. A ping counts, a
-    /// part of a message does not: raise it if clients upload large messages over slow networks. At
-    /// least 100 ms. It is looked at about twenty times a timeout, so a client may get that much
-    /// more.
+    /// Sets the time after which a WebSocket without a whole message from its client is closed, with
+    /// the code 1002. Default 60 s, as in Phoenix; at least 100 ms. phoenix.js sends a heartbeat
+    /// every 30 s. A ping counts, a part of a message does not: raise the timeout if clients upload
+    /// large messages over slow networks. Checked about twenty times a timeout, so a client may get
+    /// a twentieth more.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.max(Duration::from_millis(100));
         self
     }
 
-    /// Which web pages may connect. Default: those of the same host.
+    /// Sets which web pages may connect. Default: pages of the same host.
     #[must_use]
     pub fn check_origin(mut self, check_origin: CheckOrigin) -> Self {
         self.check_origin = check_origin;
         self
     }
 
-    /// Serves clients too whose network lets no WebSocket through: phoenix.js with
-    /// `longPollFallbackMs`. Default: off, as in Phoenix. The path is the socket's with
-    /// `/longpoll`.
+    /// Also serves clients whose network blocks WebSockets: phoenix.js with `longPollFallbackMs`.
+    /// Default: off, as in Phoenix. The path is the socket's with `/longpoll`.
     ///
-    /// With several nodes, give all the same
-    /// [`Config::secret_key_base`](crate::Config::secret_key_base): then a poll may reach any of
-    /// them. A graceful shutdown of axum's server waits for polls under way, up to a window;
+    /// With several nodes, give all of them the same
+    /// [`Config::secret_key_base`](crate::Config::secret_key_base), so that a poll may reach any
+    /// node. A graceful shutdown of axum's server waits for polls under way, up to a window;
     /// [`Endpoint::stop`](crate::Endpoint::stop) ends them.
     ///
-    /// Not with it: clients of versions 1 and 2 get no binary messages (those that they send
-    /// arrive), and [`timeout`](Self::timeout) is not theirs.
+    /// Clients of versions 1 and 2 that poll get no binary messages (those that they send arrive).
+    /// [`timeout`](Self::timeout) does not apply to clients that poll.
     #[must_use]
     pub fn longpoll(mut self, longpoll: LongpollOptions) -> Self {
         self.longpoll = Some(longpoll);
         self
     }
 
-    /// Whether clients may pass a token beside the URL, which proxies and servers log: as
-    /// phoenix.js does with `new Socket("/socket", {authToken: token})`. Off by default, as in
-    /// Phoenix. [`ConnectInfo::auth_token`](crate::ConnectInfo::auth_token) gives it to `connect`.
-    /// With it on, a WebSocket that offers other subprotocols, or a token that is not in base64, is
-    /// refused with 403.
+    /// Lets clients pass a token beside the URL, which proxies and servers log. phoenix.js does so
+    /// with `new Socket("/socket", {authToken: token})`. Off by default, as in Phoenix. `connect`
+    /// reads the token by [`ConnectInfo::auth_token`](crate::ConnectInfo::auth_token). If on, a
+    /// WebSocket that offers other subprotocols, or a token that is not in base64, is refused with
+    /// the status 403.
     #[must_use]
     pub fn auth_token(mut self, auth_token: bool) -> Self {
         self.auth_token = auth_token;
         self
     }
 
-    /// At which level clients that connect, or are refused, are logged with their parameters; none
-    /// for not at all. Default: info, as in Phoenix. See [`telemetry`](crate::telemetry).
+    /// Sets the level at which clients that connect, or are refused, are logged with their
+    /// parameters. `None` logs no clients. Default: info, as in Phoenix. See
+    /// [`telemetry`](crate::telemetry).
     #[must_use]
     pub fn log(mut self, level: impl Into<Option<Level>>) -> Self {
         self.log = level.into();
         self
     }
 
-    /// How long before its token [expires](crate::UserSocket::expires_at) a client is told. Default
-    /// 60 s; a client whose token is younger when it connects is told at once. Looked at once a
-    /// second.
+    /// Sets the time before its token [expires](crate::UserSocket::expires_at) at which a client is
+    /// told. Default 60 s. A client whose token expires sooner is told as soon as it connects.
+    /// Checked once a second.
     #[must_use]
     pub fn token_expiry_notice(mut self, notice: Duration) -> Self {
         self.token_expiry_notice = notice;
         self
     }
 
-    /// Speaks a [`Serializer`] of yours with clients whose `vsn` fits `requirement`, as in
-    /// `new Socket("/socket", {vsn: "3.0.0", encode, decode})`; the [module](crate::serializer) has
-    /// an example. Versions 1 and 2 are spoken as before. Of several that fit, the one added first
-    /// counts, and any before versions 1 and 2.
+    /// Adds a [`Serializer`] for clients whose `vsn` fits `requirement`, as in
+    /// `new Socket("/socket", {vsn: "3.0.0", encode, decode})`. The [module](crate::serializer) has
+    /// an example. Versions 1 and 2 stay. Of several serializers that fit, the one added first is
+    /// used, and any of them before versions 1 and 2.
     ///
-    /// A requirement is one of Elixir's: `"~> 3.0.0"` (3.0.x), `"~> 3.0"` (3.x), `"== 3.1.0"`,
-    /// `">= 3.1.0 and < 4.0.0"`. Another is an error when the endpoint starts.
+    /// A requirement is written as in Elixir: `"~> 3.0.0"` (3.0.x), `"~> 3.0"` (3.x), `"== 3.1.0"`,
+    /// `">= 3.1.0 and < 4.0.0"`. The endpoint does not start with any other text.
     #[must_use]
     pub fn serializer(mut self, requirement: &str, serializer: impl Serializer) -> Self {
         self.serializers.push(Added::new(requirement, serializer));
         self
     }
 
-    /// What a client may use up.
+    /// Sets the limits on a client.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;

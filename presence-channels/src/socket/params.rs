@@ -6,14 +6,15 @@ use serde::de::DeserializeOwned;
 
 use crate::telemetry::{FilterParameters, ShownParams};
 
-/// What a client passed in its URL, as in `new Socket("/socket", {params: {user_id: "alice"}})`.
+/// The parameters that a client passed in its URL, as in
+/// `new Socket("/socket", {params: {user_id: "alice"}})`.
 #[derive(Clone, Default)]
 pub struct Params {
     query: String,
     pairs: Vec<(String, String)>,
 }
 
-/// The parameters are not what was asked for.
+/// The parameters do not fit the type that was asked for.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection's parameters: {0}")]
 pub struct ParamsError(#[from] serde_urlencoded::de::Error);
@@ -30,7 +31,7 @@ impl Params {
         }
     }
 
-    /// The parameter `name`; its last value, if it comes more than once.
+    /// Returns the parameter `name`: its last value, if it comes more than once.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut newest_first = self.pairs.iter().rev();
@@ -39,16 +40,16 @@ impl Params {
             .map(|(_, value)| &**value)
     }
 
-    /// All parameters, in the order of the URL.
+    /// Returns all parameters, in the order of the URL.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs.iter().map(|(key, value)| (&**key, &**value))
     }
 
-    /// The parameters as a type of yours: a struct of strings and numbers.
+    /// Returns the parameters as a type of the app: a struct of strings and numbers.
     ///
     /// # Errors
-    /// [`ParamsError`] if one is missing or malformed. In
-    /// [`connect`](crate::UserSocket::connect), `?` makes it a refusal.
+    /// [`ParamsError`] if a parameter is missing or malformed. In
+    /// [`connect`](crate::UserSocket::connect), `?` refuses the client.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ParamsError> {
         Ok(serde_urlencoded::from_str(&self.query)?)
     }

@@ -1,4 +1,4 @@
-//! Which channel serves which topics.
+//! Routes from topics to channels.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use crate::{
     transport::longpoll,
 };
 
-/// A channel whose `type Socket` is `S`: what the socket `S` can route. Every such channel is one.
+/// A channel whose `type Socket` is `S`, so that the socket `S` can route to it. Every such channel
+/// implements this.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a channel of the socket `{S}`",
     note = "a channel answers for one socket, its `type Socket`: it must be `{S}` here",
@@ -55,8 +56,8 @@ impl<S: UserSocket> Routes<S> {
         routes
     }
 
-    /// Lets the channel `C` serve the topics that match `pattern`: a whole topic (`"system"`), or
-    /// what all its topics start with, followed by `*` (`"room:*"`).
+    /// Routes the topics that match `pattern` to the channel `C`. A pattern is a whole topic
+    /// (`"system"`), or the beginning of topics, followed by `*` (`"room:*"`).
     ///
     /// No pattern matches the topics on which nodes speak to each other, `phx_presence:` and
     /// `phx:lp:`.

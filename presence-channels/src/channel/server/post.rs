@@ -65,7 +65,7 @@ impl<C: Channel> ChannelServer<C> {
         if mailbox.broadcasts as usize >= limit {
             let reason = TerminateReason::Failed("too slow for its broadcasts".into());
             // The client's own letters stay: they are answered, and count no longer as waiting,
-            // when the mailbox closes. What the app told the channel goes there, too, and not under
+            // when the mailbox closes. The app's own messages are dropped there, too, and not under
             // this lock.
             mailbox.drop_broadcasts();
             mailbox.letters.push_front(Letter::Close(reason));
@@ -74,7 +74,7 @@ impl<C: Channel> ChannelServer<C> {
         self.put(mailbox, letter)
     }
 
-    /// Leaves a letter from outside the connection's task. False if the channel has ended.
+    /// Posts a letter from outside the connection's task. Returns whether the channel still runs.
     pub(in crate::channel) fn post_spawned(self: &Arc<Self>, letter: Letter<C>) -> bool {
         let posted = self.post(letter);
         if let Ok(Some(work)) = posted {

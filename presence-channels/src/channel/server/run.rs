@@ -222,7 +222,7 @@ impl<C: Channel> ChannelServer<C> {
     }
 }
 
-/// What a message was answered, as it is logged.
+/// Returns the answer to a message, as it is logged.
 fn said(handled: &CallbackOutcome<Result<Reply, ChannelError>>) -> &str {
     match handled {
         CallbackOutcome::Done(Ok(Reply {

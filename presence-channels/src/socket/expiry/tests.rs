@@ -124,7 +124,7 @@ async fn a_new_token_counts_from_then_on() {
     assert_eq!(show(&socket, "for ever").await, "ok");
     tokio::time::sleep(MINUTE * 60).await;
     assert!(is_open(&socket).await);
-    // What lasts for ever may be shortened.
+    // A token without an expiry may be replaced by one that expires.
     assert_eq!(show(&socket, "10").await, "ok");
     tokio::time::sleep(Duration::from_secs(12)).await;
     assert_eq!(socket.closed().await, 1008);

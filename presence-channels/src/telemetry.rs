@@ -1,4 +1,4 @@
-//! What is logged and what is measured.
+//! Logs and metrics.
 //!
 //! # Logs
 //!
@@ -11,8 +11,8 @@
 //! | `presence_channels::handle_in` | `handle_in` around [`Channel::handle_in`](crate::Channel::handle_in); `handled`, with the payload and what it was answered | debug | [`Channel::LOG_HANDLE_IN`](crate::Channel::LOG_HANDLE_IN) |
 //! | `presence_channels::broadcast` | `broadcast` around a broadcast by [`Socket`](crate::Socket) or [`Endpoint`](crate::Endpoint), without its payload | trace | |
 //!
-//! What goes wrong (a panic, a handler's error, a client that reads too slowly) is logged where it
-//! does, as an error or a warning, whatever these levels are.
+//! Failures (a panic, a handler's error, a client that reads too slowly) are logged where they
+//! happen, as errors or warnings, whatever these levels are.
 //!
 //! Parameters and payloads are shown through [`FilterParameters`], which hides passwords and
 //! tokens, and cut after 2 KiB. Nothing of that is done for a level that nobody listens to: a

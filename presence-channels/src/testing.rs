@@ -52,7 +52,7 @@
 //! | `Phoenix.ChannelTest` | here |
 //! | --- | --- |
 //! | `connect` | [`connect`], and [`connect_with`] for headers and extensions |
-//! | `socket` | [`socket()`]: connected as a value of yours, `connect` is not asked |
+//! | `socket` | [`socket()`]: connects a value of yours without a call of `connect` |
 //! | `join`, `subscribe_and_join` | [`TestSocket::join`], which subscribes the test, too |
 //! | `push` | [`TestChannel::push`], and [`TestSocket::push`] on a topic that is not joined |
 //! | `leave`, `close` | [`TestChannel::leave`], [`TestSocket::close`] |
@@ -62,8 +62,8 @@
 //! | `assert_broadcast`, `refute_broadcast` | [`TestChannel::assert_broadcast`], [`TestChannel::refute_broadcast`] |
 //! | messages of the end | [`TestChannel::assert_closed`], [`TestChannel::assert_crashed`], [`TestSocket::closed`] |
 //!
-//! A pattern is JSON that the payload must include. What an assertion has seen it takes, so that
-//! the next one sees what came after.
+//! A pattern is JSON that the payload must include. An assertion takes the message that it has
+//! seen, so that the next assertion sees the messages after it.
 //!
 //! # Time
 //!
@@ -79,8 +79,8 @@
 //! }
 //! ```
 //!
-//! The wall clock (`SystemTime`) is not paused. What waits for something outside of tokio's time,
-//! as a database does, needs a clock that runs.
+//! The wall clock (`SystemTime`) is not paused. An app that waits for something outside of tokio's
+//! time, such as a database, needs a running clock.
 //!
 //! # Two nodes
 //!
@@ -106,8 +106,8 @@
 //! ```
 //!
 //! Clients are connected to each as above; [`Endpoint::disconnect`] finds them on both. A client
-//! that polls is a request to [`Endpoint::router`], for `tower::ServiceExt::oneshot`, whichever of
-//! the two holds its session.
+//! that polls sends requests to [`Endpoint::router`] of either node, by
+//! `tower::ServiceExt::oneshot`.
 
 mod channel;
 mod expect;
@@ -184,7 +184,7 @@ pub async fn connect_with<S: UserSocket>(
     Ok(TestSocket::of(endpoint, connection.await?))
 }
 
-/// A client that is connected already as `user`, without `connect` being asked: `socket/3` of
+/// Returns a client that is connected as `user`, without a call of `connect`: `socket/3` of
 /// `Phoenix.ChannelTest`.
 ///
 /// # Panics
@@ -214,7 +214,7 @@ pub struct TestSocket {
 }
 
 struct Client {
-    /// None once the client has closed.
+    /// `None` once the client has closed.
     connection: Arc<Mutex<Option<Box<dyn AnyConnection>>>>,
     inbox: TestInbox,
     endpoint: Endpoint,
@@ -224,7 +224,7 @@ struct Client {
 /// A refused join.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JoinRefused {
-    /// What the client was told.
+    /// The payload of the refusal.
     pub response: Value,
 }
 
@@ -249,7 +249,7 @@ impl TestSocket {
         }
     }
 
-    /// Joins `topic` with `payload`. Gives the reply, and the channel.
+    /// Joins `topic` with `payload`. Returns the reply and the channel.
     ///
     /// # Errors
     /// The refusal.
@@ -279,18 +279,18 @@ impl TestSocket {
         }
     }
 
-    /// The endpoint it is connected to.
+    /// Returns the endpoint that the client is connected to.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.client.endpoint
     }
 
-    /// Disconnects as a client does that goes away: its channels end.
+    /// Disconnects, as a client that goes away. Its channels end.
     pub fn close(&self) {
         self.client.disconnect();
     }
 
-    /// Waits until the server has closed the connection; gives the close code.
+    /// Waits until the server has closed the connection. Returns the close code.
     ///
     /// # Panics
     /// If it is still open after a second.

@@ -120,7 +120,7 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// The tokens of `salt`: what they are for, not a secret.
+    /// Returns the tokens of `salt`, which names their purpose and is not a secret.
     #[must_use]
     pub fn new(secret: &SecretKeyBase, salt: &str) -> Self {
         Self::with_key_options(secret, salt, KeyOptions::default())
@@ -144,9 +144,9 @@ impl Tokens {
         })
     }
 
-    /// How long tokens are valid, from when they were signed. It is written into those that are
-    /// made here, and when verifying it counts more than what the token says itself. Default:
-    /// 86,400 s for those made here, and what they say themselves for those verified.
+    /// Sets the time that tokens are valid, from when they were signed. It is written into the
+    /// tokens that are signed here, and overrides the token's own time when a token is verified. By
+    /// default signed tokens are valid for 86,400 s, and verified tokens for their own time.
     #[must_use]
     pub fn max_age(mut self, max_age: impl Into<MaxAge>) -> Self {
         self.max_age = Some(max_age.into());
@@ -174,8 +174,8 @@ impl Tokens {
         Ok(signer::sign(&self.key, &claims))
     }
 
-    /// The data of a token made by [`sign`](Self::sign), here or on another node with the same
-    /// secret. Takes what may not be there, too: `tokens.verify(params.get("token"))`.
+    /// Returns the data of a token made by [`sign`](Self::sign), here or on another node with the
+    /// same secret. Also takes an `Option`: `tokens.verify(params.get("token"))`.
     ///
     /// # Errors
     /// A [`TokenError`]. In [`connect`](crate::UserSocket::connect), `?` makes it a refusal.
@@ -187,8 +187,8 @@ impl Tokens {
         valid.data.into_data()
     }
 
-    /// As [`verify`](Self::verify), with the time from which on the token is expired; none if it
-    /// never is. For [`UserSocket::expires_at`](crate::UserSocket::expires_at).
+    /// As [`verify`](Self::verify). Also returns the time at which the token expires, and `None` if
+    /// it never does. For [`UserSocket::expires_at`](crate::UserSocket::expires_at).
     ///
     /// # Errors
     /// As [`verify`](Self::verify).
@@ -201,7 +201,7 @@ impl Tokens {
         Ok((valid.data.into_data()?, expires_at))
     }
 
-    /// Encrypts `data`, as of now: only who has the secret can read it.
+    /// Encrypts `data`, as of now: only holders of the secret can read it.
     ///
     /// # Errors
     /// A [`SignError`] if `data` has no form in a token, or the [key options](KeyOptions) ask for a
@@ -223,7 +223,7 @@ impl Tokens {
         encryptor::encrypt(&self.key, &claims)
     }
 
-    /// The data of a token made by [`encrypt`](Self::encrypt), otherwise as
+    /// Returns the data of a token made by [`encrypt`](Self::encrypt), otherwise as
     /// [`verify`](Self::verify).
     ///
     /// # Errors
@@ -236,8 +236,8 @@ impl Tokens {
         valid.data.into_data()
     }
 
-    /// As [`decrypt`](Self::decrypt), with the time from which on the token is expired; none if it
-    /// never is.
+    /// As [`decrypt`](Self::decrypt). Also returns the time at which the token expires, and `None`
+    /// if it never does.
     ///
     /// # Errors
     /// As [`decrypt`](Self::decrypt).
@@ -250,7 +250,7 @@ impl Tokens {
         Ok((valid.data.into_data()?, expires_at))
     }
 
-    /// Was its key derived together with that of `other`?
+    /// Returns whether both share one derived key.
     #[cfg(test)]
     pub(crate) fn shares_key_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.key, &other.key)
@@ -286,7 +286,7 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// None for a time too far away to be one.
+/// Returns `None` for a time that `SystemTime` cannot hold.
 fn system_time(unix_millis: i128) -> Option<SystemTime> {
     let since = Duration::from_millis(u64::try_from(unix_millis).ok()?);
     SystemTime::UNIX_EPOCH.checked_add(since)

@@ -1,4 +1,4 @@
-//! A topic's name.
+//! Topics.
 
 use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
 
@@ -7,7 +7,8 @@ use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
 pub struct Topic(Arc<str>);
 
 impl Topic {
-    /// What follows the first colon: `lobby` of `room:lobby`. Empty if there is no colon.
+    /// Returns the part after the first colon: `lobby` of `room:lobby`. Returns an empty string if
+    /// there is no colon.
     #[must_use]
     pub fn subtopic(&self) -> &str {
         self.0.split_once(':').map_or("", |(_, subtopic)| subtopic)

@@ -1,5 +1,4 @@
-//! How bytes come and go: frames, the queue of what a client has yet to be sent, the WebSocket,
-//! and long-polling.
+//! Transports: frames, the queue of outgoing frames, the WebSocket, and long-polling.
 
 pub(crate) mod auth_token;
 mod flusher;
@@ -15,11 +14,11 @@ pub use frame::Frame;
 pub(crate) use frame::Opcode;
 pub(crate) use outbox::{Outbox, OutboxPhase, Sink};
 
-/// How a client's messages come and go.
+/// The transport of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     Websocket,
-    /// And the test kit, which takes from the same kind of queue.
+    /// Also the transport of the test kit, which takes from the same kind of queue.
     Longpoll,
 }
 
@@ -44,8 +43,8 @@ pub(crate) mod close_code {
     pub(crate) const INVALID_DATA: u16 = 1007;
     /// A message over the limit of bytes.
     pub(crate) const TOO_BIG: u16 = 1009;
-    /// A message that is none of the protocol's, as Phoenix closes then; and a serializer that
-    /// cannot write what it must.
+    /// A message that is not one of the protocol's, as in Phoenix, or a serializer that cannot
+    /// encode a message of the protocol.
     pub(crate) const INTERNAL_ERROR: u16 = 1011;
     /// The server stops; clients connect again.
     pub(crate) const RESTART: u16 = 1012;

@@ -33,7 +33,7 @@ impl ChannelError {
         &self.reason
     }
 
-    /// What is logged.
+    /// Returns the text that is logged.
     pub(super) fn for_log(&self) -> String {
         match &self.source {
             Some(source) => for_log(&**source),

@@ -1,4 +1,4 @@
-//! Runs a callback so that neither its panic nor its endless wait reaches anybody else.
+//! Runs a callback so that its panic or its endless wait ends only its own channel.
 
 use std::{
     any::Any, future::poll_fn, panic::AssertUnwindSafe, pin::pin, task::Poll, time::Duration,
@@ -35,7 +35,7 @@ pub(crate) async fn guard<F: Future>(
     }
 }
 
-/// Calls what cannot wait; the text of its panic is the error.
+/// Calls a function that cannot wait. Returns the text of its panic as the error.
 pub(super) fn call_guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     std::panic::catch_unwind(AssertUnwindSafe(call)).map_err(|panic| message_of(&*panic))
 }

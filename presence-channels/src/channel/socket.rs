@@ -26,12 +26,12 @@ use crate::{
     telemetry,
 };
 
-/// A channel's side of its client: where it pushes to, and the way to all it shares with others.
+/// A channel's handle: its client, its topic, and the state that it shares with other channels.
 pub struct Socket<C: Channel> {
     server: Arc<ChannelServer<C>>,
-    /// The channel's own topic; none until it has joined.
+    /// The channel's own topic, `None` until it has joined.
     pub(super) subscription: Option<Subscription>,
-    /// Topics besides its own that it listens to.
+    /// The other topics that the channel subscribes to.
     subscriptions: Vec<Subscription>,
     /// The messages that the channel gets later. They are cancelled with the channel.
     timers: Vec<AbortHandle>,
@@ -39,7 +39,8 @@ pub struct Socket<C: Channel> {
     pub(super) reference: Option<Ref>,
     /// Set by [`stop`](Self::stop), seen after the callback.
     pub(super) stopping: Option<TerminateReason>,
-    /// Its presences, which go with it; made when it tracks the first.
+    /// The owner of the channel's presences, which are untracked when the channel ends. Created
+    /// with the first presence.
     owner: OnceLock<Owner>,
 }
 
@@ -56,13 +57,13 @@ impl<C: Channel> Socket<C> {
         }
     }
 
-    /// The topic that was joined.
+    /// Returns the topic that was joined.
     #[must_use]
     pub fn topic(&self) -> &Topic {
         &self.server.topic
     }
 
-    /// The connected client: what [`connect`](UserSocket::connect) made.
+    /// Returns the connected client, as [`connect`](UserSocket::connect) created it.
     #[must_use]
     pub fn user(&self) -> &C::Socket {
         &self.server.shared.user
@@ -74,9 +75,9 @@ impl<C: Channel> Socket<C> {
         &self.server.shared.mount.state
     }
 
-    /// The presence `P` of the application, for channels that several sockets share: whatever the
-    /// state is, it [has](HasPresence) that presence. Elsewhere `socket.state().presence` reads
-    /// better.
+    /// Returns the presence `P` of the application, for channels that several sockets share. The
+    /// state of each such socket [has](HasPresence) that presence. In other channels
+    /// `socket.state().presence` reads better.
     #[must_use]
     pub fn presence<P: Presence>(&self) -> &Tracker<P>
     where
@@ -85,7 +86,7 @@ impl<C: Channel> Socket<C> {
         self.state().presence()
     }
 
-    /// The endpoint that serves this client.
+    /// Returns the endpoint that serves this client.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.server.shared.endpoint
@@ -93,9 +94,9 @@ impl<C: Channel> Socket<C> {
 
     /// Sends an event to this client alone.
     ///
-    /// It is queued, not awaited. A client that does not read is closed once
-    /// [`Limits::max_outgoing_bytes`](crate::Limits::max_outgoing_bytes) wait for it; a client that
-    /// is gone gets nothing, and the channel ends soon.
+    /// The event is queued, not awaited. The connection of a client that does not read is closed
+    /// once [`Limits::max_outgoing_bytes`](crate::Limits::max_outgoing_bytes) wait for it. A
+    /// disconnected client gets nothing, and its channel ends soon.
     ///
     /// # Errors
     /// A [`PushError`] if the payload cannot be encoded for this client, or the channel has not
@@ -115,14 +116,15 @@ impl<C: Channel> Socket<C> {
         Ok(self.server.shared.send(&push)?)
     }
 
-    /// Sends an event to all who have joined this topic, on all nodes, this client included.
+    /// Sends an event to all clients that have joined this topic, on all nodes, this client
+    /// included.
     ///
-    /// It is queued for each of them, not awaited. A loop that broadcasts much should await
-    /// something now and then, or clients that read as fast as they can are still behind, and
-    /// closed as slow.
+    /// The event is queued for each client, not awaited. A loop with many broadcasts should await
+    /// something now and then. Otherwise even clients that read as fast as they can fall behind,
+    /// and are closed as slow.
     ///
     /// # Errors
-    /// A [`BroadcastError`]: see there for who has got it nevertheless.
+    /// Returns a [`BroadcastError`], whose variants say which clients get the event nevertheless.
     pub fn broadcast(&self, event: &str, payload: impl IntoPayload) -> Result<(), BroadcastError> {
         self.joined()?;
         let broadcast = self.make_broadcast(event, payload)?;
@@ -166,8 +168,8 @@ impl<C: Channel> Socket<C> {
         self.server.post_spawned(Letter::Info(info));
     }
 
-    /// As [`notify`](Self::notify), after `delay`. Called off when the channel ends, or by the
-    /// returned [`Timer`].
+    /// As [`notify`](Self::notify), after `delay`. The message is cancelled when the channel ends,
+    /// or by the returned [`Timer`].
     pub fn notify_after(&mut self, delay: Duration, info: C::Info) -> Timer {
         let notifier = self.notifier();
         let timer = self.endpoint().runtime().spawn(async move {
@@ -175,7 +177,7 @@ impl<C: Channel> Socket<C> {
             notifier.notify(info);
         });
         let timer = timer.abort_handle();
-        // Those that have told are forgotten now and then, at no cost a timer.
+        // Timers that have fired are removed from time to time, which costs nothing per timer.
         if self.timers.len().is_power_of_two() {
             self.timers.retain(|timer| !timer.is_finished());
         }
@@ -183,7 +185,7 @@ impl<C: Channel> Socket<C> {
         Timer(timer)
     }
 
-    /// The way to tell this channel something from another task.
+    /// Returns a handle that sends messages to this channel from another task.
     #[must_use]
     pub fn notifier(&self) -> Notifier<C> {
         Notifier::new(&self.server)
@@ -206,14 +208,14 @@ impl<C: Channel> Socket<C> {
         );
     }
 
-    /// Undoes every [`subscribe`](Self::subscribe) to `topic`.
+    /// Removes all of the channel's [subscriptions](Self::subscribe) to `topic`.
     pub fn unsubscribe(&mut self, topic: &str) {
         self.subscriptions
             .retain(|subscription| **subscription.topic() != *topic);
     }
 
-    /// The way to answer the message that is being handled later, from anywhere. None outside of
-    /// [`handle_in`](Channel::handle_in).
+    /// Returns a handle that replies to the current message later, from anywhere. Returns `None`
+    /// outside of [`handle_in`](Channel::handle_in).
     #[must_use]
     pub fn reply_ref(&self) -> Option<ReplyRef> {
         Some(ReplyRef {
@@ -230,8 +232,8 @@ impl<C: Channel> Socket<C> {
         self.stopping = Some(TerminateReason::Stopped);
     }
 
-    /// Ends the channel after this callback, because something is wrong. The reason is logged; the
-    /// client gets `phx_error`, and phoenix.js joins again.
+    /// Ends the channel after this callback, because of an error. The reason is logged. The client
+    /// gets `phx_error`, and phoenix.js joins again.
     pub fn stop_with_error(&mut self, reason: impl Into<String>) {
         self.stopping = Some(TerminateReason::Failed(reason.into()));
     }

@@ -23,7 +23,7 @@ use crate::{
     unhandled,
 };
 
-/// What happened, in order; and a gate that handlers wait at.
+/// The events of a test, in order, and a gate that handlers wait at.
 #[derive(Clone)]
 struct World {
     log: Arc<Mutex<Vec<String>>>,
@@ -86,7 +86,7 @@ impl Drop for Room {
     }
 }
 
-/// What a handler leaves behind that panics when it is dropped.
+/// A value of a handler that panics when it is dropped.
 struct Bomb;
 
 impl Drop for Bomb {

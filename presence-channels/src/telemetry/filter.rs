@@ -1,17 +1,17 @@
-//! Which parameters are not logged: Phoenix's `filter_parameters`.
+//! A filter for logged parameters: Phoenix's `filter_parameters`.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// What stands in a log instead of a value.
+/// The text that a log shows instead of a value.
 pub(super) const FILTERED: &str = "[FILTERED]";
 
-/// Which parameters of connections and payloads are not logged: their values are shown as
-/// `[FILTERED]`. For [`Config::filter_parameters`](crate::Config::filter_parameters).
+/// A filter for the parameters of connections and payloads that are not logged. Their values are
+/// shown as `[FILTERED]`. For [`Config::filter_parameters`](crate::Config::filter_parameters).
 ///
-/// By default those whose names contain `password` or `token`, however deep they are nested. Names
-/// are compared without regard to case, unlike in Phoenix: `authToken` is a token.
+/// By default the filter hides parameters whose names contain `password` or `token`, at any depth.
+/// Unlike in Phoenix, names are compared without regard to case: `authToken` is a token.
 ///
 /// ```
 /// use presence_channels::{Config, telemetry::FilterParameters};
@@ -53,7 +53,7 @@ impl FilterParameters {
         Self(Filter::Keep(names.into_iter().map(Into::into).collect()))
     }
 
-    /// May the value of the parameter `name` be shown?
+    /// Returns whether the value of the parameter `name` may be shown.
     pub(super) fn shows(&self, name: &str) -> bool {
         match &self.0 {
             Filter::Discard(parts) => {

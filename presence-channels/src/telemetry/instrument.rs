@@ -18,10 +18,10 @@ pub(super) use on::{Counter, Gauge, Times};
 /// Names and values.
 pub(super) type Labels<'a> = &'a [(&'static str, &'a str)];
 
-/// Whether somebody could be counting.
+/// Set if the feature `metrics` is on, so that a recorder may count.
 pub(crate) const IS_ON: bool = cfg!(feature = "metrics");
 
-/// When something began. The clock is read only for a log or a metric.
+/// The time at which a measurement began. The clock is read only for a log or a metric.
 #[derive(Clone, Copy)]
 pub(crate) struct Stopwatch(Option<Instant>);
 
@@ -30,7 +30,7 @@ impl Stopwatch {
         Self((is_logged || IS_ON).then(Instant::now))
     }
 
-    /// Zero if it was not started.
+    /// Returns zero if the stopwatch was not started.
     pub(crate) fn elapsed(self) -> Duration {
         self.0.map(|begun| begun.elapsed()).unwrap_or_default()
     }

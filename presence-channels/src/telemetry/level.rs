@@ -1,6 +1,6 @@
 //! Spans and events whose level is chosen at run time: `tracing` wants it known when it compiles.
 
-/// A span at `$level`, an `Option<Level>`; none at all for none.
+/// A span at `$level`, an `Option<Level>`. `None` is a disabled span.
 macro_rules! span_at {
     ($level:expr, $target:expr, $name:literal, $($fields:tt)*) => {
         match $level {
@@ -14,7 +14,7 @@ macro_rules! span_at {
     };
 }
 
-/// An event at `$level`, an `Option<Level>`; nothing for none.
+/// An event at `$level`, an `Option<Level>`. `None` logs nothing.
 macro_rules! event_at {
     ($level:expr, $target:expr, $($fields:tt)*) => {
         match $level {

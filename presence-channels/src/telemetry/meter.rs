@@ -1,5 +1,4 @@
-//! What is counted of each mount and each route. Names, units and labels stand in the module's
-//! table.
+//! Meters of each mount and each route. Names, units and labels stand in the module's table.
 
 mod queues;
 mod route;
@@ -10,17 +9,17 @@ pub(crate) use socket::{Connected, Drops, MountMeters, SocketMeter};
 
 use super::instrument::Counter;
 
-/// How something that a client asked for went.
+/// The result of a client's request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Asked {
     Ok,
-    /// No, said the app.
+    /// The app refused.
     Refused,
     /// The app failed.
     Failed,
 }
 
-/// One counter for each way.
+/// One counter for each result.
 struct AskedCounters([Counter; 3]);
 
 impl AskedCounters {

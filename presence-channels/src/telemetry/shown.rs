@@ -1,4 +1,4 @@
-//! Payloads and parameters as they are logged: filtered, and not without end.
+//! Payloads and parameters as they are logged: filtered and shortened.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use presence_core::pubsub::Payload;
 use super::{FilterParameters, filter::FILTERED};
 use crate::Params;
 
-/// More of a payload is not shown, in bytes.
+/// The most bytes of a payload that are shown.
 const MOST_SHOWN: usize = 2048;
 
 /// A payload as it is logged.
@@ -24,7 +24,8 @@ impl fmt::Display for Shown<'_> {
                 filter.apply(&mut value);
                 cut(f, &value.to_string())
             }
-            // JSON that no tree can be made of, nested too deep, say. What is in it is not known.
+            // JSON that cannot be parsed into a tree, as when it is nested too deep. Its secrets
+            // cannot be found.
             Err(_) => write!(f, "{} bytes of JSON", payload.bytes().len()),
         }
     }

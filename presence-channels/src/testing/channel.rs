@@ -1,4 +1,4 @@
-//! A joined channel of a test, and what can be asserted of it.
+//! A joined channel of a test, and its assertions.
 
 use std::{panic::Location, time::Duration};
 
@@ -60,7 +60,7 @@ impl TestChannel {
         }
     }
 
-    /// The client it belongs to.
+    /// Returns the client that the channel belongs to.
     #[must_use]
     pub fn socket(&self) -> &TestSocket {
         &self.socket
@@ -108,7 +108,7 @@ impl TestChannel {
     }
 
     /// Asserts that `push` is answered with `status` and a response that includes `response`.
-    /// Gives the whole response.
+    /// Returns the whole response.
     ///
     /// An object includes another if it has all its fields, with values that include theirs; other
     /// values include what equals them.
@@ -136,7 +136,7 @@ impl TestChannel {
     }
 
     /// Asserts that the client is sent `event` with a payload that includes `payload` (see
-    /// [`assert_reply`](Self::assert_reply)), pushed or broadcast. Gives the whole payload.
+    /// [`assert_reply`](Self::assert_reply)), pushed or broadcast. Returns the whole payload.
     ///
     /// # Panics
     /// If it has not come within a second.
@@ -158,8 +158,8 @@ impl TestChannel {
         self.expect().no_push(event)
     }
 
-    /// Broadcasts an event on the topic, as if another client had: its members get it, this channel
-    /// too. What [`assert_broadcast`](Self::assert_broadcast) sees does not include it.
+    /// Broadcasts an event on the topic, as if another client had. The topic's members get it, this
+    /// channel too. [`assert_broadcast`](Self::assert_broadcast) does not see it.
     ///
     /// # Panics
     /// If `payload` has no JSON form.
@@ -174,7 +174,7 @@ impl TestChannel {
     }
 
     /// Asserts that `event` is broadcast on the topic, with a payload that includes `payload` (see
-    /// [`assert_reply`](Self::assert_reply)), since the join. Gives the whole payload.
+    /// [`assert_reply`](Self::assert_reply)), since the join. Returns the whole payload.
     ///
     /// # Panics
     /// If it has not been within a second.

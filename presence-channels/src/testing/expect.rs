@@ -1,4 +1,4 @@
-//! What sockets and channels of a test can assert, said once.
+//! The assertions that sockets and channels of a test share.
 
 use std::panic::Location;
 
@@ -11,7 +11,7 @@ use super::{
     inbox::{PATIENCE, WATCH},
 };
 
-/// Expects something of the messages that `is_own` says yes to.
+/// An expectation of the messages that `is_own` accepts.
 pub(super) struct Expect<'a, F> {
     at: &'static Location<'static>,
     socket: &'a TestSocket,
@@ -74,7 +74,7 @@ impl<'a, F: Fn(&Received) -> bool> Expect<'a, F> {
         }
     }
 
-    /// One of the channel's last words.
+    /// Asserts one of the messages that end a channel.
     pub(super) async fn end(self, event: &str) {
         self.push(event, ExpectedPayload::of(Payload::empty()))
             .await;

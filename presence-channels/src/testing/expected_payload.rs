@@ -1,4 +1,4 @@
-//! What a payload is expected to hold.
+//! A pattern for payloads.
 
 use std::fmt;
 
@@ -39,7 +39,7 @@ impl fmt::Display for ExpectedPayload {
     }
 }
 
-/// Does `value` have all that `pattern` asks for?
+/// Returns whether `value` has all that `pattern` asks for.
 pub(super) fn includes(value: &Value, pattern: &Value) -> bool {
     match (value, pattern) {
         (Value::Object(value), Value::Object(pattern)) => pattern

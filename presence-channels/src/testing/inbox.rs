@@ -1,4 +1,4 @@
-//! What a test's client has received and no assertion has taken.
+//! The messages that a test's client has received and no assertion has taken.
 
 use std::{fmt, future::poll_fn, sync::Arc, time::Duration};
 
@@ -13,9 +13,9 @@ use crate::{
     transport::{Frame, Opcode, Outbox},
 };
 
-/// How long an assertion waits for what it asserts.
+/// The time that an assertion waits for its message.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
-/// How long a refutation watches.
+/// The time that a refutation watches.
 pub(super) const WATCH: Duration = Duration::from_millis(100);
 
 /// One message to the client.
@@ -23,7 +23,7 @@ pub(super) const WATCH: Duration = Duration::from_millis(100);
 pub struct Received {
     /// The channel's join, null for a broadcast.
     pub join_ref: Value,
-    /// The message it answers; null for none.
+    /// The ref of the message that it replies to, null if it is not a reply.
     pub reference: Value,
     /// Its topic.
     pub topic: String,
@@ -77,8 +77,8 @@ struct Collected {
 }
 
 impl TestInbox {
-    /// Collects what the server sends to `outbox`, until it closes. Calls `ended` when the
-    /// connection is to go, once or more.
+    /// Collects the frames that the server sends to `outbox`, until the outbox closes. Calls
+    /// `ended` when the connection is to go, once or more.
     pub(super) fn collect(
         endpoint: &Endpoint,
         outbox: Arc<Outbox>,
@@ -105,7 +105,7 @@ impl TestInbox {
         Self { collector, outbox }
     }
 
-    /// Takes no more.
+    /// Stops collecting.
     pub(super) fn close(&self) {
         self.outbox.abandon();
     }
@@ -128,7 +128,7 @@ impl TestInbox {
         tokio::time::timeout(patience, found).await.ok()
     }
 
-    /// Takes the first message that `is` says yes to.
+    /// Takes the first message that `is` accepts.
     pub(super) async fn take(
         &self,
         patience: Duration,

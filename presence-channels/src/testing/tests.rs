@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::{TestSocket, inbox::PATIENCE};
 
-/// What the crate's own tests send besides what a well-behaved client does.
+/// Messages that the crate's own tests send and a well-behaved client does not.
 impl TestSocket {
     pub(crate) async fn push_raw(
         &self,

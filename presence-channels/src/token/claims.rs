@@ -1,8 +1,8 @@
-//! What a token says: its data, when it was signed, and how long it is valid.
+//! The claims of a token: its data, when it was signed, and how long it is valid.
 
 use super::{MaxAge, SignError, Term, TokenError, term};
 
-/// How far the clock of the node that signed may be ahead of ours.
+/// The time by which the clock of the signing node may be ahead of this node's.
 const CLOCK_SKEW_MILLIS: i128 = 60_000;
 
 /// The claims as a token holds them. `signed_at` is in milliseconds.
@@ -21,7 +21,7 @@ pub(super) struct ValidClaims {
     pub(super) expires_at: Option<i128>,
 }
 
-/// What `claims` say, if they are valid `now` (in milliseconds), by their own age or `max_age`.
+/// Reads `claims` that are valid `now` (in milliseconds), by their own age or `max_age`.
 pub(super) fn read(
     claims: &[u8],
     now: i128,

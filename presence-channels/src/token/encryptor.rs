@@ -10,7 +10,7 @@ use chacha20poly1305::{
 use super::{BASE64, SignError, TokenError};
 
 const PREFIX: &str = "XCP.";
-/// What Plug authenticates beside the text, unless told otherwise.
+/// The additional data that Plug authenticates by default.
 const AAD: &[u8] = b"A128GCM";
 const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;

@@ -1,19 +1,19 @@
-//! What can be wrong with secrets, keys, data and tokens.
+//! Errors of secrets, keys, data and tokens.
 
 use super::SecretKeyBase;
 
-/// The secret is too short to be one.
+/// The secret is too short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the secret key base has {bytes} bytes and needs at least {}; `openssl rand -base64 48` prints one of that length",
     SecretKeyBase::MIN_BYTES
 )]
 pub struct SecretKeyBaseError {
-    /// How many it has.
+    /// The secret's length.
     pub(super) bytes: usize,
 }
 
-/// The endpoint has no secret to make tokens with.
+/// The endpoint was started without a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the endpoint was started without a secret; give it one by Config::secret_key_base")]
 pub struct MissingSecretKeyBase;
@@ -30,18 +30,18 @@ pub enum KeyOptionsError {
     Length(usize),
 }
 
-/// Why there is no token of some data. Nothing was made.
+/// The reason that data cannot be signed or encrypted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignError {
-    /// It does not serialize, or not to a term: a float that is not a number, a key that comes
-    /// twice in a map, an integer of more than 128 bits with its sign.
+    /// The data does not serialize, or not to a term: a float that is not a number, a key that
+    /// comes twice in a map, an integer of more than 128 bits with its sign.
     #[error("the data has no form in a token: {0}")]
     Data(String),
-    /// It is over 64 KiB long.
+    /// The data is longer than 64 KiB.
     #[error("the data is longer than 64 KiB; sign an id and look the rest up")]
     TooLong,
-    /// It is over 64 levels deep.
+    /// The data is nested deeper than 64 levels.
     #[error("the data is nested more than 64 levels deep")]
     TooDeep,
     /// Encryption needs a key of 32 bytes: the default.
@@ -49,21 +49,21 @@ pub enum SignError {
     KeyLength,
 }
 
-/// Why a token does not say what was asked for.
+/// The reason that a token is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// There is none.
+    /// No token was given.
     #[error("no token was given")]
     Missing,
-    /// It was forged, changed, or made with another secret, salt or key options; signed where an
-    /// encrypted one is expected, or the other way round; or signed in the future.
+    /// The token was forged, changed, or made with another secret, salt or key options; signed
+    /// where an encrypted one is expected, or the other way round; or signed in the future.
     #[error("the token is invalid")]
     Invalid,
-    /// It was valid once.
+    /// The token has expired.
     #[error("the token has expired")]
     Expired,
-    /// It is genuine and valid, but its data is of another type than was asked for.
+    /// The token is genuine and valid, but its data is of another type than was asked for.
     #[error("the token's data: {0}")]
     Data(String),
     /// Decryption needs a key of 32 bytes: the default. No token will do.

@@ -6,13 +6,13 @@ use super::{SignError, TokenError, Tokens, encryptor, signer, term};
 
 pub use super::term::Term;
 
-/// Reads a term and writes it down as it is written here.
+/// Decodes a term and encodes it again.
 ///
 /// # Errors
-/// What is wrong with it.
+/// Returns the error of the term.
 ///
 /// # Panics
-/// If what was written reads as another term.
+/// If the encoded term decodes as another term.
 pub fn rewrite_term(bytes: &[u8]) -> Result<Vec<u8>, TokenError> {
     let term = term::decode(bytes)?;
     match term::encode(&term) {
@@ -25,7 +25,7 @@ pub fn rewrite_term(bytes: &[u8]) -> Result<Vec<u8>, TokenError> {
     }
 }
 
-/// A token of claims that may be none.
+/// Signs bytes that may not be claims.
 #[must_use]
 pub fn sign_claims(tokens: &Tokens, claims: &[u8]) -> String {
     signer::sign(&tokens.key, claims)

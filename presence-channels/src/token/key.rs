@@ -5,13 +5,13 @@ use sha2::{Sha256, Sha384, Sha512};
 
 use super::{KeyOptionsError, SecretKeyBase};
 
-/// How a key is derived from the secret (by PBKDF2). The names and the defaults are Phoenix's, with
-/// `key_` before them there.
+/// Options of deriving a key from the secret (by PBKDF2). The names and the defaults are Phoenix's,
+/// whose names begin with `key_`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyOptions {
-    /// How many times. Default 1,000; at least 1. More takes longer, and is of no use with a secret
-    /// that cannot be guessed.
+    /// The number of iterations. Default 1,000; at least 1. More iterations take longer, and are of
+    /// no use with a secret that cannot be guessed.
     pub iterations: u32,
     /// The key's length in bytes. Default 32, which encryption needs; 16 to 1,024.
     pub length: usize,

@@ -1,11 +1,11 @@
-//! How long a token is valid.
+//! The age at which a token expires.
 
 use std::time::Duration;
 
-/// How long a token is valid, from when it was signed. A [`Duration`] converts into it.
+/// The time that a token is valid, from when it was signed. A [`Duration`] converts into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaxAge {
-    /// So many seconds. With 0, a token has always expired.
+    /// A number of seconds. With 0, a token has always expired.
     Seconds(u64),
     /// For ever.
     Infinity,

@@ -6,8 +6,9 @@ use base64::Engine;
 
 use super::{BASE64, SecretKeyBaseError};
 
-/// Phoenix's `secret_key_base`: what the keys of all tokens are derived from. Whoever has it can
-/// sign in as anybody, so it belongs into the environment and not into the source.
+/// The secret that the keys of all tokens are derived from: Phoenix's `secret_key_base`. With this
+/// secret anybody can sign in as any user, so it belongs into the environment and not into the
+/// source.
 ///
 /// ```
 /// use presence_channels::{Config, token::SecretKeyBase};
@@ -26,10 +27,10 @@ use super::{BASE64, SecretKeyBaseError};
 pub struct SecretKeyBase(Arc<[u8]>);
 
 impl SecretKeyBase {
-    /// How many bytes a secret has at least.
+    /// The least length of a secret, in bytes.
     pub const MIN_BYTES: usize = 64;
 
-    /// A secret that was made before, and that all nodes of the app share.
+    /// Takes a secret that was generated before, and that all nodes of the app share.
     ///
     /// # Errors
     /// [`SecretKeyBaseError`] if it is shorter than [`MIN_BYTES`](Self::MIN_BYTES).
@@ -41,8 +42,8 @@ impl SecretKeyBase {
         }
     }
 
-    /// A random secret that only this value knows. Fit for development and tests: another node, or
-    /// the program started again, finds the tokens made with it invalid.
+    /// Generates a random secret. Fit for development and tests: its tokens are invalid on other
+    /// nodes, and after a restart.
     ///
     /// # Panics
     /// If the system has no random numbers.

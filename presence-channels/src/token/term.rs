@@ -10,9 +10,9 @@ mod serialize;
 pub(super) use decode::decode;
 pub(super) use encode::encode;
 
-/// How long a term may be, in bytes, before compression.
+/// The most bytes of a term, before compression.
 const MAX_BYTES: usize = 64 * 1024;
-/// How deep its data may be nested.
+/// The most levels of a term's data.
 const MAX_DEPTH: usize = 64;
 
 /// The first byte of every term.

@@ -1,4 +1,4 @@
-//! Tokens of both kinds, and what is none.
+//! Signed and encrypted tokens, valid and not.
 
 mod connect;
 mod data;

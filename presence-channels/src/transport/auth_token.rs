@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, header::SEC_WEBSOCKET_PROTOCOL};
 
 /// The subprotocol that phoenix.js offers beside the token, and expects to be chosen.
 pub(crate) const PROTOCOL: &str = "phoenix";
-/// What the token's subprotocol starts with.
+/// The beginning of the token's subprotocol.
 const PREFIX: &str = "base64url.bearer.phx.";
 /// The header of long-polling.
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-phoenix-authtoken");
@@ -23,15 +23,15 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// What a WebSocket's handshake says by its subprotocols.
+/// The subprotocols of a WebSocket's handshake.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Offer {
     pub(crate) token: Option<String>,
-    /// Does the client offer [`PROTOCOL`]? The answer must choose it then.
+    /// Set if the client offers [`PROTOCOL`]. The answer must choose it then.
     pub(crate) has_protocol: bool,
 }
 
-/// Why a handshake's subprotocols are refused.
+/// The reason that a handshake's subprotocols are refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OfferError {
     #[error("the subprotocols offered are not ours")]
@@ -71,7 +71,7 @@ fn decode(encoded: &str) -> Option<String> {
     String::from_utf8(BASE64.decode(plain).ok()?).ok()
 }
 
-/// Reads the header. One that is no text is none.
+/// Reads the header. Returns `None` if it is not text.
 pub(crate) fn from_header(headers: &HeaderMap) -> Option<String> {
     Some(headers.get(HEADER)?.to_str().ok()?.to_owned())
 }
@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    /// What is read of the lines of the header.
+    /// Reads the lines of the header.
     fn offer(lines: &[&str]) -> Result<Offer, OfferError> {
         let mut headers = HeaderMap::new();
         for line in lines {

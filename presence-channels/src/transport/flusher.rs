@@ -16,7 +16,7 @@ use super::Outbox;
 const WRITES_A_TURN: usize = 64;
 
 thread_local! {
-    /// Is this thread in a turn of a socket's task, which wakes the flusher at its end?
+    /// Set while this thread is in a turn of a socket's task, which wakes the flusher at its end.
     static IN_TURN: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -28,7 +28,7 @@ pub(crate) struct Flusher {
 #[derive(Default)]
 struct Marked {
     outboxes: Vec<Arc<Outbox>>,
-    /// Has the task been woken for them?
+    /// Set once the task has been woken for these outboxes.
     woken: bool,
     stopped: bool,
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 /// The longest header of a frame from a server: two bytes and a length of eight.
 const MAX_HEADER: usize = 10;
 
-/// What a frame carries.
+/// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opcode {
     Text = 0x1,
@@ -13,20 +13,20 @@ pub(crate) enum Opcode {
     Close = 0x8,
 }
 
-/// A message as it goes to a client: what
-/// [`Serializer::encode`](crate::serializer::Serializer::encode) makes. A clone shares the bytes: a
-/// broadcast's frame is built once and queued for every subscriber.
+/// An encoded message to a client, as [`Serializer::encode`](crate::serializer::Serializer::encode)
+/// returns it. A clone shares the bytes: a broadcast's frame is built once and queued for every
+/// subscriber.
 // One unmasked, unfragmented frame of a WebSocket, header included.
 #[derive(Clone, Debug)]
 pub struct Frame {
     /// Header and body in one piece, so that a frame is one slice of a gathered write.
     bytes: Bytes,
-    /// Where the body begins. Transports without WebSocket headers send only what follows.
+    /// The beginning of the body. Transports without WebSocket headers send only the body.
     body: u8,
     opcode: Opcode,
-    /// May it be dropped for a slow reader?
+    /// Set if the frame may be dropped for a slow reader.
     droppable: bool,
-    /// Does a client that polls get it in base64, if it is binary?
+    /// Set if a client that polls gets the binary frame in base64.
     base64_for_polls: bool,
 }
 
@@ -105,7 +105,7 @@ impl Frame {
         })
     }
 
-    /// A frame whose bytes somebody else built.
+    /// Returns a frame of bytes that tungstenite built.
     pub(crate) fn raw(bytes: Bytes) -> Self {
         Self {
             bytes,

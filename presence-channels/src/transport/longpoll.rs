@@ -93,7 +93,7 @@ impl Longpoll {
         Some(longpoll)
     }
 
-    /// Opens a session; gives its token.
+    /// Opens a session, and returns its token.
     fn open(self: &Arc<Self>, connection: Box<dyn AnyConnection>, admission: Admission) -> String {
         let session = Arc::new(Session::new(connection, self.options.window));
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
@@ -113,13 +113,13 @@ impl Longpoll {
         })
     }
 
-    /// The session `id` of this node, unless it is over.
+    /// Returns the session `id` of this node, unless it is over.
     fn find(&self, id: u64) -> Option<Arc<Session>> {
         let session = self.sessions.lock().get(&id).cloned();
         session.filter(|session| !session.is_over())
     }
 
-    /// Does this node hold the session, if anybody does?
+    /// Returns whether the session, if it still exists, is on this node.
     fn is_here(&self, key: &SessionKey) -> bool {
         key.node == self.pubsub.node_name()
     }

@@ -1,4 +1,4 @@
-//! What a client has yet to be sent: a queue bounded in bytes, and the connection it goes out by.
+//! The frames that are yet to be sent to a client: a queue bounded in bytes, and its connection.
 //!
 //! A push queues a frame and does no I/O. Who writes:
 //!
@@ -38,12 +38,12 @@ use crate::{
     telemetry::{self, Drops, SocketMeter},
 };
 
-/// How many frames one gathered write takes at the most.
+/// The most frames of one gathered write.
 const GATHERED: usize = 32;
 /// A queue that grew beyond this many frames gives its memory back once it is empty.
 const KEPT_CAPACITY: usize = 4;
 
-/// The time of being heard of a client that is not listened to: later than any.
+/// The last-heard time of a client that the server does not read from: later than any.
 const EXCUSED: u64 = u64::MAX;
 
 /// Where frames go.
@@ -59,14 +59,14 @@ pub(crate) enum Sink {
 pub(crate) struct Outbox {
     state: Mutex<OutboxState>,
     flusher: Arc<Flusher>,
-    /// Is it on the flusher's list? Keeps a socket from being listed once a frame.
+    /// Set while the outbox is on the flusher's list, so that it is not listed once a frame.
     marked: AtomicBool,
     /// When the client was last heard, in milliseconds since the endpoint's start. Read by the
     /// endpoint's watch over idle sockets, which spares each a timer.
     heard: AtomicU64,
     /// The most bytes that may wait.
     max_bytes: usize,
-    /// What becomes of a client for whom more would wait.
+    /// The policy for a client for which more would wait.
     slow_reader: SlowReader,
     meter: SocketMeter,
 }
@@ -75,15 +75,15 @@ struct OutboxState {
     queue: VecDeque<Frame>,
     /// Bytes in `queue`, less those of its first frame that are written already.
     bytes: usize,
-    /// How much of the first frame is written.
+    /// The bytes of the first frame that are written.
     written: usize,
     phase: OutboxPhase,
-    /// What the client is told when its channels have ended, if they were asked to.
+    /// The code and reason to close with when the channels have ended, if they were asked to end.
     drain: Option<(u16, &'static str)>,
     sink: Sink,
     /// The task that reads, and goes on writing where a write would have blocked.
     waker: Option<Waker>,
-    /// Is that task in a turn, at whose end it writes what is queued?
+    /// Set while that task is in a turn, at whose end it writes what is queued.
     attended: bool,
     /// When the endpoint's watch first saw the connection closing, in its milliseconds.
     lingers_since: Option<u64>,
@@ -137,8 +137,8 @@ impl Outbox {
         self.state.lock().sink = Sink::WebSocket(io);
     }
 
-    /// Queues a frame; drops it if the connection is closing. For a client for whom too much waits,
-    /// the policy decides.
+    /// Queues a frame; drops it if the connection is closing. If too many bytes wait for the
+    /// client, the policy decides.
     pub(crate) fn send(self: &Arc<Self>, frame: Frame) {
         let mut state = self.state.lock();
         if state.phase != OutboxPhase::Open {
@@ -146,7 +146,7 @@ impl Outbox {
         }
         let room = |state: &OutboxState| state.bytes + frame.bytes().len() <= self.max_bytes;
         if !room(&state) {
-            // It may only be that nobody has had a turn to write since.
+            // Perhaps the queued frames have only not been written yet.
             state.flush_now();
         }
         if self.slow_reader == SlowReader::DropBroadcasts {
@@ -194,7 +194,8 @@ impl Outbox {
         }
     }
 
-    /// Is the client listened to, and neither closed nor asked to go?
+    /// Returns whether the client's messages are handled: it is neither closed nor asked to
+    /// disconnect.
     pub(super) fn is_heard(&self) -> bool {
         self.state.lock().standing() == (OutboxPhase::Open, false)
     }
@@ -211,7 +212,8 @@ impl Outbox {
         }
     }
 
-    /// Sees to it that somebody writes what was queued.
+    /// Wakes the task that takes the queued frames, or marks the outbox for the flusher. In a turn of
+    /// the socket's own task, the end of the turn writes them.
     fn after_push(self: &Arc<Self>, mut state: parking_lot::MutexGuard<'_, OutboxState>) {
         if state.attended {
             return;
@@ -292,7 +294,7 @@ impl Outbox {
         }
     }
 
-    /// Gives the connection up, unsaid.
+    /// Drops the connection without a close frame.
     pub(crate) fn abandon(&self) {
         let mut state = self.state.lock();
         state.abandon();
@@ -318,7 +320,7 @@ impl Outbox {
         self.state.lock().phase
     }
 
-    /// Is so much queued that reading more from this client had better wait?
+    /// Returns whether the queue is so long that reading from this client should wait.
     pub(super) fn is_congested(&self) -> bool {
         self.state.lock().bytes > self.max_bytes / 4
     }
@@ -327,7 +329,7 @@ impl Outbox {
         &self.meter
     }
 
-    /// Has what waits counted. Without anybody who counts, not even the lock is taken.
+    /// Counts the waiting frames and bytes. Without metrics the lock is not taken.
     pub(crate) fn see_queue(&self) {
         if telemetry::IS_ON {
             let state = self.state.lock();
@@ -373,7 +375,7 @@ impl OutboxState {
         self.phase = OutboxPhase::Closing;
     }
 
-    /// Drops the oldest broadcast that waits; false if there is none.
+    /// Drops the oldest broadcast that waits. Returns whether there was one.
     fn drop_broadcast(&mut self) -> bool {
         // Of a frame that has begun, the rest must follow.
         let begun = usize::from(self.written > 0);

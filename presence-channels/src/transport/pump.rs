@@ -34,7 +34,7 @@ pub(super) async fn run<S: UserSocket>(mut connection: Connection<S>) {
     poll_fn(|cx| turn(cx, &outbox, |cx| linger(cx, &outbox))).await;
 }
 
-/// One turn of the task. What was queued in it is written at its end.
+/// Runs one turn of the task. Frames that are queued during the turn are written at its end.
 fn turn(
     cx: &mut Context<'_>,
     outbox: &Arc<Outbox>,
@@ -42,9 +42,9 @@ fn turn(
 ) -> Poll<()> {
     let before = outbox.attend(cx.waker());
     let done = outbox.flusher().hold(|| work(cx));
-    // What the peer does not take now is written when the waker left with the write is woken.
+    // If the peer does not take all frames now, the waker of the write resumes this task.
     if outbox.leave() != before && done.is_pending() {
-        // Somebody ended the connection during the turn and left it to this task to notice.
+        // The connection was closed during the turn, and this task must see that.
         cx.waker().wake_by_ref();
     }
     done
@@ -86,7 +86,8 @@ fn read<S: UserSocket>(
             return Poll::Ready(());
         }
         while outbox.is_heard() {
-            // Only what is whole is heard: who sends a message byte by byte is as good as silent.
+            // Only a whole message is a sign of life, so a client that sends byte by byte counts as
+            // silent.
             match reader.next(&mut bytes, |frame| outbox.send(frame)) {
                 Ok(Some(WebSocketEvent::Message(data))) => {
                     outbox.set_heard(connection.now());

@@ -15,15 +15,15 @@ use tungstenite::{
 use super::{Frame, close_code};
 use crate::serializer::Data;
 
-/// What tungstenite reads into for as long as the connection lives. Small, because most sockets are
-/// idle; a larger message gets a buffer of its size for its time.
+/// The size of tungstenite's read buffer, which lasts as long as the connection. Small, because
+/// most sockets are idle. A larger message gets a buffer of its size while it is read.
 const READ_BUFFER: usize = 128;
 
 pub(super) struct WebSocketReader {
     context: WebSocketContext,
 }
 
-/// What came in.
+/// An incoming message or control frame.
 pub(super) enum WebSocketEvent {
     Message(Data),
     /// A ping or a pong; its answer, if it wants one, is among the frames to write.
@@ -32,7 +32,7 @@ pub(super) enum WebSocketEvent {
     Close,
 }
 
-/// The peer broke the WebSocket protocol: the code and reason to close with.
+/// A violation of the WebSocket protocol by the peer, with the code and reason to close with.
 pub(super) struct ProtocolViolation {
     pub(super) code: u16,
     pub(super) reason: String,
@@ -50,9 +50,9 @@ impl WebSocketReader {
         }
     }
 
-    /// Takes the next message out of `bytes`, which is shortened by what was used up; none if it
-    /// needs more. To be called until it gives none, which is also when a ping's answer is given.
-    /// `answer` gets frames that the protocol wants sent (pongs, the answer to a close).
+    /// Takes the next message out of `bytes`, and shortens `bytes` by its length. Returns `None` if
+    /// the message needs more bytes. Call it until it returns `None`, because a ping's answer comes
+    /// only then. `answer` gets frames that the protocol requires (pongs, the answer to a close).
     pub(super) fn next(
         &mut self,
         bytes: &mut &[u8],

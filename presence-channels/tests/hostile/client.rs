@@ -8,7 +8,7 @@ use tokio::io::DuplexStream;
 
 use crate::world::World;
 
-/// How long a client waits for what must come: on a paused clock, until nothing goes on any more.
+/// The time that a client waits for a message. On a paused clock that is until all tasks are idle.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) type Client = sample_app::Client<DuplexStream>;

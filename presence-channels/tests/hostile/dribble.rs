@@ -106,7 +106,7 @@ fn a_handshake_a_byte_a_second_takes_nobodys_place() {
         let mut client = joined(endpoint, "room:1").await;
         client.assert_served("room:1").await;
     });
-    // What the HTTP server reads into, and the pipes.
+    // The buffers of the HTTP server, and the pipes.
     assert!(held.peak <= 21 * 48 * 1024, "{held:?}");
 }
 

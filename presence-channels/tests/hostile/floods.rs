@@ -140,8 +140,8 @@ fn a_client_whose_channel_is_too_slow_for_its_broadcasts_is_still_heard() {
     });
 }
 
-/// By the default limits: their number is far below what may wait. What they say is as well in a
-/// ref, of which a copy is kept, as in a payload, where an app allows such refs.
+/// By the default limits: the number of messages is far below their limit. The bytes are in a
+/// payload, or, where an app allows such refs, in a ref, of which a copy is kept.
 #[test]
 fn of_a_flood_of_large_messages_only_so_many_bytes_wait() {
     const MESSAGE: usize = 1_000_000;

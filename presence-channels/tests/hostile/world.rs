@@ -12,13 +12,13 @@ use tokio::{
     runtime::{Builder, Runtime},
 };
 
-/// How long a client of these tests may be silent, or send no whole message.
+/// The timeout of a client that is silent, or sends no whole message.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a handler may take.
+/// The timeout of a handler.
 pub(crate) const HANDLER_TIMEOUT: Duration = Duration::from_secs(30);
-/// Of long-polling.
+/// The window of long-polling.
 pub(crate) const WINDOW: Duration = Duration::from_secs(10);
-/// What a pipe holds each way, as a system's socket does.
+/// The bytes that a pipe holds each way, as a system's socket does.
 pub(crate) const PIPE: usize = 16 * 1024;
 
 /// A server, and what runs it.
@@ -27,12 +27,12 @@ pub(crate) struct World {
     pub(crate) endpoint: Endpoint,
 }
 
-/// What was held while something ran, in bytes.
+/// The memory that was held during a measurement, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Held {
     /// The most at once, beyond what was there before.
     pub(crate) peak: u64,
-    /// What is left of it.
+    /// The bytes that are still held at the end.
     pub(crate) left: i64,
 }
 
@@ -63,7 +63,7 @@ impl World {
         self.runtime.block_on(clients)
     }
 
-    /// Runs `clients`, and says what was held meanwhile.
+    /// Runs `clients`, and measures the memory that is held meanwhile.
     pub(crate) fn measure<T>(&self, clients: impl Future<Output = T>) -> (T, Held) {
         let mut result = None;
         let mut clients = pin!(clients);

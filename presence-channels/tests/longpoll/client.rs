@@ -15,7 +15,7 @@ pub(crate) struct Client {
     pub(crate) token: Option<String>,
 }
 
-/// What a request is answered.
+/// The answer to a request.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) http: StatusCode,

@@ -198,7 +198,7 @@ async fn a_stop_delivers_what_handlers_still_answer() {
     assert_eq!(poll.await.unwrap().messages()[0][1], "2");
     stopping.await.unwrap();
     assert_eq!((probe.ended(), endpoint.connections()), (2, 0));
-    // Who polled just then gets it all the same, once.
+    // A client that polls at that moment still gets the reply, once.
     assert_eq!(between.poll().await.messages()[0][1], "2");
     let refused = between.poll().await;
     assert_eq!(refused.http, StatusCode::SERVICE_UNAVAILABLE);

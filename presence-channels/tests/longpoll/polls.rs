@@ -1,4 +1,4 @@
-//! What polls are answered, and when.
+//! The answers to polls, and their times.
 
 use presence_channels::{Config, Limits, Payload, PubSub};
 use serde_json::json;

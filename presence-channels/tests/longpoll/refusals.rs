@@ -1,4 +1,4 @@
-//! Who is not let in: other origins, refused users, tokens that are none.
+//! Refusals: other origins, refused users, invalid tokens.
 
 use axum::body::Body;
 use http::{Method, StatusCode};

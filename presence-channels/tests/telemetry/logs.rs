@@ -1,4 +1,4 @@
-//! What is logged, and what must never be.
+//! Logs, and the secrets that they must not show.
 
 use std::{
     io,
@@ -13,7 +13,7 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use crate::app::start;
 
-/// What a subscriber wrote, and its guard.
+/// The text that a subscriber wrote, and the subscriber's guard.
 struct Log {
     text: Text,
     _guard: tracing::subscriber::DefaultGuard,
@@ -144,7 +144,7 @@ async fn connections_and_joins_are_logged_at_info_and_messages_at_debug() {
     let payload = r#"payload={"n":7,"password":"[FILTERED]","user":[{"authToken":"[FILTERED]"}]}"#;
     assert!(joined.contains(" INFO join{"), "{joined}");
     assert!(joined.contains(payload), "{joined}");
-    // What the app logs meanwhile says where.
+    // The app's own logs stand in the span of the join.
     log.line(r#"join{topic="lobby:1"}: sample_app::room_channel: in the handler"#);
     let refused = log.line("refused a join");
     assert!(refused.contains(r#"topic="lobby:private""#), "{refused}");

@@ -1,4 +1,4 @@
-//! What is logged and measured, as the module `telemetry` documents it.
+//! Logs and metrics, as the module `telemetry` documents them.
 
 mod app;
 mod logs;

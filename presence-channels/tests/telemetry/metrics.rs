@@ -21,8 +21,8 @@ use tower::ServiceExt;
 
 use crate::app::start;
 
-/// What has been recorded: `name{label=value,...}` and its number. A histogram's is how many times
-/// it was told.
+/// The recorded metrics: `name{label=value,...}` and its number. The number of a histogram is its
+/// count.
 struct Recorded {
     snapshotter: Snapshotter,
     /// A snapshot begins anew.

@@ -25,7 +25,7 @@ async fn joined() -> TestChannel {
     socket.join("room:1", json!({})).await.unwrap().1
 }
 
-/// What an assertion that fails says.
+/// Returns the message of an assertion that fails.
 async fn failure(assertion: impl Future<Output = ()> + Send + 'static) -> String {
     let failed = tokio::spawn(assertion).await.expect_err("it fails");
     let said = failed.into_panic();

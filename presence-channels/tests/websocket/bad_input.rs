@@ -1,4 +1,5 @@
-//! What is no message, no frame, or for nobody. Whatever one client sends, others go on.
+//! Bytes that are not a frame, frames that are not a message, messages for no channel. Other
+//! clients are not affected.
 
 use sample_app::{Client, Server};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What `connect` sees of a request, by WebSocket and by long-polling, behind a proxy and layers.
+//! The `ConnectInfo` of a request, by WebSocket and by long-polling, behind a proxy and layers.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::handshake::HANDSHAKE;
 
-/// What a client was connected with.
+/// The request that `connect` was called with.
 #[derive(Clone, Debug, PartialEq)]
 struct Seen {
     peer: Option<IpAddr>,
@@ -32,7 +32,7 @@ struct Seen {
     region: Option<Region>,
 }
 
-/// What a layer made of a cookie.
+/// A session that a layer reads from a cookie.
 #[derive(Clone, Debug, PartialEq)]
 struct Session(String);
 

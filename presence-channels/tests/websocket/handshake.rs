@@ -1,4 +1,4 @@
-//! Who gets a WebSocket, and what the others are answered.
+//! Handshakes that open a WebSocket, and the answers to the others.
 
 use presence_channels::{CheckOrigin, Config, SocketOptions};
 use sample_app::{Client, Server};

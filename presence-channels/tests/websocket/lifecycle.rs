@@ -113,7 +113,7 @@ async fn a_handler_that_has_begun_ends_though_its_client_is_gone() {
     eventually("ended", || !server.probe.departures().is_empty()).await;
     let expected = [ended("alice", TerminateReason::Closed)];
     assert_eq!(server.probe.departures(), expected);
-    // What had not begun is not begun any more.
+    // A waiting message is not handled any more.
     assert_eq!(server.probe.begun(), [json!(1)]);
     assert_eq!(server.presence.count("lobby:1"), 0);
 }

@@ -1,4 +1,4 @@
-//! What a client may use up, and what happens beyond.
+//! Limits on a client, and what happens beyond.
 
 use std::sync::{
     Arc,

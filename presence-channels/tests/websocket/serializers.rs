@@ -26,7 +26,7 @@ use crate::{
 /// Fields in binary, each with its length before it: join_ref, ref, topic, event, the payload's
 /// kind (`j` or `b`), the payload. A reply has its status for an event.
 struct Fields {
-    /// How many broadcasts were encoded.
+    /// The number of encoded broadcasts.
     broadcasts: Arc<AtomicUsize>,
 }
 
@@ -122,7 +122,7 @@ fn message(reference: &str, topic: &str, event: &str, payload: Value) -> Vec<u8>
     write([join_ref, reference, topic, event, "j"], payload.as_bytes())
 }
 
-/// What a client reads of a frame: join_ref, ref, topic, event or status, and the payload.
+/// Returns a client's view of a frame: join_ref, ref, topic, event or status, and the payload.
 fn shown(frame: &[u8]) -> Value {
     let fields = read(frame).expect("whole fields");
     let text = |index: usize| String::from_utf8_lossy(&fields[index]).into_owned();
@@ -280,7 +280,7 @@ async fn what_it_cannot_write_hurts_nobody_else() {
         let failed = json!(["1", "2", "room:1", "error", { "reason": "internal error" }]);
         assert_eq!(receive(&mut carol).await, failed);
     }
-    // What the protocol must say and cannot.
+    // A message of the protocol that has no encoding.
     let heartbeat = message("crash", "phoenix", "heartbeat", json!({}));
     carol.send(WsMessage::binary(heartbeat)).await;
     assert_eq!(carol.closed().await, 1011);

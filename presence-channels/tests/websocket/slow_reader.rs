@@ -41,7 +41,8 @@ async fn a_slow_reader_is_closed_with_1013_and_others_get_everything() {
     }
     fast.assert_alive().await;
 
-    // What the slow one has not got now was in the server's memory, or never got there.
+    // Messages that the slow client has not got by now were in the server's memory, or were never
+    // queued.
     let mut received = 0;
     let code = loop {
         match slow.receive().await {

@@ -84,7 +84,7 @@ async fn a_binary_push_is_broadcast_as_it_came() {
     assert_eq!(alice.receive().await, Message::binary(&broadcast[..]));
 }
 
-/// What is logged.
+/// The text of the log.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 

@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 
 use crate::{Probe, UserSocket};
 
-/// Who is in a lobby.
+/// The presence of the lobbies.
 #[derive(Debug)]
 pub struct Presence;
 
@@ -27,7 +27,7 @@ pub struct SampleApp {
     pub endpoint: Endpoint,
     /// The presence of the lobbies.
     pub presence: Tracker<Presence>,
-    /// What the channels show to a test.
+    /// The probe of the channels.
     pub probe: Arc<Probe>,
 }
 

@@ -16,9 +16,9 @@ use tokio_tungstenite::{
 
 use crate::{Server, server::small_socket};
 
-/// How long a client waits for what must come. Generous, because it costs only a failing test.
+/// The time that a client waits for a message. Generous, because only a failing test takes it.
 pub const PATIENCE: Duration = Duration::from_secs(20);
-/// How long a client watches for what must not come.
+/// The time that a client watches for a message that must not come.
 pub const WATCH: Duration = Duration::from_millis(300);
 
 /// A client on tokio-tungstenite, which speaks version 2 of the protocol and can also misbehave.

@@ -5,7 +5,7 @@ use presence_channels::TerminateReason;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-/// What a test sees of the channels, and how it holds them up.
+/// A test's view of the channels, and a gate that holds them up.
 #[derive(Debug)]
 pub struct Probe {
     /// A permit lets one `slow` message through, or one channel of a topic `:held` end.
@@ -22,7 +22,7 @@ pub struct Departure {
     pub user_id: String,
     /// The reason that `terminate` was called with.
     pub reason: TerminateReason,
-    /// Whether the user's presence was still listed in `terminate`.
+    /// Set if the user's presence was still listed in `terminate`.
     pub was_present: bool,
 }
 

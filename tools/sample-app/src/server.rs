@@ -5,7 +5,8 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::{Presence, Probe, SampleApp};
 
-/// What the system is asked to hold for a connection, in bytes. Linux holds twice that.
+/// The size of a connection's buffers, in bytes, as the system is asked for it. Linux holds twice
+/// that.
 pub const SYSTEM_BUFFER: u32 = 64 * 1024;
 
 /// A [`SampleApp`] with one socket at `/socket`, on a free TCP port.
@@ -16,7 +17,7 @@ pub struct Server {
     pub endpoint: Endpoint,
     /// The presence of the lobbies.
     pub presence: Tracker<Presence>,
-    /// What the channels show to a test.
+    /// The probe of the channels.
     pub probe: Arc<Probe>,
 }
 

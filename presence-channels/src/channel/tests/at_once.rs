@@ -165,7 +165,7 @@ async fn a_panic_at_once_in_handle_out_ends_its_channel_alone() {
     crashes_alone("out").await;
 }
 
-/// What an `Info` is made of a broadcast by is called in the task of whoever broadcasts.
+/// `From<Broadcast>` of an `Info` runs in the task that broadcasts.
 #[tokio::test]
 async fn a_panic_when_a_channel_is_told_of_a_broadcast_ends_that_channel_alone() {
     let client = client().await;

@@ -69,7 +69,7 @@ async fn unknown_topics_are_refused() {
     }
 }
 
-/// What comes for a channel while it joins waits for it: events, and broadcasts behind the reply.
+/// Events and broadcasts wait while their channel joins; broadcasts come after the reply.
 #[tokio::test]
 async fn messages_wait_for_a_join() {
     let (endpoint, world) = endpoint().await;

@@ -127,7 +127,7 @@ async fn stop_waits_no_longer_than_it_may() {
     assert_eq!(world.log()[2..], ["terminate Closed"]);
 }
 
-/// What a handler answers while the server stops still reaches its client.
+/// A handler's reply while the server stops still reaches its client.
 #[tokio::test]
 async fn replies_under_way_are_delivered_before_the_close() {
     let (endpoint, world) = endpoint().await;

@@ -19,7 +19,7 @@ async fn messages_over_the_sockets_rate_are_refused_and_nothing_else_happens() {
     channel.assert_reply(over, "error", refused.clone()).await;
     let join = client.join("room:2", json!({})).await.unwrap_err();
     assert_eq!(join.response, refused);
-    // Who is over the limit may still say that it is there, and go.
+    // A client over the limit may still send heartbeats and leave.
     let beat = client
         .push_raw("0", "99", "phoenix", "heartbeat", json!({}))
         .await;

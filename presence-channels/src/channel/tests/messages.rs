@@ -166,8 +166,7 @@ async fn a_channel_with_many_messages_of_its_client_takes_broadcasts_up_to_the_l
     channel.assert_crashed().await;
 }
 
-/// What the client sent before it is answered as when a channel ends otherwise, and so is its
-/// leave.
+/// Earlier messages of the client are answered as at any end of a channel, and so is its leave.
 #[tokio::test]
 async fn a_channel_too_slow_for_its_broadcasts_answers_its_client() {
     let limits = Limits {

@@ -43,7 +43,7 @@ fn builder() -> EndpointBuilder {
     Endpoint::builder(PubSub::local())
 }
 
-/// What is said of an endpoint that does not start.
+/// Returns the error of an endpoint that does not start.
 async fn refusal(builder: EndpointBuilder, config: Config) -> String {
     builder
         .start(config)

@@ -1,4 +1,4 @@
-//! Instruments that nobody reads.
+//! Instruments that do nothing.
 
 use super::{Labels, Stopwatch};
 

@@ -1,5 +1,5 @@
-//! How much waits for clients. Looked at now and then, because keeping count would cost every push
-//! and every write.
+//! Gauges of the frames and bytes that wait for clients. They are sampled, because counting would
+//! cost every push and every write.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -29,8 +29,8 @@ impl Queues {
     }
 }
 
-/// A gauge that is told a sum, by its difference from the last one: other endpoints may have a part
-/// in it.
+/// A gauge that is set to a sum by the difference from the last sum, because other endpoints may
+/// count in it, too.
 struct Sum {
     gauge: Gauge,
     seen: AtomicI64,

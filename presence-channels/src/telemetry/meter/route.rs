@@ -1,4 +1,4 @@
-//! What is counted of the channels of a route.
+//! The meter of a route's channels.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ struct RouteCounters {
     crashes: [Counter; 3],
 }
 
-/// Which callback took its time.
+/// The callback that is measured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Callback {
     Join,
@@ -32,7 +32,7 @@ pub(crate) enum Callback {
 }
 
 impl RouteMeter {
-    /// For the route `pattern` of the socket at `path`.
+    /// Creates the meter of the route `pattern` of the socket at `path`.
     pub(crate) fn new(path: &str, pattern: &str) -> Self {
         let labels = [("socket", path), ("route", pattern)];
         let [socket, route] = labels;
@@ -70,7 +70,7 @@ impl RouteMeter {
         self.0.crashes[crash].add(1);
     }
 
-    /// Counts a channel until what this gives is dropped.
+    /// Counts a channel until the returned guard is dropped.
     pub(crate) fn present(&self) -> Present {
         self.0.channels.change(1);
         Present(self.clone())

@@ -1,4 +1,4 @@
-//! What is counted of the clients of a mount.
+//! The meters of a mount's clients.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
 pub(crate) struct MountMeters([SocketMeter; 2]);
 
 impl MountMeters {
-    /// For the socket at `path`.
+    /// Creates the meters of the socket at `path`.
     pub(crate) fn new(path: &str) -> Self {
         let meter = |transport| SocketMeter::new(path, transport);
         Self([Transport::Websocket, Transport::Longpoll].map(meter))
@@ -22,7 +22,7 @@ impl MountMeters {
         &self.0[transport as usize]
     }
 
-    /// Tells what waits in queues, when all of them have been looked at.
+    /// Records the sums of what waits in queues, after all queues have been sampled.
     pub(crate) fn tell_queues(&self) {
         self.0.iter().for_each(|meter| meter.0.queues.tell());
     }
@@ -43,7 +43,7 @@ struct SocketCounters {
     queues: Queues,
 }
 
-/// Why a message did not go where it should, or its sender had to go.
+/// The reason that a message was dropped or a client was closed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Drops {
     SlowReader,
@@ -99,12 +99,12 @@ impl SocketMeter {
         self.0.drops[reason as usize].add(1);
     }
 
-    /// Takes into account what waits for one client.
+    /// Adds what waits for one client to the sums.
     pub(crate) fn see_queue(&self, bytes: usize, frames: usize) {
         self.0.queues.see(bytes, frames);
     }
 
-    /// Counts a client until what this gives is dropped.
+    /// Counts a client until the returned guard is dropped.
     pub(crate) fn socket(&self) -> Connected {
         self.0.sockets.change(1);
         Connected(self.clone())

@@ -5,8 +5,9 @@ use miniz_oxide::inflate::decompress_to_vec_zlib_with_limit;
 use super::{MAX_BYTES, MAX_DEPTH, Term, VERSION, tag};
 use crate::token::TokenError;
 
-/// The term that `bytes` are. What is no term is [`TokenError::Invalid`]; one of a kind that a
-/// token of ours cannot hold, or over the limits, is [`TokenError::Data`].
+/// Decodes a term. Returns [`TokenError::Invalid`] for bytes that are not a term, and
+/// [`TokenError::Data`] for a term over the limits, or of a kind that this crate's tokens cannot
+/// hold.
 pub(in super::super) fn decode(bytes: &[u8]) -> Result<Term, TokenError> {
     let bytes = bytes.strip_prefix(&[VERSION]).ok_or(TokenError::Invalid)?;
     let inflated;
@@ -41,7 +42,7 @@ fn inflate(bytes: &[u8]) -> Result<Vec<u8>, TokenError> {
         .ok_or(TokenError::Invalid)
 }
 
-/// What is yet to be read.
+/// The bytes that are yet to be read.
 struct TermReader<'a>(&'a [u8]);
 
 impl<'a> TermReader<'a> {

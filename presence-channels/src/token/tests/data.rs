@@ -41,7 +41,7 @@ fn round_trip<T: Serialize + DeserializeOwned>(data: &T) -> T {
     tokens().verify(&*token).unwrap()
 }
 
-/// What `data` is in the token.
+/// Returns `data` as the token holds it.
 fn term<T: Serialize + ?Sized>(data: &T) -> Term {
     let token = tokens().sign(data).unwrap();
     let valid = tokens().verified(Some(&token), SystemTime::now());

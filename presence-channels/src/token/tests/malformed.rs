@@ -1,4 +1,4 @@
-//! Bytes that are no terms, and tokens that are none: errors, never a panic, never much memory.
+//! Malformed terms and tokens: errors, never a panic, never much memory.
 
 use proptest::prelude::*;
 

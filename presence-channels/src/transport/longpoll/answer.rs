@@ -1,7 +1,7 @@
-//! What a client is answered: JSON with a status of its own, in an HTTP 200.
+//! Responses to clients that poll: JSON with its own status, in an HTTP 200.
 //!
-//! A browser's page may come from elsewhere, so every answer carries the CORS headers; whether the
-//! page is let in, [`CheckOrigin`](crate::CheckOrigin) decides.
+//! A browser's page may come from elsewhere, so every answer carries the CORS headers;
+//! [`CheckOrigin`](crate::CheckOrigin) decides whether the page may connect.
 
 use std::borrow::Cow;
 
@@ -65,7 +65,8 @@ pub(super) fn polled(token: &str, messages: &Messages) -> Response {
     poll_answer(status, token, messages)
 }
 
-/// The answer to a poll that opened a session: 410, for the client has none yet or none any more.
+/// The answer to a poll that opened a session: 410, because the client had no session, or its
+/// session has ended.
 pub(super) fn opened(token: &str) -> Response {
     poll_answer(StatusCode::GONE, token, &Messages::none())
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, header};
 
 use crate::serializer::Data;
 
-/// How a body is to be read.
+/// The format of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyKind {
     /// One text message: how phoenix.js published before it had batches.
@@ -15,7 +15,7 @@ pub(super) enum BodyKind {
     Batch,
 }
 
-/// What a publish may carry.
+/// The limits on a publish.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BatchLimits {
     pub(super) body_bytes: usize,
@@ -33,7 +33,7 @@ pub(super) enum BadBody {
 }
 
 impl BodyKind {
-    /// What the request's headers say.
+    /// Returns the format that the request's headers name.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let content_type = headers.get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok());

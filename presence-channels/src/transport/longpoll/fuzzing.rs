@@ -1,24 +1,24 @@
-//! The way in for the fuzzer.
+//! Access for the fuzzer.
 
 use bytes::Bytes;
 
 use super::batch::{BatchLimits, BodyKind};
 use crate::serializer::Data;
 
-/// How a body is read, and up to where.
+/// The format of a body, and the limits on it.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyOptions {
-    /// Messages in lines, or one message?
+    /// Set for messages in lines, unset for one message.
     pub is_batch: bool,
     /// The largest body, in bytes.
     pub max_bytes: usize,
     /// The largest message, in bytes.
     pub max_message_bytes: usize,
-    /// How many messages at the most.
+    /// The most messages.
     pub max_messages: usize,
 }
 
-/// The messages of a publish; none of a body that is refused.
+/// Returns the messages of a publish, and `None` if the body is refused.
 #[must_use]
 pub fn read_body(bytes: Bytes, body: BodyOptions) -> Option<Vec<Data>> {
     let kind = match body.is_batch {

@@ -1,4 +1,4 @@
-//! How long-polling is set up.
+//! Options of long-polling.
 
 use std::time::Duration;
 
@@ -30,28 +30,29 @@ impl Default for LongpollOptions {
 }
 
 impl LongpollOptions {
-    /// How long a poll waits for messages, and how long a publish may take. Default 10 s, as in
-    /// Phoenix; from 10 ms to an hour. A session ends that is not polled for one and a half
-    /// windows. Lower it if a proxy cuts requests off sooner; raise it to have fewer requests.
+    /// Sets the time that a poll waits for messages, and that a publish may take. Default 10 s, as
+    /// in Phoenix; from 10 ms to an hour. A session that is not polled for one and a half windows
+    /// ends. Lower it if a proxy cuts requests off sooner. Raise it to have fewer requests.
     #[must_use]
     pub fn window(mut self, window: Duration) -> Self {
         self.window = window.clamp(Duration::from_millis(10), Duration::from_secs(3600));
         self
     }
 
-    /// The largest body of a publish, in bytes. Default 8,000,000, as in Phoenix. A larger one is
-    /// answered with 413 and none of its messages is handled; the session lives. Each message in it
-    /// is bounded by [`Limits::max_message_bytes`](crate::Limits::max_message_bytes), likewise; and
-    /// one that reaches another node than its session's by what the cluster engine carries.
+    /// Sets the largest body of a publish, in bytes. Default 8,000,000, as in Phoenix. A larger
+    /// body is answered with 413, and none of its messages is handled. The session stays.
+    /// [`Limits::max_message_bytes`](crate::Limits::max_message_bytes) limits each message in the
+    /// same way. The cluster engine's limit applies to a publish that reaches another node than its
+    /// session's.
     #[must_use]
     pub fn max_body_bytes(mut self, max_body_bytes: usize) -> Self {
         self.max_body_bytes = max_body_bytes;
         self
     }
 
-    /// How many messages one publish may carry. Default 1,000; phoenix.js sends at most 100, old
-    /// versions of it as many as they have. A longer batch is answered with 413 and none of it is
-    /// handled; the session lives.
+    /// Sets the number of messages that one publish may carry. Default 1,000. phoenix.js sends at
+    /// most 100; old versions send as many as they have. A longer batch is answered with 413, and
+    /// none of its messages is handled. The session stays.
     #[must_use]
     pub fn max_batch(mut self, max_batch: usize) -> Self {
         self.max_batch = max_batch;

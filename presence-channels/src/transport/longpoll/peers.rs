@@ -3,7 +3,7 @@
 //! The token names the node that does, and the topic on which it listens. The node that was asked
 //! sends it the request, with a topic of its own for the answer. The holder answers twice: `held`
 //! or `gone` at once, so that a dead node costs a client [`PEER_TIMEOUT`] and not a window; then
-//! what a client of its own would be answered.
+//! the answer that its own client would get.
 //!
 //! PubSub delivers at most once. A request that is lost is answered as one to a dead node: the
 //! client gets a new session, and its channels join again. A publish that is larger than the engine
@@ -26,15 +26,15 @@ use serde::{Deserialize, Serialize};
 use super::{Longpoll, SessionKey, answer::Messages, batch::BodyKind, session::Session};
 use crate::transport::close_code;
 
-/// How long another node may take to say that it holds a session, and how much longer than a window
-/// to answer. As in Phoenix.
+/// The timeout for another node to say that it holds a session. Its answer may take this much
+/// longer than a window. As in Phoenix.
 const PEER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How much of what waits for a client one answer carries between nodes: well below what engines
-/// take, also when quoting doubles it. The rest comes with the next poll.
+/// The bytes for a client that one answer carries between nodes. They are well below the limits of
+/// engines, also when quoting doubles them. The rest comes with the next poll.
 const ANSWER_BYTES: usize = 256 * 1024;
 
-/// What a request to another node begins with, in a line of JSON; a publish's body follows.
+/// The first line of a request to another node, in JSON. A publish's body follows.
 #[derive(Serialize, Deserialize)]
 struct RequestHeader {
     id: u64,
@@ -57,7 +57,7 @@ pub(super) fn listen(longpoll: &Arc<Longpoll>) -> Subscription {
     longpoll.pubsub.subscribe(&topic, Arc::new(requests))
 }
 
-/// How the topics begin on which nodes pass requests to each other.
+/// The beginning of the topics on which nodes pass requests to each other.
 pub(crate) const TOPIC_PREFIX: &str = "phx:lp:";
 
 fn topic(instance: &str) -> String {
@@ -65,18 +65,18 @@ fn topic(instance: &str) -> String {
 }
 
 impl Longpoll {
-    /// As a poll of a session here; none if its node does not answer either.
+    /// As a poll of a session here. Returns `None` if its node does not answer.
     pub(super) async fn poll_peer(&self, key: &SessionKey) -> Option<Messages> {
         let mut answers = self.ask(key, POLL, &[]).await.ok()?;
         let mut waiting_poll = WaitingPoll(Some((self, key)));
         let messages = answers.next(self.options.window + PEER_TIMEOUT).await;
         waiting_poll.0 = None;
-        // It was held: the client had better ask again than begin anew.
+        // The node holds the session, so the client should poll again and not open a new session.
         Some(messages.unwrap_or_else(Messages::none))
     }
 
-    /// As a publish to a session here; 410 if its node does not answer either, 413 if the engine
-    /// cannot carry it.
+    /// As a publish to a session here. Returns 410 if its node does not answer, and 413 if the
+    /// engine cannot carry it.
     pub(super) async fn publish_to_peer(
         &self,
         key: &SessionKey,
@@ -97,7 +97,8 @@ impl Longpoll {
         status.unwrap_or(StatusCode::REQUEST_TIMEOUT)
     }
 
-    /// Sends a request to the node that holds the session, and hears that it does.
+    /// Sends a request to the node that holds the session, and waits until the node confirms that
+    /// it does.
     async fn ask(
         &self,
         key: &SessionKey,
@@ -149,16 +150,16 @@ impl Longpoll {
     }
 }
 
-/// Why a request to another node came to nothing.
+/// The reason that a request to another node failed.
 enum PeerRequestError {
     /// The node does not hold the session, or does not say so.
     NotHeld,
-    /// The engine does not carry so much.
+    /// The request is larger than the engine carries.
     TooLarge,
 }
 
-/// A poll that waits for another node's answer. If the client goes away before it comes, that node
-/// is told: what it would answer is nobody's.
+/// A poll that waits for another node's answer. If the client disconnects before the answer comes,
+/// that node is told, because nobody would read its answer.
 struct WaitingPoll<'a>(Option<(&'a Longpoll, &'a SessionKey)>);
 
 impl Drop for WaitingPoll<'_> {
@@ -169,7 +170,7 @@ impl Drop for WaitingPoll<'_> {
     }
 }
 
-/// What the holder answers to one request.
+/// The holder's answers to one request.
 struct PeerAnswers(Receiver);
 
 impl PeerAnswers {
@@ -179,7 +180,7 @@ impl PeerAnswers {
     }
 }
 
-/// Where other nodes' requests arrive.
+/// The subscriber for other nodes' requests.
 struct PeerRequests(Weak<Longpoll>);
 
 impl Subscriber for PeerRequests {
@@ -236,7 +237,7 @@ impl Longpoll {
         }
     }
 
-    /// False if it cannot be sent.
+    /// Sends an answer to another node. Returns whether the engine took it.
     fn reply(&self, header: &RequestHeader, event: &str, payload: impl IntoPayload) -> bool {
         let payload = payload.into_payload().expect("it has a JSON form");
         let message = Broadcast::new(&*header.reply_topic, event, payload);

@@ -1,4 +1,4 @@
-//! A client's requests: which they are, and what answers them.
+//! Handles the requests of clients that poll.
 
 use std::sync::Arc;
 
@@ -118,7 +118,7 @@ fn session_token<'a>(params: &'a Params, headers: &'a HeaderMap) -> Option<&'a s
 }
 
 impl Longpoll {
-    /// What waits for the client; none if the session has ended.
+    /// Returns the messages that wait for the client. Returns `None` if the session has ended.
     async fn poll(&self, key: &SessionKey) -> Option<Messages> {
         if !self.is_here(key) {
             return self.poll_peer(key).await;
@@ -144,7 +144,8 @@ impl Longpoll {
     }
 }
 
-/// The body, if it is whole and within `limit`. Of a client that went away nobody reads the answer.
+/// The body, if it is whole and within `limit`. The answer to a client that has disconnected is not
+/// read.
 async fn read(body: Body, limit: usize) -> Result<Bytes, BadBody> {
     to_bytes(body, limit).await.map_err(|_| BadBody::TooLarge)
 }

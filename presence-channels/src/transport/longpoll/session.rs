@@ -23,10 +23,10 @@ use crate::{
 /// Then other tasks get their turn.
 const MESSAGES_A_TURN: usize = 64;
 
-/// A client's session. What is sent to it waits in its outbox from one poll to the next.
+/// A client's session. Frames for the client wait in its outbox from one poll to the next.
 pub(super) struct Session {
     outbox: Arc<Outbox>,
-    /// None once the session has ended. A publish has it for its whole batch, so that two at once
+    /// `None` once the session has ended. A publish has it for its whole batch, so that two at once
     /// do not mix; hence a lock that is waited for without a thread.
     connection: tokio::sync::Mutex<Option<Box<dyn AnyConnection>>>,
     polls: Mutex<Polls>,
@@ -36,9 +36,9 @@ pub(super) struct Session {
 
 struct Polls {
     newest: u64,
-    /// Does the newest one wait for messages?
+    /// Set while the newest poll waits for messages.
     parked: bool,
-    /// When the newest one ended.
+    /// The time at which the newest poll ended.
     last: Instant,
 }
 
@@ -69,12 +69,13 @@ impl Session {
         }
     }
 
-    /// Does nothing more come, and has the client been told all that did?
+    /// Returns whether no more frames come, and the client has got all that came.
     pub(super) fn is_over(&self) -> bool {
         self.outbox.phase() != OutboxPhase::Open && !self.outbox.has_messages()
     }
 
-    /// Is the client heard? Not once the session is closed, nor while the last of its channels end.
+    /// Returns whether the client's messages are handled: not once the session is closed, nor while
+    /// the last of its channels end.
     pub(super) fn is_heard(&self) -> bool {
         self.outbox.is_heard()
     }
@@ -99,20 +100,20 @@ impl Session {
         }
     }
 
-    /// Waits until the client is heard no more.
+    /// Waits until the client's messages are handled no more.
     async fn unheard(&self) {
         self.wait(|| (!self.is_heard()).then_some(())).await;
     }
 
-    /// Takes what waits for the client: frames of up to `max_bytes`, one at least. Waits a window
-    /// for the first. Gives none if there is none until then, if the session ends, and if the
-    /// client polls anew.
+    /// Takes the frames that wait for the client, up to `max_bytes`, but at least one. Waits a
+    /// window for the first frame. Returns an empty list when the window has passed, the session
+    /// ends, or the client polls again.
     pub(super) async fn poll(&self, max_bytes: usize) -> Vec<Frame> {
         let turn = Turn::begin(self);
         let frames = self.wait(|| turn.look(max_bytes));
         let frames = tokio::time::timeout(self.window, frames).await;
         let frames = frames.unwrap_or_default();
-        // What the answer leaves out.
+        // Frames that the answer leaves out.
         let binaries = frames
             .iter()
             .filter(|frame| frame.opcode() == Opcode::Binary && !frame.is_base64_for_polls());
@@ -173,7 +174,7 @@ impl Session {
                 let malformed = malformed.for_log();
                 tracing::debug!(malformed, "a client published a malformed message");
                 self.close(close_code::INTERNAL_ERROR, "malformed frame");
-                // Phoenix says so after a window, in which nobody answers.
+                // Phoenix answers so too, after a window without an answer.
                 return StatusCode::REQUEST_TIMEOUT;
             }
             if number % MESSAGES_A_TURN == 0 {
@@ -211,7 +212,8 @@ impl Session {
         }
     }
 
-    /// When the session ends if nobody polls; none while somebody does.
+    /// Returns the time at which the session ends without a poll. Returns `None` while a poll
+    /// waits.
     fn deadline(&self) -> Option<Instant> {
         let polls = self.polls.lock();
         (!polls.parked).then(|| polls.last + self.window * 3 / 2)

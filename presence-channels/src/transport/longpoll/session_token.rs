@@ -1,4 +1,4 @@
-//! What a client shows to come back to its session.
+//! The token by which a client returns to its session.
 
 use std::time::Duration;
 

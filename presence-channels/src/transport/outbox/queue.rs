@@ -1,4 +1,4 @@
-//! Frames that wait for somebody to take them: the test kit, and polls.
+//! Frames that the test kit and polls take from an outbox.
 
 use std::{
     collections::VecDeque,
@@ -10,7 +10,7 @@ use crate::transport::{Frame, Opcode};
 
 /// For a [`Sink::Queue`](super::Sink::Queue).
 impl Outbox {
-    /// Takes the next frame of the queue; none once it is closed and empty.
+    /// Takes the next frame of the queue. Returns `None` once the queue is closed and empty.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
         let mut state = self.state.lock();
         if let Some(frame) = state.queue.pop_front() {
@@ -24,8 +24,7 @@ impl Outbox {
         Poll::Pending
     }
 
-    /// Takes what waits in the queue: frames of up to `max_bytes`, and one at least if there is
-    /// one.
+    /// Takes frames of the queue, up to `max_bytes`, but at least one if there is one.
     pub(in crate::transport) fn take(&self, max_bytes: usize) -> Vec<Frame> {
         let mut state = self.state.lock();
         let (mut taken, mut bytes) = (Vec::new(), 0);
@@ -43,15 +42,15 @@ impl Outbox {
         taken
     }
 
-    /// Do messages wait in the queue? The close frame is none, and the last.
+    /// Returns whether messages wait in the queue. The close frame does not count, and is the last.
     pub(in crate::transport) fn has_messages(&self) -> bool {
         let state = self.state.lock();
         let first = state.queue.front();
         first.is_some_and(|frame| frame.opcode() != Opcode::Close)
     }
 
-    /// Has `waker` woken at the next frame of the queue, at its end, and when
-    /// [`wake`](Self::wake) is called.
+    /// Wakes `waker` at the next frame of the queue, at its end, and when [`wake`](Self::wake) is
+    /// called.
     pub(in crate::transport) fn listen(&self, waker: &Waker) {
         self.state.lock().waker = Some(waker.clone());
     }

@@ -78,3 +78,22 @@ fn an_entry_in_a_shard_that_its_topic_is_not_in_is_rejected() {
         assert_eq!(deltas, 2, "one each");
     }
 }
+
+#[test]
+fn a_heartbeat_waits_for_no_shard() {
+    let there = node("there");
+    let busy = there.shards[0].lock();
+    std::thread::scope(|scope| {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let beating = &there;
+        scope.spawn(move || {
+            let mut out = Vec::new();
+            beating.beat(Duration::ZERO, &mut out);
+            sender.send(broadcasts(&out).len())
+        });
+        let sent = receiver.recv_timeout(Duration::from_secs(10));
+        // A heartbeat that waits goes on now, so that the test fails instead of hanging.
+        drop(busy);
+        assert_eq!(sent, Ok(1));
+    });
+}

@@ -3,8 +3,10 @@
 
 mod documents;
 mod files;
+mod invariants;
 mod prose;
 mod rustdoc;
+mod state_machines;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,6 +24,8 @@ pub(crate) fn run() -> Result<()> {
     let mut complaints = files::check(&tree);
     complaints.extend(prose::check(&tree));
     complaints.extend(rustdoc::check(&tree));
+    complaints.extend(invariants::check(&tree));
+    complaints.extend(state_machines::check(&tree));
     let subcommands: Vec<String> = crate::Cli::command()
         .get_subcommands()
         .map(|command| command.get_name().to_owned())

@@ -10,6 +10,8 @@
 //! engines that carry messages between nodes. Features, all off: `zenoh`, `nats`, `redis`,
 //! `metrics`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod channel;
 mod clock;
 mod endpoint;
@@ -54,15 +56,5 @@ pub use transport::longpoll::LongpollOptions;
 
 /// The README's code, compiled.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;
-
-/// The code of the guide to running a cluster, compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/operating.md")]
-struct Operating;
-
-/// The code of the guide to several nodes, compiled.
-#[cfg(all(doctest, feature = "zenoh", feature = "nats", feature = "redis"))]
-#[doc = include_str!("../../docs/cluster.md")]
-struct Several;

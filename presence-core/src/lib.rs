@@ -36,6 +36,8 @@
 //! # }
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 // The private modules do no I/O, read no clock and draw no random number. From the ground up:
 // `crdt` is the replicated set, `shard` the state machine of one shard, `liveness` one node's
 // judgement of the others, `wire` the messages between nodes, and `node` joins them to one node.

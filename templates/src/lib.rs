@@ -56,3 +56,8 @@ pub fn all() -> &'static [Template] {
 pub fn find(path: &str) -> Option<&'static Template> {
     TEMPLATES.iter().find(|template| template.path == path)
 }
+
+/// The README's code, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

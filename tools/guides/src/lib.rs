@@ -1,0 +1,69 @@
+//! The Rust code of the README and of the pages in `docs/`, as documentation tests.
+//!
+//! A page with a block of Rust needs a line here. A test fails if a page has none.
+
+/// The README's code, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
+/// The code of the guide to operating a cluster, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/operating.md")]
+struct Operating;
+
+/// The code of the guide to clusters, compiled.
+#[cfg(all(doctest, feature = "zenoh", feature = "nats", feature = "redis"))]
+#[doc = include_str!("../../../docs/cluster.md")]
+struct Cluster;
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::path::Path;
+
+    use walkdir::WalkDir;
+
+    /// Returns whether a page has a block that rustdoc would test.
+    fn has_rust(page: &str) -> bool {
+        page.lines().any(|line| {
+            let block = line.trim_start().strip_prefix("```");
+            let language = block.and_then(|language| language.split([',', ' ']).next());
+            language == Some("rust")
+        })
+    }
+
+    #[test]
+    fn every_page_with_rust_is_compiled() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .ancestors()
+            .nth(2)
+            .expect("this crate stands in `tools/`");
+        let mut pages = 0;
+        for entry in WalkDir::new(root.join("docs")) {
+            let path = entry.expect("the folder is readable").into_path();
+            if path.extension() != Some(OsStr::new("md")) {
+                continue;
+            }
+            let page = std::fs::read_to_string(&path).expect("the page is text");
+            if !has_rust(&page) {
+                continue;
+            }
+            pages += 1;
+            let path = path.strip_prefix(root).expect("below the root");
+            let path = path.to_string_lossy().replace('\\', "/");
+            assert!(
+                include_str!("lib.rs").contains(&format!("include_str!(\"../../../{path}\")")),
+                "{path} has Rust code that is not compiled: include it in tools/guides/src/lib.rs"
+            );
+        }
+        assert!(pages > 0, "no page of docs/ has Rust code");
+    }
+
+    #[test]
+    fn blocks_of_rust_are_found() {
+        assert!(has_rust("# Title\n\n```rust,no_run\n"));
+        assert!(has_rust("- a list\n  ```rust\n"));
+        assert!(!has_rust("```toml\n```\nrust\n```rusty\n"));
+    }
+}

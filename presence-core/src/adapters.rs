@@ -1,9 +1,9 @@
-//! Engines that carry messages between nodes: implementations of
+//! The engines that carry messages between nodes: implementations of
 //! [`Adapter`](crate::pubsub::Adapter).
 //!
 //! | engine | feature | for |
 //! | --- | --- | --- |
-//! | [`Local`] | | one node; nothing to carry |
+//! | [`Local`] | | one node |
 //! | [`MemoryCluster`] | | several nodes in one process, for tests |
 #![cfg_attr(
     feature = "zenoh",

@@ -1,8 +1,8 @@
-//! Who is online, as users see it: keys with their metas, and what a project adds to them.
+//! The presences of a topic as clients see them: keys, their metas, and the app's own fields.
 //!
-//! A [`Presence`] is a type of yours. `cargo phx gen presence` writes one; started as a
-//! [`Tracker`](crate::Tracker) it tracks who is where, and tells each topic's listeners with
-//! `presence_diff` messages. It works as `Phoenix.Presence` does.
+//! An app implements [`Presence`]; `cargo phx gen presence` writes the implementation. A
+//! [`Tracker`](crate::Tracker) runs it: it tracks the presences, and sends each topic's subscribers
+//! `presence_diff` messages. It works like `Phoenix.Presence`.
 
 mod current;
 mod diff;
@@ -21,7 +21,7 @@ pub use diff::Diff;
 pub use presence_entry::{FieldError, PresenceEntry};
 pub use presences::{Iter, IterMut, Presences};
 
-/// A kind of presence: its name, and what the project adds to it.
+/// A kind of presence: its name, and the fields that the app adds.
 ///
 /// Everything but the name has a default, as in `Phoenix.Presence`:
 ///
@@ -34,29 +34,28 @@ pub use presences::{Iter, IterMut, Presences};
 /// }
 /// ```
 ///
-/// Its methods run on tasks of the tracker (and `fetch` also on that of a caller of `list`), never
-/// under a lock. One that panics, or takes longer than
-/// [`callback_timeout`](crate::tracker::TrackerOptions::callback_timeout), is logged and given up,
-/// and presences go out as they are.
+/// The methods run on tasks of the tracker (`fetch` also on the task that calls `list`), and never
+/// under a lock. A call that panics, or takes longer than
+/// [`callback_timeout`](crate::tracker::TrackerOptions::callback_timeout), is logged and dropped.
+/// The presences are then sent without its fields.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a presence",
     note = "`cargo phx gen presence` writes one",
     note = "by hand: implement the trait `Presence` for it, with a `NAME` such as \"my_app.presence\""
 )]
 pub trait Presence: Send + Sync + 'static {
-    /// What the nodes of a cluster know this presence by: a name of your choice, the same on every
-    /// node and in every version of the app. Presences of different names never mix.
+    /// The name of this presence in the cluster. Choose one, and keep it the same on every node and
+    /// in every version of the app. Presences of different names never mix.
     const NAME: &'static str;
 
-    /// Adds to presences what is known elsewhere, a user's name from a database, say.
+    /// Adds fields to presences, such as a user's name from a database.
     ///
-    /// Called once for each diff, with all that joins or leaves by it, and once for each
+    /// Called once for each diff, with all keys that join or leave by it, and once for each
     /// [`list`](crate::Tracker::list) or [`get_by_key`](crate::Tracker::get_by_key). So one query
     /// can serve all keys. [`PresenceEntry::insert`] adds a field beside `metas`. A key that the
     /// returned presences lack is not shown.
     ///
-    /// The diffs of one topic wait for each other, whatever `fetch` does; those of other topics do
-    /// not.
+    /// The next diff of a topic waits for this call. The diffs of other topics do not.
     ///
     /// ```
     /// # use presence_core::Presence;
@@ -90,18 +89,19 @@ pub trait Presence: Send + Sync + 'static {
         async { presences }
     }
 
-    /// Called once, before anything else of this presence is. What it makes lives in `self`.
+    /// Prepares the presence. Called once, before the other methods. The prepared state belongs in
+    /// `self`.
     ///
-    /// Lists and diffs wait for it, so it must not list from its own tracker.
+    /// Lists and diffs wait for this call, so it must not list from its own tracker.
     fn init(&self) -> impl Future<Output = ()> + Send {
         async {}
     }
 
-    /// Called after each diff, when it has been broadcast, in the order of the topic's diffs. For
-    /// what else should happen when someone comes or goes.
+    /// Handles a diff after its broadcast, for other actions when a user joins or leaves. Called in
+    /// the order of the topic's diffs.
     ///
-    /// `diff` has been through [`fetch`](Self::fetch); `presences` is who is there now, which may
-    /// be more or fewer than right after the diff. The topic's next diff waits for this call.
+    /// `diff` has the fields of [`fetch`](Self::fetch). `presences` is the present state of the
+    /// topic, which may have changed since the diff. The topic's next diff waits for this call.
     fn handle_metas(
         &self,
         topic: &str,

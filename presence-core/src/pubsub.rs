@@ -1,11 +1,12 @@
-//! Topics and who listens to them: [`PubSub`], after `Phoenix.PubSub`.
+//! Topics and their subscribers: [`PubSub`], after `Phoenix.PubSub`.
 //!
-//! A topic is any string. A subscriber of a topic gets each message broadcast on it, on the thread
-//! that broadcasts, so a [`Subscriber`] only queues or writes and never waits. What reaches other
-//! nodes is an [`Adapter`]'s business; [`PubSub::local`] has none and needs nothing.
+//! A topic is any string. A subscriber of a topic gets each message that is broadcast on it. It
+//! runs on the thread that broadcasts, so a [`Subscriber`] only queues or writes, and never waits.
+//! An [`Adapter`] carries messages to other nodes; [`PubSub::local`] has one node and needs no
+//! network.
 //!
-//! Order: what one task broadcasts on one topic reaches each subscriber in that order. Nothing is
-//! promised between tasks, nor between topics.
+//! Order: the messages that one task broadcasts on one topic reach each subscriber in that order.
+//! Messages of different tasks, and messages on different topics, have no order.
 
 mod adapter;
 mod broadcast;
@@ -31,10 +32,10 @@ pub use subscriber::{Dispatch, Subscriber, SubscriberId, Subscription};
 use crate::adapters::Local;
 use registry::Registry;
 
-/// A node's topics, and through its [`Adapter`] those of the other nodes.
+/// The topics of a node and, by its [`Adapter`], those of the other nodes.
 ///
-/// Cheap to clone; all clones are the same PubSub. Two of them can live in one process and know
-/// nothing of each other.
+/// Cheap to clone; all clones are the same PubSub. Two PubSubs in one process are independent of
+/// each other.
 ///
 /// ```
 /// use presence_core::pubsub::{Broadcast, Payload, PubSub};
@@ -64,25 +65,26 @@ struct Inner {
     stopped: AtomicBool,
 }
 
-/// Why a message did not leave this node. Subscribers of this node have got it all the same.
+/// A message did not leave this node. Except for [`Stopped`](Self::Stopped), the subscribers on
+/// this node got it.
 #[derive(Debug, thiserror::Error)]
 pub enum BroadcastError {
-    /// [`PubSub::stop`] was called; nothing was delivered, not even on this node.
+    /// [`PubSub::stop`] was called. Nothing was delivered, not even on this node.
     #[error("the PubSub has been stopped")]
     Stopped,
-    /// The adapter could not take the message.
+    /// The adapter did not take the message.
     #[error(transparent)]
     Adapter(#[from] AdapterError),
 }
 
 impl PubSub {
-    /// A PubSub of one node: no network, no configuration.
+    /// Creates a PubSub of one node: no network, no configuration.
     #[must_use]
     pub fn local() -> Self {
         Self::with_adapter(Local)
     }
 
-    /// A PubSub whose messages also travel to other nodes, by `adapter`.
+    /// Creates a PubSub whose messages also travel to other nodes, by `adapter`.
     #[must_use]
     pub fn with_adapter(adapter: impl Adapter) -> Self {
         let registry = Arc::new(Registry::default());
@@ -104,7 +106,7 @@ impl PubSub {
         }
     }
 
-    /// This node's name, unique in its cluster.
+    /// Returns the name of this node, which is unique in its cluster.
     #[must_use]
     pub fn node_name(&self) -> &str {
         &self.inner.node_name
@@ -116,7 +118,7 @@ impl PubSub {
         self.inner.clustered
     }
 
-    /// The longest message that its engine carries, where it has a limit.
+    /// Returns the size of the longest message that the engine carries, or `None` without a limit.
     pub(crate) fn max_message_bytes(&self) -> Option<usize> {
         self.inner.adapter.max_message_bytes()
     }
@@ -137,10 +139,10 @@ impl PubSub {
         }
     }
 
-    /// A queue of the messages on `topic`, for a task that wants to wait for them.
+    /// Returns a queue of the messages on `topic`, for a task that waits for them.
     ///
-    /// It holds at most `capacity` messages (at least 1); what comes while it is full is dropped
-    /// and counted in [`Receiver::missed`].
+    /// The queue holds at most `capacity` messages (at least 1). A message that comes while the
+    /// queue is full is dropped, and counted in [`Receiver::missed`].
     #[must_use = "dropping the receiver unsubscribes"]
     pub fn receiver(&self, topic: &str, capacity: usize) -> Receiver {
         Receiver::subscribe(self, topic, capacity)
@@ -155,16 +157,17 @@ impl PubSub {
     /// Sends `message` to every subscriber of its topic, on all nodes.
     ///
     /// # Errors
-    /// [`BroadcastError::Adapter`] if other nodes cannot be reached; this node's subscribers have
-    /// got the message nevertheless.
+    /// [`BroadcastError::Adapter`] if other nodes cannot be reached. The subscribers on this node
+    /// get the message nevertheless. [`BroadcastError::Stopped`] after [`stop`](Self::stop); then
+    /// nobody gets the message.
     pub fn broadcast(&self, message: Broadcast) -> Result<(), BroadcastError> {
         self.send(&message, None)
     }
 
-    /// As [`broadcast`](Self::broadcast), but not to the subscriber `from`.
+    /// Sends `message` as [`broadcast`](Self::broadcast) does, but not to the subscriber `from`.
     ///
     /// # Errors
-    /// As [`broadcast`](Self::broadcast).
+    /// The errors of [`broadcast`](Self::broadcast).
     pub fn broadcast_from(
         &self,
         from: SubscriberId,
@@ -173,8 +176,8 @@ impl PubSub {
         self.send(&message, Some(from))
     }
 
-    /// Sends `message` to the subscribers on this node only. After [`stop`](Self::stop) it does
-    /// nothing.
+    /// Sends `message` to the subscribers on this node only. Does nothing after
+    /// [`stop`](Self::stop).
     pub fn local_broadcast(&self, message: Broadcast) {
         if !self.inner.stopped.load(Ordering::Acquire) {
             self.inner.registry.dispatch(&message, None);
@@ -185,7 +188,8 @@ impl PubSub {
     /// `Phoenix.PubSub`).
     ///
     /// # Errors
-    /// [`BroadcastError::Adapter`] if that node is not known or cannot be reached.
+    /// [`BroadcastError::Adapter`] if the node is not known or cannot be reached.
+    /// [`BroadcastError::Stopped`] after [`stop`](Self::stop).
     pub fn direct(&self, node: &str, message: Broadcast) -> Result<(), BroadcastError> {
         if node == self.node_name() {
             return self
@@ -196,21 +200,21 @@ impl PubSub {
         Ok(self.inner.adapter.direct(node, &message)?)
     }
 
-    /// How many subscribers `topic` has on this node.
+    /// Returns the number of subscribers of `topic` on this node.
     #[must_use]
     pub fn subscribers(&self, topic: &str) -> usize {
         self.inner.registry.count(topic)
     }
 
-    /// What the engine notices about other nodes from now on, if it does at all. Who reads too
-    /// slowly misses the oldest (`RecvError::Lagged`).
+    /// Returns a receiver of the engine's hints about other nodes from now on. Some engines give no
+    /// hints. A receiver that reads too slowly misses the oldest hints (`RecvError::Lagged`).
     #[must_use]
     pub fn peer_hints(&self) -> tokio::sync::broadcast::Receiver<PeerHint> {
         self.inner.hints.subscribe()
     }
 
-    /// Leaves the cluster. What is broadcast from now on is refused. An endpoint stops its PubSub
-    /// last, after its sockets and presences.
+    /// Leaves the cluster. Every later broadcast is an error. An endpoint stops its PubSub last,
+    /// after its sockets and presences.
     pub async fn stop(&self) {
         if !self.inner.stopped.swap(true, Ordering::AcqRel) {
             self.inner.adapter.stop().await;

@@ -1,20 +1,19 @@
-//! Presences at work: the shards on tokio, the owners whose end untracks, and reads.
+//! The tracker: it runs the shards on tokio, untracks when an owner ends, and serves reads.
 //!
-//! # How it is made
+//! # Design
 //!
-//! - A tracker spreads topics over a **pool of shards**, by a named hash of the topic, each behind
-//!   a lock of its own. A lock rather than a task: an owner's drop must untrack before it returns,
-//!   whatever thread it happens on, and a `track` must be seen by the `list` after it. A lock is
-//!   held for one change or for copying pointers to one topic's entries, never for I/O, a callback
-//!   or encoding JSON.
+//! - A tracker spreads topics over a **pool of shards**, by a hash of the topic. Each shard has a
+//!   lock of its own. A lock rather than a task, for two reasons: an owner's drop must untrack
+//!   before it returns, on any thread, and a `list` must see the `track` before it. A lock is held
+//!   for one change, or to copy pointers to the entries of one topic. It is never held for I/O, for
+//!   a callback, or to encode JSON.
 //! - The **driver** is a task that wakes when a topic may send its next diff.
-//! - The **dispatcher** is a task that takes the shards' diffs through `fetch`, to the topic's
-//!   subscribers on this node, and through `handle_metas`. A topic has at most one diff there; what
-//!   changes meanwhile gathers in the shard, netted. So a slow `fetch` costs delay, not memory, and
-//!   holds up one topic.
+//! - The **dispatcher** is a task that takes each diff through `fetch`, to the topic's subscribers
+//!   on this node, and through `handle_metas`. A topic has at most one diff there. Later changes
+//!   wait in the shard as one net change. So a slow `fetch` delays one topic, and costs no memory.
 //!
-//! In a cluster two more take what other nodes send, and say that this one is there. That one is a
-//! task of its own, so that a busy node is not taken for a dead one.
+//! In a cluster, one more task handles the messages of other nodes, and another sends heartbeats.
+//! The heartbeat is a task of its own, so that a busy node does not look dead.
 //!
 //! The tasks end with [`Tracker::stop`], and when the last clone of the tracker is dropped.
 
@@ -42,5 +41,5 @@ pub use options::TrackerOptions;
 pub use owner::{Owner, Tracked};
 pub(crate) use pool::Pool;
 
-/// The event of the messages that tell a topic's subscribers of a [`Diff`](crate::presence::Diff).
+/// The event of the messages that carry a [`Diff`](crate::presence::Diff) to a topic's subscribers.
 pub const PRESENCE_DIFF: &str = "presence_diff";

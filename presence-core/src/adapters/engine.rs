@@ -1,5 +1,5 @@
-//! What the engines over a network share: names, the queue of what goes out, what becomes of what
-//! comes in, and figures.
+//! The parts that the engines over a network share: names, the outgoing queue, the handling of
+//! incoming frames, and statistics.
 
 mod incoming;
 mod interests;
@@ -29,19 +29,19 @@ use crate::pubsub::{
     wire::{self, Kind, SendingNode},
 };
 
-/// What is logged when more waits for an engine than may.
+/// The log line for a full outgoing queue.
 const OUT_FULL: &str =
     "the cluster engine does not keep up or is away; messages for other nodes are dropped";
 
-/// How much may wait for an engine by default.
+/// The default limit of an engine's outgoing queue, in bytes.
 pub(super) const QUEUE_BYTES: usize = 8 * 1024 * 1024;
 
-/// An engine's half that knows nothing of the engine: the adapter hands messages in, the engine's
-/// tasks take frames out.
+/// The part of an adapter that is the same for all engines: the adapter puts messages in, and the
+/// engine's tasks take frames out.
 #[derive(Debug)]
 pub(super) struct EngineNode {
     name: Arc<str>,
-    /// Drawn anew by every start.
+    /// A random number of this start.
     start: u64,
     pub(super) subjects: Subjects,
     pub(super) interests: Interests,
@@ -51,8 +51,8 @@ pub(super) struct EngineNode {
 }
 
 impl EngineNode {
-    /// A node of the cluster `cluster`; `separator` stands between the parts of the engine's
-    /// subjects.
+    /// Creates a node of the cluster `cluster`. `separator` stands between the parts of the
+    /// engine's subjects.
     pub(super) fn new(
         name: &str,
         cluster: &str,
@@ -88,8 +88,8 @@ impl EngineNode {
         }
     }
 
-    /// Queues `message` for all nodes that have subscribers. `limit` is what the engine carries
-    /// now.
+    /// Queues `message` for all nodes that have subscribers. `limit` is the engine's present limit,
+    /// in bytes.
     pub(super) fn broadcast(&self, message: &Broadcast, limit: usize) -> Result<(), AdapterError> {
         let frame = self.encode(Kind::Broadcast, message, limit)?;
         let target = Target::Bucket(bucket_of(&message.topic));
@@ -97,14 +97,14 @@ impl EngineNode {
         Ok(())
     }
 
-    /// Queues `message` for one node, which may not be there.
+    /// Queues `message` for one node, which may not exist.
     pub(super) fn direct(
         &self,
         node: &str,
         message: &Broadcast,
         limit: usize,
     ) -> Result<(), AdapterError> {
-        // Nobody can have such a name.
+        // No node can have such a name.
         if subjects::check_node_name(node).is_err() {
             return Err(AdapterError::UnknownNode(node.to_owned()));
         }
@@ -134,7 +134,7 @@ impl EngineNode {
         self.interests.remove(bucket_of(topic));
     }
 
-    /// Delivers what the engine brought, or drops it and says so.
+    /// Delivers a frame that the engine received, or drops and counts it.
     pub(super) fn receive(&self, frame: &Bytes, inbox: &Inbox) {
         self.incoming
             .receive(frame, &self.sender(), inbox, &self.stats);

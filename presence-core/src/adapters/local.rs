@@ -1,8 +1,9 @@
-//! The engine of a single node: there is nobody else.
+//! The adapter of a single node without others.
 
 use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox};
 
-/// One node, nothing to carry. What [`PubSub::local`](crate::PubSub::local) uses.
+/// The adapter of one node, which sends no messages. [`PubSub::local`](crate::PubSub::local) uses
+/// it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Local;
 

@@ -1,4 +1,4 @@
-//! The engine for those who run [NATS](https://nats.io).
+//! The engine over [NATS](https://nats.io).
 
 use std::{collections::HashMap, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -13,39 +13,39 @@ use tokio::{
 use super::engine::{EngineNode, EngineStats, NameError, QUEUE_BYTES, Target};
 use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox, wire};
 
-/// How long a stop waits for what is still queued.
+/// The longest that a stop waits for the queue to be sent.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
-/// How often a lost connection is looked at again. The client reconnects by itself, and says
-/// nothing.
+/// The time between two looks at a lost connection. The client reconnects by itself, without a
+/// notice.
 const AWAY_POLL: Duration = Duration::from_millis(50);
-/// Frames that the client holds itself, before they are written to its socket.
+/// The most frames that the client itself holds before it writes them to its socket.
 const CLIENT_CAPACITY: usize = 256;
 
-/// Options of [`Nats`].
+/// The options of [`Nats`].
 #[derive(Debug)]
 pub struct NatsOptions {
-    /// This node's name, unique in the cluster: 1 to 128 bytes.
+    /// The name of this node, unique in the cluster: 1 to 128 bytes.
     pub node_name: String,
-    /// Which nodes belong together, where one NATS serves several clusters: 1 to 64 letters,
-    /// digits, `-` and `_`. Subjects begin with it. Default `presence`.
+    /// The name of the cluster, if one NATS serves several: 1 to 64 letters, digits, `-` and `_`.
+    /// All subjects begin with it. Default `presence`.
     pub cluster: String,
-    /// The servers, as `nats://host:4222` or `tls://host:4222`. One that answers is enough; when it
-    /// goes, the next is tried. A user and a password in the first that has them, as in
-    /// `nats://user:password@host:4222`, are used with all.
+    /// The servers, as `nats://host:4222` or `tls://host:4222`. One server that answers is enough.
+    /// When it goes down, the next is tried. The user and password of the first address that has
+    /// them, as in `nats://user:password@host:4222`, are used with all servers.
     pub servers: Vec<String>,
-    /// How to connect: credentials, certificates, timings. That a node does not hear itself
-    /// (`no_echo`) is set in any case.
+    /// The client's options: credentials, certificates, timings. `no_echo` is always set, so that a
+    /// node does not get its own messages.
     ///
-    /// The default finds out within 15 s that a server no longer answers (the client's own default
-    /// takes three minutes), and lets the client itself hold no more than 256 frames.
+    /// The default detects within 15 s that a server no longer answers (the client's own default
+    /// takes three minutes), and lets the client itself hold at most 256 frames.
     pub connect: ConnectOptions,
-    /// How many bytes of messages may wait while the server is away. Default 8 MiB. What comes on
-    /// top is dropped, and counted in [`EngineStats::dropped`].
+    /// The most bytes of messages that may wait while the server is away. Default 8 MiB. Further
+    /// messages are dropped, and counted in [`EngineStats::dropped`].
     pub queue_bytes: usize,
 }
 
 impl NatsOptions {
-    /// Options with the defaults, for a node of this name and one server.
+    /// Returns the default options, for a node of this name and one server.
     #[must_use]
     pub fn new(node_name: impl Into<String>, server: impl Into<String>) -> Self {
         Self {
@@ -60,29 +60,29 @@ impl NatsOptions {
     }
 }
 
-/// Why there is no connection to NATS. Nothing was started.
+/// The connection to NATS failed. Nothing was started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NatsError {
-    /// A name that cannot be.
+    /// A name is not valid.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// Not an address of a server.
+    /// The text is not an address of a server.
     #[error("{address:?} is not the address of a NATS server: {source}")]
     Address {
-        /// As it was given, without a password.
+        /// The address, without its password.
         address: String,
-        /// What is wrong with it.
+        /// The error in the address.
         source: std::io::Error,
     },
-    /// No server could be reached, or none let this node in. A server that does not closes the
-    /// connection, and if its word is lost with that, `source` says no more than that the
+    /// No server could be reached, or every server rejected this node. A server that rejects a node
+    /// closes the connection. If its error is lost with the connection, `source` says only that the
     /// connection broke.
     #[error("cannot connect to NATS at {servers}: {source}")]
     Connect {
         /// The servers that were tried.
         servers: String,
-        /// What the client says.
+        /// The client's error.
         source: async_nats::ConnectError,
     },
 }
@@ -90,10 +90,10 @@ pub enum NatsError {
 /// Carries messages over NATS core: subjects, no JetStream. A message may be as large as the
 /// server's `max_payload` (1 MiB unless changed), names included.
 ///
-/// Whoever may publish on the cluster's subjects is believed: give each cluster an account or a
-/// user of its own. While the server is away, messages wait up to [`NatsOptions::queue_bytes`];
-/// when it is back, the node is too. NATS tells nobody which nodes there are, so a direct message
-/// to an unknown node is no error, and there are no hints.
+/// A node trusts every client that may publish on the cluster's subjects: give each cluster an
+/// account or a user of its own. While the server is away, messages wait, up to
+/// [`NatsOptions::queue_bytes`]. The node reconnects when the server is back. NATS does not list
+/// the nodes, so a direct message to an unknown node is no error, and there are no hints.
 ///
 /// ```no_run
 /// use presence_core::{PubSub, adapters::{Nats, NatsOptions}};
@@ -114,11 +114,11 @@ pub struct Nats {
 impl Nats {
     /// Connects to one of the servers.
     ///
-    /// To be called within a tokio runtime, in which its tasks then run.
+    /// Call it within a tokio runtime. The tasks of the node then run in this runtime.
     ///
     /// # Errors
-    /// [`NatsError`], at once if a server refuses the connection. A server that comes later is
-    /// waited for only if `connect` has `retry_on_initial_connect`.
+    /// [`NatsError`] if the connection fails, at once if a server rejects it. The call waits for a
+    /// server that is not up yet only if `connect` has `retry_on_initial_connect`.
     pub async fn connect(options: NatsOptions) -> Result<Self, NatsError> {
         let NatsOptions {
             node_name,
@@ -138,10 +138,10 @@ impl Nats {
                 }
             })
             .collect::<Result<Vec<_>, _>>()?;
-        // As it was written it may contain a password.
+        // The address as it was written may contain a password.
         let host = |address: &ServerAddr| format!("{}:{}", address.host(), address.port());
         let hosts: Vec<String> = addresses.iter().map(host).collect();
-        // The client itself leaves out what stands there.
+        // The client itself ignores the credentials in an address.
         let credentials = addresses
             .iter()
             .find_map(|address| Some((address.username()?, address.password()?)));
@@ -168,7 +168,7 @@ impl Nats {
         })
     }
 
-    /// The engine's figures.
+    /// Returns the statistics of the engine.
     #[must_use]
     pub fn stats(&self) -> EngineStats {
         self.node.stats.clone()
@@ -185,7 +185,7 @@ impl Adapter for Nats {
     }
 
     fn max_message_bytes(&self) -> Option<usize> {
-        // None is known before the first server has been reached.
+        // The limit is not known before the first server has been reached.
         Some(self.limit()).filter(|limit| *limit > 0)
     }
 
@@ -248,7 +248,7 @@ impl fmt::Debug for Nats {
     }
 }
 
-/// An address as it may be shown, whatever else is wrong with it.
+/// Returns an address without its credentials, also if the address is malformed.
 fn without_credentials(address: &str) -> String {
     let (scheme, rest) = match address.split_once("://") {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
@@ -258,7 +258,7 @@ fn without_credentials(address: &str) -> String {
     format!("{scheme}{host}")
 }
 
-/// A part of a URL as it is meant: `%40` stands for `@`.
+/// Decodes a part of a URL: `%40` stands for `@`.
 fn percent_decoded(part: &str) -> String {
     let mut bytes = Vec::with_capacity(part.len());
     let mut rest = part.as_bytes();
@@ -278,7 +278,7 @@ struct NatsWorker {
     node: Arc<EngineNode>,
     client: Client,
     inbox: Inbox,
-    /// A task a subscription. The client subscribes again by itself after a reconnect.
+    /// One task for each subscription. The client itself subscribes again after a reconnect.
     readers: JoinSet<()>,
     buckets: HashMap<u16, AbortHandle>,
 }
@@ -354,8 +354,8 @@ impl NatsWorker {
     }
 }
 
-/// The next frames, once the server is there: what the client itself holds is bounded in number
-/// only.
+/// Returns the next frames, after the server is there: the client's own queue is bounded only in
+/// number.
 async fn next(node: &EngineNode, client: &Client) -> Option<Vec<super::engine::Item>> {
     while client.connection_state() == State::Disconnected {
         tokio::time::sleep(AWAY_POLL).await;

@@ -1,4 +1,4 @@
-//! The engine for those who run [Redis](https://redis.io), or Valkey.
+//! The engine over [Redis](https://redis.io), or Valkey.
 
 mod worker;
 
@@ -13,17 +13,17 @@ use worker::{Connections, RedisWorker};
 
 use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox, wire};
 
-/// How long a stop waits for what is still queued.
+/// The longest that a stop waits for the queue to be sent.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Options of [`Redis`].
+/// The options of [`Redis`].
 #[derive(Clone, Debug)]
 pub struct RedisOptions {
-    /// This node's name, unique in the cluster: 1 to 128 bytes.
+    /// The name of this node, unique in the cluster: 1 to 128 bytes.
     pub node_name: String,
-    /// Which nodes belong together, where one Redis serves several clusters: 1 to 64 letters,
-    /// digits, `-` and `_`. Channels begin with it; the number of a database does not part them.
-    /// Default `presence`.
+    /// The name of the cluster, if one Redis serves several: 1 to 64 letters, digits, `-` and `_`.
+    /// All channels begin with it. The number of a database does not separate clusters. Default
+    /// `presence`.
     pub cluster: String,
     /// The server, of the crate `redis` ([`redis_client`](super::redis_client)):
     /// `Client::open("redis://user:password@host:6379")`, or `Client::build_with_tls`.
@@ -31,19 +31,19 @@ pub struct RedisOptions {
     /// TLS is a feature of that crate: depend on it too, with `tokio-rustls-comp` and a crypto
     /// provider of rustls.
     pub client: Client,
-    /// How many bytes of messages may wait while the server is away, and how many that came in
-    /// until they are delivered, where this node is slower than the others together. Default 8 MiB.
-    /// What comes on top is dropped, and counted in [`EngineStats::dropped`].
+    /// The most bytes of messages that may wait while the server is away. Also the most bytes of
+    /// incoming messages that may wait, if this node is slower than the others together. Default
+    /// 8 MiB. Further messages are dropped, and counted in [`EngineStats::dropped`].
     pub queue_bytes: usize,
     /// The largest message, in bytes, names included. Default 8 MiB, at most 16.
     ///
-    /// Redis itself carries up to 512 MiB, but cuts off a subscriber for whom more than
-    /// `client-output-buffer-limit pubsub` waits, which is 32 MiB unless changed.
+    /// Redis itself carries up to 512 MiB. But it disconnects a subscriber if more than
+    /// `client-output-buffer-limit pubsub` waits for it, which is 32 MiB unless changed.
     pub max_message_bytes: usize,
 }
 
 impl RedisOptions {
-    /// Options with the defaults, for a node of this name.
+    /// Returns the default options, for a node of this name.
     #[must_use]
     pub fn new(node_name: impl Into<String>, client: Client) -> Self {
         Self {
@@ -56,31 +56,32 @@ impl RedisOptions {
     }
 }
 
-/// Why there is no connection to Redis. Nothing was started.
+/// The connection to Redis failed. Nothing was started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RedisError {
-    /// A name that cannot be.
+    /// A name is not valid.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// The server cannot be reached, or does not let this node in.
+    /// The server cannot be reached, or rejected this node.
     #[error("cannot connect to Redis at {server}: {source}")]
     Connect {
-        /// Its address.
+        /// The address of the server.
         server: String,
-        /// What the client says.
+        /// The client's error.
         source: ::redis::RedisError,
     },
 }
 
 /// Carries messages over Redis' pub/sub.
 ///
-/// Whoever may publish on the cluster's channels is believed: restrict them with ACLs. While the
-/// server is away, messages wait up to [`RedisOptions::queue_bytes`]; when it is back, the node is
-/// too, and what was on its way when the connection broke is lost. Redis tells nobody which nodes
-/// there are, so a direct message to an unknown node is no error, and there are no hints.
+/// A node trusts every client that may publish on the cluster's channels: restrict them with ACLs.
+/// While the server is away, messages wait, up to [`RedisOptions::queue_bytes`]. The node
+/// reconnects when the server is back; messages on their way when the connection broke are lost.
+/// Redis does not list the nodes, so a direct message to an unknown node is no error, and there are
+/// no hints.
 ///
-/// Each node keeps two connections: one that listens, one that publishes.
+/// Each node keeps two connections: one to subscribe, one to publish.
 ///
 /// ```no_run
 /// use presence_core::{PubSub, adapters::{Redis, RedisOptions, redis_client::Client}};
@@ -110,10 +111,10 @@ struct ConnectedRedis {
 impl Redis {
     /// Connects to the server.
     ///
-    /// To be called within a tokio runtime, in which its task then runs.
+    /// Call it within a tokio runtime. The task of the node then runs in this runtime.
     ///
     /// # Errors
-    /// [`RedisError`], within 10 s.
+    /// [`RedisError`] if the connection fails, within 10 s.
     pub async fn connect(options: RedisOptions) -> Result<Self, RedisError> {
         let RedisOptions {
             node_name,
@@ -140,7 +141,7 @@ impl Redis {
         })
     }
 
-    /// The engine's figures.
+    /// Returns the statistics of the engine.
     #[must_use]
     pub fn stats(&self) -> EngineStats {
         self.node.stats.clone()

@@ -1,4 +1,4 @@
-//! The engine without a broker: [zenoh](https://zenoh.io), every node a peer of every other.
+//! The engine without a broker: [zenoh](https://zenoh.io), with every node a peer of every other.
 
 mod error;
 mod living;
@@ -25,19 +25,19 @@ use living::Living;
 use peers::Plan;
 use worker::ZenohWorker;
 
-/// How long a stop waits for what is still queued, and for goodbyes.
+/// The longest that a stop waits for the queue to be sent, and for the session to close.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
-/// Carries messages from node to node over [zenoh](https://zenoh.io), with no broker between.
+/// Carries messages from node to node over [zenoh](https://zenoh.io), without a broker.
 ///
-/// Every node links to every other by TCP, or by TLS with [`ZenohOptions::tls`]; nothing is found
-/// by multicast. Whoever can connect is believed, so either the network is private or certificates
-/// are mutual. A lost link is tried again every two seconds; what was sent meanwhile is lost to
-/// that node. A peer that does not read for 50 ms while others do loses messages, and holds the
-/// others up no longer.
+/// Every node links to every other by TCP, or by TLS with [`ZenohOptions::tls`]; there is no
+/// discovery by multicast. A node trusts every peer that can connect, so use a private network or
+/// mutual certificates. A lost link is tried again every two seconds, and messages to that node
+/// are lost meanwhile. A peer that does not read for 50 ms while others do loses messages, so that
+/// it does not delay the others.
 ///
-/// zenoh shows which nodes are alive, so there are [hints](crate::PubSub::peer_hints), and a direct
-/// message to a node that is not there is [`AdapterError::UnknownNode`].
+/// zenoh shows which nodes are alive. So there are [hints](crate::PubSub::peer_hints), and a direct
+/// message to a node that is not there is an [`AdapterError::UnknownNode`].
 ///
 /// ```no_run
 /// use presence_core::{PubSub, adapters::{Peers, Zenoh, ZenohOptions}};
@@ -54,7 +54,7 @@ pub struct Zenoh {
     living: Arc<Living>,
     limit: usize,
     runtime: Handle,
-    /// What the worker is made of, until it is started.
+    /// The parts of the worker, until it is started.
     ready: Mutex<Option<OpenedZenoh>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
@@ -66,17 +66,18 @@ struct OpenedZenoh {
 }
 
 impl Zenoh {
-    /// Listens, and begins to connect to the other nodes; it does not wait for them.
+    /// Listens, and begins to connect to the other nodes, without waiting for them.
     ///
-    /// To be called within a multi-threaded tokio runtime, in which its task then runs.
+    /// Call it within a multi-threaded tokio runtime. The task of the node then runs in this
+    /// runtime.
     ///
     /// # Errors
-    /// [`ZenohError`]: an address in use, a file that is not there, a name that cannot be. Nodes
-    /// that cannot be reached are no error, and neither is a list of them that cannot be had: both
-    /// are tried again.
+    /// [`ZenohError`] if an address is in use, a file is missing, or a name is not valid. Nodes
+    /// that cannot be reached are no error, nor is a list of peers that cannot be read: both are
+    /// tried again.
     pub async fn connect(options: ZenohOptions) -> Result<Self, ZenohError> {
         let runtime = Handle::current();
-        // zenoh panics on one.
+        // zenoh panics on a current-thread runtime.
         if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
             return Err(ZenohError::Runtime);
         }
@@ -110,14 +111,14 @@ impl Zenoh {
         })
     }
 
-    /// The engine's figures.
+    /// Returns the statistics of the engine.
     #[must_use]
     pub fn stats(&self) -> EngineStats {
         self.node.stats.clone()
     }
 }
 
-/// zenoh says only in words that an address is in use, so it is tried here first.
+/// Binds the addresses once. zenoh reports an address in use only as text, without an error kind.
 async fn check_listen(addresses: &[String]) -> Result<(), ZenohError> {
     for address in addresses {
         options::check_address(address)?;

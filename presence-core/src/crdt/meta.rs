@@ -1,4 +1,4 @@
-//! A meta: one JSON object, held as the text that goes out.
+//! A meta: one JSON object, held as the text that clients get.
 
 use std::fmt;
 use std::io;
@@ -13,29 +13,30 @@ use super::PhxRef;
 const REF: &str = "{\"phx_ref\":\"";
 const PREV: &str = "\",\"phx_ref_prev\":\"";
 
-/// Why something cannot be a meta. Nothing was tracked or updated.
+/// A value cannot be a meta. Nothing was tracked or updated.
 #[derive(Debug, thiserror::Error)]
 pub enum MetaError {
-    /// It serializes to something else than a JSON object.
+    /// The value does not serialize to a JSON object.
     #[error("a meta must be a JSON object, like {{\"status\": \"away\"}}")]
     NotAnObject,
-    /// Its JSON is longer than the tracker takes.
+    /// The JSON is longer than the tracker takes.
     #[error("the meta is {bytes} bytes of JSON, more than the limit of {limit}")]
     TooLarge {
-        /// The length of its JSON, in bytes.
+        /// The length of the JSON, in bytes.
         bytes: usize,
         /// The longest that the tracker takes, in bytes.
         limit: usize,
     },
-    /// It cannot be written as JSON: its `Serialize` failed, or a map has keys that are no strings.
+    /// The value cannot be written as JSON: its `Serialize` failed, or a map has keys that are not
+    /// strings.
     #[error("the meta cannot be written as JSON")]
     Encode(#[source] serde_json::Error),
 }
 
-/// What is known of one presence: a JSON object with its `phx_ref`, and after an update
+/// The data of one presence: a JSON object with its `phx_ref` and, after an update, its
 /// `phx_ref_prev`.
 ///
-/// Held as JSON text, encoded once when it was tracked. A clone shares it.
+/// Held as JSON text, which is encoded once, when the presence is tracked. A clone shares it.
 ///
 /// An `Arc` rather than `Bytes`: half the size of the handle, one allocation instead of two once it
 /// is shared, and a million of them are held. A `RawValue` rather than a `str`: it was checked to
@@ -77,32 +78,32 @@ impl Meta {
         Some(Self(text.into()))
     }
 
-    /// The reference by which clients know this meta.
+    /// Returns the reference by which clients know this meta.
     pub fn phx_ref(&self) -> &str {
         &self.as_str()[REF.len()..][..PhxRef::LEN]
     }
 
-    /// The reference of the meta that this one replaced, after an update.
+    /// Returns the reference of the meta that an update replaced with this one.
     pub fn phx_ref_prev(&self) -> Option<&str> {
         let rest = self.as_str()[REF.len() + PhxRef::LEN..].strip_prefix(PREV)?;
         rest.get(..PhxRef::LEN)
     }
 
-    /// [`Meta::phx_ref`], as a value that can be copied and compared.
+    /// Returns [`Meta::phx_ref`] as a value that can be copied and compared.
     pub(crate) fn reference(&self) -> PhxRef {
         PhxRef::from_text(self.phx_ref()).expect("a meta begins with its reference")
     }
 
-    /// The object as JSON text.
+    /// Returns the object as JSON text.
     pub fn as_str(&self) -> &str {
         self.0.get()
     }
 
-    /// The object as a value of yours.
+    /// Decodes the object into a type of your choice.
     ///
     /// # Errors
     ///
-    /// If the object does not fit `T`.
+    /// [`serde_json::Error`] if the object does not fit `T`.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.as_str())
     }

@@ -12,16 +12,16 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 /// The `phx_ref` of a meta: 16 characters of URL-safe base64, unique in the cluster.
 ///
-/// An update gives a meta a new one and names the old one as `phx_ref_prev`. Ordered as they were
-/// made, within one source of them.
+/// An update gives a meta a new reference, and keeps the old one as `phx_ref_prev`. The references
+/// of one node are ordered by the time at which they were made.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PhxRef([u8; PhxRef::LEN]);
 
 impl PhxRef {
-    /// Its length in characters, always.
+    /// The length of every reference, in characters.
     pub(crate) const LEN: usize = 16;
 
-    /// The reference as text.
+    /// Returns the reference as text.
     pub fn as_str(&self) -> &str {
         // Every constructor takes ASCII only.
         std::str::from_utf8(&self.0).unwrap_or_default()

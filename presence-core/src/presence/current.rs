@@ -1,11 +1,11 @@
-//! Who is in a topic now, for `handle_metas`.
+//! The present state of a topic, for `handle_metas`.
 
 use super::{PresenceEntry, Presences};
 use crate::tracker::Pool;
 
-/// A live view of one topic: each call answers as of now.
+/// A live view of one topic: each call returns the state of that moment.
 ///
-/// Without what `fetch` adds; the diff at hand has that.
+/// The entries lack the fields that `fetch` adds. The diff has them.
 #[derive(Clone, Copy, Debug)]
 pub struct Current<'a> {
     pool: &'a Pool,
@@ -17,17 +17,17 @@ impl<'a> Current<'a> {
         Self { pool, topic }
     }
 
-    /// What is under `key`. `None`: nobody is left.
+    /// Returns the entry under `key`, or `None` if the key is not present.
     pub fn get_by_key(&self, key: &str) -> Option<PresenceEntry> {
         self.pool.get_by_key(self.topic, key).take(key)
     }
 
-    /// How many keys the topic has.
+    /// Returns the number of keys in the topic.
     pub fn count(&self) -> usize {
         self.pool.count(self.topic)
     }
 
-    /// All of the topic.
+    /// Returns all keys of the topic, with their entries.
     pub fn list(&self) -> Presences {
         self.pool.list(self.topic)
     }

@@ -1,4 +1,4 @@
-//! What changed in a topic.
+//! The changes of a topic.
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
@@ -11,12 +11,12 @@ use crate::shard::TopicDiff;
 ///
 /// An update is one diff: the new meta joins, with `phx_ref_prev`, and the old one leaves.
 ///
-/// As JSON: `{"joins": {..}, "leaves": {..}}`, what phoenix.js takes as `presence_diff`.
+/// As JSON: `{"joins": {..}, "leaves": {..}}`, the form of phoenix.js's `presence_diff`.
 #[derive(Clone, Debug, Default)]
 pub struct Diff {
     /// Metas that are new.
     pub joins: Presences,
-    /// Metas that are gone. One that is also in `joins` came and went, in this order.
+    /// Metas that are gone. A meta that is also in `joins` joined first and left after.
     pub leaves: Presences,
 }
 
@@ -28,7 +28,7 @@ impl Diff {
         }
     }
 
-    /// Shows on both sides what `fetch` made of them.
+    /// Takes over the fields that `fetch` added, on both sides.
     pub(crate) fn dress_as(&mut self, fetched: &Presences) {
         self.joins.dress_as(fetched);
         self.leaves.dress_as(fetched);
@@ -39,7 +39,7 @@ impl Diff {
         self.joins.is_empty() && self.leaves.is_empty()
     }
 
-    /// The whole as JSON text, made by joining the texts of the metas.
+    /// Returns the diff as JSON text, made by joining the texts of the metas.
     pub fn to_json(&self) -> Bytes {
         let mut out = Vec::new();
         let sides = [("joins", &self.joins), ("leaves", &self.leaves)];

@@ -1,4 +1,4 @@
-//! Joining JSON texts. What is held encoded goes out by copying, never through a tree.
+//! Joining JSON texts. Encoded metas are copied, and never decoded into a tree.
 
 /// Appends `text` as a JSON string.
 pub(super) fn string(out: &mut Vec<u8>, text: &str) {

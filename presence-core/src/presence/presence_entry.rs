@@ -1,4 +1,4 @@
-//! What is shown under one key.
+//! The entry of one key.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -7,10 +7,10 @@ use serde_json::value::RawValue;
 use super::json;
 use crate::crdt::Meta;
 
-/// Why [`PresenceEntry::insert`] refused a field. The entry is unchanged.
+/// [`PresenceEntry::insert`] rejected a field. The entry is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum FieldError {
-    /// The name is taken by the metas.
+    /// The name is `metas`, which is reserved.
     #[error("`metas` is where an entry's metas are; choose another field name")]
     Reserved,
     /// The value cannot be written as JSON.
@@ -18,7 +18,7 @@ pub enum FieldError {
     Encode(#[from] serde_json::Error),
 }
 
-/// One key's presences: a meta for each (each tab, each device), and what `fetch` added.
+/// The presences of one key: a meta for each (each tab, each device), and the fields of `fetch`.
 ///
 /// As JSON: `{"metas": [{"phx_ref": "..", ..}, ..], ..}`.
 #[derive(Clone, Debug, Default)]
@@ -32,16 +32,17 @@ impl PresenceEntry {
         self.metas.push(meta);
     }
 
-    /// The metas, in the order they were tracked. An updated one counts as new.
+    /// Returns the metas, in the order in which they were tracked. An updated meta counts as new.
     pub fn metas(&self) -> &[Meta] {
         &self.metas
     }
 
-    /// Shows `value` as `name` beside the metas, in the place of what `name` was before.
+    /// Adds `value` as the field `name` beside the metas, or replaces the field of this name.
     ///
     /// # Errors
     ///
-    /// If the name is `metas`, or the value has no JSON form. The entry is unchanged then.
+    /// [`FieldError`] if the name is `metas`, or the value has no JSON form. The entry is unchanged
+    /// then.
     pub fn insert(
         &mut self,
         name: impl Into<String>,
@@ -59,14 +60,14 @@ impl PresenceEntry {
         Ok(())
     }
 
-    /// The JSON of a field that was inserted.
+    /// Returns the JSON of a field that was inserted.
     pub fn get(&self, name: &str) -> Option<&RawValue> {
         let mut fields = self.fields.iter();
         let (_, value) = fields.find(|(held, _)| held == name)?;
         Some(value)
     }
 
-    /// Takes over what another entry of the key has beside its metas.
+    /// Takes over the fields of another entry of the key.
     pub(super) fn dress_as(&mut self, other: &Self) {
         self.fields.clone_from(&other.fields);
     }

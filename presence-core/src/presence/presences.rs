@@ -13,18 +13,18 @@ use crate::pubsub::Payload;
 
 type Slot = (Arc<str>, PresenceEntry);
 
-/// Who is in a topic, or joins or leaves it: keys in order, each with an [`PresenceEntry`].
+/// The keys in a topic, or those that join or leave it, in order, each with a [`PresenceEntry`].
 ///
-/// As JSON: `{"alice": {"metas": [..]}, ..}`, what phoenix.js takes as `presence_state`. It can be
-/// pushed or embedded as any value that serializes.
+/// As JSON: `{"alice": {"metas": [..]}, ..}`, the form of phoenix.js's `presence_state`. It can be
+/// pushed or embedded like any value that serializes.
 #[derive(Clone, Debug, Default)]
 pub struct Presences {
-    /// Sorted by key: smaller than a map, and made by appending what a shard lists in order.
+    /// The slots, sorted by key: a `Vec` is smaller than a map, and a shard lists in this order.
     slots: Vec<Slot>,
 }
 
 impl Presences {
-    /// Groups entries that come sorted by key.
+    /// Groups entries that are sorted by key.
     pub(crate) fn from_sorted<'a>(entries: impl IntoIterator<Item = &'a Arc<crdt::Entry>>) -> Self {
         let mut slots: Vec<Slot> = Vec::new();
         for entry in entries {
@@ -50,39 +50,39 @@ impl Presences {
         self.slots.is_empty()
     }
 
-    /// The entry under `key`.
+    /// Returns the entry under `key`.
     pub fn get(&self, key: &str) -> Option<&PresenceEntry> {
         let place = self.place(key)?;
         self.slots.get(place).map(|(_, entry)| entry)
     }
 
-    /// The entry under `key`, to add fields to.
+    /// Returns the entry under `key`, to add fields to it.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut PresenceEntry> {
         let place = self.place(key)?;
         self.slots.get_mut(place).map(|(_, entry)| entry)
     }
 
-    /// The keys, in order.
+    /// Returns the keys, in order.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
         self.slots.iter().map(|(key, _)| &**key)
     }
 
-    /// Keys and entries, in the order of the keys.
+    /// Returns the keys and entries, in the order of the keys.
     pub fn iter(&self) -> Iter<'_> {
         Iter(self.slots.iter())
     }
 
-    /// Keys and entries, to add fields to.
+    /// Returns the keys and entries, to add fields to the entries.
     pub fn iter_mut(&mut self) -> IterMut<'_> {
         IterMut(self.slots.iter_mut())
     }
 
-    /// Leaves out all entries that `keep` does not want shown.
+    /// Removes all entries for which `keep` returns `false`.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &PresenceEntry) -> bool) {
         self.slots.retain(|(key, entry)| keep(key, entry));
     }
 
-    /// The whole as JSON text, made by joining the texts of the metas.
+    /// Returns the presences as JSON text, made by joining the texts of the metas.
     pub fn to_json(&self) -> Bytes {
         let metas = self.slots.iter().flat_map(|(_, entry)| entry.metas());
         let mut out = Vec::with_capacity(metas.map(|meta| meta.as_str().len() + 32).sum());
@@ -90,13 +90,13 @@ impl Presences {
         out.into()
     }
 
-    /// The entry under `key`, alone.
+    /// Takes the entry under `key` out of the list.
     pub(crate) fn take(mut self, key: &str) -> Option<PresenceEntry> {
         let place = self.place(key)?;
         Some(self.slots.swap_remove(place).1)
     }
 
-    /// Shows the keys that `shown` has, with the fields it has, and leaves out the others.
+    /// Keeps the keys that `shown` has, with the fields of `shown`, and removes the others.
     pub(super) fn dress_as(&mut self, shown: &Self) {
         self.slots.retain_mut(|(key, entry)| {
             let shown = shown.get(key);
@@ -136,11 +136,11 @@ impl From<Presences> for Payload {
     }
 }
 
-/// Keys and entries, from [`Presences::iter`].
+/// The iterator of [`Presences::iter`], over keys and entries.
 #[derive(Clone, Debug)]
 pub struct Iter<'a>(slice::Iter<'a, Slot>);
 
-/// Keys and entries that can be changed, from [`Presences::iter_mut`].
+/// The iterator of [`Presences::iter_mut`], over keys and mutable entries.
 #[derive(Debug)]
 pub struct IterMut<'a>(slice::IterMut<'a, Slot>);
 

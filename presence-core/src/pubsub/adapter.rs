@@ -1,4 +1,4 @@
-//! What a cluster engine implements to carry messages between nodes.
+//! The trait that a cluster engine implements to carry messages between nodes.
 
 use std::{
     future::Future,
@@ -12,16 +12,18 @@ use super::{Broadcast, registry::Registry};
 
 /// Carries messages between the nodes of a cluster.
 ///
-/// The methods are called from any thread and must not block: an engine queues and sends from tasks
-/// of its own. Delivery is at most once; what is built on PubSub does not rely on more. What one
-/// sender broadcasts on one topic keeps its order, and so does what it sends directly to one node;
-/// between a broadcast and a direct message there is none.
+/// The methods are called from any thread and must not block: an engine queues, and sends from
+/// tasks of its own. A message is delivered at most once; code on top of PubSub relies on no more.
+/// The broadcasts of one sender on one topic keep their order, and so do its direct messages to one
+/// node. A broadcast and a direct message have no order between them.
 ///
-/// [`Local`](crate::adapters::Local) is the engine of one node, [`Memory`](crate::adapters::Memory)
-/// that of several nodes in one process. [`adapters`](crate::adapters) tells of the others. An
-/// engine of your own can write its messages with [`wire`](super::wire).
+/// [`Local`](crate::adapters::Local) is the engine of one node, and
+/// [`Memory`](crate::adapters::Memory) that of several nodes in one process.
+/// [`adapters`](crate::adapters) lists the others. An engine of your own can encode its messages
+/// with [`wire`](super::wire).
 pub trait Adapter: Send + Sync + 'static {
-    /// This node's name, unique in the cluster. Asked once, before [`start`](Self::start).
+    /// Returns the name of this node, which is unique in the cluster. Called once, before
+    /// [`start`](Self::start).
     fn node_name(&self) -> &str;
 
     /// Returns whether there may be other nodes. Called once. A PubSub without other nodes skips
@@ -30,71 +32,73 @@ pub trait Adapter: Send + Sync + 'static {
         true
     }
 
-    /// The most bytes that one message may have as it travels, names included, if there is a limit.
-    /// A tracker asks when it starts.
+    /// Returns the largest size of an encoded message in bytes, names included, or `None` without a
+    /// limit. A tracker calls it once, when it starts.
     ///
-    /// Presence cuts what it sends other nodes to fit. What is longer all the same is
-    /// [`AdapterError::TooLarge`].
+    /// Presence cuts its messages to other nodes to fit. A message that is longer nevertheless is
+    /// an [`AdapterError::TooLarge`].
     fn max_message_bytes(&self) -> Option<usize> {
         None
     }
 
-    /// Called once, before anything else happens: what other nodes send goes into `inbox`.
+    /// Starts the engine, which puts the messages from other nodes into `inbox`. Called once,
+    /// before any message is sent.
     fn start(&self, inbox: Inbox);
 
     /// Sends `message` to all other nodes (or to those that have subscribers).
     ///
     /// # Errors
-    /// [`AdapterError`] if it cannot be sent; it is then sent to nobody, or only to some.
+    /// [`AdapterError`] if the message cannot be sent. Then no node gets it, or only some do.
     fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError>;
 
     /// Sends `message` to the one node named `node`.
     ///
     /// # Errors
-    /// [`AdapterError::UnknownNode`] if there is no such node, else as
+    /// [`AdapterError::UnknownNode`] if there is no such node, else the errors of
     /// [`broadcast`](Self::broadcast).
     fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError>;
 
-    /// `topic` got its first subscriber on this node. An engine that can route by topic uses it.
+    /// Handles the first subscriber of `topic` on this node, for engines that route by topic.
     ///
-    /// What this node sends afterwards must not overtake it: whoever answers is to be heard.
+    /// A later message of this node must not overtake the subscription, so that the node gets the
+    /// answers to that message.
     fn subscribed(&self, topic: &str) {
         let _ = topic;
     }
 
-    /// `topic` lost its last subscriber on this node.
+    /// Handles the end of the last subscription to `topic` on this node.
     fn unsubscribed(&self, topic: &str) {
         let _ = topic;
     }
 
-    /// Leaves the cluster, once what was handed over has been sent.
+    /// Leaves the cluster, after the messages in the engine's queue have been sent.
     fn stop(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {})
     }
 }
 
-/// Why an adapter did not carry a message.
+/// An adapter did not carry a message.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdapterError {
-    /// No node of that name is known.
+    /// No node of this name is known.
     #[error("no node named {0:?} is known")]
     UnknownNode(String),
     /// The message is larger than the engine carries.
     #[error("a message of {bytes} bytes is over the engine's limit of {limit}")]
     TooLarge {
-        /// The encoded message's size.
+        /// The size of the encoded message.
         bytes: usize,
-        /// The most that the engine carries.
+        /// The largest size that the engine carries.
         limit: usize,
     },
-    /// The engine's own error.
+    /// The engine failed.
     #[error("the cluster engine failed: {0}")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// What an engine noticed about another node. A hint and no more: it may be late, wrong or missing,
-/// and most engines give none.
+/// A hint of an engine about another node. It may be late, wrong or missing, and most engines give
+/// no hints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PeerHint {
@@ -104,10 +108,10 @@ pub enum PeerHint {
     Gone(Arc<str>),
 }
 
-/// Hints that a reader has not taken yet; the oldest are lost beyond.
+/// The number of hints that wait for a slow reader. Beyond it, the oldest are lost.
 pub(super) const HINTS: usize = 256;
 
-/// Where an adapter delivers what other nodes sent.
+/// The receiving end of a PubSub: an adapter delivers messages from other nodes here.
 #[derive(Clone)]
 pub struct Inbox {
     /// Weak: an engine's tasks must not keep a dropped PubSub's subscribers alive.
@@ -123,9 +127,9 @@ impl Inbox {
         }
     }
 
-    /// Tells those who asked by [`PubSub::peer_hints`](super::PubSub::peer_hints).
+    /// Sends a hint to the receivers of [`PubSub::peer_hints`](super::PubSub::peer_hints).
     pub fn hint(&self, hint: PeerHint) {
-        // An error means that nobody asked.
+        // An error means that there is no receiver.
         let _ = self.hints.send(hint);
     }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A message's data, encoded. Cheap to clone, whatever its size.
+/// The data of a message, encoded. Cheap to clone, whatever its size.
 ///
 /// ```
 /// use presence_core::pubsub::{IntoPayload, Payload};
@@ -22,15 +22,15 @@ use serde_json::Value;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
-    /// JSON text. Whoever builds this variant by hand answers for it being valid JSON: it is copied
-    /// into frames as it is.
+    /// JSON text. It is copied into frames unchanged, so code that builds this variant by hand must
+    /// give it valid JSON.
     Json(Bytes),
     /// Any bytes.
     Binary(Bytes),
 }
 
 impl Payload {
-    /// The empty object, what Phoenix sends where there is nothing to say.
+    /// Returns the empty object, which Phoenix sends where there is no data.
     #[must_use]
     pub const fn empty() -> Self {
         Self::Json(Bytes::from_static(b"{}"))
@@ -47,10 +47,10 @@ impl Payload {
         }
     }
 
-    /// Decodes the JSON into a type of yours.
+    /// Decodes the JSON into a type of your choice.
     ///
     /// # Errors
-    /// [`DecodeError`] if the payload is binary, or is not what `T` wants.
+    /// [`DecodeError`] if the payload is binary, or does not fit `T`.
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DecodeError> {
         match self {
             Self::Json(text) => serde_json::from_slice(text).map_err(DecodeError::Json),
@@ -61,12 +61,12 @@ impl Payload {
     /// Decodes the JSON into a tree, for payloads whose shape is not known beforehand.
     ///
     /// # Errors
-    /// As [`json`](Self::json).
+    /// [`DecodeError`] if the payload is binary, or is not JSON.
     pub fn value(&self) -> Result<Value, DecodeError> {
         self.json()
     }
 
-    /// The encoded bytes, of either variant.
+    /// Returns the encoded bytes, of either variant.
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         match self {
@@ -75,24 +75,24 @@ impl Payload {
     }
 }
 
-/// A payload could not be encoded: a map whose keys are not strings, or what its `Serialize`
-/// reported. Nothing was sent.
+/// A payload could not be encoded: a map has keys that are not strings, or its `Serialize` returned
+/// an error. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
 #[error("the payload cannot be encoded: {0}")]
 pub struct EncodeError(#[source] pub serde_json::Error);
 
-/// A payload is not what was asked for. The payload itself is unchanged.
+/// A payload could not be decoded. The payload itself is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// It is binary, not JSON.
+    /// The payload is binary, not JSON.
     #[error("the payload is binary, not JSON")]
     Binary,
-    /// It is JSON of another shape.
+    /// The payload is JSON of another shape.
     #[error("{0}")]
     Json(#[source] serde_json::Error),
 }
 
-/// What can be sent as a payload: anything that serializes, and a [`Payload`] as it is.
+/// A value that can be sent as a payload: any value that serializes, and a [`Payload`] unchanged.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent as a payload",
     note = "derive `serde::Serialize` for it, or build one with `serde_json::json!`",
@@ -102,7 +102,7 @@ pub trait IntoPayload {
     /// Encodes `self`.
     ///
     /// # Errors
-    /// [`EncodeError`] if it has no JSON form.
+    /// [`EncodeError`] if the value has no JSON form.
     fn into_payload(self) -> Result<Payload, EncodeError>;
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::{Broadcast, Dispatch, PubSub, Subscriber, SubscriberId, Subscription};
 
-/// The messages of one topic, in a bounded queue. Dropping it unsubscribes.
+/// A bounded queue of the messages of one topic. Dropping it unsubscribes.
 #[derive(Debug)]
 pub struct Receiver {
     subscription: Subscription,
@@ -46,25 +46,25 @@ impl Receiver {
         }
     }
 
-    /// The next message. Waits until there is one.
+    /// Returns the next message, and waits for it if the queue is empty.
     ///
-    /// Cancel safe: a message is taken only by a call that returns it.
+    /// This method is cancel safe: only a call that returns a message takes it off the queue.
     pub async fn recv(&mut self) -> Option<Broadcast> {
         self.queue.recv().await
     }
 
-    /// The next message, if one is there already.
+    /// Returns the next message, or `None` if the queue is empty.
     pub fn try_recv(&mut self) -> Option<Broadcast> {
         self.queue.try_recv().ok()
     }
 
-    /// How many messages were dropped because the queue was full.
+    /// Returns the number of messages that were dropped because the queue was full.
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.sender.missed.load(Ordering::Relaxed)
     }
 
-    /// What [`PubSub::broadcast_from`] takes to leave this receiver out.
+    /// Returns the id of this receiver, by which [`PubSub::broadcast_from`] leaves it out.
     #[must_use]
     pub fn id(&self) -> SubscriberId {
         self.subscription.id()

@@ -1,20 +1,20 @@
-//! Those who listen to a topic, and what one delivery shares between them.
+//! The subscribers of a topic, and the values that one delivery shares between them.
 
 use std::{any::Any, fmt, sync::Arc};
 
 use super::{Broadcast, PubSub};
 
-/// Gets the messages of the topics it is subscribed to.
+/// Receives the messages of the topics that it is subscribed to.
 pub trait Subscriber: Send + Sync + 'static {
-    /// Takes one message. Runs on the broadcasting thread, once for each subscriber of the topic:
-    /// it must neither block nor panic.
+    /// Takes one message. Runs on the thread that broadcasts, once for each subscriber of the
+    /// topic. It must neither block nor panic.
     fn deliver(&self, dispatch: &mut Dispatch<'_>);
 }
 
-/// One message on its way to all subscribers of its topic on this node.
+/// The delivery of one message to all subscribers of its topic on this node.
 ///
-/// Subscribers that need the message in another shape (a WebSocket frame, say) build it once and
-/// leave it in [`shared`](Self::shared) for those after them.
+/// A subscriber that needs the message in another form (a WebSocket frame, say) builds it once and
+/// leaves it in [`shared`](Self::shared) for the next subscribers.
 pub struct Dispatch<'a> {
     message: &'a Broadcast,
     shared: Option<Box<dyn Any>>,
@@ -28,15 +28,17 @@ impl<'a> Dispatch<'a> {
         }
     }
 
-    /// The message.
+    /// Returns the message.
     #[must_use]
     pub fn message(&self) -> &'a Broadcast {
         self.message
     }
 
-    /// A value that all subscribers of this dispatch share; made by `Default` for the first who
-    /// asks. One value is kept: subscribers of different types that both share lose speed, not
-    /// messages.
+    /// Returns a value that all subscribers of this dispatch share. The first call makes it by
+    /// `Default`.
+    ///
+    /// A dispatch keeps one value. If subscribers ask for values of different types, each change of
+    /// type makes a new value: that costs time, but no message.
     pub fn shared<T: Any + Default>(&mut self) -> &mut T {
         if !self.shared.as_ref().is_some_and(|shared| shared.is::<T>()) {
             self.shared = Some(Box::new(T::default()));
@@ -49,7 +51,7 @@ impl<'a> Dispatch<'a> {
     }
 }
 
-/// Names one subscription of one [`PubSub`].
+/// The id of one subscription of one [`PubSub`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubscriberId(pub(super) u64);
 
@@ -62,13 +64,13 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// What [`PubSub::broadcast_from`] takes to leave this subscriber out.
+    /// Returns the id of the subscriber, by which [`PubSub::broadcast_from`] leaves it out.
     #[must_use]
     pub fn id(&self) -> SubscriberId {
         self.id
     }
 
-    /// The topic subscribed to.
+    /// Returns the topic.
     #[must_use]
     pub fn topic(&self) -> &Arc<str> {
         &self.topic

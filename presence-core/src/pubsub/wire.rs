@@ -1,4 +1,4 @@
-//! How one message looks between two nodes, whatever engine carries it.
+//! The form of a message between two nodes, whatever engine carries it.
 //!
 //! A frame begins with two bytes, [`MAGIC`] and the version. Then comes the [`SendingNode`]. This
 //! part is the same in every version, so a node can name the sender of a frame that it cannot read.
@@ -6,13 +6,13 @@
 //! [postcard](https://postcard.jamesmunns.com/wire-format)'s.
 //!
 //! A newer version may append to the end, and add kinds and sorts of payload; nothing else. A node
-//! reads frames of its own version and of the one before and after, leaves out what a newer one
-//! appends, and drops what it does not know. So a cluster can be upgraded node by node, one version
-//! at a time.
+//! reads frames of its own version and of the versions before and after it. It ignores what a newer
+//! version appends, and drops frames of a kind that it does not know. So a cluster can be upgraded
+//! node by node, one version at a time.
 //!
-//! Decoding copies names, not the payload, reserves nothing on a frame's word, and refuses what a
-//! correct node never sends: a payload that is called JSON and is not would otherwise be pasted
-//! into the frames of every client.
+//! Decoding copies names, but not the payload, and reserves no memory by a length that a frame
+//! claims. It rejects what a correct node never sends: a payload that is marked as JSON and is not
+//! JSON would otherwise be pasted into the frames of every client.
 
 #[cfg(test)]
 mod tests;
@@ -26,13 +26,13 @@ use super::{Broadcast, Payload};
 
 /// The first byte of every frame.
 pub const MAGIC: u8 = b'p';
-/// The version that is written, and the only one so far. Those next to it are read too.
+/// The version that is written, and the only one so far. The versions next to it are read too.
 pub const VERSION: u8 = 1;
-/// A node's name is at most this many bytes of UTF-8.
+/// The longest name of a node, in bytes of UTF-8.
 pub const MAX_NODE_NAME: usize = 128;
-/// A topic, and an event, is at most this many bytes of UTF-8.
+/// The longest topic, and the longest event, in bytes of UTF-8.
 pub const MAX_NAME: usize = 65_535;
-/// A frame is at most this many bytes. An engine may carry less.
+/// The longest frame, in bytes. An engine may carry less.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 
 /// The node that sent a frame.
@@ -45,25 +45,25 @@ pub struct SendingNode<'a> {
     pub start: u64,
 }
 
-/// What a frame is.
+/// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
-    /// For all nodes.
+    /// A message for all nodes.
     Broadcast,
-    /// For the one that gets it.
+    /// A message for the node that gets it.
     Direct,
 }
 
 /// A decoded frame between nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeFrame {
-    /// Broadcast or direct.
+    /// The kind: broadcast or direct.
     pub kind: Kind,
     /// The message. Its payload is a part of the bytes that were decoded.
     pub message: Broadcast,
 }
 
-/// What follows the sender in version 1.
+/// The part of a frame of version 1 after the sender.
 #[derive(Serialize, Deserialize)]
 struct BodyV1<'a> {
     kind: Kind,
@@ -83,59 +83,59 @@ enum PayloadV1<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {part} is {bytes} bytes long, over the limit of {limit}")]
 pub struct TooLong {
-    /// What is too long.
+    /// The name of the part that is too long.
     pub part: &'static str,
-    /// Its length.
+    /// The length of the part.
     pub bytes: usize,
-    /// The most that it may be.
+    /// The longest that the part may be.
     pub limit: usize,
 }
 
-/// Why a frame cannot be read.
+/// A frame cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// It does not begin like a frame.
+    /// The bytes do not begin like a frame.
     #[error("not a frame of this protocol")]
     Foreign,
-    /// It has a version that cannot be read here.
+    /// The frame has a version that this node cannot read.
     #[error("node {node:?} sends version {version}, and this node reads versions {low} to {high}", low = VERSION - 1, high = VERSION + 1)]
     Version {
         /// The version.
         version: u8,
-        /// Whose frame it is.
+        /// The name of the node that sent the frame.
         node: String,
     },
-    /// It is of a newer version that can be read, and contains what that version added.
+    /// The frame is of a newer version that can be read, and contains what that version added.
     #[error(
         "node {node:?} sends what version {version} added and this node does not know: {source}"
     )]
     Newer {
         /// The version.
         version: u8,
-        /// Whose frame it is.
+        /// The name of the node that sent the frame.
         node: String,
-        /// Where reading it ended.
+        /// The error at which reading ended.
         source: postcard::Error,
     },
-    /// It is cut short, or its lengths make no sense.
+    /// The frame is cut short, or its lengths are wrong.
     #[error("malformed: {0}")]
     Malformed(#[from] postcard::Error),
-    /// Something follows after its end.
+    /// Bytes follow after the end of the frame.
     #[error("{0} bytes follow the end")]
     Trailing(usize),
     /// A part is longer than any node sends.
     #[error(transparent)]
     TooLong(#[from] TooLong),
-    /// Its payload is called JSON and is none.
+    /// The payload is marked as JSON and is not JSON.
     #[error("the payload is not JSON")]
     NotJson,
 }
 
-/// Checks the length of a node's name, which goes into every frame of that node.
+/// Checks the length of a node's name, which every frame of the node contains.
 ///
 /// # Errors
-/// [`TooLong`].
+/// [`TooLong`] if the name is over [`MAX_NODE_NAME`].
 pub fn check_node_name(name: &str) -> Result<(), TooLong> {
     check("node's name", name.len(), MAX_NODE_NAME)
 }
@@ -169,10 +169,10 @@ pub fn encode(sender: &SendingNode<'_>, kind: Kind, message: &Broadcast) -> Resu
     Ok(frame.into())
 }
 
-/// Reads who sent `frame`, which works for every version, and with it the rest.
+/// Decodes `frame` into its sender, which every version has, and the rest.
 ///
 /// # Errors
-/// [`FrameError`]; the frame is to be dropped.
+/// [`FrameError`] if the frame cannot be read. The caller drops it.
 pub fn decode(frame: &Bytes) -> Result<(SendingNode<'_>, NodeFrame), FrameError> {
     check("message", frame.len(), MAX_FRAME)?;
     let (version, rest) = match &**frame {

@@ -1,4 +1,4 @@
-//! Calls of a user's code that must not take the tracker with them.
+//! Calls of a user's code, whose panics and delays must not end the tracker.
 
 use std::any::Any;
 use std::future::Future;
@@ -7,7 +7,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-/// Runs a callback to its end. `None`: it panicked or took too long, and that was logged.
+/// Runs a callback to its end. Returns `None`, and logs it, if the callback panics or takes too
+/// long.
 pub(super) async fn run<T>(
     presence: &str,
     callback: &str,
@@ -29,8 +30,8 @@ pub(super) async fn run<T>(
     }
 }
 
-/// The future is dropped after a panic, so nothing half-changed of it is used again. What it shares
-/// with others (the presence itself) is the user's to keep whole, as in any task that can panic.
+/// The future is dropped after a panic, so its half-changed state is never used again. The user
+/// keeps shared state (the presence itself) consistent, as in any task that can panic.
 async fn caught<T>(call: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
     let mut call = pin!(call);
     std::future::poll_fn(|context| {

@@ -14,7 +14,7 @@ use crate::shard::{TrackRefused, UpdateRefused, Which};
 /// The longest topic and the longest key, in bytes.
 pub(super) const MAX_NAME_BYTES: usize = 16 * 1024;
 
-/// Which presence is meant, kept by a future.
+/// The identity of a presence, which a future keeps.
 struct PresenceKey {
     owner: Owner,
     topic: Arc<str>,
@@ -60,7 +60,7 @@ impl From<TrackRefused> for TrackError {
 impl From<UpdateRefused> for UpdateError {
     fn from(refused: UpdateRefused) -> Self {
         match refused {
-            // The presence that was meant is not there any more.
+            // The presence has ended meanwhile.
             UpdateRefused::NotTracked | UpdateRefused::Changed => Self::NotTracked,
             UpdateRefused::Stopped => Self::Stopped,
         }
@@ -70,9 +70,9 @@ impl From<UpdateRefused> for UpdateError {
 impl<P: Presence> Tracker<P> {
     /// Tracks a presence of `who` on its topic, under `key`.
     ///
-    /// `meta` is anything that serializes to a JSON object. It is encoded when this is called; a
-    /// `phx_ref` in it is replaced. The presence ends with [`untrack`](Self::untrack) or with its
-    /// owner. A `list` or `count` after this has it.
+    /// `meta` is any value that serializes to a JSON object. The call encodes it at once, and
+    /// replaces a `phx_ref` in it. The presence ends with [`untrack`](Self::untrack) or with its
+    /// owner. A later `list` or `count` includes it.
     ///
     /// # Errors
     ///
@@ -86,7 +86,7 @@ impl<P: Presence> Tracker<P> {
         self.track_as(who.owner(), who.topic(), key, meta)
     }
 
-    /// As [`track`](Self::track), for an owner and a topic of your choice.
+    /// Tracks a presence as [`track`](Self::track) does, for an owner and a topic of your choice.
     ///
     /// # Errors
     ///
@@ -98,7 +98,7 @@ impl<P: Presence> Tracker<P> {
         key: impl AsRef<str>,
         meta: impl Serialize,
     ) -> impl Future<Output = Result<PhxRef, TrackError>> + Send {
-        // Nothing of the arguments' types is kept, so the future is `Send` whatever they are.
+        // The future keeps no value of the arguments' types, so it is `Send` for all of them.
         let presence = PresenceKey::new(owner, topic, key);
         let meta = self.encode(&meta);
         async move {
@@ -116,8 +116,8 @@ impl<P: Presence> Tracker<P> {
         }
     }
 
-    /// Gives a presence of `who` another meta. Listeners see one diff: the new meta joins, with the
-    /// old one's reference as `phx_ref_prev`, and the old one leaves.
+    /// Replaces the meta of a presence of `who`. Subscribers get one diff: the new meta joins, with
+    /// the reference of the old meta as `phx_ref_prev`, and the old meta leaves.
     ///
     /// # Errors
     ///
@@ -131,7 +131,8 @@ impl<P: Presence> Tracker<P> {
         self.update_as(who.owner(), who.topic(), key, meta)
     }
 
-    /// As [`update`](Self::update), for an owner and a topic of your choice.
+    /// Updates a presence as [`update`](Self::update) does, for an owner and a topic of your
+    /// choice.
     ///
     /// # Errors
     ///
@@ -148,10 +149,10 @@ impl<P: Presence> Tracker<P> {
         async move { Ok(self.replace(&presence, None, &meta?)?) }
     }
 
-    /// Updates a presence of `who` by what `change` makes of its present meta: the function form of
-    /// `Phoenix.Presence.update`.
+    /// Replaces the meta of a presence of `who` by the result of `change`, which gets the present
+    /// meta: the function form of `Phoenix.Presence.update`.
     ///
-    /// `change` holds no lock. It is called again if the meta was updated meanwhile.
+    /// `change` runs without a lock. It is called again if the meta was updated meanwhile.
     ///
     /// # Errors
     ///
@@ -165,7 +166,7 @@ impl<P: Presence> Tracker<P> {
         self.update_with_as(who.owner(), who.topic(), key, change)
     }
 
-    /// As [`update_with`](Self::update_with), for an owner and a topic of your choice.
+    /// Updates as [`update_with`](Self::update_with) does, for an owner and a topic of your choice.
     ///
     /// # Errors
     ///
@@ -192,7 +193,7 @@ impl<P: Presence> Tracker<P> {
         }
     }
 
-    /// Ends a presence of `who`. If there is none, nothing happens.
+    /// Ends a presence of `who`. Does nothing if there is no such presence.
     pub fn untrack(
         &self,
         who: &impl Tracked,
@@ -201,7 +202,7 @@ impl<P: Presence> Tracker<P> {
         self.untrack_as(who.owner(), who.topic(), key)
     }
 
-    /// As [`untrack`](Self::untrack), for an owner and a topic of your choice.
+    /// Ends a presence as [`untrack`](Self::untrack) does, for an owner and a topic of your choice.
     pub fn untrack_as(
         &self,
         owner: &Owner,
@@ -218,7 +219,7 @@ impl<P: Presence> Tracker<P> {
         }
     }
 
-    /// Ends all presences that the owner has in this tracker. The owner can go on tracking.
+    /// Ends all presences of the owner in this tracker. The owner can track again.
     pub async fn untrack_all(&self, owner: &Owner) {
         owner.with(&self.shared.pool, |holding| {
             self.shared.pool.owner_gone(owner.id());

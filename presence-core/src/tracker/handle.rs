@@ -1,4 +1,4 @@
-//! The handle that users hold.
+//! The handle of a running tracker.
 
 use std::fmt;
 use std::future::Future;
@@ -13,10 +13,11 @@ use crate::node::{ReplicaEvent, ReplicaView};
 use crate::presence::{Presence, PresenceEntry, Presences};
 use crate::pubsub::PubSub;
 
-/// A running presence: tracks who is where on this node, and tells each topic's subscribers.
+/// A running presence: tracks presences in topics, and sends the changes to each topic's
+/// subscribers.
 ///
-/// Cheap to clone; all clones are the same tracker. It ends with [`stop`](Self::stop). Dropping the
-/// last clone ends its tasks too, but sends no last diffs.
+/// Cheap to clone; all clones are the same tracker. A tracker ends with [`stop`](Self::stop).
+/// Dropping the last clone ends its tasks too, but sends no last diffs.
 ///
 /// ```
 /// use presence_core::{Owner, Presence, PubSub, Tracker};
@@ -47,17 +48,18 @@ use crate::pubsub::PubSub;
 /// ```
 pub struct Tracker<P: Presence> {
     pub(super) shared: Arc<Shared<P>>,
-    /// Ends the tasks when the last handle goes. They hold `shared` too, so that cannot.
+    /// Ends the tasks when the last handle is dropped. The tasks hold `shared` too, so `shared`
+    /// cannot end them.
     ends: Arc<Ends>,
 }
 
-/// What the handles and the tasks of one tracker share.
+/// The state that the handles and the tasks of one tracker share.
 pub(super) struct Shared<P> {
     pub(super) pool: Arc<Pool>,
     pub(super) pubsub: PubSub,
     pub(super) presence: P,
     pub(super) options: TrackerOptions,
-    /// How long a topic, and a key, may be.
+    /// The longest topic, and the longest key, in bytes.
     pub(super) max_name_bytes: usize,
 }
 
@@ -95,7 +97,8 @@ impl<P: Presence> Shared<P> {
 }
 
 impl<P: Presence> Tracker<P> {
-    /// Starts a tracker with the default options, telling the subscribers of `pubsub`.
+    /// Starts a tracker with the default options. It sends its diffs to the subscribers of
+    /// `pubsub`.
     ///
     /// # Panics
     ///
@@ -148,17 +151,19 @@ impl<P: Presence> Tracker<P> {
         }
     }
 
-    /// Who is in the topic: keys with their metas, and what `fetch` adds.
+    /// Returns the presences in the topic: keys with their metas, and the fields of `fetch`.
     ///
-    /// Push it as `presence_state` at once. A diff that is sent between this call and the push is
-    /// newer than the list, yet reaches the client first. phoenix.js's `Presence` keeps diffs until
-    /// its first state and applies them after it; a client that takes another list later undoes
-    /// such a diff.
+    /// Push the list as `presence_state` at once. A diff that is sent between this call and the
+    /// push is newer than the list, but reaches the client first. phoenix.js's `Presence` keeps
+    /// diffs until its first state, and applies them after it. A client that takes another list
+    /// later loses such a diff.
     ///
-    /// What changed before this list never cancels against what changes after it, so a client that
-    /// takes it as its state and goes on with the topic's diffs always ends with the present.
+    /// A change before this list never cancels against a change after it. So a client that takes
+    /// the list as its state, and applies the topic's diffs from then on, always ends with the
+    /// present state.
     ///
-    /// If `fetch` panics or takes too long, that is logged and the list comes without what it adds.
+    /// If `fetch` panics or takes too long, this is logged, and the list lacks the fields of
+    /// `fetch`.
     pub async fn list(&self, topic: impl AsRef<str> + Send) -> Presences {
         let topic: Arc<str> = topic.as_ref().into();
         let pool = &self.shared.pool;
@@ -170,10 +175,11 @@ impl<P: Presence> Tracker<P> {
         }
     }
 
-    /// What is under `key` in the topic, with what `fetch` adds. `None`: nobody.
+    /// Returns the entry under `key` in the topic, with the fields of `fetch`. Returns `None` if
+    /// the key is not present.
     ///
-    /// If `fetch` panics or takes too long, that is logged and the entry comes without what it
-    /// adds.
+    /// If `fetch` panics or takes too long, this is logged, and the entry lacks the fields of
+    /// `fetch`.
     pub async fn get_by_key(
         &self,
         topic: impl AsRef<str> + Send,
@@ -191,54 +197,57 @@ impl<P: Presence> Tracker<P> {
         fetched.unwrap_or(found).take(&key)
     }
 
-    /// How many distinct keys the topic has. Costs the same for any topic.
+    /// Returns the number of distinct keys in the topic, in constant time.
     pub fn count(&self, topic: impl AsRef<str>) -> usize {
         self.shared.pool.count(topic.as_ref())
     }
 
-    /// The topics that anybody is in, in order, with how many distinct keys each has. For node
-    /// pages and tests: it costs as much as there are topics, and nobody can track in a shard's
-    /// topics while it is looked through.
+    /// Returns the topics with presences, in order, each with the number of its distinct keys.
+    ///
+    /// For node pages and tests. The call visits every topic, and locks each shard while it visits
+    /// the topics of that shard.
     pub fn topics(&self) -> Vec<(Arc<str>, usize)> {
         self.shared.pool.topics()
     }
 
-    /// The presence it was started with.
+    /// Returns the presence that the tracker was started with.
     pub fn presence(&self) -> &P {
         &self.shared.presence
     }
 
-    /// The presence's [name](Presence::NAME).
+    /// Returns the [name](Presence::NAME) of the presence.
     pub fn name(&self) -> &'static str {
         P::NAME
     }
 
-    /// Tells the other nodes that this one leaves, as the first step of stopping it in order.
+    /// Announces to the other nodes that this node leaves, as the first step of an orderly stop.
     ///
-    /// They go on showing what it tracks for `spread`, the time over which its clients are let go,
-    /// and for [`leave_grace`](TrackerOptions::leave_grace) after that; or until the same key is
-    /// tracked in the same topic elsewhere, which is then one diff. The two together count up to 10
-    /// min. So whoever connects to another node in time has never been gone. On this node they are
-    /// shown on too, until [`stop`](Self::stop): its remaining clients would else see those leave
-    /// who only move. Other nodes hear nothing of it any more, nor it of them. Without other nodes,
-    /// and when called again, nothing happens.
+    /// The other nodes keep showing this node's presences for a grace: for `spread`, the time over
+    /// which the clients of this node are closed, plus
+    /// [`leave_grace`](TrackerOptions::leave_grace). The sum is at most 10 min. A grace ends
+    /// earlier for a key that is tracked in the same topic on another node; that is one diff. So a
+    /// client that connects to another node within the grace never leaves.
     ///
-    /// [`stop`](Self::stop) does it too, if it has not been done.
+    /// This node also keeps showing its presences, until [`stop`](Self::stop). Otherwise its
+    /// remaining clients would see users leave who only move. From now on, this node and the others
+    /// exchange no more messages. Without other nodes, and in a second call, nothing happens.
+    ///
+    /// [`stop`](Self::stop) calls this method if it was not called before.
     pub fn leave(&self, spread: Duration) {
         let grace = self.shared.options.leave_grace;
         self.shared.pool.leave(spread + grace);
     }
 
-    /// What becomes of the other nodes, from now on: they come, go down, come back, are given up,
-    /// or leave.
+    /// Returns a receiver of the events of other nodes from now on: a node comes up, goes down, is
+    /// forgotten, or leaves.
     ///
-    /// A receiver that is more than 256 events behind misses the oldest, and is told so.
+    /// A receiver that is more than 256 events behind misses the oldest (`RecvError::Lagged`).
     pub fn replica_events(&self) -> broadcast::Receiver<ReplicaEvent> {
         self.shared.pool.messenger.events()
     }
 
-    /// All nodes that are known, this one first: how they stand in this node's eyes, and what is
-    /// held of them.
+    /// Returns all known nodes, this node first: their status as this node sees it, and the entries
+    /// that it holds of them.
     pub fn replicas(&self) -> Vec<ReplicaView> {
         self.shared.pool.replicas()
     }
@@ -252,13 +261,13 @@ impl<P: Presence> Tracker<P> {
     /// Ends all presences, waits until the last diffs have been sent and handled, and ends the
     /// tasks.
     ///
-    /// Nothing can be tracked from the moment it is called. Calling it again is harmless. It waits
-    /// for callbacks under way, each at most
+    /// From the first call on, `track` is an error. A second call does nothing. The method waits
+    /// for the callbacks that run, each for at most
     /// [`callback_timeout`](TrackerOptions::callback_timeout).
     pub async fn stop(&self) {
         self.leave(Duration::ZERO);
         self.shared.pool.stop().await;
-        // An error says that it was stopped before.
+        // An error means that it was stopped before.
         let _ = self.shared.pool.closed.set(());
     }
 }

@@ -1,4 +1,4 @@
-//! A tracker's messages to and from other nodes, by its PubSub.
+//! The messages of a tracker to and from other nodes, by its PubSub.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use crate::pubsub::{
     SubscriberId, Subscription,
 };
 
-/// How many messages may wait to be taken. What comes beyond is dropped, as by a network: it is
-/// asked for again.
+/// The most messages that may wait to be handled. Further ones are dropped, as by a network, and
+/// replication makes up for them.
 const WAITING: usize = 4096;
-/// How many events a slow watcher may be behind.
+/// The most events that a slow receiver may be behind.
 const EVENTS: usize = 256;
-/// What a frame, and a message in it, have around their contents at most: the names of two nodes,
-/// of the topic and of the event, and a few numbers.
+/// The most bytes that a frame, and the message in it, have around their contents: the names of two
+/// nodes, of the topic and of the event, and a few numbers.
 const AROUND: usize = 1024;
 /// The least that messages are cut to, as for [`NodeOptions`](crate::tracker::NodeOptions).
 const MIN_CHUNK: usize = 256;
@@ -31,8 +31,8 @@ const MIN_CHUNK: usize = 256;
 /// The event of all messages between trackers.
 const EVENT: &str = "replicate";
 
-/// How the topics begin on which the trackers of a cluster speak to each other. What follows is the
-/// [name](crate::Presence::NAME) of the presence. Clients must not be let in there.
+/// The prefix of the topics on which the trackers of a cluster exchange messages. The
+/// [name](crate::Presence::NAME) of the presence follows. Clients must not join these topics.
 pub const TOPIC_PREFIX: &str = "phx_presence:";
 
 /// Sends a tracker's messages to other nodes, and reports what happens to those nodes.
@@ -40,15 +40,15 @@ pub const TOPIC_PREFIX: &str = "phx_presence:";
 pub(super) struct Messenger {
     presence: &'static str,
     pubsub: PubSub,
-    /// The topic that all trackers of this presence listen to.
+    /// The topic that all trackers of this presence subscribe to.
     topic: Arc<str>,
     event: Arc<str>,
-    /// This tracker's own subscription, which must not hear what it says itself.
+    /// The subscription of this tracker, which must not get the tracker's own messages.
     me: Mutex<Option<SubscriberId>>,
     events: broadcast::Sender<ReplicaEvent>,
-    /// What was logged of messages that other nodes sent.
+    /// The limit on logs of rejected messages from other nodes.
     refused: Troubles,
-    /// What was logged of messages that the engine does not carry.
+    /// The limit on logs of messages that are too large for the engine.
     too_large: Troubles,
 }
 
@@ -59,7 +59,7 @@ struct MessageQueue(mpsc::Sender<Bytes>);
 impl Subscriber for MessageQueue {
     fn deliver(&self, dispatch: &mut Dispatch<'_>) {
         if let Payload::Binary(bytes) = &dispatch.message().payload {
-            // Full: the message is lost, as any may be.
+            // If the queue is full, the message is lost, as any message may be.
             let _ = self.0.try_send(bytes.clone());
         }
     }
@@ -79,7 +79,8 @@ impl Messenger {
         }
     }
 
-    /// Starts to listen. What comes is in the receiver, while the subscription lives.
+    /// Subscribes to the messages of other nodes. The receiver gets them while the subscription
+    /// lives.
     pub(super) fn listen(&self) -> (Subscription, mpsc::Receiver<Bytes>) {
         let (sender, receiver) = mpsc::channel(WAITING);
         let subscription = self
@@ -89,12 +90,12 @@ impl Messenger {
         (subscription, receiver)
     }
 
-    /// The presence's name.
+    /// Returns the name of the presence.
     pub(super) fn presence(&self) -> &'static str {
         self.presence
     }
 
-    /// What the engine notices of other nodes.
+    /// Returns a receiver of the engine's hints about other nodes.
     pub(super) fn hints(&self) -> broadcast::Receiver<PeerHint> {
         self.pubsub.peer_hints()
     }
@@ -120,8 +121,8 @@ impl Messenger {
         }
     }
 
-    /// What could not be sent is as good as lost on the way: it is made up for. Only what is too
-    /// large is never sent.
+    /// Logs a message that was not sent. Replication makes up for it as for a lost message, unless
+    /// it is too large, which is a warning.
     fn sent(&self, sent: Result<(), BroadcastError>) {
         let Err(error) = sent else { return };
         let presence = self.presence;
@@ -172,7 +173,7 @@ impl Messenger {
                 reason: "there are as many nodes as max_replicas allows".into(),
             }),
         }
-        // Nobody may be watching.
+        // An error means that there is no receiver.
         let _ = self.events.send(event);
     }
 
@@ -189,31 +190,31 @@ impl Messenger {
     }
 }
 
-/// How large messages are to be: as the options say, or smaller where the engine carries less.
+/// Returns the size that messages are cut to: the option's, or less if the engine carries less.
 ///
-/// Half of what it carries, for there may be an entry more in a message, or a few hundred removals.
+/// Half of the engine's limit, because a message may have one more entry, or a few hundred
+/// removals.
 pub(super) fn chunk_bytes(wanted: usize, engine: Option<usize>) -> usize {
     wanted.min(half(engine).max(MIN_CHUNK))
 }
 
-/// How large a meta may be: as the options say, or smaller where the engine carries less. A
-/// presence that no message can take would be on this node alone, and keep from the others all that
-/// comes after it.
+/// Returns the longest meta: the option's, or less if the engine carries less. A presence that fits
+/// in no message would stay on this node, and block all later changes from the other nodes.
 pub(super) fn max_meta_bytes(wanted: usize, engine: Option<usize>) -> usize {
     wanted.min(half(engine))
 }
 
-/// How long a topic, and a key, may be, so that both and a meta fit into one message.
+/// Returns the longest topic, and the longest key, so that both and a meta fit into one message.
 pub(super) fn max_name_bytes(engine: Option<usize>) -> usize {
     MAX_NAME_BYTES.min(half(engine) / 2)
 }
 
-/// Half of what the engine carries.
+/// Returns half of the engine's limit.
 fn half(engine: Option<usize>) -> usize {
     engine.map_or(usize::MAX, |limit| limit.saturating_sub(AROUND) / 2)
 }
 
-/// Takes what other nodes send and what the engine notices of them, one after another.
+/// Handles the messages of other nodes, and the engine's hints about them, one after another.
 pub(super) async fn run(
     pool: Arc<Pool>,
     subscription: Subscription,
@@ -229,9 +230,9 @@ pub(super) async fn run(
             hint = hints.recv() => match hint {
                 Ok(PeerHint::Gone(name)) => pool.peer_lost(&name),
                 Ok(PeerHint::Seen(name)) => pool.peer_seen(&name),
-                // Missed hints are made up for by heartbeats.
+                // Heartbeats make up for missed hints.
                 Err(RecvError::Lagged(_)) => {}
-                // It cannot be: the PubSub that sends them is held.
+                // Cannot happen: the pool holds the PubSub that sends the hints.
                 Err(RecvError::Closed) => break,
             },
         }
@@ -239,7 +240,7 @@ pub(super) async fn run(
     drop(subscription);
 }
 
-/// Says that this node is there, whatever else it is busy with.
+/// Sends the heartbeats of this node, independently of its other work.
 pub(super) async fn beat(pool: Arc<Pool>) {
     while let Some(next) = pool.next_beat() {
         tokio::select! {
@@ -265,7 +266,7 @@ mod tests {
         assert_eq!(max_meta_bytes(16_384, Some(16 * 1024)), 7680);
         assert_eq!(max_name_bytes(Some(1024 * 1024)), MAX_NAME_BYTES);
         assert_eq!(max_name_bytes(Some(16 * 1024)), 3840);
-        // Nothing fits; it is said when it does not.
+        // Nothing fits. The node logs each message that is not sent.
         assert_eq!(chunk_bytes(default, Some(100)), MIN_CHUNK);
     }
 }

@@ -1,4 +1,4 @@
-//! What a tracker can be started with.
+//! The options of a tracker.
 
 use std::time::Duration;
 
@@ -10,19 +10,18 @@ use crate::wire;
 /// with all that waits to be sent.
 const MAX_META_BYTES: usize = 256 * 1024;
 
-/// What a message takes besides the texts of its entries, at most: 256 removals of up to 10 bytes,
-/// its header, and the references of the last meta.
+/// The most bytes of a message besides the texts of its entries: 256 removals of up to 10 bytes,
+/// the header, and the references of the last meta.
 const MAX_OVERHEAD: usize = 4 * 1024;
 
-// What is longer than any message may be is dropped by all peers, and would be asked for and
-// dropped for ever.
+// Peers drop a message that is over the limit. The sender would repeat it for ever.
 const _: () = assert!(
     NodeOptions::MAX_CHUNK_BYTES + MAX_META_BYTES + 2 * MAX_NAME_BYTES + MAX_OVERHEAD
         <= wire::MAX_BYTES,
     "the longest delta is longer than a message may be"
 );
 
-/// Options of a tracker. The defaults suit rooms of a few up to some ten thousand people.
+/// The options of a tracker. The defaults suit rooms of up to some ten thousand users.
 ///
 /// ```
 /// use presence_core::tracker::{NodeOptions, TrackerOptions};
@@ -38,39 +37,38 @@ const _: () = assert!(
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackerOptions {
-    /// How topics are spread and replicated, and other nodes judged. Its defaults are those of
-    /// [`NodeOptions`].
+    /// The options of replication: how topics are spread over shards, and when other nodes are
+    /// down. The defaults are those of [`NodeOptions`].
     pub node: NodeOptions,
-    /// How long other nodes go on showing what this one tracks after it
+    /// The time for which other nodes keep showing this node's presences after it
     /// [left](crate::Tracker::leave). Default 10 s, at most 10 min; zero is allowed.
     ///
-    /// Whoever connects to another node within that time has never been gone, for everybody else.
-    /// Whoever does not, is shown for so long although gone.
+    /// A user who connects to another node within this time never leaves, for all others. A user
+    /// who does not connect again is shown until the end of this time.
     pub leave_grace: Duration,
     /// The longest meta, in bytes of JSON without `phx_ref`. Default 16,384, at most 262,144.
     ///
-    /// Where the engine carries little
-    /// ([`Adapter::max_message_bytes`](crate::pubsub::Adapter::max_message_bytes)), half of what it
-    /// carries at most.
+    /// If the engine has a limit
+    /// ([`Adapter::max_message_bytes`](crate::pubsub::Adapter::max_message_bytes)), the meta may
+    /// also not exceed half of that limit.
     ///
-    /// Each listener of a topic receives each meta, so a meta should be small; details belong into
-    /// `fetch`.
+    /// Each subscriber of a topic gets each meta, so keep metas small. Details belong in `fetch`.
     pub max_meta_bytes: usize,
     /// The most presences that one [`Owner`](super::Owner) may have in this tracker. Default 1,000.
     ///
-    /// It keeps a channel that lets clients choose keys from filling the memory. Raise it for an
+    /// The limit keeps a channel whose clients choose keys from filling the memory. Raise it for an
     /// owner that stands for a whole system.
     pub max_presences_per_owner: usize,
     /// The longest that one call of `fetch`, `init` or `handle_metas` may take. Default 10 s.
     ///
-    /// A call that takes longer is dropped at its next await and logged; presences then go out
-    /// without what `fetch` would have added. Without this bound, one hung query would silence a
-    /// topic for ever.
+    /// A call that takes longer is dropped at its next await, and logged. The presences are then
+    /// sent without the fields of `fetch`. Without this limit, one hung query would silence a topic
+    /// for ever.
     pub callback_timeout: Duration,
-    /// How many topics may be in `fetch` or `handle_metas` at once. Default 64, at least 1.
+    /// The most topics that may be in `fetch` or `handle_metas` at once. Default 64, at least 1.
     ///
-    /// The diffs of further topics wait. Match it to what stands behind `fetch`, a connection pool
-    /// say.
+    /// The diffs of further topics wait. Match it to the resource behind `fetch`, such as a
+    /// connection pool.
     pub max_concurrent_diffs: usize,
 }
 

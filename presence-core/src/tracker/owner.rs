@@ -1,4 +1,4 @@
-//! Whose presences end when it ends.
+//! The owners of presences: the end of an owner ends its presences.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -10,35 +10,37 @@ use parking_lot::Mutex;
 use super::Pool;
 use crate::crdt::OwnerId;
 
-/// What presences belong to: a channel, a connection, a job.
+/// The owner of presences: a channel, a connection, a job.
 ///
-/// When its last clone is dropped, all it tracked is untracked, in every tracker, before the drop
-/// returns. So an owner that a task holds ends with the task, whether it returns, panics or is
-/// aborted. It takes the place of the pid in `Phoenix.Presence.track/4`.
+/// The drop of its last clone untracks all its presences, in every tracker, before the drop
+/// returns. So an owner that a task holds ends with the task, whether the task returns, panics or
+/// is aborted. It takes the place of the pid in `Phoenix.Presence.track/4`.
 ///
-/// Cheap to make and to clone; one that tracks nothing is a few words.
+/// Cheap to make and to clone. An owner without presences takes a few words of memory.
 #[derive(Clone)]
 pub struct Owner(Arc<Life>);
 
 struct Life {
     id: OwnerId,
-    /// The trackers it has tracked in: those it has to tell of its end. Nearly always one, or none.
+    /// The trackers that have presences of this owner, and need to know its end. Nearly always zero
+    /// or one.
     ///
     /// The lock is held through a change of the owner's presences, which keeps the counts true.
     holdings: Mutex<Vec<Holding>>,
 }
 
-/// What an owner has in one tracker.
+/// The presences of an owner in one tracker.
 #[derive(Debug)]
 pub(super) struct Holding {
     /// Weak: an owner that outlives a tracker must not keep its presences.
     pool: Weak<Pool>,
-    /// How many presences, for the limit, and to tell no tracker in vain.
+    /// The number of presences, for the limit. A tracker with zero is not called at the owner's
+    /// end.
     pub(super) presences: usize,
 }
 
 impl Owner {
-    /// An owner that tracks nothing yet.
+    /// Creates an owner without presences.
     pub fn new() -> Self {
         // Numbers are unique in the process: an owner may track in any tracker of it.
         static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -53,7 +55,7 @@ impl Owner {
         self.0.id
     }
 
-    /// Runs a change of what the owner has in `pool`, alone.
+    /// Runs a change of the owner's presences in `pool`, alone.
     pub(super) fn with<T>(&self, pool: &Arc<Pool>, change: impl FnOnce(&mut Holding) -> T) -> T {
         let mut holdings = self.0.holdings.lock();
         let known = holdings
@@ -61,7 +63,7 @@ impl Owner {
             .position(|holding| holding.pool.as_ptr() == Arc::as_ptr(pool));
         let place = known.unwrap_or_else(|| {
             holdings.retain(|holding| holding.pool.strong_count() > 0);
-            // One is what nearly all have; a vector would take room for four.
+            // Nearly all owners have one; a vector would take room for four.
             holdings.reserve_exact(1);
             holdings.push(Holding {
                 pool: Arc::downgrade(pool),
@@ -97,16 +99,16 @@ impl fmt::Debug for Owner {
     }
 }
 
-/// What can be tracked as it stands: something with an owner, on a topic. A channel's socket is.
+/// A value with an owner and a topic, which can be tracked directly: a channel's socket.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be tracked: it has no owner and no topic",
     note = "in a channel, pass its socket",
     note = "elsewhere, make an `Owner` and use `track_as(&owner, topic, key, meta)`"
 )]
 pub trait Tracked {
-    /// Whose presences they are.
+    /// Returns the owner of the presences.
     fn owner(&self) -> &Owner;
-    /// Where they are seen.
+    /// Returns the topic of the presences.
     fn topic(&self) -> &str;
 }
 
@@ -114,7 +116,7 @@ pub trait Tracked {
 mod tests {
     use super::*;
 
-    // One exists for every joined channel, most of which never track.
+    // Every joined channel has an owner, and most of them never track.
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn an_idle_owner_is_tiny() {

@@ -1,4 +1,4 @@
-//! A tracker's node at work: what it wants done is done here.
+//! The node of a tracker on tokio: it carries out the node's effects.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -17,11 +17,11 @@ use crate::pubsub::PubSub;
 use crate::shard::{TopicDiff, TrackRefused, UpdateRefused, Which};
 use crate::telemetry::LagMeter;
 
-/// What all parts of a tracker share, whatever the presence's type.
+/// The state that all parts of a tracker share, without the presence's type.
 #[derive(Debug)]
 pub(crate) struct Pool {
     node: Node,
-    /// Where messages to other nodes go.
+    /// Sends messages to other nodes.
     pub(super) messenger: Messenger,
     /// The moment that the node's times count from.
     started: Instant,
@@ -92,7 +92,7 @@ impl Pool {
         self.node.meta(which)
     }
 
-    /// Tells the topic's shard that its diff is out.
+    /// Reports to the topic's shard that its diff has been dispatched.
     pub(super) fn dispatched(&self, topic: &Arc<str>) {
         self.drive(|node, now, out| node.dispatched(topic, now, out));
         self.finished.notify_waiters();
@@ -110,17 +110,17 @@ impl Pool {
         self.drive(Node::beat);
     }
 
-    /// Takes what a peer sent.
+    /// Handles a message of a peer.
     pub(super) fn receive(&self, message: &[u8]) {
         self.drive(|node, now, out| node.receive(message, now, out));
     }
 
-    /// Takes an engine's word that a peer has ended.
+    /// Handles an engine's hint that a peer has ended.
     pub(super) fn peer_lost(&self, name: &str) {
         self.drive(|node, now, out| node.peer_lost(name, now, out));
     }
 
-    /// Takes an engine's word that a peer can be reached.
+    /// Handles an engine's hint that a peer can be reached.
     pub(super) fn peer_seen(&self, name: &str) {
         self.drive(|node, _, out| node.peer_seen(name, out));
     }
@@ -129,7 +129,7 @@ impl Pool {
         self.drive(|node, _, out| node.leave(grace, out));
     }
 
-    /// Ends all presences, and waits until the last diffs are out.
+    /// Ends all presences, and waits until the last diffs have been dispatched.
     pub(super) async fn stop(&self) {
         self.drive(Node::stop);
         loop {
@@ -156,12 +156,12 @@ impl Pool {
         }
     }
 
-    /// When the driver is needed next.
+    /// Returns the time at which the driver is needed next.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         Some(self.started + self.node.next_deadline()?)
     }
 
-    /// When a heartbeat is due.
+    /// Returns the time at which the next heartbeat is due.
     pub(super) fn next_beat(&self) -> Option<Instant> {
         Some(self.started + self.node.next_beat()?)
     }
@@ -175,7 +175,7 @@ impl Pool {
         Presences::from_sorted(&self.node.list(topic))
     }
 
-    /// The one key, or none.
+    /// Returns the key's presences, empty if the key is not present.
     pub(crate) fn get_by_key(&self, topic: &str, key: &str) -> Presences {
         Presences::from_sorted(&self.node.get_by_key(topic, key))
     }

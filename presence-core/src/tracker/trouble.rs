@@ -1,4 +1,4 @@
-//! How often trouble is logged that others could fill the disk with.
+//! The limit on logs of trouble that other nodes cause, and could fill the disk with.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// How often trouble with one peer is logged.
+/// The time between two logs of trouble with one peer.
 const LOG_AGAIN: Duration = Duration::from_secs(10);
-/// Peers that are told apart at once. Names may be made up, and are to fill no memory.
+/// The most peers that are counted separately. Names may be made up, and must not fill the memory.
 const MAX_PEERS: usize = 256;
 
-/// Lets one of many complaints about a peer through, and counts the others. A peer each, so that
-/// who sends garbage does not hide that another node is set up wrongly.
+/// Lets one of many complaints about a peer through, and counts the others. Each peer counts by
+/// itself, so that a peer that sends garbage does not hide another with a wrong configuration.
 #[derive(Debug, Default)]
 pub(super) struct Troubles {
     peers: Mutex<HashMap<Option<Box<str>>, Trouble>>,
@@ -25,8 +25,8 @@ struct Trouble {
 }
 
 impl Troubles {
-    /// Whether to log now what is wrong with `peer`, where it is known who it is; and how often it
-    /// occurred since the last time, this one included.
+    /// Returns the number of complaints about `peer` since the last log, this one included, if it
+    /// is time to log again. The name is `None` if the peer is not known.
     pub(super) fn pass(&self, peer: Option<&str>) -> Option<u64> {
         let mut peers = self.peers.lock();
         let mut key = peer.map(Box::from);
@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(troubles.pass(None), Some(1));
         assert_eq!(troubles.pass(None), None);
         assert_eq!(troubles.pass(None), None);
-        // What nobody in particular sends does not silence what is wrong with a node.
+        // Messages without a known sender do not silence complaints about a node.
         assert_eq!(troubles.pass(Some("b")), Some(1));
         assert_eq!(troubles.pass(Some("c")), Some(1));
         assert_eq!(troubles.pass(Some("b")), None);

@@ -1,4 +1,4 @@
-//! What becomes of what other nodes, or strangers, sent.
+//! The handling of frames from other nodes, or from strangers.
 
 use std::collections::HashSet;
 
@@ -11,15 +11,14 @@ use crate::pubsub::{
     wire::{self, FrameError, SendingNode},
 };
 
-/// Nodes whose versions were complained about. Beyond that many, nobody is served by a further
-/// line.
+/// The most nodes whose versions are logged. More log lines would help nobody.
 const MAX_FOREIGN: usize = 256;
 
 #[derive(Debug, Default)]
 pub(super) struct Incoming {
     garbage: LogLimit,
     clash: LogLimit,
-    /// Nodes whose frames, or some of them, are of a version that is not known here.
+    /// The nodes that sent frames of an unknown version.
     foreign: Mutex<HashSet<String>>,
 }
 
@@ -49,7 +48,7 @@ impl Incoming {
     }
 
     fn complain(&self, error: &FrameError) {
-        // Apart from garbage, of which there may be so much that nothing else would be logged.
+        // Logged separately from garbage, which could crowd out all other log lines.
         if let FrameError::Version { node, .. } | FrameError::Newer { node, .. } = error {
             let mut foreign = self.foreign.lock();
             if foreign.len() < MAX_FOREIGN && foreign.insert(node.clone()) {
@@ -67,7 +66,8 @@ impl Incoming {
         }
     }
 
-    /// A message of a predecessor may still be on its way, so this is not certain.
+    /// Logs that another node may have this node's name. This is not certain: a message of an
+    /// earlier start of this node may still be on its way.
     fn name_clash(&self, name: &str) {
         if let Some(before) = self.clash.pass() {
             tracing::error!(
@@ -87,7 +87,7 @@ mod tests {
         pubsub::{Broadcast, Payload, wire::Kind},
     };
 
-    /// An inbox, from an adapter that does nothing but keep it.
+    /// Returns the inbox of an adapter that only keeps it.
     fn node() -> (PubSub, Inbox) {
         let cluster = MemoryCluster::default();
         let pubsub = PubSub::with_adapter(cluster.join("b"));

@@ -10,12 +10,12 @@ use tokio::sync::Notify;
 
 use super::subjects::BUCKETS;
 
-/// Counts topics a bucket. Whoever subscribes for this node compares [`wanted`](Self::wanted) with
-/// what it has, whenever [`changed`](Self::changed) says so: however fast topics come and go,
-/// nothing queues up.
+/// Counts the topics of each bucket. When [`changed`](Self::changed) returns, the task that
+/// subscribes for this node compares [`wanted`](Self::wanted) with its subscriptions. So nothing
+/// queues up, however fast topics come and go.
 ///
-/// Before a node sends anything, it subscribes to what has become wanted until then. So who hears
-/// of a node that somebody joined there can be heard by that somebody.
+/// A node subscribes to all wanted buckets before it sends a message. So a peer that learns from
+/// the message that a member joined can already reach this member.
 #[derive(Debug)]
 pub(in crate::adapters) struct Interests {
     topics: Mutex<Box<[u32]>>,
@@ -35,7 +35,7 @@ impl Default for Interests {
 }
 
 impl Interests {
-    /// A topic of `bucket` has got its first subscriber.
+    /// Counts a topic of `bucket` that got its first subscriber.
     pub(super) fn add(&self, bucket: u16) {
         let mut topics = self.topics.lock();
         let count = &mut topics[usize::from(bucket)];
@@ -45,7 +45,7 @@ impl Interests {
         }
     }
 
-    /// A topic of `bucket` has lost its last subscriber.
+    /// Counts a topic of `bucket` that lost its last subscriber.
     pub(super) fn remove(&self, bucket: u16) {
         let mut topics = self.topics.lock();
         let count = &mut topics[usize::from(bucket)];
@@ -60,7 +60,7 @@ impl Interests {
         self.changed.notify_one();
     }
 
-    /// All buckets with subscribers.
+    /// Returns all buckets with subscribers.
     pub(in crate::adapters) fn wanted(&self) -> BTreeSet<u16> {
         self.stale.store(false, Ordering::Release);
         let topics = self.topics.lock();
@@ -75,9 +75,9 @@ impl Interests {
         self.stale.load(Ordering::Acquire)
     }
 
-    /// Returns once they are [`stale`](Self::stale). For one task.
+    /// Waits until the wanted buckets are [`stale`](Self::stale). For one task.
     ///
-    /// Cancel safe.
+    /// This method is cancel safe.
     pub(in crate::adapters) async fn changed(&self) {
         while !self.stale() {
             self.changed.notified().await;

@@ -1,10 +1,10 @@
-//! Logs that somebody else could fill the disk with.
+//! The limit on log lines that other nodes cause, and could fill the disk with.
 
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// How often one complaint is logged at most.
+/// The shortest time between two log lines of one complaint.
 const EVERY: Duration = Duration::from_secs(10);
 
 /// Lets one of many complaints through, and counts the others.
@@ -20,7 +20,8 @@ struct Window {
 }
 
 impl LogLimit {
-    /// Whether to log now, and how many were held back since the last that was let through.
+    /// Returns the number of complaints that were held back since the last log line, if it is time
+    /// to log again.
     pub(super) fn pass(&self) -> Option<u64> {
         self.pass_at(Instant::now())
     }

@@ -1,4 +1,4 @@
-//! What waits to be sent, or to be delivered.
+//! The bounded queue of frames that wait to be sent, or to be delivered.
 
 use std::collections::VecDeque;
 
@@ -8,16 +8,16 @@ use tokio::sync::Notify;
 
 use super::{EngineStats, Target, log_limit::LogLimit};
 
-/// A frame on its way out.
+/// An outgoing frame and its target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::adapters) struct Item {
     pub(in crate::adapters) target: Target,
     pub(in crate::adapters) frame: Bytes,
 }
 
-/// What a queue holds.
+/// A frame in a queue.
 pub(in crate::adapters) trait QueuedFrame {
-    /// How long it is.
+    /// Returns the length in bytes.
     fn length(&self) -> usize;
 }
 
@@ -33,24 +33,24 @@ impl QueuedFrame for Bytes {
     }
 }
 
-/// A frame counts this much more than its bytes, for what stands around it.
+/// The bytes that a frame counts beyond its own, for its place in the queue.
 const OVERHEAD: usize = 64;
-/// How much is handed on at once.
+/// The size of a batch, in bytes.
 const BATCH_BYTES: usize = 256 * 1024;
 
-/// The queue between those who broadcast, who never wait, and the engine, which may be away; or
-/// between an engine that never waits and those who deliver what it brings.
+/// The queue from broadcasts, which never wait, to the engine, which may be away. Or from an engine
+/// that never waits to the task that delivers its messages.
 ///
-/// Bounded in bytes: what does not fit is dropped and counted, and its sender is not told. Its
-/// subscribers on this node have got the message, and a node whose engine is away serves its own
-/// clients; an error would reach those clients instead.
+/// The queue is bounded in bytes. A frame that does not fit is dropped and counted, and its sender
+/// gets no error: the subscribers on this node have the message, and a node whose engine is away
+/// still serves its own clients. An error would reach those clients instead.
 #[derive(Debug)]
 pub(in crate::adapters) struct Queue<F> {
     queue: Mutex<Waiting<F>>,
     changed: Notify,
     limit: usize,
     stats: EngineStats,
-    /// What is logged when it is full.
+    /// The log line for a full queue.
     complaint: &'static str,
     full: LogLimit,
 }
@@ -89,7 +89,8 @@ impl<F: QueuedFrame> Queue<F> {
             return;
         }
         let bytes = item.length() + OVERHEAD;
-        // An empty queue takes whatever the engine carries: else a large message could never leave.
+        // An empty queue takes any frame that the engine carries. Otherwise a large message could
+        // never leave.
         if !queue.items.is_empty() && queue.bytes + bytes > self.limit {
             drop(queue);
             return self.refuse();
@@ -106,9 +107,9 @@ impl<F: QueuedFrame> Queue<F> {
         }
     }
 
-    /// The next frames, in order; none once the queue is closed and empty. For one task.
+    /// Returns the next frames, in order, or `None` if the queue is closed and empty. For one task.
     ///
-    /// Cancel safe: frames are taken only by a call that returns them.
+    /// This method is cancel safe: only a call that returns frames takes them off the queue.
     pub(in crate::adapters) async fn next(&self) -> Option<Vec<F>> {
         loop {
             {
@@ -124,7 +125,7 @@ impl<F: QueuedFrame> Queue<F> {
         }
     }
 
-    /// Takes nothing more. What is in it can still be had.
+    /// Closes the queue: it takes no more frames. The frames in it can still be taken out.
     pub(in crate::adapters) fn close(&self) {
         self.queue.lock().closed = true;
         self.changed.notify_one();

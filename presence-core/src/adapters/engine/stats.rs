@@ -1,12 +1,12 @@
-//! Figures of an engine.
+//! The statistics of an engine.
 
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-/// What an engine has carried since it started. A cheap clone counts on, also once the adapter
-/// belongs to a [`PubSub`](crate::PubSub).
+/// The counts of an engine's frames since it started. A clone is cheap, and shows the same counts,
+/// also after the adapter was given to a [`PubSub`](crate::PubSub).
 #[derive(Clone, Debug, Default)]
 pub struct EngineStats(Arc<EngineCounters>);
 
@@ -19,27 +19,28 @@ struct EngineCounters {
 }
 
 impl EngineStats {
-    /// Frames that the engine took: one a broadcast, however many nodes get it.
+    /// Returns the number of frames that the engine took: one for each broadcast, for any number of
+    /// nodes.
     #[must_use]
     pub fn sent(&self) -> u64 {
         self.0.sent.load(Relaxed)
     }
 
-    /// Messages of other nodes that came in. Some are for topics that nobody here listens to,
-    /// because engines route by a part of a topic's hash.
+    /// Returns the number of messages that came from other nodes. Some are for topics without a
+    /// subscriber on this node, because engines route by a part of the topic's hash.
     #[must_use]
     pub fn received(&self) -> u64 {
         self.0.received.load(Relaxed)
     }
 
-    /// Frames that could not be read: garbage, or of a newer version.
+    /// Returns the number of frames that could not be read: garbage, or frames of a newer version.
     #[must_use]
     pub fn rejected(&self) -> u64 {
         self.0.rejected.load(Relaxed)
     }
 
-    /// Messages that were not sent, because the engine was away for long or did not keep up; with
-    /// Redis, also those that came in while this node did not keep up with it.
+    /// Returns the number of messages that were not sent, because the engine was away for long or
+    /// too slow. With Redis, it includes messages that came in while this node was too slow.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Relaxed)

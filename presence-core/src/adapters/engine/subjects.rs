@@ -1,8 +1,9 @@
-//! What is said where: the names of an engine's subjects (NATS), channels (Redis) or keys (zenoh).
+//! The names of an engine's subjects (NATS), channels (Redis) or keys (zenoh).
 //!
-//! Topics are any text and there may be very many, so none becomes a subject. They are spread over
-//! a fixed number of buckets, and a node subscribes to the buckets in which it has subscribers.
-//! Which bucket is a topic's, and how the subjects are written, must be the same on all nodes.
+//! A topic is any text, and there may be very many topics, so a topic does not become a subject.
+//! Topics are spread over a fixed number of buckets, and a node subscribes to the buckets in which
+//! it has subscribers. The bucket of a topic, and the form of the subjects, must be the same on all
+//! nodes.
 
 use std::sync::Arc;
 
@@ -10,28 +11,30 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::pubsub::wire;
 
-/// One subscription in all would cost every node every message; one a topic does not scale.
-/// Measured in a debug build: zenoh declares 1,024 subscriptions in 0.9 s and 20,000 not within two
-/// minutes; 100,000 on NATS take the node 480 MB and the server 56, and would be sent anew after
-/// every reconnect. With this many, a node of a hundred topics hears a tenth of the others'
-/// messages, and no engine ever keeps more of it.
+/// The number of buckets.
+///
+/// With one subscription for all topics, every node would get every message. One subscription for
+/// each topic does not scale. Measured in a debug build: zenoh declares 1,024 subscriptions in
+/// 0.9 s, and 20,000 not within two minutes. On NATS, 100,000 take 480 MB on the node and 56 MB on
+/// the server, and would be sent again after every reconnect. With 1,024 buckets, a node of a
+/// hundred topics gets a tenth of the others' messages, and the engine's memory is bounded.
 pub(super) const BUCKETS: u16 = 1024;
 
-/// The bucket of `topic`.
+/// Returns the bucket of `topic`.
 pub(super) fn bucket_of(topic: &str) -> u16 {
     (xxh3_64(topic.as_bytes()) % u64::from(BUCKETS)) as u16
 }
 
-/// Where a frame goes.
+/// The target of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::adapters) enum Target {
-    /// To the nodes that have subscribers in this bucket.
+    /// The nodes that have subscribers in this bucket.
     Bucket(u16),
-    /// To the node of this name.
+    /// The node of this name.
     Node(Arc<str>),
 }
 
-/// A name that no node, or no cluster, can have.
+/// The name of a node or a cluster is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
@@ -41,7 +44,7 @@ pub enum NameError {
         wire::MAX_NODE_NAME
     )]
     Node {
-        /// Its length.
+        /// The length of the name, in bytes.
         bytes: usize,
     },
     /// The cluster's name becomes a part of the engine's subjects.
@@ -73,7 +76,7 @@ impl Subjects {
         Ok(Self { cluster, separator })
     }
 
-    /// The subject of a target.
+    /// Returns the subject of a target.
     pub(in crate::adapters) fn of(&self, target: &Target) -> String {
         match target {
             Target::Bucket(bucket) => self.join("b", &format!("{bucket:03x}")),
@@ -86,20 +89,20 @@ impl Subjects {
         format!("{cluster}{separator}{kind}{separator}{rest}")
     }
 
-    /// What a living node shows: its name, and which start of it this is.
+    /// Returns the key by which a live node shows its name and its start.
     #[cfg(feature = "zenoh")]
     pub(in crate::adapters) fn alive(&self, node: &str, start: u64) -> String {
         let separator = self.separator;
         self.join("alive", &format!("{}{separator}{start:016x}", hex(node)))
     }
 
-    /// Matches what every living node shows.
+    /// Returns a key expression that matches [`alive`](Self::alive) of every node.
     #[cfg(feature = "zenoh")]
     pub(in crate::adapters) fn all_alive(&self) -> String {
         self.join("alive", &format!("*{}*", self.separator))
     }
 
-    /// Reads what [`alive`](Self::alive) wrote; none if it was somebody else.
+    /// Reads a key of [`alive`](Self::alive). Returns `None` for any other key.
     #[cfg(feature = "zenoh")]
     pub(in crate::adapters) fn read_alive(&self, subject: &str) -> Option<(String, u64)> {
         let rest = subject.strip_prefix(&self.join("alive", ""))?;
@@ -108,7 +111,7 @@ impl Subjects {
     }
 }
 
-/// A node's name in letters that every engine allows.
+/// Returns a node's name in characters that every engine allows.
 fn hex(name: &str) -> String {
     use std::fmt::Write;
     name.bytes().fold(String::new(), |mut text, byte| {
@@ -133,7 +136,7 @@ fn unhex(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// Nodes of two versions would not hear each other if this changed.
+    // If these names change, nodes of two versions do not get each other's messages.
     #[test]
     fn subjects_are_written_as_ever() {
         let subjects = Subjects::new("presence", '.').unwrap();

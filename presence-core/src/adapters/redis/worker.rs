@@ -1,4 +1,4 @@
-//! What a Redis node does all the time: it listens, it sends, and it connects again.
+//! The task of a Redis node: it subscribes, sends, and reconnects.
 
 use std::{
     collections::{BTreeSet, btree_set},
@@ -24,20 +24,21 @@ use crate::{
     pubsub::Inbox,
 };
 
-/// How long a connection, and an answer, may take.
+/// The longest that a connection, or an answer, may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often a node sends itself a message, to see that it would hear one.
+/// The time between two messages of a node to itself, which check that messages arrive.
 const PROBE: Duration = Duration::from_secs(5);
-/// Without any message for this long, its own probes included, the connection is given up.
+/// The time without any message, own probes included, after which the connection is closed.
 const DEAF: Duration = Duration::from_secs(12);
 /// The first and the longest wait between two attempts to connect.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-/// What is logged when more came in than may wait.
+/// The log line for a full incoming queue.
 const IN_FULL: &str =
     "this node does not keep up with what the others send; messages of theirs are dropped";
 
-/// One to publish, one to listen: a connection that listens can do nothing else.
+/// Two connections, one to publish and one to subscribe: Redis allows nothing else on a connection
+/// that subscribes.
 pub(super) struct Connections {
     publish: MultiplexedConnection,
     sink: PubSubSink,
@@ -52,8 +53,8 @@ impl Connections {
         let publish = client
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
-        // Only this tells whether the server lets it in: without a password, connecting says
-        // nothing.
+        // Only a command shows whether the server accepts the node: without a password, connecting
+        // always succeeds.
         let mut asking = publish.clone();
         ::redis::cmd("PING").query_async::<()>(&mut asking).await?;
         let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
@@ -69,11 +70,11 @@ impl Connections {
     }
 }
 
-/// Why a connection is over.
+/// The end of a connection.
 enum Lost {
     /// The queue is closed and empty: the node stops.
     Stopped,
-    /// Redis, or the way there, failed.
+    /// Redis, or the network, failed.
     Failed(::redis::RedisError),
     Closed,
     Deaf,
@@ -100,7 +101,7 @@ pub(super) struct RedisWorker {
     node: Arc<EngineNode>,
     client: Client,
     inbox: Inbox,
-    /// What came in and is not delivered yet.
+    /// The incoming frames that are not delivered yet.
     incoming: Arc<Queue<Bytes>>,
 }
 
@@ -151,7 +152,7 @@ impl RedisWorker {
             stream,
         } = connections;
         let heard = Arc::new(Mutex::new(Instant::now()));
-        // Ended with this future.
+        // The reader ends with this future.
         let mut reader = JoinSet::new();
         reader.spawn(unconstrained(read(
             stream,
@@ -170,17 +171,17 @@ impl RedisWorker {
 
     async fn deliver(&self) -> Result<Never, Lost> {
         loop {
-            // It is never closed, so there always is a next.
+            // The queue is never closed, so there always is a next batch.
             for frame in self.incoming.next().await.unwrap_or_default() {
                 self.node.receive(&frame, &self.inbox);
             }
-            // This task also sends.
+            // Lets the other half of this task send.
             yield_now().await;
         }
     }
 
-    /// Subscribes and sends, in turns, so that what is sent is sent by a node that hears what it
-    /// should.
+    /// Subscribes and sends by turns, so that a node subscribes to its wanted channels before it
+    /// sends.
     async fn work(&self, sink: PubSubSink, publish: MultiplexedConnection) -> Result<Never, Lost> {
         let EngineNode {
             interests,
@@ -207,7 +208,7 @@ impl RedisWorker {
         }
     }
 
-    /// A batch a round trip, so that order is kept and little is lost with a connection.
+    /// Sends one batch in one round trip. That keeps the order, and loses little with a connection.
     async fn send(&self, batch: &[Item], mut publish: MultiplexedConnection) -> Result<(), Lost> {
         let mut pipe = ::redis::pipe();
         for Item { target, frame } in batch {
@@ -225,8 +226,8 @@ impl RedisWorker {
         Ok(())
     }
 
-    /// A connection whose other end vanished without a word looks like a quiet one. A message to
-    /// oneself goes over both connections, and through the server.
+    /// Sends this node a message, which passes both connections and the server. Without it, a
+    /// connection whose peer vanished would look like a quiet one.
     async fn probe(
         &self,
         mut publish: MultiplexedConnection,
@@ -253,29 +254,28 @@ impl RedisWorker {
     }
 }
 
-/// Takes messages off the client, which holds as many as come, into a queue that is bounded.
+/// Moves messages from the client, whose queue is unbounded, into a bounded queue.
 ///
-/// A task of its own that waits for nothing else, and is not held to tokio's budget: it must be
-/// faster than the client, which puts all that one read of its socket brings into its channel at
-/// once.
+/// A task of its own, which waits for nothing else and ignores tokio's budget: it must be faster
+/// than the client, which puts all messages of one read of its socket into its channel at once.
 async fn read(mut stream: PubSubStream, incoming: Arc<Queue<Bytes>>, heard: Arc<Mutex<Instant>>) {
     while let Some(message) = stream.next().await {
         *heard.lock() = Instant::now();
-        // An empty one is a probe.
+        // An empty message is a probe.
         if !message.get_payload_bytes().is_empty() {
             incoming.push(Bytes::copy_from_slice(message.get_payload_bytes()));
         }
     }
 }
 
-/// What the listening connection is subscribed to.
+/// The channels that the subscribing connection is subscribed to.
 struct Subscribed {
     sink: PubSubSink,
     buckets: BTreeSet<u16>,
 }
 
 impl Subscribed {
-    /// Subscribes to what has become wanted, and no longer to what has ceased to be.
+    /// Subscribes to the buckets that became wanted, and unsubscribes from the others.
     async fn update(&mut self, node: &EngineNode) -> Result<(), Lost> {
         let wanted = node.interests.wanted();
         let channels = |buckets: btree_set::Difference<'_, u16>| -> Vec<String> {
@@ -284,7 +284,7 @@ impl Subscribed {
         };
         let more = channels(wanted.difference(&self.buckets));
         let less = channels(self.buckets.difference(&wanted));
-        // Without a channel, Redis would take the one for an error and the other for all channels.
+        // Without a channel, SUBSCRIBE is an error for Redis, and UNSUBSCRIBE means all channels.
         if !more.is_empty() {
             self.sink.subscribe(more).await?;
         }
@@ -296,5 +296,5 @@ impl Subscribed {
     }
 }
 
-/// What a loop that only ends in an error returns.
+/// The result of a loop that ends only in an error.
 type Never = std::convert::Infallible;

@@ -2,27 +2,27 @@ use std::path::PathBuf;
 
 use crate::adapters::NameError;
 
-/// Why zenoh was not started. Nothing is left of the attempt.
+/// zenoh was not started. No part of it runs.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ZenohError {
-    /// A name that cannot be.
+    /// A name is not valid.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// zenoh blocks threads, and a current-thread runtime has none to spare.
+    /// The runtime is a current-thread runtime, whose only thread zenoh would block.
     #[error(
         "zenoh needs a multi-threaded tokio runtime: #[tokio::main], or flavor = \"multi_thread\""
     )]
     Runtime,
-    /// Not an address.
+    /// The text is not an address.
     #[error("{0:?} is not an address: it is a host and a port, as in 10.0.0.1:7447")]
     Address(String),
-    /// It cannot listen: another process has the address, most often.
+    /// The node cannot listen, most often because another process has the address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address.
         address: String,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A file of [`ZenohTls`](super::ZenohTls) cannot be read.
@@ -30,7 +30,7 @@ pub enum ZenohError {
     Certificate {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
     /// zenoh's own error.

@@ -1,15 +1,14 @@
-//! Which nodes zenoh sees alive.
+//! The nodes that zenoh sees alive.
 
 use std::collections::{HashMap, HashSet};
 
 use parking_lot::Mutex;
 
-/// Starts of nodes that are kept at most. More than a cluster can have: who is let in may show as
-/// many as they like, and they are to fill no memory.
+/// The most starts of nodes that are kept, more than a cluster can have. A peer may show any number
+/// of starts, and they must not fill the memory.
 const MAX_STARTS: usize = 16_384;
 
-/// The starts of each node that are shown now. A node that was restarted may be shown twice for a
-/// while.
+/// The present starts of each node. A node that was restarted may have two starts for a while.
 #[derive(Debug, Default)]
 pub(super) struct Living {
     nodes: Mutex<LiveNodes>,
@@ -54,7 +53,7 @@ impl Living {
         self.nodes.lock().starts.contains_key(node)
     }
 
-    /// Forgets all, where it will be told anew.
+    /// Forgets all nodes, before zenoh shows them again.
     pub(super) fn clear(&self) {
         *self.nodes.lock() = LiveNodes::default();
     }

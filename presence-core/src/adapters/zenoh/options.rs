@@ -1,4 +1,4 @@
-//! What a zenoh node is started with.
+//! The options of a zenoh node.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -7,47 +7,48 @@ use serde_json::{Value, json};
 use super::{Peers, ZenohError};
 use crate::{adapters::engine::QUEUE_BYTES, pubsub::wire};
 
-/// How long a peer that does not take its messages may hold the others' up, before its own are
-/// dropped.
+/// The longest that a slow peer may delay the messages of the others, before its own are dropped.
 const WAIT_BEFORE_DROP: Duration = Duration::from_millis(50);
 /// The same, for the parts of one large message.
 const WAIT_BEFORE_DROP_PARTS: Duration = Duration::from_secs(1);
 /// The first and the longest wait between two attempts to connect to a listed peer.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 
-/// Options of [`Zenoh`](super::Zenoh).
+/// The options of [`Zenoh`](super::Zenoh).
 #[derive(Clone, Debug)]
 pub struct ZenohOptions {
-    /// This node's name, unique in the cluster: 1 to 128 bytes.
+    /// The name of this node, unique in the cluster: 1 to 128 bytes.
     pub node_name: String,
-    /// Which nodes belong together: 1 to 64 letters, digits, `-` and `_`. All keys begin with it.
+    /// The name of the cluster: 1 to 64 letters, digits, `-` and `_`. All keys begin with it.
     /// Default `presence`.
     pub cluster: String,
-    /// Where this node listens, as `host:port`: `0.0.0.0:7447`. Empty: it only connects to others.
+    /// The addresses on which this node listens, as `host:port`: `0.0.0.0:7447`. With an empty
+    /// list, the node only connects to others.
     pub listen: Vec<String>,
-    /// All nodes of the cluster, this one among them.
+    /// All nodes of the cluster, this node included.
     pub peers: Peers,
-    /// Certificates. Without them, nodes talk over plain TCP and believe whoever connects.
+    /// The certificates. Without them, nodes use plain TCP, and trust every peer that connects.
     pub tls: Option<ZenohTls>,
-    /// How many bytes of messages may wait to be sent. Default 8 MiB. What comes on top is dropped,
-    /// and counted in [`EngineStats::dropped`](crate::adapters::EngineStats::dropped).
+    /// The most bytes of messages that may wait to be sent. Default 8 MiB. Further messages are
+    /// dropped, and counted in [`EngineStats::dropped`](crate::adapters::EngineStats::dropped).
     pub queue_bytes: usize,
     /// The largest message, in bytes, names included. Default 8 MiB, at most 16.
     pub max_message_bytes: usize,
-    /// How long a silent link is kept, at least 1 s. Default 5 s, where zenoh's own is 10.
+    /// The time after which a silent link is closed, at least 1 s. Default 5 s; zenoh's own default
+    /// is 10 s.
     ///
-    /// A process that dies is noticed at once whatever this is, because its connections close. It
-    /// matters for machines and networks that vanish: until then nobody connects anew. Four times
-    /// in it each idle link carries a sign of life, so half of it costs twice the signs.
+    /// A process that dies is noticed at once, because its connections close. The lease matters for
+    /// machines and networks that vanish: no node connects again before it ends. Each idle link
+    /// carries four heartbeats in this time, so half the time costs twice the heartbeats.
     pub lease: Duration,
     /// The most links of this node. Default 1000. A cluster of more nodes than that must raise it.
     pub max_sessions: usize,
-    /// How often [`peers`](Self::peers) is asked again, at least 100 ms. Default 5 s.
+    /// The time between two reads of [`peers`](Self::peers), at least 100 ms. Default 5 s.
     pub refresh: Duration,
 }
 
 impl ZenohOptions {
-    /// Options with the defaults, for a node of this name that listens on one address.
+    /// Returns the default options, for a node of this name that listens on one address.
     #[must_use]
     pub fn new(node_name: impl Into<String>, listen: impl Into<String>, peers: Peers) -> Self {
         Self {
@@ -65,23 +66,23 @@ impl ZenohOptions {
     }
 }
 
-/// Files, in PEM, for links over TLS.
+/// The files, in PEM, for links over TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZenohTls {
     /// The certificate of the authority that signed all nodes' certificates.
     pub ca: PathBuf,
-    /// This node's certificate.
+    /// The certificate of this node.
     pub certificate: PathBuf,
-    /// Its private key.
+    /// The private key of this node.
     pub private_key: PathBuf,
-    /// Whether nodes that connect must show a certificate too. Without it, a stranger can join.
+    /// If set, nodes that connect must show a certificate too. Otherwise a stranger can join.
     pub mutual: bool,
-    /// Whether a node's certificate must name the host that was connected to.
+    /// If set, a node's certificate must name the host of the connection.
     pub verify_names: bool,
 }
 
 impl ZenohTls {
-    /// Certificates on both ends, and names that must be right.
+    /// Requires certificates on both ends, and checks their names.
     pub fn mutual(
         ca: impl Into<PathBuf>,
         certificate: impl Into<PathBuf>,
@@ -107,8 +108,8 @@ impl ZenohTls {
     }
 }
 
-/// zenoh reads more than an address out of such a text: what begins an option of its own is
-/// refused.
+/// Checks that a text is only an address. zenoh also reads options of its own from such a text,
+/// which are rejected.
 pub(super) fn check_address(address: &str) -> Result<(), ZenohError> {
     let port = address
         .rsplit_once(':')
@@ -120,7 +121,7 @@ pub(super) fn check_address(address: &str) -> Result<(), ZenohError> {
     }
 }
 
-/// zenoh's configuration, for connecting to these peers.
+/// Returns zenoh's configuration for connecting to these peers.
 pub(super) fn config(options: &ZenohOptions, peers: &[String]) -> Value {
     let protocol = if options.tls.is_some() { "tls" } else { "tcp" };
     let endpoints = |addresses: &[String]| -> Vec<String> {
@@ -168,11 +169,11 @@ pub(super) fn config(options: &ZenohOptions, peers: &[String]) -> Value {
                 "period_increase_factor": 2,
             },
         },
-        // A node is there when it is there; nobody waits for the others.
+        // A node does not wait for the others.
         "open": { "return_conditions": { "connect_scouted": false, "declares": false } },
         "scouting": {
             "multicast": { "enabled": false },
-            // Nobody connects by hearsay: that would make second links between nodes, as `Plan`
+            // Nodes do not connect by gossip: that would make second links between nodes, as `Plan`
             // says.
             "gossip": {
                 "enabled": true,
@@ -187,7 +188,7 @@ pub(super) fn config(options: &ZenohOptions, peers: &[String]) -> Value {
     })
 }
 
-/// zenoh's configuration, for connecting to this peer once, and for nothing else.
+/// Returns zenoh's configuration for connecting once to this peer, and to no other.
 pub(super) fn config_of_attempt(options: &ZenohOptions, peer: &str) -> Value {
     let mut config = config(options, &[peer.to_owned()]);
     config["listen"]["endpoints"] = json!([]);

@@ -1,4 +1,4 @@
-//! Who the other nodes are.
+//! The list of the other nodes, and the plan of the links to them.
 
 use std::{
     collections::BTreeSet, error::Error, fmt, future::Future, pin::Pin, sync::Arc, time::Duration,
@@ -11,28 +11,28 @@ use super::options::check_address;
 type Answer = Result<Vec<String>, Box<dyn Error + Send + Sync>>;
 type AskPeers = dyn Fn() -> Pin<Box<dyn Future<Output = Answer> + Send>> + Send + Sync;
 
-/// Where a node learns of all nodes of its cluster.
+/// The source of the list of all nodes of the cluster.
 ///
-/// All, because a link that zenoh found by hearsay does not come back once the node that told of it
-/// is gone; a listed one does. The same list everywhere, this node included: of two nodes the one
-/// that stands later in it (sorted as text) connects to the other. Where lists differ, so that
-/// nobody does, it takes half a minute longer.
+/// The list has all nodes, because a link that zenoh found by gossip does not come back after the
+/// node that announced it is gone; a listed link does. The list is the same on all nodes, this node
+/// included: of two nodes, the one later in the list (sorted as text) connects to the other. If
+/// lists differ so that neither connects, the link takes half a minute longer.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Peers {
-    /// These, as `host:port`. A host's name is looked up at each attempt to connect, so it may get
-    /// another address.
+    /// A fixed list, as `host:port`. A host's name is looked up at each attempt to connect, so its
+    /// address may change.
     List(Vec<String>),
-    /// What the DNS says of this `name:port` now: an address for each node, as of a headless
+    /// The addresses that the DNS has for this `name:port`, one for each node, as for a headless
     /// service of Kubernetes.
     Dns(String),
-    /// What a function of yours says now; [`Peers::ask`] makes one.
+    /// The result of a function of yours, from [`Peers::ask`].
     Ask(Arc<AskPeers>),
 }
 
 impl Peers {
-    /// Asks `ask` for all nodes as `host:port`, at the start and every
-    /// [`refresh`](super::ZenohOptions::refresh). When it fails, what it said last counts on.
+    /// Calls `ask` for all nodes as `host:port`, at the start and every
+    /// [`refresh`](super::ZenohOptions::refresh). If it fails, its last result stays valid.
     ///
     /// ```
     /// use presence_core::adapters::Peers;
@@ -51,7 +51,7 @@ impl Peers {
         Self::Ask(Arc::new(move || Box::pin(ask())))
     }
 
-    /// The nodes as of now. What is no address is left out and logged.
+    /// Returns the present nodes. A text that is not an address is left out and logged.
     pub(super) async fn now(&self) -> Result<BTreeSet<String>, Box<dyn Error + Send + Sync>> {
         let addresses = match self {
             Self::List(list) => list.clone(),
@@ -82,19 +82,19 @@ impl fmt::Debug for Peers {
     }
 }
 
-/// Whom a node connects to.
+/// The plan of a session: the nodes that this node connects to.
 ///
-/// Of two nodes, one connects and the other waits: where both do, zenoh adds the second link to the
-/// first, and what is on its way at that moment is lost. So a node that finds itself in the list
-/// connects to those that stand before it.
+/// Of two nodes, one connects and the other waits. If both connected, zenoh would add the second
+/// link to the first, and messages on their way at that moment would be lost. So a node that finds
+/// itself in the list connects to the nodes before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Plan {
     /// All nodes.
     pub(super) listed: BTreeSet<String>,
-    /// Which of them this one is, if that can be told.
+    /// The address of this node in the list, if it can be found.
     own: Option<String>,
-    /// Connect to all others, as a last resort: lists that differ may leave two nodes waiting for
-    /// each other.
+    /// If set, the node connects to all others. This is the last resort: lists that differ may
+    /// leave two nodes waiting for each other.
     pub(super) all: bool,
 }
 
@@ -110,7 +110,7 @@ impl Plan {
         Self { listed, own, all }
     }
 
-    /// Whom to connect to.
+    /// Returns the nodes to connect to.
     pub(super) fn dial(&self) -> Vec<String> {
         let other = |address: &&String| match &self.own {
             Some(own) => *address < own || (self.all && *address != own),
@@ -119,13 +119,13 @@ impl Plan {
         self.listed.iter().filter(other).cloned().collect()
     }
 
-    /// All but this one.
+    /// Returns all nodes but this one.
     pub(super) fn others(&self, listed: &BTreeSet<String>) -> Vec<String> {
         let other = |address: &&String| Some(*address) != self.own.as_ref();
         listed.iter().filter(other).cloned().collect()
     }
 
-    /// How many of the others accept a connection now.
+    /// Returns the number of other nodes that accept a connection now.
     async fn reachable(&self) -> usize {
         let others = self.others(&self.listed);
         let tries = others.into_iter().map(|address| {
@@ -140,7 +140,7 @@ impl Plan {
     }
 }
 
-/// How long another node may take to accept a connection.
+/// The longest that another node may take to accept a connection.
 const REACH: Duration = Duration::from_secs(1);
 
 /// Returns whether `address` is an address of this machine with a port that this node listens on.
@@ -157,28 +157,28 @@ async fn is_own(address: &str, listen: &[String]) -> bool {
     sockets.any(|socket| std::net::TcpListener::bind((socket.ip(), 0)).is_ok())
 }
 
-/// Looks whether the session must be opened again, for it connects to the peers it was opened with
-/// and to no others.
+/// Decides when a session must be opened again, because a session connects only to the peers that
+/// it was opened with.
 ///
-/// Mostly that is enough: a node that is new connects to the older ones, or they have waited for
-/// it. It is not if nodes start at once before they are listed, or if their lists differ. Opening
-/// again costs messages that are on their way, so it needs nodes that can be reached, that are not
-/// linked, and that were so for a while.
+/// That is enough in most cases: a new node connects to the older ones, or they wait for it. It is
+/// not enough if nodes start together before they are listed, or if their lists differ. Opening
+/// again loses messages on their way. So it needs nodes that can be reached and are not linked, for
+/// a while.
 #[derive(Debug, Default)]
 pub(super) struct Missing {
-    /// How often in a row nodes were missing.
+    /// The number of looks in a row at which nodes were missing.
     looks: u32,
 }
 
-/// So often in a row nodes must be missing that this one did not know of when it opened its
-/// session.
+/// The number of looks in a row at which nodes must be missing, if this node did not know them when
+/// it opened its session.
 const UNKNOWN_LOOKS: u32 = 2;
-/// The same, for nodes that it knows of and waits for.
+/// The same, for nodes that this node knows and waits for.
 const WAITED_LOOKS: u32 = 6;
 
 impl Missing {
-    /// Compares what is `listed` now with the `plan` of the session. The plan to open it anew with,
-    /// if need be.
+    /// Compares the nodes `listed` now with the `plan` of the session. Returns a new plan if the
+    /// session must be opened again.
     pub(super) async fn look(
         &mut self,
         listed: &BTreeSet<String>,

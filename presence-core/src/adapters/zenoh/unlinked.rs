@@ -1,4 +1,4 @@
-//! Why a listed node is not linked, for the log.
+//! The search for the reason why a listed node is not linked, for the log.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -7,25 +7,25 @@ use tokio::{net::TcpStream, time::timeout};
 
 use super::{ZenohOptions, options};
 
-/// How long an attempt may take.
+/// The longest that an attempt may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Says of each node that is listed and cannot be linked to why that is, once.
+/// Logs once, for each listed node that cannot be linked, the reason.
 ///
-/// zenoh tries for ever and says so to nobody; and it does not tell which of the listed nodes its
-/// links lead to. So when links have been missing for a while, each listed node is connected to by
-/// a session of its own, which ends at once.
+/// zenoh tries for ever without a log line, and does not show to which of the listed nodes its
+/// links lead. So when links have been missing for a while, a session of its own connects to each
+/// listed node, and ends at once.
 #[derive(Debug, Default)]
 pub(super) struct Unlinked {
-    /// How often in a row links were missing.
+    /// The number of looks in a row at which links were missing.
     looks: u32,
-    /// Of whom something was said since all were linked.
+    /// The nodes that were logged since all were linked.
     told: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Unlinked {
-    /// Looks at how many nodes are linked, of those that this one connects to or waits for; says
-    /// what is wrong some time later.
+    /// Compares the number of links with the nodes that this node connects to or waits for. The log
+    /// line comes some time later.
     pub(super) fn look(&mut self, others: Vec<String>, links: usize, options: &ZenohOptions) {
         if links >= others.len() {
             self.looks = 0;
@@ -33,7 +33,7 @@ impl Unlinked {
             return;
         }
         self.looks = self.looks.saturating_add(1);
-        // The second time, the fourth, the eighth: who is away for long is not asked all the time.
+        // At the second look, the fourth, the eighth: a node that is away for long is tried rarely.
         if self.looks < 2 || !self.looks.is_power_of_two() {
             return;
         }
@@ -51,11 +51,11 @@ impl Unlinked {
     }
 }
 
-/// Connects to the node and hangs up. An error says what a person may do about it.
+/// Connects to the node and closes the connection. An error says what an operator can do.
 async fn try_link(options: &ZenohOptions, address: &str) -> Result<(), String> {
     let late = || format!("no answer within {} s", PATIENCE.as_secs());
-    // First by itself, for zenoh tells a node that is not there from one that refuses in words
-    // only.
+    // First without zenoh, whose errors tell a node that is not there from one that refuses only in
+    // their text.
     match timeout(PATIENCE, TcpStream::connect(address)).await {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => return Err(format!("it cannot be reached: {error}")),
@@ -72,7 +72,7 @@ async fn try_link(options: &ZenohOptions, address: &str) -> Result<(), String> {
     let hint = hint.replace("{}", of);
     match timeout(PATIENCE, zenoh::open(config)).await {
         Ok(Ok(session)) => {
-            // It would say so itself when it was dropped.
+            // A dropped session would log an error itself.
             let _ = session.close().await;
             Ok(())
         }

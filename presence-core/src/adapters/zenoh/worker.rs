@@ -1,4 +1,4 @@
-//! What a zenoh node does all the time: it sends, it subscribes, and it looks for peers.
+//! The task of a zenoh node: it sends, subscribes, and looks for peers.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::{
     pubsub::{Inbox, PeerHint},
 };
 
-/// How long to wait before a session that could not be opened again is tried once more.
+/// The wait after a session could not be opened again, before the next attempt.
 const REOPEN_WAIT: Duration = Duration::from_secs(1);
 
 pub(super) struct ZenohWorker {
@@ -31,16 +31,16 @@ pub(super) struct ZenohWorker {
     inbox: Inbox,
     options: ZenohOptions,
     session: Session,
-    /// What the session was opened with.
+    /// The plan that the session was opened with.
     plan: Plan,
     missing: Missing,
     unlinked: Unlinked,
     declared: Declared,
-    /// Links and listed nodes when they were logged last.
+    /// The numbers of links and listed nodes at the last log line.
     logged: (usize, usize),
 }
 
-/// What this node told its session. Dropping a part takes it back.
+/// The declarations of this node in its session. Dropping one takes it back.
 #[derive(Default)]
 struct Declared {
     buckets: HashMap<u16, Subscriber<()>>,
@@ -83,7 +83,7 @@ impl ZenohWorker {
                 () = node.interests.changed() => self.subscribe_as_wanted().await,
                 _ = refresh.tick() => self.look_for_peers().await,
                 batch = node.outgoing.next() => {
-                    // None when the node stops and everything is sent.
+                    // `None` when the node stops and all frames are sent.
                     let Some(batch) = batch else { break };
                     // A link carries both, in order.
                     if node.interests.stale() {
@@ -103,8 +103,7 @@ impl ZenohWorker {
         }
     }
 
-    /// Shows this node to the others, and listens for what is meant for it alone and for who is
-    /// there.
+    /// Shows this node to the others, and subscribes to its direct messages and to the live nodes.
     async fn declare(&mut self) {
         match self.try_declare().await {
             Ok(declared) => self.declared.rest = Some(declared),
@@ -127,7 +126,7 @@ impl ZenohWorker {
             .history(true)
             .callback(move |sample| notice(&sample, &node, &living, &inbox))
             .await?;
-        // Last: whoever sees it may send at once.
+        // Last: a node that sees this one may send at once.
         let alive = subjects.alive(self.node.name(), self.node.start());
         let token = session.liveliness().declare_token(alive).await?;
         Ok((token, direct, others))
@@ -148,7 +147,8 @@ impl ZenohWorker {
                 }
                 Err(error) => tracing::error!("zenoh does not take a subscription: {error}"),
             }
-            // Each takes up to a millisecond and never waits, and there may be a thousand.
+            // Each declaration takes up to a millisecond without an await, and there may be a
+            // thousand.
             tokio::task::yield_now().await;
         }
     }
@@ -165,7 +165,7 @@ impl ZenohWorker {
             .await
     }
 
-    /// On a thread for it, because a put waits, blocking, for a peer that does not keep up.
+    /// Sends a batch on a blocking thread, because a put blocks while a peer is too slow.
     async fn send(&self, batch: Vec<Item>) {
         let (node, session) = (self.node.clone(), self.session.clone());
         let put_all = move || {
@@ -173,7 +173,7 @@ impl ZenohWorker {
                 put(&node, &session, item);
             }
         };
-        // An error is a panic of zenoh's, or the end of the runtime: what was not sent is lost.
+        // An error is a panic in zenoh, or the end of the runtime. The unsent frames are lost.
         if let Err(error) = tokio::task::spawn_blocking(put_all).await {
             tracing::error!("zenoh failed to send: {error}");
         }
@@ -209,8 +209,7 @@ impl ZenohWorker {
         }
     }
 
-    /// Closes the session and opens one that knows the present peers. What is sent meanwhile is
-    /// lost.
+    /// Closes the session and opens one for the present peers. Messages sent meanwhile are lost.
     async fn reopen(&mut self) {
         self.declared = Declared::default();
         self.close().await;
@@ -226,7 +225,7 @@ impl ZenohWorker {
     }
 }
 
-/// Another node, or another start of one, shows that it is alive, or has ceased to.
+/// Handles a sample by which a start of a node shows that it is alive, or no longer is.
 fn notice(sample: &Sample, node: &EngineNode, living: &Living, inbox: &Inbox) {
     let Some((name, start)) = node.subjects.read_alive(sample.key_expr().as_str()) else {
         return;

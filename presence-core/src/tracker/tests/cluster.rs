@@ -87,7 +87,7 @@ async fn whoever_leaves_in_order_is_shown_until_the_grace_ends_or_comes_back() {
     a.track_as(&owner, "t", "bob", json!({})).await.unwrap();
     until("b shows both", || b.count("t") == 2).await;
     let mut listener = pubsub.receiver("t", 100);
-    // What was told of their coming is not what this is about.
+    // The events of their coming up are not under test.
     tokio::time::sleep(100 * MS).await;
     while listener.try_recv().is_some() {}
 
@@ -182,8 +182,7 @@ async fn a_node_that_has_left_shows_its_own_until_it_stops() {
     a.leave(1000 * MS);
     drop(owner);
     tokio::time::sleep(100 * MS).await;
-    // Who is still connected here must not see her go, who is most likely on her way to another
-    // node.
+    // Clients of this node must not see her leave: she is most likely on her way to another node.
     assert!(listener.try_recv().is_none());
     assert_eq!(a.list("t").await.len(), 1);
 

@@ -100,7 +100,7 @@ async fn a_slow_fetch_keeps_its_topics_order_and_holds_up_no_other() {
     next(&mut quick).await;
     assert!(started.elapsed() < 10 * MS);
 
-    // What changes while the first is fetched becomes one diff, which comes after it.
+    // The changes during the first `fetch` become one diff, which follows it.
     for key in ["b", "c"] {
         tokio::time::sleep(100 * MS).await;
         track("1000", key).await;

@@ -12,7 +12,7 @@ use crate::pubsub::wire::{self, Kind, SendingNode};
 use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox};
 use crate::wire::VERSION;
 
-/// What a narrow engine carries.
+/// The limit of an engine with small messages.
 const LIMIT: usize = 16 * 1024;
 
 /// An engine that carries little, as a server with a small `max_payload` does.
@@ -175,7 +175,7 @@ async fn nodes_with_another_number_of_shards_do_not_mix() {
     assert_eq!((names(&a), names(&b), names(&c)), (2, 1, 2));
 }
 
-/// What a node says of messages that it cannot take.
+// A node reports messages that it cannot take.
 #[test]
 fn who_cannot_be_understood_is_named() {
     let node = |name: &str, pool_size: usize| {

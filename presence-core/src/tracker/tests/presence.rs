@@ -1,4 +1,4 @@
-//! What a presence of the user's own sees, and what its faults do.
+//! A user's own presence: the calls that it gets, and the consequences of its faults.
 
 use std::sync::Arc;
 

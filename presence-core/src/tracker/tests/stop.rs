@@ -13,7 +13,7 @@ async fn stop_tells_the_last_leaves_and_ends_the_tasks() {
     tracker.track_as(&owner, "t", "b", json!({})).await.unwrap();
 
     stop(&tracker).await;
-    // What is told is the net change: b was never there.
+    // The diff is the net change: b was never there.
     let last = listener
         .try_recv()
         .expect("the leaves were sent before stop ended");

@@ -1,4 +1,4 @@
-//! The options of a tracker.
+//! [`TrackerOptions`], and the check of its bounds.
 
 use std::time::Duration;
 

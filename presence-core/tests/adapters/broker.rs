@@ -1,73 +1,64 @@
 //! Servers that the tests start, kill and start again.
 
 use std::{
-    net::TcpStream,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::Instant,
 };
 
-use crate::{
-    ports::free_port,
-    suite::{Bed, PATIENCE, heard, link, message, until},
+use support::{
+    ports::{free_port, is_listening},
+    process::Process,
 };
 
-/// A running server, on a port of its own. Dropping it kills it.
+use crate::suite::{Bed, PATIENCE, heard, link, message, until};
+
+/// A running server, on a port of its own. Dropping it kills the process.
 pub(crate) struct Broker {
     command: Command,
-    child: Child,
+    process: Process,
     pub(crate) port: u16,
 }
 
 impl Broker {
-    /// Starts `program`, of the Debian package of the same name, with arguments that contain its
+    /// Starts `program` of the Debian package of the same name, with arguments that contain its
     /// port.
     pub(crate) fn start(program: &str, arguments: impl Fn(u16) -> Vec<String>) -> Self {
-        let port = free_port();
+        let port = free_port().unwrap();
         let mut command = Command::new(program);
         command
             .args(arguments(port))
-            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let child = spawn(&mut command, port);
+        let process = spawn(&mut command, port);
         Self {
             command,
-            child,
+            process,
             port,
         }
     }
 
-    /// Ends it as a crash would.
+    /// Kills the server, as a crash does.
     pub(crate) fn kill(&mut self) {
-        self.child.kill().expect("the server can be killed");
-        self.child.wait().expect("the server can be waited for");
+        self.process.kill().expect("the server can be killed");
     }
 
-    /// Starts it again on the same port, once it has been killed.
+    /// Starts the server again on the same port, after it has been killed.
     pub(crate) fn restart(&mut self) {
-        self.child = spawn(&mut self.command, self.port);
+        self.process = spawn(&mut self.command, self.port);
     }
 }
 
-impl Drop for Broker {
-    fn drop(&mut self) {
-        // An error means that it was killed already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn spawn(command: &mut Command, port: u16) -> Child {
+fn spawn(command: &mut Command, port: u16) -> Process {
     let program = command.get_program().to_string_lossy().into_owned();
-    let mut child = command.spawn().unwrap_or_else(|error| {
+    let mut process = Process::spawn(command, &program).unwrap_or_else(|error| {
         panic!(
-            "cannot start {program}: {error}\n\
+            "{error:#}\n\
              hint: install it (Debian: apt-get install {program}), or leave its tests out: they run only with --ignored"
         )
     });
     let end = Instant::now() + PATIENCE;
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        if let Some(status) = child.try_wait().expect("the server can be waited for") {
+    while !is_listening(port) {
+        if let Some(status) = process.try_wait().expect("the server can be waited for") {
             panic!("{program} ended at once ({status})");
         }
         assert!(
@@ -76,7 +67,7 @@ fn spawn(command: &mut Command, port: u16) -> Child {
         );
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    child
+    process
 }
 
 /// The broker dies and comes back; nodes serve their own clients meanwhile, and find each other

@@ -9,8 +9,6 @@ mod broker;
 mod memory;
 #[cfg(feature = "nats")]
 mod nats;
-#[cfg(any(feature = "nats", feature = "redis", feature = "zenoh"))]
-mod ports;
 #[cfg(feature = "redis")]
 mod redis;
 mod suite;

@@ -6,9 +6,10 @@ use presence_core::{
     tracker::Owner,
 };
 
+use support::ports::free_port;
+
 use crate::{
     broker::{self, Broker},
-    ports::free_port,
     suite::{Bed, Node, Wired, suite, until},
 };
 
@@ -86,7 +87,7 @@ async fn the_server_comes_back() {
 
 #[tokio::test]
 async fn errors_say_what_is_wrong() {
-    let port = free_port();
+    let port = free_port().unwrap();
     let nobody = NatsOptions::new("a", format!("nats://ann:secret@127.0.0.1:{port}"));
     let error = Nats::connect(nobody).await.unwrap_err();
     assert!(matches!(error, NatsError::Connect { .. }), "{error}");

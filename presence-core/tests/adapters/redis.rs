@@ -11,9 +11,10 @@ use presence_core::{
     pubsub::{Broadcast, Dispatch, Payload, Subscriber},
 };
 
+use support::ports::free_port;
+
 use crate::{
     broker::{self, Broker},
-    ports::free_port,
     suite::{Bed, Node, Wired, link, suite, until},
 };
 
@@ -108,7 +109,7 @@ async fn the_server_comes_back() {
 
 #[tokio::test]
 async fn errors_say_what_is_wrong() {
-    let port = free_port();
+    let port = free_port().unwrap();
     let client = redis_client::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
     let nobody = Redis::connect(RedisOptions::new("a", client.clone()))
         .await

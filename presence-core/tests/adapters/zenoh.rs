@@ -5,10 +5,9 @@ use std::sync::Mutex;
 
 use presence_core::adapters::{Peers, Zenoh, ZenohOptions, zenoh_client};
 
-use crate::{
-    ports::free_port,
-    suite::{Bed, Node, Wired, suite},
-};
+use support::ports::free_port;
+
+use crate::suite::{Bed, Node, Wired, suite};
 
 const MAX_MESSAGE: usize = 300_000;
 
@@ -27,7 +26,7 @@ async fn node(options: ZenohOptions) -> Node {
 }
 
 fn free_addresses(count: usize) -> Vec<String> {
-    let address = |_| format!("127.0.0.1:{}", free_port());
+    let address = |_| format!("127.0.0.1:{}", free_port().unwrap());
     (0..count).map(address).collect()
 }
 

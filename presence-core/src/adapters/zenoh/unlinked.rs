@@ -90,10 +90,7 @@ mod tests {
     };
 
     fn tls() -> Option<ZenohTls> {
-        let folder = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/adapters/zenoh/certificates/"
-        );
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificates/");
         let file = |name: &str| format!("{folder}{name}");
         Some(ZenohTls::mutual(
             file("authority.pem"),

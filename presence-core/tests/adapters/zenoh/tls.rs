@@ -11,10 +11,7 @@ use super::{free_addresses, node};
 use crate::suite::{link, message};
 
 fn file(name: &str) -> PathBuf {
-    let folder = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/adapters/zenoh/certificates"
-    );
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificates");
     PathBuf::from(folder).join(name)
 }
 

@@ -16,7 +16,7 @@ use crate::view::Counts;
 /// Certificates that the engine's own tests use.
 const CERTIFICATES: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../../presence-core/tests/adapters/zenoh/certificates"
+    "/../../presence-core/tests/certificates"
 );
 
 /// One stranger after another tries to link to two nodes of a cluster, none of which ever sees it.

@@ -1,8 +1,8 @@
 //! Generated apps are built and run. Each stage passes rustfmt, clippy with `-D warnings`, and its
 //! own tests.
 //!
-//! These tests are slow, because they compile axum. To run them alone:
-//! `cargo test --package cargo-phx --test generated_apps`.
+//! These tests are slow, because they compile axum. `cargo xtask apps` runs all of them, `cargo
+//! test` those that are not ignored.
 
 #[path = "cli/sandbox.rs"]
 mod sandbox;
@@ -15,10 +15,11 @@ use std::process::{Child, Command, Stdio};
 
 use sandbox::{Sandbox, checkout};
 
-/// Returns the target folder that all tests and runs share. The workspace's own target folder has
-/// another `hello`: the example.
-fn target() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("generated-apps")
+/// Returns the workspace's target folder. What is compiled for one app, and for the workspace's
+/// other tests of apps, is not compiled for the next.
+fn target() -> &'static Path {
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    scratch.parent().expect("it is in the target folder")
 }
 
 /// Runs cargo in the sandbox, with a fresh copy of the workspace's lock file. Cargo removes unused
@@ -27,12 +28,14 @@ fn target() -> PathBuf {
 fn cargo(sandbox: &Sandbox, arguments: &str) -> String {
     let lock = sandbox.root.join("Cargo.lock");
     fs::copy(checkout().join("Cargo.lock"), lock).expect("the lock file is copied");
+    // The workspace's profile, so that its builds are reused.
+    let debug = std::env::var_os("CARGO_PROFILE_DEV_DEBUG");
+    let debug = debug.unwrap_or_else(|| "line-tables-only".into());
     let output = Command::new(env!("CARGO"))
         .args(arguments.split(' '))
         .current_dir(&sandbox.root)
         .env("CARGO_TARGET_DIR", target())
-        // Nothing here is debugged, and the folder is half as large.
-        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .env("CARGO_PROFILE_DEV_DEBUG", debug)
         .env("CARGO_TERM_COLOR", "never")
         .output()
         .expect("cargo runs");
@@ -85,6 +88,7 @@ fn the_guides_app() {
 
 /// The other order: the channel creates its socket, and the presence comes last.
 #[test]
+#[ignore = "slow; `cargo xtask apps` runs it"]
 fn the_channel_first() {
     let sandbox = Sandbox::hello();
     sandbox.phx("gen channel Room").succeeded();
@@ -97,6 +101,7 @@ fn the_channel_first() {
 
 /// A socket alone, then more sockets, channels and presences.
 #[test]
+#[ignore = "slow; `cargo xtask apps` runs it"]
 fn an_app_with_several_of_each() {
     let sandbox = Sandbox::hello();
     sandbox.phx("gen socket Admin").succeeded();

@@ -49,6 +49,8 @@ enum Command {
     Bench(commands::bench::Args),
     /// Build the book of `docs/` into `target/book`
     Book(commands::book::Args),
+    /// Generate apps of every kind; compile, lint, test and run them
+    Apps,
     /// Compile the libraries with each feature alone
     Features,
     /// Feed made-up input of clients and peers to the parsers, and look for failures
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Command::Phx(args) => commands::phx::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Book(args) => commands::book::run(&args),
+        Command::Apps => commands::apps::run(),
         Command::Features => commands::features::run(),
         Command::Fuzz(args) => commands::fuzz::run(&args),
         Command::ClusterTest(args) => commands::cluster_test::run(&args),

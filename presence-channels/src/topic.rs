@@ -1,5 +1,3 @@
-//! Topics.
-
 use std::{borrow::Borrow, fmt, ops::Deref, sync::Arc};
 
 /// A topic, such as `room:lobby`. Cheap to clone; reads as a `&str`.

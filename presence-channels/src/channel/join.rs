@@ -1,5 +1,3 @@
-//! Joins: their results, and their way to the channel.
-
 use std::{error::Error, fmt, sync::Arc};
 
 use presence_core::pubsub::{EncodeError, IntoPayload, Payload};

@@ -1,5 +1,3 @@
-//! The messages that wait while their channel is busy.
-
 use presence_core::pubsub::{Broadcast, Payload};
 
 use smol_str::SmolStr;
@@ -7,6 +5,7 @@ use smol_str::SmolStr;
 use super::{Channel, TerminateReason};
 use crate::{message::Ref, transport::Frame};
 
+/// A message that waits while its channel is busy.
 pub(super) enum Letter<C: Channel> {
     /// From the client.
     In {

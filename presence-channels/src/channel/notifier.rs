@@ -1,5 +1,3 @@
-//! Telling a channel something: from other tasks, after a time.
-
 use std::{
     fmt,
     sync::{Arc, Weak},

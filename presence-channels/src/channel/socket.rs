@@ -1,5 +1,3 @@
-//! The channel's connection to its client, its topic and its endpoint.
-
 use std::{
     fmt,
     sync::{Arc, OnceLock},

@@ -1,5 +1,3 @@
-//! Settings of an endpoint.
-
 use std::time::Duration;
 
 use ipnet::IpNet;

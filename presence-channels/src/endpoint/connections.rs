@@ -1,5 +1,3 @@
-//! The connections of this node.
-
 use std::{
     collections::HashMap,
     sync::{

@@ -1,5 +1,3 @@
-//! The keys of an endpoint's tokens, each derived once.
-
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
@@ -10,7 +8,7 @@ use crate::token::{SecretKeyBase, Tokens};
 /// app that makes up salts must not fill the memory.
 const MOST: usize = 64;
 
-/// The tokens of the first [`MOST`] salts that were asked for.
+/// The keys of an endpoint's tokens, each derived once. Keeps those of the first [`MOST`] salts.
 #[derive(Default)]
 pub(super) struct Salts(Mutex<HashMap<Box<str>, Tokens>>);
 

@@ -1,5 +1,3 @@
-//! How fast a client may send.
-
 /// A limit on messages per second, with a burst.
 ///
 /// ```

@@ -1,5 +1,3 @@
-//! The policy for clients that read too slowly.
-
 /// The policy for a client for which more than
 /// [`max_outgoing_bytes`](crate::Limits::max_outgoing_bytes) wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,3 @@
-//! An entry in a list of origins.
-
 use http::uri::Authority;
 
 use super::{OriginParts, default_port};
@@ -12,7 +10,7 @@ pub struct InvalidOrigin {
     reason: &'static str,
 }
 
-/// A pattern of origins that may connect. A request whose origin is not valid is not compared.
+/// An entry in a list of origins that may connect. A request whose origin is not valid is not compared.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct OriginPattern {
     scheme: Option<String>,

@@ -1,5 +1,3 @@
-//! A broadcast's frames.
-
 use std::sync::Arc;
 
 use presence_core::pubsub::Broadcast;

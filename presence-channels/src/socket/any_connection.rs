@@ -1,5 +1,3 @@
-//! A connection whose socket type does not matter: to the test kit, and to long-polling.
-
 use std::{sync::Arc, task::Context};
 
 use super::{Connection, UserSocket};
@@ -8,7 +6,8 @@ use crate::{
     transport::Outbox,
 };
 
-/// A [`Connection`] of any socket type. Dropping it ends its channels.
+/// A [`Connection`] of any socket type, for the test kit and for long-polling. Dropping it ends its
+/// channels.
 pub(crate) trait AnyConnection: Send + Sync {
     fn outbox(&self) -> &Arc<Outbox>;
 

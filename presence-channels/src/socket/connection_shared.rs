@@ -1,5 +1,3 @@
-//! State that all channels of one connection share.
-
 use std::{
     sync::{
         Arc,
@@ -20,6 +18,7 @@ use crate::{
     transport::{Outbox, close_code},
 };
 
+/// State that all channels of one connection share.
 pub(crate) struct ConnectionShared<S: UserSocket> {
     pub(crate) user: S,
     /// State, routes and limits, the same for all connections.

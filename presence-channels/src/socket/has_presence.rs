@@ -1,5 +1,3 @@
-//! Access to a presence from a channel that several sockets share.
-
 use presence_core::{Presence, Tracker};
 
 /// A state that has the presence `P`.

@@ -1,5 +1,3 @@
-//! A socket at its path.
-
 use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::response::Response;

@@ -1,5 +1,3 @@
-//! The parameters of a connection's URL.
-
 use std::fmt;
 
 use serde::de::DeserializeOwned;

@@ -1,5 +1,3 @@
-//! Routes from topics to channels.
-
 use std::sync::Arc;
 
 use super::{ConnectionShared, UserSocket};

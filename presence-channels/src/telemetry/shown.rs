@@ -1,5 +1,3 @@
-//! Payloads and parameters as they are logged: filtered and shortened.
-
 use std::fmt;
 
 use presence_core::pubsub::Payload;
@@ -10,7 +8,7 @@ use crate::Params;
 /// The most bytes of a payload that are shown.
 const MOST_SHOWN: usize = 2048;
 
-/// A payload as it is logged.
+/// A payload as it is logged: filtered and shortened.
 pub(crate) struct Shown<'a>(pub(crate) &'a FilterParameters, pub(crate) &'a Payload);
 
 impl fmt::Display for Shown<'_> {

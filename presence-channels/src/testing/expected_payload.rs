@@ -1,5 +1,3 @@
-//! A pattern for payloads.
-
 use std::fmt;
 
 use presence_core::pubsub::{IntoPayload, Payload};

@@ -1,5 +1,3 @@
-//! The age at which a token expires.
-
 use std::time::Duration;
 
 /// The time that a token is valid, from when it was signed. A [`Duration`] converts into it.

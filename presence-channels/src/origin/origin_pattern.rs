@@ -10,7 +10,8 @@ pub struct InvalidOrigin {
     reason: &'static str,
 }
 
-/// An entry in a list of origins that may connect. A request whose origin is not valid is not compared.
+/// An entry in a list of origins that may connect. A request whose origin is not valid is not
+/// compared.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct OriginPattern {
     scheme: Option<String>,

@@ -11,7 +11,7 @@ use crate::{
 pub(crate) trait AnyConnection: Send + Sync {
     fn outbox(&self) -> &Arc<Outbox>;
 
-    /// See [`Connection::is_busy`].
+    /// Returns whether [`Connection::is_busy`].
     fn is_busy(&self) -> bool;
 
     /// See [`Connection::receive`].

@@ -48,11 +48,11 @@ impl Default for SocketOptions {
 }
 
 impl SocketOptions {
-    /// Sets the time after which a WebSocket without a whole message from its client is closed, with
-    /// the code 1002. Default 60 s, as in Phoenix; at least 100 ms. phoenix.js sends a heartbeat
-    /// every 30 s. A ping counts, a part of a message does not: raise the timeout if clients upload
-    /// large messages over slow networks. Checked about twenty times a timeout, so a client may get
-    /// a twentieth more.
+    /// Sets the time after which a WebSocket without a whole message from its client is closed,
+    /// with the code 1002. Default 60 s, as in Phoenix; at least 100 ms. phoenix.js sends a
+    /// heartbeat every 30 s. A ping counts, a part of a message does not: raise the timeout if
+    /// clients upload large messages over slow networks. Checked about twenty times a timeout, so a
+    /// client may get a twentieth more.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.max(Duration::from_millis(100));

@@ -16,7 +16,8 @@ pub(super) const FILTERED: &str = "[FILTERED]";
 /// ```
 /// use presence_channels::{Config, telemetry::FilterParameters};
 ///
-/// let config = Config::default().filter_parameters(FilterParameters::discard(["password", "token", "iban"]));
+/// let filter = FilterParameters::discard(["password", "token", "iban"]);
+/// let config = Config::default().filter_parameters(filter);
 /// # let _ = config;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

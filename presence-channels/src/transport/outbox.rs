@@ -212,8 +212,8 @@ impl Outbox {
         }
     }
 
-    /// Wakes the task that takes the queued frames, or marks the outbox for the flusher. In a turn of
-    /// the socket's own task, the end of the turn writes them.
+    /// Wakes the task that takes the queued frames, or marks the outbox for the flusher. In a turn
+    /// of the socket's own task, the end of the turn writes them.
     fn after_push(self: &Arc<Self>, mut state: parking_lot::MutexGuard<'_, OutboxState>) {
         if state.attended {
             return;

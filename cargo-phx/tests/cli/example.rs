@@ -1,11 +1,11 @@
-//! `examples/hello` is what the generators write for the guide.
+//! `examples/hello` is the output of the guide's generator commands.
 
 use std::fs;
 
 use crate::golden::{HOW_TO_UPDATE, listing, texts, updating};
 use crate::sandbox::{Sandbox, checkout};
 
-/// Where the library is differs between the example and an app elsewhere.
+/// Removes the paths of dependencies, which differ between the example and an app elsewhere.
 fn without_path_lines(files: Vec<(String, String)>) -> Vec<(String, String)> {
     let strip = |(path, text): (String, String)| {
         let lines = text

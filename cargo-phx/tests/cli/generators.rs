@@ -1,9 +1,9 @@
-//! What each command prints and writes, compared with golden files.
+//! The output and the files of each command, compared with golden files.
 
 use crate::golden::{assert_golden, changed, listing};
 use crate::sandbox::Sandbox;
 
-/// An axum app as its documentation has it: one file.
+/// An axum app of one file, as in axum's documentation.
 const BINARY: &[(&str, &str)] = &[
     (
         "Cargo.toml",
@@ -27,7 +27,7 @@ async fn main() {
     ),
 ];
 
-/// An axum app with a library, in an older edition and with a format of its own.
+/// An axum app with a library, with an older edition and another format.
 const LIBRARY: &[(&str, &str)] = &[
     (
         "Cargo.toml",
@@ -59,7 +59,7 @@ async fn main() -> anyhow::Result<()> {
     ),
 ];
 
-/// Runs a command; what it printed and what it changed.
+/// Runs a command. Returns its output and the files that it changed.
 #[track_caller]
 fn transcript(sandbox: &Sandbox, command: &str) -> String {
     let before = sandbox.files();
@@ -68,7 +68,7 @@ fn transcript(sandbox: &Sandbox, command: &str) -> String {
     format!("$ cargo phx {command}\n{printed}\n{}", listing(&files))
 }
 
-/// The same commands again: nothing changes, and that is said.
+/// Runs the commands again. Asserts that they change nothing and say so.
 #[track_caller]
 fn assert_unchanged(sandbox: &Sandbox, commands: &[&str]) {
     let before = sandbox.files();

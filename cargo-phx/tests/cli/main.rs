@@ -1,4 +1,4 @@
-//! The command line, run as a user runs it: what it prints, writes and refuses.
+//! Runs the command line as a user does, and checks its output, its files and its errors.
 
 mod example;
 mod generators;

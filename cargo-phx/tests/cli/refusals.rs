@@ -1,4 +1,4 @@
-//! Bad input, and places that are not as expected: a clear message, an exit code, nothing
+//! Bad input and unexpected files: each gives a clear message and an exit code, and leaves nothing
 //! half-done.
 
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::sandbox::Sandbox;
 
-/// The error of a command that must change nothing.
+/// Returns the error of a command, after checking that the command has changed nothing.
 #[track_caller]
 fn refused(sandbox: &Sandbox, command: &str, typed: &str) -> String {
     let before = sandbox.files();

@@ -43,7 +43,7 @@ async fn main() -> anyhow::Result<()> {
     );
 
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    // On shutdown, the server accepts no new connection and waits until the open ones have ended.
+    // On shutdown, the server accepts no new connections and waits until the open ones have ended.
     let server = axum::serve(listener, service).with_graceful_shutdown(shutdown());
     // Meanwhile, the endpoint closes the connections of its clients.
     let drain = async {

@@ -23,7 +23,7 @@ async fn main() -> anyhow::Result<()> {
     tracing::info!("Running at {}", url(listener.local_addr()?));
 
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    // On shutdown, the server accepts no new connection and waits until the open ones have ended.
+    // On shutdown, the server accepts no new connections and waits until the open ones have ended.
     let server = axum::serve(listener, service).with_graceful_shutdown(shutdown());
     // Meanwhile, the endpoint closes the connections of its clients.
     let drain = async {
@@ -31,14 +31,14 @@ async fn main() -> anyhow::Result<()> {
         endpoint.stop().await;
         Ok(())
     };
-    let told_twice = async {
+    let second_signal = async {
         shutdown().await;
         shutdown().await;
     };
     tokio::select! {
         ended = async { tokio::try_join!(server.into_future(), drain) } => { ended?; }
         // A second signal ends the app without waiting.
-        () = told_twice => {}
+        () = second_signal => {}
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use axum::response::Html;
 use axum::routing::get;
 use tower_http::services::ServeFile;
 
-/// Logged at startup, and shown instead of the page, until npm has installed phoenix.js.
+/// The message in the log, and in place of the page, while phoenix.js is not installed.
 const PHOENIX_JS_MISSING: &str = "phoenix.js is not installed: run npm install --prefix assets";
 
 /// Returns the routes of the page and its files.

@@ -1,5 +1,5 @@
 //! `cargo deny check`: the licences, sources, duplicates and advisories of the dependencies.
-//! `deny.toml` lists the exceptions.
+//! `deny.toml` says which are allowed.
 
 use std::process::Command;
 

@@ -112,8 +112,12 @@ fn try_out(typed: &Typed, program: &Path) -> Result<()> {
         let line = line.replace(PORT, &format!("localhost:{port}"));
         let mut shell = Command::new("sh");
         shell.args(["-c", &line]).current_dir(workspace::root());
-        process::run_captured(&mut shell)
-            .with_context(|| format!("is curl installed?{}", server.log_tail()))?;
+        process::run_captured(&mut shell).with_context(|| {
+            format!(
+                "the request failed, or curl is not installed{}",
+                server.log_tail()
+            )
+        })?;
     }
     Ok(())
 }

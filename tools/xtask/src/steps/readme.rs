@@ -21,7 +21,7 @@ use crate::workspace;
 /// The commands of the README that other steps run, with the step.
 const RUN_ELSEWHERE: &[(&str, &str)] = &[
     ("cargo xtask demo", "the step demo, on a port that is free"),
-    ("cargo xtask test", "what runs this"),
+    ("cargo xtask test", "the command that runs this step"),
     ("cargo xtask conformance", "the step conformance"),
 ];
 

@@ -28,7 +28,7 @@ pub(super) fn check(tree: &Tree, members: &[PathBuf], subcommands: &[String]) ->
                 .map(|member| member.display().to_string())
                 .filter(|name| !text.contains(name));
             complaints
-                .extend(missing.map(|name| format!("{ARCHITECTURE}: says nothing of {name}")));
+                .extend(missing.map(|name| format!("{ARCHITECTURE}: does not describe {name}")));
         }
     }
     complaints.extend(unlisted_pages(tree));
@@ -38,10 +38,10 @@ pub(super) fn check(tree: &Tree, members: &[PathBuf], subcommands: &[String]) ->
         for (number, line) in (1..).zip(text.lines()) {
             let wrong = links(line)
                 .filter(|link| !tree.holds(&resolve(folder, link)))
-                .map(|link| format!("leads nowhere: {link}"));
+                .map(|link| format!("broken link: {link}"));
             let gone = paths(tree, line)
                 .filter(|path| !tree.holds(Path::new(path)))
-                .map(|path| format!("is not there: {path}"));
+                .map(|path| format!("no such path: {path}"));
             let unknown = commands(line)
                 .filter(|command| !subcommands.iter().any(|known| known == command))
                 .map(|command| format!("no such command: cargo xtask {command}"));
@@ -161,7 +161,7 @@ mod tests {
     fn what_is_not_there_is_a_complaint_with_its_line() {
         assert_eq!(
             complaints("\n[it](docs/x.md)"),
-            ["README.md:2: leads nowhere: docs/x.md"]
+            ["README.md:2: broken link: docs/x.md"]
         );
         let guide = tree(&[
             ("ARCHITECTURE.md", ""),
@@ -169,13 +169,10 @@ mod tests {
             ("docs/a.md", "[b](b.md) [up](../ARCHITECTURE.md)\n[c](c.md)"),
             ("docs/b.md", ""),
         ]);
-        assert_eq!(
-            check(&guide, &[], &[]),
-            ["docs/a.md:2: leads nowhere: c.md"]
-        );
+        assert_eq!(check(&guide, &[], &[]), ["docs/a.md:2: broken link: c.md"]);
         assert_eq!(
             complaints("`core/src/gone.rs`"),
-            ["README.md:1: is not there: core/src/gone.rs"]
+            ["README.md:1: no such path: core/src/gone.rs"]
         );
         assert_eq!(
             complaints("`cargo xtask dance --now`"),
@@ -201,7 +198,7 @@ mod tests {
             [
                 "docs/SUMMARY.md: does not list docs/c.md",
                 "docs/SUMMARY.md: does not list docs/deep/d.md",
-                "docs/SUMMARY.md:3: leads nowhere: gone.md",
+                "docs/SUMMARY.md:3: broken link: gone.md",
             ]
         );
     }
@@ -212,7 +209,7 @@ mod tests {
         let complaints = check(&tree, &["core".into(), "examples/new".into()], &[]);
         assert_eq!(
             complaints,
-            ["ARCHITECTURE.md: says nothing of examples/new"]
+            ["ARCHITECTURE.md: does not describe examples/new"]
         );
         assert_eq!(
             check(&tree_without(), &[], &[]),

@@ -1,18 +1,18 @@
-//! What changed in a replica between two clocks.
+//! The changes of a replica between two clocks.
 
 use std::sync::Arc;
 
 use super::{Clock, Entry, Origin};
 
-/// What changed in one replica after `from`, up to `to`.
+/// The changes of one replica after `from`, up to `to`.
 ///
-/// It says of **every** tag in `(from, to]` whether it lives at `to`: those it lists do, all others
-/// do not. So a receiver that already knows a part of the range needs no word about what was added
-/// and removed again within it. It also says which older tags are gone by `to`. From
-/// [`Clock::ZERO`] it is a snapshot.
+/// A delta says of **every** tag in `(from, to]` whether it lives at `to`: the listed tags do, all
+/// others do not. So a receiver that already knows a part of the range needs no mention of tags
+/// that were added and removed within it. A delta also names the older tags that are gone by `to`.
+/// From [`Clock::ZERO`], a delta is a snapshot.
 #[derive(Clone, Debug)]
 pub(crate) struct Delta {
-    /// Whose changes these are.
+    /// The replica that made the changes.
     pub(crate) origin: Arc<Origin>,
     /// The clock of a replica that lacks exactly these changes.
     pub(crate) from: Clock,
@@ -20,45 +20,45 @@ pub(crate) struct Delta {
     pub(crate) to: Clock,
     /// The living entries whose tags are above `from`, by clock.
     pub(crate) adds: Vec<Arc<Entry>>,
-    /// What is gone of the tags at or below `from`.
+    /// The tags at or below `from` that are gone by `to`.
     pub(crate) gone: Gone,
 }
 
-/// Which of the tags at or below a delta's `from` are gone by its `to`.
+/// The tags at or below a delta's `from` that are gone by its `to`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Gone {
-    /// These, in order.
+    /// These tags, in order.
     Tags(Vec<Clock>),
-    /// All but those in these runs, in order: what a replica says that no longer knows what it
-    /// removed.
+    /// All tags but those in these runs, in order. A replica uses it if it has forgotten some of
+    /// its removals.
     Except(Vec<Run>),
 }
 
-/// Tags that all live: the clocks from `first` to `last`.
+/// A run of live tags: the clocks from `first` to `last`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
-    /// The lowest.
+    /// The lowest clock.
     pub(crate) first: Clock,
-    /// The highest.
+    /// The highest clock.
     pub(crate) last: Clock,
 }
 
-/// Why a delta is none. It was not applied.
+/// A delta is malformed. It was not applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DeltaError {
-    /// It ends before it begins.
+    /// The delta ends before it begins.
     #[error("a delta whose end is before its beginning")]
     Backwards,
-    /// An entry's tag is not of its origin, is outside its range or is not in order.
+    /// The tag of an entry has another origin, is outside the range, or is not in order.
     #[error("a delta with entries out of order or out of its range")]
     Adds,
-    /// What it removes is above its beginning, or not in order.
+    /// A removed tag is above the beginning of the delta, or not in order.
     #[error("a delta with removals out of order or out of their range")]
     Gone,
 }
 
 impl Delta {
-    /// Checks what a peer sent. What this crate makes itself is in order.
+    /// Checks a delta that a peer sent. The deltas of this crate need no check.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl Delta {
 }
 
 impl Gone {
-    /// Nothing.
+    /// Returns the empty set of removed tags.
     pub(crate) const fn nothing() -> Self {
         Self::Tags(Vec::new())
     }
@@ -103,7 +103,7 @@ impl Gone {
     }
 }
 
-/// Puts ordered tags together to runs.
+/// Groups ordered tags into runs.
 pub(super) fn runs(tags: impl Iterator<Item = Clock>) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for tag in tags {
@@ -118,7 +118,7 @@ pub(super) fn runs(tags: impl Iterator<Item = Clock>) -> Vec<Run> {
     runs
 }
 
-/// Whether a tag is in one of the runs. Tags must be asked in order.
+/// Finds tags in runs. The tags must be looked up in order.
 pub(super) struct Inside<'a> {
     runs: &'a [Run],
 }

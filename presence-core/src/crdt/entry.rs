@@ -1,48 +1,49 @@
-//! One presence, as the set holds it.
+//! The entry of one presence in the set.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use super::{Meta, Tag};
 
-/// What a presence belongs to on its own node. It means nothing on another.
+/// The id of a presence's owner. It is valid only on the owner's node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct OwnerId(NonZeroU64);
 
 impl OwnerId {
-    /// Numbers an owner. The caller sees to it that no two owners of a node share a number.
+    /// Makes the id of an owner. The caller ensures that no two owners of a node share a number.
     pub(crate) const fn new(number: NonZeroU64) -> Self {
         Self(number)
     }
 }
 
-/// One presence of one owner, in one topic, under one key. Never changes: an update makes another.
+/// One presence of one owner, in one topic, under one key. It never changes: an update makes a new
+/// entry.
 ///
-/// 72 bytes on a 64-bit machine. Topic and key are shared with the indexes that lead here.
+/// 72 bytes on a 64-bit machine. The indexes share the topic and the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Which change added it.
+    /// The identity of the entry.
     pub(crate) tag: Tag,
-    /// Where it is seen.
+    /// The topic of the presence.
     pub(crate) topic: Arc<str>,
-    /// What its metas are grouped by, a user id most often.
+    /// The key that groups metas, most often a user id.
     pub(crate) key: Arc<str>,
-    /// Whose end removes it. `None`: it is another node's, and so is its owner.
+    /// The owner, whose end removes the entry. It is `None` for an entry of another node.
     pub(crate) owner: Option<OwnerId>,
-    /// What is shown of it, with its `phx_ref`.
+    /// The data that clients see, with its `phx_ref`.
     pub(crate) meta: Meta,
 }
 
-/// What a caller decides about a new entry. The replica adds the tag.
+/// The parts of a new entry that the caller chooses. The replica adds the tag.
 #[derive(Clone, Debug)]
 pub(crate) struct Content {
-    /// Where it is seen.
+    /// The topic of the presence.
     pub(crate) topic: Arc<str>,
-    /// What its metas are grouped by.
+    /// The key that groups metas.
     pub(crate) key: Arc<str>,
-    /// Whose end removes it.
+    /// The owner, whose end removes the entry.
     pub(crate) owner: OwnerId,
-    /// What is shown of it.
+    /// The data that clients see.
     pub(crate) meta: Meta,
 }
 
@@ -68,7 +69,7 @@ impl Content {
 mod tests {
     use super::*;
 
-    // A million presences are held at once, so a field more is a decision, not an accident.
+    // A node may hold a million entries, so a new field must be a decision, not an accident.
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn an_entry_stays_small() {

@@ -45,10 +45,8 @@ pub enum MetaError {
 pub struct Meta(Arc<RawValue>);
 
 impl Meta {
-    /// Puts the references in front of the fields.
-    ///
-    /// The place of `phx_ref` in the text is thereby fixed, which is how [`Meta::phx_ref`] finds
-    /// it.
+    /// Puts the references in front of the fields. So `phx_ref` has a fixed place in the text,
+    /// where [`Meta::phx_ref`] finds it.
     pub(crate) fn new(phx_ref: PhxRef, prev: Option<PhxRef>, body: &MetaBody) -> Self {
         let fields = body.fields();
         let mut text = String::with_capacity(REF.len() + PREV.len() + 32 + 2 + fields.len());
@@ -67,7 +65,8 @@ impl Meta {
         Self(text.into())
     }
 
-    /// A meta that another node sent, as [`as_str`](Self::as_str) was there. `None`: it is none.
+    /// Reads a meta that another node sent, from the text of [`as_str`](Self::as_str). Returns
+    /// `None` if the text is not a meta.
     pub(crate) fn from_text(text: String) -> Option<Self> {
         let reference = text.strip_prefix(REF)?.get(..PhxRef::LEN)?;
         PhxRef::from_text(reference)?;
@@ -129,19 +128,19 @@ impl Serialize for Meta {
     }
 }
 
-/// A meta as its owner gave it: a JSON object without references, within the limit.
+/// The meta that an owner gave: a JSON object without references, within the limit.
 #[derive(Clone, Debug)]
 pub(crate) struct MetaBody(String);
 
 impl MetaBody {
     /// Encodes `meta`, which may be at most `limit` bytes of JSON.
     ///
-    /// Its own `phx_ref` and `phx_ref_prev`, if any, are left out: a meta that was read from a list
-    /// and is tracked again gets new ones.
+    /// A `phx_ref` and a `phx_ref_prev` in `meta` are left out: a meta that was read from a list
+    /// and is tracked again gets new references.
     ///
     /// # Errors
     ///
-    /// If it is no JSON object, is too long or cannot be encoded.
+    /// [`MetaError`] if `meta` is not a JSON object, is too long, or cannot be encoded.
     pub(crate) fn encode<M: Serialize + ?Sized>(meta: &M, limit: usize) -> Result<Self, MetaError> {
         let mut out = Capped {
             kept: Vec::new(),
@@ -159,21 +158,21 @@ impl MetaBody {
             });
         }
         let text = String::from_utf8(out.kept).expect("serde_json writes UTF-8");
-        // An escape could spell the names; only raw JSON handed through has such.
+        // An escape could spell the names. Only raw JSON that is passed through has escapes.
         if text.contains("phx_ref") || text.contains("\\u") {
             return without_references(text);
         }
         Ok(Self(text))
     }
 
-    /// All of the object after its opening brace.
+    /// Returns the object's text after its opening brace.
     fn fields(&self) -> &str {
         &self.0[1..]
     }
 }
 
 fn without_references(text: String) -> Result<MetaBody, MetaError> {
-    // Values stay raw: a number keeps every digit it was written with.
+    // Values stay raw, so a number keeps all its digits.
     let mut fields: std::collections::BTreeMap<String, &RawValue> =
         serde_json::from_str(&text).map_err(MetaError::Encode)?;
     let own = [fields.remove("phx_ref"), fields.remove("phx_ref_prev")];
@@ -193,7 +192,7 @@ struct Capped {
 
 impl io::Write for Capped {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // One byte at least, whatever the limit: the first tells whether it is an object.
+        // At least one byte, whatever the limit: the first byte shows whether it is an object.
         let room = self.limit.max(1).saturating_sub(self.kept.len());
         self.kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
         self.written += bytes.len();

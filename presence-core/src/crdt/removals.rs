@@ -1,4 +1,4 @@
-//! What was removed lately, so that others can be told without comparing whole sets.
+//! The log of recent removals, so that deltas can name them without comparing whole sets.
 
 use std::collections::VecDeque;
 
@@ -6,20 +6,20 @@ use super::Clock;
 
 /// The last removals of a replica, oldest first, within a bound.
 ///
-/// Adds need no log: they are a range of the entries. A removal leaves nothing behind, hence this.
-/// Past its end a [`Delta`](super::Delta) names what lives instead.
+/// Adds need no log: they are a range of the entries. A removal leaves no entry behind, so it is
+/// logged. For older removals, a [`Delta`](super::Delta) names the live tags instead.
 #[derive(Clone, Debug)]
 pub(super) struct Removals {
-    /// (at which clock, which tag).
+    /// Pairs of the clock of the removal and the removed tag.
     log: VecDeque<(Clock, Clock)>,
-    /// The clock of the last removal that has been forgotten: what was removed after it is known.
+    /// The clock of the last removal that was forgotten. All later removals are known.
     floor: Clock,
-    /// How many are kept.
+    /// The most removals that are kept.
     bound: usize,
 }
 
 impl Removals {
-    /// Keeps at most so many bytes.
+    /// Creates a log of at most `bytes` bytes.
     pub(super) fn new(bytes: usize) -> Self {
         Self {
             log: VecDeque::new(),
@@ -37,7 +37,8 @@ impl Removals {
         }
     }
 
-    /// The tags at or below `from` that were removed after it, in order. `None`: too long ago.
+    /// Returns the tags at or below `from` that were removed after it, in order. Returns `None` if
+    /// some of these removals were forgotten.
     pub(super) fn since(&self, from: Clock) -> Option<Vec<Clock>> {
         if from < self.floor {
             return None;
@@ -74,7 +75,7 @@ mod tests {
         assert_eq!(since(4), clocks(&[1, 3]));
         assert_eq!(since(5), clocks(&[1]));
         assert_eq!(since(8), clocks(&[8]));
-        // 8 was added and removed after 7: whoever is at 7 never had it.
+        // 8 was added and removed after 7: a receiver at 7 never had it.
         assert_eq!(since(7), clocks(&[]));
     }
 

@@ -1,4 +1,4 @@
-//! What is held of one replica, by itself and by others, and the one way in which it moves on.
+//! The state of one replica, on its own node and on others, and the one way in which it changes.
 
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Included, Unbounded};
@@ -12,49 +12,49 @@ use super::{Clock, Delta, Entry, Gone, Origin};
 
 /// The entries of one replica in one incarnation, at a clock.
 ///
-/// On its own node they change with a [`Writer`](super::Writer); everywhere else with
-/// [`apply`](Self::apply) alone, which moves entries and clock together.
+/// On its own node, a [`Writer`](super::Writer) changes the entries. On all other nodes, only
+/// [`apply`](Self::apply) does, which moves entries and clock together.
 #[derive(Clone, Debug)]
 pub(crate) struct Replica {
-    /// Whose entries these are. Shared with their tags.
+    /// The replica's identity. Its entries' tags share it.
     origin: Arc<Origin>,
-    /// The changes made, or known of.
+    /// The changes that are made or known.
     clock: Clock,
-    /// By clock, so that what was added since a clock is a range.
+    /// The entries by clock, so that the adds since a clock are a range.
     entries: BTreeMap<Clock, Arc<Entry>>,
-    /// All entries together, as a number. See [`Replica::check`].
+    /// A hash of all entries. See [`Replica::check`].
     check: u64,
 }
 
-/// What applying a delta did.
+/// The result of applying a delta.
 #[derive(Debug, Default)]
 pub(crate) struct Applied {
-    /// Entries that are new, by clock.
+    /// The new entries, by clock.
     pub(crate) added: Vec<Arc<Entry>>,
-    /// Entries that are gone.
+    /// The removed entries.
     pub(crate) removed: Vec<Arc<Entry>>,
-    /// How many held entries were looked at: those the delta is about, and none else.
+    /// The number of held entries that were visited: only those that the delta changes.
     pub(crate) visited: usize,
-    /// Whether a part of the delta's range was known already.
+    /// Set if a part of the delta's range was known already.
     pub(crate) overlapped: bool,
 }
 
-/// Why a delta did not change a replica. It is as before.
+/// A delta did not change a replica. The replica is as before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotApplied {
-    /// All of it is known already.
+    /// All changes of the delta are known already.
     #[error("the delta ends at a clock that is known")]
     Known,
-    /// Changes before it are missing: they are those after this clock.
+    /// Changes before the delta are missing.
     #[error("the delta begins after changes that are missing")]
     Gap,
-    /// It is about another replica, or another incarnation of it.
+    /// The delta is of another replica, or of another incarnation.
     #[error("the delta is of another origin")]
     OtherOrigin,
 }
 
 impl Replica {
-    /// A replica of which nothing is known yet.
+    /// Creates a replica without known changes.
     pub(crate) fn new(origin: Arc<Origin>) -> Self {
         Self {
             origin,
@@ -64,49 +64,49 @@ impl Replica {
         }
     }
 
-    /// Whose entries these are.
+    /// Returns the identity of the replica.
     pub(crate) fn origin(&self) -> &Arc<Origin> {
         &self.origin
     }
 
-    /// The changes made so far.
+    /// Returns the clock of the last change.
     pub(crate) fn clock(&self) -> Clock {
         self.clock
     }
 
-    /// A number made of all entries' tags and references. Two nodes that hold the same of a replica
-    /// have the same, and nodes that do not have different ones, chance apart.
+    /// Returns a hash of all entries' tags and references. Two nodes that hold the same entries of
+    /// a replica have the same hash, and other nodes almost certainly another.
     pub(crate) fn check(&self) -> u64 {
         self.check
     }
 
-    /// How many entries live.
+    /// Returns the number of live entries.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// The entry that the change at `clock` added, if it still lives.
+    /// Returns the entry that the change at `clock` added, if it still lives.
     pub(crate) fn get(&self, clock: Clock) -> Option<&Arc<Entry>> {
         visit(1);
         self.entries.get(&clock)
     }
 
-    /// The living entries that were added after `clock`, oldest first. Visits only those.
+    /// Returns the live entries that were added after `clock`, oldest first. Visits only these.
     pub(crate) fn since(&self, clock: Clock) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
         let range = self.entries.range((Excluded(clock), Unbounded));
         range.map(|(_, entry)| entry).inspect(|_| visit(1))
     }
 
-    /// The living entries that were added up to `clock`, oldest first. Visits only those.
+    /// Returns the live entries that were added up to `clock`, oldest first. Visits only these.
     pub(crate) fn up_to(&self, clock: Clock) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
         let range = self.entries.range((Unbounded, Included(clock)));
         range.map(|(_, entry)| entry).inspect(|_| visit(1))
     }
 
-    /// What changed after `from`, for somebody who holds this replica at `from`.
+    /// Returns the changes after `from`, for a node that holds this replica at `from`.
     ///
-    /// Without a log of removals: it names what lives of the older tags, which is as long as there
-    /// are gaps.
+    /// There is no log of removals, so the delta names the live ones of the older tags, as runs.
+    /// Its length grows with the gaps between them.
     #[must_use]
     pub(crate) fn delta(&self, from: Clock) -> Delta {
         let gone = if from == Clock::ZERO {
@@ -127,7 +127,7 @@ impl Replica {
         }
     }
 
-    /// Moves on by a delta, in one step. It must have been [checked](Delta::check).
+    /// Applies a delta, in one step. The delta must have been [checked](Delta::check).
     ///
     /// # Errors
     ///
@@ -147,7 +147,7 @@ impl Replica {
             ..Applied::default()
         };
         let mut gone = self.gone_of(&delta.gone, delta.from, &mut applied.visited);
-        // Of the tags in (from, clock], which are held, the delta lists those that live at its end.
+        // Of the held tags in (from, clock], the delta lists those that live at its end.
         let known = delta
             .adds
             .partition_point(|add| add.tag.clock <= self.clock);
@@ -201,7 +201,7 @@ impl Replica {
         Some(entry)
     }
 
-    /// Takes the youngest entry away, of a replica that is given up.
+    /// Removes and returns the youngest entry, of a replica that is given up.
     pub(crate) fn pop_last(&mut self) -> Option<Arc<Entry>> {
         let (clock, _) = self.entries.last_key_value()?;
         self.take(*clock)

@@ -1,12 +1,11 @@
-//! Names of things in the set: replicas, their incarnations, their clocks, and the tags made of
-//! them.
+//! The identities in the set: replica names, incarnations, clocks, and the tags made of them.
 
 use std::fmt;
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// The name of a replica: the node that tracks.
+/// The name of a replica, which is the name of its node.
 ///
 /// Two live nodes must not share one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,7 +17,7 @@ impl ReplicaName {
         Self(name.into())
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -36,18 +35,17 @@ impl fmt::Display for ReplicaName {
 /// the same millisecond still differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation {
-    /// When the replica started, in milliseconds of Unix time by its own clock.
+    /// The time of the start, in milliseconds of Unix time by the replica's own clock.
     pub started_ms: u64,
     /// A random number, drawn at the start.
     pub nonce: u64,
 }
 
 impl Incarnation {
-    /// An incarnation above both, for a replica that was told of `other` as its own.
+    /// Returns an incarnation above both, for a replica that learned of `other` as its own.
     ///
-    /// Its nonce is made of the old one and of `salt`, which should never be the same twice: a
-    /// machine that is set back again and again must not take an incarnation that it has had
-    /// before.
+    /// The nonce is made of the old nonce and of `salt`, which should never be the same twice: a
+    /// machine that is restored again and again must not reuse an earlier incarnation.
     #[must_use]
     pub(crate) fn above(self, other: Self, salt: u64) -> Self {
         Self {
@@ -63,46 +61,46 @@ impl fmt::Display for Incarnation {
     }
 }
 
-/// How many changes a replica has made in its incarnation.
+/// The number of changes that a replica has made in its incarnation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Clock(u64);
 
 impl Clock {
-    /// The clock of a replica that has changed nothing yet.
+    /// The clock of a replica before its first change.
     pub(crate) const ZERO: Self = Self(0);
     /// The end of every range of clocks.
     pub(crate) const MAX: Self = Self(u64::MAX);
 
-    /// The clock after so many changes.
+    /// Returns the clock after `changes` changes.
     #[must_use]
     pub(crate) const fn new(changes: u64) -> Self {
         Self(changes)
     }
 
-    /// The clock one change later.
+    /// Returns the clock one change later.
     #[must_use]
     pub(crate) fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 
-    /// The clock one change earlier. [`Clock::ZERO`] stays.
+    /// Returns the clock one change earlier. [`Clock::ZERO`] stays.
     #[must_use]
     pub(crate) fn before(self) -> Self {
         Self(self.0.saturating_sub(1))
     }
 
-    /// The number of changes.
+    /// Returns the number of changes.
     pub fn get(self) -> u64 {
         self.0
     }
 }
 
-/// Where tags come from: a replica in one of its incarnations.
+/// The origin of tags: a replica in one of its incarnations.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
     /// The replica.
     pub name: ReplicaName,
-    /// Which start of it.
+    /// The start of the replica.
     pub incarnation: Incarnation,
 }
 
@@ -112,8 +110,8 @@ pub struct Origin {
 /// words.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Tag {
-    /// Who added the entry.
+    /// The replica that added the entry.
     pub(crate) origin: Arc<Origin>,
-    /// At which change.
+    /// The change that added the entry.
     pub(crate) clock: Clock,
 }

@@ -1,12 +1,12 @@
-//! How many entries are looked at: counted in tests, for that a change costs what it changes is a
-//! promise, and nothing at all elsewhere.
+//! The count of visited entries. Tests use it to check that a change visits only the entries that
+//! it changes. In other builds, counting does nothing.
 
 #[cfg(test)]
 thread_local! {
     static VISITED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
-/// So many entries are looked at. Every place that holds entries says so, of every way to them.
+/// Counts visited entries. All code that holds entries calls it, on every way to them.
 #[inline]
 pub(crate) fn visit(entries: usize) {
     #[cfg(test)]
@@ -15,7 +15,7 @@ pub(crate) fn visit(entries: usize) {
     let _ = entries;
 }
 
-/// How many were looked at in this thread so far.
+/// Returns the number of entries that were visited on this thread so far.
 #[cfg(test)]
 pub(crate) fn visited() -> u64 {
     VISITED.get()

@@ -1,4 +1,4 @@
-//! A replica on its own node: the only place where it is changed.
+//! The writer of a replica on its own node, the only place where the replica is changed.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use super::{Clock, Content, Delta, Entry, Gone, Incarnation, Meta, Origin, Repli
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
     replica: Replica,
-    /// What was removed, for deltas.
+    /// The removed tags, for deltas.
     removals: Removals,
 }
 
 impl Writer {
-    /// A replica that has changed nothing yet, and remembers removals in at most so many bytes.
+    /// Creates a replica without changes. It logs removals in at most `removal_log_bytes` bytes.
     pub(crate) fn new(origin: Origin, removal_log_bytes: usize) -> Self {
         Self {
             replica: Replica::new(Arc::new(origin)),
@@ -24,7 +24,7 @@ impl Writer {
         }
     }
 
-    /// What it holds.
+    /// Returns the replica.
     pub(crate) fn replica(&self) -> &Replica {
         &self.replica
     }
@@ -35,7 +35,7 @@ impl Writer {
         self.insert(clock, content)
     }
 
-    /// Removes the entry added at `clock`, in one step. Without such an entry nothing happens.
+    /// Removes the entry added at `clock`, in one step. Does nothing without such an entry.
     pub(crate) fn remove(&mut self, clock: Clock) -> Option<Arc<Entry>> {
         let removed = self.replica.take(clock)?;
         let at = self.replica.step();
@@ -43,8 +43,8 @@ impl Writer {
         Some(removed)
     }
 
-    /// Replaces the entry added at `clock` by one with another meta, in one step; returns the old
-    /// and the new. Without such an entry nothing happens.
+    /// Replaces the entry added at `clock` by one with another meta, in one step. Returns the old
+    /// and the new entry. Does nothing without such an entry.
     pub(crate) fn update(&mut self, clock: Clock, meta: Meta) -> Option<(Arc<Entry>, Arc<Entry>)> {
         let old = self.replica.take(clock)?;
         let at = self.replica.step();
@@ -53,7 +53,7 @@ impl Writer {
         Some((old, new))
     }
 
-    /// What changed after `from`, for somebody who holds this replica at `from`.
+    /// Returns the changes after `from`, for a node that holds this replica at `from`.
     #[must_use]
     pub(crate) fn delta(&self, from: Clock) -> Delta {
         match self.removals.since(from) {
@@ -62,8 +62,8 @@ impl Writer {
         }
     }
 
-    /// Goes on under another incarnation, with the same entries under new tags and their old
-    /// references; returns the new entries, in the order of the old ones.
+    /// Continues under another incarnation, with the same entries under new tags and their old
+    /// references. Returns the new entries, in the order of the old ones.
     pub(crate) fn retag(&mut self, incarnation: Incarnation) -> Vec<Arc<Entry>> {
         let name = self.replica.origin().name.clone();
         let origin = Arc::new(Origin { name, incarnation });

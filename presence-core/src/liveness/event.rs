@@ -6,74 +6,74 @@ use crate::shard::Input;
 /// An action that follows from a judgement.
 #[derive(Clone, Debug)]
 pub(crate) enum LivenessEvent {
-    /// To every shard.
+    /// An input for every shard.
     Tell(Input),
-    /// To a peer.
+    /// A message to a peer.
     Say(ReplicaName, Say),
     /// A heartbeat to this peer alone, at once.
     Greet(ReplicaName),
-    /// To whoever watches.
+    /// An event for users.
     Replica(ReplicaEvent),
 }
 
-/// A word to a peer.
+/// A message about liveness to a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Say {
-    /// You speak as an incarnation that is over, or as you were before: this is known of you, and
-    /// how many of its messages.
+    /// Rejects messages of an incarnation that is over, or with numbers from before. `known` is the
+    /// latest known incarnation of the receiver, and the number of its last message.
     Refusal {
         refused: Incarnation,
         known: (Incarnation, u64),
     },
-    /// Are you there?
+    /// Asks the peer for a [`Pong`](Self::Pong).
     Ping { on_behalf_of: Option<ReplicaName> },
-    /// I am.
+    /// Answers a [`Ping`](Self::Ping).
     Pong { on_behalf_of: Option<ReplicaName> },
-    /// Ask that node whether it is there.
+    /// Asks the peer to ping the node of this name.
     PingFor(ReplicaName),
-    /// It is: it sent me this.
+    /// Vouches for a node, with the incarnation and number of its last message.
     Vouch(Origin, u64),
 }
 
-/// What became of a node, in this node's eyes.
+/// A change in the status of a node, as this node sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReplicaEvent {
-    /// It is there: it came, came back, or was started anew. What it tracks is shown as soon as all
-    /// of it is here.
+    /// The node is up: it came, came back, or was restarted. Its presences are shown when all of
+    /// them have arrived.
     Up(Origin),
-    /// It has been silent for too long. What it tracked is hidden.
+    /// The node has been silent for too long. Its presences are hidden.
     Down(Origin),
-    /// It has been down for too long. What it tracked is forgotten.
+    /// The node has been down for too long. Its presences are forgotten.
     Permdown(Origin),
-    /// It left in order.
+    /// The node left in order.
     Left(Origin),
-    /// Another node runs under this node's name, or claims to know more of this node than it has
-    /// done. Both will be seen by turns until one is stopped.
+    /// Another node runs under this node's name, or claims to know later changes of this node than
+    /// it has made. The other nodes see both by turns until one is stopped.
     Conflict {
         /// This node.
         mine: Origin,
-        /// What the other one said of itself, or of this one.
+        /// The incarnation that the other node has, or claims of this node.
         theirs: Incarnation,
     },
-    /// A node was turned away: there are as many as may be.
+    /// A node was rejected, because the number of nodes is at `max_replicas`.
     TooMany(ReplicaName),
 }
 
-/// How a node stands, in this node's eyes.
+/// The status of a node, as this node sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Status {
-    /// It is this node.
+    /// This node itself.
     Me,
-    /// It is there.
+    /// The node is up.
     Up,
-    /// It is shown, but may be gone.
+    /// The node may be gone. Its presences are still shown.
     Suspect,
-    /// It is silent: hidden, and kept.
+    /// The node is silent. Its presences are hidden, and kept.
     Down,
-    /// It was given up.
+    /// The node was given up. Its presences are forgotten.
     Permdown,
-    /// It left in order.
+    /// The node left in order.
     Left,
 }

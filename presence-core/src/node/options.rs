@@ -1,4 +1,4 @@
-//! What a node can be tuned by.
+//! The options of replication: [`NodeOptions`], and the check of their bounds.
 
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
@@ -9,104 +9,105 @@ const MS: Duration = Duration::from_millis(1);
 /// The longest of all periods. Moments are sums of a few of them, which must not overflow.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How a node spreads its topics, tells others of changes, and judges who is there.
+/// The options of a node: how it spreads topics, replicates changes, and judges the other nodes.
 ///
 /// The names and most defaults are those of `Phoenix.Tracker`. All nodes of a cluster need the same
-/// [`pool_size`](Self::pool_size); the rest may differ, but periods that differ much make one
-/// node's silence another's alarm.
+/// [`pool_size`](Self::pool_size). The other options may differ, but with periods that differ much,
+/// a node takes another's normal silence for a failure.
 ///
-/// A tracker does not start with an option out of its bounds: it panics, and says which.
+/// A tracker with an option out of its bounds does not start: it panics, and names the option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeOptions {
-    /// How many shards the topics are spread over. Default 8, from 1 to 256; a node with another
-    /// number is refused.
+    /// The number of shards that the topics are spread over. Default 8, from 1 to 256. Messages of
+    /// a node with another number are rejected.
     ///
-    /// Raise it if one node's cores wait for each other: a shard does one thing at a time. Each
-    /// costs a message of its own when its topics change, and 1 to 10 bytes a heartbeat. All nodes
-    /// must be stopped to change it.
+    /// Raise it if the cores of a node wait for each other: a shard makes one change at a time.
+    /// Each shard costs a message of its own when its topics change, and 1 to 10 bytes in a
+    /// heartbeat. To change it, stop all nodes.
     pub pool_size: usize,
-    /// The least time between two diffs of one topic. Default 50 ms, from zero to one day.
+    /// The shortest time between two diffs of one topic. Default 50 ms, from zero to one day.
     ///
-    /// Raise it where rooms are large and many come and go: clients get fewer and larger diffs,
-    /// later. Zero: each change leaves as soon as the diff before it was carried out.
+    /// Raise it for large rooms where many users join and leave: clients get fewer and larger
+    /// diffs, later. With zero, each change is sent as soon as the diff before it was dispatched.
     pub diff_interval: Duration,
-    /// The least time between two deltas of a shard to other nodes. Default 5 ms, from zero to one
-    /// day. The first change after a pause leaves at once.
+    /// The shortest time between two deltas of a shard to other nodes. Default 5 ms, from zero to
+    /// one day. The first change after a pause is sent at once.
     ///
-    /// Raise it to spend fewer and larger messages on a busy cluster; other nodes then see changes
-    /// so much later.
+    /// Raise it to send fewer and larger messages in a busy cluster. Other nodes then see changes
+    /// later, by up to this time.
     pub delta_interval: Duration,
-    /// How often a node says that it is there. Default 1.5 s, from 10 ms to one day. What a lost
-    /// message left behind is noticed by the next heartbeat, so this bounds how long nodes differ.
+    /// The time between two heartbeats of a node. Default 1.5 s, from 10 ms to one day. The next
+    /// heartbeat reveals a lost message, so this option bounds the time for which nodes differ.
     ///
-    /// Raise it beyond some hundred nodes, whose heartbeats add up; `down_period` then has to grow
-    /// with it. Lower it, with `down_period`, to notice sooner that a node has died where no engine
-    /// tells.
+    /// Raise it for some hundred nodes or more, whose heartbeats add up; `down_period` then has to
+    /// grow with it. Lower it, with `down_period`, to detect the death of a node sooner if the
+    /// engine gives no hints.
     pub broadcast_period: Duration,
-    /// After how many silent periods a node is suspected, and asked for by others too. Default 10,
-    /// from 1 to 10,000. A node that only one of its peers does not hear is thereby kept.
+    /// The number of silent periods after which a node is suspect, and other nodes probe it too.
+    /// Default 10, from 1 to 10,000. The probes save a node that only one of its peers cannot
+    /// reach.
     ///
-    /// Lower it together with `down_period`, to keep some periods for the asking in between; raise
-    /// it on a network that loses many messages.
+    /// Lower it together with `down_period`, so that some periods remain for the probes. Raise it
+    /// on a network that loses many messages.
     pub max_silent_periods: u32,
-    /// After what silence a node is down, and what it tracked hidden. Default 30 s; longer than
-    /// `max_silent_periods` periods, and at most one day.
+    /// The silence after which a node is down, and its presences are hidden. Default 30 s, longer
+    /// than `max_silent_periods` periods, and at most one day.
     ///
-    /// Lower it to show the users of a dead node for less long, where no engine tells of its end.
-    /// Shorter than the longest pause of a living node's process, it hides users who are there.
+    /// Lower it to hide the users of a dead node sooner, if the engine gives no hints. If it is
+    /// shorter than the longest pause of a live process, it hides users who are present.
     pub down_period: Duration,
-    /// How long what a node tracked is kept after it went down, in case it comes back; and again as
-    /// long, how long it is remembered that it went. Default 20 min, at least `down_period` and at
-    /// most one day. It is memory against traffic.
+    /// The time for which the presences of a down node are kept, in case the node comes back. The
+    /// last message number of the node is remembered for the same time once more. Default 20 min,
+    /// at least `down_period` and at most one day. It trades memory for traffic.
     ///
-    /// Raise it if parted networks stay so for longer, and the sets are large; lower it where nodes
-    /// come and go under new names all the time.
+    /// Raise it if partitions last longer and the sets are large. Lower it if nodes come and go
+    /// under new names all the time.
     pub permdown_period: Duration,
-    /// How long a node of whose end an engine tells has to prove the contrary. Default 1 s, from
-    /// 100 ms to one day. With less, what a driver that is a little late has not taken yet counts
-    /// as silence.
+    /// The time that a node has to answer after an engine hints that it is gone. Default 1 s, from
+    /// 100 ms to one day. With a shorter time, messages that wait for a slightly late driver would
+    /// count as silence.
     ///
-    /// Lower it to show the users of a dead node for less long; raise it on links whose round trip
-    /// takes long.
+    /// Lower it to hide the users of a dead node sooner. Raise it on links with a long round trip.
     pub suspect_period: Duration,
-    /// About how large a message is, in bytes. Default 48 KiB, from 256 bytes to 192 KiB: below
-    /// what the engine carries. One large entry makes a larger message; with the largest topic, key
-    /// and meta, it is still one that peers take.
+    /// The approximate size of a message, in bytes. Default 48 KiB, from 256 bytes to 192 KiB, and
+    /// below the engine's limit. One large entry makes a larger message. Even with the largest
+    /// topic, key and meta, peers accept this message.
     ///
     /// Lower it for an engine or broker with a smaller limit. Raise it to send large sets in fewer
     /// messages.
     pub chunk_bytes: usize,
-    /// What a shard spends on remembering removals, in bytes. Default 64 KiB, from 4 KiB to 64 MiB.
-    /// A removal takes 16. A node that missed more than fits here gets a list of what lives
+    /// The size of a shard's log of removals, in bytes. Default 64 KiB, from 4 KiB to 64 MiB. A
+    /// removal takes 16 bytes. A node that missed more removals gets a list of the live entries
     /// instead.
     ///
-    /// Raise it where many leave large sets within the time that nodes lose each other. With less
-    /// than 4 KiB even a delta to those who missed nothing may have to list all that lives, which
-    /// for a large set is longer than any message may be.
+    /// Raise it if many users leave large sets while nodes cannot reach each other. With less than
+    /// 4 KiB, even a delta to a node that missed nothing may have to list all live entries, and for
+    /// a large set such a list is longer than a message may be.
     pub removal_log_bytes: usize,
-    /// How many entries a shard shows, hides or forgets in one turn. Default 2,000, from 1 to
-    /// 1,000,000. A reader waits for one turn.
+    /// The most entries that a shard shows, hides or forgets in one turn. Default 2,000, from 1 to
+    /// 1,000,000. A reader waits for at most one turn.
     ///
-    /// Lower it if lists are slow while a large node comes or goes. Raise it to have that done
-    /// sooner.
+    /// Lower it if lists are slow while a large node comes up or goes down. Raise it to finish
+    /// these changes sooner.
     pub batch: usize,
-    /// How many entries a shard keeps of nodes that are down. Default 100,000, from 0 to
-    /// 10,000,000. Beyond, the longest down lose theirs, and send all of it if they come back.
+    /// The most entries of down nodes that a shard keeps. Default 100,000, from 0 to 10,000,000.
+    /// Beyond it, the entries of the nodes that are down longest are dropped, and these nodes send
+    /// them again if they come back.
     ///
-    /// Lower it to bound memory while networks are parted, at some 450 bytes an entry. Raise it if
-    /// one node alone tracks more than that in a shard.
+    /// Lower it to bound memory during partitions, at some 450 bytes for each entry. Raise it if
+    /// one node alone tracks more entries in a shard.
     pub max_hidden: usize,
-    /// How many large answers a shard gives at once. Default 4, from 1 to 64. Who asks meanwhile is
-    /// not answered, and asks again.
+    /// The most large answers that a shard sends at once. Default 4, from 1 to 64. Further requests
+    /// are not answered, and are repeated by their nodes.
     ///
-    /// Raise it where many nodes start at once and memory is plenty: an answer under way keeps
-    /// alive what it is about to say.
+    /// Raise it if many nodes start together and there is enough memory: an answer keeps its
+    /// entries in memory until it is sent.
     pub max_answers: usize,
-    /// How many other nodes there may be, those down included. Default 1,024, from 1 to 65,536.
-    /// Further ones are refused.
+    /// The most other nodes, down nodes included. Default 1,024, from 1 to 65,536. Further nodes
+    /// are rejected.
     ///
-    /// It bounds what a peer can make this node remember by inventing names. Raise it only for a
-    /// cluster that is larger, counting the names that came and went within `permdown_period`.
+    /// It bounds the memory that a peer can fill by inventing names. Raise it only for a larger
+    /// cluster, counting all names that came and went within `permdown_period`.
     pub max_replicas: usize,
 }
 
@@ -132,11 +133,11 @@ impl Default for NodeOptions {
 }
 
 impl NodeOptions {
-    /// The largest [`chunk_bytes`](Self::chunk_bytes). What is not sent yet may be just below it
-    /// when the largest presence comes, and all of that is one message: so it leaves room for one.
+    /// The largest [`chunk_bytes`](Self::chunk_bytes). It leaves room for the largest presence: the
+    /// unsent changes may be just below this size when that presence is added to their message.
     pub(crate) const MAX_CHUNK_BYTES: usize = 192 * 1024;
 
-    /// What of the options is out of its bounds, in words.
+    /// Describes the first option that is out of its bounds. Returns `None` if there is no fault.
     pub(crate) fn fault(&self) -> Option<String> {
         let any = Duration::ZERO..=DAY;
         let periods = [
@@ -167,7 +168,7 @@ impl NodeOptions {
         periods.or(numbers).or_else(|| self.contradiction())
     }
 
-    /// What does not go together, of options within their bounds.
+    /// Describes a contradiction between options that are within their bounds.
     fn contradiction(&self) -> Option<String> {
         let silent = self.broadcast_period * self.max_silent_periods;
         if self.down_period <= silent {

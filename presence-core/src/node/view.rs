@@ -1,4 +1,4 @@
-//! What a node knows of all replicas, for node pages and for tests.
+//! A node's view of all replicas, for node pages and for tests.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,33 +10,33 @@ use crate::liveness::Status;
 /// One replica, as a node sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplicaView {
-    /// Which replica, in which incarnation.
+    /// The replica, in its incarnation.
     pub origin: Origin,
-    /// How it stands. `None`: only contents of it are left: of an incarnation that is being
-    /// replaced, or in its grace.
+    /// The status of the replica. It is `None` if only entries are left: of an incarnation that is
+    /// being replaced, or of a replica in its grace.
     pub status: Option<Status>,
-    /// What is held of it, a shard each that holds anything.
+    /// The entries that are held of the replica, one view for each shard that holds any.
     pub shards: Vec<ShardView>,
 }
 
-/// What one shard holds of one replica.
+/// The entries of one replica in one shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShardView {
-    /// The shard's number.
+    /// The number of the shard.
     pub shard: usize,
-    /// How many changes of it are known.
+    /// The number of known changes.
     pub clock: Clock,
     /// A hash of the entries that are held. Two nodes that hold the same entries of a replica have
     /// the same hash.
     pub check: u64,
-    /// How many entries are held.
+    /// The number of entries.
     pub entries: usize,
-    /// Whether any of it is shown.
+    /// Set if at least a part of the entries is shown.
     pub shown: bool,
 }
 
 impl Node {
-    /// The topics that anybody is in, in order, with how many distinct keys each has.
+    /// Returns the topics with presences, in order, each with the number of its distinct keys.
     #[must_use]
     pub(crate) fn topics(&self) -> Vec<(Arc<str>, usize)> {
         let mut topics = Vec::new();
@@ -52,7 +52,7 @@ impl Node {
         topics
     }
 
-    /// The nodes that are up and of which this one knows that it lacks changes.
+    /// Returns the up nodes of which this node knows that it lacks changes.
     #[must_use]
     pub(crate) fn behind(&self) -> BTreeSet<ReplicaName> {
         let mut behind = BTreeSet::new();
@@ -62,7 +62,7 @@ impl Node {
         behind
     }
 
-    /// All replicas that are known here, this node's own first.
+    /// Returns all known replicas, this node's own first.
     #[must_use]
     pub(crate) fn replicas(&self) -> Vec<ReplicaView> {
         let statuses = self.liveness.lock().statuses();

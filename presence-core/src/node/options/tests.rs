@@ -59,7 +59,7 @@ fn periods_must_go_together() {
     assert_eq!(named(forgotten.as_deref()), Some("permdown_period"));
 }
 
-// What simulations are made with is what a tracker may be started with.
+// The options of simulations are options that a tracker accepts.
 #[test]
 fn generated_scripts_keep_within_the_bounds() {
     for seed in 0..500 {

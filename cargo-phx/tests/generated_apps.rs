@@ -15,8 +15,8 @@ use std::process::{Child, Command, Stdio};
 
 use sandbox::{Sandbox, checkout};
 
-/// Returns the workspace's target folder. What is compiled for one app, and for the workspace's
-/// other tests of apps, is not compiled for the next.
+/// Returns the workspace's target folder. The apps share their builds there, with each other and
+/// with the workspace's other tests of apps.
 fn target() -> &'static Path {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
     scratch.parent().expect("it is in the target folder")
@@ -118,7 +118,7 @@ fn an_app_with_several_of_each() {
     check(&sandbox, 8);
 }
 
-/// An axum app of one file, as axum's documentation has it.
+/// An axum app of one file, as in axum's documentation.
 #[test]
 fn a_binary_only_axum_app() {
     let sandbox = Sandbox::with(&[

@@ -13,8 +13,8 @@ const REQUEST: Duration = Duration::from_secs(2);
 /// Returns the body of the response to `GET path`. Another status than 200 is an error.
 pub(crate) async fn get(server: SocketAddr, path: &'static str) -> Result<String> {
     let (sender, receiver) = oneshot::channel();
-    // A new thread is in the network namespace of its creator. A thread of tokio's pool stays in the
-    // namespace in which it was created.
+    // A new thread is in the network namespace of its creator. A thread of tokio's pool stays in
+    // the namespace in which it was created.
     thread::spawn(move || {
         // An error means that the caller no longer waits.
         let _ = sender.send(support::http::get_ok(server, path, REQUEST));

@@ -1,6 +1,6 @@
 //! The Rust code of the README and of the pages in `docs/`, as documentation tests.
 //!
-//! A page with a block of Rust needs a line here. A test fails if a page has none.
+//! A page with a block of Rust needs a line here. A test fails if a page is missing.
 
 /// The README's code, compiled.
 #[cfg(doctest)]

@@ -10,11 +10,11 @@ use crate::process;
 use crate::steps::Step;
 use crate::workspace::{self, Built, Member, cargo};
 
-/// Options of `cargo xtask check`.
+/// The arguments of `cargo xtask check`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Test what differs from this commit. By default what is not yet on the branch's upstream, or
-    /// not yet committed if the branch has none
+    /// Test the packages that differ from this commit. By default from the branch's upstream, or
+    /// from the last commit if the branch has no upstream
     #[arg(long, value_name = "COMMIT")]
     since: Option<String>,
 }
@@ -40,8 +40,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Builds the unit tests of `packages`, with the features of the whole workspace: so `cargo test`
-/// and this reuse what the other has built.
+/// Builds the unit tests of `packages` with the features of the whole workspace, so that this
+/// command and `cargo test` share their builds.
 fn unit_tests(packages: &[&Member]) -> Result<Vec<Built>> {
     let mut build = cargo();
     build.args(["test", "--workspace", "--all-features", "--no-run"]);

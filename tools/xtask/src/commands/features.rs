@@ -7,7 +7,7 @@ use crate::workspace::{self, cargo};
 
 const LIBRARIES: [&str; 2] = ["presence-core", "presence-channels"];
 
-/// The features that stand for their kind in `cargo xtask test`: none at all, and an engine.
+/// The features that `cargo xtask test` checks: the empty one for no feature, and one engine.
 const IN_TEST: [&str; 2] = ["", "nats"];
 
 /// Compiles both libraries without features and with each alone, warnings denied.

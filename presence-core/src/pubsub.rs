@@ -68,7 +68,7 @@ struct Inner {
 /// A message did not leave this node. Except for [`Stopped`](Self::Stopped), the subscribers on
 /// this node got it.
 #[derive(Debug, thiserror::Error)]
-pub enum BroadcastError {
+pub enum PubSubError {
     /// [`PubSub::stop`] was called. Nothing was delivered, not even on this node.
     #[error("the PubSub has been stopped")]
     Stopped,
@@ -157,10 +157,10 @@ impl PubSub {
     /// Sends `message` to every subscriber of its topic, on all nodes.
     ///
     /// # Errors
-    /// [`BroadcastError::Adapter`] if other nodes cannot be reached. The subscribers on this node
-    /// get the message nevertheless. [`BroadcastError::Stopped`] after [`stop`](Self::stop); then
+    /// [`PubSubError::Adapter`] if other nodes cannot be reached. The subscribers on this node
+    /// get the message nevertheless. [`PubSubError::Stopped`] after [`stop`](Self::stop); then
     /// nobody gets the message.
-    pub fn broadcast(&self, message: Broadcast) -> Result<(), BroadcastError> {
+    pub fn broadcast(&self, message: Broadcast) -> Result<(), PubSubError> {
         self.send(&message, None)
     }
 
@@ -172,7 +172,7 @@ impl PubSub {
         &self,
         from: SubscriberId,
         message: Broadcast,
-    ) -> Result<(), BroadcastError> {
+    ) -> Result<(), PubSubError> {
         self.send(&message, Some(from))
     }
 
@@ -188,9 +188,9 @@ impl PubSub {
     /// `Phoenix.PubSub`).
     ///
     /// # Errors
-    /// [`BroadcastError::Adapter`] if the node is not known or cannot be reached.
-    /// [`BroadcastError::Stopped`] after [`stop`](Self::stop).
-    pub fn direct(&self, node: &str, message: Broadcast) -> Result<(), BroadcastError> {
+    /// [`PubSubError::Adapter`] if the node is not known or cannot be reached.
+    /// [`PubSubError::Stopped`] after [`stop`](Self::stop).
+    pub fn direct(&self, node: &str, message: Broadcast) -> Result<(), PubSubError> {
         if node == self.node_name() {
             return self
                 .running()
@@ -221,16 +221,16 @@ impl PubSub {
         }
     }
 
-    fn send(&self, message: &Broadcast, from: Option<SubscriberId>) -> Result<(), BroadcastError> {
+    fn send(&self, message: &Broadcast, from: Option<SubscriberId>) -> Result<(), PubSubError> {
         self.running()?;
         let sent = self.inner.adapter.broadcast(message);
         self.inner.registry.dispatch(message, from);
         Ok(sent?)
     }
 
-    fn running(&self) -> Result<(), BroadcastError> {
+    fn running(&self) -> Result<(), PubSubError> {
         match self.inner.stopped.load(Ordering::Acquire) {
-            true => Err(BroadcastError::Stopped),
+            true => Err(PubSubError::Stopped),
             false => Ok(()),
         }
     }

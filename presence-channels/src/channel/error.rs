@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, error::Error, fmt};
 
-use presence_core::pubsub::{BroadcastError as PubSubError, DecodeError, EncodeError, Payload};
+use presence_core::pubsub::{DecodeError, EncodeError, Payload, PubSubError};
 
 use crate::{serializer::FrameError, socket::reason_payload};
 

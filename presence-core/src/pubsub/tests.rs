@@ -134,7 +134,7 @@ async fn nodes_hear_broadcasts_but_not_local_ones() {
     assert_eq!(events(&mut on_b), Vec::<String>::new());
     assert!(matches!(
         b.broadcast(message("t", "x")),
-        Err(BroadcastError::Stopped)
+        Err(PubSubError::Stopped)
     ));
 }
 

@@ -94,7 +94,7 @@ pub struct TooLong {
 /// A frame cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum FrameError {
+pub enum WireError {
     /// The bytes do not begin like a frame.
     #[error("not a frame of this protocol")]
     Foreign,
@@ -172,40 +172,40 @@ pub fn encode(sender: &SendingNode<'_>, kind: Kind, message: &Broadcast) -> Resu
 /// Decodes `frame` into its sender, which every version has, and the rest.
 ///
 /// # Errors
-/// [`FrameError`] if the frame cannot be read. The caller drops it.
-pub fn decode(frame: &Bytes) -> Result<(SendingNode<'_>, NodeFrame), FrameError> {
+/// [`WireError`] if the frame cannot be read. The caller drops it.
+pub fn decode(frame: &Bytes) -> Result<(SendingNode<'_>, NodeFrame), WireError> {
     check("message", frame.len(), MAX_FRAME)?;
     let (version, rest) = match &**frame {
         [MAGIC, version, rest @ ..] => (*version, rest),
-        _ => return Err(FrameError::Foreign),
+        _ => return Err(WireError::Foreign),
     };
     let (sender, rest): (SendingNode<'_>, _) = postcard::take_from_bytes(rest)?;
     check_node_name(sender.node)?;
     let node = || sender.node.to_owned();
     if version.abs_diff(VERSION) > 1 {
         let node = node();
-        return Err(FrameError::Version { version, node });
+        return Err(WireError::Version { version, node });
     }
     let newer = version > VERSION;
     let (body, rest): (BodyV1<'_>, _) =
         postcard::take_from_bytes(rest).map_err(|source| match newer {
-            true => FrameError::Newer {
+            true => WireError::Newer {
                 version,
                 node: node(),
                 source,
             },
-            false => FrameError::Malformed(source),
+            false => WireError::Malformed(source),
         })?;
     if !rest.is_empty() && !newer {
-        return Err(FrameError::Trailing(rest.len()));
+        return Err(WireError::Trailing(rest.len()));
     }
     check("topic", body.topic.len(), MAX_NAME)?;
     check("event", body.event.len(), MAX_NAME)?;
     let payload = match body.payload {
         PayloadV1::Json(text) => {
             // From a `str`: from bytes, serde_json skips strings without a look at their UTF-8.
-            let checked = std::str::from_utf8(text).map_err(|_| FrameError::NotJson)?;
-            serde_json::from_str::<IgnoredAny>(checked).map_err(|_| FrameError::NotJson)?;
+            let checked = std::str::from_utf8(text).map_err(|_| WireError::NotJson)?;
+            serde_json::from_str::<IgnoredAny>(checked).map_err(|_| WireError::NotJson)?;
             Payload::Json(frame.slice_ref(text))
         }
         PayloadV1::Binary(bytes) => Payload::Binary(frame.slice_ref(bytes)),

@@ -13,7 +13,7 @@ use super::trouble::Troubles;
 use crate::crdt::ReplicaName;
 use crate::node::{Rejected, ReplicaEvent};
 use crate::pubsub::{
-    AdapterError, Broadcast, BroadcastError, Dispatch, Payload, PeerHint, PubSub, Subscriber,
+    AdapterError, Broadcast, Dispatch, Payload, PeerHint, PubSub, PubSubError, Subscriber,
     SubscriberId, Subscription,
 };
 
@@ -123,10 +123,10 @@ impl Messenger {
 
     /// Logs a message that was not sent. Replication makes up for it as for a lost message, unless
     /// it is too large, which is a warning.
-    fn sent(&self, sent: Result<(), BroadcastError>) {
+    fn sent(&self, sent: Result<(), PubSubError>) {
         let Err(error) = sent else { return };
         let presence = self.presence;
-        if let BroadcastError::Adapter(AdapterError::TooLarge { bytes, limit }) = error {
+        if let PubSubError::Adapter(AdapterError::TooLarge { bytes, limit }) = error {
             if let Some(times) = self.too_large.pass(None) {
                 tracing::warn!(
                     presence,

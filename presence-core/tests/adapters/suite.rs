@@ -9,7 +9,7 @@ use std::{
 use presence_core::pubsub::wire;
 use presence_core::{
     PubSub,
-    pubsub::{AdapterError, Broadcast, BroadcastError, Payload, PeerHint, Receiver},
+    pubsub::{AdapterError, Broadcast, Payload, PeerHint, PubSubError, Receiver},
 };
 
 /// How long anything may take. Far more than it does, for machines that are busy.
@@ -257,10 +257,10 @@ pub(crate) async fn direct_messages_reach_one_node<B: Bed>(bed: &B) {
     }
     let long = "n".repeat(500);
     let known = ["nobody", &long].map(|node| a.pubsub.direct(node, message("t", "direct")));
-    let unknown = |result: &Result<(), BroadcastError>| {
+    let unknown = |result: &Result<(), PubSubError>| {
         matches!(
             result,
-            Err(BroadcastError::Adapter(AdapterError::UnknownNode(_)))
+            Err(PubSubError::Adapter(AdapterError::UnknownNode(_)))
         )
     };
     assert_eq!(unknown(&known[0]), B::KNOWS_NODES, "{:?}", known[0]);
@@ -333,7 +333,7 @@ pub(crate) async fn what_is_too_large_is_an_error<B: Wired>(bed: &B) {
     let large = |bytes: usize| Broadcast::new("t", "large", Payload::Binary(vec![7; bytes].into()));
     let error = a.pubsub.broadcast(large(limit)).unwrap_err();
     match error {
-        BroadcastError::Adapter(AdapterError::TooLarge { bytes, limit: told }) => {
+        PubSubError::Adapter(AdapterError::TooLarge { bytes, limit: told }) => {
             assert!(bytes > limit && told == limit, "{bytes} {told}");
         }
         other => panic!("{other}"),
@@ -393,7 +393,7 @@ pub(crate) async fn a_stop_sends_what_was_queued(bed: &impl Bed) {
         }
     }
     let refused = a.pubsub.broadcast(message("t", "late"));
-    assert!(matches!(refused, Err(BroadcastError::Stopped)));
+    assert!(matches!(refused, Err(PubSubError::Stopped)));
     // a hears nothing more, and the others are none the worse.
     link(&b, &mut receivers[2], "t").await;
     link(&c, &mut receivers[1], "t").await;

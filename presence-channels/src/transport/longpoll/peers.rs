@@ -18,7 +18,7 @@ use std::{
 use bytes::Bytes;
 use http::StatusCode;
 use presence_core::pubsub::{
-    AdapterError, Broadcast, BroadcastError, Dispatch, IntoPayload, Payload, Receiver, Subscriber,
+    AdapterError, Broadcast, Dispatch, IntoPayload, Payload, PubSubError, Receiver, Subscriber,
     Subscription,
 };
 use serde::{Deserialize, Serialize};
@@ -138,7 +138,7 @@ impl Longpoll {
         self.pubsub
             .direct(node, message)
             .map_err(|error| match error {
-                BroadcastError::Adapter(AdapterError::TooLarge { .. }) => {
+                PubSubError::Adapter(AdapterError::TooLarge { .. }) => {
                     tracing::warn!(node, %error, "a publish cannot be passed on to its session's node");
                     PeerRequestError::TooLarge
                 }

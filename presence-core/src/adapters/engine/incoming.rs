@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::{EngineStats, log_limit::LogLimit};
 use crate::pubsub::{
     Inbox,
-    wire::{self, FrameError, SendingNode},
+    wire::{self, SendingNode, WireError},
 };
 
 /// The most nodes whose versions are logged. More log lines would help nobody.
@@ -47,9 +47,9 @@ impl Incoming {
         inbox.deliver(&frame.message);
     }
 
-    fn complain(&self, error: &FrameError) {
+    fn complain(&self, error: &WireError) {
         // Logged separately from garbage, which could crowd out all other log lines.
-        if let FrameError::Version { node, .. } | FrameError::Newer { node, .. } = error {
+        if let WireError::Version { node, .. } | WireError::Newer { node, .. } = error {
             let mut foreign = self.foreign.lock();
             if foreign.len() < MAX_FOREIGN && foreign.insert(node.clone()) {
                 tracing::warn!(

@@ -99,7 +99,7 @@ fn what_the_next_version_adds_is_dropped_with_its_node_named() {
     let frame = unhex("70020a614031302e302e302e31ac02020174016501030001ff");
     let error = decode(&frame).unwrap_err();
     assert!(
-        matches!(error, FrameError::Newer { version: 2, .. }),
+        matches!(error, WireError::Newer { version: 2, .. }),
         "{error}"
     );
     assert!(error.to_string().contains(SENDER.node), "{error}");
@@ -112,7 +112,7 @@ fn versions_further_off_are_refused_by_number_and_node() {
     frame.truncate(16);
     let error = decode(&frame.into()).unwrap_err();
     let node = SENDER.node.to_owned();
-    assert_eq!(error, FrameError::Version { version: 3, node });
+    assert_eq!(error, WireError::Version { version: 3, node });
     assert_eq!(
         error.to_string(),
         "node \"a@10.0.0.1\" sends version 3, and this node reads versions 0 to 2"
@@ -122,18 +122,18 @@ fn versions_further_off_are_refused_by_number_and_node() {
 #[test]
 fn what_no_node_sends_is_refused() {
     let good = unhex(RECORDED[0].0);
-    assert_eq!(decode(&Bytes::new()), Err(FrameError::Foreign));
+    assert_eq!(decode(&Bytes::new()), Err(WireError::Foreign));
     assert_eq!(
         decode(&Bytes::from_static(b"PING")),
-        Err(FrameError::Foreign)
+        Err(WireError::Foreign)
     );
     let longer: Bytes = [&good[..], b"x"].concat().into();
-    assert_eq!(decode(&longer), Err(FrameError::Trailing(1)));
+    assert_eq!(decode(&longer), Err(WireError::Trailing(1)));
 
     for broken in [&br#"{"a":1},{"b":2}"#[..], b"\"\xff\"", b""] {
         let broken = Broadcast::new("t", "e", Payload::Json(broken.into()));
         let frame = encode(&SENDER, Kind::Broadcast, &broken).unwrap();
-        assert_eq!(decode(&frame), Err(FrameError::NotJson));
+        assert_eq!(decode(&frame), Err(WireError::NotJson));
     }
 
     let name = "n".repeat(MAX_NODE_NAME + 1);
@@ -146,7 +146,7 @@ fn what_no_node_sends_is_refused() {
         frame,
     )
     .unwrap();
-    assert!(matches!(decode(&frame.into()), Err(FrameError::TooLong(_))));
+    assert!(matches!(decode(&frame.into()), Err(WireError::TooLong(_))));
 }
 
 /// A length says how much is to come; nothing is reserved on its word.
@@ -156,7 +156,7 @@ fn a_length_beyond_the_frame_is_malformed() {
     frame.extend([0xff, 0xff, 0xff, 0xff, 0x0f, b'a']);
     assert!(matches!(
         decode(&frame.into()),
-        Err(FrameError::Malformed(_))
+        Err(WireError::Malformed(_))
     ));
 }
 

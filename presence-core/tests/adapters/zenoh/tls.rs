@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use presence_core::{
     adapters::{Peers, Zenoh, ZenohError, ZenohOptions, ZenohTls},
-    pubsub::{AdapterError, BroadcastError},
+    pubsub::{AdapterError, PubSubError},
 };
 
 use super::{free_addresses, node};
@@ -46,7 +46,7 @@ async fn is_kept_out(tls: Option<ZenohTls>) {
             .pubsub
             .direct(other, message("t", "direct"))
             .unwrap_err();
-        let unknown = matches!(error, BroadcastError::Adapter(AdapterError::UnknownNode(_)));
+        let unknown = matches!(error, PubSubError::Adapter(AdapterError::UnknownNode(_)));
         assert!(unknown, "{error}");
     }
     assert_eq!(on_stranger.try_recv(), None);

@@ -16,11 +16,11 @@ pub(crate) fn rustfmt(text: &str) -> String {
         .stderr(Stdio::piped())
         .spawn()
         .expect("rustfmt is installed");
-    let mut stdin = child.stdin.take().expect("it is piped");
+    let mut stdin = child.stdin.take().expect("stdin is piped");
     stdin.write_all(text.as_bytes()).expect("rustfmt reads");
     drop(stdin);
     let output = child.wait_with_output().expect("rustfmt ends");
-    let formatted = String::from_utf8(output.stdout).expect("it is UTF-8");
+    let formatted = String::from_utf8(output.stdout).expect("rustfmt prints UTF-8");
     assert!(
         !formatted.is_empty(),
         "rustfmt refuses:\n{text}\n{}",

@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn fault(variables: &[(&str, &str)]) -> String {
-        format!("{:#}", read(variables).err().expect("it is refused"))
+        format!("{:#}", read(variables).err().expect("an error"))
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(crate) fn check(
 }
 
 fn assert_same(message: &ReadMessage, expected: &Fields) {
-    let json = |text: &str| serde_json::from_str::<Value>(text).expect("it is JSON");
+    let json = |text: &str| serde_json::from_str::<Value>(text).expect("a field is JSON");
     assert_eq!(json(message.join_ref.as_json()), expected.join_ref);
     assert_eq!(json(message.reference.as_json()), expected.reference);
     match (&message.topic, &expected.topic) {
@@ -65,7 +65,7 @@ fn assert_same(message: &ReadMessage, expected: &Fields) {
         Value::String(expected) => assert_eq!(message.event, *expected),
         expected => assert_eq!(json(&message.event), *expected),
     }
-    let payload = message.payload.value().expect("it is JSON");
+    let payload = message.payload.value().expect("the payload is JSON");
     assert_eq!(payload, expected.payload);
 }
 
@@ -83,7 +83,7 @@ fn assert_written(wire: ProtocolVersion, message: &ReadMessage) {
     let topic_ref = match topic {
         Ok(topic) => TopicRef::Text(topic),
         Err(topic) => {
-            raw = RawValue::from_string(topic.clone()).expect("it is JSON");
+            raw = RawValue::from_string(topic.clone()).expect("a topic is JSON");
             TopicRef::Raw(&raw)
         }
     };

@@ -16,7 +16,7 @@ pub(super) const TARGET: Target = Target {
 };
 
 static TOKENS: LazyLock<Tokens> = LazyLock::new(|| {
-    let secret = SecretKeyBase::new("s".repeat(64)).expect("it is long enough");
+    let secret = SecretKeyBase::new("s".repeat(64)).expect("64 bytes are enough for a secret");
     Tokens::new(&secret, "fuzz")
 });
 
@@ -87,7 +87,7 @@ fn data(bytes: &[u8]) {
     let at = bytes.len() * 31 % (token.len() - 1);
     let mut turned = token.into_bytes();
     turned[at] = if turned[at] == b'A' { b'B' } else { b'A' };
-    let turned = String::from_utf8(turned).expect("it is ASCII");
+    let turned = String::from_utf8(turned).expect("a token is ASCII");
     let verified = TOKENS.verify::<Value>(&*turned);
     assert_eq!(verified.err(), Some(TokenError::Invalid), "{turned}");
 }

@@ -58,7 +58,7 @@ fn assert_as_text(message: &ReadMessage) {
     let reference = name(message.reference.to_text());
     let text = json!([join_ref, reference, topic(message), message.event, {}]);
     let text = ProtocolVersion::V2.read(Data::Text(text.to_string().into()));
-    let text = text.expect("it is a message");
+    let text = text.expect("the text is a message");
     assert_eq!(text.join_ref, message.join_ref);
     assert_eq!(text.reference, message.reference);
     assert_eq!(text.topic, message.topic);

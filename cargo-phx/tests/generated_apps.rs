@@ -4,16 +4,26 @@
 //! These tests are slow, because they compile axum. `cargo xtask apps` runs all of them, `cargo
 //! test` those that are not ignored.
 
+#[path = "generated_apps/example.rs"]
+mod example;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
+#[path = "cli/snapshot.rs"]
+mod snapshot;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader};
+use std::net::Ipv4Addr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use sandbox::{Sandbox, checkout};
+use support::http::{self, Response};
+use support::process::{Process, Signal};
+
+/// The longest wait for a response of an app.
+const RESPONSE: Duration = Duration::from_secs(60);
 
 /// Returns the workspace's target folder. The apps share their builds there, with each other and
 /// with the workspace's other tests of apps.
@@ -191,54 +201,38 @@ async fn main() -> Result<(), Box<dyn Error>> {
     check(&sandbox, 3);
 }
 
-/// A running app of the guide. A test that fails kills it.
-struct Server {
-    child: Child,
+/// A running app of the guide. Dropping it kills the process.
+struct AppProcess {
+    process: Process,
     port: u16,
 }
 
-impl Server {
-    fn start(binary: &Path, sandbox: &Sandbox) -> Server {
-        let child = Command::new(binary)
+impl AppProcess {
+    fn start(binary: &Path, sandbox: &Sandbox) -> AppProcess {
+        let mut command = Command::new(binary);
+        command
             .current_dir(&sandbox.root)
             .env("PORT", "0")
             .env_remove("HOST")
             .env_remove("RUST_LOG")
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the app runs");
-        let mut server = Server { child, port: 0 };
-        let stdout = BufReader::new(server.child.stdout.take().expect("it is piped"));
+            .stdout(Stdio::piped());
+        let mut process = Process::spawn(&mut command, "the app").expect("the app runs");
+        let stdout = BufReader::new(process.take_stdout().expect("it is piped"));
         let mut log = String::new();
         for line in stdout.lines() {
             let line = line.expect("it logs text");
             if let Some((_, port)) = line.split_once("Running at http://localhost:") {
-                server.port = port.trim().parse().expect("a port");
-                return server;
+                let port = port.trim().parse().expect("a port");
+                return AppProcess { process, port };
             }
             log.push_str(&line);
         }
         panic!("the app ended: {log}");
     }
 
-    fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("it listens");
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        )
-        .expect("it reads");
-        let mut response = String::new();
-        stream.read_to_string(&mut response).expect("it answers");
-        response
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Fails if the app has already ended, as it should.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    fn get(&self, path: &str) -> Response {
+        let app = (Ipv4Addr::LOCALHOST, self.port).into();
+        http::get(app, path, RESPONSE).expect("the app answers")
     }
 }
 
@@ -253,48 +247,26 @@ fn the_app_runs() {
     cargo(&sandbox, "build --quiet");
     let binary = target().join("debug/served");
 
-    let mut server = Server::start(&binary, &sandbox);
+    let mut server = AppProcess::start(&binary, &sandbox);
     let missing = "phoenix.js is not installed: run npm install --prefix assets";
-    assert!(
-        server
-            .get("/")
-            .contains(&format!("<main role=\"main\">{missing}</main>"))
-    );
-    assert!(
-        server
-            .get("/assets/phoenix.mjs")
-            .starts_with("HTTP/1.1 404")
-    );
+    let main = format!("<main role=\"main\">{missing}</main>");
+    assert!(server.get("/").body.contains(&main));
+    assert_eq!(server.get("/assets/phoenix.mjs").status, 404);
     sandbox.write(
         "assets/node_modules/phoenix/priv/static/phoenix.mjs",
         "// phoenix.js\n",
     );
     let page = server.get("/");
     assert!(
-        page.starts_with("HTTP/1.1 200") && page.contains("importmap"),
-        "{page}"
+        page.status == 200 && page.body.contains("importmap"),
+        "{page:?}"
     );
-    assert!(
-        server
-            .get("/assets/phoenix.mjs")
-            .ends_with("// phoenix.js\n")
-    );
-    assert!(
-        server
-            .get("/assets/app.js")
-            .contains("new Presence(channel)")
-    );
+    assert_eq!(server.get("/assets/phoenix.mjs").body, "// phoenix.js\n");
+    let script = server.get("/assets/app.js").body;
+    assert!(script.contains("new Presence(channel)"), "{script}");
     // Files that are not meant for browsers are not served.
-    assert!(
-        server
-            .get("/assets/package.json")
-            .starts_with("HTTP/1.1 404")
-    );
-    assert!(
-        server
-            .get("/assets/../Cargo.toml")
-            .starts_with("HTTP/1.1 404")
-    );
+    assert_eq!(server.get("/assets/package.json").status, 404);
+    assert_eq!(server.get("/assets/../Cargo.toml").status, 404);
 
     for (name, value, message) in [
         (
@@ -326,15 +298,7 @@ fn the_app_runs() {
         assert!(error.contains(&message), "{name}={value}: {error}");
     }
 
-    #[cfg(unix)]
-    {
-        let id = server.child.id().to_string();
-        let told = Command::new("kill")
-            .arg(&id)
-            .status()
-            .expect("kill is there");
-        assert!(told.success());
-        let status = server.child.wait().expect("it ends");
-        assert_eq!(status.code(), Some(0), "it ends in order");
-    }
+    server.process.signal(Signal::TERM).expect("the app runs");
+    let status = server.process.wait().expect("it ends");
+    assert_eq!(status.code(), Some(0), "it ends in order");
 }

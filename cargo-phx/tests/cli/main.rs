@@ -1,7 +1,7 @@
 //! Runs the command line as a user does, and checks its output, its files and its errors.
 
-mod example;
 mod generators;
 mod golden;
 mod refusals;
 mod sandbox;
+mod snapshot;

@@ -233,7 +233,7 @@ impl Endpoint {
     pub async fn stop(&self) {
         let inner = &self.inner;
         let connections = inner.connections.stop();
-        // Before any client goes, or its leaving would be told to other nodes as such.
+        // Before any client disconnects: otherwise other nodes would see its presences leave.
         for supervised in inner.supervised.lock().iter() {
             supervised.leave(inner.config.drain_spread);
         }

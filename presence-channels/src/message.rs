@@ -190,7 +190,7 @@ pub enum Outgoing<'a> {
         /// The payload that phoenix.js passes to `receive(status, ...)`.
         payload: &'a Payload,
     },
-    /// An event for all members of a topic. Its frame goes to all who speak this serializer.
+    /// An event for all members of a topic. Its frame is sent to all clients of this serializer.
     Broadcast {
         /// Its topic.
         topic: &'a str,

@@ -15,15 +15,16 @@
 //! happen, as errors or warnings, whatever these levels are.
 //!
 //! Parameters and payloads are shown through [`FilterParameters`], which hides passwords and
-//! tokens, and cut after 2 KiB. Nothing of that is done for a level that nobody listens to: a
-//! message then costs the look at one flag.
+//! tokens, and cut after 2 KiB. None of that is done for a level without a subscriber: a message
+//! then costs the look at one flag.
 //!
 //! # Metrics
 //!
 //! With the cargo feature `metrics`, counts and times go to the recorder of the
 //! [`metrics`](https://docs.rs/metrics) crate. Install it before
-//! [`Endpoint::builder`](crate::Endpoint::builder): what was mounted before goes unmeasured. Labels
-//! are bounded by the code: a mount's path, a route's pattern, never a topic, an event or a user.
+//! [`Endpoint::builder`](crate::Endpoint::builder): sockets that were mounted before are not
+//! measured. Labels are bounded by the code: a mount's path, a route's pattern, never a topic, an
+//! event or a user.
 //!
 //! | name | kind | unit | labels | what it counts |
 //! | --- | --- | --- | --- | --- |

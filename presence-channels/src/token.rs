@@ -1,7 +1,7 @@
 //! Signed and encrypted tokens in the format of `Phoenix.Token`.
 //!
-//! A token tells a server, later or on another machine, something that it once said itself: who a
-//! user is, most of all. The page gets a signed token, and hands it over when its socket connects:
+//! By a token a server recognizes its own statement later, or on another machine: most often, who a
+//! user is. The page gets a signed token, and passes it when its socket connects:
 //!
 //! ```
 //! use presence_channels::token::{SecretKeyBase, TokenError, Tokens};
@@ -277,7 +277,7 @@ impl Tokens {
     }
 }
 
-/// Without the key.
+/// Leaves out the key.
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tokens")

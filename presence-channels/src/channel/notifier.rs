@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 
 use super::{Channel, TerminateReason, guard::call_guarded, letter::Letter, server::ChannelServer};
 
-/// Tells a channel something from anywhere. Keeps no channel alive.
+/// Sends messages to a channel from anywhere. A notifier does not keep its channel alive.
 pub struct Notifier<C: Channel> {
     server: Weak<ChannelServer<C>>,
 }
@@ -86,7 +86,7 @@ where
 pub struct Timer(pub(super) AbortHandle);
 
 impl Timer {
-    /// Calls it off, unless it was told already.
+    /// Cancels the message, unless it was sent already.
     pub fn cancel(&self) {
         self.0.abort();
     }

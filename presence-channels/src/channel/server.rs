@@ -62,7 +62,8 @@ pub(crate) trait AnyChannel: Send + Sync {
     /// Ends the channel after what it is doing now.
     fn close(self: Arc<Self>, reason: TerminateReason) -> Option<Work>;
 
-    /// The last words of a channel that was joined again; the new channel's reply goes before them.
+    /// Sends the last message of a channel that was joined again. The new channel's reply comes
+    /// before it.
     fn say_closed(&self);
 }
 

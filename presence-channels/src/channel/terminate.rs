@@ -1,6 +1,6 @@
-//! Why a channel ends.
+//! The ends of a channel.
 
-/// Why a channel ends, as [`terminate`](crate::Channel::terminate) is told.
+/// The reason that a channel ends, for [`terminate`](crate::Channel::terminate).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TerminateReason {
@@ -28,7 +28,7 @@ pub(super) enum Farewell {
     Close,
     /// `phx_error`: phoenix.js joins again.
     Error,
-    /// Nothing: nobody is there, or the new channel says it.
+    /// No message: the client is gone, or the new channel sends it.
     None,
 }
 

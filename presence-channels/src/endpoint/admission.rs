@@ -126,7 +126,7 @@ mod tests {
         drop(first);
         assert_eq!(admissions.counts.lock().by_address.len(), 2);
         assert!(admit("192.0.2.1").is_ok());
-        // Nobody knows whose address: it cannot be over its limit.
+        // An unknown address cannot be over its limit.
         assert!(admissions.admit(None, None, Some(0)).is_ok());
     }
 }

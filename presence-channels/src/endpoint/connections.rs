@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::{socket::Expiry, transport::Outbox};
 
-/// The connections of a node, so that all can be told that it stops, and silent ones be noticed.
+/// The connections of a node, for draining them when it stops, and for closing silent ones.
 #[derive(Clone, Default)]
 pub(super) struct Connections {
     table: Arc<ConnectionTable>,
@@ -33,7 +33,7 @@ struct ConnectionTable {
 pub(super) struct Watched {
     pub(super) outbox: Weak<Outbox>,
     pub(super) idle_limit: Duration,
-    /// None if the client's token does not expire.
+    /// `None` if the client's token does not expire.
     pub(super) expiry: Option<Arc<Expiry>>,
 }
 
@@ -70,7 +70,7 @@ impl Connections {
         self.table.stopping.load(Ordering::Acquire)
     }
 
-    /// Refuses newcomers from now on, and gives those who are there.
+    /// Refuses new connections from now on, and returns the current ones.
     pub(super) fn stop(&self) -> Vec<Arc<Outbox>> {
         self.table.stopping.store(true, Ordering::Release);
         self.table

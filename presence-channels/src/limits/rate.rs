@@ -38,7 +38,7 @@ impl Rate {
 pub(crate) struct Bucket {
     rate: Rate,
     thousandths: u64,
-    /// When it was last filled, in milliseconds of the endpoint's clock.
+    /// The time of the last refill, in milliseconds of the endpoint's clock.
     filled: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Which versions a serializer is for, in the words of Elixir's `Version`.
+//! Requirements on versions, in the syntax of Elixir's `Version`.
 
 use std::str::FromStr;
 

@@ -110,7 +110,7 @@ mod tests {
         }
     }
 
-    /// Which serializer speaks `vsn`.
+    /// Returns the name of the serializer for `vsn`.
     fn negotiated(vsn: Option<&str>, added: &[Added]) -> Option<&'static str> {
         let names: Vec<_> = added.iter().map(|added| &added.serializer).collect();
         match Version::negotiate(vsn, added)? {

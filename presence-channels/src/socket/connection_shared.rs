@@ -34,7 +34,7 @@ pub(crate) struct ConnectionShared<S: UserSocket> {
     /// Joins that have not been answered. Those of a topic that was joined again since count, too.
     joining: AtomicUsize,
     _connected: Connected,
-    /// Says that the last channel has ended: when this goes, all of them have.
+    /// Dropped with the last channel, so that the endpoint knows that all channels have ended.
     _registration: Registration,
     /// `None` if the client's token does not expire.
     pub(super) expiry: Option<Arc<Expiry>>,

@@ -30,7 +30,7 @@ use crate::{
 pub(super) const TOPIC: &str = "phoenix";
 /// The event by which a client shows a new token.
 pub(super) const REFRESH: &str = "refresh_token";
-/// The event by which it is told that it should.
+/// The event that asks a client for a new token.
 const EXPIRING: &str = "token_expiring";
 
 /// The expiry of a connection's token.
@@ -43,7 +43,7 @@ pub(crate) struct Expiry {
     version: Version,
 }
 
-/// In the endpoint's milliseconds.
+/// The times of an expiry, in the endpoint's milliseconds.
 struct Deadlines {
     /// `None` once the client has been told.
     tell: Option<u64>,

@@ -53,8 +53,8 @@ impl Params {
     }
 }
 
-/// Without the values that [`FilterParameters`] hides by default: a token in the URL must not reach
-/// whatever prints this.
+/// Leaves out the values that [`FilterParameters`] hides by default: a token in the URL must not
+/// reach whatever prints this.
 impl fmt::Debug for Params {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let filter = FilterParameters::default();

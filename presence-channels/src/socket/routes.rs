@@ -25,13 +25,13 @@ impl<S: UserSocket, C: Channel<Socket = S>> ChannelOf<S> for C {}
 ///
 /// The first pattern that matches a topic decides.
 pub struct Routes<S: UserSocket> {
-    /// Where the socket is mounted, which is how its routes are told apart from another's.
+    /// The path of the mount, which distinguishes its routes from another mount's.
     path: String,
     routes: Vec<Route<S>>,
     invalid: Vec<String>,
 }
 
-/// How the topics begin on which nodes speak to each other. No pattern lets a client in there.
+/// The beginnings of topics on which nodes send messages to each other. No pattern matches them.
 const INTERNAL: [&str; 2] = [presence_core::tracker::TOPIC_PREFIX, longpoll::TOPIC_PREFIX];
 
 /// Begins a join to a channel of one type: types end here.

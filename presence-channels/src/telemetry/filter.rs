@@ -25,7 +25,7 @@ pub struct FilterParameters(Filter);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Filter {
-    /// In lower case.
+    /// The parts of names, in lower case.
     Discard(Vec<String>),
     Keep(BTreeSet<String>),
 }

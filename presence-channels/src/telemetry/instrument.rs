@@ -1,5 +1,5 @@
-//! Counters, gauges and histograms, each held by whoever counts, so that counting looks nothing up.
-//! Without the feature `metrics` they are nothing at all.
+//! Counters, gauges and histograms, each held by the code that counts, so that counting needs no
+//! lookup. Without the feature `metrics` they are empty and do nothing.
 
 #[cfg(not(feature = "metrics"))]
 mod off;

@@ -81,8 +81,8 @@ impl<'a, F: Fn(&Received) -> bool> Expect<'a, F> {
     }
 }
 
-/// For messages of no joined channel: heartbeats, or the topic `phoenix`, on which a client shows a
-/// new token.
+/// Assertions on messages of no joined channel: heartbeats, or the topic `phoenix`, on which a
+/// client shows a new token.
 impl TestSocket {
     /// Pushes an event on a topic that may not be joined.
     ///

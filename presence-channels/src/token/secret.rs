@@ -59,7 +59,7 @@ impl SecretKeyBase {
     }
 }
 
-/// Without the secret.
+/// Leaves out the secret.
 impl fmt::Debug for SecretKeyBase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("SecretKeyBase").finish_non_exhaustive()

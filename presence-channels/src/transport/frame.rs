@@ -31,7 +31,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A text frame.
+    /// Creates a text frame.
     #[must_use]
     pub fn text(body: &str) -> Self {
         Self::build(Opcode::Text, body.len(), |frame| {
@@ -39,7 +39,7 @@ impl Frame {
         })
     }
 
-    /// A binary frame. By long-polling it goes as base64.
+    /// Creates a binary frame, which long-polling sends as base64.
     #[must_use]
     pub fn binary(body: &[u8]) -> Self {
         let frame = Self::build(Opcode::Binary, body.len(), |frame| {

@@ -46,13 +46,13 @@ const KEPT_CAPACITY: usize = 4;
 /// The last-heard time of a client that the server does not read from: later than any.
 const EXCUSED: u64 = u64::MAX;
 
-/// Where frames go.
+/// The destination of frames.
 pub(crate) enum Sink {
-    /// Nowhere yet: the handshake is under way.
+    /// No connection yet: the handshake is under way.
     Opening,
     /// A WebSocket.
     WebSocket(TokioIo<Upgraded>),
-    /// Whoever takes them with [`Outbox::poll_take`] or [`Outbox::take`].
+    /// A queue that is read with [`Outbox::poll_take`] or [`Outbox::take`].
     Queue,
 }
 
@@ -61,8 +61,8 @@ pub(crate) struct Outbox {
     flusher: Arc<Flusher>,
     /// Set while the outbox is on the flusher's list, so that it is not listed once a frame.
     marked: AtomicBool,
-    /// When the client was last heard, in milliseconds since the endpoint's start. Read by the
-    /// endpoint's watch over idle sockets, which spares each a timer.
+    /// The time of the client's last message, in milliseconds since the endpoint's start. Read by
+    /// the endpoint's watch over idle sockets, which spares each a timer.
     heard: AtomicU64,
     /// The most bytes that may wait.
     max_bytes: usize,
@@ -85,7 +85,8 @@ struct OutboxState {
     waker: Option<Waker>,
     /// Set while that task is in a turn, at whose end it writes what is queued.
     attended: bool,
-    /// When the endpoint's watch first saw the connection closing, in its milliseconds.
+    /// The time at which the endpoint's watch first saw the connection closing, in its
+    /// milliseconds.
     lingers_since: Option<u64>,
 }
 
@@ -174,7 +175,7 @@ impl Outbox {
         self.after_push(state);
     }
 
-    /// Tells the client that the connection ends, and why. Later frames are dropped.
+    /// Closes the connection with a code and a reason. Later frames are dropped.
     pub(crate) fn close(self: &Arc<Self>, code: u16, reason: &str) {
         let mut state = self.state.lock();
         if state.phase == OutboxPhase::Open {
@@ -184,7 +185,7 @@ impl Outbox {
     }
 
     /// Asks the connection to end as soon as its channels have: what their handlers still answer is
-    /// delivered, and then the client is told.
+    /// delivered, and then the connection is closed.
     pub(crate) fn drain(&self, code: u16, reason: &'static str) {
         let mut state = self.state.lock();
         state.drain = Some((code, reason));
@@ -204,7 +205,8 @@ impl Outbox {
         self.state.lock().drain.is_some()
     }
 
-    /// The last of the connection's channels has ended: a client that was asked to go is told so.
+    /// Handles the end of the connection's last channel: a connection that was asked to drain is
+    /// closed.
     pub(crate) fn drained(self: &Arc<Self>) {
         let drain = self.state.lock().drain;
         if let Some((code, reason)) = drain {
@@ -337,7 +339,8 @@ impl Outbox {
         }
     }
 
-    /// When the connection was first seen closing: now, if it is now.
+    /// Returns the time at which the connection was first seen closing, which is now if this is the
+    /// first time.
     pub(crate) fn lingers_since(&self, now: u64) -> u64 {
         *self.state.lock().lingers_since.get_or_insert(now)
     }
@@ -346,7 +349,8 @@ impl Outbox {
         self.heard.store(now, Ordering::Relaxed);
     }
 
-    /// Says that the client is not being listened to: its silence is the server's.
+    /// Marks a client that the server does not read from, so that its silence does not count
+    /// against it.
     pub(super) fn excuse(&self) {
         self.set_heard(EXCUSED);
     }
@@ -467,7 +471,7 @@ impl OutboxState {
         if self.queue.capacity() > KEPT_CAPACITY {
             self.queue = VecDeque::new();
         }
-        // TLS and the like keep bytes back until they are told.
+        // TLS and the like keep bytes back until they are flushed.
         io.poll_flush(cx)
     }
 }

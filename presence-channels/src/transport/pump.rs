@@ -16,7 +16,7 @@ use crate::{UserSocket, serializer::Data, socket::Connection};
 
 /// On the stack of the reading task, so that an idle socket holds none.
 const READ_AT_ONCE: usize = 8 * 1024;
-/// Then others get their turn.
+/// The bound on one turn, after which other tasks get theirs.
 const READS_A_TURN: usize = 8;
 
 /// Runs a WebSocket to its end. Its channels are gone when this returns.

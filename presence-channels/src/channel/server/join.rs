@@ -1,4 +1,4 @@
-//! Joining: the channel begins, or the client is told why not.
+//! Runs a join: the channel begins, or the client gets the refusal.
 
 use std::{
     future::poll_fn,
@@ -92,7 +92,7 @@ impl<C: Channel> ChannelServer<C> {
         }
     }
 
-    /// The channel, or what the client is told instead.
+    /// Returns the channel, or the refusal for the client.
     fn judge(&self, joined: CallbackOutcome<JoinResult<C>>) -> Result<Accepted<C>, Payload> {
         let topic = &*self.topic;
         self.meter.joined(match &joined {

@@ -26,7 +26,8 @@ impl<C: Channel> Mailbox<C> {
 }
 
 impl<C: Channel> ChannelServer<C> {
-    /// Leaves a letter. Gives the work of handling it, if nobody is at work already.
+    /// Posts a letter. Returns the work of handling it, unless work of the channel is already under
+    /// way.
     pub(super) fn post(self: &Arc<Self>, letter: Letter<C>) -> Result<Option<Work>, Letter<C>> {
         let mailbox = self.mailbox.lock();
         if mailbox.closed {

@@ -190,7 +190,7 @@ impl<C: Channel> ChannelServer<C> {
         self.close_mailbox();
     }
 
-    /// Takes no more letters, and answers the client's that nobody will handle.
+    /// Closes the mailbox, and answers the client's letters that are not handled any more.
     pub(super) fn close_mailbox(&self) {
         let (letters, successor) = {
             let mut mailbox = self.mailbox.lock();

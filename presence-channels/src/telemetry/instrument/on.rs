@@ -28,7 +28,7 @@ impl Gauge {
         Self(metrics::gauge!(name, owned(labels)))
     }
 
-    /// By what it changed: several endpoints of a process count together.
+    /// Changes the gauge by a difference, because several endpoints of a process count together.
     pub(in super::super) fn change(&self, by: i64) {
         self.0.increment(by as f64);
     }

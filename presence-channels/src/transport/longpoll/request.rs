@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{Endpoint, Params, serializer::Version, socket::Mounted};
 
-/// Where clients put a session's token that do not put it into the URL. It counts more than that
-/// one.
+/// The header in which clients may send a session's token instead of the URL. It overrides the
+/// URL's token.
 pub(crate) const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-phoenix-longpoll-token");
 
 /// Answers a request at the mount's `/longpoll`.

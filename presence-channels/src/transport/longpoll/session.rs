@@ -20,7 +20,7 @@ use crate::{
     transport::{Frame, Opcode, Outbox, OutboxPhase, close_code},
 };
 
-/// Then other tasks get their turn.
+/// The messages that are handled before other tasks get their turn.
 const MESSAGES_A_TURN: usize = 64;
 
 /// A client's session. Frames for the client wait in its outbox from one poll to the next.
@@ -184,9 +184,8 @@ impl Session {
         StatusCode::OK
     }
 
-    /// Runs the session to its end: it is closed and its client has been told the last of it, or
-    /// nobody polls for one and a half windows. Its channels end with it, or before when the server
-    /// stops.
+    /// Runs the session to its end: it is closed and its client has got the last frame, or no poll
+    /// comes for one and a half windows. Its channels end with it, or before when the server stops.
     pub(super) async fn keep(&self) {
         loop {
             let standing = || (self.is_heard(), self.is_over(), self.deadline());

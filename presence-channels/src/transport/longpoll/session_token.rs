@@ -23,7 +23,7 @@ pub(super) struct SessionKey {
 pub(super) struct SessionTokens(Tokens);
 
 impl SessionTokens {
-    /// With no `secret` one is made up, which ends with the process as its sessions do.
+    /// Without a `secret`, generates one that lasts as long as the process and its sessions.
     pub(super) fn new(secret: Option<&SecretKeyBase>, path: &str) -> Self {
         let secret = secret.cloned().unwrap_or_else(SecretKeyBase::generate);
         // A token of one mount must not open a session of another, whose origins may differ.
@@ -44,7 +44,7 @@ impl SessionTokens {
     }
 }
 
-/// 16 random bytes as text, which nobody guesses.
+/// Returns 16 random bytes as text, which cannot be guessed.
 pub(super) fn random() -> String {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the system has random numbers");

@@ -8,7 +8,7 @@ use std::{
 use super::{KEPT_CAPACITY, Outbox, OutboxPhase};
 use crate::transport::{Frame, Opcode};
 
-/// For a [`Sink::Queue`](super::Sink::Queue).
+/// Methods of an outbox with a [`Sink::Queue`](super::Sink::Queue).
 impl Outbox {
     /// Takes the next frame of the queue. Returns `None` once the queue is closed and empty.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::transport::Opcode;
 
-/// An outbox that nobody empties, and the bodies of what waits in it.
+/// Returns an outbox that is never emptied.
 fn stuck(slow_reader: SlowReader) -> Arc<Outbox> {
     let limits = Limits {
         max_outgoing_bytes: 100,

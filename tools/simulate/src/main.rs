@@ -1,4 +1,5 @@
-//! The replicated set's simulation over many seeds: `cargo xtask simulate` builds and starts it.
+//! Runs the replicated set's simulation over many seeds. `cargo xtask simulate` builds and starts
+//! this program.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -21,25 +22,25 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(name = "cargo xtask simulate", bin_name = "cargo xtask simulate")]
 struct Args {
-    /// How many seeds
+    /// The number of seeds
     #[arg(long, default_value_t = 1000, value_name = "N")]
     seeds: u64,
     /// The first seed
     #[arg(long, default_value_t = 0, value_name = "SEED")]
     from: u64,
-    /// Stop after so many minutes, with however many seeds have run then
+    /// Stop after N minutes, even if fewer seeds have run
     #[arg(long, value_name = "N")]
     minutes: Option<u64>,
-    /// How many threads; 0 is one a core
+    /// The number of threads; 0 means one for each core
     #[arg(long, default_value_t = 0, value_name = "N")]
     threads: usize,
-    /// Stop after so many violations
+    /// Stop after N violations
     #[arg(long, default_value_t = 5, value_name = "N")]
     violations: usize,
-    /// Cut a violation's script down in at most so many runs; 0 leaves it whole
+    /// Cut a violation's script down in at most N runs; 0 leaves the script whole
     #[arg(long, default_value_t = 3000, value_name = "N")]
     shrink: usize,
-    /// Run one script again, of a file or of a seed, and say what happens
+    /// Run one script again, from a file or a seed, and print the result
     #[arg(long, value_name = "FILE|SEED")]
     replay: Option<String>,
     /// With `--replay`: print every message and tick
@@ -55,24 +56,24 @@ struct Args {
         value_name = "NODESxPRESENCES"
     )]
     clusters: Vec<traffic::Case>,
-    /// Where the plot of the traffic is written
+    /// The file for the plot of the traffic
     #[arg(
         long,
         default_value = "docs/replication-traffic.svg",
         value_name = "FILE"
     )]
     plot: PathBuf,
-    /// Where violations' scripts are written
+    /// The folder for the scripts of violations
     #[arg(long, default_value = "target/simulate", value_name = "FOLDER")]
     scripts: PathBuf,
-    /// What the last line says the code is
+    /// The commit that the last line names
     #[arg(long, default_value = "", value_name = "COMMIT")]
     commit: String,
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    // Panics are violations and told as such; shrinking one would print hundreds.
+    // A panic is reported as a violation. Without the hook, cutting one down prints hundreds.
     if !args.traffic {
         std::panic::set_hook(Box::new(|_| {}));
     }
@@ -95,7 +96,7 @@ fn main() -> ExitCode {
 mod tests {
     use super::*;
 
-    /// What the documentation has typed, as `cargo xtask simulate` hands it on.
+    /// Parses each command of the documentation as `cargo xtask simulate` passes it on.
     #[test]
     fn the_documented_commands_are_commands() {
         let page = include_str!("../../../docs/replication-traffic.md");
@@ -110,7 +111,7 @@ mod tests {
         assert!(commands > 1, "the page has {commands} commands");
     }
 
-    /// The smallest cluster that can be measured, as the table's are.
+    /// Measures the smallest clusters, in the way that the table is made.
     #[test]
     fn a_small_cluster_is_measured() {
         let folder = tempfile::tempdir().unwrap();

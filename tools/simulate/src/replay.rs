@@ -1,13 +1,13 @@
-//! One script again.
+//! Runs one script again.
 
 use std::fs;
 
 use anyhow::{Context, Result};
 use presence_core::sim::{self, Script, generate};
 
-/// Runs a script, of a file or of a seed; tells whether it kept every promise.
+/// Runs a script, from a file or a seed. Returns whether it kept every promise.
 ///
-/// `watch`: every message is printed.
+/// With `watch`, prints every message.
 pub(crate) fn run(what: &str, watch: bool) -> Result<bool> {
     let script = match what.parse::<u64>() {
         Ok(seed) => generate(seed),

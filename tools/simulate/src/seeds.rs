@@ -1,4 +1,4 @@
-//! Many seeds, on all cores.
+//! Runs many seeds, on all cores.
 
 use std::fs;
 use std::sync::Mutex;
@@ -12,18 +12,18 @@ use serde_json::json;
 
 use crate::Args;
 
-/// How often it says how far it is.
+/// The time between two reports of progress.
 const PROGRESS: Duration = Duration::from_secs(10);
 
-/// From so many seeds on, what happens too rarely says that they are idle.
+/// The least number of seeds from which the coverage can be judged.
 const TELLING: u64 = 10_000;
 
-/// How many seeds there are to each time that something must happen at least: a thousand times in a
-/// million.
+/// The number of seeds in which an event must happen at least once: a thousand times in a million
+/// seeds.
 const SEEDS_A_TIME: u64 = 1000;
 
-/// What must not happen: a change that no node knows the clock of is a fault of the simulator's own
-/// books.
+/// The events that must not happen. A change whose clock no node knows is an error in the
+/// simulator's own records.
 const NEVER: [&str; 1] = ["clocks_unknown"];
 
 struct Found {
@@ -32,7 +32,8 @@ struct Found {
     violation: Violation,
 }
 
-/// Runs the seeds; the last line is one JSON object. Tells whether every promise was kept.
+/// Runs the seeds, and prints one JSON object as the last line. Returns whether every promise was
+/// kept.
 pub(crate) fn run(args: &Args) -> Result<bool> {
     let started = Instant::now();
     let (coverage, found, ran) = run_all(args);
@@ -59,7 +60,7 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     Ok(found.is_empty() && idle.is_empty())
 }
 
-/// What the seeds hardly ever met.
+/// Returns the names of the events that are too rare in these seeds.
 fn idle(coverage: &Coverage, ran: u64) -> Vec<&str> {
     let rare = coverage
         .iter()

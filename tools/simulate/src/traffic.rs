@@ -1,4 +1,4 @@
-//! What replication costs on the network: measured on simulated clusters, as a table and a plot.
+//! Measures the cost of replication on the network, on simulated clusters, as a table and a plot.
 
 mod plot;
 
@@ -11,10 +11,10 @@ use anyhow::{Context, Result};
 use presence_core::sim::{Cluster, Setup, Traffic, Violation, Weather};
 use serde_json::json;
 
-/// How long each state of a cluster is watched, in its own time.
+/// The virtual time for which each state of a cluster is measured.
 const WATCHED: Duration = Duration::from_secs(15);
 
-/// How long a cluster may take to show everything to everybody.
+/// The virtual time that a cluster may take until all nodes show all presences.
 const SETTLING: Duration = Duration::from_secs(20);
 
 /// A cluster to measure: `3x10000` are 10,000 presences on three nodes.
@@ -22,7 +22,7 @@ const SETTLING: Duration = Duration::from_secs(20);
 pub(crate) struct Case {
     nodes: usize,
     presences: u64,
-    /// How many leave, and how many come instead, in a second of the busy cluster.
+    /// The number of presences that leave in a second of the busy cluster. As many join.
     moves: u64,
 }
 
@@ -33,8 +33,11 @@ impl FromStr for Case {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong =
-            || format!("{text:?} is no cluster like 3x10000: at least two nodes, and presences");
+        let wrong = || {
+            format!(
+                "{text:?} is not a cluster: write NODESxPRESENCES, like 3x10000, with at least 2 nodes and 1000 presences"
+            )
+        };
         let (nodes, presences) = text.split_once('x').ok_or_else(wrong)?;
         let nodes: usize = nodes.parse().map_err(|_| wrong())?;
         let presences: u64 = presences.parse().map_err(|_| wrong())?;
@@ -57,7 +60,7 @@ struct Row {
     busy: Rates,
 }
 
-/// What one node sends in a second, on average.
+/// The average traffic that one node sends in a second.
 #[derive(Clone, Copy)]
 struct Rates {
     messages: f64,
@@ -65,6 +68,7 @@ struct Rates {
 }
 
 /// Measures all cases, prints the table, and writes the plot. The last line is one JSON object.
+/// Always returns `true`: a measurement has no verdict.
 pub(crate) fn run(cases: &[Case], plot_file: &Path) -> Result<bool> {
     println!(
         "| nodes | presences | idle: messages/s | bytes/s | a message | busy: changes/s | messages/s | bytes/s | a change and receiver |"
@@ -83,7 +87,7 @@ pub(crate) fn run(cases: &[Case], plot_file: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Draws the clusters that hold as much as the first one.
+/// Draws the clusters that have as many presences as the first one.
 fn draw(rows: &[Row], plot_file: &Path) -> Result<()> {
     let small: Vec<_> = rows
         .iter()
@@ -107,8 +111,8 @@ fn print_row(row: &Row) {
     let Row { case, idle, busy } = row;
     let receivers = (case.nodes - 1) as f64;
     let changes = 2 * case.moves;
-    // Of what a busy node sends, its heartbeats are the idle part. It makes an equal share of the
-    // changes.
+    // The heartbeats are the same in a busy cluster as in an idle one. Each node makes an equal share
+    // of the changes.
     let own_changes = changes as f64 / case.nodes as f64;
     let a_change = (busy.bytes - idle.bytes) / own_changes / receivers;
     println!(
@@ -146,7 +150,7 @@ fn measure(case: Case) -> Result<Row, Violation> {
         first: 0,
         next: 0,
     };
-    // As over TCP: what a node says keeps its order.
+    // Messages of one node keep their order, as over TCP.
     crowd.cluster.set_weather(Weather {
         longest_delay: Weather::CALM.least_delay,
         ..Weather::CALM
@@ -165,7 +169,7 @@ fn measure(case: Case) -> Result<Row, Violation> {
     Ok(Row { case, idle, busy })
 }
 
-/// Presences by number: those from `first` to `next` are there, spread over machines and topics.
+/// The presences numbered from `first` up to `next`, spread over machines and topics.
 struct Crowd {
     cluster: Cluster,
     nodes: u64,
@@ -190,7 +194,8 @@ impl Crowd {
         Ok(())
     }
 
-    /// A hundred to a topic, of all machines.
+    /// Returns the machine, topic and key of a presence. A topic holds about a hundred, from all
+    /// machines.
     fn place(&self, number: u64) -> (usize, String, String) {
         let machine = usize::try_from(number % self.nodes).unwrap_or_default();
         let topic = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
@@ -202,7 +207,7 @@ impl Crowd {
         )
     }
 
-    /// Watches the cluster while so many go, and so many come, a second.
+    /// Measures the cluster while `moves` presences leave and `moves` join each second.
     fn watch(&mut self, moves: u64) -> Result<Rates, Violation> {
         let before = self.cluster.traffic();
         for _ in 0..WATCHED.as_secs() {
@@ -224,7 +229,7 @@ impl Crowd {
         })
     }
 
-    /// A measurement of a cluster that has not converged would say nothing.
+    /// Asserts that the cluster has converged: otherwise the measurement is worthless.
     fn check(&mut self, case: &Case) {
         let topics = 100 + case.presences / 100;
         for machine in [0, case.nodes - 1] {

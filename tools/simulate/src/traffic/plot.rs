@@ -10,7 +10,7 @@ const TOP: f64 = 40.0;
 const BOTTOM: f64 = 50.0;
 const COLOURS: [&str; 3] = ["#1f77b4", "#d62728", "#2ca02c"];
 
-/// A line with a name for each list of points.
+/// Draws a named line for each list of points.
 pub(super) fn log_log(title: &str, across: &str, lines: &[(&str, Vec<(f64, f64)>)]) -> String {
     let all = || lines.iter().flat_map(|(_, points)| points);
     let (left, right) = bounds(all().map(|(x, _)| *x));
@@ -84,7 +84,7 @@ fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
     })
 }
 
-/// The powers of ten around.
+/// Returns the powers of ten that enclose the values.
 fn decades((low, high): (f64, f64)) -> (f64, f64) {
     let (low, high) = (low.log10().floor(), high.log10().ceil());
     (10_f64.powf(low), 10_f64.powf(high.max(low + 1.0)))

@@ -54,7 +54,7 @@ impl Name {
     ///
     /// # Errors
     ///
-    /// If the name cannot be used. The error's hint says what to type instead.
+    /// Fails if the name cannot be used. The error's hint says what to type instead.
     pub(crate) fn parse(component: Component, typed: &str) -> anyhow::Result<Name> {
         let command = |name: &str| format!("type `cargo phx gen {} {name}`", component.word());
         let refuse = |why: &str, hint: String| {
@@ -180,7 +180,7 @@ impl AppName {
     ///
     /// # Errors
     ///
-    /// If the name cannot be used. The error's hint says what to type instead.
+    /// Fails if the name cannot be used. The error's hint says what to type instead.
     pub(crate) fn parse(typed: &str) -> anyhow::Result<AppName> {
         let refuse = |why: &str| {
             Err(hinted(

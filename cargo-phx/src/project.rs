@@ -29,7 +29,7 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// If the manifest is missing, is not valid, or has neither a library nor a binary.
+    /// Fails if the manifest is missing, is not valid, or has neither a library nor a binary.
     pub(crate) fn find(manifest: Option<&Path>, folder: &Path) -> anyhow::Result<Project> {
         let manifest = match manifest {
             // The root is compared with other paths, so `..` and links must be resolved.

@@ -10,8 +10,8 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// If an answer is no, or if a file cannot be written. A no, and every failed check, leaves all
-    /// files as they were.
+    /// Fails if an answer is no, or if a file cannot be written. A no, and every failed check,
+    /// leaves all files as they were.
     pub(crate) fn apply(&self, force: bool, console: &mut Console) -> anyhow::Result<()> {
         for change in &self.changes {
             if change.status() != Status::Conflict || force {

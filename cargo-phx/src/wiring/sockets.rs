@@ -90,7 +90,7 @@ impl Wiring {
     ///
     /// # Errors
     ///
-    /// If the project has several sockets, `wanted` is `None`, and no socket is `UserSocket`.
+    /// Fails if the project has several sockets, `wanted` is `None`, and no socket is `UserSocket`.
     pub(crate) fn find_socket(&self, wanted: Option<&Name>) -> anyhow::Result<Option<SocketFile>> {
         let mut sockets = self.sockets()?;
         if let Some(wanted) = wanted {

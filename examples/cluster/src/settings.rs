@@ -102,7 +102,7 @@ impl Engine {
 ///
 /// # Errors
 ///
-/// If only some of the three are set.
+/// Fails if only some of the three are set.
 fn tls(variable: impl Fn(&str) -> Option<String>) -> anyhow::Result<Option<Tls>> {
     match ["TLS_CA", "TLS_CERTIFICATE", "TLS_KEY"].map(variable) {
         [None, None, None] => Ok(None),

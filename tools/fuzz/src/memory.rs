@@ -10,7 +10,7 @@ static PEAK: AtomicU64 = AtomicU64::new(0);
 ///
 /// # Panics
 ///
-/// If `parse` holds more.
+/// Panics if `parse` holds more.
 pub fn bounded<T>(most: usize, parse: impl FnOnce() -> T) -> T {
     let mut result = None;
     let held = allocation_counter::measure(|| result = Some(parse())).bytes_max;

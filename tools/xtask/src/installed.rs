@@ -22,6 +22,7 @@ impl Program {
     /// Returns the executable: the user's, the one of an earlier run, or one that is built now.
     ///
     /// # Errors
+    ///
     /// Fails if cargo cannot install the program.
     pub(crate) fn find_or_install(&self) -> Result<PathBuf> {
         let Self {

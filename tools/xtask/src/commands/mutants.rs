@@ -31,7 +31,7 @@ pub(crate) struct Args {
 ///
 /// # Errors
 ///
-/// If the simulation misses a mutant, or a mutant no longer fits the code.
+/// Fails if the simulation misses a mutant, or a mutant no longer fits the code.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mutants = read(&workspace::root().join(FOLDER), args.only.as_deref())?;
     let tree = Copy::make()?;

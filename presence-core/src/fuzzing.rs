@@ -1,4 +1,4 @@
-//! What the fuzzer needs of the inside. No API: it changes without notice.
+//! The internals that the fuzzer uses. This is not a public API, and changes without notice.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ fn understand(from: u64, adds: &[EntryRow<'_>], gone: &GoneRow) {
     let _ = gone.gone();
 }
 
-/// So many ticks at one moment are no progress.
+/// The number of ticks at one moment that counts as no progress.
 const STUCK: u32 = 10_000;
 
 /// A node of one shard that tracks one presence, and hears what peers say.
@@ -91,8 +91,8 @@ impl Default for Hearing {
 }
 
 impl Hearing {
-    /// Lets so much time pass, and then has the node hear a message. What it says itself is given
-    /// back.
+    /// Lets the time `after` pass, and then has the node handle a message. Returns the messages
+    /// that the node sends.
     ///
     /// # Panics
     /// If the node gets stuck, or no longer lists what it tracks itself.

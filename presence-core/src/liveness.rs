@@ -1,20 +1,21 @@
-//! Who is there: one node's judgement of the others, without I/O.
+//! Liveness: one node's judgement of the others, without I/O.
 //!
 //! # The rules
 //!
-//! - A node is **introduced**, and made up again, by its own word alone: a message of its own with
-//!   a number above the last one heard. What third nodes say of it never does either.
-//! - It is **suspect** when it has been silent for long, or when an engine tells of its end. It is
-//!   then asked for directly, and two others are asked to ask; what they hear keeps it.
-//! - It is **down** when nothing helped: what it tracked is hidden, and kept.
-//! - It is **given up** (permdown) when it stays down: what it tracked is forgotten. That it was
-//!   there, and what its last message was, is remembered once more as long, so that nothing older
-//!   is believed.
-//! - One that **leaves in order** says so. That is remembered likewise, and passed on.
-//! - A turn that comes late extends every deadline by its lateness: a process that was stopped and
-//!   goes on has heard nobody, which says nothing about the others.
+//! - Only a node's own message **introduces** it, or makes it up again: a message with a number
+//!   above the last one received. Messages of third nodes never do.
+//! - A node is **suspect** after a long silence, or after an engine's hint that it is gone. Then
+//!   this node pings it, and asks two others to ping it; an answer to any of the pings saves it.
+//! - A node is **down** if no ping was answered: its presences are hidden, and kept.
+//! - A node is **given up** (permdown) if it stays down: its presences are forgotten. Its name and
+//!   the number of its last message are remembered for the same time once more, and older messages
+//!   are ignored.
+//! - A node that **leaves in order** announces it. That is remembered in the same way, and passed
+//!   on.
+//! - A late turn extends every deadline by its lateness: a process that was stopped received
+//!   nothing, which says nothing about the other nodes.
 //!
-//! Being up, suspect and down is one node's own view and is never told to others.
+//! The states up, suspect and down are one node's own view, and are never sent to others.
 
 mod conflict;
 mod counts;
@@ -38,35 +39,35 @@ use crate::crdt::{Incarnation, Origin, ReplicaName};
 use crate::node::NodeOptions;
 use crate::shard::Input;
 
-/// What one node knows of the others' being there.
+/// One node's knowledge of the other nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct Liveness {
     /// This node, in its present incarnation.
     me: Arc<Origin>,
-    /// How many messages it has sent in it.
+    /// The number of messages that this node has sent in its incarnation.
     number: u64,
     options: Arc<NodeOptions>,
     peers: BTreeMap<ReplicaName, Peer>,
     tombs: Tombs,
     /// When the next heartbeat is due.
     next_beat: Duration,
-    /// How often this node had to go on under another incarnation lately.
+    /// The recent times at which this node continued under another incarnation.
     turns: Turns,
-    /// Whether this node has left.
+    /// Set after this node has left.
     left: bool,
     random: fastrand::Rng,
     counts: LivenessCounts,
 }
 
-/// What is to be made of a message.
+/// The judgement of a message.
 #[derive(Clone, Debug)]
 pub(crate) enum Verdict {
-    /// Its sender is there, and this is news from it.
+    /// The message is new, and its sender is up.
     Fresh(Arc<Origin>),
     /// A message of a node that is up, overtaken by a later one: what it says of contents may still
     /// be true. And whether it is of the time since that node was last down.
     Late(Arc<Origin>, bool),
-    /// Nothing in it counts.
+    /// The message is ignored.
     Ignored,
 }
 
@@ -99,13 +100,13 @@ impl Liveness {
         self.counts
     }
 
-    /// The number of the next message.
+    /// Returns the number of the next message.
     pub(crate) fn next_number(&mut self) -> u64 {
         self.number += 1;
         self.number
     }
 
-    /// Who sent a message, and whether to believe it.
+    /// Judges a message by its sender and number.
     pub(crate) fn heard(
         &mut self,
         sender: &Origin,
@@ -193,7 +194,7 @@ impl Liveness {
         events: &mut Vec<LivenessEvent>,
     ) -> Verdict {
         let origin = Arc::new(sender.clone());
-        // What was remembered under this name is older than this message.
+        // The tomb of this name is older than this message.
         self.tombs.supersede(&sender.name);
         let peer = Peer::new(Arc::clone(&origin), number, now);
         self.peers.insert(sender.name.clone(), peer);
@@ -201,7 +202,7 @@ impl Liveness {
         self.alone_or_not(events);
         events.push(LivenessEvent::Tell(Input::Up(Arc::clone(&origin))));
         events.push(LivenessEvent::Replica(ReplicaEvent::Up(sender.clone())));
-        // So that it knows this node at once, and not after a period.
+        // A heartbeat at once, so that the sender need not wait a period to know this node.
         events.push(LivenessEvent::Greet(sender.name.clone()));
         Verdict::Fresh(origin)
     }
@@ -241,7 +242,7 @@ impl Liveness {
         (up && peer.origin.incarnation == incarnation).then(|| Arc::clone(&peer.origin))
     }
 
-    /// A node said that it leaves.
+    /// Handles a node's own announcement that it leaves.
     pub(crate) fn leaves(
         &mut self,
         origin: &Origin,
@@ -260,7 +261,7 @@ impl Liveness {
         }
     }
 
-    /// A third node says that a node has left.
+    /// Handles a third node's message that a node has left.
     pub(crate) fn has_told_of_leave(
         &mut self,
         origin: &Origin,
@@ -277,7 +278,7 @@ impl Liveness {
             return;
         }
         match self.peers.get(&origin.name) {
-            // It has spoken since.
+            // The node has sent a message since.
             Some(peer) if (peer.origin.incarnation, peer.number) > told => {}
             Some(_) => {
                 self.counts.leaves_passed_on += 1;
@@ -310,7 +311,7 @@ impl Liveness {
         self.tombs.left(now)
     }
 
-    /// An engine says that this node's process or link has ended.
+    /// Handles an engine's hint that the process of a node, or the link to it, has ended.
     pub(crate) fn lost(
         &mut self,
         name: &ReplicaName,
@@ -334,7 +335,7 @@ impl Liveness {
         }
     }
 
-    /// Takes leave. From now on this node says nothing.
+    /// Leaves the cluster. From now on this node sends nothing.
     pub(crate) fn leave(&mut self) {
         self.left = true;
     }
@@ -350,12 +351,12 @@ impl Liveness {
         true
     }
 
-    /// When [`Liveness::beat`] is due.
+    /// Returns the time at which [`Liveness::beat`] is due.
     pub(crate) fn next_beat(&self) -> Duration {
         self.next_beat
     }
 
-    /// When [`Liveness::expire`] is due.
+    /// Returns the time at which [`Liveness::expire`] is due.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
         if self.left {
             return None;
@@ -364,7 +365,7 @@ impl Liveness {
         peers.chain(self.tombs.next_deadline()).min()
     }
 
-    /// Judges by the clock.
+    /// Judges all nodes by the clock.
     pub(crate) fn expire(&mut self, now: Duration, events: &mut Vec<LivenessEvent>) {
         self.notice(now);
         let due = self
@@ -450,12 +451,12 @@ impl Liveness {
         self.tombs.extend(lateness);
     }
 
-    /// What is late, and not only how things go on a busy machine.
+    /// Returns the lateness above which the process was stopped, and the machine not only busy.
     fn late(&self) -> Duration {
         self.options.suspect_period / 4
     }
 
-    /// All that are known, with their standing.
+    /// Returns all known nodes, with their status.
     pub(crate) fn statuses(&self) -> Vec<(Origin, Status)> {
         let peers = self.peers.values().map(|peer| {
             let status = match peer.standing {

@@ -1,17 +1,16 @@
 //! One node of a cluster, without I/O: its shards, and its judgement of the others.
 //!
-//! A [`Node`] reads no clock, draws no number and sends nothing. It is handed the time and what
-//! peers sent, and leaves [`NodeEffect`]s to be carried out in order. A [`Tracker`](crate::Tracker)
-//! drives one on tokio; [`sim`](crate::sim) drives many on virtual time.
+//! A [`Node`] reads no clock, draws no random number and sends nothing. Its runtime gives it the
+//! time and the messages of peers, and carries out its [`NodeEffect`]s in order. A
+//! [`Tracker`](crate::Tracker) runs one node on tokio; the simulator runs many on virtual time.
 //!
 //! `now` is the time since any fixed moment of that node, and never goes backwards.
 //!
 //! # Locks
 //!
-//! All methods take `&self`. Every shard has a lock of its own; what peers say and what the clock
-//! says is handled in one order, under another. A read takes one shard's lock for one bounded piece
-//! of work. A [heartbeat](Node::beat) waits for no shard: of one that is busy it tells the last it
-//! knows.
+//! All methods take `&self`. Every shard has a lock of its own. Another lock puts messages of peers
+//! and deadlines into one order. A read takes one shard's lock for one bounded piece of work. A
+//! [heartbeat](Node::beat) waits for no shard: for a busy shard, it sends the last known state.
 
 mod beat;
 mod compare;
@@ -47,19 +46,18 @@ use crate::liveness::{Liveness, LivenessEvent, Say};
 use crate::shard::{Effect, Input, Shard, ShardConfig, TrackRefused, UpdateRefused, Which};
 use crate::wire::{self, Body, Header};
 
-/// What a node is made with.
+/// The parameters of a node.
 #[derive(Clone, Debug)]
 pub(crate) struct NodeConfig {
-    /// Its name. Two live nodes must not share one.
+    /// The name of the node. Two live nodes must not share one.
     pub(crate) name: ReplicaName,
     /// This start of it: the wall clock, and a random nonce.
     pub(crate) incarnation: Incarnation,
     /// A random number: all that is random here depends on it.
     pub(crate) seed: u64,
-    /// Whether there may be other nodes. If not, it never says anything.
+    /// Set if there may be other nodes. Otherwise the node sends nothing.
     pub(crate) clustered: bool,
-    /// How it is tuned. Options out of their bounds are taken as they are; a tracker checks them
-    /// before.
+    /// The options. A node does not check their bounds; a tracker does.
     pub(crate) options: NodeOptions,
 }
 
@@ -68,19 +66,19 @@ pub(crate) struct NodeConfig {
 pub(crate) struct Node {
     /// A topic's shard is its `xxh3_64`, modulo their number. Nodes must agree on that.
     shards: Box<[Mutex<Shard>]>,
-    /// Who is there. Held for no shard.
+    /// The liveness of the other nodes. The lock is not held while waiting for a shard.
     liveness: Mutex<Liveness>,
-    /// What the shards told for heartbeats when they were last free.
+    /// The state of each shard for heartbeats, from when the shard was last free.
     beats: Mutex<Beats>,
     /// Held while what peers or the clock say is carried to the shards: a node that goes down and
     /// comes back must be hidden and shown in this order.
     order: Mutex<MessageCounts>,
-    /// Whether a heartbeat went out since nodes were last compared.
+    /// Set if a heartbeat was sent since nodes were last compared.
     compare: AtomicBool,
     clustered: bool,
 }
 
-/// What is counted of messages, before it is known whose they are.
+/// The counts of messages, of all senders.
 #[derive(Clone, Copy, Debug, Default)]
 struct MessageCounts {
     malformed: u64,
@@ -88,7 +86,7 @@ struct MessageCounts {
 }
 
 impl Node {
-    /// A node that holds nothing and knows of nobody. Its first heartbeat is due at once.
+    /// Creates a node without presences and peers. Its first heartbeat is due at once.
     #[must_use]
     pub(crate) fn new(config: NodeConfig, now: Duration) -> Self {
         let origin = Origin {
@@ -123,7 +121,7 @@ impl Node {
         }
     }
 
-    /// Adds a presence; returns the reference of its meta.
+    /// Adds a presence. Returns the reference of its meta.
     ///
     /// # Errors
     ///
@@ -139,8 +137,8 @@ impl Node {
         })
     }
 
-    /// Gives a presence another meta, in one step; returns its reference. With `expected`, only if
-    /// the present meta has that reference.
+    /// Replaces the meta of a presence, in one step. Returns the new reference. With `expected`, it
+    /// does so only if the present meta has that reference.
     ///
     /// # Errors
     ///
@@ -165,7 +163,7 @@ impl Node {
         })
     }
 
-    /// The meta of a presence, to update it by.
+    /// Returns the meta of a presence, for an update.
     ///
     /// # Errors
     ///
@@ -188,19 +186,19 @@ impl Node {
         self.shard_of(topic).lock().list(topic)
     }
 
-    /// The topic's entries under one key, the oldest first.
+    /// Returns the topic's entries under one key, the oldest first.
     #[must_use]
     pub(crate) fn get_by_key(&self, topic: &str, key: &str) -> Vec<Arc<Entry>> {
         self.shard_of(topic).lock().get_by_key(topic, key)
     }
 
-    /// How many distinct keys the topic has.
+    /// Returns the number of distinct keys in the topic.
     #[must_use]
     pub(crate) fn count(&self, topic: &str) -> usize {
         self.shard_of(topic).lock().count(topic)
     }
 
-    /// The topic's last [`NodeEffect::TopicDiff`] has been carried out.
+    /// Reports that the topic's last [`NodeEffect::TopicDiff`] has been carried out.
     pub(crate) fn dispatched(&self, topic: &Arc<str>, now: Duration, out: &mut Vec<NodeEffect>) {
         let input = Input::Dispatched(Arc::clone(topic));
         self.tell(self.place(topic), input, now, out);

@@ -1,8 +1,8 @@
 //! One shard of a tracker, as a state machine: it does no I/O, reads no clock and draws no number.
 //!
-//! A tracker spreads its topics over several shards, each of which is driven alone. What is asked
-//! of a shard has a method with a typed answer ([`Shard::track`], [`Shard::list`], ...). What
-//! befalls it is an [`Input`] to [`Shard::handle`]. Either may leave [`Effect`]s, which the driver
+//! A tracker spreads its topics over several shards, each of which is driven alone. A question to a
+//! shard is a method with a typed answer ([`Shard::track`], [`Shard::list`], ...). An event is an
+//! [`Input`] to [`Shard::handle`]. Both may leave [`Effect`]s, which the driver
 //! carries out in order. `now`, where it matters, is the time since any fixed moment and never goes
 //! backwards.
 //!
@@ -16,8 +16,8 @@
 //!   here. At most one diff of a topic is out, which keeps a topic's diffs in order and bounds what
 //!   a slow driver holds. With [`Input::Dispatched`] the topic cools.
 //! - Cooling: further changes gather until `diff_interval` is over, then leave as one diff. If
-//!   there are none, the topic is quiet again. So N users who join one room cause a few diffs, not
-//!   N.
+//!   there are no changes, the topic is quiet again. So N users who join one room cause a few
+//!   diffs, not N.
 //!
 //! How changes cancel and what a list has to do with it is told in `pending.rs`.
 //!
@@ -81,13 +81,13 @@ use crate::crdt::{
     ReplicaName, Writer,
 };
 
-/// How many changes may wait for the next delta. With as many, it leaves at once.
+/// The number of changes at which the next delta is sent at once.
 const MAX_UNSENT: u64 = 256;
 
 /// Which presence is meant: an owner has at most one a topic and key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Which<'a> {
-    /// Whose.
+    /// The owner of the presence.
     pub(crate) owner: OwnerId,
     /// Where.
     pub(crate) topic: &'a str,
@@ -98,17 +98,17 @@ pub(crate) struct Which<'a> {
 /// One shard. See the [module](self) for how it works.
 #[derive(Clone, Debug)]
 pub(crate) struct Shard {
-    /// What this node tracks here: the truth, which the indexes below only lead to.
+    /// The presences of this node: the truth, which the indexes below only lead to.
     writer: Writer,
     /// Where new metas get their references.
     refs: PhxRefs,
     /// From an owner to its entries, for updates and for its end.
     owned: Owned,
-    /// What is shown: this node's entries and those of the mirrors.
+    /// The shown entries: this node's, and those of the mirrors.
     index: Index,
-    /// What other nodes have told.
+    /// The copies of other nodes' replicas.
     mirrors: Mirrors,
-    /// What other nodes asked for.
+    /// The answers to other nodes' requests.
     answers: Answers,
     /// Up to where other nodes have been told.
     sent: Clock,
@@ -120,9 +120,9 @@ pub(crate) struct Shard {
     delta_interval: Duration,
     /// The bound of a message's changes.
     chunk_bytes: usize,
-    /// Whether there is nobody to send deltas to.
+    /// Set if there is no other node to send deltas to.
     alone: bool,
-    /// Whether [`Input::Stop`] came.
+    /// Set after [`Input::Stop`].
     stopped: bool,
     counts: Counts,
 }
@@ -264,28 +264,28 @@ impl Shard {
         topic.map_or_else(Vec::new, |topic| topic.under(key))
     }
 
-    /// How many distinct keys the topic has.
+    /// Returns the number of distinct keys in the topic.
     pub(crate) fn count(&self, topic: &str) -> usize {
         self.index.topic(topic).map_or(0, topic::Topic::count)
     }
 
-    /// What this node tracks here.
+    /// Returns this node's own replica.
     pub(crate) fn replica(&self) -> &Replica {
         self.writer.replica()
     }
 
-    /// What is held of other nodes' replicas, and whether any of it is shown.
+    /// Returns the copies of other nodes' replicas, each with whether a part of it is shown.
     pub(crate) fn others(&self) -> impl Iterator<Item = (&Replica, bool)> {
         self.mirrors.iter()
     }
 
-    /// What is held of other nodes' replicas that are up and complete: what this node compares with
-    /// others.
+    /// Returns the copies of other nodes' replicas that are up and complete, for comparisons with
+    /// other nodes.
     pub(crate) fn shown(&self) -> impl Iterator<Item = &Replica> {
         self.mirrors.shown()
     }
 
-    /// What is held of one of them.
+    /// Returns one of these copies.
     pub(crate) fn shown_of(&self, origin: &Origin) -> Option<&Replica> {
         self.mirrors.served(origin)
     }
@@ -322,7 +322,7 @@ impl Shard {
         self.index.is_finished()
     }
 
-    /// Takes what befalls the shard. What it wants done is added to `effects`.
+    /// Handles an input. The shard adds its effects to `effects`.
     pub(crate) fn handle(&mut self, input: Input, now: Duration, effects: &mut Vec<Effect>) {
         match input {
             Input::OwnerGone(owner) => self.owner_gone(owner, effects),
@@ -397,7 +397,7 @@ impl Shard {
 
     fn set_alone(&mut self, alone: bool) {
         if alone == self.alone {
-            // What waits for the next delta still has somebody to go to.
+            // There is still a node to send the waiting changes to.
             return;
         }
         self.alone = alone;

@@ -18,7 +18,7 @@
 //! use serde_json::json;
 //! use std::time::Duration;
 //!
-//! /// Shows on how many devices somebody is.
+//! /// Shows the number of a user's devices.
 //! struct Online;
 //!
 //! impl Presence for Online {
@@ -77,8 +77,7 @@
 //! # Ok::<(), presence_core::sim::ParseError>(())
 //! ```
 //!
-//! [`Coverage`] says how often what happened; without it nobody would know whether a clean run has
-//! met anything.
+//! [`Coverage`] counts the events of a run. Without it, a clean run could be one without events.
 
 pub(crate) mod client;
 mod clock;

@@ -25,7 +25,7 @@ impl PresenceMeter {
     /// For the presence of this `NAME`.
     #[cfg(feature = "metrics")]
     pub(crate) fn new(name: &'static str) -> Self {
-        // There even where nobody else is, and nothing ever lacks.
+        // The gauge exists on a single node too, where no changes are ever missing.
         lag(name).set(0.0);
         Self {
             presences: metrics::gauge!("presence_presences", "presence" => name),
@@ -33,7 +33,7 @@ impl PresenceMeter {
         }
     }
 
-    /// Counts a diff that so many join and leave by.
+    /// Counts a diff, with the numbers of its joins and leaves.
     #[cfg(feature = "metrics")]
     pub(crate) fn diff(&self, joins: usize, leaves: usize) {
         self.presences.increment(joins as f64 - leaves as f64);

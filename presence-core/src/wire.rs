@@ -1,4 +1,4 @@
-//! What nodes say to each other, written down.
+//! The messages between nodes, encoded.
 //!
 //! # The format, version 1
 //!

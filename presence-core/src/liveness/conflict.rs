@@ -1,4 +1,4 @@
-//! When a node is told that its name, or its incarnation, is another's.
+//! Conflicts: another node has this node's name, or knows a later incarnation of it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use super::{Liveness, LivenessEvent, ReplicaEvent};
 use crate::crdt::{Incarnation, Origin};
 use crate::shard::Input;
 
-/// How often a node goes on under another incarnation, in [`WINDOW`] periods, before that is an
-/// error.
+/// The number of times that a node continues under another incarnation, in [`WINDOW`] periods,
+/// before that is an error.
 const MOST: usize = 3;
 /// In periods.
 const WINDOW: u32 = 10;
@@ -44,9 +44,9 @@ impl Liveness {
         }
     }
 
-    /// Somebody refuses what this node said, because it knows a later incarnation of it, or
-    /// messages of this one that this node has not sent yet: a machine that was set back to a
-    /// snapshot counts them anew.
+    /// Handles a refusal: a peer knows a later incarnation of this node, or messages of this
+    /// incarnation that this node has not sent yet. A machine that was restored from a snapshot
+    /// numbers its messages again.
     pub(crate) fn refused(
         &mut self,
         refused: Incarnation,
@@ -59,8 +59,8 @@ impl Liveness {
         }
     }
 
-    /// Somebody knows this node at a clock that it has not reached, or in an incarnation that it
-    /// has not had.
+    /// Handles a peer's claim of this node at a clock that it has not reached, or in an incarnation
+    /// that it has not had.
     pub(crate) fn claimed(
         &mut self,
         incarnation: Incarnation,

@@ -1,4 +1,4 @@
-//! One other node.
+//! The state of one other node.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use crate::crdt::Origin;
 use crate::node::NodeOptions;
 
-/// How often a node that says what is over is told so.
+/// The shortest time between two refusals to one node.
 const REFUSE_AGAIN: Duration = Duration::from_millis(200);
 
 /// One other node, as this one sees it.
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
     pub(super) origin: Arc<Origin>,
-    /// The number of the last message heard from it.
+    /// The number of the last message received from it.
     pub(super) number: u64,
     /// The number of the last message from before it was last down: what came later tells of it as
     /// it is now.
@@ -23,17 +23,17 @@ pub(super) struct Peer {
     pub(super) standing: Standing,
     /// When it was last asked for.
     pub(super) probed: Duration,
-    /// Whether it has had more time as a suspect, because this process stood still.
+    /// Set if it has had more time as a suspect, because this process was stopped.
     pub(super) respited: bool,
     /// The highest number that others have vouched for.
     pub(super) vouched: u64,
-    /// When it was last told that what it says is over.
+    /// The time of the last refusal to it.
     refused: Option<Duration>,
-    /// Whether what it shows differed at its last heartbeat.
+    /// Set if its digest differed at its last heartbeat.
     pub(super) differs: bool,
 }
 
-/// Whether it is there.
+/// The status of a peer, with its deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     Up,

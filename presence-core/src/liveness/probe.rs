@@ -1,15 +1,15 @@
-//! Asking whether a node is there, and comparing what nodes show.
+//! Probes of suspect nodes, and the choice of peers to ask and to compare with.
 
 use std::time::Duration;
 
 use super::{Liveness, LivenessEvent, Say, Standing};
 use crate::crdt::{Origin, ReplicaName};
 
-/// How many others are asked to ask.
+/// The number of other nodes that are asked to ping a suspect.
 const HELPERS: usize = 2;
 
 impl Liveness {
-    /// Asks a node directly, and has two others ask.
+    /// Pings a node directly, and asks two others to ping it.
     pub(super) fn probe(&mut self, name: &ReplicaName, events: &mut Vec<LivenessEvent>) {
         let ping = Say::Ping { on_behalf_of: None };
         events.push(LivenessEvent::Say(name.clone(), ping));
@@ -28,7 +28,7 @@ impl Liveness {
         up.map(|(name, _)| name)
     }
 
-    /// A node that this one suspects answered another one.
+    /// Handles a vouch: a node that this one suspects answered another node.
     pub(crate) fn vouched(&mut self, origin: &Origin, number: u64, now: Duration) {
         let Some(peer) = self.peers.get_mut(&origin.name) else {
             return;
@@ -45,8 +45,8 @@ impl Liveness {
         }
     }
 
-    /// Whom to ask for what is missing of a replica: itself, and on every second attempt another
-    /// one.
+    /// Chooses the node to ask for missing changes of a replica: the replica itself, and on every
+    /// second attempt another node.
     pub(crate) fn whom_to_ask(&mut self, name: &ReplicaName, attempt: u32) -> Option<ReplicaName> {
         let others: Vec<_> = self.up().filter(|other| *other != name).cloned().collect();
         if attempt % 2 == 1
@@ -57,14 +57,14 @@ impl Liveness {
         self.peers.contains_key(name).then(|| name.clone())
     }
 
-    /// Whether what a node shows differs from what this one does, by its heartbeat.
+    /// Notes whether a node's digest differs from this node's, by its heartbeat.
     pub(crate) fn differs(&mut self, name: &ReplicaName, differs: bool) {
         if let Some(peer) = self.peers.get_mut(name) {
             peer.differs = differs;
         }
     }
 
-    /// One of the nodes that show something else, to compare with.
+    /// Picks one of the nodes whose digests differ, to compare with.
     pub(crate) fn pick_one_that_differs(&mut self) -> Option<ReplicaName> {
         let differ = self.peers.iter().filter(|(_, peer)| peer.differs);
         let differ: Vec<_> = differ.map(|(name, _)| name.clone()).collect();

@@ -1,4 +1,4 @@
-//! Those that are gone for good, remembered for a while.
+//! Tombs: the nodes that were given up or left, remembered for a while.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,20 +7,19 @@ use super::Status;
 use super::peer::{again, refuse_again};
 use crate::crdt::{Incarnation, Origin, ReplicaName};
 
-/// A node that was given up, or that left. Nothing it said up to its last message is believed any
-/// more.
+/// A node that was given up, or that left. Messages up to its last one are ignored.
 #[derive(Clone, Debug)]
 pub(super) struct Tomb {
     pub(super) incarnation: Incarnation,
-    /// The last message's.
+    /// The number of the last message.
     pub(super) number: u64,
-    /// How long this is remembered.
+    /// The time at which the tomb is forgotten.
     pub(super) until: Duration,
-    /// If it left in order: when its grace ends.
+    /// The end of its grace, if it left in order.
     pub(super) left: Option<Duration>,
-    /// Whether a third node told of it, and nobody here had heard of the node.
+    /// Set if a third node reported it, and this node did not know the node.
     pub(super) second_hand: bool,
-    /// When somebody who still speaks so was last told.
+    /// The time of the last refusal to a node that still uses this incarnation.
     pub(super) refused: Option<Duration>,
 }
 
@@ -30,7 +29,7 @@ impl Tomb {
     }
 }
 
-/// All of them, bounded.
+/// All tombs, bounded in number.
 #[derive(Clone, Debug)]
 pub(super) struct Tombs {
     tombs: BTreeMap<ReplicaName, Tomb>,

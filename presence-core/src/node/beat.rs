@@ -1,4 +1,4 @@
-//! The heartbeat.
+//! The heartbeat of a node.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::{Node, NodeEffect};
 use crate::crdt::{Clock, Incarnation, Origin, ReplicaName};
 use crate::wire::Body;
 
-/// What each shard last told for a heartbeat.
+/// The state of one shard that a heartbeat carries.
 #[derive(Clone, Debug)]
 pub(super) struct Beats(Vec<Beat>);
 
@@ -19,9 +19,9 @@ struct Beat {
     incarnation: Incarnation,
     /// The clock of this node's replica.
     clock: Clock,
-    /// What it holds, as a number.
+    /// The hash of its own replica.
     check: u64,
-    /// All that is shown, as a number.
+    /// The hash of all that the shard shows.
     digest: u64,
 }
 
@@ -49,7 +49,7 @@ impl Node {
         if let Some(body) = self.heartbeat() {
             self.broadcast(&body, out);
         }
-        // Who differs is compared with in order; a heartbeat does not wait for that.
+        // Comparisons happen under the order lock; a heartbeat does not wait for it.
         self.compare.store(true, Ordering::Relaxed);
     }
 

@@ -1,4 +1,4 @@
-//! Finding out where nodes differ, and who of them is behind.
+//! Comparisons between nodes: where they differ, and which one is behind.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -12,8 +12,7 @@ use crate::crdt::{Clock, Origin, Replica, ReplicaName};
 use crate::shard::Input;
 use crate::wire::{Body, Left, Row};
 
-/// How many shards of replicas a vector tells of, at most. In a larger cluster each tells of some,
-/// by turns.
+/// The most shards of replicas in a vector. In a larger cluster, each vector has a part, by turns.
 const MAX_CELLS: usize = 8192;
 
 /// Where a replica stands in one shard.
@@ -167,7 +166,8 @@ impl Node {
         }
     }
 
-    /// What somebody holds of this node's own replica. Only that node's word counts: its own.
+    /// Compares a peer's copy of this node's own replica. Returns the shards in which the peer is
+    /// behind, or holds something else.
     fn compare_own(
         &self,
         me: &Arc<Origin>,
@@ -198,8 +198,8 @@ impl Node {
         (!cells.is_empty()).then(|| row(me, cells))
     }
 
-    /// What somebody holds of another node's replica. `own`: that node itself says so, and not long
-    /// ago.
+    /// Compares a peer's copy of another node's replica. `own` is set if that node itself sent it,
+    /// and not long ago.
     fn compare_other(
         &self,
         origin: &Arc<Origin>,

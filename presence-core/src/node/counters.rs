@@ -1,10 +1,10 @@
-//! What has happened on a node, counted.
+//! The counts of a node's events.
 
 use super::Node;
 use crate::liveness::LivenessCounts;
 use crate::shard::Counts;
 
-/// Counts since the node was made.
+/// The counts of all events since the node was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NodeCounters {
     /// In the shards, all together.
@@ -18,7 +18,7 @@ pub(crate) struct NodeCounters {
 }
 
 impl Node {
-    /// What has happened so far.
+    /// Returns the counts so far.
     #[must_use]
     pub(crate) fn counters(&self) -> NodeCounters {
         let mut shards = Counts::default();

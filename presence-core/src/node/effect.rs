@@ -19,17 +19,17 @@ pub(crate) enum NodeEffect {
     Direct(ReplicaName, Bytes),
     /// [`Node::next_deadline`](super::Node::next_deadline) may have become earlier.
     Wake,
-    /// Something became of a node.
+    /// The status of a node changed.
     Replica(ReplicaEvent),
-    /// A peer's message was dropped. For the log, and not for every one of them.
+    /// A peer's message was dropped. The log shows only some of them.
     Rejected(Rejected),
 }
 
-/// Why a peer's message was dropped.
+/// A peer's message that was dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rejected {
-    /// Who sent it, if that could be read.
+    /// The name of the sender, if it could be read.
     pub(crate) from: Option<String>,
-    /// What is wrong with it, in words.
+    /// The error in the message, as text.
     pub(crate) reason: String,
 }

@@ -1,4 +1,4 @@
-//! What peers say.
+//! Handles messages from peers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use crate::liveness::{Say, Verdict};
 use crate::shard::{Ask, Effect, Input, Part};
 use crate::wire::{self, Body, EntryRow, Header, Malformed};
 
-/// Who said it, and what to make of that.
+/// The sender of a message, and the judgement of it.
 pub(super) struct MessageSource {
     pub(super) origin: Arc<Origin>,
     pub(super) number: u64,
-    /// Whether it is news: the number is above the last one heard.
+    /// Set if the message is new: its number is above the last one received.
     pub(super) fresh: bool,
-    /// Whether it tells of its sender as it has been since it was last down.
+    /// Set if the message was sent after its sender was last down.
     pub(super) recent: bool,
 }
 
 impl Node {
-    /// Takes what a peer sent. Bytes that make no sense change nothing: they are counted, and
-    /// reported as [`NodeEffect::Rejected`].
+    /// Handles a message of a peer. Malformed bytes change nothing: they are counted, and reported
+    /// as [`NodeEffect::Rejected`].
     pub(crate) fn receive(&self, message: &[u8], now: Duration, out: &mut Vec<NodeEffect>) {
         if !self.clustered {
             return;
@@ -65,7 +65,7 @@ impl Node {
         if liveness.has_left() {
             return Ok(());
         }
-        // A refusal comes from somebody who may not be known here, and concerns this node alone.
+        // A refusal may come from an unknown node, and concerns only this node.
         if let Body::Refusal {
             started_ms,
             nonce,

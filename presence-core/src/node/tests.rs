@@ -21,12 +21,11 @@ fn node(name: &str) -> Node {
     Node::new(config, Duration::ZERO)
 }
 
-/// What a node says to all when it tracks in a topic, after it has said that it is there to
-/// somebody.
+/// Returns the broadcasts of a node that tracks in a topic, after it has greeted another node.
 fn says(there: &Node, topic: &str) -> Vec<Bytes> {
     let mut out = Vec::new();
     there.beat(Duration::ZERO, &mut out);
-    // Somebody must be there, or nothing is said.
+    // Without a peer, a node sends nothing.
     let (other, mut greeting) = (self::node("other"), Vec::new());
     other.beat(Duration::ZERO, &mut greeting);
     for bytes in broadcasts(&greeting) {

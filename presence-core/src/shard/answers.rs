@@ -9,14 +9,14 @@ use crate::crdt::{Incarnation, ReplicaName};
 
 /// The pause between two turns: with the parts a turn, about 30 MB/s of parts of 48 KiB.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How many parts leave in a turn.
+/// The number of parts that are sent in one turn.
 const PARTS_A_TURN: usize = 3;
 
 /// Answers of several parts, under way side by side.
 #[derive(Clone, Debug)]
 pub(super) struct Answers {
     under_way: VecDeque<(ReplicaName, Parts)>,
-    /// How many there may be.
+    /// The most answers at once.
     most: usize,
     /// When the next turn is due.
     next: Duration,

@@ -7,18 +7,18 @@ use super::part::{Ask, Part};
 use super::staging::Staging;
 use crate::crdt::{Clock, Delta, Replica};
 
-/// How long the first request waits: what was merely overtaken arrives by then.
+/// The wait before the first request: a message that was only overtaken arrives by then.
 const FIRST_WAIT: Duration = Duration::from_millis(10);
-/// How long an answer may take before it is asked for again, at first and at most.
+/// The time that an answer may take before the request is repeated: the first, and the longest.
 const RETRY: Duration = Duration::from_millis(400);
 const MAX_RETRY: Duration = Duration::from_millis(1200);
-/// After so many requests in vain, the next heartbeat has to tell again that something is missing.
+/// The number of requests without an answer, after which only the next heartbeat starts a new one.
 const MAX_ATTEMPTS: u32 = 6;
-/// How much of what comes too early is kept.
+/// The most early deltas that are kept.
 const MAX_EARLY: usize = 32;
 const MAX_EARLY_ADDS: usize = 4096;
 
-/// What is under way to complete one replica.
+/// The state of completing one replica.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CatchUp {
     /// The request, if something is known to be missing.
@@ -32,7 +32,7 @@ pub(super) struct CatchUp {
 #[derive(Clone, Debug)]
 struct Early {
     delta: Delta,
-    /// Whether a request went out since it came.
+    /// Set if a request was sent after the delta came.
     asked: bool,
 }
 
@@ -41,11 +41,11 @@ struct Want {
     /// When to ask, or to ask again.
     at: Duration,
     attempt: u32,
-    /// Whether the request is out, and its number.
+    /// The number of the request, if it was sent.
     id: Option<u64>,
 }
 
-/// What a part of an answer came to.
+/// The result of taking a part of an answer.
 #[derive(Debug)]
 pub(super) enum Taken {
     /// It is kept, or was of no use.

@@ -7,7 +7,7 @@ use crate::crdt::Origin;
 /// The parameters of a shard.
 #[derive(Clone, Debug)]
 pub(crate) struct ShardConfig {
-    /// Who tracks here.
+    /// The origin of this node's own replica.
     pub(crate) origin: Origin,
     /// A random number that no other shard of the cluster has: it keeps their `phx_ref`s apart.
     pub(crate) ref_nonce: u64,
@@ -19,16 +19,17 @@ pub(crate) struct ShardConfig {
     /// The least time between two deltas to other nodes. The first change after a pause leaves at
     /// once.
     pub(crate) delta_interval: Duration,
-    /// How many bytes of changes a delta, or a part of an answer, may carry. An entry larger than
-    /// that goes alone.
+    /// The most bytes of changes that a delta, or a part of an answer, may carry. A larger entry is
+    /// sent alone.
     pub(crate) chunk_bytes: usize,
-    /// How many bytes are spent on remembering removals. Whoever missed more gets a list of what
-    /// lives.
+    /// The size of the log of removals, in bytes. A node that missed more removals gets a list of
+    /// the live entries.
     pub(crate) removal_log_bytes: usize,
-    /// How many entries are shown, hidden or forgotten in one turn.
+    /// The most entries that are shown, hidden or forgotten in one turn.
     pub(crate) batch: usize,
-    /// How many entries are kept of replicas that are down. Beyond, the longest down lose theirs.
+    /// The most entries of down replicas that are kept. Beyond it, the entries of those that are
+    /// down longest are dropped.
     pub(crate) max_hidden: usize,
-    /// How many answers of several parts may be under way.
+    /// The most answers of several parts at once.
     pub(crate) max_answers: usize,
 }

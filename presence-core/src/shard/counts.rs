@@ -1,4 +1,4 @@
-//! What has happened in a shard, counted.
+//! The counts of a shard's events.
 
 /// Counts since the shard was made. For metrics, and to see that a simulation meets what it is
 /// meant to meet.

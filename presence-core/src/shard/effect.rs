@@ -18,8 +18,7 @@ pub(crate) enum Effect {
     Part(ReplicaName, Part),
     /// Ask another node for what is missing.
     Ask(Ask),
-    /// Somebody knows this node's own replica at a clock that it has not reached in this
-    /// incarnation.
+    /// A peer knows this node's own replica at a clock that it has not reached in this incarnation.
     Claimed(Incarnation),
 }
 
@@ -36,9 +35,9 @@ pub(super) fn by_key_and_age(a: &Entry, b: &Entry) -> Ordering {
 pub(crate) struct TopicDiff {
     /// The topic.
     pub(crate) topic: Arc<str>,
-    /// Who came.
+    /// The entries that join.
     pub(crate) joins: Vec<Arc<Entry>>,
-    /// Who went.
+    /// The entries that leave.
     pub(crate) leaves: Vec<Arc<Entry>>,
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::crdt::visits::visit;
 use crate::crdt::{Entry, PhxRef};
 
-/// What became of an entry that was to be removed.
+/// The result of removing an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Removed {
     /// It was not here.

@@ -1,4 +1,4 @@
-//! What a shard shows: its topics, and when each of them tells what has changed.
+//! The index of a shard: its shown topics, and the time of the next diff of each.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -35,19 +35,19 @@ pub(super) struct Index {
     diff_interval: Duration,
     /// About how many changes are told in a turn.
     batch: usize,
-    /// How many topics are dispatching, so that a stopping driver knows when the last diff is out.
+    /// The number of topics that are dispatching. A stopping driver waits until it is zero.
     dispatching: usize,
     /// Topics that have changed in the piece of work at hand, which is one diff of each.
     touched: BTreeSet<Arc<str>>,
-    /// Whether that work goes on in a later turn.
+    /// Set if the work continues in a later turn.
     unfinished: bool,
-    /// Whether diffs no longer wait for the interval.
+    /// Set if diffs no longer wait for the interval.
     stopped: bool,
     /// This node's own entries that ended since it left. `None`: it has not.
     lingering: Option<Vec<Arc<Entry>>>,
-    /// Whose entries are shown although they left, until their keys come back.
+    /// The replicas in their grace, whose entries are shown until their keys come back.
     in_grace: Vec<Arc<Origin>>,
-    /// How often a key came back in time.
+    /// The number of keys that came back within the grace.
     graces_ended_by_rejoin: u64,
 }
 

@@ -19,7 +19,7 @@ pub(crate) enum Input {
     /// interval. Other nodes are told nothing: that this one leaves is told for the node as a
     /// whole.
     Stop,
-    /// Whether there are other nodes. At first there are none, and nothing is made for them.
+    /// Sets whether this node is alone. It is at first, and then makes no deltas.
     Alone(bool),
     /// This node goes on under another incarnation. Its entries get new tags and keep their
     /// references.
@@ -30,16 +30,16 @@ pub(crate) enum Input {
     Down(ReplicaName),
     /// Another node is given up: what it tracked is forgotten.
     Forget(ReplicaName),
-    /// Another node left in order. What it tracks is shown until then, or until the same key is
-    /// tracked anew in the same topic.
+    /// Another node left in order. Its presences are shown until the given time, or until the same
+    /// key is tracked again in the same topic.
     Leave(Arc<Origin>, Duration),
     /// Another node told how many changes it has made.
     Announced {
         /// Which.
         origin: Arc<Origin>,
-        /// How many.
+        /// The number of changes.
         clock: Clock,
-        /// Whether it said so since it was last down.
+        /// Set if the node sent it after it was last down.
         recent: bool,
     },
     /// A third node holds another node's replica at this clock.
@@ -51,19 +51,19 @@ pub(crate) enum Input {
     Delta {
         /// The changes. Must have been [checked](Delta::check).
         delta: Delta,
-        /// Whether it said so since it was last down.
+        /// Set if the node sent it after it was last down.
         recent: bool,
     },
     /// A part of an answer.
     Part {
         /// The part.
         part: Part,
-        /// Whether the node whose replica it is about sent it.
+        /// Set if the replica's own node sent it.
         own: bool,
     },
     /// Another node asks for what it misses.
     Asked {
-        /// Who.
+        /// The name of the node that asks.
         by: ReplicaName,
         /// For what.
         ask: Ask,

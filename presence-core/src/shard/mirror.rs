@@ -1,5 +1,4 @@
-//! What this node holds of another node's replica in one incarnation, and how much of that is
-//! shown.
+//! The copy of another node's replica in one incarnation, and the part of it that is shown.
 
 use std::sync::Arc;
 
@@ -17,14 +16,14 @@ use crate::crdt::{Applied, Clock, Entry, Origin, Replica};
 /// other too.
 #[derive(Clone, Debug)]
 pub(super) struct Mirror {
-    /// What is held.
+    /// The copy of the replica.
     pub(super) replica: Replica,
     /// The mark. [`Clock::MAX`]: all is shown, and whatever comes.
     pub(super) shown: Clock,
     /// The clock that the replica itself has told of since it came: it is shown once that is
     /// reached.
     pub(super) target: Option<Clock>,
-    /// What is under way to complete it.
+    /// The state of completing the copy.
     pub(super) catch_up: CatchUp,
 }
 

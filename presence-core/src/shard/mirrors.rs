@@ -24,7 +24,7 @@ pub(super) struct Mirrors {
     leaving: VecDeque<Mirror>,
     /// Hidden ones, the longest hidden first.
     hidden: VecDeque<ReplicaName>,
-    /// Whether marks have to move.
+    /// Set if marks have to move.
     busy: bool,
     /// The earliest moment at which a request may be due.
     next_ask: Option<Duration>,
@@ -44,18 +44,18 @@ pub(super) struct Limits {
     pub(super) hidden: usize,
 }
 
-/// What is held under one name.
+/// The mirrors of one name.
 #[derive(Clone, Debug)]
 struct Known {
     /// The incarnation that is shown, or would be.
     current: Mirror,
     /// A later state that takes its place when it is complete.
     next: Option<Mirror>,
-    /// Whether it is up.
+    /// Set if the node is up.
     up: bool,
-    /// Whether the current one is shown.
+    /// Set if the current mirror is shown.
     visible: bool,
-    /// What it adds to the rows.
+    /// The part that it adds to the rows.
     row: u64,
 }
 
@@ -103,7 +103,7 @@ impl Mirrors {
         grace.into_iter().chain(self.next_ask).min()
     }
 
-    /// What is held of a replica that is up, to serve others from.
+    /// Returns the copy of a replica that is up, to serve other nodes from it.
     pub(super) fn served(&self, origin: &Origin) -> Option<&Replica> {
         let known = self.known.get(&origin.name).filter(|known| known.visible)?;
         Some(&known.current.replica).filter(|replica| **replica.origin() == *origin)
@@ -137,7 +137,7 @@ impl Mirrors {
             row: 0,
         });
         known.up = true;
-        // What is about to be completed is not what is kept of those that are down.
+        // A replica that is about to be completed no longer counts as hidden.
         self.hidden.retain(|held| *held != origin.name);
         if known.current.is_of(origin) {
             if !known.visible {
@@ -234,8 +234,8 @@ impl Mirrors {
         while budget > 0
             && let Some(mirror) = self.leaving.front_mut()
         {
-            // All that is visible is shown by now. What is only held has nothing in the index that
-            // it would take out.
+            // All visible entries are shown by now. A mirror that is not visible has nothing in the
+            // index to take out.
             let origin = Arc::clone(mirror.replica.origin());
             let known = self.known.get(&origin.name).map(|known| &known.current);
             let in_grace = self.in_grace.iter().map(|(_, mirror)| mirror);
@@ -318,7 +318,7 @@ impl Mirrors {
         }
     }
 
-    /// What is kept of replicas that are down is bounded: of the longest down, only that they are.
+    /// Bounds the entries of down replicas: drops those of the replicas that are down longest.
     fn bound_hidden(&mut self) {
         let held = |known: &Known| known.current.replica.len();
         let mut entries: usize = self

@@ -1,4 +1,4 @@
-//! What nodes ask of each other, and the answers.
+//! The requests of nodes to each other, and the answers in parts.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ pub(crate) struct Ask {
     pub(crate) from: Clock,
     /// Comes back with the answer, by which a late one of an earlier request is told.
     pub(crate) id: u64,
-    /// How often it was asked for in vain. The replica itself is asked first, then others.
+    /// The number of earlier attempts. The replica itself is asked first, then others.
     pub(crate) attempt: u32,
 }
 
@@ -49,9 +49,9 @@ pub(super) struct Parts {
     next: usize,
 }
 
-/// How much a tag or a run takes, encoded, at most.
+/// The most bytes of an encoded tag or run.
 const GONE_BYTES: usize = 20;
-/// How much an entry takes besides its texts, encoded, at most.
+/// The most bytes of an encoded entry besides its texts.
 const ENTRY_BYTES: usize = 24;
 
 /// About how many bytes an entry takes, encoded.
@@ -60,7 +60,7 @@ pub(super) fn size(entry: &Entry) -> usize {
 }
 
 impl Parts {
-    /// Cuts a delta into parts of about so many bytes. An entry is never cut.
+    /// Cuts a delta into parts of about `bytes` bytes. An entry is never cut.
     pub(super) fn new(delta: Delta, id: u64, bytes: usize) -> Self {
         let gone = match &delta.gone {
             Gone::Tags(tags) => tags.len(),
@@ -98,7 +98,7 @@ impl Parts {
         &self.delta.origin
     }
 
-    /// How many parts there are.
+    /// Returns the number of parts.
     pub(super) fn len(&self) -> usize {
         self.cuts.len()
     }

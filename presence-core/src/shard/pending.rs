@@ -38,7 +38,7 @@ use crate::crdt::{Entry, PhxRef};
 /// The joins and the leaves of one diff, each by key, the oldest first within a key.
 pub(super) type Sides = (Vec<Arc<Entry>>, Vec<Arc<Entry>>);
 
-/// What clients know a meta by: its key and its reference.
+/// The identity of a meta for clients: its key and its reference.
 type MetaId = (Arc<str>, PhxRef);
 
 fn meta_id(entry: &Entry) -> MetaId {
@@ -54,7 +54,7 @@ pub(super) struct Pending {
     diffs: VecDeque<BTreeMap<MetaId, MetaChange>>,
 }
 
-/// What a diff to come says of one meta.
+/// The change of one meta in a future diff.
 #[derive(Clone, Debug)]
 struct MetaChange {
     entry: Arc<Entry>,

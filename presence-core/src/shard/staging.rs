@@ -12,7 +12,7 @@ const MAX_PARTS: u32 = 1 << 16;
 /// there.
 #[derive(Clone, Debug)]
 pub(super) struct Staging {
-    /// What all parts of the answer have in common.
+    /// The fields that all parts of the answer have in common.
     id: u64,
     from: Clock,
     to: Clock,

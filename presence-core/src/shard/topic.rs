@@ -22,7 +22,7 @@ pub(super) enum Phase {
 /// One topic of a shard.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Topic {
-    /// Whether a diff may leave.
+    /// The phase, which decides when the next diff may be sent.
     pub(super) phase: Phase,
     /// The entries by key. Ordered, so that lists are the same on every node.
     keys: BTreeMap<Arc<str>, Holders>,

@@ -1,5 +1,5 @@
-//! What a client of phoenix.js makes of lists and diffs: the rules of its `Presence`, on references
-//! alone.
+//! The state that a phoenix.js client makes of lists and diffs: the rules of its `Presence`, on
+//! references alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,9 +29,9 @@ pub(crate) fn sets(state: &ClientState) -> BTreeMap<Arc<str>, BTreeSet<PhxRef>> 
 /// One `presence_diff` message.
 #[derive(Clone, Debug)]
 pub(crate) struct PresenceDiff {
-    /// Who came.
+    /// The metas that join.
     pub(crate) joins: ClientState,
-    /// Who went.
+    /// The metas that leave.
     pub(crate) leaves: ClientState,
 }
 
@@ -81,7 +81,7 @@ pub(crate) fn sync_state(state: &mut ClientState, new: &ClientState) {
     sync_diff(state, &frame);
 }
 
-/// What is wrong with a topic's diffs, which every listener would suffer from.
+/// An error in the order of a topic's diffs, which every subscriber sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unordered {
     /// A meta joins that has joined and not left.
@@ -92,7 +92,7 @@ pub(crate) enum Unordered {
     LeavesUnjoined(PhxRef),
 }
 
-/// Who has joined and not left, by the diffs of one topic.
+/// The metas that have joined and not left, by the diffs of one topic.
 ///
 /// By key, as phoenix.js has them: a reference says something under its key only.
 #[derive(Clone, Debug, Default)]

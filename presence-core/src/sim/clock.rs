@@ -22,7 +22,7 @@ impl MachineClock {
         }
     }
 
-    /// What it shows at a moment of the world's time.
+    /// Returns the time that it shows at a moment of the world's time.
     pub(super) fn at(&self, world: Duration) -> Duration {
         let passed = world.saturating_sub(self.world);
         self.shown + passed * self.rate / 1000

@@ -26,13 +26,14 @@ use crate::shard::{TrackRefused, UpdateRefused, Which};
 /// The longest meta of a simulated presence, in bytes.
 const MAX_META_BYTES: usize = 16 * 1024;
 
-/// So many ticks at one moment are no progress.
+/// The number of ticks at one moment that counts as no progress.
 const STUCK: u32 = 10_000;
 
-/// So many events of a checked cluster are a storm: messages that answer messages for ever.
+/// The number of events of a checked cluster that counts as a storm: messages that answer messages
+/// for ever.
 const STORM: u64 = 2_000_000;
 
-/// Is told when and what.
+/// Gets the time and the text of each event.
 type Watcher = Box<dyn FnMut(Duration, &str)>;
 
 /// A cluster of machines in one thread, on virtual time, with every promise checked at every step.
@@ -64,11 +65,11 @@ pub struct Cluster {
     happened: u64,
     /// Metas so far: each gets another number, so that no two are alike.
     metas: u64,
-    /// What the lying peer has said so far.
+    /// The number of lies of the lying peer so far.
     lies_told: u64,
-    /// Whose next answer somebody is going to meddle with.
+    /// The machine whose next answer will be distorted.
     meddles_with: Option<usize>,
-    /// Whether two machines have had one name.
+    /// Set if two machines have had one name.
     twins: bool,
     /// Told of everything that happens.
     watcher: Option<Watcher>,
@@ -141,7 +142,7 @@ impl Cluster {
         self.machines.is_empty()
     }
 
-    /// What has gone over the network so far.
+    /// Returns the traffic of the network so far.
     pub fn traffic(&self) -> Traffic {
         self.network.traffic
     }
@@ -268,7 +269,7 @@ impl Cluster {
         Presences::from_sorted(&self.entries(machine, topic))
     }
 
-    /// How many distinct keys a topic has, as a machine sees it.
+    /// Returns the number of distinct keys in a topic, as a machine sees it.
     pub fn count(&self, machine: usize, topic: &str) -> usize {
         let node = self.machines[machine].running();
         node.map_or(0, |node| node.count(topic))
@@ -301,7 +302,7 @@ impl Cluster {
         }
     }
 
-    /// Lets so much of the world's time pass.
+    /// Lets the given time pass in the simulated world.
     pub fn run_for(&mut self, time: Duration) -> Result<(), Violation> {
         let until = self.now + time;
         while let Some((at, event)) = self.events.next(until) {
@@ -315,7 +316,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// How often what happened, so far.
+    /// Returns the counts of events so far.
     pub fn coverage(&self) -> Coverage {
         let mut coverage = self.coverage.clone();
         for node in self

@@ -1,4 +1,4 @@
-//! How often each thing happened: a simulation in which something never does says nothing about it.
+//! The counts of events: a simulation in which an event never occurs says nothing about it.
 
 mod node;
 

@@ -374,7 +374,7 @@ impl ScriptWriter {
     fn snapshot(&mut self) {
         let node = self.node();
         self.operations.push(Operation::Snapshot(node));
-        // What the machine will forget it ever did.
+        // The changes that the machine will forget.
         self.some_changes(node);
         match self.rng.u8(..4) {
             0 => return,

@@ -1,4 +1,4 @@
-//! What replicas really held, and the checks that need to know it.
+//! The true contents of replicas, and the checks against them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(super) struct Ledger {
     tracked: HashMap<PhxRef, Vec<TopicKey>>,
     /// Every topic, and every key in it.
     keys: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
-    /// How often a clock was compared, and how often it could not be.
+    /// The number of clocks that were compared, and the number that could not be.
     pub(super) compared: u64,
     pub(super) unknown: u64,
 }

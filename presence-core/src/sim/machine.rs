@@ -13,13 +13,13 @@ use super::witness::Witness;
 use crate::crdt::{PhxRef, ReplicaName};
 use crate::node::{Node, ReplicaView};
 
-/// How many of the last diffs a client may have held back before its first list came.
+/// The most diffs that a client may have held back before its first list.
 const HELD_BACK: usize = 4;
 
-/// How many clients a topic has at most: the oldest goes.
+/// The most clients of a topic. Beyond it, the oldest leaves.
 const CLIENTS: usize = 4;
 
-/// How many messages wait for a machine that stands still. More are lost, as from a full socket.
+/// The most messages that wait for a stopped machine. More are lost, as from a full socket.
 const INBOX: usize = 64;
 
 /// Owner, topic, key.
@@ -30,28 +30,28 @@ pub(super) struct Machine {
     pub(super) clock: MachineClock,
     /// The wall clock, as milliseconds ahead of the world's.
     pub(super) wall_ahead: i64,
-    /// How long a diff takes to reach its listeners.
+    /// The time that a diff takes to reach its subscribers.
     pub(super) dispatch: Duration,
     /// None while it is off.
     pub(super) node: Option<Node>,
     /// Changes whenever what is under way here becomes void.
     pub(super) life: u64,
-    /// How often it was started.
+    /// The number of starts.
     pub(super) starts: u64,
-    /// Whether the process stands still.
+    /// Set while the process is stopped.
     pub(super) stopped: bool,
-    /// Whether it has left in order.
+    /// Set after it has left in order.
     pub(super) left: bool,
-    /// Whether it goes on from a snapshot.
+    /// Set if it continues from a snapshot.
     pub(super) restored: bool,
-    /// What arrived while it stood still.
+    /// The messages that arrived while it was stopped.
     inbox: VecDeque<Bytes>,
     /// When its next wake stands in the queue of events.
     pub(super) wake: Option<Duration>,
-    /// What is tracked here: the truth.
+    /// The presences that are tracked here: the truth.
     pub(super) tracked: BTreeMap<TrackedPlace, PhxRef>,
     pub(super) topics: BTreeMap<Arc<str>, Listeners>,
-    /// What was seen of its node last.
+    /// The last views of its node.
     pub(super) seen: Vec<ReplicaView>,
     pub(super) saved: Option<Box<Saved>>,
     pub(super) witness: Witness,
@@ -65,7 +65,7 @@ pub(super) struct Saved {
     left: bool,
     tracked: BTreeMap<TrackedPlace, PhxRef>,
     topics: BTreeMap<Arc<str>, Listeners>,
-    /// What the node has heard, and counts by after the restore.
+    /// The witness of the snapshot, which counts again after the restore.
     witness: Witness,
 }
 
@@ -83,7 +83,7 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// A client comes with its first list, having held back the last so many diffs.
+    /// Adds a client with its first list, which has held back the given number of the last diffs.
     pub(super) fn come(&mut self, mut list: ClientState, held_back: usize) {
         let first = self.past.len().saturating_sub(held_back);
         for frame in self.past.range(first..) {
@@ -145,7 +145,7 @@ impl Machine {
         self.running().is_some() && !self.left
     }
 
-    /// What its wall clock says, in milliseconds of Unix time.
+    /// Returns the time of its wall clock, in milliseconds of Unix time.
     pub(super) fn wall_ms(&self, now: Duration) -> u64 {
         const START: i64 = 1_700_000_000_000;
         let passed = i64::try_from(now.as_millis()).unwrap_or(i64::MAX / 2);

@@ -16,11 +16,11 @@ pub struct Weather {
     /// The longest delay of a message that is not late. Delays between the two are equally likely,
     /// so a message overtakes others sent within their difference.
     pub longest_delay: Duration,
-    /// How many of a thousand messages are lost.
+    /// The number of messages that are lost, of a thousand.
     pub lost: u16,
-    /// How many of a thousand arrive twice.
+    /// The number of messages that arrive twice, of a thousand.
     pub doubled: u16,
-    /// How many of a thousand are late.
+    /// The number of messages that are late, of a thousand.
     pub late: u16,
     /// The longest that a late one is late by.
     pub late_by: Duration,
@@ -66,7 +66,7 @@ impl fmt::Display for Weather {
     }
 }
 
-/// What went over the network.
+/// The traffic of a network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Messages, each counted once for each receiver.
@@ -75,7 +75,7 @@ pub struct Traffic {
     pub bytes: u64,
 }
 
-/// What the network did to messages.
+/// The counts of the network's faults.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Fates {
     pub(super) delivered: u64,
@@ -86,7 +86,7 @@ pub(super) struct Fates {
     pub(super) overtaken: u64,
 }
 
-/// How many past messages are kept to be replayed.
+/// The most past messages that are kept for a replay.
 const KEPT: usize = 256;
 
 #[derive(Clone, Debug)]
@@ -156,8 +156,8 @@ impl Network {
 
     /// When a message arrives: once, twice or never.
     ///
-    /// What befalls the k-th message of a link depends on nothing but the seed, the link and k. So
-    /// a script from which a line was taken still has nearly the same luck, and can be shrunk.
+    /// The fate of the k-th message of a link depends only on the seed, the link and k. So a script
+    /// without one of its lines has nearly the same luck, and can be shrunk.
     pub(super) fn send(
         &mut self,
         from: usize,

@@ -1,4 +1,4 @@
-//! What may befall a cluster, one thing at a time.
+//! The operations on a cluster, one for each line of a script.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,8 +22,8 @@ pub struct ScriptPresence {
 
 /// One line of a [`Script`](super::Script).
 ///
-/// What makes no sense at the moment (a crash of a machine that is off) does nothing, so that any
-/// line of a script can be left out.
+/// An operation that is not possible at the moment (a crash of a machine that is off) does nothing,
+/// so any line of a script can be left out.
 ///
 /// Each prints as a line and is read back from it:
 ///
@@ -46,8 +46,8 @@ pub enum Operation {
     Untrack(ScriptPresence),
     /// `owner-ends n0 o1`: all that the owner tracked goes.
     OwnerEnds(usize, u8),
-    /// `list n0 t1 2`: a client takes its first list. It held back the last so many diffs until
-    /// then.
+    /// `list n0 t1 2`: a client takes its first list. It held back the given number of the last
+    /// diffs until then.
     List(usize, u8, u8),
     /// `list-again n0 t1 3`: one of the topic's clients takes another list.
     ListAgain(usize, u8, u8),
@@ -62,8 +62,8 @@ pub enum Operation {
     Stop(usize),
     /// `continue n0`: it goes on (SIGCONT).
     Continue(usize),
-    /// `leave n0 2000`: it leaves in order, its entries to be shown so many milliseconds more. Its
-    /// clients stay until it crashes.
+    /// `leave n0 2000`: it leaves in order, with a grace in milliseconds. Its clients stay until it
+    /// crashes.
     Leave(usize, Duration),
     /// `cut n0 n1`: nothing comes from the one to the other, until `mend` or `heal`.
     Cut(usize, usize),
@@ -76,13 +76,13 @@ pub enum Operation {
     /// `weather 1 30 100 50 20 4000`: least and longest delay of a message in milliseconds; how
     /// many of a thousand are lost, doubled, late; and by how many milliseconds late ones are.
     Weather(Weather),
-    /// `wall-clock n0 -5000`: its wall clock jumps by so many milliseconds. It reads it when it
-    /// starts.
+    /// `wall-clock n0 -5000`: its wall clock jumps by the given milliseconds. It reads the clock
+    /// when it starts.
     WallClock(usize, i64),
-    /// `skew n0 1100`: from now on its clock makes so many milliseconds of a thousand.
+    /// `skew n0 1100`: from now on its clock makes the given milliseconds of a thousand.
     Skew(usize, u32),
-    /// `slow-dispatch n0 200`: from now on its diffs take so many milliseconds to reach their
-    /// listeners.
+    /// `slow-dispatch n0 200`: from now on its diffs take the given milliseconds to reach their
+    /// subscribers.
     SlowDispatch(usize, Duration),
     /// `hint n0 n1`: the engine tells the one that the other is lost, true or not.
     Hint(usize, usize),

@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::violation::{Rule, Violation};
 use super::{Cluster, Coverage, Operation, Script};
 
-/// What became of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// The first promise that was broken.
     pub violation: Option<Violation>,
-    /// What happened. Empty after a panic.
+    /// The counts of events. Empty after a panic.
     pub coverage: Coverage,
 }
 

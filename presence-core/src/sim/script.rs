@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use super::{Operation, ParseError, Setup};
 
-/// A cluster and what befalls it. Prints as text, a line each, and is read back from it.
+/// A cluster and the operations on it. Prints as text, one line for each operation, and is read
+/// back from this text.
 ///
 /// Empty lines and what follows a `#` mean nothing.
 ///
@@ -15,7 +16,7 @@ use super::{Operation, ParseError, Setup};
 /// let script: Script = "
 ///     seed 7
 ///     nodes 2
-///     track n0 o0 t0 k0   # somebody comes
+///     track n0 o0 t0 k0   # a user joins
 ///     crash n0
 ///     wait 100
 /// ".parse()?;
@@ -25,9 +26,9 @@ use super::{Operation, ParseError, Setup};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
-    /// What the cluster is made with.
+    /// The parameters of the cluster.
     pub setup: Setup,
-    /// What befalls it, in order.
+    /// The operations, in order.
     pub operations: Vec<Operation>,
 }
 

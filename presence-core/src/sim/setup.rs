@@ -10,9 +10,9 @@ use crate::node::NodeOptions;
 pub struct Setup {
     /// Decides all luck: of the network, of nonces, of jitter.
     pub seed: u64,
-    /// How many machines there are. They are named `n0`, `n1` and so on. Default 3.
+    /// The number of machines. They are named `n0`, `n1` and so on. Default 3.
     pub nodes: usize,
-    /// What every node is made with.
+    /// The options of every node.
     pub options: NodeOptions,
 }
 
@@ -71,7 +71,7 @@ const LINES: &[Line] = &[
 ];
 
 impl Setup {
-    /// How many options there are.
+    /// The number of options.
     pub(super) const OPTIONS: usize = LINES.len();
 
     /// The same with one option at its default.

@@ -35,7 +35,7 @@ struct Shrinker {
     smallest: Script,
     violation: Violation,
     rule: Rule,
-    /// How many runs are left.
+    /// The number of runs that are left.
     runs: usize,
 }
 
@@ -75,7 +75,7 @@ impl Shrinker {
                     from += piece;
                 }
             }
-            // What was needed before may not be any more.
+            // A line that was needed before may no longer be needed.
             if !fewer || piece > 1 {
                 piece /= 2;
             }

@@ -1,4 +1,4 @@
-//! What must never be, seen.
+//! The broken promises of a run.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,9 +9,9 @@ pub enum Rule {
     /// No node shows two incarnations of one replica in a topic, unless the older one is in its
     /// grace.
     OneIncarnation,
-    /// What a node holds of a replica at a clock is what that replica held at that clock.
+    /// A node's copy of a replica at a clock has exactly the entries of the replica at that clock.
     ExactContents,
-    /// What a node shows was tracked by somebody, and under that topic and key.
+    /// A node shows only presences that were tracked, and under that topic and key.
     NothingInvented,
     /// No two metas have one reference, unless a restored machine makes it once more.
     UniqueRefs,
@@ -20,8 +20,8 @@ pub enum Rule {
     /// The diffs of a topic come one after another, no sooner than the interval, and a meta joins
     /// and leaves in turns.
     OrderedDiffs,
-    /// Who takes a list and applies the diffs from then on has, when all is told, what a list would
-    /// show.
+    /// A client that takes a list and applies the diffs from then on ends with the state that a
+    /// list shows.
     ClientsFollow,
     /// A count is the number of distinct keys of a list.
     CountsKeys,
@@ -29,15 +29,15 @@ pub enum Rule {
     Converges,
     /// Of replicas that are gone, nothing is shown after their time, and later nothing is kept.
     Forgets,
-    /// What has left in order never comes back, and is shown no longer than its grace.
+    /// A replica that left in order never comes back, and is shown no longer than its grace.
     LeftForGood,
-    /// Nobody is believed to be down who was heard a moment ago, by a process that ran.
+    /// A node is not down for a running process that got its message a moment ago.
     DownWhenSilent,
     /// A change is seen on other nodes at once, and not at the next heartbeat.
     AtOnce,
-    /// Some time after the network heals nobody lacks anything, and nobody asks.
+    /// Some time after the network heals, no node lacks changes, and no node sends a request.
     Quiet,
-    /// Who leaves in order is shown until the grace ends.
+    /// The presences of a node that leaves in order are shown until the grace ends.
     Grace,
     /// Time goes on: a tick moves the next deadline.
     Progress,
@@ -75,8 +75,8 @@ impl fmt::Display for Rule {
 pub struct Violation {
     /// When it was seen, in the simulated world's time.
     pub at: Duration,
-    /// Which promise.
+    /// The promise that was broken.
     pub rule: Rule,
-    /// What was seen.
+    /// The evidence, as text.
     pub what: String,
 }

@@ -1,5 +1,5 @@
-//! What one machine's node has been told, seen from outside: what it may not forget, and not jump
-//! to.
+//! The messages that one machine's node has received, seen from outside: facts that it may not
+//! forget, and conclusions that it may not jump to.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -91,7 +91,7 @@ impl Witness {
         Ok(())
     }
 
-    /// What is shown of a replica that left only ever gets less.
+    /// Checks that the shown entries of a replica that left only ever get fewer.
     pub(super) fn look<'a>(
         &mut self,
         views: &[ReplicaView],

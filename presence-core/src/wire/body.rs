@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// Who speaks. Stands before every message.
+/// The sender of a message, at the beginning of every message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Header<'a> {
-    /// How many shards the sender spreads its topics over.
+    /// The number of shards that the sender spreads its topics over.
     pub(crate) pool_size: u16,
     /// The sender's name.
     #[serde(borrow)]
@@ -15,16 +15,16 @@ pub(crate) struct Header<'a> {
     /// Its incarnation: the start, and the nonce.
     pub(crate) started_ms: u64,
     pub(crate) nonce: u64,
-    /// How many messages it has sent in this incarnation, this one included.
+    /// The number of messages that it has sent in this incarnation, this one included.
     pub(crate) number: u64,
 }
 
-/// What is said. The order of the variants is a part of the format.
+/// The contents of a message. The order of the variants is a part of the format.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Body<'a> {
     /// To all, every period: the sender is there.
     Heartbeat {
-        /// How many changes its replica has seen, a shard each.
+        /// The clock of its replica in each shard.
         clocks: Vec<u64>,
         /// A number for all that its replica holds.
         check: [u8; 8],
@@ -70,10 +70,10 @@ pub(crate) enum Body<'a> {
     Vector {
         #[serde(borrow)]
         rows: Vec<Row<'a>>,
-        /// Who left in order, and is not to be believed any more.
+        /// The nodes that left in order, whose messages are no longer accepted.
         #[serde(borrow)]
         left: Vec<Left<'a>>,
-        /// Whether it answers one: then no answer is wanted.
+        /// Set in an answer to a vector, which is not answered again.
         answer: bool,
     },
     /// To one: the receiver speaks as an incarnation that is over, or counts its messages from
@@ -88,11 +88,11 @@ pub(crate) enum Body<'a> {
         /// The last message of that one which is known here.
         number: u64,
     },
-    /// To all: the sender leaves. What it tracks may be shown for so long.
+    /// To all: the sender leaves. Its presences may be shown for the grace.
     Leave { grace_ms: u64 },
-    /// To one: say something, somebody does not hear you.
+    /// To one: asks for an answer, because another node gets no messages from it.
     Ping {
-        /// Who wants to know. Empty: the sender.
+        /// The node that asks. Empty for the sender.
         #[serde(borrow)]
         on_behalf_of: Cow<'a, str>,
     },
@@ -119,7 +119,7 @@ pub(crate) enum Body<'a> {
 /// One entry. Its tag is its replica's, with this clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EntryRow<'a> {
-    /// Above the one before it by so much; the first above the delta's beginning.
+    /// The difference to the clock before it; for the first, to the delta's beginning.
     pub(crate) step: u64,
     /// The topic. `None`: that of the entry before.
     #[serde(borrow)]
@@ -131,7 +131,7 @@ pub(crate) struct EntryRow<'a> {
     pub(crate) meta: Cow<'a, str>,
 }
 
-/// What is gone of the tags at or below a delta's beginning. Steps, as in [`EntryRow`].
+/// The tags at or below a delta's beginning that are gone. Steps, as in [`EntryRow`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum GoneRow {
     Tags(Vec<u64>),
@@ -139,7 +139,7 @@ pub(crate) enum GoneRow {
     Except(Vec<(u64, u64)>),
 }
 
-/// What the sender shows of one replica.
+/// The state of one replica that the sender shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Row<'a> {
     #[serde(borrow)]
@@ -159,6 +159,6 @@ pub(crate) struct Left<'a> {
     pub(crate) nonce: u64,
     /// The number of its last message.
     pub(crate) number: u64,
-    /// How long its entries may still be shown.
+    /// The time for which its entries may still be shown.
     pub(crate) grace_ms: u64,
 }

@@ -30,9 +30,9 @@ pub(crate) enum Malformed {
         "a node with {theirs} shards, where this one has {ours}: pool_size must be the same on all nodes"
     )]
     PoolSize {
-        /// How many it has.
+        /// The number of shards of the sender.
         theirs: u16,
-        /// How many this node has.
+        /// The number of shards of this node.
         ours: u16,
     },
     /// A shard that there is not.
@@ -41,7 +41,7 @@ pub(crate) enum Malformed {
     /// An entry of a topic that is in another shard.
     #[error("an entry in a shard that its topic is not in")]
     Place,
-    /// A delta that is none.
+    /// A malformed delta.
     #[error(transparent)]
     Delta(#[from] DeltaError),
     /// A meta that is no JSON object with a reference in front.
@@ -68,13 +68,14 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Header<'_>, Body<'_>), Malformed> 
     }
     let (header, rest) = postcard::take_from_bytes::<Header<'_>>(rest)?;
     check_node(&header.name, header.started_ms)?;
-    // What follows is what a newer version appended.
+    // A newer version may have appended the bytes that follow.
     let (body, _) = postcard::take_from_bytes::<Body<'_>>(rest)?;
     check(&body)?;
     Ok((header, body))
 }
 
-/// Who sent a message that cannot be read, if it says so: a header is the same in every version.
+/// Returns the sender of a message that cannot be read, if its header can: a header is the same in
+/// every version.
 pub(crate) fn sender(bytes: &[u8]) -> Option<Cow<'_, str>> {
     let (_, rest) = bytes.split_first()?;
     let (header, _) = postcard::take_from_bytes::<Header<'_>>(rest).ok()?;
@@ -167,7 +168,7 @@ impl EntryRow<'_> {
 }
 
 impl GoneRow {
-    /// What it stands for.
+    /// Returns the removed tags.
     pub(crate) fn gone(&self) -> Result<Gone, Malformed> {
         let mut last = 0_u64;
         let mut above = |step: u64| {

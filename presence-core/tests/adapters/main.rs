@@ -1,4 +1,4 @@
-//! What every engine must do, tried with the real thing.
+//! The tests of all engines, against the real servers.
 //!
 //! The tests of NATS and Redis start servers of their own (Debian's `nats-server` and
 //! `redis-server`), so they are ignored unless asked for: `cargo xtask test --only engines`

@@ -194,7 +194,7 @@ async fn a_reader_that_does_not_keep_up_holds_a_bounded_amount() {
         slow.delivered.load(Ordering::SeqCst) + (b.stats)().dropped == sent
     })
     .await;
-    // What was waiting, and the batch that was being delivered.
+    // The waiting messages, and the batch that was being delivered.
     let held = slow.delivered.load(Ordering::SeqCst) * LENGTH as u64;
     assert!(held < 2 * QUEUE as u64, "{held} bytes were held");
     assert_eq!((a.stats)().dropped, 0);

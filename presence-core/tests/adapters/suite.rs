@@ -12,14 +12,14 @@ use presence_core::{
     pubsub::{AdapterError, Broadcast, Payload, PeerHint, PubSubError, Receiver},
 };
 
-/// How long anything may take. Far more than it does, for machines that are busy.
+/// The longest that any step may take: far more than it takes, for busy machines.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Events that [`link`] sends begin so.
 const LINK: &str = "link:";
 
 /// A cluster of one engine, for one test.
 pub(crate) trait Bed {
-    /// Whether the engine tells who is there: hints, and errors for unknown nodes.
+    /// Set if the engine knows the live nodes: it gives hints, and errors for unknown nodes.
     const KNOWS_NODES: bool = false;
 
     /// A further node, connected.
@@ -196,7 +196,7 @@ async fn three(bed: &impl Bed, topic: &str) -> ([Node; 3], [Receiver; 3]) {
     ];
     let mut receivers = [0, 1, 2].map(|node: usize| nodes[node].pubsub.receiver(topic, 100_000));
     link_all(&nodes, &mut receivers, topic).await;
-    // What linked one pair reached the third too: begin anew.
+    // A message that linked one pair reached the third too: begin again.
     for node in &nodes {
         node.pubsub.broadcast(message(topic, "ready")).unwrap();
     }
@@ -341,7 +341,7 @@ pub(crate) async fn what_is_too_large_is_an_error<B: Wired>(bed: &B) {
     assert!(a.pubsub.direct("b", large(limit)).is_err());
     // This node's own subscribers have got it all the same.
     assert_eq!(next(&mut receivers[0]).await, large(limit));
-    // What just fits arrives whole.
+    // A message that just fits arrives whole.
     let fits = large(limit - 100);
     a.pubsub.broadcast(fits.clone()).unwrap();
     for receiver in &mut receivers {

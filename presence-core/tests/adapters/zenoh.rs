@@ -14,7 +14,7 @@ const MAX_MESSAGE: usize = 300_000;
 /// Up to four nodes on loopback, each with the list of all.
 struct ZenohBed {
     addresses: Vec<String>,
-    /// How many of the addresses are taken.
+    /// The number of addresses that are taken.
     taken: Mutex<usize>,
 }
 

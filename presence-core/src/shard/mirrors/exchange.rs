@@ -1,4 +1,4 @@
-//! What is told of other nodes' replicas: clocks, changes, answers; and what is asked.
+//! The messages about other nodes' replicas: clocks, changes, answers, and the requests for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -142,7 +142,8 @@ impl Mirrors {
                 }
             };
             if own {
-                // What it is now. It may be less than it told before: a machine that was set back.
+                // The present clock of the replica. It may be lower than before, on a restored
+                // machine.
                 mirror.target = mirror.target.map(|target| target.min(delta.to));
             }
             match apply(mirror, &delta, batch, index, counts) {
@@ -216,7 +217,7 @@ fn apply(
     Ok(())
 }
 
-/// What was kept because it came too early may go on from here.
+/// Applies the kept early deltas that continue from here.
 fn after(
     mirror: &mut Mirror,
     now: Duration,

@@ -24,7 +24,7 @@ struct HistoryPoint {
     /// Which of its incarnations. All of them use the same references, as one that goes on under
     /// another does.
     incarnation: u64,
-    /// Whether it had been set back before.
+    /// Set if the machine was restored from a snapshot before.
     again: bool,
     clock: u64,
 }

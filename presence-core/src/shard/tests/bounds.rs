@@ -1,4 +1,4 @@
-//! What a shard holds, waits for and tells at once has bounds, whatever others say.
+//! The memory, the waits and the messages of a shard are bounded, whatever other nodes send.
 
 use super::*;
 use crate::crdt::{Delta, Gone, Tag};
@@ -306,7 +306,7 @@ fn asked(shard: &mut Shard, now: &mut Duration) -> Option<Ask> {
     None
 }
 
-/// What the replica itself answers.
+/// Returns the answer of the replica itself.
 fn answer(ask: &Ask, to: u64, adds: Vec<Arc<Entry>>) -> Input {
     let part = Part {
         origin: there(),

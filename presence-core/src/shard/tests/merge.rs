@@ -18,7 +18,7 @@ const KEYS: [&str; 2] = ["", "k"];
 /// Longer than any wait for an answer.
 const LONG: Duration = Duration::from_secs(2);
 
-/// What a node does.
+/// A change that a node makes.
 #[derive(Clone, Debug)]
 enum NodeChange {
     Add(usize, usize),
@@ -94,7 +94,7 @@ impl History {
         self.states.push(next);
     }
 
-    /// What it was in that incarnation at that clock.
+    /// Returns its state in that incarnation at that clock.
     fn at(&self, origin: &Origin, clock: Clock) -> Option<&Replica> {
         let mut states = self.states.iter().map(Writer::replica);
         states.find(|state| **state.origin() == *origin && state.clock() == clock)
@@ -109,11 +109,11 @@ impl History {
     }
 }
 
-/// What a shard is told, of one of the two nodes.
+/// A message to a shard about one of the two nodes.
 #[derive(Clone, Debug)]
 enum Told {
-    /// Changes after any clock, up to any state. Or as somebody without a log of removals tells
-    /// them.
+    /// The changes after any clock, up to any state, also in the form of a node without a log of
+    /// removals.
     Delta {
         who: usize,
         from: Index,
@@ -172,7 +172,7 @@ struct ReceivingShard<'a> {
     now: Duration,
     /// Requests that nobody has answered.
     asks: Vec<Ask>,
-    /// What it has been told that may come twice.
+    /// The inputs that it has handled, and that may come twice.
     heard: Vec<Input>,
 }
 
@@ -354,7 +354,8 @@ impl<'a> ReceivingShard<'a> {
         panic!("it does not get what it asks for");
     }
 
-    /// What is held at a clock is what the node was at it, and what is listed is what is held.
+    /// Checks that the copy at a clock is the node's state at this clock, and that the list shows
+    /// the copy.
     fn check(&mut self) {
         for (held, _) in self.shard.others() {
             let history = &self.histories[usize::from(held.origin().name.as_str() == NAMES[1])];
@@ -403,7 +404,7 @@ fn place(replica: &Replica) -> (Arc<Origin>, Clock) {
     (Arc::clone(replica.origin()), replica.clock())
 }
 
-/// What two shards are told. The second is told the same as the first and more, in another order.
+/// The messages to two shards. The second gets those of the first and more, in another order.
 fn both() -> impl Strategy<Value = (Vec<Told>, Vec<Told>)> {
     (told(), told()).prop_flat_map(|(one, more)| {
         let all = [one.clone(), more].concat();

@@ -19,8 +19,8 @@ enum ShardStep {
     Update(u64, usize, usize),
     Untrack(u64, usize, usize),
     OwnerGone(u64),
-    /// A client takes a list. It heard the last so many frames of the topic before it got the list,
-    /// and holds them back until then, as phoenix.js does.
+    /// A client takes a list. It got the given number of the last frames of the topic before the
+    /// list, and holds them back until then, as phoenix.js does.
     Join(usize, usize),
     /// The client takes a list again.
     Again(prop::sample::Index),
@@ -47,7 +47,7 @@ fn step() -> impl Strategy<Value = ShardStep> {
 struct World {
     shard: Shard,
     now: Duration,
-    /// Who is where: (topic, key, owner) to the meta's reference.
+    /// The tracked presences: (topic, key, owner) to the meta's reference.
     truth: BTreeMap<(usize, usize, u64), PhxRef>,
     topics: [TopicClients; TOPICS.len()],
 }
@@ -165,7 +165,7 @@ impl World {
         }
     }
 
-    /// What the shard answers is the truth, at every step.
+    /// Checks that the answers of the shard are the truth, at every step.
     fn check(&mut self) {
         for (number, topic) in TOPICS.iter().enumerate() {
             let mut truth: BTreeMap<Arc<str>, BTreeSet<PhxRef>> = BTreeMap::new();

@@ -11,7 +11,7 @@ use crate::wire::{self, Body, Header, Row};
 /// Nobody runs under this name: it only speaks.
 const LIAR: &str = "liar";
 
-/// How much later an incarnation is said to be.
+/// The time by which a claimed incarnation is later.
 const LATER_MS: u64 = 1000;
 
 impl Cluster {

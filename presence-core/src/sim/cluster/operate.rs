@@ -1,4 +1,4 @@
-//! What befalls a cluster's machines and their network.
+//! The operations of a script on a cluster's machines and their network.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -292,7 +292,7 @@ impl Cluster {
     }
 
     fn replay(&mut self, to: usize, which: u64) -> Result<(), Violation> {
-        // What is older than that was forgotten in order, and may be believed once more.
+        // Older messages were forgotten in order, and may be accepted once more.
         let oldest = self.now.saturating_sub(self.options.permdown_period / 2);
         let Some(message) = self.network.past(which, oldest).cloned() else {
             return Ok(());

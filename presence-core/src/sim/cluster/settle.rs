@@ -1,4 +1,4 @@
-//! What must be true some time after the last misfortune.
+//! The checks some time after the last fault.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::sim::machine::Machine;
 use crate::sim::network::Weather;
 use crate::sim::violation::{Rule, Violation};
 
-/// How often it is looked whether the nodes agree.
+/// The time between two checks whether the nodes agree.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// How much slower than the world's a machine's clock may be for the bounds here to hold: a tenth.
+/// The slowest clock of a machine for which the bounds here hold: a tenth slower than the world's.
 const SLOWEST: (u32, u32) = (10, 9);
 
-/// How long a change may take to be seen: its message may be overtaken by the next one, and is then
-/// asked for.
+/// The longest time until a change is seen: its message may be overtaken by the next one, and is
+/// then asked for.
 const AT_ONCE: Duration = Duration::from_millis(50);
 
 /// Where the last presences are, which come when all has settled.
@@ -155,7 +155,7 @@ impl Cluster {
         }
     }
 
-    /// What requests, their answers and bounded batches may take beside the heartbeats.
+    /// Returns the time for requests, their answers and bounded batches, beside the heartbeats.
     fn transfers(&self) -> Duration {
         self.options.suspect_period + 4 * self.options.diff_interval + Duration::from_secs(1)
     }
@@ -263,7 +263,8 @@ impl Cluster {
         self.machines[number].tracked.values().copied().collect()
     }
 
-    /// What a node lists: whose, what, and whether that start of its replica is in its grace.
+    /// Returns the list of a node: for each meta its node, its reference, and whether the replica
+    /// of that start is in its grace.
     fn listed(&self, node: &Node) -> Vec<(String, PhxRef, bool)> {
         let Some(ledger) = &self.ledger else {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! What nodes count, by name.
+//! The counts of nodes, by name.
 
 use super::Coverage;
 use crate::node::{LivenessCounts, NodeCounters};

@@ -1,4 +1,4 @@
-//! What a change costs, in entries looked at: it must not grow with the set.
+//! The cost of a change, in visited entries: it must not grow with the set.
 
 use std::sync::Arc;
 use std::time::Duration;

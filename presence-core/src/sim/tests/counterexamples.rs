@@ -1,5 +1,5 @@
-//! What went wrong, or would, without a rule of the contract: one test a counterexample. Each fails
-//! if its rule is taken out.
+//! Counterexamples: the failures without a rule of the contract, one test each. A test fails if its
+//! rule is taken out.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn is_request(body: &Body<'_>) -> bool {
     matches!(body, Body::Request { .. })
 }
 
-/// How many changes of a node another one knows of, in its only shard.
+/// Returns the number of a node's changes that another one knows, in its only shard.
 fn clock(table: &Table, at: usize, of: &str) -> u64 {
     let view = table.view(at, of).expect("it is known");
     view.shards

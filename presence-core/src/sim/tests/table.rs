@@ -39,7 +39,7 @@ struct Letter {
     bytes: Bytes,
 }
 
-/// What becomes of messages on a link.
+/// A fault of a link.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LinkFault {
     /// Each waits to be released.
@@ -142,7 +142,7 @@ impl Table {
         self.deliver();
     }
 
-    /// What the node lists, by key, without sealing anything. A key occurs once for each of its
+    /// Returns the keys that the node lists, without sealing. A key occurs once for each of its
     /// metas.
     pub(super) fn keys(&self, number: usize) -> Vec<&'static str> {
         let node = self.node(number);
@@ -166,7 +166,7 @@ impl Table {
         self.clients[number].as_ref().map(sets) == Some(sets(&state(&entries)))
     }
 
-    /// What the node holds and thinks of another one, in its latest incarnation.
+    /// Returns the node's view of another one, in its latest incarnation.
     pub(super) fn view(&self, number: usize, of: &str) -> Option<ReplicaView> {
         let views = self.node(number).replicas().into_iter();
         views

@@ -3,7 +3,7 @@
 
 use super::*;
 
-/// What they are called, and their bytes.
+/// The names of the messages, and their bytes.
 pub(super) const RECORDED: &[(&str, &str)] = &[
     (
         "heartbeat",
@@ -72,7 +72,7 @@ fn row(step: u64, topic: Option<&'static str>, key: &'static str, n: u64) -> Ent
     }
 }
 
-/// What the message of this name means.
+/// Returns the body of the message of this name.
 pub(super) fn recorded(name: &str) -> Body<'static> {
     match name {
         "heartbeat" => Body::Heartbeat {

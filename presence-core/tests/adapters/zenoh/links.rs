@@ -21,7 +21,7 @@ use tokio::{
 use super::{free_addresses, node};
 use crate::suite::{Node, PATIENCE, heard, link, next, until};
 
-/// What a [`Proxy`] does with its connections.
+/// The handling of connections by a [`Proxy`].
 const OPEN: u8 = 0;
 const CUT: u8 = 1;
 const SILENT: u8 = 2;

@@ -33,7 +33,7 @@ const ODD: [(&str, &str); 5] = [
 ];
 
 /// The number of odd lines that a folder still has. A number here only goes down.
-const CEILINGS: [(&str, usize); 1] = [("presence-core", 287)];
+const CEILINGS: [(&str, usize); 1] = [("presence-core", 28)];
 
 /// The number of odd lines named in a complaint.
 const SHOWN: usize = 20;

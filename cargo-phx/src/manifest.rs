@@ -87,6 +87,13 @@ pub(crate) fn add(
 }
 
 /// Rejects a project with an older axum: its `Router` is not the type of the endpoint's router.
+/// Returns whether the manifest depends on the package `name`.
+pub(crate) fn has(manifest: &str, name: &str) -> anyhow::Result<bool> {
+    let document: DocumentMut = manifest.parse().context("Cargo.toml is not valid TOML")?;
+    let dependencies = document.get("dependencies");
+    Ok(dependencies.is_some_and(|dependencies| dependencies.get(name).is_some()))
+}
+
 pub(crate) fn check_axum(manifest: &str, workspace: Option<&str>) -> anyhow::Result<()> {
     let document: DocumentMut = manifest.parse().context("Cargo.toml is not valid TOML")?;
     let own = document

@@ -114,6 +114,13 @@ impl Wiring {
         let text = self.plan.read(path)?.context("Cargo.toml does not exist")?;
         let workspace = self.project.workspace.as_deref();
         manifest::check_axum(&text, workspace)?;
+        let adds_library = dependencies
+            .iter()
+            .any(|dependency| dependency.name == checkout::LIBRARY)
+            && !manifest::has(&text, checkout::LIBRARY)?;
+        if adds_library && let Some(notice) = checkout::notice() {
+            self.plan.notice(notice);
+        }
         let new = manifest::add(&text, workspace, dependencies)?;
         self.plan.inject(path, new)
     }

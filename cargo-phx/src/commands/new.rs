@@ -82,6 +82,9 @@ fn plan(path: &Path, root: &Path, name: &AppName) -> anyhow::Result<Plan> {
     if let Some(notice) = workspace_notice(root)? {
         plan.notice(notice);
     }
+    if let Some(notice) = checkout::notice() {
+        plan.notice(notice);
+    }
     plan.next_steps(format!(
         "The app is ready. Generate the guide's presence, socket and channel, \
          and fetch phoenix.js:\n\n    \

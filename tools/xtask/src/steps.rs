@@ -6,6 +6,7 @@ mod deny;
 mod e2e;
 mod engines;
 mod examples;
+mod package;
 mod readme;
 
 use anyhow::Result;
@@ -49,6 +50,8 @@ pub(crate) enum Step {
     Browser,
     /// The README's quick start, typed in an empty folder
     Readme,
+    /// The packages to publish, from the packed files alone, and an app without the checkout
+    Package,
     /// The commands in the examples' READMEs
     Examples,
     /// `cargo xtask demo`, from scaffolding to Ctrl-C
@@ -88,6 +91,7 @@ impl Step {
             Self::Node => e2e::node(),
             Self::Browser => e2e::browser(),
             Self::Readme => readme::run(),
+            Self::Package => package::run(),
             Self::Examples => examples::run(),
             Self::Demo => demo::run(),
         }

@@ -66,6 +66,11 @@ pub(crate) fn members() -> Result<Vec<Member>> {
     metadata()?.packages.iter().map(member).collect()
 }
 
+/// Returns the packages of the workspace, as cargo describes them.
+pub(crate) fn packages() -> Result<Vec<Package>> {
+    Ok(metadata()?.packages)
+}
+
 fn member(package: &Package) -> Result<Member> {
     let folder = folder(package.manifest_path.as_std_path())
         .with_context(|| format!("{} is not in the checkout", package.name))?;

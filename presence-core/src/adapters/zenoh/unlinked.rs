@@ -99,8 +99,8 @@ mod tests {
         ))
     }
 
-    /// Returns whether these are the files of a package, which holds no certificates. Cargo adds the
-    /// file to a package; a checkout does not have it.
+    /// Returns whether these are the files of a package, which holds no certificates. Cargo adds
+    /// the file to a package; a checkout does not have it.
     fn is_package() -> bool {
         let original = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml.orig");
         std::path::Path::new(original).exists()

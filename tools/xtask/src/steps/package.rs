@@ -2,9 +2,9 @@
 //! the packed files alone, and their `cargo phx` writes an app that needs no checkout.
 //!
 //! The packed files are unpacked into a workspace outside the checkout. Nothing is published, so
-//! `[patch.crates-io]` takes the place of crates.io. Builds go to the workspace's target folder, and
-//! a package of dependencies alone ([`features`]) gives them the workspace's features, so that cargo
-//! reuses the engines.
+//! `[patch.crates-io]` takes the place of crates.io. Builds go to the target folder of the
+//! checkout, and a package of dependencies alone ([`features`]) gives them the checkout's features,
+//! so that cargo reuses the engines.
 //!
 //! The packing does not verify, because that would build everything again in a folder of its own.
 //! The tests and the app build more than cargo would.

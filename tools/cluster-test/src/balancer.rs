@@ -1,4 +1,4 @@
-//! What stands before the nodes: it sends each connection to one that says it is ready.
+//! A load balancer before the nodes. It sends each connection to a node that reports to be ready.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::http;
 
-/// How often each node is asked.
+/// The time between two requests to each node.
 const PERIOD: Duration = Duration::from_millis(200);
 
 pub(crate) struct Balancer {
@@ -34,12 +34,12 @@ impl Balancer {
             task: std::sync::OnceLock::new(),
         });
         let watching = tokio::spawn(watch(Arc::downgrade(&balancer)));
-        // It was set by nobody else.
+        // The lock is set here only.
         let _ = balancer.task.set(watching);
         balancer
     }
 
-    /// One of the nodes that are ready, by chance.
+    /// Returns a random node of those that are ready, or `None` if no node is ready.
     pub(crate) fn pick(&self) -> Option<SocketAddr> {
         let ready = self
             .nodes

@@ -1,14 +1,14 @@
-//! Waiting for what can be asked, never for ever.
+//! Waits for conditions, never without a limit.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use tokio::time::sleep;
 
-/// How often is asked again.
+/// The time between two looks at a condition.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Waits until `is` says so.
+/// Waits until `is` returns true. `what` stands in the error if that takes longer than `limit`.
 pub(crate) async fn until(
     limit: Duration,
     what: &str,

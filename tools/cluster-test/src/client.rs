@@ -1,4 +1,4 @@
-//! A connection of a client: version 2 of the protocol over a WebSocket.
+//! A client's connection, which speaks version 2 of the protocol over a WebSocket.
 
 use std::net::SocketAddr;
 
@@ -13,23 +13,23 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::PATIENCE;
 
 /// A connection that has joined one topic.
-pub(crate) struct Client {
+pub(crate) struct JoiningClient {
     stream: WebSocketStream<TcpStream>,
     topic: String,
     next_ref: u64,
 }
 
-/// What a server sends.
-pub(crate) struct Frame {
+/// A frame from a server.
+pub(crate) struct ServerFrame {
     pub(crate) event: String,
     pub(crate) payload: Box<RawValue>,
 }
 
-/// The two members of every frame that matter here.
+/// The members of every frame.
 type Parts = (Value, Value, String, String, Box<RawValue>);
 
-impl Client {
-    /// Connects as `user`. Nothing is joined yet.
+impl JoiningClient {
+    /// Connects as `user`. Does not join.
     pub(crate) async fn connect(node: SocketAddr, user: &str, topic: &str) -> Result<Self> {
         let connecting = async {
             let stream = TcpStream::connect(node).await?;
@@ -40,7 +40,7 @@ impl Client {
         };
         let stream = tokio::time::timeout(PATIENCE, connecting)
             .await
-            .with_context(|| format!("{node} does not answer a client"))??;
+            .with_context(|| format!("{node} does not accept a client"))??;
         Ok(Self {
             stream,
             topic: topic.to_owned(),
@@ -48,7 +48,7 @@ impl Client {
         })
     }
 
-    /// Asks to join. The answer comes as a frame.
+    /// Sends a join. The reply is a frame.
     pub(crate) async fn join(&mut self) -> Result<()> {
         self.push("phx_join").await
     }
@@ -69,9 +69,9 @@ impl Client {
         Ok(self.stream.send(Message::text(text.to_string())).await?)
     }
 
-    /// The next frame of its topic. `None`: the connection is closed. Can be dropped while it
-    /// waits.
-    pub(crate) async fn next(&mut self) -> Result<Option<Frame>> {
+    /// Returns the next frame of the topic, or `None` if the connection is closed. It is cancel
+    /// safe.
+    pub(crate) async fn next(&mut self) -> Result<Option<ServerFrame>> {
         loop {
             match self.stream.next().await {
                 None | Some(Ok(Message::Close(_)) | Err(_)) => return Ok(None),
@@ -79,7 +79,7 @@ impl Client {
                     let (_, _, topic, event, payload): Parts = serde_json::from_str(&text)
                         .with_context(|| format!("not a frame: {text}"))?;
                     if topic == self.topic {
-                        return Ok(Some(Frame { event, payload }));
+                        return Ok(Some(ServerFrame { event, payload }));
                     }
                 }
                 Some(Ok(_)) => {}
@@ -87,7 +87,7 @@ impl Client {
         }
     }
 
-    /// Waits for the answer to the join. What comes before it is of no account: nothing does.
+    /// Waits for the reply to the join. A frame before it is an error.
     pub(crate) async fn joined(&mut self) -> Result<()> {
         #[derive(Deserialize)]
         struct Reply {
@@ -99,15 +99,15 @@ impl Client {
                     let reply: Reply = serde_json::from_str(frame.payload.get())?;
                     match reply.status.as_str() {
                         "ok" => Ok(()),
-                        _ => bail!("a join was refused: {}", frame.payload),
+                        _ => bail!("a join was rejected: {}", frame.payload),
                     }
                 }
-                Some(frame) => bail!("{} came before the answer to the join", frame.event),
-                None => bail!("closed before the join was answered"),
+                Some(frame) => bail!("{} came before the reply to the join", frame.event),
+                None => bail!("the connection closed before the reply to the join"),
             }
         };
         tokio::time::timeout(PATIENCE, waiting)
             .await
-            .context("a join was not answered")?
+            .context("no reply to a join in time")?
     }
 }

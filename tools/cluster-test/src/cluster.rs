@@ -1,4 +1,4 @@
-//! Several nodes, and what connects them.
+//! Several nodes, and the broker or the network between them.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -13,16 +13,16 @@ use crate::broker::Broker;
 use crate::engine::Engine;
 use crate::member::{Home, Member};
 use crate::namespaces::Network;
-use crate::node::{Node, Plan};
-use crate::view::{Counts, disagreement};
+use crate::node::{NodeProcess, Plan};
+use crate::view::{KeyCounts, disagreement};
 
 /// The secret that the nodes of a test share.
 const SECRET: &str = "a secret for tests, which everybody may know, of 64 bytes or more.";
-/// Where nodes in namespaces of their own listen, for clients and for each other.
+/// The ports of nodes in namespaces of their own, for clients and for other nodes.
 const HTTP_PORT: u16 = 4000;
 const NODE_PORT: u16 = 7447;
 
-/// What nodes are made of.
+/// The program and the engine of the nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     /// The executable of `examples/cluster`.
@@ -32,22 +32,21 @@ pub(crate) struct Setup {
     pub(crate) engine: Engine,
 }
 
-/// Three nodes or so.
+/// The nodes of a test, usually three.
 pub(crate) struct Cluster {
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<NodeProcess>,
     pub(crate) broker: Option<Broker>,
     pub(crate) network: Option<Network>,
 }
 
-/// The shortest periods that a test of silence is to wait for: a heartbeat each 200 ms, down after
-/// 3 s.
+/// Short periods, for tests that wait for a silent node to go down.
 pub(crate) const BROADCAST_PERIOD: Duration = Duration::from_millis(200);
 pub(crate) const DOWN_PERIOD: Duration = Duration::from_secs(3);
 
-/// A heartbeat where nothing is set.
+/// The heartbeat's period by default.
 pub(crate) const DEFAULT_BROADCAST_PERIOD: Duration = Duration::from_millis(1500);
 
-/// The environment of nodes with these periods.
+/// Returns the environment of nodes with the short periods.
 pub(crate) fn short_periods() -> Vec<(String, String)> {
     [
         ("BROADCAST_PERIOD_MS", BROADCAST_PERIOD),
@@ -77,7 +76,7 @@ impl Cluster {
         Self::run(setup, &clients, &links, environment, None).await
     }
 
-    /// As [`start`](Self::start), each node on a host of its own.
+    /// As [`start`](Self::start), but each node is on its own host of `network`.
     pub(crate) async fn start_on(
         setup: &Setup,
         network: Network,
@@ -100,7 +99,7 @@ impl Cluster {
         network: Option<Network>,
     ) -> Result<Self> {
         fs::create_dir_all(&setup.logs)
-            .with_context(|| format!("cannot make {}", setup.logs.display()))?;
+            .with_context(|| format!("cannot create {}", setup.logs.display()))?;
         let broker = match setup.engine {
             Engine::Zenoh => None,
             engine => Some(Broker::start(engine).await?),
@@ -116,14 +115,14 @@ impl Cluster {
         for (number, address) in clients.iter().enumerate() {
             let name = char::from(b'a' + number as u8).to_string();
             let log = setup.logs.join(format!("{name}.log"));
-            // Of a run before this one.
+            // A log of an earlier run.
             let _ = fs::remove_file(&log);
             let mut own = all.clone();
             if let Some(link) = links.get(number) {
                 own.push(("LISTEN".to_owned(), link.to_string()));
             }
             own.extend(environment.iter().cloned());
-            nodes.push(Node::spawn(Plan {
+            nodes.push(NodeProcess::spawn(Plan {
                 name,
                 address: *address,
                 program: setup.program.clone(),
@@ -142,7 +141,7 @@ impl Cluster {
         for node in &mut cluster.nodes {
             node.ready().await?;
         }
-        let (nobody, limit) = (Counts::new(), Duration::from_secs(30));
+        let (nobody, limit) = (KeyCounts::new(), Duration::from_secs(30));
         cluster.agree(&nobody, limit).await?;
         Ok(cluster)
     }
@@ -152,17 +151,17 @@ impl Cluster {
     }
 
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
-        self.nodes.iter().map(Node::address).collect()
+        self.nodes.iter().map(NodeProcess::address).collect()
     }
 
-    /// The network, of a cluster that has one of its own.
+    /// Returns the network of a cluster from [`start_on`](Self::start_on).
     pub(crate) fn network(&self) -> &Network {
         self.network.as_ref().expect("it was started on one")
     }
 
-    /// Waits until all running nodes hold the same of each other and count as is true; says how
-    /// long it took.
-    pub(crate) async fn agree(&self, truth: &Counts, limit: Duration) -> Result<Duration> {
+    /// Waits until all running nodes hold the same of each other, and count what is true. Returns
+    /// the time that it took.
+    pub(crate) async fn agree(&self, truth: &KeyCounts, limit: Duration) -> Result<Duration> {
         let since = Instant::now();
         let mut last = String::new();
         let agreed = until(limit, "the nodes to agree", async || {
@@ -181,7 +180,7 @@ impl Cluster {
             Ok(differ.is_none())
         });
         if let Err(error) = agreed.await {
-            bail!("{error}; at the end: {last}");
+            bail!("{error}; the last difference: {last}");
         }
         Ok(since.elapsed())
     }
@@ -197,8 +196,8 @@ impl Cluster {
     }
 }
 
-/// How many keys each topic has with these members in it.
-pub(crate) fn counts<'a>(members: impl IntoIterator<Item = &'a Member>) -> Counts {
+/// Returns the number of keys that these members make in each topic.
+pub(crate) fn counts<'a>(members: impl IntoIterator<Item = &'a Member>) -> KeyCounts {
     let mut keys = std::collections::BTreeMap::<_, std::collections::BTreeSet<_>>::new();
     for member in members {
         keys.entry(member.topic.clone())

@@ -1,6 +1,6 @@
 use clap::ValueEnum;
 
-/// What carries messages between the nodes.
+/// The engine that carries messages between the nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Engine {
     Zenoh,
@@ -9,7 +9,7 @@ pub(crate) enum Engine {
 }
 
 impl Engine {
-    /// As `ENGINE` has it.
+    /// Returns the value of the variable `ENGINE`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Zenoh => "zenoh",
@@ -18,7 +18,7 @@ impl Engine {
         }
     }
 
-    /// Whether it tells of a dead process at once.
+    /// Returns whether the engine reports a dead process at once.
     pub(crate) fn gives_hints(self) -> bool {
         self == Self::Zenoh
     }

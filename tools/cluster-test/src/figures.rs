@@ -1,4 +1,4 @@
-//! What is measured, as lines of JSON.
+//! The figures, as lines of JSON.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use support::quantiles::Samples;
 
 use crate::engine::Engine;
 
-/// Prints lines.
+/// Prints figures with the commit and the engine that they are of.
 pub(crate) struct Printer {
     pub(crate) commit: String,
     pub(crate) engine: Engine,
 }
 
 impl Printer {
-    /// Prints the figures of a scenario, an object, with what they are of.
+    /// Prints the figures of a scenario, which are a JSON object.
     pub(crate) fn print(&self, scenario: &str, figures: Value) {
         let mut line = json!({
             "scenario": scenario,

@@ -1,10 +1,10 @@
-//! Real nodes under real clients: killed, stopped, parted, restarted. Run it by
+//! Kills, stops, parts and restarts real nodes under real clients. Run it with
 //! `cargo xtask cluster-test`.
 //!
-//! Each node is a process of `examples/cluster`, each client speaks version 2 of the protocol over
-//! a WebSocket and applies what it is sent by the rules of phoenix.js. Nothing waits without a
-//! bound, and nothing sleeps in place of a condition. Each scenario prints a line of JSON with its
-//! figures, and fails where a promise is broken.
+//! Each node is a process of `examples/cluster`. Each client speaks version 2 of the protocol over
+//! a WebSocket, and applies presences by the rules of phoenix.js. Every wait has a limit, and waits
+//! for a condition. Each scenario prints its figures as a line of JSON, and fails if a promise is
+//! broken.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -37,15 +37,15 @@ use crate::cluster::Setup;
 use crate::engine::Engine;
 use crate::scenarios::{Scenario, Size};
 
-/// How long anything that should happen soon may take on a loaded machine.
+/// The longest wait for what should happen soon. It is generous, for loaded machines.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Parser)]
 struct Args {
-    /// Which scenario
+    /// The scenario
     #[arg(value_enum)]
     scenario: Scenario,
-    /// What carries messages between the nodes
+    /// The engine between the nodes
     #[arg(long, value_enum, default_value_t = Engine::Zenoh)]
     engine: Engine,
     #[command(flatten)]
@@ -53,10 +53,10 @@ struct Args {
     /// The executable of examples/cluster
     #[arg(long, value_name = "FILE")]
     program: PathBuf,
-    /// Where the nodes' logs go
+    /// The folder for the nodes' logs
     #[arg(long, value_name = "FOLDER")]
     logs: PathBuf,
-    /// What the figures are said to be of
+    /// The commit that the figures name
     #[arg(long, default_value = "unknown")]
     commit: String,
 }
@@ -83,7 +83,7 @@ async fn run() -> Result<()> {
         commit: args.commit,
         engine: args.engine,
     };
-    // Thousands of clients are as many open files, here and in the nodes, which inherit it.
+    // Each client is an open file, here and in the nodes, which inherit the limit.
     raise_open_files();
     let logs = setup.logs.display().to_string();
     scenarios::run(args.scenario, &setup, &args.size, &figures)
@@ -98,7 +98,7 @@ fn raise_open_files() {
         current: limit.maximum,
         ..limit
     };
-    // An error leaves what there was, which is enough for the smaller scenarios.
+    // After an error, the limit is still enough for the smaller scenarios.
     let _ = setrlimit(Resource::Nofile, all);
 }
 
@@ -106,7 +106,7 @@ fn raise_open_files() {
 mod tests {
     use super::*;
 
-    /// What the guide has typed, as `cargo xtask cluster-test` hands it on.
+    /// The commands of the guide, as `cargo xtask cluster-test` passes them on.
     #[test]
     fn the_guides_commands_are_commands() {
         let guide = include_str!("../../../docs/operating.md");

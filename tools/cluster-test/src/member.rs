@@ -1,5 +1,5 @@
-//! A user with a page open: joins a topic, follows who is in it, and comes back when the connection
-//! breaks.
+//! A user with an open page. It joins a topic, follows its presences, and reconnects when the
+//! connection breaks.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -13,25 +13,25 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use crate::PATIENCE;
 use crate::balancer::Balancer;
-use crate::client::{Client, Frame};
+use crate::client::{JoiningClient, ServerFrame};
 use crate::presence::{Diff, Presence, Shift, State};
 
-/// As phoenix.js by default.
+/// The default of phoenix.js.
 const HEARTBEAT: Duration = Duration::from_secs(30);
-/// How long phoenix.js waits by default before each attempt to connect again, in milliseconds.
+/// The default times of phoenix.js before each attempt to reconnect, in milliseconds.
 const WAITS: [u64; 9] = [10, 50, 100, 150, 200, 250, 500, 1000, 2000];
 const LONGEST_WAIT: u64 = 5000;
 
-/// Where a user's connections go.
+/// The node or nodes to which a user connects.
 #[derive(Clone)]
 pub(crate) enum Home {
-    /// To one node, always.
+    /// Always the same node.
     Node(SocketAddr),
-    /// To whichever node a balancer says.
+    /// The node that a balancer picks.
     Any(Arc<Balancer>),
 }
 
-/// A user in a topic. Dropping it cuts the connection.
+/// A user in a topic. Dropping it aborts the connection.
 pub(crate) struct Member {
     pub(crate) key: String,
     pub(crate) topic: String,
@@ -45,21 +45,21 @@ struct Shared {
     leave: Notify,
 }
 
-/// What a user's page holds, and has been told.
+/// The presences that a user's page shows, and their history.
 #[derive(Default)]
 pub(crate) struct Page {
     pub(crate) presence: Presence,
-    /// Every change of who is shown.
+    /// Every change of the keys that are shown.
     log: Vec<(Instant, Shift)>,
-    /// The node that the present connection goes to.
+    /// The node of the present connection.
     pub(crate) node: Option<SocketAddr>,
-    /// Connections so far.
+    /// The number of connections so far.
     pub(crate) connections: usize,
-    /// How long it was without a list after each connection that broke.
+    /// The time without a list after each broken connection.
     pub(crate) away: Vec<Duration>,
-    /// Since when it is without one.
+    /// The begin of the present time without a list.
     lost: Option<Instant>,
-    /// When the last join was asked for.
+    /// The time of the last join.
     pub(crate) asked: Option<Instant>,
 }
 
@@ -68,14 +68,14 @@ impl Page {
         self.presence.shown().keys().map(String::as_str).collect()
     }
 
-    /// When `key` was shown first.
+    /// Returns the time at which `key` was first shown.
     pub(crate) fn first_saw(&self, key: &str) -> Option<Instant> {
         let came = |shift: &Shift| shift.came.iter().any(|other| other == key);
         let change = self.log.iter().find(|(_, shift)| came(shift));
         change.map(|(at, _)| *at)
     }
 
-    /// Who was shown no longer at some moment, with the moment.
+    /// Returns the keys that were removed, each with its time.
     pub(crate) fn departures(&self) -> impl Iterator<Item = (&str, Instant)> {
         self.log.iter().flat_map(|(at, shift)| {
             let went = shift.went.iter();
@@ -83,7 +83,7 @@ impl Page {
         })
     }
 
-    fn take(&mut self, frame: &Frame) -> Result<()> {
+    fn take(&mut self, frame: &ServerFrame) -> Result<()> {
         let shift = match frame.event.as_str() {
             "presence_state" => {
                 let state: State = serde_json::from_str(frame.payload.get())?;
@@ -111,7 +111,7 @@ impl Shared {
 }
 
 impl Member {
-    /// Joins, and waits for the first list.
+    /// Joins and waits for the first list.
     pub(crate) async fn join(home: Home, key: &str, topic: &str) -> Result<Self> {
         let member = Self::start(home, key, topic);
         member
@@ -120,7 +120,7 @@ impl Member {
         Ok(member)
     }
 
-    /// Begins to join.
+    /// Starts to join, and does not wait.
     pub(crate) fn start(home: Home, key: &str, topic: &str) -> Self {
         let shared = Arc::new(Shared {
             page: Mutex::default(),
@@ -136,12 +136,12 @@ impl Member {
         }
     }
 
-    /// What the page holds now.
+    /// Returns the page.
     pub(crate) fn page(&self) -> MutexGuard<'_, Page> {
         self.shared.page()
     }
 
-    /// Waits until the page is so.
+    /// Waits until `is` returns true for the page.
     pub(crate) async fn until(&self, what: &str, is: impl FnMut(&Page) -> bool) -> Result<()> {
         self.until_within(PATIENCE, what, is).await
     }
@@ -168,19 +168,19 @@ impl Member {
                 self.key,
                 self.topic,
                 page.node
-                    .map_or("away".to_owned(), |node| format!("at {node}")),
+                    .map_or("disconnected".to_owned(), |node| format!("on {node}")),
                 page.keys().len()
             );
         }
         Ok(())
     }
 
-    /// Leaves the topic for good, and closes.
+    /// Leaves the topic and closes the connection. Returns the page.
     pub(crate) async fn leave(mut self) -> Result<Page> {
         self.shared.leave.notify_one();
         timeout(PATIENCE, &mut self.task)
             .await
-            .with_context(|| format!("{} does not leave", self.key))???;
+            .with_context(|| format!("{} did not leave in time", self.key))???;
         Ok(std::mem::take(&mut *self.page()))
     }
 }
@@ -191,7 +191,7 @@ impl Drop for Member {
     }
 }
 
-/// One connection after another.
+/// Holds one connection after another, until the user leaves.
 async fn live(home: Home, key: String, topic: String, shared: Arc<Shared>) -> Result<()> {
     let mut tries = 0;
     loop {
@@ -200,10 +200,10 @@ async fn live(home: Home, key: String, topic: String, shared: Arc<Shared>) -> Re
             Home::Any(balancer) => balancer.pick(),
         };
         if let Some(node) = node
-            && let Ok(client) = Client::connect(node, &key, &topic).await
+            && let Ok(client) = JoiningClient::connect(node, &key, &topic).await
         {
-            // A node that stops refuses the join, or closes before it is answered: as good as no
-            // connection.
+            // A node that stops rejects the join, or closes before its reply. Both count as a
+            // failed connection.
             match follow(client, node, &shared).await? {
                 Ended::Left => return Ok(()),
                 Ended::Closed { after_a_list } if after_a_list => tries = 0,
@@ -217,7 +217,7 @@ async fn live(home: Home, key: String, topic: String, shared: Arc<Shared>) -> Re
         }
         let wait = WAITS.get(tries).copied().unwrap_or(LONGEST_WAIT);
         tries += 1;
-        // As the guide for clients advises: as long again, by chance, so that not all come at once.
+        // The guide for clients advises a random extra wait, so that clients reconnect spread out.
         let wait = wait + fastrand::u64(0..wait.max(1000));
         tokio::select! {
             () = sleep(Duration::from_millis(wait)) => {}
@@ -231,7 +231,7 @@ enum Ended {
     Closed { after_a_list: bool },
 }
 
-async fn follow(mut client: Client, node: SocketAddr, shared: &Shared) -> Result<Ended> {
+async fn follow(mut client: JoiningClient, node: SocketAddr, shared: &Shared) -> Result<Ended> {
     {
         let mut page = shared.page();
         page.presence.rejoined();
@@ -260,7 +260,7 @@ async fn follow(mut client: Client, node: SocketAddr, shared: &Shared) -> Result
                 }
                 None => return Ok(Ended::Closed { after_a_list }),
             },
-            // An error shows when reading, too.
+            // The next read returns the error, too.
             _ = beat.tick() => drop(client.heartbeat().await),
             () = shared.leave.notified() => {
                 drop(client.leave().await);

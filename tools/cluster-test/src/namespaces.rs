@@ -1,5 +1,5 @@
-//! A network of hosts on one machine: a network namespace each, a bridge between, and faults on the
-//! way.
+//! A network of hosts on one machine. Each host is a network namespace, linked to a bridge. Faults
+//! can be injected on the way.
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
@@ -22,7 +22,7 @@ pub(crate) struct Namespace {
 }
 
 impl Namespace {
-    /// `program`, to be run on that host.
+    /// Returns a command that runs `program` on this host.
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name]).arg(program);
@@ -34,7 +34,7 @@ impl Namespace {
     }
 }
 
-/// Hosts and what connects them. Dropping it takes all of it away.
+/// Hosts and the bridge between them. Dropping it deletes all namespaces.
 pub(crate) struct Network {
     bridge: Namespace,
     pub(crate) hosts: Vec<Namespace>,
@@ -42,7 +42,8 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Makes hosts, each linked to a bridge. An error says what this machine does not allow.
+    /// Creates hosts, each linked to a bridge. An error names the command that this machine does
+    /// not allow.
     pub(crate) fn new(hosts: usize) -> Result<Self> {
         let named = |suffix: &str| Namespace {
             name: format!("phx{}-{suffix}", std::process::id()),
@@ -80,8 +81,7 @@ impl Network {
         Ok(network)
     }
 
-    /// From now on, this thread's new sockets are on the bridge, from where all hosts can be
-    /// reached.
+    /// Moves this thread to the bridge. Its new sockets can reach all hosts.
     pub(crate) fn enter(&self) -> Result<()> {
         let path = format!("/run/netns/{}", self.bridge.name);
         let file = File::open(&path).with_context(|| format!("cannot open {path}"))?;
@@ -89,25 +89,25 @@ impl Network {
             .with_context(|| format!("cannot enter {path}"))
     }
 
-    /// The address of a host.
+    /// Returns the address of a host.
     pub(crate) fn address(&self, host: usize) -> IpAddr {
         ip(host as u8 + 1)
     }
 
-    /// `to` hears nothing of `from`.
+    /// Drops all packets from the host `from` to the host `to`.
     pub(crate) fn deafen(&self, to: usize, from: usize) -> Result<()> {
         let from = self.address(from);
         self.hosts[to].run(&format!("nft add rule inet faults in ip saddr {from} drop"))
     }
 
-    /// The two hear nothing of each other.
+    /// Drops all packets between two hosts.
     pub(crate) fn part(&self, one: usize, other: usize) -> Result<()> {
         self.deafen(one, other)?;
         self.deafen(other, one)
     }
 
-    /// What leaves the host for others is slow, and some of it is lost. Says how that was done:
-    /// netem, which not every kernel has, delays each packet; else a narrow link makes them queue.
+    /// Makes the packets from a host slow, and loses some of them. Returns the means: netem delays
+    /// each packet, but not every kernel has it. Otherwise a narrow link makes packets queue.
     pub(crate) fn worsen(&self, host: usize, loss_percent: u8) -> Result<&'static str> {
         let at = &self.hosts[host];
         if self.netem {
@@ -130,7 +130,7 @@ impl Network {
     pub(crate) fn heal(&self) -> Result<()> {
         for host in &self.hosts {
             host.run("nft flush chain inet faults in")?;
-            // An error says that there is none.
+            // The command fails if the host has no such fault.
             let _ = host.run("tc qdisc del dev eth0 root");
         }
         Ok(())
@@ -140,7 +140,7 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         for namespace in self.hosts.iter().chain([&self.bridge]) {
-            // An error leaves a namespace behind, and nobody to tell.
+            // After an error, the namespace stays. A drop cannot report it.
             let _ = run(&format!("ip netns del {}", namespace.name));
         }
     }
@@ -153,7 +153,7 @@ fn ip(last: u8) -> IpAddr {
 
 fn run(line: &str) -> Result<()> {
     let mut words = line.split_whitespace();
-    let program = words.next().context("an empty command")?;
+    let program = words.next().context("the command is empty")?;
     let output = Command::new(program)
         .args(words)
         .stdin(Stdio::null())

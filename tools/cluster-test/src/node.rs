@@ -1,4 +1,4 @@
-//! One node: a process of `examples/cluster`.
+//! A node: a process of `examples/cluster`.
 
 use std::fs::{self, File, OpenOptions};
 use std::net::SocketAddr;
@@ -15,16 +15,16 @@ use crate::http;
 use crate::namespaces::Namespace;
 use crate::view::View;
 
-/// How long a node may take until it answers.
+/// The longest wait until a node is ready.
 const STARTUP: Duration = Duration::from_secs(60);
-/// How long a node may take to stop in order, its clients let go one after another.
+/// The longest wait until a node has stopped in order. It drops its clients one after another.
 const STOPPING: Duration = Duration::from_secs(60);
 
-/// What a node is started with.
+/// The settings with which a node is started.
 #[derive(Clone)]
 pub(crate) struct Plan {
     pub(crate) name: String,
-    /// Where its clients connect.
+    /// The address for clients.
     pub(crate) address: SocketAddr,
     pub(crate) program: PathBuf,
     pub(crate) environment: Vec<(String, String)>,
@@ -32,14 +32,14 @@ pub(crate) struct Plan {
     pub(crate) log: PathBuf,
 }
 
-/// A node, which may be running. Dropping it ends it.
-pub(crate) struct Node {
+/// A node, which may be running. Dropping it kills the process.
+pub(crate) struct NodeProcess {
     pub(crate) plan: Plan,
     process: Option<Process>,
 }
 
-impl Node {
-    /// Starts the process, and does not wait for it to answer.
+impl NodeProcess {
+    /// Starts the process, and does not wait until it is ready.
     pub(crate) fn spawn(plan: Plan) -> Result<Self> {
         let mut node = Self {
             plan,
@@ -49,7 +49,7 @@ impl Node {
         Ok(node)
     }
 
-    /// Starts it, or starts it again once it has ended.
+    /// Starts the process, also after it has ended.
     fn launch(&mut self) -> Result<()> {
         let plan = &self.plan;
         let log = open(&plan.log)?;
@@ -80,7 +80,7 @@ impl Node {
         &self.plan.name
     }
 
-    /// Waits until it answers and knows the others that it can reach.
+    /// Waits until the node reports to be ready: it knows the nodes that it can reach.
     pub(crate) async fn ready(&mut self) -> Result<()> {
         let address = self.address();
         let what = format!("{} to be ready", self.name());
@@ -93,16 +93,17 @@ impl Node {
         .await
     }
 
-    /// Starts it again under its name.
+    /// Starts the node again under the same name.
     pub(crate) async fn restart(&mut self) -> Result<()> {
         self.launch()?;
         self.ready().await
     }
 
-    /// What it sees.
+    /// Returns the node's view of the cluster.
     pub(crate) async fn view(&self) -> Result<View> {
         let json = http::get(self.address(), "/node.json").await?;
-        serde_json::from_str(&json).with_context(|| format!("{} gives no view", self.name()))
+        serde_json::from_str(&json)
+            .with_context(|| format!("the view of {} is not the expected JSON", self.name()))
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -119,7 +120,7 @@ impl Node {
         signalled.with_context(|| format!("cannot signal {}", self.name()))
     }
 
-    /// Ends it as a crash would.
+    /// Kills the process, as a crash does.
     pub(crate) fn kill(&mut self) -> Result<()> {
         self.signal(Signal::KILL)?;
         if let Some(mut process) = self.process.take() {
@@ -132,11 +133,11 @@ impl Node {
         self.signal(Signal::STOP)
     }
 
-    pub(crate) fn go_on(&self) -> Result<()> {
+    pub(crate) fn resume(&self) -> Result<()> {
         self.signal(Signal::CONT)
     }
 
-    /// Stops it in order, and waits for it.
+    /// Stops the node in order, and waits until the process has ended.
     pub(crate) async fn stop(&mut self) -> Result<()> {
         self.signal(Signal::TERM)?;
         let what = format!("{} to stop", self.name());
@@ -150,7 +151,7 @@ impl Node {
         }
     }
 
-    /// How it ended, if it has.
+    /// Returns the exit status, or `None` if the process still runs.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         match &mut self.process {
             Some(process) => process.try_wait(),
@@ -158,7 +159,7 @@ impl Node {
         }
     }
 
-    /// Memory that is its own, in bytes.
+    /// Returns the memory of the process, in bytes.
     pub(crate) fn memory(&self) -> Result<u64> {
         usage::memory(self.process()?.id())
     }
@@ -167,7 +168,7 @@ impl Node {
         fs::read_to_string(&self.plan.log).unwrap_or_default()
     }
 
-    /// The end of the log, to put behind a message.
+    /// Returns the end of the log, as a block at the end of a message.
     pub(crate) fn log_tail(&self) -> String {
         let log = self.log();
         let lines: Vec<_> = log.lines().collect();

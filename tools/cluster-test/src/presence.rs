@@ -1,19 +1,19 @@
-//! A client's presences, by the rules of phoenix.js's `Presence`.
+//! A client's presences, by the rules of `Presence` in phoenix.js.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// Keys with their metas, of which only the references count here.
+/// Keys with the references of their metas. Nothing else of a meta matters here.
 pub(crate) type Keys = BTreeMap<String, Vec<String>>;
 
-/// What a client shows.
+/// The presences that a client shows.
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
     shown: Keys,
-    /// Diffs that came before the first state of the present join.
+    /// The diffs that came before the first state of the present join.
     pending: Vec<Diff>,
-    /// Whether that state has come.
+    /// Set once that state has come.
     synced: bool,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Diff {
 #[serde(transparent)]
 pub(crate) struct State(#[serde(deserialize_with = "keys")] pub(crate) Keys);
 
-/// Keys that are shown newly, and those that are shown no longer, each in their order.
+/// The keys that a message has added, and those that it has removed, in their order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shift {
     pub(crate) came: Vec<String>,
@@ -47,7 +47,8 @@ impl Presence {
         self.synced
     }
 
-    /// The channel was joined again: what comes before its state waits. What was shown stays.
+    /// Notes that the channel was joined again. Diffs wait for its state. The keys that are shown
+    /// stay.
     pub(crate) fn rejoined(&mut self) {
         self.synced = false;
         self.pending.clear();
@@ -90,7 +91,7 @@ impl Presence {
         diff
     }
 
-    /// Joins before leaves.
+    /// Applies joins before leaves.
     fn apply(&mut self, diff: Diff, shift: &mut Shift) {
         for (key, joined) in diff.joins {
             if let Some(shown) = self.shown.get_mut(&key) {
@@ -121,15 +122,15 @@ fn without(refs: &[String], others: Option<&Vec<String>>) -> Vec<String> {
 
 fn keys<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Keys, D::Error> {
     #[derive(Deserialize)]
-    struct Entry {
+    struct PresenceEntry {
         metas: Vec<Meta>,
     }
     #[derive(Deserialize)]
     struct Meta {
         phx_ref: String,
     }
-    let entries = BTreeMap::<String, Entry>::deserialize(source)?;
-    let refs = |entry: Entry| entry.metas.into_iter().map(|meta| meta.phx_ref).collect();
+    let entries = BTreeMap::<String, PresenceEntry>::deserialize(source)?;
+    let refs = |entry: PresenceEntry| entry.metas.into_iter().map(|meta| meta.phx_ref).collect();
     Ok(entries
         .into_iter()
         .map(|(key, entry)| (key, refs(entry)))

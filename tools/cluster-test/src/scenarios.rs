@@ -1,4 +1,4 @@
-//! A scenario a file.
+//! The scenarios, one per file.
 
 mod bad;
 mod broker;
@@ -20,41 +20,41 @@ use crate::cluster::{BROADCAST_PERIOD, DOWN_PERIOD, Setup};
 use crate::engine::Engine;
 use crate::figures::Printer;
 
-/// What is done to a cluster.
+/// A test of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Scenario {
-    /// How long a join on one node takes to be seen on the others
+    /// Measure how long a join takes until clients of the other nodes see it
     Latency,
-    /// A node is killed: how long its users are shown on the others
+    /// Kill a node, and measure how long the others show its users
     Kill,
-    /// A node is stopped (SIGSTOP) for longer than the down period, and goes on
+    /// Pause a node (SIGSTOP) for longer than the down period
     Stop,
-    /// A node is killed and started again under its name
+    /// Kill a node, and start it again under its name
     Restart,
-    /// The broker is killed under load, and comes back
+    /// Kill the broker under load, and start it again
     Broker,
-    /// Garbage, strangers, addresses in use, odd lists of peers
+    /// Try garbage, strangers, addresses in use, and odd lists of peers
     Bad,
-    /// Nodes on hosts of their own: parted, half parted, badly linked, the first one dead
+    /// Run nodes on hosts of their own: parted, half parted, on poor links, the first one dead
     Netns,
-    /// Three nodes restarted one after the other under thousands of clients
+    /// Restart three nodes one after the other under thousands of clients
     Rolling,
-    /// What three nodes send each other, idle and busy, as NATS counts it
+    /// Count with NATS what three nodes send each other, idle and busy
     Traffic,
-    /// What every change is run against: latency, kill, stop, restart and bad, small
+    /// Run what CI runs: latency, kill, stop, restart and bad, small
     Short,
 }
 
-/// How much of it.
+/// The size of a scenario.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Size {
-    /// Joins that `latency` measures
+    /// The joins that `latency` measures
     #[arg(long, default_value_t = 300, value_name = "N")]
     pub(crate) joins: usize,
-    /// Clients of `rolling`
+    /// The clients of `rolling`
     #[arg(long, default_value_t = 3000, value_name = "N")]
     pub(crate) clients: usize,
-    /// Clients of `rolling` in a room
+    /// The clients in each room of `rolling`
     #[arg(long, default_value_t = 30, value_name = "N")]
     pub(crate) room: usize,
 }
@@ -85,22 +85,22 @@ pub(crate) async fn run(
     }
 }
 
-/// The longest wait of an engine between two attempts to connect.
+/// The longest time between two attempts of an engine to connect.
 const RECONNECTING: Duration = Duration::from_secs(2);
-/// What a loaded machine may add to anything.
+/// The delay that a loaded machine may add.
 const LATE: Duration = Duration::from_secs(1);
 
-/// For how long the users of a killed node may be shown.
+/// Returns the longest time for which the users of a killed node may be shown.
 fn gone_within(engine: Engine) -> Duration {
     match engine.gives_hints() {
         true => Duration::from_secs(3),
-        // Two heartbeats for what was on its way, and for a turn that comes late.
+        // One heartbeat was perhaps on its way, and one turn may come late.
         false => DOWN_PERIOD + 2 * BROADCAST_PERIOD,
     }
 }
 
-/// How long nodes with this heartbeat may differ, once they can be linked again and are `after` so
-/// long.
+/// Returns the longest time for which nodes may differ once they can be linked again. They link
+/// `after` this time.
 fn healing(heartbeat: Duration, after: Duration) -> Duration {
     after + 2 * heartbeat + LATE
 }

@@ -1,15 +1,15 @@
-//! What a node sees, as `/node.json` says it, and whether several see the same.
+//! A node's view from `/node.json`, and the comparison of several views.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// A node's view.
+/// A node's view of the cluster.
 #[derive(Debug, Deserialize)]
 pub(crate) struct View {
     pub(crate) name: String,
     replicas: Vec<Replica>,
-    topics: Vec<Topic>,
+    topics: Vec<TopicCount>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -22,30 +22,30 @@ struct Replica {
 }
 
 #[derive(Debug, Deserialize)]
-struct Topic {
+struct TopicCount {
     name: String,
     count: usize,
 }
 
-/// Topics, with how many keys each has.
-pub(crate) type Counts = BTreeMap<String, usize>;
+/// The number of keys of each topic.
+pub(crate) type KeyCounts = BTreeMap<String, usize>;
 
 impl View {
-    pub(crate) fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> KeyCounts {
         let topics = self.topics.iter();
         topics
             .map(|topic| (topic.name.clone(), topic.count))
             .collect()
     }
 
-    /// How it sees the node of this name.
+    /// Returns the state of the node of this name, or `None` if the view does not contain it.
     pub(crate) fn state_of(&self, name: &str) -> Option<&str> {
         let mut replicas = self.replicas.iter();
         let replica = replicas.find(|replica| replica.name == name && replica.state != "in grace");
         replica.map(|replica| replica.state.as_str())
     }
 
-    /// All replicas that it shows: start, size and check of each, by name.
+    /// Returns the replicas that are shown: incarnation, size and check number of each, by name.
     fn shown(&self) -> BTreeMap<&str, (&str, usize, &str)> {
         let shown = self
             .replicas
@@ -60,8 +60,9 @@ impl View {
     }
 }
 
-/// Why these views are not one and the same, of all these nodes and of `truth`. `None`: they are.
-pub(crate) fn disagreement(views: &[View], truth: &Counts) -> Option<String> {
+/// Returns the first difference between these views, or between a view and `truth`. Returns `None`
+/// if they agree.
+pub(crate) fn disagreement(views: &[View], truth: &KeyCounts) -> Option<String> {
     for view in views {
         let shown = view.shown();
         if shown.len() != views.len() {
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn views_agree_or_it_is_said_where_they_differ() {
-        let truth = Counts::from([("t".to_owned(), 2)]);
+        let truth = KeyCounts::from([("t".to_owned(), 2)]);
         let disagreement = |a, b| disagreement(&[a, b], &truth);
         assert_eq!(disagreement(view("a", "y", 2), view("b", "y", 2)), None);
         let held = disagreement(view("a", "z", 2), view("b", "y", 2)).unwrap();

@@ -1,4 +1,4 @@
-//! What the driver says of what it is told.
+//! The command line's errors.
 
 use std::process::Command;
 

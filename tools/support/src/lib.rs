@@ -1,4 +1,4 @@
-//! What the project's own tests and tools share, written once. It is not published.
+//! Code that the project's own tests and tools share. It is not published.
 //!
 //! - [`ports`]: ports for servers under test.
 //! - [`http`]: one GET request.

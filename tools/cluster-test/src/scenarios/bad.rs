@@ -1,4 +1,4 @@
-//! What nobody should send or set: it is said in the log, and nothing else comes of it.
+//! Garbage and wrong settings are logged, and have no other effect.
 
 mod garbage;
 mod settings;
@@ -14,7 +14,7 @@ use crate::cluster::{Cluster, Setup, counts};
 use crate::engine::Engine;
 use crate::figures::Printer;
 
-/// How much more memory a node may hold afterwards. What was sent is more than that.
+/// The memory by which a node may grow. More than that is sent.
 const MOST_GROWTH: u64 = 24 * 1024 * 1024;
 
 pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
@@ -22,8 +22,7 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     let crowd = Crowd::gather(&cluster, 5).await?;
     let truth = counts(crowd.all());
 
-    // Once before it is measured, because buffers that are reused have their size after the first
-    // time.
+    // The first time is not measured, because it gives reused buffers their size.
     let sent = garbage::send(&cluster).await?;
     let before = cluster.nodes[0].memory()?;
     let sent = sent + garbage::send(&cluster).await?;

@@ -1,5 +1,5 @@
-//! The broker is killed under load, and started again: nodes serve their own clients meanwhile, and
-//! find each other again.
+//! The broker is killed under load and started again. Meanwhile nodes serve their own clients.
+//! Afterwards they find each other again.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::cluster::{BROADCAST_PERIOD, Cluster, Setup, counts, short_periods};
 use crate::figures::{Printer, ms};
 use crate::member::Member;
 
-/// Users that come on each node while the broker is away; every third leaves again.
+/// The users that join on each node while the broker is away. Every third leaves again.
 const LOAD: usize = 60;
 
 pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
@@ -26,7 +26,7 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     };
 
     broker.kill()?;
-    // With all that happens on each node known to that node's clients at once.
+    // Each node's clients see at once what happens on that node.
     let mut slowest = Duration::ZERO;
     for number in 0..LOAD {
         for node in 0..cluster.nodes.len() {
@@ -34,7 +34,7 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
             let since = Instant::now();
             let member = Member::join(cluster.home(node), &key, ROOM).await?;
             let old = &crowd.of_node[node][0];
-            old.until("somebody on its own node", |page| {
+            old.until("a newcomer on its own node", |page| {
                 page.keys().contains(&*key)
             })
             .await?;
@@ -50,7 +50,7 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
         "without the broker, a join took {slowest:?} on its own node"
     );
     for node in 0..cluster.nodes.len() {
-        // The others go down in its eyes, for nothing is heard of them.
+        // Without heartbeats, the node marks the others as down.
         let own = crowd.keys_on(&[node]);
         crowd.on_node_see(node, &own).await?;
     }

@@ -8,16 +8,16 @@ use anyhow::Result;
 use crate::cluster::Cluster;
 use crate::member::Member;
 
-/// The room that everybody is in.
+/// The room of all users.
 pub(super) const ROOM: &str = "room:lobby";
 
-/// Users by node.
+/// The users of each node.
 pub(super) struct Crowd {
     pub(super) of_node: Vec<Vec<Member>>,
 }
 
 impl Crowd {
-    /// So many on each node, all of whom see each other.
+    /// Joins `on_each` users on each node, and waits until all users see each other.
     pub(super) async fn gather(cluster: &Cluster, on_each: usize) -> Result<Self> {
         let mut of_node = Vec::new();
         for (number, node) in cluster.nodes.iter().enumerate() {
@@ -41,7 +41,7 @@ impl Crowd {
         self.all().map(|member| member.key.clone()).collect()
     }
 
-    /// Everybody sees everybody and nobody else; says how long that took.
+    /// Waits until every user sees exactly the users of the crowd. Returns the time that it took.
     pub(super) async fn all_see_all(&self) -> Result<Duration> {
         let keys = self.keys();
         let since = Instant::now();
@@ -51,7 +51,7 @@ impl Crowd {
         Ok(since.elapsed())
     }
 
-    /// The users of `node` see these and nobody else; says how long that took.
+    /// Waits until the users of `node` see exactly these keys. Returns the time that it took.
     pub(super) async fn on_node_see(
         &self,
         node: usize,
@@ -64,7 +64,7 @@ impl Crowd {
         Ok(since.elapsed())
     }
 
-    /// The keys of those on these nodes.
+    /// Returns the keys of the users on these nodes.
     pub(super) fn keys_on(&self, nodes: &[usize]) -> BTreeSet<String> {
         let members = nodes.iter().flat_map(|node| &self.of_node[*node]);
         members.map(|member| member.key.clone()).collect()

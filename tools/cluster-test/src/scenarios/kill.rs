@@ -1,4 +1,4 @@
-//! A node is killed: for how long are its users shown on the others?
+//! A node is killed. Its users must soon disappear on the others.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::cluster::{Cluster, Setup, counts, short_periods};
 use crate::figures::{Printer, ms};
 
 pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
-    // An engine that tells of dead processes does it whatever the periods are.
+    // An engine that reports dead processes does so with any periods.
     let periods = match setup.engine.gives_hints() {
         true => Vec::new(),
         false => short_periods(),

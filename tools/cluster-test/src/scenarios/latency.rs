@@ -1,4 +1,4 @@
-//! A user joins on one node: when do clients on the two others see it?
+//! A user joins on one node. The time until clients on the two others see it is measured.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::cluster::{Cluster, Setup, counts};
 use crate::figures::{Durations, Printer};
 use crate::member::Member;
 
-/// Joins go round so many rooms: each is in a quiet one, since a room's diffs are at least 50 ms
-/// apart.
+/// The number of rooms that take turns. A room's diffs are at least 50 ms apart, so each join needs
+/// a quiet room.
 const ROOMS: usize = 30;
 
 pub(super) async fn run(setup: &Setup, joins: usize, figures: &Printer) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Nodes on hosts of their own, and what networks do to them.
+//! Nodes on hosts of their own, under the faults of a network.
 
 mod crash_parted;
 mod one_way;
@@ -17,15 +17,14 @@ use crate::engine::Engine;
 use crate::figures::{Printer, ms};
 use crate::namespaces::Network;
 
-/// How long links take to come back once packets get through again. TCP waits longer from attempt
-/// to attempt to open a connection, in the end for about as long as the network was parted: some
-/// seconds.
+/// The longest time until links come back after a fault. TCP waits longer before each attempt to
+/// open a connection: in the end some seconds, about as long as the network was parted.
 const LINKING: Duration = Duration::from_secs(8);
 
 pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     if setup.engine != Engine::Zenoh {
         bail!(
-            "netns is about links between nodes, and with a broker there are none\nhint: --engine zenoh"
+            "netns tests links between nodes, but nodes with a broker have no links\nhint: --engine zenoh"
         );
     }
     if let Err(error) = Network::new(1) {
@@ -40,7 +39,7 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     poor_link::run(setup, figures).await
 }
 
-/// How long it took to heal, if that was soon enough.
+/// Returns the time since the fault ended. Fails if it is too long.
 fn healed(since: Instant, heartbeat: Duration) -> Result<Value> {
     let (took, limit) = (since.elapsed(), healing(heartbeat, LINKING));
     ensure!(
@@ -50,7 +49,7 @@ fn healed(since: Instant, heartbeat: Duration) -> Result<Value> {
     Ok(json!({ "healed_ms": ms(took), "limit_ms": ms(limit) }))
 }
 
-/// Three nodes on a network of their own, which this thread is on from now on.
+/// Starts three nodes on a network of their own, and moves this thread to that network.
 async fn three_hosts(setup: &Setup, environment: Vec<(String, String)>) -> Result<Cluster> {
     let network = Network::new(3)?;
     network.enter()?;

@@ -1,4 +1,4 @@
-//! A node is killed and at once started again under its name; its clients come back to it.
+//! A node is killed, and started again under its name at once. Its clients reconnect to it.
 
 use std::time::{Duration, Instant};
 

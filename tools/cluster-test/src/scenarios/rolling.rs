@@ -1,5 +1,5 @@
-//! Three nodes are restarted one after the other under thousands of clients, behind a balancer,
-//! while users come and go.
+//! Three nodes behind a balancer are restarted one after the other, under thousands of clients,
+//! while users join and leave.
 
 mod churn;
 
@@ -20,12 +20,12 @@ use crate::cluster::{Cluster, Setup, counts};
 use crate::figures::{Durations, Printer, ms};
 use crate::member::{Home, Member, Page};
 
-/// How many clients connect at once in the beginning.
+/// The number of clients that connect at once in the beginning.
 const BATCH: usize = 50;
-/// Over how long a stopping node lets its clients go.
+/// The time over which a stopping node drops its clients.
 const SPREAD: Duration = Duration::from_secs(5);
 
-/// When users left who left for good, by topic and key.
+/// The times at which users left, by topic and key.
 type Departures = HashMap<(String, String), Instant>;
 
 pub(super) async fn run(setup: &Setup, size: &Size, figures: &Printer) -> Result<()> {
@@ -94,15 +94,15 @@ pub(super) async fn run(setup: &Setup, size: &Size, figures: &Printer) -> Result
     let first: Vec<_> = report.wrong.iter().take(5).collect();
     ensure!(
         first.is_empty(),
-        "{} times a client saw somebody leave who had not: {first:?}",
+        "{} times a client saw a user leave who had not left: {first:?}",
         report.wrong.len()
     );
     Ok(())
 }
 
-/// Stops a node in order and starts it again, as a deploy does; says how long each took.
+/// Stops a node in order and starts it again, as a deploy does. Returns the time of each.
 async fn restart(
-    node: &mut crate::node::Node,
+    node: &mut crate::node::NodeProcess,
     balancer: &Balancer,
 ) -> Result<(Duration, Duration)> {
     let since = Instant::now();
@@ -126,7 +126,7 @@ async fn all_ready(cluster: &Cluster, balancer: &Balancer) -> Result<()> {
     .await
 }
 
-/// Everybody sees all in their room, and nobody else.
+/// Waits until every member sees exactly the members of its room.
 async fn all_see_all(members: &[Member], others: &[Member]) -> Result<()> {
     let mut rooms = HashMap::<&str, BTreeSet<&str>>::new();
     for member in members.iter().chain(others) {
@@ -144,17 +144,17 @@ async fn all_see_all(members: &[Member], others: &[Member]) -> Result<()> {
     Ok(())
 }
 
-/// What all the pages' logs say.
+/// The history of all pages.
 #[derive(Default)]
 struct Report {
     away: Durations,
     departures: usize,
-    /// Who saw whom leave, and how long after the beginning of the test's clock that was.
+    /// The departures of users who had not left, as text.
     wrong: Vec<String>,
 }
 
 impl Report {
-    /// A departure is true if that user had left for good by then.
+    /// Adds a page. A departure is true if the user had left by then.
     fn read(&mut self, key: &str, topic: &str, page: &Page, left: &Departures) {
         for away in &page.away {
             self.away.add(*away);

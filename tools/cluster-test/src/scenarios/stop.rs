@@ -1,4 +1,4 @@
-//! A node's process stands still for longer than the down period, and goes on.
+//! A node's process is paused for longer than the down period, and resumes.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,8 @@ use crate::cluster::{BROADCAST_PERIOD, Cluster, DOWN_PERIOD, Setup, counts, shor
 use crate::figures::{Printer, ms};
 use crate::member::Member;
 
-/// How long it stands still: longer than the down period, and than an engine keeps a silent link.
+/// The length of the pause. It exceeds the down period, and the time for which an engine keeps a
+/// silent link.
 const PAUSE: Duration = Duration::from_secs(7);
 
 pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
@@ -27,26 +28,26 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     }
     let hidden = paused.elapsed();
     sleep(PAUSE.saturating_sub(hidden)).await;
-    // What changes meanwhile must reach it as well.
+    // Changes during the pause must reach the node, too.
     let newcomer = Member::join(cluster.home(1), "newcomer", ROOM).await?;
     crowd.of_node[1].push(newcomer);
     if let Some(leaver) = crowd.of_node[2].pop() {
         leaver.leave().await?;
     }
 
-    cluster.nodes[0].go_on()?;
+    cluster.nodes[0].resume()?;
     let since = Instant::now();
     let truth = counts(crowd.all());
     cluster.agree(&truth, Duration::from_secs(30)).await?;
     crowd.all_see_all().await?;
     let healed = since.elapsed();
-    // The engine's links are down, so the first of its attempts to connect counts as well.
+    // The engine's links are down, so its first attempt to connect counts, too.
     let limit = healing(BROADCAST_PERIOD, RECONNECTING);
     ensure!(
         healed < limit,
         "it took {healed:?} to heal, longer than {limit:?}"
     );
-    // It must not have taken the others for dead, which it could not hear.
+    // The paused node could not receive heartbeats, but must not mark the others as down.
     for member in &crowd.of_node[0] {
         let page = member.page();
         let wrong = page

@@ -1,4 +1,4 @@
-//! What nodes send each other, by the count of a NATS between them.
+//! KeyCounts what nodes send each other, with a NATS server between them.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,16 +13,16 @@ use crate::engine::Engine;
 use crate::figures::Printer;
 use crate::member::Member;
 
-/// How long is counted: ten heartbeats.
+/// The time over which messages are counted: ten heartbeats.
 const WATCHED: Duration = Duration::from_secs(15);
 const PRESENCES: usize = 300;
 const ROOMS: usize = 30;
-/// When busy, how often one user comes and another goes.
+/// The time between two moves when busy. In a move, one user joins and another leaves.
 const MOVE: Duration = Duration::from_millis(20);
 
 pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     if setup.engine != Engine::Nats {
-        bail!("only NATS counts what it carries\nhint: --engine nats");
+        bail!("only NATS counts its messages\nhint: --engine nats");
     }
     let cluster = Cluster::start(setup, 3, Vec::new()).await?;
     let broker = cluster.broker.as_ref().context("NATS runs")?;

@@ -79,7 +79,7 @@ fn pid(id: u32) -> Pid {
     Pid::from_raw(id.try_into().expect("a process number")).expect("not zero")
 }
 
-/// A grandchild that has ended but that nobody has waited for yet does not run.
+/// Returns whether the process runs. A zombie does not run.
 #[cfg(target_os = "linux")]
 fn is_running(process: u32) -> bool {
     crate::usage::is_running(process)

@@ -1,4 +1,4 @@
-//! Bytes that are no message of ours.
+//! Bytes that are not a message of a node.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use tokio::time::timeout;
 
 use crate::cluster::Cluster;
 
-/// How much is sent to be read as messages, and in which pieces.
+/// The number of garbage messages, and the length of the longest in bytes.
 const MESSAGES: usize = 1000;
 const LONGEST: usize = 64 * 1024;
-/// How long the other side may take to be done with one connection.
+/// The longest wait until the other side has read one connection.
 const READ: Duration = Duration::from_secs(10);
 
-/// Fails unless the first node says what became of it. zenoh itself drops what came over a link and
-/// says nothing, for who can reach its port could fill the disk.
+/// Fails unless the first node has logged the garbage. zenoh drops garbage from a link and logs
+/// nothing, because everyone who reaches its port could fill the disk.
 pub(super) fn is_logged(cluster: &Cluster) -> Result<()> {
     let node = &cluster.nodes[0];
     anyhow::ensure!(
@@ -31,7 +31,8 @@ pub(super) fn is_logged(cluster: &Cluster) -> Result<()> {
     Ok(())
 }
 
-/// Sends garbage to where the first node takes other nodes' messages; returns how much.
+/// Sends garbage to where the first node receives messages from other nodes. Returns the number of
+/// bytes.
 pub(super) async fn send(cluster: &Cluster) -> Result<usize> {
     match &cluster.broker {
         Some(broker) => publish(broker.address()).await,
@@ -39,7 +40,7 @@ pub(super) async fn send(cluster: &Cluster) -> Result<usize> {
     }
 }
 
-/// Where the first node listens for others.
+/// Returns the address at which the first node accepts links.
 pub(super) fn link(cluster: &Cluster) -> Result<SocketAddr> {
     let mut environment = cluster.nodes[0].plan.environment.iter();
     let listen = environment.find(|(name, _)| name == "LISTEN");
@@ -47,8 +48,8 @@ pub(super) fn link(cluster: &Cluster) -> Result<SocketAddr> {
     Ok(address.parse()?)
 }
 
-/// Straight to the node: half of it has a length before it that is right, as a message of zenoh's
-/// has.
+/// Sends garbage straight to the node. Every second message begins with its true length, as
+/// zenoh's messages do.
 async fn raw(node: SocketAddr) -> Result<usize> {
     let mut sent = 0;
     for number in 0..MESSAGES / 5 {
@@ -59,7 +60,7 @@ async fn raw(node: SocketAddr) -> Result<usize> {
         }
         sent += bytes.len();
         let mut stream = TcpStream::connect(node).await?;
-        // The node may hang up in the middle, which is its right.
+        // The node may close the connection at any time.
         let _ = stream.write_all(&bytes).await;
         let _ = stream.shutdown().await;
         let mut rest = Vec::new();
@@ -68,7 +69,7 @@ async fn raw(node: SocketAddr) -> Result<usize> {
     Ok(sent)
 }
 
-/// To the subject of the node `a`, by the broker.
+/// Sends garbage through the broker, to the subject of the node `a`.
 async fn publish(broker: SocketAddr) -> Result<usize> {
     let mut stream = TcpStream::connect(broker).await?;
     let nats = broker_says_hello(&mut stream).await;
@@ -90,17 +91,17 @@ async fn publish(broker: SocketAddr) -> Result<usize> {
         stream.write_all(b"\r\n").await?;
         sent += bytes.len();
     }
-    // It has taken all of it once it answers what comes last.
+    // The broker has received everything once it replies to the last command.
     stream.write_all(b"PING\r\n").await?;
     let mut answer = Vec::new();
     while !answer.windows(4).any(|four| four == b"PONG") {
         let read = timeout(READ, stream.read_buf(&mut answer)).await?;
-        anyhow::ensure!(read? > 0, "the broker hung up");
+        anyhow::ensure!(read? > 0, "the broker closed the connection");
     }
     Ok(sent)
 }
 
-/// NATS speaks first, and Redis does not.
+/// Returns whether the broker sends first: NATS does, Redis does not.
 async fn broker_says_hello(stream: &mut TcpStream) -> bool {
     let mut hello = [0; 4096];
     let wait = Duration::from_millis(500);

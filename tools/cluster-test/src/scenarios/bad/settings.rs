@@ -1,4 +1,4 @@
-//! Nodes that are started with what cannot be, or with odd lists of peers.
+//! Nodes that are started with impossible settings, or with odd lists of peers.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use support::ports::free_port;
 use super::garbage::link;
 use crate::bounded::until;
 use crate::cluster::Cluster;
-use crate::node::{Node, Plan};
+use crate::node::{NodeProcess, Plan};
 
-/// How long a node may take to give up.
+/// The longest wait until a node gives up.
 const GIVING_UP: Duration = Duration::from_secs(30);
 
-/// Starts one after the other; returns how many were refused.
+/// Starts one node after the other. Returns the number of nodes that failed.
 pub(super) async fn try_out(cluster: &mut Cluster) -> Result<usize> {
     let mut refused = 0;
     let http = cluster.nodes[0].address().port().to_string();
@@ -49,9 +49,9 @@ pub(super) async fn try_out(cluster: &mut Cluster) -> Result<usize> {
     Ok(refused)
 }
 
-/// It ends by itself, with an error that says what is wrong.
+/// Waits until a node with these settings ends. Fails unless its error contains `complaint`.
 async fn is_refused(cluster: &Cluster, settings: &[(&str, String)], complaint: &str) -> Result<()> {
-    let mut node = Node::spawn(further(cluster, settings)?)?;
+    let mut node = NodeProcess::spawn(further(cluster, settings)?)?;
     until(
         GIVING_UP,
         &format!("a node with {settings:?} to end"),
@@ -61,18 +61,19 @@ async fn is_refused(cluster: &Cluster, settings: &[(&str, String)], complaint: &
     let failed = node.ended()?.is_some_and(|status| !status.success());
     ensure!(
         failed && node.log().contains(complaint) && !node.log().contains("panicked"),
-        "a node with {settings:?} should fail and speak of {complaint}{}",
+        "a node with {settings:?} does not fail with {complaint}{}",
         node.log_tail()
     );
     Ok(())
 }
 
-/// It joins, although its list names itself, somebody who is not there, and nonsense.
+/// Starts a node whose list contains itself, a node that is not there, and nonsense. The node still
+/// joins the cluster.
 async fn odd_list(cluster: &mut Cluster, nobody: &str) -> Result<()> {
     let own = format!("127.0.0.1:{}", free_port()?);
     let peers = format!("{own},{nobody},nowhere,{}", link(cluster)?);
     let settings = [("LISTEN", own), ("PEERS", peers)];
-    let mut node = Node::spawn(further(cluster, &settings)?)?;
+    let mut node = NodeProcess::spawn(further(cluster, &settings)?)?;
     node.ready().await?;
     let name = cluster.nodes[0].name();
     until(
@@ -83,18 +84,18 @@ async fn odd_list(cluster: &mut Cluster, nobody: &str) -> Result<()> {
     .await?;
     ensure!(
         node.log().contains("nowhere"),
-        "nothing is said of what is no address{}",
+        "the entry that is not an address is not logged{}",
         node.log_tail()
     );
     node.stop().await
 }
 
-/// A node like the first, with a name and ports of its own, and these settings.
+/// Returns a plan like that of the first node, with another name, other ports and these settings.
 fn further(cluster: &Cluster, settings: &[(&str, String)]) -> Result<Plan> {
     let mut plan = cluster.nodes[0].plan.clone();
     plan.name = "further".to_owned();
     plan.log = plan.log.with_file_name("further.log");
-    // Of the one before it.
+    // The log of the node before.
     let _ = std::fs::remove_file(&plan.log);
     plan.address.set_port(free_port()?);
     let listen = format!("127.0.0.1:{}", free_port()?);

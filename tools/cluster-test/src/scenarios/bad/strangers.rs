@@ -1,4 +1,4 @@
-//! Nodes of zenoh over TLS, and those who have no certificate of theirs.
+//! Nodes of zenoh over TLS, and strangers without a certificate of the cluster.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,20 +10,20 @@ use super::garbage::link;
 use crate::PATIENCE;
 use crate::bounded::until;
 use crate::cluster::{Cluster, Setup};
-use crate::node::Node;
-use crate::view::Counts;
+use crate::node::NodeProcess;
+use crate::view::KeyCounts;
 
-/// Certificates that the engine's own tests use.
+/// The certificates of the engine's own tests.
 const CERTIFICATES: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../presence-core/tests/certificates"
 );
 
-/// One stranger after another tries to link to two nodes of a cluster, none of which ever sees it.
+/// Lets one stranger after another try to link to two nodes of a cluster. No node may ever see it.
 pub(super) async fn knock(setup: &Setup) -> Result<()> {
     let own = tls("authority.pem", "node");
     let mut cluster = Cluster::start(setup, 2, own).await?;
-    // And what the node says that they connect to. No name has a word of it.
+    // The last column is what the node logs. No name contains a word of it.
     let strangers = [
         (
             "of-another-authority",
@@ -38,7 +38,7 @@ pub(super) async fn knock(setup: &Setup) -> Result<()> {
         ("without-certificates", Vec::new(), "InvalidContentType"),
     ];
     for (name, tls, refusal) in strangers {
-        // The log of a node has what it said of those before.
+        // The log also contains the strangers before.
         let said_before = cluster.nodes[0].log().len();
         let mut plan = cluster.nodes[0].plan.clone();
         plan.environment
@@ -50,16 +50,16 @@ pub(super) async fn knock(setup: &Setup) -> Result<()> {
         plan.address.set_port(free_port()?);
         let listen = format!("127.0.0.1:{}", free_port()?);
         plan.environment.push(("LISTEN".to_owned(), listen));
-        // Not itself, so that it is the one that connects.
+        // The list does not contain the stranger itself, so that the stranger connects.
         let node = link(&cluster)?.to_string();
         plan.environment.push(("PEERS".to_owned(), node.clone()));
-        let mut stranger = Node::spawn(plan)?;
+        let mut stranger = NodeProcess::spawn(plan)?;
         stranger.ready().await?;
-        // The stranger has had more time to get in than this node, which does.
+        // The stranger has more time to link than this node, which succeeds.
         cluster.nodes[1].stop().await?;
         cluster.nodes[1].restart().await?;
         cluster
-            .agree(&Counts::new(), Duration::from_secs(30))
+            .agree(&KeyCounts::new(), Duration::from_secs(30))
             .await?;
         let complaint = format!("cannot link to the node at {node}");
         says(&stranger, 0, &complaint).await?;
@@ -78,8 +78,8 @@ pub(super) async fn knock(setup: &Setup) -> Result<()> {
     cluster.nobody_panicked()
 }
 
-/// Waits until the log has these words, behind as much as was in it already.
-async fn says(node: &Node, before: usize, words: &str) -> Result<()> {
+/// Waits until the log contains these words after its first `before` bytes.
+async fn says(node: &NodeProcess, before: usize, words: &str) -> Result<()> {
     let what = format!("{} to say {words:?}", node.name());
     let said = until(PATIENCE, &what, async || {
         Ok(node

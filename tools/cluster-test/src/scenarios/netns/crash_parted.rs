@@ -1,4 +1,4 @@
-//! A node crashes while the two others are parted from each other, and comes back later.
+//! A node crashes while the two others are parted from each other, and is started again later.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     let mut crowd = Crowd::gather(&cluster, 5).await?;
 
     cluster.network().part(1, 2)?;
-    // The crash falls into what a tells them last: some of it reaches one of them only, or none.
+    // The crash interrupts the last messages of the node a: some reach one peer only, or no peer.
     let last = crowd.of_node[0].remove(0);
     drop(last);
     cluster.nodes[0].kill()?;
@@ -31,7 +31,7 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     crowd.all_see_all().await?;
     let healed = healed(since, BROADCAST_PERIOD)?;
 
-    // Its clients have kept trying.
+    // The node's clients have kept trying.
     crowd.of_node[0] = of_a;
     cluster.nodes[0].restart().await?;
     crowd.all_see_all().await?;

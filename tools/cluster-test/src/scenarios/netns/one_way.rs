@@ -1,4 +1,4 @@
-//! Two nodes no longer hear the third, which hears them.
+//! The packets from one node to the two others are lost, but not those from them.
 
 use std::time::{Duration, Instant};
 

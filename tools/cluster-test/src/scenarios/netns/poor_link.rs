@@ -1,4 +1,4 @@
-//! Links that are slow and lose packets, under users who come and go.
+//! Links are slow and lose packets, while users join and leave.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
     }
     let since = Instant::now();
     let truth = counts(crowd.all());
-    // With the links as they are.
+    // The links are still poor.
     cluster.agree(&truth, Duration::from_secs(60)).await?;
     crowd.all_see_all().await?;
     for member in crowd.all() {

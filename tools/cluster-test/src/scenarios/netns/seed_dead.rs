@@ -1,5 +1,4 @@
-//! The first node of the list is dead for good; the others start anew and find each other without
-//! it.
+//! The first node of the list is dead. The others start anew, and find each other without it.
 
 use std::time::{Duration, Instant};
 

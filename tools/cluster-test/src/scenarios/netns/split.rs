@@ -1,5 +1,5 @@
-//! One node is parted from the two others, for longer than the engine keeps a link. With the
-//! default periods.
+//! One node is parted from the two others for longer than the engine keeps a link. The periods are
+//! the defaults.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
         crowd.on_node_see(node, &together).await?;
     }
     let hidden = parted.elapsed();
-    // Both sides go on.
+    // Users join on both sides.
     for node in [0, 1] {
         let key = format!("newcomer-{node}");
         let newcomer = Member::join(cluster.home(node), &key, ROOM).await?;

@@ -1,4 +1,4 @@
-//! Users who come, stay for a while, and leave for good, all the time.
+//! Users who join, stay for a while, and leave, all the time.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -9,9 +9,9 @@ use tokio::time::sleep;
 use super::Departures;
 use crate::member::{Home, Member, Page};
 
-/// How often somebody comes.
+/// The time between two joins.
 const PERIOD: Duration = Duration::from_millis(50);
-/// How many stay at once; the one that has been there longest goes.
+/// The number of users who stay at once. Of more users, the oldest leaves.
 const STAYING: usize = 100;
 
 pub(super) struct Churn {
@@ -22,11 +22,11 @@ pub(super) struct Churn {
     outcome: Outcome,
 }
 
-/// What has become of them.
+/// The users who joined.
 #[derive(Default)]
 pub(super) struct Outcome {
     pub(super) stayed: Vec<Member>,
-    /// The pages of those who left, with their keys and topics.
+    /// The pages of the users who left, with their keys and topics.
     pub(super) pages: Vec<(String, String, Page)>,
     pub(super) left: Departures,
 }
@@ -42,7 +42,7 @@ impl Churn {
         }
     }
 
-    /// Goes on until it is dropped, or something breaks.
+    /// Runs until it is dropped, or returns the first error.
     pub(super) async fn run(&mut self) -> Error {
         loop {
             sleep(PERIOD).await;
@@ -65,7 +65,7 @@ impl Churn {
         }
     }
 
-    /// Those who are there now stay.
+    /// Ends the churn. The users who have not left stay.
     pub(super) async fn end(mut self) -> anyhow::Result<Outcome> {
         for member in self.staying {
             member

@@ -111,8 +111,8 @@ fn print_row(row: &Row) {
     let Row { case, idle, busy } = row;
     let receivers = (case.nodes - 1) as f64;
     let changes = 2 * case.moves;
-    // The heartbeats are the same in a busy cluster as in an idle one. Each node makes an equal share
-    // of the changes.
+    // The heartbeats are the same in a busy cluster as in an idle one. Each node makes an equal
+    // share of the changes.
     let own_changes = changes as f64 / case.nodes as f64;
     let a_change = (busy.bytes - idle.bytes) / own_changes / receivers;
     println!(

@@ -35,7 +35,7 @@
 //! tag and the add of another in the *same* step.
 //!
 //! *Without it:* an update in two steps, of which another node holds the first: there the user is
-//! gone, and comes back. A page shows somebody leave who never left.
+//! gone, and comes back. A page shows a user leave who never left.
 //!
 //! ## 2. Clock and entries move in one step
 //!
@@ -67,13 +67,13 @@
 //!
 //! There is no other message with contents, so rule 2 and rule 3 are all there is to applying any.
 //! Deltas that arrive while parts of an answer are missing are kept, within a bound, and applied
-//! after it. What is staged is neither shown nor served.
+//! after it. Staged entries are neither shown nor served.
 //!
 //! *Without it:* parts of two answers, taken at different clocks, put together: a state that never
 //! was.
 //!
-//! What is kept goes when nobody answers, and what was there before a request goes with the answer
-//! of the replica itself: that has all that the replica had told until then.
+//! Kept deltas are dropped when no node answers. Deltas from before a request are dropped with the
+//! answer of the replica itself: the answer has everything that the replica had sent until then.
 //!
 //! *Without it:* change 80 of a machine comes late, after the machine was set back to clock 50. The
 //! gap before it is asked for again and again, a round trip each, until the machine makes a change
@@ -83,8 +83,8 @@
 //!
 //! A node begins to hold a replica, and shows one again that it had hidden, on that replica's
 //! **own** message, with a number above the last one heard from it. Third nodes supply contents of
-//! replicas that the asker holds as up, and nothing else. What a node compares with others leaves
-//! out what is down.
+//! replicas that the asker holds as up, and nothing else. A comparison between nodes leaves out the
+//! replicas that are down.
 //!
 //! *Without it:* A dies. B forgets it after a while, C a moment later. In between C tells B of A's
 //! entries; B takes A for new. Then C forgets, and B teaches C. A is never forgotten by both: a
@@ -115,13 +115,13 @@
 //! *Without it:* the clock of a machine was an hour ahead and is put right; its node is restarted,
 //! and everybody takes it for stale for an hour.
 //!
-//! A node also goes on above its own incarnation if it hears that somebody holds more of it than it
-//! has done; and whoever hears it tell a lower clock than it holds says so.
+//! A node also continues above its own incarnation if it hears that a peer holds more of it than it
+//! has done. A peer that hears the node send a lower clock than the peer holds says so.
 //!
 //! *Without it:* a machine at clock 80 is set back to a snapshot from clock 50, and makes other
 //! changes 51 to 80. Those who hold the first 80 drop them all as known.
 //!
-//! ## 7. What is merged, and what is not
+//! ## 7. Contents merge, judgements do not
 //!
 //! Contents merge: per name the higher (incarnation, clock) wins, which is commutative, associative
 //! and idempotent; so it does not matter in which order, how often or by whom a node is told. That
@@ -180,11 +180,11 @@
 //!
 //! ## 13. A diff is net, and a list seals
 //!
-//! What clients are told of a topic is its net change since the last diff, by `phx_ref`. But
-//! nothing before a list cancels against anything after it, and a leave before a list does not
-//! share a diff with a later join.
+//! A diff of a topic is its net change since the last diff, by `phx_ref`. But nothing before a list
+//! cancels against anything after it, and a leave before a list does not share a diff with a later
+//! join.
 //!
-//! *Without it:* x joins, somebody takes a list, x leaves; both changes are gone from the next
+//! *Without it:* x joins, a client takes a list, x leaves; both changes are gone from the next
 //! diff, and x stays on that page for ever.
 //!
 //! # Costs

@@ -1,6 +1,6 @@
-//! What is measured of presences, for the recorder of the crate `metrics`; nothing without the
-//! feature of that name. The table of names stands with those of `presence-channels`, in its module
-//! `telemetry`.
+//! The metrics of presences, for the recorder of the crate `metrics`. Without the feature
+//! `metrics`, this module does nothing. The module `telemetry` of `presence-channels` has the table
+//! of names.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -26,7 +26,7 @@
 //!   replica, or of the second, of all shards in order.
 //!
 //! **Bounds.** A message is at most [`MAX_BYTES`] long, and every length in it is bounded by what
-//! is left of it. What a message takes when decoded is a small multiple of its length. A node's
+//! is left of it. A decoded message takes a small multiple of its length in memory. A node's
 //! name has 1 to [`MAX_NAME_BYTES`] bytes and its start is before [`STARTED_END`], wherever a
 //! message speaks of it; a message with another one is dropped as a whole.
 

@@ -17,7 +17,7 @@ enum ReplicaStep {
     Update(Index),
     /// The copy is told what changed since this state of the original, as it is in that state.
     Tell(Index, Index),
-    /// The same by somebody without a log of removals.
+    /// The same, from a copy without a log of removals.
     TellByCopy(Index, Index),
 }
 
@@ -97,7 +97,7 @@ impl Original {
         self.states.push(next);
     }
 
-    /// What it held at a clock.
+    /// Returns the replica as it was at a clock.
     fn at(&self, clock: Clock) -> &Replica {
         let mut states = self.states.iter().map(Writer::replica);
         states.find(|state| state.clock() == clock).unwrap()
@@ -140,7 +140,8 @@ proptest! {
         }
     }
 
-    // What a delta did is what changed: whoever follows it shows what is held.
+    // The reported changes of a delta are its real changes: an index that follows them shows the
+    // contents.
     #[test]
     fn what_was_applied_is_the_difference(
         steps in proptest::collection::vec(step(), 1..60),

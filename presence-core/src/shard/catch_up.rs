@@ -149,9 +149,9 @@ impl CatchUp {
     pub(super) fn answered(&mut self, own: bool, now: Duration) {
         self.staging = None;
         if own {
-            // The answer has whatever the replica had told before it was asked. What it has not is
-            // of a machine that was set back: it would be asked for without end, or taken for what
-            // comes after the answer now.
+            // The answer has everything that the replica had sent before the request. An early
+            // delta that is not in it is of a machine that was set back: it would be asked for
+            // without end, or taken for a change that comes after the answer.
             self.early.retain(|early| !early.asked);
         }
         if let Some(want) = &mut self.want {

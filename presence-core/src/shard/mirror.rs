@@ -10,7 +10,7 @@ use crate::crdt::{Applied, Clock, Entry, Origin, Replica};
 
 /// One incarnation of another node's replica.
 ///
-/// What is held moves with deltas, in one step each. What is *shown* of it follows in bounded
+/// The held entries move with deltas, in one step each. The *shown* entries follow in bounded
 /// turns, by a mark: entries with tags at or below it are in the index. So a replica of a million
 /// entries can be hidden or shown without holding up a read, at any moment, in the middle of the
 /// other too.

@@ -262,9 +262,9 @@ impl Cluster {
         self.look(machine)
     }
 
-    /// Who is in a topic as a machine sees it, in the form that
-    /// [`Presence::fetch`](crate::Presence::fetch) takes. Empty if the machine is off or stands
-    /// still.
+    /// Returns the presences of a topic as a machine sees them, in the form that
+    /// [`Presence::fetch`](crate::Presence::fetch) takes. The list is empty if the machine is off
+    /// or stands still.
     pub fn list(&mut self, machine: usize, topic: &str) -> Presences {
         Presences::from_sorted(&self.entries(machine, topic))
     }

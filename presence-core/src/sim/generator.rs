@@ -270,8 +270,8 @@ impl ScriptWriter {
         self.operations.push(Operation::Continue(node));
     }
 
-    /// Clients list, and others come, while somebody who is silent goes down: what is then told of
-    /// it has to fit what they listed.
+    /// Writes clients that list, and others that join, while a silent node goes down. The diffs of
+    /// that node must then fit the lists.
     fn watch(&mut self) {
         let earliest = self
             .options

@@ -129,9 +129,9 @@ fn check_name(name: &str) -> Result<(), Malformed> {
     }
 }
 
-/// No clock reads so late, and a node must be able to go on above what it is told of itself: who is
-/// refused with the last number there is has none above it
-/// ([`Incarnation::above`](crate::crdt::Incarnation::above)), and would be refused for ever.
+/// Rejects a start that no clock shows. A node must be able to continue above the incarnation that
+/// refuses it ([`Incarnation::above`](crate::crdt::Incarnation::above)). Above the last possible
+/// number there is no other, so the node would be refused for ever.
 fn check_started(started_ms: u64) -> Result<(), Malformed> {
     if started_ms < STARTED_END {
         return Ok(());

@@ -300,7 +300,8 @@ pub(crate) async fn only_nodes_with_subscribers_pay(bed: &impl Wired) {
     let ([a, b, _c], mut receivers) = three(bed, "t").await;
     let mut left = b.pubsub.receiver("left:3", 100_000);
     link(&a, &mut left, "left:3").await;
-    // How many messages b's engine is brought while a broadcasts ten on "t" and as many elsewhere.
+    // Returns the number of messages that reach b's engine while a broadcasts ten on "t" and ten
+    // elsewhere.
     let mut brought = async |elsewhere: &str| {
         let before = (b.stats)().received;
         for number in 0..10 {
@@ -394,7 +395,7 @@ pub(crate) async fn a_stop_sends_what_was_queued(bed: &impl Bed) {
     }
     let refused = a.pubsub.broadcast(message("t", "late"));
     assert!(matches!(refused, Err(PubSubError::Stopped)));
-    // a hears nothing more, and the others are none the worse.
+    // Node a receives nothing more, and the other nodes still work.
     link(&b, &mut receivers[2], "t").await;
     link(&c, &mut receivers[1], "t").await;
     assert_eq!(receivers[0].try_recv(), None);

@@ -103,8 +103,8 @@ fn origin(point: &HistoryPoint) -> Arc<Origin> {
     })
 }
 
-/// What a node tracked in a step. After it was set back: elsewhere, under another reference, or
-/// both.
+/// Returns the entry that a node tracked in a step. After the node was set back, the entry has
+/// another place, another reference, or both.
 fn entry(point: &HistoryPoint, clock: u64) -> Arc<Entry> {
     let (mut number, mut place_of) = (clock, clock as usize);
     if point.again && clock > FORK {

@@ -1,7 +1,7 @@
 //! Merging: however shards are told what two nodes did, in whatever pieces and order and how often,
 //! they hold the same.
 //!
-//! What is told goes the way that it goes in production, through [`Shard::handle`]. So this is the
+//! Deltas take the same way as in production, through [`Shard::handle`]. So this is the
 //! law that replication rests on: merging is commutative (any order), associative (any grouping)
 //! and idempotent (any repetition).
 

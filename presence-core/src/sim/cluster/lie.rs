@@ -43,8 +43,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// If somebody meddles with what this machine is answered: the message as it comes first,
-    /// distorted.
+    /// Returns the distorted message that arrives first, or `None` if no liar meddles with the
+    /// answers to this machine.
     pub(super) fn meddle(&mut self, to: usize, message: &Bytes) -> Option<Bytes> {
         if self.meddles_with != Some(to) {
             return None;

@@ -143,9 +143,9 @@ impl Cluster {
         }
     }
 
-    /// How long a node that has had a twin, or was set back again and again, may be unheard: it has
-    /// gone on under other incarnations as often as it does in ten periods, and others know a later
-    /// one.
+    /// Returns the time for which a node may be unheard if it had a twin or was set back again and
+    /// again. Such a node has used up the new incarnations of ten periods, and its peers know a
+    /// later one.
     fn quarrel(&self) -> Duration {
         let mut nodes = self.machines.iter().filter_map(Machine::running);
         if self.twins || nodes.any(|node| node.counters().liveness.conflicts > 0) {

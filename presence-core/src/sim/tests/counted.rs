@@ -63,8 +63,9 @@ fn entries(origin: &Arc<Origin>, clocks: std::ops::RangeInclusive<u64>) -> Vec<A
         .collect()
 }
 
-/// How many entries a shard looks at for a delta of ten adds and ten removals, when it holds so
-/// many: of those that it holds of the replica, and in all, with what it shows and tells.
+/// Returns the number of entries that a shard visits for a delta of ten adds and ten removals, when
+/// it holds `held` entries: visits to the replica's entries, and all visits, with those for showing
+/// and sending.
 fn a_delta_visits(held: u64) -> (u64, u64) {
     let there = Arc::new(origin("there"));
     let (mut shard, mut out) = (shard(), Vec::new());
@@ -154,10 +155,11 @@ impl Shape {
     }
 }
 
-/// What each of a node's calls looks at when it tracks so many presences, by the call's name.
+/// Returns the number of entries that each of a node's calls visits when the node tracks `held`
+/// presences, by the call's name.
 fn calls_visit(shape: Shape, held: u64) -> Vec<(&'static str, u64)> {
     let meta = MetaBody::encode(&serde_json::json!({}), 100).expect("an object");
-    // What has changed is told at once, so that nothing waits for the calls that are counted.
+    // Changes leave at once, so that none waits for the calls that are counted.
     let mut shard = shard_with(NodeOptions {
         diff_interval: Duration::ZERO,
         ..NodeOptions::default()

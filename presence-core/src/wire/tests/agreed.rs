@@ -1,6 +1,5 @@
-//! What nodes must make the same of besides the bytes: a change of any of these numbers is another
-//! version of the format, for a cluster in which some have it shows other things on every node and
-//! never agrees.
+//! Numbers that all nodes must compute alike, besides the bytes. A change of any of them is another
+//! version of the format: a cluster in which only some nodes have the change never agrees.
 
 use std::time::Duration;
 

@@ -71,7 +71,7 @@ async fn a_node_of_another_authority_is_kept_out() {
     is_kept_out(Some(tls)).await;
 }
 
-/// It believes the cluster's certificates, and has none that they believe.
+/// The node trusts the cluster's certificates, and has no certificate that the cluster trusts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_with_a_certificate_of_its_own_making_is_kept_out() {
     let tls = ZenohTls::mutual(

@@ -1,5 +1,4 @@
-//! Prose is plain: the turns of phrase that a reader stumbles over are counted, and the count only
-//! goes down.
+//! Prose is plain: it avoids the turns of phrase that make a reader stumble.
 
 use std::path::Path;
 
@@ -32,57 +31,24 @@ const ODD: [(&str, &str); 5] = [
     ),
 ];
 
-/// The number of odd lines that a folder still has. A number here only goes down.
-const CEILINGS: [(&str, usize); 1] = [("presence-core", 28)];
-
-/// The number of odd lines named in a complaint.
-const SHOWN: usize = 20;
-
 pub(super) fn check(tree: &Tree) -> Vec<String> {
-    check_against(tree, &CEILINGS)
-}
-
-fn check_against(tree: &Tree, ceilings: &[(&str, usize)]) -> Vec<String> {
     let rules: Vec<_> = ODD
         .iter()
         .map(|(name, pattern)| (*name, Regex::new(pattern).expect("the pattern is valid")))
         .collect();
-    let mut elsewhere = Vec::new();
-    let mut counted = vec![Vec::new(); ceilings.len()];
     // The rules themselves quote what they look for.
-    for line in
-        lines(tree).filter(|line| line.path != Path::new("tools/xtask/src/tidy/prose/words.rs"))
-    {
-        let broken = rules.iter().find(|(_, pattern)| {
-            pattern
-                .find(line.text)
-                .is_some_and(|found| !compares(&line.text[found.end()..]))
-        });
-        let Some((name, _)) = broken else { continue };
-        let complaint = format!("{}: {name}", line.place());
-        let folder = ceilings
-            .iter()
-            .position(|(folder, _)| line.path.starts_with(folder));
-        match folder {
-            Some(folder) => counted[folder].push(complaint),
-            None => elsewhere.push(complaint),
-        }
-    }
-    for ((folder, ceiling), found) in ceilings.iter().zip(counted) {
-        let count = found.len();
-        if count > *ceiling {
-            elsewhere.push(format!(
-                "{folder}: {count} odd lines of prose, at most {ceiling} are allowed"
-            ));
-            elsewhere.extend(found.into_iter().take(SHOWN));
-        } else if count < *ceiling {
-            elsewhere.push(format!(
-                "{folder}: {count} odd lines of prose; lower its ceiling from {ceiling} in \
-                 tools/xtask/src/tidy/prose/words.rs"
-            ));
-        }
-    }
-    elsewhere
+    let lines =
+        lines(tree).filter(|line| line.path != Path::new("tools/xtask/src/tidy/prose/words.rs"));
+    lines
+        .filter_map(|line| {
+            let (name, _) = rules.iter().find(|(_, pattern)| {
+                pattern
+                    .find(line.text)
+                    .is_some_and(|found| !compares(&line.text[found.end()..]))
+            })?;
+            Some(format!("{}: {name}", line.place()))
+        })
+        .collect()
 }
 
 /// Returns whether the words after a match make it a comparison, as in "so many that".
@@ -96,7 +62,7 @@ mod tests {
     use super::*;
 
     fn odd(text: &str) -> usize {
-        check_against(&tree(&[("a.md", text)]), &[]).len()
+        check(&tree(&[("a.md", text)])).len()
     }
 
     #[test]
@@ -123,15 +89,5 @@ mod tests {
         ] {
             assert_eq!(odd(text), 0, "{text}");
         }
-    }
-
-    #[test]
-    fn a_ceiling_only_goes_down() {
-        let tree = tree(&[("core/a.md", "Whether.\nWho.\n")]);
-        assert!(check_against(&tree, &[("core", 2)]).is_empty());
-        let over = check_against(&tree, &[("core", 1)]);
-        assert_eq!(over[0], "core: 2 odd lines of prose, at most 1 are allowed");
-        let under = check_against(&tree, &[("core", 3)]);
-        assert!(under[0].contains("lower its ceiling from 3"), "{under:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The app that the tests of `presence-channels` and the benchmark talk to, and a client of it.
+//! The app that the tests of `presence-channels` connect to, and a client of it.
 //!
 //! [`UserSocket`] connects, [`RoomChannel`] and [`QuietChannel`] are its channels, and
 //! [`SampleApp`] runs them. A [`Probe`] shows a test what the channels do, and lets it hold them

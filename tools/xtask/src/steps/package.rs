@@ -102,7 +102,9 @@ fn unpack(published: &[Published], packed: &Path, folder: &Path) -> Result<()> {
     for package in published {
         let name = package.folder();
         let mut tar = Command::new("tar");
-        tar.arg("-xzf").arg(packed.join(format!("{name}.crate")));
+        // All archives have the same old time in them. With `-m` the files are new, so that cargo
+        // does not take what an earlier run has built of other files for what it has to build.
+        tar.arg("-xzmf").arg(packed.join(format!("{name}.crate")));
         process::run(tar.current_dir(folder))?;
         for file in FILES {
             let path = folder.join(&name).join(file);

@@ -100,7 +100,7 @@ fn the_guides_app() {
 #[test]
 #[ignore = "slow; `cargo xtask apps` runs it"]
 fn the_channel_first() {
-    let sandbox = Sandbox::hello();
+    let sandbox = Sandbox::app("channel_first");
     sandbox.phx("gen channel Room").succeeded();
     check(&sandbox, 3);
     sandbox.phx("gen presence").succeeded();
@@ -113,7 +113,7 @@ fn the_channel_first() {
 #[test]
 #[ignore = "slow; `cargo xtask apps` runs it"]
 fn an_app_with_several_of_each() {
-    let sandbox = Sandbox::hello();
+    let sandbox = Sandbox::app("several");
     sandbox.phx("gen socket Admin").succeeded();
     check(&sandbox, 0);
     for command in [

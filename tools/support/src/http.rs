@@ -14,8 +14,8 @@ pub struct Response {
     pub body: String,
 }
 
-/// Sends `GET path` to `server`, and waits at most `limit` for the whole response. Redirects are
-/// not followed.
+/// Sends `GET path` to `server`, and waits at most `limit` for the whole response. The limit is
+/// rounded up to whole seconds. Redirects are not followed.
 ///
 /// It blocks the thread. The path is sent as it is.
 ///
@@ -26,7 +26,7 @@ pub fn get(server: SocketAddr, path: &str, limit: Duration) -> Result<Response> 
     let response = minreq::get(format!("http://{server}{path}"))
         .with_header("Connection", "close")
         .with_follow_redirects(false)
-        .with_timeout(limit.as_secs())
+        .with_timeout(limit.as_secs_f64().ceil() as u64)
         .send()
         .with_context(|| format!("{server} did not answer GET {path} within {limit:?}"))?;
     Ok(Response {

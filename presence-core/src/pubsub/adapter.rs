@@ -138,7 +138,7 @@ impl Inbox {
     pub fn deliver(&self, message: &Broadcast) -> bool {
         let registry = self.registry.upgrade();
         if let Some(registry) = &registry {
-            registry.dispatch(message, None);
+            registry.dispatch_remote(message);
         }
         registry.is_some()
     }

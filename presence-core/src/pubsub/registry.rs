@@ -75,7 +75,17 @@ impl Registry {
         last && gone.is_some()
     }
 
+    /// Delivers a message of this node to its subscribers, but not to `except`.
     pub(super) fn dispatch(&self, message: &Broadcast, except: Option<SubscriberId>) {
+        self.deliver(message, except, false);
+    }
+
+    /// Delivers a message of another node.
+    pub(super) fn dispatch_remote(&self, message: &Broadcast) {
+        self.deliver(message, None, true);
+    }
+
+    fn deliver(&self, message: &Broadcast, except: Option<SubscriberId>, remote: bool) {
         let Some(subscribers) = self
             .stripe(&message.topic)
             .lock()
@@ -84,7 +94,7 @@ impl Registry {
         else {
             return;
         };
-        let mut dispatch = Dispatch::new(message);
+        let mut dispatch = Dispatch::new(message, remote);
         for (id, subscriber) in subscribers.iter() {
             if Some(*id) != except {
                 subscriber.deliver(&mut dispatch);

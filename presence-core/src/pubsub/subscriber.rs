@@ -17,13 +17,15 @@ pub trait Subscriber: Send + Sync + 'static {
 /// leaves it in [`shared`](Self::shared) for the next subscribers.
 pub struct Dispatch<'a> {
     message: &'a Broadcast,
+    remote: bool,
     shared: Option<Box<dyn Any>>,
 }
 
 impl<'a> Dispatch<'a> {
-    pub(super) fn new(message: &'a Broadcast) -> Self {
+    pub(super) fn new(message: &'a Broadcast, remote: bool) -> Self {
         Self {
             message,
+            remote,
             shared: None,
         }
     }
@@ -32,6 +34,14 @@ impl<'a> Dispatch<'a> {
     #[must_use]
     pub fn message(&self) -> &'a Broadcast {
         self.message
+    }
+
+    /// Returns whether the message is from another node: an [`Adapter`](super::Adapter) has put it
+    /// into the [`Inbox`](super::Inbox). A node that is overloaded can drop such a message, but
+    /// cannot slow down its sender.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        self.remote
     }
 
     /// Returns a value that all subscribers of this dispatch share. The first call makes it by

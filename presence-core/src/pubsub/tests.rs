@@ -114,6 +114,38 @@ fn what_is_shared_is_made_once_a_dispatch() {
 }
 
 #[tokio::test]
+async fn a_dispatch_knows_whether_its_message_is_from_another_node() {
+    struct Origins(Mutex<Vec<(String, bool)>>);
+    impl Subscriber for Origins {
+        fn deliver(&self, dispatch: &mut Dispatch<'_>) {
+            let event = dispatch.message().event.to_string();
+            self.0.lock().push((event, dispatch.is_remote()));
+        }
+    }
+    let cluster = MemoryCluster::default();
+    let here = PubSub::with_adapter(cluster.join("here"));
+    let there = PubSub::with_adapter(cluster.join("there"));
+    let origins = Arc::new(Origins(Mutex::default()));
+    let _subscription = here.subscribe("t", origins.clone());
+    here.broadcast(message("t", "ours")).unwrap();
+    here.local_broadcast(message("t", "local"));
+    here.direct("here", message("t", "to ourselves")).unwrap();
+    there.broadcast(message("t", "theirs")).unwrap();
+    there.direct("here", message("t", "direct")).unwrap();
+    let expected = [
+        ("ours", false),
+        ("local", false),
+        ("to ourselves", false),
+        ("theirs", true),
+        ("direct", true),
+    ];
+    assert_eq!(
+        *origins.0.lock(),
+        expected.map(|(event, remote)| (event.to_owned(), remote))
+    );
+}
+
+#[tokio::test]
 async fn nodes_hear_broadcasts_but_not_local_ones() {
     let cluster = MemoryCluster::default();
     let a = PubSub::with_adapter(cluster.join("a"));

@@ -18,7 +18,7 @@ use presence_core::pubsub::Payload;
 
 pub use error::{BroadcastError, ChannelError, PushError};
 pub use join::{Accepted, JoinError, JoinResult};
-pub use notifier::{FromBroadcast, Notifier, Timer};
+pub use notifier::{FromBroadcast, Notifier, NotifyError, Timer};
 pub use reply::{
     HandleResult, InfoResult, Reply, ReplyRef, no_reply, reply, reply_error, reply_ok, stop,
     stop_with_error, stop_with_reply, unhandled,

@@ -51,15 +51,23 @@ pub struct Limits {
     /// The number of a connection's messages that may wait for the handlers of its channels.
     /// Default 1,000. At the limit the connection is not read until handlers have caught up. Bytes
     /// that were read with the last message (8 KiB at most) wait on top. By long-polling the
-    /// publish waits, for a window, and is then answered with 408. The same number of broadcasts
-    /// may wait for a channel that [intercepts](crate::Channel::INTERCEPTS) them. One more
-    /// broadcast ends the channel with `phx_error`, and its client joins again.
+    /// publish waits, for a window, and is then answered with 408.
+    ///
+    /// The same number of broadcasts may wait for a channel that
+    /// [intercepts](crate::Channel::INTERCEPTS) them or
+    /// [subscribes](crate::Socket::subscribe) to their topic. One more broadcast ends the channel
+    /// with `phx_error`, and its client joins again. And the same number of messages of the app may
+    /// wait for a channel. One more from a [`Notifier`](crate::Notifier) is its sender's error;
+    /// one more by [`Socket::notify`](crate::Socket::notify) ends the channel.
     pub max_waiting_messages: usize,
     /// The bytes that those messages may hold, together with joins that wait for their topic's last
     /// channel to end. Default 4 MiB. At the limit the connection is not read, and a publish waits,
     /// as at [`max_waiting_messages`](Self::max_waiting_messages). The message that exceeds the
     /// limit is still taken, so that a larger message gets through when nothing else waits. So up
     /// to one message of [`max_message_bytes`](Self::max_message_bytes) is held on top.
+    ///
+    /// The broadcasts that wait for one channel may hold as many bytes, and one broadcast on top.
+    /// A payload counts for each channel that it waits for.
     pub max_waiting_bytes: usize,
     /// The number of a connection's joins that may be under way, repeated joins of one topic
     /// included. Default 100. A further join is refused with the reason `too many joins under way`.

@@ -15,8 +15,14 @@ pub(super) enum Letter<C: Channel> {
         /// The bytes that count as waiting until a handler begins with the message.
         bytes: usize,
     },
-    /// From [`Socket::notify`](super::Socket::notify) and its kin.
+    /// From [`Socket::notify`](super::Socket::notify) or a [`Notifier`](super::Notifier).
     Info(C::Info),
+    /// A broadcast on a topic that the channel subscribes to, made into the app's type.
+    Heard {
+        info: C::Info,
+        /// The [size](broadcast_bytes) of the broadcast.
+        bytes: usize,
+    },
     /// A broadcast that the channel intercepts.
     Out(Broadcast),
     /// A broadcast that came before the join was answered, which must be answered first.
@@ -29,6 +35,11 @@ pub(super) enum Letter<C: Channel> {
 
 impl<C: Channel> Letter<C> {
     pub(super) fn is_broadcast(&self) -> bool {
-        matches!(self, Self::Out(_) | Self::Held(_))
+        matches!(self, Self::Heard { .. } | Self::Out(_) | Self::Held(_))
     }
+}
+
+/// Returns the bytes that a broadcast carries.
+pub(super) fn broadcast_bytes(broadcast: &Broadcast) -> usize {
+    broadcast.topic.len() + broadcast.event.len() + broadcast.payload.bytes().len()
 }

@@ -1,12 +1,19 @@
 use std::{
     fmt,
+    future::poll_fn,
     sync::{Arc, Weak},
+    task::Poll,
 };
 
 use presence_core::pubsub::{Broadcast, Dispatch, Subscriber};
 use tokio::task::AbortHandle;
 
-use super::{Channel, TerminateReason, guard::call_guarded, letter::Letter, server::ChannelServer};
+use super::{
+    Channel, TerminateReason,
+    guard::call_guarded,
+    letter::{Letter, broadcast_bytes},
+    server::ChannelServer,
+};
 
 /// Sends messages to a channel from anywhere. A notifier does not keep its channel alive.
 pub struct Notifier<C: Channel> {
@@ -21,19 +28,85 @@ impl<C: Channel> Notifier<C> {
     }
 
     /// Calls [`handle_info`](Channel::handle_info) with `info` when the channel has finished its
-    /// current callback. Returns whether the channel still runs.
+    /// current callback. A message that waits when the channel ends is dropped with it.
     ///
-    /// Messages wait in memory until the channel handles them. A caller that notifies faster than
-    /// the channel works must slow down by itself.
-    pub fn notify(&self, info: C::Info) -> bool {
-        self.post(Letter::Info(info))
+    /// At most [`Limits::max_waiting_messages`](crate::Limits::max_waiting_messages) such messages
+    /// wait for a channel. [`notify_wait`](Self::notify_wait) waits for room instead.
+    ///
+    /// # Errors
+    /// [`NotifyError::Full`] if as many messages wait as may, and [`NotifyError::Closed`] if the
+    /// channel has ended. The message is dropped then.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::{Channel, Notifier};
+    /// use presence_channels::NotifyError;
+    ///
+    /// fn price_changed<C: Channel<Info = u64>>(notifier: &Notifier<C>, price: u64) {
+    ///     match notifier.notify(price) {
+    ///         Ok(()) => {}
+    ///         Err(NotifyError::Full) => println!("a slow channel missed the price {price}"),
+    ///         Err(error) => println!("no need for prices: {error}"),
+    ///     }
+    /// }
+    /// ```
+    pub fn notify(&self, info: C::Info) -> Result<(), NotifyError> {
+        let server = self.server.upgrade().ok_or(NotifyError::Closed)?;
+        server.post_info(info, None).map_err(|(error, _)| error)
     }
 
-    fn post(&self, letter: Letter<C>) -> bool {
-        self.server
-            .upgrade()
-            .is_some_and(|server| server.post_spawned(letter))
+    /// As [`notify`](Self::notify), but waits while as many messages wait for the channel as may.
+    ///
+    /// This method is cancel safe: a message is taken only by a call that returns `Ok`. Do not call
+    /// it from the channel's own callbacks, because the channel makes room between callbacks.
+    ///
+    /// # Errors
+    /// [`NotifyError::Closed`] if the channel has ended, or ends meanwhile.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::{Channel, Notifier};
+    /// /// Sends the lines of a file at the pace of the channel.
+    /// async fn replay<C: Channel<Info = String>>(notifier: Notifier<C>, lines: Vec<String>) {
+    ///     for line in lines {
+    ///         if notifier.notify_wait(line).await.is_err() {
+    ///             return;
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub async fn notify_wait(&self, info: C::Info) -> Result<(), NotifyError> {
+        let mut unsent = Some(info);
+        poll_fn(|cx| {
+            let Some(server) = self.server.upgrade() else {
+                return Poll::Ready(Err(NotifyError::Closed));
+            };
+            let info = unsent.take().expect("ready only once");
+            match server.post_info(info, Some(cx.waker())) {
+                Ok(()) => Poll::Ready(Ok(())),
+                Err((NotifyError::Full, info)) => {
+                    unsent = Some(info);
+                    Poll::Pending
+                }
+                Err((error, _)) => Poll::Ready(Err(error)),
+            }
+        })
+        .await
     }
+}
+
+/// A channel did not take the message of a [`Notifier`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotifyError {
+    /// As many messages wait for the channel as
+    /// [`Limits::max_waiting_messages`](crate::Limits::max_waiting_messages) allows. The channel
+    /// still runs, and takes messages when it has caught up.
+    #[error("as many messages wait for the channel as max_waiting_messages allows")]
+    Full,
+    /// The channel has ended, and takes no message any more.
+    #[error("the channel has ended")]
+    Closed,
 }
 
 impl<C: Channel> Clone for Notifier<C> {
@@ -63,19 +136,31 @@ pub trait FromBroadcast: From<Broadcast> {}
 impl<I: From<Broadcast>> FromBroadcast for I {}
 
 /// The messages of a topic that a channel subscribed to, on their way to its `handle_info`.
-pub(super) struct Listener<C: Channel>(pub(super) Notifier<C>);
+pub(super) struct Listener<C: Channel>(Weak<ChannelServer<C>>);
+
+impl<C: Channel> Listener<C> {
+    pub(super) fn new(server: &Arc<ChannelServer<C>>) -> Self {
+        Self(Arc::downgrade(server))
+    }
+}
 
 impl<C: Channel> Subscriber for Listener<C>
 where
     C::Info: FromBroadcast,
 {
     fn deliver(&self, dispatch: &mut Dispatch<'_>) {
-        // This is the broadcaster's task, which may be any other channel's.
-        let letter = match call_guarded(|| dispatch.message().clone().into()) {
-            Ok(info) => Letter::Info(info),
-            Err(panic) => Letter::Close(TerminateReason::Panicked(panic)),
+        let Some(server) = self.0.upgrade() else {
+            return;
         };
-        self.0.post(letter);
+        let message = dispatch.message();
+        // This is the broadcaster's task, which may be any other channel's.
+        server.post_heard(match call_guarded(|| message.clone().into()) {
+            Ok(info) => Ok(Letter::Heard {
+                info,
+                bytes: broadcast_bytes(message),
+            }),
+            Err(panic) => Err(TerminateReason::Panicked(panic)),
+        });
     }
 }
 

@@ -8,16 +8,17 @@
 
 mod deliver;
 mod join;
+mod mailbox;
 mod post;
 mod run;
 
 use std::{
-    collections::VecDeque,
     pin::Pin,
     sync::{Arc, Weak, atomic::AtomicBool},
     task::{Poll, Waker},
 };
 
+use mailbox::Mailbox;
 use parking_lot::Mutex;
 use presence_core::pubsub::Payload;
 use smol_str::SmolStr;
@@ -84,17 +85,6 @@ pub(super) struct ChannelServer<C: Channel> {
     mailbox: Mutex<Mailbox<C>>,
 }
 
-struct Mailbox<C: Channel> {
-    letters: VecDeque<Letter<C>>,
-    /// The number of broadcasts among the letters. Small, so that it fits beside `closed`.
-    broadcasts: u32,
-    /// The channel, while nothing runs it.
-    body: Option<Box<ChannelState<C>>>,
-    closed: bool,
-    /// The join that waits for this channel's end.
-    successor: Option<Waker>,
-}
-
 /// The channel, and what its callbacks are handed.
 struct ChannelState<C: Channel> {
     channel: C,
@@ -118,13 +108,6 @@ pub(crate) fn start<C: Channel>(shared: Arc<ConnectionShared<C::Socket>>, join: 
     } else {
         join_ref.clone()
     };
-    let mailbox = Mailbox {
-        letters: VecDeque::new(),
-        broadcasts: 0,
-        body: None,
-        closed: false,
-        successor: None,
-    };
     let server = Arc::new_cyclic(|me| ChannelServer::<C> {
         me: me.clone(),
         shared,
@@ -133,7 +116,7 @@ pub(crate) fn start<C: Channel>(shared: Arc<ConnectionShared<C::Socket>>, join: 
         join_ref,
         effective_join_ref,
         joined: AtomicBool::new(false),
-        mailbox: Mutex::new(mailbox),
+        mailbox: Mutex::default(),
     });
     let under_way = server.shared.join_begins();
     let previous = previous.map(|previous| {
@@ -258,7 +241,7 @@ impl<C: Channel> AnyChannel for ChannelServer<C> {
             return None;
         }
         // Letters that no handler has begun with are not handled any more.
-        mailbox.letters.push_front(Letter::Close(reason));
+        mailbox.push_close(reason);
         None
     }
 

@@ -13,7 +13,6 @@ use tokio::task::AbortHandle;
 
 use super::{
     BroadcastError, Channel, Notifier, PushError, ReplyRef, TerminateReason, Timer,
-    letter::Letter,
     notifier::{FromBroadcast, Listener},
     server::ChannelServer,
 };
@@ -162,17 +161,23 @@ impl<C: Channel> Socket<C> {
 
     /// Calls [`handle_info`](Channel::handle_info) with `info`, right after the current callback:
     /// `send(self(), ...)` in Phoenix. From `join`, the call comes after the join was answered.
+    ///
+    /// At most [`Limits::max_waiting_messages`](crate::Limits::max_waiting_messages) such messages
+    /// wait. One more ends the channel with `phx_error`: a channel that waited for itself would
+    /// wait for ever. A task that has more to send uses [`Notifier::notify_wait`].
     pub fn notify(&self, info: C::Info) {
-        self.server.post_spawned(Letter::Info(info));
+        self.server.post_own(info);
     }
 
     /// As [`notify`](Self::notify), after `delay`. The message is cancelled when the channel ends,
     /// or by the returned [`Timer`].
     pub fn notify_after(&mut self, delay: Duration, info: C::Info) -> Timer {
-        let notifier = self.notifier();
+        let server = Arc::downgrade(&self.server);
         let timer = self.endpoint().runtime().spawn(async move {
             tokio::time::sleep(delay).await;
-            notifier.notify(info);
+            if let Some(server) = server.upgrade() {
+                server.post_own(info);
+            }
         });
         let timer = timer.abort_handle();
         // Timers that have fired are removed from time to time, which costs nothing per timer.
@@ -192,11 +197,17 @@ impl<C: Channel> Socket<C> {
     /// Calls [`handle_info`](Channel::handle_info) with each message that is broadcast on `topic`,
     /// until [`unsubscribe`](Self::unsubscribe) or the channel's end. The channel's own topic needs
     /// no subscription.
+    ///
+    /// Messages that wait for the channel are bounded in number and bytes, as broadcasts that it
+    /// [intercepts](Channel::INTERCEPTS) are:
+    /// [`Limits::max_waiting_messages`](crate::Limits::max_waiting_messages) and
+    /// [`max_waiting_bytes`](crate::Limits::max_waiting_bytes). A channel that is slower than its
+    /// topics ends with `phx_error`, and its client joins again.
     pub fn subscribe(&mut self, topic: &str)
     where
         C::Info: FromBroadcast,
     {
-        let listener = Arc::new(Listener(self.notifier()));
+        let listener = Arc::new(Listener::new(&self.server));
         self.subscriptions.push(
             self.server
                 .shared

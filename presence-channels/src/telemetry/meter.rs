@@ -1,9 +1,11 @@
 //! Meters of each mount and each route. Names, units and labels stand in the module's table.
 
+mod limit;
 mod queues;
 mod route;
 mod socket;
 
+pub(crate) use limit::ReachedLimit;
 pub(crate) use route::{Callback, Present, RouteMeter};
 pub(crate) use socket::{Connected, Drops, MountMeters, SocketMeter};
 

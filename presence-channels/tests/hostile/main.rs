@@ -9,5 +9,7 @@ mod client;
 mod dribble;
 mod floods;
 mod handlers;
+mod held;
+mod listeners;
 mod slow_reader;
 mod world;

@@ -191,6 +191,32 @@ async fn callbacks_are_timed_and_crashes_and_drops_counted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn limits_that_channels_reach_are_counted_by_their_name() {
+    recorded!(endpoint, recorded);
+    let client = testing::connect::<UserSocket>(&endpoint, json!({}));
+    let client = client.await.unwrap();
+    let reached = |limit| {
+        let name = "presence_channels_limits_reached_total";
+        format!("{name}{{socket=/socket,route=room:*,limit={limit}}}")
+    };
+    for (fill, count) in [(0, 1_100), (100_000, 50)] {
+        let (_, room) = client.join("room:1", json!({})).await.unwrap();
+        room.push("endless", json!({})).await;
+        let payload = json!({ "fill": "x".repeat(fill) });
+        for _ in 0..count {
+            endpoint.broadcast("room:1", "seen", &payload).unwrap();
+        }
+        // The handler's timeout.
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        room.assert_crashed().await;
+    }
+    recorded.assert(&[
+        (&reached("max_waiting_messages"), 1.0),
+        (&reached("max_waiting_bytes"), 1.0),
+    ]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waits_for_clients_is_looked_at_now_and_then() {
     recorded!(endpoint, recorded);
     let send = async |method: Method, token: &str, body: String| {

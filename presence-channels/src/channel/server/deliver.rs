@@ -16,10 +16,8 @@ impl<C: Channel> Subscriber for ChannelServer<C> {
         let broadcast = dispatch.message();
         if C::INTERCEPTS.contains(&&*broadcast.event) {
             let mailbox = self.mailbox.lock();
-            if let Some(server) = self.me.upgrade()
-                && let Some(work) = server.post_broadcast(mailbox, Letter::Out(broadcast.clone()))
-            {
-                self.shared.endpoint.runtime().spawn(work);
+            if let Some(server) = self.me.upgrade() {
+                server.post_broadcast(mailbox, Letter::Out(broadcast.clone()));
             }
             return;
         }

@@ -8,13 +8,12 @@ use std::{
 use presence_core::pubsub::{Payload, Subscription};
 use tracing::Instrument;
 
-use super::{AnyChannel, ChannelServer, ChannelState, Mailbox, run::run};
+use super::{AnyChannel, ChannelServer, ChannelState, run::run};
 use crate::{
     channel::{
         Accepted, Channel, JoinResult, Socket,
         error::for_log,
         guard::{CallbackOutcome, drop_guarded, guard},
-        letter::Letter,
     },
     message::Ref,
     socket::{Joining, reason_payload},
@@ -135,18 +134,8 @@ impl<C: Channel> ChannelServer<C> {
         if let Some(reply) = reply {
             self.shared.outbox.send(reply);
         }
-        let Mailbox {
-            letters,
-            broadcasts,
-            ..
-        } = &mut *mailbox;
-        letters.retain_mut(|letter| match letter {
-            Letter::Held(frame) => {
-                self.shared.outbox.send(frame.clone());
-                *broadcasts -= 1;
-                false
-            }
-            _ => true,
+        mailbox.take_held(|frame| {
+            self.shared.outbox.send(frame);
         });
         self.joined.store(true, Ordering::Release);
     }

@@ -1,31 +1,21 @@
 //! Leaving a letter with a channel, and with it the work of handling it.
 
-use std::sync::Arc;
+use std::{sync::Arc, task::Waker};
 
 use parking_lot::MutexGuard;
 
-use super::{ChannelServer, Mailbox, Work, run::run};
-use crate::channel::{Channel, TerminateReason, letter::Letter};
-
-impl<C: Channel> Mailbox<C> {
-    fn push(&mut self, letter: Letter<C>) {
-        self.broadcasts += u32::from(letter.is_broadcast());
-        self.letters.push_back(letter);
-    }
-
-    pub(super) fn pop(&mut self) -> Option<Letter<C>> {
-        let letter = self.letters.pop_front()?;
-        self.broadcasts -= u32::from(letter.is_broadcast());
-        Some(letter)
-    }
-
-    fn drop_broadcasts(&mut self) {
-        self.letters.retain(|letter| !letter.is_broadcast());
-        self.broadcasts = 0;
-    }
-}
+use super::{AnyChannel, ChannelServer, Work, mailbox::Mailbox, run::run};
+use crate::{
+    Limits,
+    channel::{Channel, NotifyError, TerminateReason, guard::drop_guarded, letter::Letter},
+    telemetry::ReachedLimit,
+};
 
 impl<C: Channel> ChannelServer<C> {
+    pub(super) fn limits(&self) -> &Limits {
+        &self.shared.mount.options.limits
+    }
+
     /// Posts a letter. Returns the work of handling it, unless work of the channel is already under
     /// way.
     pub(super) fn post(self: &Arc<Self>, letter: Letter<C>) -> Result<Option<Work>, Letter<C>> {
@@ -49,39 +39,102 @@ impl<C: Channel> ChannelServer<C> {
         None
     }
 
-    /// Leaves a broadcast. A channel that handles them too slowly ends, and its client joins again:
-    /// it must neither fill the memory nor miss some without knowing.
+    /// Posts a broadcast. A channel that handles them too slowly ends, and its client joins again:
+    /// the channel must neither fill the memory nor miss a broadcast without a sign.
     pub(super) fn post_broadcast(
         self: &Arc<Self>,
-        mut mailbox: MutexGuard<'_, Mailbox<C>>,
+        mailbox: MutexGuard<'_, Mailbox<C>>,
         letter: Letter<C>,
-    ) -> Option<Work> {
-        let limit = self.shared.mount.options.limits.max_waiting_messages;
-        // A channel that must end before all that waits hears of no more, or what it hears of would
-        // have no bound.
-        if mailbox.closed || matches!(mailbox.letters.front(), Some(Letter::Close(_))) {
-            return None;
-        }
-        // The client's own messages have their own limit, and are no sign of a slow channel.
-        if mailbox.broadcasts as usize >= limit {
-            let reason = TerminateReason::Failed("too slow for its broadcasts".into());
-            // The client's own letters stay: they are answered, and count no longer as waiting,
-            // when the mailbox closes. The app's own messages are dropped there, too, and not under
-            // this lock.
-            mailbox.drop_broadcasts();
-            mailbox.letters.push_front(Letter::Close(reason));
-            return None;
-        }
-        self.put(mailbox, letter)
+    ) {
+        let work = match mailbox.broadcasts_over(self.limits()) {
+            // A channel that is about to end takes no more, or the letters would have no bound.
+            _ if mailbox.is_ending() => {
+                drop(mailbox);
+                drop_guarded(letter);
+                None
+            }
+            // The client's own messages have their own limit, and are no sign of a slow channel.
+            Some(limit) => {
+                self.end_over(mailbox, limit, "broadcasts");
+                drop_guarded(letter);
+                None
+            }
+            None => self.put(mailbox, letter),
+        };
+        self.spawn(work);
     }
 
-    /// Posts a letter from outside the connection's task. Returns whether the channel still runs.
-    pub(in crate::channel) fn post_spawned(self: &Arc<Self>, letter: Letter<C>) -> bool {
-        let posted = self.post(letter);
-        if let Ok(Some(work)) = posted {
-            self.shared.endpoint.runtime().spawn(work);
-            return true;
+    /// Posts a broadcast of a topic that the channel subscribes to, or the end of a channel whose
+    /// code failed to read it.
+    pub(in crate::channel) fn post_heard(
+        self: &Arc<Self>,
+        letter: Result<Letter<C>, TerminateReason>,
+    ) {
+        match letter {
+            Ok(letter) => self.post_broadcast(self.mailbox.lock(), letter),
+            Err(_) if self.mailbox.lock().is_ending() => {}
+            Err(reason) => self.spawn(self.clone().close(reason)),
         }
-        posted.is_ok()
+    }
+
+    /// Posts a message of the app from within the channel, which cannot wait for itself. A channel
+    /// that sends itself more than it handles ends.
+    pub(in crate::channel) fn post_own(self: &Arc<Self>, info: C::Info) {
+        let mailbox = self.mailbox.lock();
+        let work = match mailbox.infos_over(self.limits()) {
+            _ if mailbox.is_ending() => {
+                drop(mailbox);
+                drop_guarded(info);
+                None
+            }
+            Some(limit) => {
+                self.end_over(mailbox, limit, "messages of its own");
+                drop_guarded(info);
+                None
+            }
+            None => self.put(mailbox, Letter::Info(info)),
+        };
+        self.spawn(work);
+    }
+
+    /// Posts a message of the app from another task. If there is no room, returns the message, and
+    /// wakes the task of `waker` when there is.
+    pub(in crate::channel) fn post_info(
+        self: &Arc<Self>,
+        info: C::Info,
+        waker: Option<&Waker>,
+    ) -> Result<(), (NotifyError, C::Info)> {
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.is_ending() {
+            return Err((NotifyError::Closed, info));
+        }
+        if let Some(limit) = mailbox.infos_over(self.limits()) {
+            match waker {
+                Some(waker) => mailbox.wake_when_there_is_room(waker),
+                None => self.meter.reached(limit),
+            }
+            return Err((NotifyError::Full, info));
+        }
+        let work = self.put(mailbox, Letter::Info(info));
+        self.spawn(work);
+        Ok(())
+    }
+
+    /// Ends the channel before all that waits. The broadcasts are dropped at once. The client's own
+    /// letters stay: they are answered, and count no longer as waiting, when the mailbox closes.
+    fn end_over(&self, mut mailbox: MutexGuard<'_, Mailbox<C>>, limit: ReachedLimit, what: &str) {
+        let name = limit.name();
+        let reason = format!("too slow for its {what}: {name} is reached");
+        let broadcasts = mailbox.take_broadcasts();
+        mailbox.push_close(TerminateReason::Failed(reason));
+        drop(mailbox);
+        self.meter.reached(limit);
+        broadcasts.into_iter().for_each(drop_guarded);
+    }
+
+    fn spawn(&self, work: Option<Work>) {
+        if let Some(work) = work {
+            self.shared.endpoint.runtime().spawn(work);
+        }
     }
 }

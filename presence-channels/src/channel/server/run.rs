@@ -1,6 +1,6 @@
 //! The work of a channel: its callbacks, one at a time, and its end.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{sync::Arc, task::Waker};
 
 use presence_core::pubsub::{Broadcast, Payload};
 use tracing::Instrument;
@@ -38,12 +38,12 @@ pub(super) async fn run<C: Channel>(
             Some(letter) => letter,
             None => {
                 let mut mailbox = server.mailbox.lock();
-                let Some(letter) = mailbox.pop() else {
-                    // An idle channel holds no memory for letters.
-                    mailbox.letters = VecDeque::new();
+                let Some((letter, senders)) = mailbox.pop(server.limits()) else {
                     mailbox.body = Some(body);
                     return;
                 };
+                drop(mailbox);
+                senders.into_iter().for_each(Waker::wake);
                 letter
             }
         };
@@ -101,7 +101,7 @@ impl<C: Channel> ChannelServer<C> {
                     CallbackOutcome::TimedOut => CallbackOutcome::TimedOut,
                 }
             }
-            Letter::Info(info) => {
+            Letter::Info(info) | Letter::Heard { info, .. } => {
                 let watch = Stopwatch::start(false);
                 let handled = guard(limit, || channel.handle_info(info, socket)).await;
                 self.meter.took(Callback::HandleInfo, watch);
@@ -192,15 +192,8 @@ impl<C: Channel> ChannelServer<C> {
 
     /// Closes the mailbox, and answers the client's letters that are not handled any more.
     pub(super) fn close_mailbox(&self) {
-        let (letters, successor) = {
-            let mut mailbox = self.mailbox.lock();
-            mailbox.closed = true;
-            (
-                std::mem::take(&mut mailbox.letters),
-                mailbox.successor.take(),
-            )
-        };
-        for letter in letters {
+        let leftovers = self.mailbox.lock().close();
+        for letter in leftovers.letters {
             let topic = TopicRef::Text(&self.topic);
             match letter {
                 Letter::In {
@@ -213,12 +206,11 @@ impl<C: Channel> ChannelServer<C> {
                 Letter::Leave { reference } => {
                     self.reply(&self.join_ref, &reference, "ok", &Payload::empty());
                 }
-                _ => {}
+                // Values of the app among them.
+                letter => drop_guarded(letter),
             }
         }
-        if let Some(successor) = successor {
-            successor.wake();
-        }
+        leftovers.waiters.into_iter().for_each(Waker::wake);
     }
 }
 

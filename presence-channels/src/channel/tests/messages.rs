@@ -125,7 +125,10 @@ async fn a_channel_too_slow_for_its_broadcasts_ends() {
     world.gate.add_permits(2_000);
     channel.assert_crashed().await;
     let log = world.log();
-    assert_eq!(log[2], r#"terminate Failed("too slow for its broadcasts")"#);
+    assert_eq!(
+        log[2],
+        r#"terminate Failed("too slow for its broadcasts: max_waiting_messages is reached")"#
+    );
 }
 
 /// Only its broadcasts count: what the client itself sends has a limit of its own.
@@ -200,7 +203,8 @@ async fn a_channel_too_slow_for_its_broadcasts_answers_its_client() {
         if let Some(leave) = leave {
             channel.assert_reply(leave, "ok", json!({})).await;
         }
-        let end = r#"terminate Failed("too slow for its broadcasts")"#;
+        let end =
+            r#"terminate Failed("too slow for its broadcasts: max_waiting_messages is reached")"#;
         world.until(end).await;
         world.log.lock().clear();
     }

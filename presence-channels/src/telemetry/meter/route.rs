@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Asked, AskedCounters};
+use super::{
+    Asked, AskedCounters,
+    limit::{LimitCounters, ReachedLimit},
+};
 use crate::{
     TerminateReason,
     telemetry::{
@@ -20,6 +23,7 @@ struct RouteCounters {
     joins: AskedCounters,
     callbacks: [Times; 4],
     crashes: [Counter; 3],
+    limits: LimitCounters,
 }
 
 /// The callback that is measured.
@@ -49,6 +53,7 @@ impl RouteMeter {
             joins: AskedCounters::new("presence_channels_joins_total", labels),
             callbacks: ["join", "handle_in", "handle_info", "handle_out"].map(callback),
             crashes: ["panicked", "timed_out", "failed"].map(crash),
+            limits: LimitCounters::new(labels),
         }))
     }
 
@@ -68,6 +73,10 @@ impl RouteMeter {
             _ => return,
         };
         self.0.crashes[crash].add(1);
+    }
+
+    pub(crate) fn reached(&self, limit: ReachedLimit) {
+        self.0.limits.count(limit);
     }
 
     /// Counts a channel until the returned guard is dropped.

@@ -13,6 +13,7 @@ mod broadcast;
 mod payload;
 mod receiver;
 mod registry;
+mod segments;
 mod subscriber;
 #[cfg(test)]
 mod tests;

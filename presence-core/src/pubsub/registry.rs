@@ -2,21 +2,16 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
+    hash::{BuildHasher, RandomState},
     sync::Arc,
 };
 
-use indexmap::IndexMap;
 use parking_lot::Mutex;
 
-use super::{Broadcast, Dispatch, Subscriber, SubscriberId};
+use super::{Broadcast, Dispatch, Subscriber, SubscriberId, segments::Subscribers};
 
 /// Topics are spread over this many locks, so that busy rooms seldom meet.
 const STRIPES: usize = 64;
-
-/// A topic's subscribers. In an `Arc` so that a dispatch walks them without holding the lock; who
-/// subscribes meanwhile copies the table, once a dispatch at the most.
-type Subscribers = Arc<IndexMap<SubscriberId, Arc<dyn Subscriber>, BuildHasherDefault<IdHasher>>>;
 
 /// Some of the topics, behind one lock.
 type Stripe = Mutex<HashMap<Arc<str>, Subscribers>>;
@@ -54,8 +49,8 @@ impl Registry {
             None => Arc::from(topic),
         };
         let subscribers = topics.entry(name.clone()).or_default();
-        Arc::make_mut(subscribers).insert(id, subscriber);
-        let first = subscribers.len() == 1;
+        let first = subscribers.is_empty();
+        subscribers.insert(id, subscriber);
         (name, first)
     }
 
@@ -65,7 +60,7 @@ impl Registry {
         let Some(subscribers) = topics.get_mut(topic) else {
             return false;
         };
-        let gone = Arc::make_mut(subscribers).swap_remove(&id);
+        let gone = subscribers.remove(id);
         let last = subscribers.is_empty();
         if last {
             topics.remove(topic);
@@ -95,9 +90,11 @@ impl Registry {
             return;
         };
         let mut dispatch = Dispatch::new(message, remote);
-        for (id, subscriber) in subscribers.iter() {
-            if Some(*id) != except {
-                subscriber.deliver(&mut dispatch);
+        for segment in subscribers.segments() {
+            for (id, subscriber) in segment.iter() {
+                if Some(*id) != except {
+                    subscriber.deliver(&mut dispatch);
+                }
             }
         }
     }
@@ -106,28 +103,6 @@ impl Registry {
         self.stripe(topic)
             .lock()
             .get(topic)
-            .map_or(0, |subscribers| subscribers.len())
-    }
-}
-
-/// Subscriber ids are counted up and chosen by us: spreading their bits is all the hashing needed.
-#[derive(Default)]
-pub(super) struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, id: u64) {
-        self.0 = (self.0 ^ id)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .rotate_left(26);
+            .map_or(0, Subscribers::count)
     }
 }

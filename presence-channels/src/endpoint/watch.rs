@@ -2,15 +2,19 @@
 //! timer each.
 
 use std::{
+    ops::Range,
     sync::{Arc, Weak},
     time::Duration,
 };
 
-use super::EndpointInner;
+use super::{EndpointInner, connections::PARTS};
 use crate::transport::{OutboxPhase, close_code};
 
 /// The time that a closed connection waits for the peer to close its side.
 const LINGER: Duration = Duration::from_secs(5);
+/// The number of connections that are looked at in one go. More are spread over the period, so that
+/// 200,000 connections never hold a worker up for long.
+const AT_ONCE: usize = 2_000;
 
 /// Starts the watch. It ends with the endpoint.
 pub(super) fn start(inner: &Arc<EndpointInner>) {
@@ -26,16 +30,37 @@ pub(super) fn start(inner: &Arc<EndpointInner>) {
 
 async fn run(inner: Weak<EndpointInner>, every: Duration) {
     loop {
-        tokio::time::sleep(every).await;
-        let Some(inner) = inner.upgrade() else { return };
-        look(&inner);
+        // Each round looks at all connections, in as many turns as they need.
+        let Some(turns) = inner
+            .upgrade()
+            .map(|inner| turns(inner.connections.count()))
+        else {
+            return;
+        };
+        for turn in 0..turns {
+            tokio::time::sleep(every / turns as u32).await;
+            let Some(inner) = inner.upgrade() else { return };
+            let parts = PARTS / turns;
+            look(&inner, turn * parts..(turn + 1) * parts);
+            if turn + 1 == turns {
+                for point in &inner.mounts {
+                    point.mount.meters().tell_queues();
+                }
+            }
+        }
     }
 }
 
-fn look(inner: &EndpointInner) {
+/// Returns the number of turns of a round: a power of two, at most [`PARTS`].
+fn turns(connections: usize) -> usize {
+    let turns = connections.div_ceil(AT_ONCE).next_power_of_two();
+    turns.min(PARTS)
+}
+
+fn look(inner: &EndpointInner, parts: Range<usize>) {
     let now = inner.now();
     let mut expiring = Vec::new();
-    inner.connections.visit(|outbox, watched| {
+    inner.connections.visit(parts, |outbox, watched| {
         outbox.see_queue();
         let silent = Duration::from_millis(now.saturating_sub(outbox.heard()));
         match outbox.phase() {
@@ -57,10 +82,22 @@ fn look(inner: &EndpointInner) {
             _ => {}
         }
     });
-    for point in &inner.mounts {
-        point.mount.meters().tell_queues();
-    }
     for (expiry, due, outbox) in expiring {
         expiry.act(due, &outbox);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_of_any_number_of_connections_covers_all_parts() {
+        for connections in [0, 1, AT_ONCE, AT_ONCE + 1, 50_000, 200_000, 1_000_000] {
+            let turns = turns(connections);
+            assert!((1..=PARTS).contains(&turns) && PARTS.is_multiple_of(turns));
+        }
+        assert_eq!((turns(AT_ONCE), turns(AT_ONCE + 1)), (1, 2));
+        assert_eq!(turns(200_000), PARTS);
     }
 }

@@ -22,7 +22,7 @@ use presence_core::{
     Presence, Tracker,
     pubsub::{Broadcast, IntoPayload, Payload, PubSub},
 };
-use tokio::{runtime::Handle, time::Instant};
+use tokio::runtime::Handle;
 
 pub use builder::{EndpointBuilder, StartError};
 pub use config::Config;
@@ -37,7 +37,7 @@ use crate::{
     telemetry::{self, SocketMeter},
     token::{MissingSecretKeyBase, Tokens},
     transport::{
-        Flusher, Outbox, Sink, close_code,
+        Flushers, Outbox, Sink, close_code,
         longpoll::{self, Longpoll},
     },
 };
@@ -85,10 +85,9 @@ struct EndpointInner {
     supervised: Mutex<Vec<Box<dyn Supervised>>>,
     connections: Connections,
     admissions: Admissions,
-    flusher: Arc<Flusher>,
+    flushers: Arc<Flushers>,
     salts: Salts,
     runtime: Handle,
-    started: Instant,
 }
 
 /// A mounted socket, and its long-polling on this endpoint.
@@ -165,6 +164,34 @@ impl Endpoint {
         check_broadcast(&message)?;
         let _span = telemetry::broadcast_span(&message);
         Ok(self.inner.pubsub.broadcast(message)?)
+    }
+
+    /// As [`broadcast`](Self::broadcast), and then waits while broadcasts come faster than this
+    /// node writes them: more than
+    /// [`Config::max_unflushed_bytes`](crate::Config::max_unflushed_bytes) are queued. For a job
+    /// that broadcasts without a pause. A client that reads slowly holds nothing up.
+    ///
+    /// # Errors
+    /// As [`broadcast`](Self::broadcast), at once.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::*;
+    /// async fn tick(endpoint: &Endpoint, prices: &[f64]) -> Result<(), BroadcastError> {
+    ///     for price in prices {
+    ///         endpoint.broadcast_and_wait("prices", "tick", price).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn broadcast_and_wait<P: IntoPayload>(
+        &self,
+        topic: &str,
+        event: &str,
+        payload: P,
+    ) -> impl Future<Output = Result<(), BroadcastError>> + Send + use<'_, P> {
+        let sent = self.broadcast(topic, event, payload);
+        self.inner.flushers.after(sent)
     }
 
     /// As [`broadcast`](Self::broadcast), but only to this node's clients.
@@ -254,7 +281,7 @@ impl Endpoint {
             supervised.stop().await;
         }
         inner.pubsub.stop().await;
-        inner.flusher.stop();
+        inner.flushers.stop();
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -279,8 +306,11 @@ impl Endpoint {
     }
 
     pub(crate) fn outbox(&self, sink: Sink, limits: &Limits, meter: SocketMeter) -> Arc<Outbox> {
-        let flusher = self.inner.flusher.clone();
-        Outbox::new(sink, flusher, limits, meter, self.now())
+        Outbox::new(sink, self.inner.flushers.clone(), limits, meter)
+    }
+
+    pub(crate) fn flushers(&self) -> &Arc<Flushers> {
+        &self.inner.flushers
     }
 
     /// Takes a place for a client that wants to connect.
@@ -321,7 +351,7 @@ impl Endpoint {
 
 impl EndpointInner {
     fn now(&self) -> u64 {
-        self.started.elapsed().as_millis() as u64
+        self.flushers.now()
     }
 }
 
@@ -335,6 +365,6 @@ impl std::fmt::Debug for Endpoint {
 
 impl Drop for EndpointInner {
     fn drop(&mut self) {
-        self.flusher.stop();
+        self.flushers.stop();
     }
 }

@@ -80,6 +80,6 @@ fn body(frame: Frame) -> Data {
     let body: Bytes = frame.body();
     match frame.opcode() {
         Opcode::Text => Data::Text(body),
-        Opcode::Binary | Opcode::Close => Data::Binary(body),
+        Opcode::Binary | Opcode::Close | Opcode::Pong => Data::Binary(body),
     }
 }

@@ -3,6 +3,8 @@
 mod rate;
 mod slow_reader;
 
+use std::time::Duration;
+
 pub use rate::Rate;
 pub use slow_reader::SlowReader;
 
@@ -41,12 +43,20 @@ pub struct Limits {
     /// with 408, and the session ends. There is no answer to such a message, because it would carry
     /// the ref.
     pub max_ref_bytes: usize,
-    /// The bytes that may wait to be sent to a client that does not read. Default 4 MiB. Beyond
-    /// this limit [`slow_reader`](Self::slow_reader) decides. While a quarter of the limit waits,
-    /// the client's own messages are not read. A client that polls may still publish.
+    /// The bytes that may wait to be sent to a client, beside the message that is being sent.
+    /// Default 4 MiB. Each message counts with 160 bytes for the memory around it. A message of
+    /// any size goes to a client for which nothing else waits. A client for which more waits is
+    /// slow if it takes nothing for [`slow_reader_timeout`](Self::slow_reader_timeout). While a
+    /// quarter of the limit waits, the client's own messages are not read. A client that polls may
+    /// still publish.
     pub max_outgoing_bytes: usize,
-    /// The policy for a client for which more bytes wait. By default its connection is closed with
-    /// code 1013.
+    /// The time after which a client that takes nothing is slow, while more than
+    /// [`max_outgoing_bytes`](Self::max_outgoing_bytes) wait for it. Default 10 s. Its connection is
+    /// closed with code 1013. Checked about twenty times per
+    /// [`SocketOptions::timeout`](crate::SocketOptions::timeout), at least once a second.
+    pub slow_reader_timeout: Duration,
+    /// The policy for messages that a client may miss, while more bytes wait for it than may. By
+    /// default it misses none.
     pub slow_reader: SlowReader,
     /// The number of a connection's messages that may wait for the handlers of its channels.
     /// Default 1,000. At the limit the connection is not read until handlers have caught up. Bytes
@@ -91,6 +101,7 @@ impl Default for Limits {
             max_event_bytes: 1024,
             max_ref_bytes: 256,
             max_outgoing_bytes: 4 * 1024 * 1024,
+            slow_reader_timeout: Duration::from_secs(10),
             slow_reader: SlowReader::default(),
             max_waiting_messages: 1000,
             max_waiting_bytes: 4 * 1024 * 1024,

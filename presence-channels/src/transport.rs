@@ -1,15 +1,19 @@
 //! Transports: frames, the queue of outgoing frames, the WebSocket, and long-polling.
 
 pub(crate) mod auth_token;
-mod flusher;
+mod backlog;
+pub(crate) mod flushers;
 mod frame;
 pub(crate) mod longpoll;
 mod outbox;
 mod pump;
+mod stream;
+mod sync;
+mod waiters;
 pub(crate) mod websocket;
 mod websocket_reader;
 
-pub(crate) use flusher::Flusher;
+pub(crate) use flushers::Flushers;
 pub use frame::Frame;
 pub(crate) use frame::Opcode;
 pub(crate) use outbox::{Outbox, OutboxPhase, Sink};

@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    future::poll_fn,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -91,9 +92,11 @@ impl<C: Channel> Socket<C> {
 
     /// Sends an event to this client alone.
     ///
-    /// The event is queued, not awaited. The connection of a client that does not read is closed
-    /// once [`Limits::max_outgoing_bytes`](crate::Limits::max_outgoing_bytes) wait for it. A
-    /// disconnected client gets nothing, and its channel ends soon.
+    /// The event is queued, not awaited. A client is closed for which more than
+    /// [`Limits::max_outgoing_bytes`](crate::Limits::max_outgoing_bytes) wait, and which takes
+    /// nothing for [a time](crate::Limits::slow_reader_timeout): push a long history by
+    /// [`push_and_wait`](Self::push_and_wait). A disconnected client gets nothing, and its channel
+    /// ends soon.
     ///
     /// # Errors
     /// A [`PushError`] if the payload cannot be encoded for this client, or the channel has not
@@ -113,12 +116,45 @@ impl<C: Channel> Socket<C> {
         Ok(self.server.shared.send(&push)?)
     }
 
+    /// As [`push`](Self::push), and then waits until no more than a quarter of
+    /// [`Limits::max_outgoing_bytes`](crate::Limits::max_outgoing_bytes) waits for this client, or
+    /// the client has gone. A handler that pushes much thus goes at its client's pace, within
+    /// [`Config::handler_timeout`](crate::Config::handler_timeout).
+    ///
+    /// # Errors
+    /// As [`push`](Self::push), at once.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::*;
+    /// # async fn handler<C: Channel>(history: Vec<String>, socket: &mut Socket<C>) -> HandleResult {
+    /// for message in &history {
+    ///     socket.push_and_wait("message", message).await?;
+    /// }
+    /// # no_reply()
+    /// # }
+    /// ```
+    pub fn push_and_wait<P: IntoPayload>(
+        &self,
+        event: &str,
+        payload: P,
+    ) -> impl Future<Output = Result<(), PushError>> + Send + use<'_, C, P> {
+        let pushed = self.push(event, payload);
+        let outbox = &self.server.shared.outbox;
+        async move {
+            pushed?;
+            poll_fn(|cx| outbox.poll_room(cx)).await;
+            Ok(())
+        }
+    }
+
     /// Sends an event to all clients that have joined this topic, on all nodes, this client
     /// included.
     ///
-    /// The event is queued for each client, not awaited. A loop with many broadcasts should await
-    /// something now and then. Otherwise even clients that read as fast as they can fall behind,
-    /// and are closed as slow.
+    /// The event is queued for each client, not awaited: see
+    /// [`broadcast_and_wait`](Self::broadcast_and_wait) for a loop with many broadcasts. While
+    /// broadcasts come faster than this node writes them, a client whose messages cause that is not
+    /// read.
     ///
     /// # Errors
     /// Returns a [`BroadcastError`], whose variants say which clients get the event nevertheless.
@@ -126,7 +162,33 @@ impl<C: Channel> Socket<C> {
         self.joined()?;
         let broadcast = self.make_broadcast(event, payload)?;
         let _span = telemetry::broadcast_span(&broadcast);
+        self.server.shared.outbox.note_broadcast();
         Ok(self.endpoint().pubsub().broadcast(broadcast)?)
+    }
+
+    /// As [`broadcast`](Self::broadcast), and then waits while broadcasts come faster than this
+    /// node writes them, as [`Endpoint::broadcast_and_wait`] does.
+    ///
+    /// # Errors
+    /// As [`broadcast`](Self::broadcast), at once.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::*;
+    /// # async fn handler<C: Channel>(moves: Vec<u32>, socket: &mut Socket<C>) -> HandleResult {
+    /// for step in moves {
+    ///     socket.broadcast_and_wait("step", step).await?;
+    /// }
+    /// # no_reply()
+    /// # }
+    /// ```
+    pub fn broadcast_and_wait<P: IntoPayload>(
+        &self,
+        event: &str,
+        payload: P,
+    ) -> impl Future<Output = Result<(), BroadcastError>> + Send + use<'_, C, P> {
+        let sent = self.broadcast(event, payload);
+        self.endpoint().flushers().after(sent)
     }
 
     /// As [`broadcast`](Self::broadcast), but not to this client.
@@ -141,7 +203,22 @@ impl<C: Channel> Socket<C> {
         let from = self.joined()?.id();
         let broadcast = self.make_broadcast(event, payload)?;
         let _span = telemetry::broadcast_span(&broadcast);
+        self.server.shared.outbox.note_broadcast();
         Ok(self.endpoint().pubsub().broadcast_from(from, broadcast)?)
+    }
+
+    /// As [`broadcast_from`](Self::broadcast_from), and then waits as
+    /// [`broadcast_and_wait`](Self::broadcast_and_wait) does.
+    ///
+    /// # Errors
+    /// As [`broadcast`](Self::broadcast), at once.
+    pub fn broadcast_from_and_wait<P: IntoPayload>(
+        &self,
+        event: &str,
+        payload: P,
+    ) -> impl Future<Output = Result<(), BroadcastError>> + Send + use<'_, C, P> {
+        let sent = self.broadcast_from(event, payload);
+        self.endpoint().flushers().after(sent)
     }
 
     fn joined(&self) -> Result<&Subscription, BroadcastError> {

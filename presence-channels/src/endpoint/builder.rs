@@ -7,7 +7,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use parking_lot::Mutex;
 use presence_core::{Presence, PubSub, Tracker};
-use tokio::{runtime::Handle, time::Instant};
+use tokio::runtime::Handle;
 
 use super::{
     Admissions, Config, Connections, Endpoint, EndpointInner, MountPoint, Salts, Supervised, watch,
@@ -16,7 +16,7 @@ use crate::{
     InvalidOrigin, SocketOptions, UserSocket,
     socket::{Mount, Mounted, Routes},
     telemetry::MountMeters,
-    transport::{Flusher, longpoll::Longpoll},
+    transport::{Flushers, longpoll::Longpoll},
 };
 
 /// Collects what an endpoint runs. Made by [`Endpoint::builder`].
@@ -141,6 +141,7 @@ impl EndpointBuilder {
             let longpoll = Longpoll::start(path, options, secret, &self.pubsub, &runtime);
             MountPoint { mount, longpoll }
         });
+        let (max_unflushed, max_queued) = (config.max_unflushed_bytes, config.max_queued_bytes);
         let inner = Arc::new(EndpointInner {
             mounts: mounts.collect(),
             config,
@@ -148,9 +149,8 @@ impl EndpointBuilder {
             supervised: Mutex::new(self.supervised),
             connections: Connections::default(),
             admissions: Admissions::default(),
-            flusher: Flusher::start(&runtime),
+            flushers: Flushers::start(&runtime, max_unflushed, max_queued),
             salts: Salts::default(),
-            started: Instant::now(),
             runtime,
         });
         watch::start(&inner);

@@ -31,6 +31,17 @@ pub struct Config {
     /// [`trusted_proxies`](Self::trusted_proxies); all clients behind another proxy have one
     /// address.
     pub max_connections_per_address: Option<usize>,
+    /// The bytes of broadcasts that may be queued for this node's clients and not be offered to the
+    /// system yet. Default 16 MiB. Beyond this limit the clients that broadcast are not read until
+    /// half of it is left, [`Socket::broadcast`](crate::Socket::broadcast) can be awaited for that,
+    /// and broadcasts from other nodes are dropped and counted. Raise it for bursts to very large
+    /// rooms.
+    pub max_unflushed_bytes: usize,
+    /// The bytes that all clients of this node together may leave unread. Default 256 MiB. A
+    /// message counts for each client that it waits for. Beyond this limit a client that holds more
+    /// than its share, and more than [`Limits::max_outgoing_bytes`](crate::Limits::max_outgoing_bytes),
+    /// is closed with code 1013 at once. Set it to the memory that slow clients may cost.
+    pub max_queued_bytes: usize,
     /// The networks whose `X-Forwarded-For` header is trusted, as `"10.0.0.0/8".parse()` returns
     /// them. Empty by default.
     pub trusted_proxies: Vec<IpNet>,
@@ -62,6 +73,8 @@ impl Default for Config {
             host: None,
             max_connections: None,
             max_connections_per_address: None,
+            max_unflushed_bytes: 16 * 1024 * 1024,
+            max_queued_bytes: 256 * 1024 * 1024,
             trusted_proxies: Vec::new(),
             handler_timeout: Duration::from_secs(30),
             drain_spread: Duration::ZERO,
@@ -91,6 +104,20 @@ impl Config {
     #[must_use]
     pub fn max_connections_per_address(mut self, connections: usize) -> Self {
         self.max_connections_per_address = Some(connections);
+        self
+    }
+
+    /// Sets [`max_unflushed_bytes`](Self::max_unflushed_bytes).
+    #[must_use]
+    pub fn max_unflushed_bytes(mut self, bytes: usize) -> Self {
+        self.max_unflushed_bytes = bytes;
+        self
+    }
+
+    /// Sets [`max_queued_bytes`](Self::max_queued_bytes).
+    #[must_use]
+    pub fn max_queued_bytes(mut self, bytes: usize) -> Self {
+        self.max_queued_bytes = bytes;
         self
     }
 

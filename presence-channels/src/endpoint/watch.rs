@@ -21,7 +21,8 @@ pub(super) fn start(inner: &Arc<EndpointInner>) {
     let shortest = inner
         .mounts
         .iter()
-        .map(|point| point.mount.options().timeout)
+        .map(|point| point.mount.options())
+        .map(|options| options.timeout.min(options.limits.slow_reader_timeout))
         .min();
     let shortest = shortest.unwrap_or(LINGER).min(LINGER * 4);
     let every = (shortest / 20).max(Duration::from_millis(5));
@@ -62,12 +63,13 @@ fn look(inner: &EndpointInner, parts: Range<usize>) {
     let mut expiring = Vec::new();
     inner.connections.visit(parts, |outbox, watched| {
         outbox.see_queue();
-        let silent = Duration::from_millis(now.saturating_sub(outbox.heard()));
+        let silent = Duration::from_millis(now.saturating_sub(outbox.liveness().heard()));
         match outbox.phase() {
             OutboxPhase::Open if silent >= watched.idle_limit => {
                 outbox.close(close_code::PROTOCOL, "idle timeout");
             }
             OutboxPhase::Open => {
+                outbox.close_if_stalled(now);
                 let due = watched.expiry.as_ref();
                 expiring.extend(due.and_then(|expiry| {
                     let due = expiry.due(now)?;
@@ -75,7 +77,7 @@ fn look(inner: &EndpointInner, parts: Range<usize>) {
                 }));
             }
             OutboxPhase::Closing
-                if outbox.lingers_since(now) + LINGER.as_millis() as u64 <= now =>
+                if outbox.liveness().lingers_since(now) + LINGER.as_millis() as u64 <= now =>
             {
                 outbox.abandon();
             }

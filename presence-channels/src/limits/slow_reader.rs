@@ -1,17 +1,16 @@
-/// The policy for a client for which more than
-/// [`max_outgoing_bytes`](crate::Limits::max_outgoing_bytes) wait.
+/// The policy for broadcasts to a client for which more than
+/// [`max_outgoing_bytes`](crate::Limits::max_outgoing_bytes) wait. Whatever the policy, a client
+/// that takes nothing for [`slow_reader_timeout`](crate::Limits::slow_reader_timeout) while more
+/// waits is closed with code 1013.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SlowReader {
-    /// Closes the connection with code 1013. phoenix.js connects and joins again, so the client
-    /// knows that it missed messages.
+    /// Keeps them. A client that is closed in the end connects and joins again with phoenix.js, so
+    /// it knows that it missed messages.
     #[default]
     Close,
     /// Drops the oldest broadcasts that wait for the client: for topics whose messages replace each
-    /// other (positions, prices). Replies and pushes are kept. If they alone exceed the limit, the
-    /// connection is closed.
-    ///
-    /// A `presence_diff` is a broadcast too. A client that misses one shows a wrong list until it
-    /// joins again, so presences and this policy belong on different sockets.
+    /// other (positions, prices). Replies, pushes and presences are kept: a client that misses a
+    /// `presence_diff` shows a wrong list until it joins again.
     DropBroadcasts,
 }

@@ -3,7 +3,10 @@ use std::sync::Arc;
 use presence_core::pubsub::Broadcast;
 
 use super::{FrameError, Serializer, Version};
-use crate::{message::Outgoing, transport::Frame};
+use crate::{
+    message::Outgoing,
+    transport::{Flushers, Frame, flushers::turn::Turn},
+};
 
 type Encoded = Result<Frame, FrameError>;
 
@@ -13,9 +16,17 @@ pub(crate) struct BroadcastFrames {
     built_in: [Option<Encoded>; 2],
     /// Those of serializers that apps have added: few, if any, so that looking for one is cheap.
     added: Vec<(Arc<dyn Serializer>, Encoded)>,
+    /// Ends with the dispatch: then the outboxes that got a frame are handed to the flushers.
+    turn: Option<Turn>,
 }
 
 impl BroadcastFrames {
+    /// Begins the turn of the dispatch, with its first subscriber.
+    pub(crate) fn begin(&mut self, flushers: &Flushers) {
+        self.turn
+            .get_or_insert_with(|| Turn::begin_dispatch(flushers));
+    }
+
     pub(crate) fn get(&mut self, version: &Version, broadcast: &Broadcast) -> &Encoded {
         let encode = || encode(version, broadcast);
         match version {
@@ -37,10 +48,9 @@ impl BroadcastFrames {
 }
 
 fn encode(version: &Version, broadcast: &Broadcast) -> Encoded {
-    let frame = version.encode(&Outgoing::Broadcast {
+    version.encode(&Outgoing::Broadcast {
         topic: &broadcast.topic,
         event: &broadcast.event,
         payload: &broadcast.payload,
-    });
-    frame.map(Frame::droppable)
+    })
 }

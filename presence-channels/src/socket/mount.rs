@@ -139,7 +139,7 @@ impl<S: UserSocket> Mount<S> {
     ) -> Connection<S> {
         let transport = match sink {
             Sink::Queue => Transport::Longpoll,
-            Sink::Opening | Sink::WebSocket(_) => Transport::Websocket,
+            Sink::WebSocket => Transport::Websocket,
         };
         let meter = self.meters.of(transport).clone();
         let outbox = endpoint.outbox(sink, &self.options.limits, meter);

@@ -176,6 +176,7 @@ impl Collected {
                 });
             }
             Opcode::Binary => self.received.push(binary(&body)),
+            Opcode::Pong => {}
             Opcode::Close => self.closed = Some(u16::from_be_bytes([body[0], body[1]])),
         }
     }

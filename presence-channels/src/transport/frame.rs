@@ -5,12 +5,17 @@ use bytes::Bytes;
 /// The longest header of a frame from a server: two bytes and a length of eight.
 const MAX_HEADER: usize = 10;
 
+/// The memory beside the bytes of a waiting frame: its place in a queue that has grown by doubling,
+/// the spare capacity of its buffer, the allocator's. Measured (`hostile`'s `floods.rs`).
+const BESIDE: usize = 160;
+
 /// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opcode {
     Text = 0x1,
     Binary = 0x2,
     Close = 0x8,
+    Pong = 0xa,
 }
 
 /// An encoded message to a client, as [`Serializer::encode`](crate::serializer::Serializer::encode)
@@ -105,15 +110,29 @@ impl Frame {
         })
     }
 
-    /// Returns a frame of bytes that tungstenite built.
-    pub(crate) fn raw(bytes: Bytes) -> Self {
-        Self {
-            bytes,
-            body: 0,
-            opcode: Opcode::Close,
-            droppable: false,
-            base64_for_polls: false,
-        }
+    /// The answer to a close frame, which repeats its body.
+    pub(crate) fn close_body(body: &[u8]) -> Self {
+        Self::build(Opcode::Close, body.len(), |frame| {
+            frame.extend_from_slice(body)
+        })
+    }
+
+    /// The answer to a ping, which repeats its body.
+    pub(crate) fn pong(body: &[u8]) -> Self {
+        Self::build(Opcode::Pong, body.len(), |frame| {
+            frame.extend_from_slice(body)
+        })
+    }
+
+    /// Returns whether the frame is a message, and not a part of the WebSocket protocol.
+    pub(crate) fn is_message(&self) -> bool {
+        matches!(self.opcode, Opcode::Text | Opcode::Binary)
+    }
+
+    /// The memory that the frame takes while it waits, in bytes: its own, and what is kept beside
+    /// it. A frame that several clients wait for counts for each of them.
+    pub(crate) fn cost(&self) -> usize {
+        self.bytes.len() + BESIDE
     }
 
     /// Header and body.

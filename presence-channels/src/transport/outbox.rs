@@ -1,93 +1,98 @@
-//! The frames that are yet to be sent to a client: a queue bounded in bytes, and its connection.
+//! The frames that are yet to be sent to a client, and its connection.
 //!
 //! A push queues a frame and does no I/O. Who writes:
 //!
-//! - the socket's own task, at the end of each of its turns, for what was queued meanwhile;
-//! - else the [`Flusher`], to which the first push marks the outbox. A broadcast to a big room thus
-//!   costs its sender a queue push a member, and what piles up for one socket goes out in one
-//!   gathered write;
+//! - the socket's own task, at the end of each of its turns, for what was queued meanwhile. A frame
+//!   for this client alone runs the task, so that it waits behind no other room's broadcasts;
+//! - for a broadcast, a [flusher](super::flushers). A broadcast to a big room thus costs its sender
+//!   a queue push a member, and what piles up for one socket goes out in one gathered write;
 //! - the socket's own task again when the peer reads slowly: a write that would block leaves that
 //!   task's waker behind.
+//!
+//! A peer is slow only if it takes nothing, for a time, while more waits for it than may. Bytes that
+//! were never offered to the system are not its fault: where those pile up, the senders wait
+//! ([`Backlog`](super::backlog::Backlog)).
 
+mod liveness;
+mod polls;
 mod queue;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use std::{
-    collections::VecDeque,
-    future::poll_fn,
-    io::{self, IoSlice},
+    io,
     mem::MaybeUninit,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
-use futures_util::FutureExt;
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
-use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::BufMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-use super::{Flusher, Frame, Opcode, close_code};
+use super::{
+    Flushers, Frame, close_code,
+    flushers::{Mark, turn},
+    stream::Stream,
+    sync::Mutex,
+};
 use crate::{
-    Limits, SlowReader,
+    Limits,
     telemetry::{self, Drops, SocketMeter},
 };
-
-/// The most frames of one gathered write.
-const GATHERED: usize = 32;
-/// A queue that grew beyond this many frames gives its memory back once it is empty.
-const KEPT_CAPACITY: usize = 4;
-
-/// The last-heard time of a client that the server does not read from: later than any.
-const EXCUSED: u64 = u64::MAX;
+pub(crate) use liveness::Liveness;
+use queue::FrameQueue;
+use writer::Writer;
 
 /// The destination of frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sink {
-    /// No connection yet: the handshake is under way.
-    Opening,
-    /// A WebSocket.
-    WebSocket(TokioIo<Upgraded>),
+    /// A WebSocket, once its handshake is done.
+    WebSocket,
     /// A queue that is read with [`Outbox::poll_take`] or [`Outbox::take`].
     Queue,
 }
 
 pub(crate) struct Outbox {
     state: Mutex<OutboxState>,
-    flusher: Arc<Flusher>,
-    /// Set while the outbox is on the flusher's list, so that it is not listed once a frame.
-    marked: AtomicBool,
-    /// The time of the client's last message, in milliseconds since the endpoint's start. Read by
-    /// the endpoint's watch over idle sockets, which spares each a timer.
-    heard: AtomicU64,
-    /// The most bytes that may wait.
-    max_bytes: usize,
-    /// The policy for a client for which more would wait.
-    slow_reader: SlowReader,
+    /// Locked before `state`, and for the time of a system call: pushes do not wait for it.
+    writer: Mutex<Writer>,
+    sink: Sink,
+    mark: Mark,
+    liveness: Liveness,
+    /// Set if the client has had something broadcast since broadcasts did not pile up.
+    broadcasts: AtomicBool,
+    flushers: Arc<Flushers>,
+    /// What may wait behind the first frame, in bytes.
+    max_cost: usize,
+    slow_reader_timeout: u64,
     meter: SocketMeter,
 }
 
 struct OutboxState {
-    queue: VecDeque<Frame>,
-    /// Bytes in `queue`, less those of its first frame that are written already.
-    bytes: usize,
-    /// The bytes of the first frame that are written.
-    written: usize,
+    queue: FrameQueue,
     phase: OutboxPhase,
     /// The code and reason to close with when the channels have ended, if they were asked to end.
     drain: Option<(u16, &'static str)>,
-    sink: Sink,
-    /// The task that reads, and goes on writing where a write would have blocked.
+    /// The task that reads, or that takes frames from a queue.
     waker: Option<Waker>,
-    /// Set while that task is in a turn, at whose end it writes what is queued.
+    /// Set while the socket's task is in a turn, at whose end it writes what is queued.
     attended: bool,
-    /// The time at which the endpoint's watch first saw the connection closing, in its
-    /// milliseconds.
-    lingers_since: Option<u64>,
+    /// Set once the task was woken for what is queued.
+    woken: bool,
+    /// Set while the peer takes no more. A client that takes from a queue is never written to.
+    blocked: bool,
+    /// What counts in the node's backlog: broadcasts that were not offered to the system yet.
+    unflushed: usize,
+    /// What counts as waiting for blocked clients.
+    held: usize,
+    /// Tasks that wait until there is room for more.
+    room: Vec<Waker>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,82 +111,174 @@ pub(super) type OutboxStatus = (OutboxPhase, bool);
 impl Outbox {
     pub(crate) fn new(
         sink: Sink,
-        flusher: Arc<Flusher>,
+        flushers: Arc<Flushers>,
         limits: &Limits,
         meter: SocketMeter,
-        now: u64,
     ) -> Arc<Self> {
         let state = OutboxState {
-            queue: VecDeque::new(),
-            bytes: 0,
-            written: 0,
+            queue: FrameQueue::default(),
             phase: OutboxPhase::Open,
             drain: None,
-            sink,
             waker: None,
             attended: false,
-            lingers_since: None,
+            woken: false,
+            blocked: sink == Sink::Queue,
+            unflushed: 0,
+            held: 0,
+            room: Vec::new(),
         };
+        flushers.backlog().client_comes();
         Arc::new(Self {
             state: Mutex::new(state),
-            flusher,
-            marked: AtomicBool::new(false),
-            heard: AtomicU64::new(now),
-            max_bytes: limits.max_outgoing_bytes,
-            slow_reader: limits.slow_reader,
+            writer: Mutex::default(),
+            sink,
+            mark: Mark::default(),
+            broadcasts: AtomicBool::new(false),
+            liveness: Liveness::new(flushers.now()),
+            flushers,
+            max_cost: limits.max_outgoing_bytes,
+            slow_reader_timeout: millis(limits.slow_reader_timeout),
             meter,
         })
     }
 
     /// The handshake is done, and frames can go.
-    pub(super) fn open(&self, io: TokioIo<Upgraded>) {
-        self.state.lock().sink = Sink::WebSocket(io);
+    pub(super) fn open(&self, stream: Stream) {
+        self.writer.lock().stream = Some(stream);
     }
 
-    /// Queues a frame; drops it if the connection is closing. If too many bytes wait for the
-    /// client, the policy decides.
-    pub(crate) fn send(self: &Arc<Self>, frame: Frame) {
-        let mut state = self.state.lock();
-        if state.phase != OutboxPhase::Open {
+    /// Queues a frame for this client alone; drops it if the connection is closing.
+    pub(crate) fn send(&self, frame: Frame) {
+        let Some(mut state) = self.push(frame) else {
+            return;
+        };
+        self.recount(&mut state);
+        // A blocked peer's task is woken when the peer takes more.
+        if state.attended || (state.blocked && self.sink == Sink::WebSocket) || state.woken {
             return;
         }
-        let room = |state: &OutboxState| state.bytes + frame.bytes().len() <= self.max_bytes;
-        if !room(&state) {
-            // Perhaps the queued frames have only not been written yet.
-            state.flush_now();
+        state.woken = true;
+        wake(state.waker.clone(), state);
+    }
+
+    /// Queues a frame that many clients get; drops it if the connection is closing. A flusher
+    /// writes it after the dispatch, or after the turn that the dispatch is a part of.
+    pub(crate) fn send_broadcast(self: &Arc<Self>, frame: Frame) {
+        let cost = frame.cost();
+        let Some(mut state) = self.push(frame) else {
+            return;
+        };
+        if state.attended {
+            return;
         }
-        if self.slow_reader == SlowReader::DropBroadcasts {
-            while !room(&state) && state.drop_broadcast() {
+        if state.blocked {
+            self.recount(&mut state);
+            if self.sink == Sink::Queue && !state.woken {
+                state.woken = true;
+                wake(state.waker.clone(), state);
+            }
+            return;
+        }
+        state.unflushed += cost;
+        drop(state);
+        turn::mark(self, cost);
+        if turn::is_overdrawn() {
+            // The sender pays: its broadcasts come faster than they can be written, and it does not
+            // wait for that.
+            self.flush_inline();
+        }
+    }
+
+    /// Queues a frame. Returns `None` if it is dropped.
+    fn push(&self, frame: Frame) -> Option<StateGuard<'_>> {
+        let mut state = self.state.lock();
+        if state.phase != OutboxPhase::Open {
+            return None;
+        }
+        if state.is_full(&frame, self.max_cost) {
+            if !state.blocked {
+                // Perhaps the queued frames have only not been written yet.
+                drop(state);
+                self.flush_inline();
+                state = self.state.lock();
+                if state.phase != OutboxPhase::Open {
+                    return None;
+                }
+            }
+            while state.is_full(&frame, self.max_cost) && state.queue.drop_oldest().is_some() {
                 self.meter.dropped(Drops::SlowBroadcast);
             }
-            if !room(&state) && frame.is_droppable() {
-                self.meter.dropped(Drops::SlowBroadcast);
-                return;
+            if state.is_full(&frame, self.max_cost) {
+                if frame.is_droppable() {
+                    self.meter.dropped(Drops::SlowBroadcast);
+                    self.recount(&mut state);
+                    return None;
+                }
+                self.liveness.stalls(|| self.flushers.now());
+                let share = self.flushers.backlog().share_if_spent();
+                if share.is_some_and(|share| state.queue.cost() > share) {
+                    self.close_slow(state);
+                    return None;
+                }
             }
         }
-        if room(&state) {
-            // Pongs and closes are no messages.
-            if frame.opcode() != Opcode::Close {
-                self.meter.message_out(frame.bytes().len());
-            }
-            state.push(frame);
-        } else {
-            let bytes = state.bytes;
-            self.meter.dropped(Drops::SlowReader);
-            tracing::warn!(bytes, "a client reads too slowly and is closed");
-            state.clear_unsent();
-            state.close(close_code::TRY_AGAIN, "slow reader");
+        // Pongs and closes are no messages.
+        if frame.is_message() {
+            self.meter.message_out(frame.bytes().len());
         }
-        self.after_push(state);
+        state.queue.push(frame);
+        Some(state)
+    }
+
+    /// Closes the connection if the client has taken nothing for too long, while more waits for it
+    /// than may.
+    pub(crate) fn close_if_stalled(&self, now: u64) {
+        if self
+            .liveness
+            .stalled_for(now)
+            .is_some_and(|stalled| stalled >= self.slow_reader_timeout)
+        {
+            let state = self.state.lock();
+            if state.phase == OutboxPhase::Open {
+                self.close_slow(state);
+            }
+        }
+    }
+
+    fn close_slow(&self, mut state: StateGuard<'_>) {
+        let bytes = state.queue.cost();
+        self.meter.dropped(Drops::SlowReader);
+        state.queue.clear_unsent();
+        state.close(close_code::TRY_AGAIN, "slow reader");
+        self.closed(state);
+        tracing::warn!(
+            bytes,
+            limit = self.max_cost,
+            setting = "Limits::max_outgoing_bytes",
+            "a client reads too slowly and is closed"
+        );
     }
 
     /// Closes the connection with a code and a reason. Later frames are dropped.
-    pub(crate) fn close(self: &Arc<Self>, code: u16, reason: &str) {
+    pub(crate) fn close(&self, code: u16, reason: &str) {
         let mut state = self.state.lock();
         if state.phase == OutboxPhase::Open {
             state.close(code, reason);
-            self.after_push(state);
+            self.closed(state);
         }
+    }
+
+    /// Has the socket's task see the end of the connection, and write the close frame.
+    fn closed(&self, mut state: StateGuard<'_>) {
+        self.recount(&mut state);
+        let room = std::mem::take(&mut state.room);
+        let waker = if state.attended {
+            None
+        } else {
+            state.waker.clone()
+        };
+        drop(state);
+        room.into_iter().chain(waker).for_each(Waker::wake);
     }
 
     /// Asks the connection to end as soon as its channels have: what their handlers still answer is
@@ -189,10 +286,7 @@ impl Outbox {
     pub(crate) fn drain(&self, code: u16, reason: &'static str) {
         let mut state = self.state.lock();
         state.drain = Some((code, reason));
-        if let Some(waker) = state.waker.take() {
-            drop(state);
-            waker.wake();
-        }
+        wake(state.waker.clone(), state);
     }
 
     /// Returns whether the client's messages are handled: it is neither closed nor asked to
@@ -207,38 +301,10 @@ impl Outbox {
 
     /// Handles the end of the connection's last channel: a connection that was asked to drain is
     /// closed.
-    pub(crate) fn drained(self: &Arc<Self>) {
+    pub(crate) fn drained(&self) {
         let drain = self.state.lock().drain;
         if let Some((code, reason)) = drain {
             self.close(code, reason);
-        }
-    }
-
-    /// Wakes the task that takes the queued frames, or marks the outbox for the flusher. In a turn
-    /// of the socket's own task, the end of the turn writes them.
-    fn after_push(self: &Arc<Self>, mut state: parking_lot::MutexGuard<'_, OutboxState>) {
-        if state.attended {
-            return;
-        }
-        let is_queue = matches!(state.sink, Sink::Queue);
-        // The socket's task must see the end of the connection itself.
-        let wake = is_queue || state.phase != OutboxPhase::Open;
-        let waker = if wake { state.waker.take() } else { None };
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        } else if !is_queue && !self.marked.swap(true, Ordering::AcqRel) {
-            self.flusher.mark(self.clone());
-        }
-    }
-
-    /// Writes what is queued, on behalf of the flusher.
-    pub(super) fn flush_marked(&self) {
-        // Before the lock: who pushes from here on marks the outbox again.
-        self.marked.store(false, Ordering::Release);
-        let mut state = self.state.lock();
-        if !state.attended {
-            let _ = state.flush();
         }
     }
 
@@ -246,24 +312,147 @@ impl Outbox {
     pub(super) fn attend(&self, waker: &Waker) -> OutboxStatus {
         let mut state = self.state.lock();
         state.attended = true;
-        match &mut state.waker {
-            Some(known) => known.clone_from(waker),
-            none => *none = Some(waker.clone()),
+        state.woken = false;
+        let standing = state.standing();
+        if !state
+            .waker
+            .as_ref()
+            .is_some_and(|known| known.will_wake(waker))
+        {
+            state.waker = Some(waker.clone());
+            drop(state);
+            self.writer.lock().waker = Some(waker.clone());
         }
-        state.standing()
+        standing
     }
 
     /// Ends a turn: writes what was queued in it.
     pub(super) fn leave(&self) -> OutboxStatus {
-        let mut state = self.state.lock();
-        let _ = state.flush();
+        let (mut state, flushed) = self.write();
         state.attended = false;
-        state.standing()
+        let standing = state.standing();
+        drop(state);
+        self.flushers.flushed(flushed);
+        standing
     }
 
-    /// Writes what is queued, within a turn.
+    /// Writes what is queued, within a turn of the socket's own task. Ready if all of it is
+    /// written, or the connection is gone.
     pub(super) fn flush(&self) -> Poll<()> {
-        self.state.lock().flush()
+        let (state, flushed) = self.write();
+        let is_done = state.queue.is_empty();
+        drop(state);
+        self.flushers.flushed(flushed);
+        if is_done {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Writes what is queued, on behalf of a flusher. Returns what counted in the backlog.
+    pub(super) fn flush_marked(&self) -> usize {
+        // Before the look: who pushes from here on marks the outbox again.
+        self.mark.clear();
+        let state = self.state.lock();
+        // A turn that is under way writes at its end. A blocked peer's task is woken.
+        if state.attended || state.blocked || state.queue.is_empty() {
+            return 0;
+        }
+        drop(state);
+        self.write().1
+    }
+
+    /// Writes what is queued, in the middle of a dispatch.
+    fn flush_inline(&self) {
+        // The task may have used up its share of I/O: tokio would then say of any socket that it
+        // blocks.
+        let write = std::future::poll_fn(|_| {
+            let (state, flushed) = self.write();
+            drop(state);
+            self.flushers.flushed(flushed);
+            Poll::Ready(())
+        });
+        let mut write = pin!(tokio::task::coop::unconstrained(write));
+        let _ = write.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    }
+
+    /// Writes until the queue is empty or the peer takes no more. An error ends the connection.
+    /// Returns the state as it is then, and what counted in the node's backlog.
+    fn write(&self) -> (StateGuard<'_>, usize) {
+        let mut writer = self.writer.lock();
+        let mut state = self.state.lock();
+        let mut flushed = std::mem::take(&mut state.unflushed);
+        while writer.is_ready() && !state.queue.is_empty() && state.phase != OutboxPhase::Closed {
+            let before = state.queue.cost();
+            flushed += std::mem::take(&mut state.unflushed);
+            let mut frames = state.queue.take();
+            drop(state);
+            let written = writer.write(&mut frames);
+            let is_moving = frames.has_moved();
+            state = self.state.lock();
+            state.queue.give_back(frames);
+            if is_moving {
+                self.liveness.moves();
+                if std::mem::take(&mut state.blocked) && before > self.congestion() {
+                    // A client whose messages are not read because it is slow is not silent.
+                    self.liveness.hear(self.flushers.now());
+                }
+            }
+            match written {
+                Poll::Ready(Ok(())) => state.blocked = false,
+                Poll::Ready(Err(_)) => {
+                    state.abandon();
+                    if let Some(waker) = &writer.waker {
+                        waker.wake_by_ref();
+                    }
+                }
+                Poll::Pending => {
+                    state.blocked = true;
+                    if state.queue.cost_behind_first() > self.max_cost {
+                        self.liveness.stalls(|| self.flushers.now());
+                    }
+                    break;
+                }
+            }
+        }
+        self.recount(&mut state);
+        self.make_room(&mut state);
+        (state, flushed)
+    }
+
+    /// Counts what waits for a blocked client.
+    fn recount(&self, state: &mut OutboxState) {
+        let held = if state.blocked { state.queue.cost() } else { 0 };
+        if held != state.held {
+            self.flushers
+                .backlog()
+                .hold(held as isize - state.held as isize);
+            state.held = held;
+        }
+    }
+
+    /// Wakes those who wait for room, if there is some.
+    fn make_room(&self, state: &mut OutboxState) {
+        if !state.room.is_empty()
+            && (state.queue.cost() <= self.congestion() || state.phase != OutboxPhase::Open)
+        {
+            std::mem::take(&mut state.room)
+                .into_iter()
+                .for_each(Waker::wake);
+        }
+    }
+
+    /// Ready when the client has taken so much that more may follow, or is gone.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if state.queue.cost() <= self.congestion() || state.phase != OutboxPhase::Open {
+            return Poll::Ready(());
+        }
+        if !state.room.iter().any(|known| known.will_wake(cx.waker())) {
+            state.room.push(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// Reads what the peer sent. No bytes are the end.
@@ -273,18 +462,32 @@ impl Outbox {
         buffer: &'a mut [MaybeUninit<u8>],
     ) -> Poll<io::Result<ReadBuf<'a>>> {
         let mut buffer = ReadBuf::uninit(buffer);
-        let mut state = self.state.lock();
-        let Sink::WebSocket(io) = &mut state.sink else {
-            return Poll::Pending;
-        };
-        Pin::new(io).poll_read(cx, &mut buffer).map_ok(|()| buffer)
+        match &mut self.writer.lock().stream {
+            Some(stream) => Pin::new(stream)
+                .poll_read(cx, &mut buffer)
+                .map_ok(|()| buffer),
+            None => Poll::Pending,
+        }
+    }
+
+    /// As [`poll_read`](Self::poll_read), into a place of unknown size. Returns the number of
+    /// bytes.
+    pub(super) fn poll_read_into(
+        &self,
+        cx: &mut Context<'_>,
+        mut place: impl BufMut + Send,
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.writer.lock().stream {
+            Some(stream) => pin!(stream.read_buf(&mut place)).poll(cx),
+            None => Poll::Pending,
+        }
     }
 
     /// Says that no more is written. The peer then closes its side.
     pub(super) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.state.lock().sink {
-            Sink::WebSocket(io) => Pin::new(io).poll_shutdown(cx),
-            Sink::Opening | Sink::Queue => Poll::Ready(Ok(())),
+        match &mut self.writer.lock().stream {
+            Some(stream) => Pin::new(stream).poll_shutdown(cx),
+            None => Poll::Ready(Ok(())),
         }
     }
 
@@ -300,22 +503,21 @@ impl Outbox {
     pub(crate) fn abandon(&self) {
         let mut state = self.state.lock();
         state.abandon();
-        if let Some(waker) = state.waker.take() {
-            drop(state);
-            waker.wake();
-        }
+        self.closed(state);
     }
 
     /// Runs the socket's task again.
     pub(crate) fn wake(&self) {
-        let waker = self.state.lock().waker.clone();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        let state = self.state.lock();
+        wake(state.waker.clone(), state);
     }
 
-    pub(super) fn flusher(&self) -> &Flusher {
-        &self.flusher
+    pub(super) fn flushers(&self) -> &Arc<Flushers> {
+        &self.flushers
+    }
+
+    pub(super) fn mark(&self) -> &Mark {
+        &self.mark
     }
 
     pub(crate) fn phase(&self) -> OutboxPhase {
@@ -324,7 +526,11 @@ impl Outbox {
 
     /// Returns whether the queue is so long that reading from this client should wait.
     pub(super) fn is_congested(&self) -> bool {
-        self.state.lock().bytes > self.max_bytes / 4
+        self.state.lock().queue.cost() > self.congestion()
+    }
+
+    fn congestion(&self) -> usize {
+        self.max_cost / 4
     }
 
     pub(crate) fn meter(&self) -> &SocketMeter {
@@ -335,32 +541,39 @@ impl Outbox {
     pub(crate) fn see_queue(&self) {
         if telemetry::IS_ON {
             let state = self.state.lock();
-            self.meter.see_queue(state.bytes, state.queue.len());
+            self.meter.see_queue(state.queue.cost(), state.queue.len());
         }
     }
 
-    /// Returns the time at which the connection was first seen closing, which is now if this is the
-    /// first time.
-    pub(crate) fn lingers_since(&self, now: u64) -> u64 {
-        *self.state.lock().lingers_since.get_or_insert(now)
+    pub(crate) fn liveness(&self) -> &Liveness {
+        &self.liveness
     }
 
-    pub(crate) fn set_heard(&self, now: u64) {
-        self.heard.store(now, Ordering::Relaxed);
+    /// Notes that this client has had something broadcast.
+    pub(crate) fn note_broadcast(&self) {
+        if !self.broadcasts.load(Ordering::Relaxed) {
+            self.broadcasts.store(true, Ordering::Relaxed);
+        }
     }
 
-    /// Marks a client that the server does not read from, so that its silence does not count
-    /// against it.
-    pub(super) fn excuse(&self) {
-        self.set_heard(EXCUSED);
+    pub(super) fn has_broadcast(&self) -> bool {
+        self.broadcasts.load(Ordering::Relaxed)
     }
 
-    pub(super) fn is_excused(&self) -> bool {
-        self.heard() == EXCUSED
+    pub(super) fn forget_broadcasts(&self) {
+        if self.has_broadcast() {
+            self.broadcasts.store(false, Ordering::Relaxed);
+        }
     }
+}
 
-    pub(crate) fn heard(&self) -> u64 {
-        self.heard.load(Ordering::Relaxed)
+type StateGuard<'a> = super::sync::MutexGuard<'a, OutboxState>;
+
+/// Wakes a task when the lock is free.
+fn wake(waker: Option<Waker>, state: StateGuard<'_>) {
+    drop(state);
+    if let Some(waker) = waker {
+        waker.wake();
     }
 }
 
@@ -369,120 +582,35 @@ impl OutboxState {
         (self.phase, self.drain.is_some())
     }
 
-    fn push(&mut self, frame: Frame) {
-        self.bytes += frame.bytes().len();
-        self.queue.push_back(frame);
+    /// Returns whether more would wait behind the first frame than may. An empty queue takes any
+    /// frame.
+    fn is_full(&self, frame: &Frame, max_cost: usize) -> bool {
+        !self.queue.is_empty() && self.queue.cost_behind_first() + frame.cost() > max_cost
     }
 
     fn close(&mut self, code: u16, reason: &str) {
-        self.push(Frame::close(code, reason));
+        self.queue.push(Frame::close(code, reason));
         self.phase = OutboxPhase::Closing;
-    }
-
-    /// Drops the oldest broadcast that waits. Returns whether there was one.
-    fn drop_broadcast(&mut self) -> bool {
-        // Of a frame that has begun, the rest must follow.
-        let begun = usize::from(self.written > 0);
-        let mut waiting = self.queue.iter().skip(begun);
-        let Some(oldest) = waiting.position(Frame::is_droppable) else {
-            return false;
-        };
-        if let Some(frame) = self.queue.remove(begun + oldest) {
-            self.bytes -= frame.bytes().len();
-            tracing::debug!("a slow client misses a broadcast");
-        }
-        true
-    }
-
-    /// Drops what waits, but for the frame whose beginning the peer already has.
-    fn clear_unsent(&mut self) {
-        self.queue.truncate(usize::from(self.written > 0));
-        self.bytes = self
-            .queue
-            .front()
-            .map_or(0, |frame| frame.bytes().len() - self.written);
     }
 
     fn abandon(&mut self) {
         self.phase = OutboxPhase::Closed;
-        self.queue = VecDeque::new();
-        (self.bytes, self.written) = (0, 0);
-    }
-
-    /// Writes until the queue is empty or the peer takes no more. An error ends the connection.
-    fn flush(&mut self) -> Poll<()> {
-        if self.queue.is_empty() || self.phase == OutboxPhase::Closed {
-            return Poll::Ready(());
-        }
-        // Taken for the time of the write, because the write borrows all of `self`.
-        let Some(waker) = self.waker.take() else {
-            return Poll::Pending;
-        };
-        let flushed = self.write_all(&mut Context::from_waker(&waker));
-        if let Poll::Ready(Err(_)) = flushed {
-            self.abandon();
-            waker.wake_by_ref();
-        }
-        self.waker = Some(waker);
-        flushed.map(|_| ())
-    }
-
-    /// As [`flush`](Self::flush), from a task that may have used up its share of I/O: tokio would
-    /// then say of any socket that it blocks.
-    fn flush_now(&mut self) {
-        let flush = poll_fn(|_| Poll::Ready(self.flush()));
-        let _ = tokio::task::coop::unconstrained(flush).now_or_never();
-    }
-
-    fn write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Sink::WebSocket(io) = &mut self.sink else {
-            return Poll::Pending;
-        };
-        let mut io = Pin::new(io);
-        while let Some(first) = self.queue.front() {
-            let first = &first.bytes()[self.written..];
-            let written = if self.queue.len() == 1 {
-                io.as_mut().poll_write(cx, first)
-            } else {
-                let mut slices = [IoSlice::new(&[]); GATHERED];
-                slices[0] = IoSlice::new(first);
-                let rest = self
-                    .queue
-                    .iter()
-                    .skip(1)
-                    .map(|frame| IoSlice::new(frame.bytes()));
-                let count = slices[1..]
-                    .iter_mut()
-                    .zip(rest)
-                    .map(|(slot, slice)| *slot = slice);
-                let count = 1 + count.count();
-                io.as_mut().poll_write_vectored(cx, &slices[..count])
-            };
-            match written {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(count)) => {
-                    self.bytes -= count;
-                    advance(&mut self.queue, &mut self.written, count);
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-        if self.queue.capacity() > KEPT_CAPACITY {
-            self.queue = VecDeque::new();
-        }
-        // TLS and the like keep bytes back until they are flushed.
-        io.poll_flush(cx)
+        self.queue.end();
     }
 }
 
-/// Takes `count` written bytes off the queue.
-fn advance(queue: &mut VecDeque<Frame>, written: &mut usize, count: usize) {
-    *written += count;
-    while let Some(first) = queue.front()
-        && *written >= first.bytes().len()
-    {
-        *written -= first.bytes().len();
-        queue.pop_front();
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let state = self.state.lock();
+        let (held, unflushed) = (state.held, state.unflushed);
+        drop(state);
+        let backlog = self.flushers.backlog();
+        backlog.hold(-(held as isize));
+        self.flushers.flushed(unflushed);
+        backlog.client_goes();
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

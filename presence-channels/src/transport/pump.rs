@@ -3,12 +3,16 @@
 use std::{
     future::poll_fn,
     mem::MaybeUninit,
+    ops::ControlFlow,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
+
 use super::{
     Outbox, close_code,
+    flushers::turn,
     outbox::OutboxPhase,
     websocket_reader::{WebSocketEvent, WebSocketReader},
 };
@@ -19,29 +23,29 @@ const READ_AT_ONCE: usize = 8 * 1024;
 /// The bound on one turn, after which other tasks get theirs.
 const READS_A_TURN: usize = 8;
 
-/// Runs a WebSocket to its end. Its channels are gone when this returns.
-pub(super) async fn run<S: UserSocket>(mut connection: Connection<S>) {
+/// Runs a WebSocket to its end. Its channels are gone when this returns. `unread` came with the
+/// handshake.
+pub(super) async fn run<S: UserSocket>(connection: Connection<S>, unread: Bytes) {
     let outbox = connection.outbox().clone();
-    let mut reader = WebSocketReader::new(connection.limits().max_message_bytes);
-    poll_fn(|cx| {
-        turn(cx, &outbox, |cx| {
-            read(cx, &outbox, &mut reader, &mut connection)
-        })
-    })
-    .await;
-    drop(connection);
-    drop(reader);
-    poll_fn(|cx| turn(cx, &outbox, |cx| linger(cx, &outbox))).await;
+    let mut pump = Pump {
+        reader: WebSocketReader::new(connection.limits().max_message_bytes),
+        outbox: outbox.clone(),
+        connection,
+        unread,
+    };
+    poll_fn(|cx| attended(cx, &outbox, |cx| pump.read(cx))).await;
+    drop(pump);
+    poll_fn(|cx| attended(cx, &outbox, |cx| linger(cx, &outbox))).await;
 }
 
 /// Runs one turn of the task. Frames that are queued during the turn are written at its end.
-fn turn(
+fn attended(
     cx: &mut Context<'_>,
     outbox: &Arc<Outbox>,
     work: impl FnOnce(&mut Context<'_>) -> Poll<()>,
 ) -> Poll<()> {
     let before = outbox.attend(cx.waker());
-    let done = outbox.flusher().hold(|| work(cx));
+    let done = turn::run(|| work(cx));
     // If the peer does not take all frames now, the waker of the write resumes this task.
     if outbox.leave() != before && done.is_pending() {
         // The connection was closed during the turn, and this task must see that.
@@ -50,77 +54,140 @@ fn turn(
     done
 }
 
-/// Reads until there is no more, or the connection closes.
-fn read<S: UserSocket>(
-    cx: &mut Context<'_>,
-    outbox: &Arc<Outbox>,
-    reader: &mut WebSocketReader,
-    connection: &mut Connection<S>,
-) -> Poll<()> {
-    for _ in 0..READS_A_TURN {
-        if !outbox.is_heard() {
-            return Poll::Ready(());
+struct Pump<S: UserSocket> {
+    connection: Connection<S>,
+    outbox: Arc<Outbox>,
+    reader: WebSocketReader,
+    /// What was read and not handled, because the client must send no more for now.
+    unread: Bytes,
+}
+
+impl<S: UserSocket> Pump<S> {
+    /// Reads until there is no more, or the connection closes.
+    fn read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..READS_A_TURN {
+            if !self.outbox.is_heard() {
+                return Poll::Ready(());
+            }
+            ready!(self.poll_welcome(cx));
+            if ready!(self.read_once(cx)).is_break() {
+                return Poll::Ready(());
+            }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Ready when the client may send more.
+    fn poll_welcome(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // A client that does not read what it asked for is not asked for more. What wakes this task
-        // then is that it has read some: it is slow and not silent.
-        if outbox.is_congested() {
-            outbox.set_heard(connection.now());
-            ready!(outbox.flush());
-        }
-        if connection.is_busy() {
-            // Woken when handlers have caught up.
-            outbox.excuse();
+        // then is that it has read some.
+        if self.outbox.is_congested()
+            && self.outbox.flush().is_pending()
+            && self.outbox.is_congested()
+        {
             return Poll::Pending;
         }
-        if outbox.is_excused() {
-            outbox.set_heard(connection.now());
+        if self.connection.is_busy() {
+            // Woken when handlers have caught up.
+            self.outbox.liveness().excuse();
+            return Poll::Pending;
+        }
+        if self.is_flooding() && self.outbox.flushers().poll_calm(cx).is_pending() {
+            // Woken when what it has broadcast is written.
+            self.outbox.liveness().excuse();
+            return Poll::Pending;
+        }
+        if self.outbox.liveness().is_excused() {
+            self.heard();
+        }
+        Poll::Ready(())
+    }
+
+    /// Returns whether broadcasts pile up, and this client has sent some.
+    fn is_flooding(&self) -> bool {
+        let flushers = self.outbox.flushers();
+        if !flushers.is_backlogged() {
+            self.outbox.forget_broadcasts();
+            return false;
+        }
+        turn::cost_of(flushers) > 0 || self.outbox.has_broadcast()
+    }
+
+    /// Reads once, and handles what has come.
+    fn read_once(&mut self, cx: &mut Context<'_>) -> Poll<ControlFlow<()>> {
+        if !self.unread.is_empty() {
+            let unread = std::mem::take(&mut self.unread);
+            return Poll::Ready(self.handle(&unread, cx));
+        }
+        let direct = self
+            .reader
+            .direct()
+            .map(|place| self.outbox.poll_read_into(cx, place));
+        if let Some(read) = direct {
+            return match ready!(read) {
+                Ok(count) if count > 0 => {
+                    self.reader.filled(count);
+                    Poll::Ready(self.handle(&[], cx))
+                }
+                _ => Poll::Ready(self.lost()),
+            };
         }
         let mut buffer = [const { MaybeUninit::uninit() }; READ_AT_ONCE];
-        let Ok(bytes) = ready!(outbox.poll_read(cx, &mut buffer)) else {
-            outbox.abandon();
-            return Poll::Ready(());
-        };
-        let mut bytes = bytes.filled();
-        if bytes.is_empty() {
-            outbox.abandon();
-            return Poll::Ready(());
+        match ready!(self.outbox.poll_read(cx, &mut buffer)) {
+            Ok(bytes) if !bytes.filled().is_empty() => Poll::Ready(self.handle(bytes.filled(), cx)),
+            _ => Poll::Ready(self.lost()),
         }
-        while outbox.is_heard() {
+    }
+
+    fn lost(&self) -> ControlFlow<()> {
+        self.outbox.abandon();
+        ControlFlow::Break(())
+    }
+
+    fn handle(&mut self, mut bytes: &[u8], cx: &mut Context<'_>) -> ControlFlow<()> {
+        while self.outbox.is_heard() {
             // Only a whole message is a sign of life, so a client that sends byte by byte counts as
             // silent.
-            match reader.next(&mut bytes, |frame| outbox.send(frame)) {
+            match self
+                .reader
+                .next(&mut bytes, |frame| self.outbox.send(frame))
+            {
                 Ok(Some(WebSocketEvent::Message(data))) => {
-                    outbox.set_heard(connection.now());
-                    receive(cx, outbox, connection, data);
+                    self.heard();
+                    self.receive(data, cx);
+                    if !bytes.is_empty() && (self.connection.is_busy() || self.is_flooding()) {
+                        self.unread = Bytes::copy_from_slice(bytes);
+                        return ControlFlow::Continue(());
+                    }
                 }
-                Ok(Some(WebSocketEvent::Control)) => outbox.set_heard(connection.now()),
+                Ok(Some(WebSocketEvent::Control)) => self.heard(),
                 Ok(Some(WebSocketEvent::Close)) => {
-                    outbox.closed_by_peer();
-                    return Poll::Ready(());
+                    self.outbox.closed_by_peer();
+                    return ControlFlow::Break(());
                 }
                 Ok(None) => break,
                 Err(violation) => {
                     tracing::debug!(reason = violation.reason, "a client broke the protocol");
-                    outbox.close(violation.code, &violation.reason);
-                    return Poll::Ready(());
+                    self.outbox.close(violation.code, violation.reason);
+                    return ControlFlow::Break(());
                 }
             }
         }
+        ControlFlow::Continue(())
     }
-    cx.waker().wake_by_ref();
-    Poll::Pending
-}
 
-fn receive<S: UserSocket>(
-    cx: &mut Context<'_>,
-    outbox: &Arc<Outbox>,
-    connection: &mut Connection<S>,
-    data: Data,
-) {
-    if let Err(malformed) = connection.receive(data, cx) {
-        let malformed = malformed.for_log();
-        tracing::debug!(malformed, "a client sent a malformed frame");
-        outbox.close(close_code::INTERNAL_ERROR, "malformed frame");
+    fn heard(&self) {
+        self.outbox.liveness().set_heard(self.connection.now());
+    }
+
+    fn receive(&mut self, data: Data, cx: &mut Context<'_>) {
+        if let Err(malformed) = self.connection.receive(data, cx) {
+            let malformed = malformed.for_log();
+            tracing::debug!(malformed, "a client sent a malformed frame");
+            self.outbox
+                .close(close_code::INTERNAL_ERROR, "malformed frame");
+        }
     }
 }
 

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use axum::{body::Body, response::Response};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
     Sink, Transport,
     auth_token::{self, Offer},
     pump,
+    stream::Stream,
 };
 use crate::{
     ConnectInfo, Endpoint, Params, UserSocket,
@@ -87,13 +87,14 @@ pub(crate) async fn open<S: UserSocket>(
     let runtime = endpoint.runtime().clone();
     let idle_limit = mount.options.timeout;
     // Before the answer: who is disconnected from here on must not slip through the handshake.
-    let connection = mount.open_for(user, endpoint, Sink::Opening, version, idle_limit);
+    let connection = mount.open_for(user, endpoint, Sink::WebSocket, version, idle_limit);
     runtime.spawn(async move {
         let _admission = admission;
         match upgrade.await {
             Ok(upgraded) => {
-                connection.outbox().open(TokioIo::new(upgraded));
-                pump::run(connection).await;
+                let (stream, unread) = Stream::take_over(upgraded);
+                connection.outbox().open(stream);
+                pump::run(connection, unread).await;
             }
             Err(error) => tracing::debug!(%error, "a client went away during the handshake"),
         }

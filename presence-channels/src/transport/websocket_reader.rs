@@ -1,26 +1,60 @@
-//! Takes a WebSocket's incoming bytes apart.
+//! Takes a WebSocket's incoming bytes apart: frames, masks, fragments, UTF-8, pings and the closing
+//! handshake of RFC 6455.
 //!
-//! tungstenite does the work (framing, masks, fragments, UTF-8, pings, the closing handshake) on
-//! bytes handed to it, and hands back the frames it wants written: it never sees the connection, so
-//! that what it writes goes through the same queue as all else.
+//! The reader keeps nothing between messages but its own few words. It lets a message grow as its
+//! bytes come, so that an announced length reserves nothing, and hands it on without a copy. The
+//! rest of a large frame is read straight into the message. tungstenite parses the headers; its own
+//! reader keeps a buffer of the largest frame for as long as the connection lasts.
 
-use std::io::{self, Read, Write};
+mod mask;
+#[cfg(test)]
+mod tests;
+mod text;
 
-use bytes::Bytes;
-use tungstenite::{
-    Error, Message,
-    protocol::{Role, WebSocketConfig, WebSocketContext},
+use std::io::Cursor;
+
+use bytes::{BufMut, Bytes};
+use tungstenite::protocol::frame::{
+    FrameHeader,
+    coding::{CloseCode, Control, Data as DataOpcode, OpCode},
 };
 
 use super::{Frame, close_code};
 use crate::serializer::Data;
+use mask::Mask;
+use text::TextCheck;
 
-/// The size of tungstenite's read buffer, which lasts as long as the connection. Small, because
-/// most sockets are idle. A larger message gets a buffer of its size while it is read.
-const READ_BUFFER: usize = 128;
+/// The longest header: two bytes, a length of eight, a mask of four.
+const MAX_HEADER: usize = 14;
+/// The most that a message grows by before it has bytes to show for it.
+const GROWTH: usize = 16 * 1024;
+/// A frame of which more than this is missing is read straight into its message.
+const DIRECT: usize = 4 * 1024;
 
 pub(super) struct WebSocketReader {
-    context: WebSocketContext,
+    max_message_bytes: usize,
+    /// The beginning of a header whose rest has not come.
+    header: Vec<u8>,
+    frame: Option<OpenFrame>,
+    message: Option<OpenMessage>,
+    /// The body of a control frame, which may come in the middle of a message.
+    control: Vec<u8>,
+}
+
+/// A frame whose header has come.
+struct OpenFrame {
+    opcode: OpCode,
+    is_final: bool,
+    mask: Mask,
+    /// The bytes that have not come.
+    missing: usize,
+}
+
+/// A message whose last frame has not ended.
+struct OpenMessage {
+    body: Vec<u8>,
+    /// Set for a text.
+    text: Option<TextCheck>,
 }
 
 /// An incoming message or control frame.
@@ -33,83 +67,285 @@ pub(super) enum WebSocketEvent {
 }
 
 /// A violation of the WebSocket protocol by the peer, with the code and reason to close with.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct ProtocolViolation {
     pub(super) code: u16,
-    pub(super) reason: String,
+    pub(super) reason: &'static str,
+}
+
+/// What a step of the reader has come to.
+enum Step {
+    Event(WebSocketEvent),
+    /// Nothing yet, and there may be more to do.
+    GoOn,
 }
 
 impl WebSocketReader {
     pub(super) fn new(max_message_bytes: usize) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_message_size(Some(max_message_bytes))
-            .max_frame_size(Some(max_message_bytes));
         Self {
-            context: WebSocketContext::new(Role::Server, Some(config)),
+            max_message_bytes,
+            header: Vec::new(),
+            frame: None,
+            message: None,
+            control: Vec::new(),
         }
     }
 
     /// Takes the next message out of `bytes`, and shortens `bytes` by its length. Returns `None` if
-    /// the message needs more bytes. Call it until it returns `None`, because a ping's answer comes
-    /// only then. `answer` gets frames that the protocol requires (pongs, the answer to a close).
+    /// the message needs more bytes. `answer` gets frames that the protocol requires (pongs, the
+    /// answer to a close).
     pub(super) fn next(
         &mut self,
         bytes: &mut &[u8],
-        answer: impl FnMut(Frame),
+        mut answer: impl FnMut(Frame),
     ) -> Result<Option<WebSocketEvent>, ProtocolViolation> {
-        let mut stream = Fed { bytes, answer };
-        match self.context.read(&mut stream) {
-            Ok(Message::Text(text)) => Ok(Some(WebSocketEvent::Message(Data::Text(text.into())))),
-            Ok(Message::Binary(data)) => Ok(Some(WebSocketEvent::Message(Data::Binary(data)))),
-            Ok(Message::Close(_)) => {
-                // The answer to the close is written on the way to the next message.
-                let _ = self.context.flush(&mut stream);
-                Ok(Some(WebSocketEvent::Close))
+        loop {
+            if self.frame.is_none() && !self.take_header(bytes)? {
+                return Ok(None);
             }
-            Ok(_) => Ok(Some(WebSocketEvent::Control)),
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(ProtocolViolation::from(error)),
+            self.take_body(bytes);
+            if self.missing() > 0 {
+                self.check_text()?;
+                return Ok(None);
+            }
+            if let Step::Event(event) = self.end_frame(&mut answer)? {
+                return Ok(Some(event));
+            }
         }
     }
-}
 
-impl From<Error> for ProtocolViolation {
-    fn from(error: Error) -> Self {
-        let code = match &error {
-            Error::Utf8(_) => close_code::INVALID_DATA,
-            Error::Capacity(_) => close_code::TOO_BIG,
-            _ => close_code::PROTOCOL,
+    /// Returns the place for the next bytes, if so many are missing in the frame that they are best
+    /// read without a detour. What is put there is taken by [`next`](Self::next), with no bytes.
+    pub(super) fn direct(&mut self) -> Option<impl BufMut + Send + '_> {
+        let missing = self.missing();
+        let message = self.message.as_mut()?;
+        if missing < DIRECT {
+            return None;
+        }
+        let body = &mut message.body;
+        grow(body, missing);
+        let room = body.capacity() - body.len();
+        Some(body.limit(room.min(missing)))
+    }
+
+    /// Handles `count` bytes that were put into the place of [`direct`](Self::direct).
+    pub(super) fn filled(&mut self, count: usize) {
+        if let (Some(frame), Some(message)) = (&mut self.frame, &mut self.message) {
+            let start = message.body.len() - count;
+            frame.mask.apply(&mut message.body[start..]);
+            frame.missing -= count;
+        }
+    }
+
+    fn missing(&self) -> usize {
+        self.frame.as_ref().map_or(0, |frame| frame.missing)
+    }
+
+    /// Takes a header. Returns whether it is whole.
+    fn take_header(&mut self, bytes: &mut &[u8]) -> Result<bool, ProtocolViolation> {
+        let (header, length, used) = if self.header.is_empty() {
+            match parse(bytes)? {
+                Some(parsed) => parsed,
+                None => {
+                    self.header.extend_from_slice(bytes);
+                    *bytes = &[];
+                    return Ok(false);
+                }
+            }
+        } else {
+            let before = self.header.len();
+            let more = bytes.len().min(MAX_HEADER - before);
+            self.header.extend_from_slice(&bytes[..more]);
+            match parse(&self.header)? {
+                Some((header, length, used)) => {
+                    self.header = Vec::new();
+                    (header, length, used - before)
+                }
+                None => {
+                    *bytes = &bytes[more..];
+                    return Ok(false);
+                }
+            }
         };
-        Self {
-            code,
-            reason: error.to_string(),
+        *bytes = &bytes[used..];
+        self.begin_frame(&header, length)?;
+        Ok(true)
+    }
+
+    fn begin_frame(&mut self, header: &FrameHeader, length: u64) -> Result<(), ProtocolViolation> {
+        if header.rsv1 || header.rsv2 || header.rsv3 {
+            return Err(protocol("reserved bits are set"));
         }
-    }
-}
-
-/// A stream that holds what was read already and passes on what is written.
-struct Fed<'a, 'b, F> {
-    bytes: &'a mut &'b [u8],
-    answer: F,
-}
-
-impl<F> Read for Fed<'_, '_, F> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.bytes.is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
+        let Some(mask) = header.mask else {
+            return Err(protocol("a frame without a mask"));
+        };
+        let held = self
+            .message
+            .as_ref()
+            .map_or(0, |message| message.body.len());
+        match header.opcode {
+            OpCode::Control(_) if !header.is_final => {
+                return Err(protocol("a control frame in fragments"));
+            }
+            OpCode::Control(_) if length > 125 => {
+                return Err(protocol("a control frame over 125 bytes"));
+            }
+            OpCode::Control(_) => {}
+            OpCode::Data(DataOpcode::Continue) if self.message.is_none() => {
+                return Err(protocol("a continuation of no message"));
+            }
+            OpCode::Data(DataOpcode::Text | DataOpcode::Binary) if self.message.is_some() => {
+                return Err(protocol("a message within another"));
+            }
+            OpCode::Data(kind) => {
+                if length > (self.max_message_bytes - held) as u64 {
+                    return Err(ProtocolViolation {
+                        code: close_code::TOO_BIG,
+                        reason: "a message over the limit",
+                    });
+                }
+                self.message.get_or_insert_with(|| OpenMessage {
+                    body: Vec::new(),
+                    text: (kind == DataOpcode::Text).then(TextCheck::default),
+                });
+            }
         }
-        self.bytes.read(buffer)
-    }
-}
-
-impl<F: FnMut(Frame)> Write for Fed<'_, '_, F> {
-    fn write(&mut self, frames: &[u8]) -> io::Result<usize> {
-        (self.answer)(Frame::raw(Bytes::copy_from_slice(frames)));
-        Ok(frames.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
+        self.frame = Some(OpenFrame {
+            opcode: header.opcode,
+            is_final: header.is_final,
+            mask: Mask::new(mask),
+            // Below the limit, or below 126.
+            missing: length as usize,
+        });
         Ok(())
+    }
+
+    /// Takes what there is of the frame's body.
+    fn take_body(&mut self, bytes: &mut &[u8]) {
+        let Some(frame) = &mut self.frame else { return };
+        let body = match (frame.opcode, &mut self.message) {
+            (OpCode::Data(_), Some(message)) => &mut message.body,
+            _ => &mut self.control,
+        };
+        let count = bytes.len().min(frame.missing);
+        if count == 0 {
+            return;
+        }
+        let (taken, rest) = bytes.split_at(count);
+        *bytes = rest;
+        let start = body.len();
+        if body.capacity() - start < count {
+            grow(body, frame.missing);
+        }
+        body.extend_from_slice(taken);
+        frame.mask.apply(&mut body[start..]);
+        frame.missing -= count;
+    }
+
+    /// Refuses a text as soon as it cannot be UTF-8 any more.
+    fn check_text(&mut self) -> Result<(), ProtocolViolation> {
+        if let Some(OpenMessage {
+            body,
+            text: Some(text),
+        }) = &mut self.message
+            && !text.check(body)
+        {
+            return Err(not_utf8());
+        }
+        Ok(())
+    }
+
+    fn end_frame(&mut self, answer: &mut impl FnMut(Frame)) -> Result<Step, ProtocolViolation> {
+        let Some(frame) = self.frame.take() else {
+            return Ok(Step::GoOn);
+        };
+        match frame.opcode {
+            OpCode::Control(control) => {
+                let body = std::mem::take(&mut self.control);
+                end_control(control, &body, answer).map(Step::Event)
+            }
+            OpCode::Data(_) => {
+                self.check_text()?;
+                if !frame.is_final {
+                    return Ok(Step::GoOn);
+                }
+                let Some(message) = self.message.take() else {
+                    return Ok(Step::GoOn);
+                };
+                let body = Bytes::from(message.body);
+                let data = match message.text {
+                    Some(text) if !text.is_whole(&body) => return Err(not_utf8()),
+                    Some(_) => Data::Text(body),
+                    None => Data::Binary(body),
+                };
+                Ok(Step::Event(WebSocketEvent::Message(data)))
+            }
+        }
+    }
+}
+
+fn end_control(
+    control: Control,
+    body: &[u8],
+    answer: &mut impl FnMut(Frame),
+) -> Result<WebSocketEvent, ProtocolViolation> {
+    match control {
+        Control::Ping => answer(Frame::pong(body)),
+        Control::Close => {
+            check_close(body)?;
+            answer(Frame::close_body(body));
+            return Ok(WebSocketEvent::Close);
+        }
+        // The parser of headers refuses those that are reserved.
+        Control::Pong | Control::Reserved(_) => {}
+    }
+    Ok(WebSocketEvent::Control)
+}
+
+/// Checks the body of a close frame: nothing, or a code and a reason.
+fn check_close(body: &[u8]) -> Result<(), ProtocolViolation> {
+    match body {
+        [] => Ok(()),
+        [high, low, reason @ ..] => {
+            let code = CloseCode::from(u16::from_be_bytes([*high, *low]));
+            if !code.is_allowed() {
+                return Err(protocol("a close with a code that is not allowed"));
+            }
+            match std::str::from_utf8(reason) {
+                Ok(_) => Ok(()),
+                Err(_) => Err(not_utf8()),
+            }
+        }
+        [_] => Err(protocol("a close with half a code")),
+    }
+}
+
+/// Parses a header. Returns it with the length of the body and its own.
+fn parse(bytes: &[u8]) -> Result<Option<(FrameHeader, u64, usize)>, ProtocolViolation> {
+    let mut cursor = Cursor::new(bytes);
+    let parsed = FrameHeader::parse(&mut cursor);
+    let parsed = parsed.map_err(|_| protocol("a frame of an unknown kind"))?;
+    Ok(parsed.map(|(header, length)| (header, length, cursor.position() as usize)))
+}
+
+/// Makes room for a part of what is missing: no more than there is already, beyond the first
+/// [`GROWTH`].
+fn grow(body: &mut Vec<u8>, missing: usize) {
+    if body.len() == body.capacity() || body.capacity() - body.len() < missing.min(DIRECT) {
+        body.reserve_exact(missing.min(body.len().max(GROWTH)));
+    }
+}
+
+fn protocol(reason: &'static str) -> ProtocolViolation {
+    ProtocolViolation {
+        code: close_code::PROTOCOL,
+        reason,
+    }
+}
+
+fn not_utf8() -> ProtocolViolation {
+    ProtocolViolation {
+        code: close_code::INVALID_DATA,
+        reason: "a text that is not UTF-8",
     }
 }

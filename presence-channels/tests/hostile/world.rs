@@ -39,6 +39,10 @@ pub(crate) struct Held {
 impl World {
     /// One socket at `/socket`, with these limits.
     pub(crate) fn start(limits: Limits) -> Self {
+        Self::start_configured(limits, Config::default())
+    }
+
+    pub(crate) fn start_configured(limits: Limits, config: Config) -> Self {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .start_paused(true)
@@ -48,7 +52,7 @@ impl World {
             .timeout(TIMEOUT)
             .limits(limits)
             .longpoll(LongpollOptions::default().window(WINDOW));
-        let config = Config::default().handler_timeout(HANDLER_TIMEOUT);
+        let config = config.handler_timeout(HANDLER_TIMEOUT);
         let app = SampleApp::builder()
             .config(config)
             .mount("/socket", options);

@@ -1,5 +1,7 @@
 //! The answers to polls, and their times.
 
+use std::time::Duration;
+
 use presence_channels::{Config, Limits, Payload, PubSub};
 use serde_json::json;
 use tokio::time::Instant;
@@ -129,6 +131,7 @@ async fn a_binary_message_is_left_out_and_the_rest_comes() {
 async fn a_client_that_does_not_poll_holds_no_more_than_its_limit() {
     let mut limits = Limits::default();
     limits.max_outgoing_bytes = 10_000;
+    limits.slow_reader_timeout = Duration::from_secs(1);
     let (endpoint, probe) =
         start_with(PubSub::local(), Config::default(), limits, longpoll()).await;
     let client = Client::open(&endpoint, "/socket").await;
@@ -144,7 +147,7 @@ async fn a_client_that_does_not_poll_holds_no_more_than_its_limit() {
             .broadcast("room:1", "news", "x".repeat(1000))
             .unwrap();
     }
-    settle().await;
+    tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!((probe.ended(), endpoint.connections()), (1, 0));
     let again = client.poll().await;
     assert_eq!(again.status(), 410);

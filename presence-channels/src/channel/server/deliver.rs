@@ -6,10 +6,19 @@ use presence_core::pubsub::{Dispatch, Subscriber};
 
 use super::ChannelServer;
 use crate::{
+    SlowReader,
     channel::{Channel, letter::Letter},
     serializer::BroadcastFrames,
     telemetry::Drops,
 };
+
+impl<C: Channel> ChannelServer<C> {
+    /// Returns whether a slow client may miss the event. Presences never: a list would stay wrong.
+    fn may_drop(&self, event: &str) -> bool {
+        let policy = self.shared.mount.options.limits.slow_reader;
+        policy == SlowReader::DropBroadcasts && !event.starts_with("presence_")
+    }
+}
 
 impl<C: Channel> Subscriber for ChannelServer<C> {
     fn deliver(&self, dispatch: &mut Dispatch<'_>) {
@@ -22,7 +31,9 @@ impl<C: Channel> Subscriber for ChannelServer<C> {
             return;
         }
         let frames: &mut BroadcastFrames = dispatch.shared();
+        frames.begin(self.shared.endpoint.flushers());
         let frame = match frames.get(&self.shared.version, broadcast) {
+            Ok(frame) if self.may_drop(&broadcast.event) => frame.clone().droppable(),
             Ok(frame) => frame.clone(),
             Err(error) => {
                 let (topic, event) = (&*broadcast.topic, &*broadcast.event);
@@ -41,6 +52,6 @@ impl<C: Channel> Subscriber for ChannelServer<C> {
                 return;
             }
         }
-        self.shared.outbox.send(frame);
+        self.shared.outbox.send_broadcast(frame);
     }
 }

@@ -40,7 +40,7 @@ impl Messages {
                     );
                     None
                 }
-                Opcode::Close => None,
+                Opcode::Close | Opcode::Pong => None,
             });
         let texts: Vec<_> = texts.collect();
         let array = serde_json::value::to_raw_value(&texts);

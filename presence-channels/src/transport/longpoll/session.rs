@@ -17,7 +17,7 @@ use crate::{
     serializer::Data,
     socket::AnyConnection,
     telemetry::Drops,
-    transport::{Frame, Opcode, Outbox, OutboxPhase, close_code},
+    transport::{Frame, Opcode, Outbox, OutboxPhase, close_code, flushers::turn},
 };
 
 /// The messages that are handled before other tasks get their turn.
@@ -167,8 +167,7 @@ impl Session {
             let mut data = Some(data);
             let received = poll_fn(|cx| {
                 let data = data.take().expect("this is ready at once");
-                let flusher = self.outbox.flusher();
-                Poll::Ready(flusher.hold(|| connection.receive(data, cx)))
+                Poll::Ready(turn::run(|| connection.receive(data, cx)))
             });
             if let Err(malformed) = received.await {
                 let malformed = malformed.for_log();

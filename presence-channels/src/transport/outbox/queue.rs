@@ -1,57 +1,324 @@
-//! Frames that the test kit and polls take from an outbox.
+//! The frames that wait for a client, in their order. Pure: who writes them, and when, is decided
+//! elsewhere.
 
-use std::{
-    collections::VecDeque,
-    task::{Context, Poll, Waker},
-};
+use std::{collections::VecDeque, io::IoSlice};
 
-use super::{KEPT_CAPACITY, Outbox, OutboxPhase};
 use crate::transport::{Frame, Opcode};
 
-/// Methods of an outbox with a [`Sink::Queue`](super::Sink::Queue).
-impl Outbox {
-    /// Takes the next frame of the queue. Returns `None` once the queue is closed and empty.
-    pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
-        let mut state = self.state.lock();
-        if let Some(frame) = state.queue.pop_front() {
-            state.bytes -= frame.bytes().len();
-            return Poll::Ready(Some(frame));
-        }
-        if state.phase != OutboxPhase::Open {
-            return Poll::Ready(None);
-        }
-        state.waker = Some(cx.waker().clone());
-        Poll::Pending
+/// A queue that grew beyond this many frames gives its memory back once it is empty.
+const KEPT_CAPACITY: usize = 4;
+
+/// Waiting frames. A writer takes them, and gives back what it could not write.
+#[derive(Default)]
+pub(super) struct FrameQueue {
+    frames: VecDeque<Frame>,
+    /// What `frames` cost.
+    cost: usize,
+    /// The bytes of the first frame that are written.
+    written: usize,
+    /// The cost of the frames that a writer has, and of the first of them.
+    taken: (usize, usize),
+    /// Set once nothing is to be written any more.
+    ended: bool,
+}
+
+/// Frames in the hands of a writer.
+pub(super) struct TakenFrames {
+    frames: VecDeque<Frame>,
+    cost: usize,
+    written: usize,
+    moved: bool,
+}
+
+impl FrameQueue {
+    /// The memory that all waiting frames take, in bytes.
+    pub(super) fn cost(&self) -> usize {
+        self.cost + self.taken.0
     }
 
-    /// Takes frames of the queue, up to `max_bytes`, but at least one if there is one.
-    pub(in crate::transport) fn take(&self, max_bytes: usize) -> Vec<Frame> {
-        let mut state = self.state.lock();
-        let (mut taken, mut bytes) = (Vec::new(), 0);
-        while let Some(frame) = state.queue.front() {
-            bytes += frame.bytes().len();
-            if bytes > max_bytes && !taken.is_empty() {
-                break;
+    /// As [`cost`](Self::cost), without the first frame: nobody is blamed for one large message.
+    pub(super) fn cost_behind_first(&self) -> usize {
+        match self.taken {
+            (0, _) => self.cost - self.frames.front().map_or(0, Frame::cost),
+            (all, first) => self.cost + all - first,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// Returns whether no frame waits, in the hands of a writer or here.
+    pub(super) fn is_empty(&self) -> bool {
+        self.cost() == 0
+    }
+
+    pub(super) fn push(&mut self, frame: Frame) {
+        self.cost += frame.cost();
+        self.frames.push_back(frame);
+    }
+
+    /// Drops the oldest frame that may be dropped and has not begun. Returns its cost.
+    pub(super) fn drop_oldest(&mut self) -> Option<usize> {
+        // Of a frame that has begun, the rest must follow.
+        let begun = usize::from(self.written > 0);
+        let mut waiting = self.frames.iter().skip(begun);
+        let oldest = waiting.position(Frame::is_droppable)?;
+        let frame = self.frames.remove(begun + oldest)?;
+        self.cost -= frame.cost();
+        Some(frame.cost())
+    }
+
+    /// Drops what waits, but for a frame whose beginning the peer already has.
+    pub(super) fn clear_unsent(&mut self) {
+        let begun = usize::from(self.written > 0);
+        self.frames.truncate(begun);
+        self.cost = self.frames.front().map_or(0, Frame::cost);
+    }
+
+    /// Drops everything, and what a writer gives back, too.
+    pub(super) fn end(&mut self) {
+        *self = Self {
+            ended: true,
+            ..Self::default()
+        };
+    }
+
+    /// Hands all frames to a writer. What is pushed meanwhile comes after them.
+    pub(super) fn take(&mut self) -> TakenFrames {
+        let frames = std::mem::take(&mut self.frames);
+        let cost = std::mem::take(&mut self.cost);
+        self.taken = (cost, frames.front().map_or(0, Frame::cost));
+        TakenFrames {
+            frames,
+            cost,
+            written: std::mem::take(&mut self.written),
+            moved: false,
+        }
+    }
+
+    /// Takes back what the writer has not written.
+    pub(super) fn give_back(&mut self, mut rest: TakenFrames) {
+        if self.ended {
+            return;
+        }
+        self.taken = (0, 0);
+        self.cost += rest.cost;
+        self.written = rest.written;
+        if self.frames.is_empty() {
+            if !rest.frames.is_empty() || rest.frames.capacity() <= KEPT_CAPACITY {
+                self.frames = rest.frames;
             }
-            state.bytes -= frame.bytes().len();
-            taken.extend(state.queue.pop_front());
+        } else {
+            rest.frames.append(&mut self.frames);
+            self.frames = rest.frames;
         }
-        if state.queue.is_empty() && state.queue.capacity() > KEPT_CAPACITY {
-            state.queue = VecDeque::new();
-        }
-        taken
     }
 
-    /// Returns whether messages wait in the queue. The close frame does not count, and is the last.
-    pub(in crate::transport) fn has_messages(&self) -> bool {
-        let state = self.state.lock();
-        let first = state.queue.front();
-        first.is_some_and(|frame| frame.opcode() != Opcode::Close)
+    /// Takes the first frame whole, for a client that is not written to.
+    pub(super) fn pop(&mut self) -> Option<Frame> {
+        let frame = self.frames.pop_front()?;
+        self.cost -= frame.cost();
+        if self.frames.is_empty() && self.frames.capacity() > KEPT_CAPACITY {
+            self.frames = VecDeque::new();
+        }
+        Some(frame)
     }
 
-    /// Wakes `waker` at the next frame of the queue, at its end, and when [`wake`](Self::wake) is
-    /// called.
-    pub(in crate::transport) fn listen(&self, waker: &Waker) {
-        self.state.lock().waker = Some(waker.clone());
+    pub(super) fn first(&self) -> Option<&Frame> {
+        self.frames.front()
+    }
+
+    /// Returns whether messages wait. The close frame does not count, and is the last.
+    pub(super) fn has_messages(&self) -> bool {
+        self.first()
+            .is_some_and(|frame| frame.opcode() != Opcode::Close)
+    }
+}
+
+impl TakenFrames {
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Returns whether bytes were written since the frames were taken.
+    pub(super) fn has_moved(&self) -> bool {
+        self.moved
+    }
+
+    /// The bytes to write next, if they are those of one frame.
+    pub(super) fn only(&self) -> Option<&[u8]> {
+        match (self.frames.len(), self.frames.front()) {
+            (1, Some(first)) => Some(&first.bytes()[self.written..]),
+            _ => None,
+        }
+    }
+
+    /// Fills `slices` with the bytes to write next. Returns the number of slices.
+    pub(super) fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let mut skip = self.written;
+        let filled = slices.iter_mut().zip(&self.frames).map(|(slot, frame)| {
+            *slot = IoSlice::new(&frame.bytes()[std::mem::take(&mut skip)..]);
+        });
+        filled.count()
+    }
+
+    /// Takes off `count` bytes that are written.
+    pub(super) fn advance(&mut self, count: usize) {
+        self.written += count;
+        self.moved = true;
+        while let Some(first) = self.frames.front()
+            && self.written >= first.bytes().len()
+        {
+            self.written -= first.bytes().len();
+            self.cost -= first.cost();
+            self.frames.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        /// A frame with this many bytes, which may be dropped or not.
+        Push(usize, bool),
+        DropOldest,
+        /// A writer takes the frames, more are pushed meanwhile, and it writes so many bytes.
+        Write(usize, Vec<usize>),
+        Pop,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let pushed = prop::collection::vec(0..40usize, 0..3);
+        prop_oneof![
+            4 => (0..40usize, any::<bool>()).prop_map(|(length, may)| Step::Push(length, may)),
+            1 => Just(Step::DropOldest),
+            3 => (0..120usize, pushed).prop_map(|(count, pushed)| Step::Write(count, pushed)),
+            1 => Just(Step::Pop),
+        ]
+    }
+
+    /// A queue beside the bytes that it must send.
+    #[derive(Default)]
+    struct Model {
+        queue: FrameQueue,
+        /// Each frame's number and cost, and whether it may be dropped.
+        waiting: VecDeque<(u8, Frame)>,
+        written: usize,
+        next: u8,
+    }
+
+    impl Model {
+        fn push(&mut self, length: usize, may_drop: bool) {
+            self.next = self.next.wrapping_add(1);
+            let frame = Frame::binary(&vec![self.next; length]);
+            let frame = if may_drop { frame.droppable() } else { frame };
+            self.waiting.push_back((self.next, frame.clone()));
+            self.queue.push(frame);
+        }
+
+        fn write(&mut self, count: usize, pushed: Vec<usize>) {
+            let mut taken = self.queue.take();
+            for length in pushed {
+                self.push(length, false);
+            }
+            let mut left = count;
+            while left > 0 && !taken.is_empty() {
+                let mut slices = [IoSlice::new(&[]); 2];
+                let filled = taken.gather(&mut slices);
+                assert_eq!(taken.only().is_some(), taken.frames.len() == 1);
+                let available: usize = slices[..filled].iter().map(|slice| slice.len()).sum();
+                let bytes: Vec<u8> = slices[..filled]
+                    .iter()
+                    .flat_map(|slice| slice.to_vec())
+                    .collect();
+                let now = available.min(left);
+                self.expect(&bytes[..now]);
+                taken.advance(now);
+                left -= now;
+            }
+            self.queue.give_back(taken);
+        }
+
+        /// Takes bytes off the frames that must come first.
+        fn expect(&mut self, mut bytes: &[u8]) {
+            while !bytes.is_empty() {
+                let (_, frame) = self.waiting.front().expect("nothing more was pushed");
+                let rest = &frame.bytes()[self.written..];
+                let count = rest.len().min(bytes.len());
+                assert_eq!(&bytes[..count], &rest[..count]);
+                bytes = &bytes[count..];
+                self.written += count;
+                if self.written == frame.bytes().len() {
+                    self.written = 0;
+                    self.waiting.pop_front();
+                }
+            }
+        }
+
+        fn check(&self) {
+            let costs = self.waiting.iter().map(|(_, frame)| frame.cost());
+            assert_eq!(self.queue.cost(), costs.clone().sum::<usize>());
+            assert_eq!(self.queue.cost_behind_first(), costs.skip(1).sum::<usize>());
+            assert_eq!(self.queue.is_empty(), self.waiting.is_empty());
+        }
+    }
+
+    proptest! {
+        /// Frames keep their order, no byte is lost or sent twice, one that has begun is ended, and
+        /// what waits is counted to the byte.
+        #[test]
+        fn what_is_pushed_is_written_in_order(steps in prop::collection::vec(step(), 0..40)) {
+            let mut model = Model::default();
+            for step in steps {
+                match step {
+                    Step::Push(length, may_drop) => model.push(length, may_drop),
+                    Step::Write(count, pushed) => model.write(count, pushed),
+                    Step::DropOldest => {
+                        let begun = usize::from(model.written > 0);
+                        let oldest = model.waiting.iter().skip(begun).position(|(_, frame)| frame.is_droppable());
+                        let dropped = oldest.map(|oldest| model.waiting.remove(begun + oldest).unwrap().1.cost());
+                        prop_assert_eq!(model.queue.drop_oldest(), dropped);
+                    }
+                    // Only clients that are never written to have their frames popped.
+                    Step::Pop if model.written == 0 => {
+                        let popped = model.queue.pop().map(|frame| frame.bytes().clone());
+                        let expected = model.waiting.pop_front().map(|(_, frame)| frame.bytes().clone());
+                        prop_assert_eq!(popped, expected);
+                    }
+                    Step::Pop => {}
+                }
+                model.check();
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_given_back_after_the_end_is_gone() {
+        let mut queue = FrameQueue::default();
+        queue.push(Frame::text("one"));
+        let taken = queue.take();
+        queue.push(Frame::text("two"));
+        queue.end();
+        queue.give_back(taken);
+        assert!(queue.is_empty() && queue.first().is_none());
+    }
+
+    #[test]
+    fn a_frame_that_has_begun_survives_the_clearing() {
+        let mut queue = FrameQueue::default();
+        let frames = ["one", "two"].map(Frame::text);
+        frames.iter().for_each(|frame| queue.push(frame.clone()));
+        let mut taken = queue.take();
+        taken.advance(1);
+        queue.give_back(taken);
+        queue.clear_unsent();
+        assert_eq!(queue.cost(), frames[0].cost());
+        assert_eq!(queue.take().only(), Some(&frames[0].bytes()[1..]));
     }
 }

@@ -1,0 +1,163 @@
+//! What all clients of a node wait for, in bytes, and the senders that wait in turn.
+
+use std::task::{Context, Poll};
+
+use super::{
+    sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering},
+    waiters::Waiters,
+};
+
+/// The broadcasts that were queued and not offered to the system yet, and the frames that wait for
+/// clients that take no more. Counted a dispatch and a round of writes at a time, not a frame.
+///
+/// A sender whose broadcasts come faster than they can be written is made to wait, and nobody is
+/// closed for what it does.
+pub(crate) struct Backlog {
+    /// Not offered to the system yet. Below zero for a moment, when a part was written before it
+    /// was counted.
+    unflushed: AtomicIsize,
+    /// Offered, and refused: what slow clients hold.
+    held: AtomicIsize,
+    clients: AtomicUsize,
+    max_unflushed: isize,
+    max_held: isize,
+    /// Senders that wait until less is unflushed.
+    senders: Waiters,
+    has_senders: AtomicBool,
+}
+
+impl Backlog {
+    pub(super) fn new(max_unflushed: usize, max_held: usize) -> Self {
+        let limit = |bytes| isize::try_from(bytes).unwrap_or(isize::MAX);
+        Self {
+            unflushed: AtomicIsize::new(0),
+            held: AtomicIsize::new(0),
+            clients: AtomicUsize::new(0),
+            max_unflushed: limit(max_unflushed),
+            max_held: limit(max_held),
+            senders: Waiters::default(),
+            has_senders: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn client_comes(&self) {
+        self.clients.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn client_goes(&self) {
+        self.clients.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Counts what was queued, or with a negative `bytes` what was written since.
+    pub(super) fn add(&self, bytes: isize) {
+        if bytes != 0 {
+            self.unflushed.fetch_add(bytes, Ordering::SeqCst);
+        }
+        if self.has_senders.load(Ordering::SeqCst) && self.is_calm() {
+            self.has_senders.store(false, Ordering::SeqCst);
+            self.senders.wake_all();
+        }
+    }
+
+    /// Counts what waits for a client that takes no more.
+    pub(super) fn hold(&self, bytes: isize) {
+        if bytes != 0 {
+            self.held.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns whether senders should wait, with `more` bytes that are not counted yet.
+    pub(super) fn is_high(&self, more: usize) -> bool {
+        let more = more as isize;
+        self.unflushed.load(Ordering::SeqCst).saturating_add(more) > self.max_unflushed
+    }
+
+    /// Returns whether so much is unflushed that a sender that does not wait must write by itself.
+    pub(super) fn is_overdrawn(&self, more: usize) -> bool {
+        self.is_high(more.saturating_sub(self.max_unflushed.unsigned_abs()))
+    }
+
+    fn is_calm(&self) -> bool {
+        self.unflushed.load(Ordering::SeqCst) <= self.max_unflushed / 2
+    }
+
+    /// Ready when senders need not wait. `more` bytes are not counted yet.
+    pub(super) fn poll_calm(&self, cx: &mut Context<'_>, more: usize) -> Poll<()> {
+        if !self.is_high(more) {
+            return Poll::Ready(());
+        }
+        self.senders.add(cx.waker());
+        self.has_senders.store(true, Ordering::SeqCst);
+        // Written meanwhile, perhaps, by who saw no sender.
+        if more == 0 && !self.is_high(0) {
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+
+    /// Returns the memory that one client may hold, if the budget for all of them is spent.
+    pub(super) fn share_if_spent(&self) -> Option<usize> {
+        let held = self.held.load(Ordering::Relaxed);
+        (held > self.max_held).then(|| {
+            let clients = self.clients.load(Ordering::Relaxed).max(1);
+            self.max_held.unsigned_abs() / clients
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::{Wake, Waker},
+    };
+
+    use super::*;
+
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn senders_wait_above_the_limit_and_are_woken_at_half_of_it() {
+        let backlog = Backlog::new(100, 1000);
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let waker = Waker::from(count.clone());
+        let mut cx = Context::from_waker(&waker);
+        backlog.add(100);
+        assert!(backlog.poll_calm(&mut cx, 0).is_ready());
+        assert!(backlog.poll_calm(&mut cx, 1).is_pending());
+        backlog.add(1);
+        assert!(backlog.poll_calm(&mut cx, 0).is_pending());
+        backlog.add(-50);
+        assert_eq!(count.0.load(Ordering::Relaxed), 0);
+        backlog.add(-1);
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert!(backlog.poll_calm(&mut cx, 0).is_ready());
+    }
+
+    #[test]
+    fn the_budget_is_shared_once_it_is_spent() {
+        let backlog = Backlog::new(100, 1000);
+        for _ in 0..4 {
+            backlog.client_comes();
+        }
+        backlog.hold(1000);
+        assert_eq!(backlog.share_if_spent(), None);
+        backlog.hold(1);
+        assert_eq!(backlog.share_if_spent(), Some(250));
+    }
+
+    #[test]
+    fn twice_the_limit_is_overdrawn() {
+        let backlog = Backlog::new(100, 1000);
+        assert!(!backlog.is_overdrawn(200) && backlog.is_overdrawn(201));
+    }
+}

@@ -50,8 +50,9 @@
 //! reasons of drops: `slow_reader` is a client closed because it did not read, `slow_broadcast` a
 //! broadcast dropped for one by [`SlowReader::DropBroadcasts`](crate::SlowReader::DropBroadcasts),
 //! `unencodable` a broadcast that the client's version of the protocol cannot carry, `malformed` a
-//! client closed for what it sent, and `over_rate` a message refused for coming too soon after
-//! others.
+//! client closed for what it sent, `over_rate` a message refused for coming too soon after
+//! others, and `backlog` a broadcast of another node that came while more than
+//! [`Config::max_unflushed_bytes`](crate::Config::max_unflushed_bytes) waited.
 //!
 //! Other names that begin with `presence_` are reserved.
 

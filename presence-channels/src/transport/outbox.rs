@@ -14,16 +14,15 @@
 //! ([`Backlog`](super::backlog::Backlog)).
 
 mod liveness;
+mod peer;
 mod polls;
 mod queue;
+mod state;
 #[cfg(test)]
 mod tests;
-mod writer;
 
 use std::{
-    io,
-    mem::MaybeUninit,
-    pin::{Pin, pin},
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -32,22 +31,21 @@ use std::{
     time::Duration,
 };
 
-use bytes::BufMut;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
-
 use super::{
     Flushers, Frame, close_code,
     flushers::{Mark, turn},
     stream::Stream,
-    sync::Mutex,
+    sync::{Mutex, MutexGuard},
 };
 use crate::{
     Limits,
     telemetry::{self, Drops, SocketMeter},
 };
 pub(crate) use liveness::Liveness;
-use queue::FrameQueue;
-use writer::Writer;
+use peer::Peer;
+pub(crate) use state::OutboxPhase;
+use state::OutboxState;
+pub(super) use state::OutboxStatus;
 
 /// The destination of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +59,7 @@ pub(crate) enum Sink {
 pub(crate) struct Outbox {
     state: Mutex<OutboxState>,
     /// Locked before `state`, and for the time of a system call: pushes do not wait for it.
-    writer: Mutex<Writer>,
+    peer: Mutex<Peer>,
     sink: Sink,
     mark: Mark,
     liveness: Liveness,
@@ -74,40 +72,6 @@ pub(crate) struct Outbox {
     meter: SocketMeter,
 }
 
-struct OutboxState {
-    queue: FrameQueue,
-    phase: OutboxPhase,
-    /// The code and reason to close with when the channels have ended, if they were asked to end.
-    drain: Option<(u16, &'static str)>,
-    /// The task that reads, or that takes frames from a queue.
-    waker: Option<Waker>,
-    /// Set while the socket's task is in a turn, at whose end it writes what is queued.
-    attended: bool,
-    /// Set once the task was woken for what is queued.
-    woken: bool,
-    /// Set while the peer takes no more. A client that takes from a queue is never written to.
-    blocked: bool,
-    /// What counts in the node's backlog: broadcasts that were not offered to the system yet.
-    unflushed: usize,
-    /// What counts as waiting for blocked clients.
-    held: usize,
-    /// Tasks that wait until there is room for more.
-    room: Vec<Waker>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OutboxPhase {
-    Open,
-    /// The close frame is queued and nothing may follow it. Channels go now; the connection stays
-    /// until the peer has closed its side, so that the close frame is not lost.
-    Closing,
-    /// There is no connection any more.
-    Closed,
-}
-
-/// All that the socket's own task must notice: its phase, and whether it is asked to drain.
-pub(super) type OutboxStatus = (OutboxPhase, bool);
-
 impl Outbox {
     pub(crate) fn new(
         sink: Sink,
@@ -115,22 +79,10 @@ impl Outbox {
         limits: &Limits,
         meter: SocketMeter,
     ) -> Arc<Self> {
-        let state = OutboxState {
-            queue: FrameQueue::default(),
-            phase: OutboxPhase::Open,
-            drain: None,
-            waker: None,
-            attended: false,
-            woken: false,
-            blocked: sink == Sink::Queue,
-            unflushed: 0,
-            held: 0,
-            room: Vec::new(),
-        };
         flushers.backlog().client_comes();
         Arc::new(Self {
-            state: Mutex::new(state),
-            writer: Mutex::default(),
+            state: Mutex::new(OutboxState::new(sink == Sink::Queue)),
+            peer: Mutex::default(),
             sink,
             mark: Mark::default(),
             broadcasts: AtomicBool::new(false),
@@ -144,7 +96,12 @@ impl Outbox {
 
     /// The handshake is done, and frames can go.
     pub(super) fn open(&self, stream: Stream) {
-        self.writer.lock().stream = Some(stream);
+        self.peer().stream = Some(stream);
+    }
+
+    /// The connection, for its reader.
+    pub(super) fn peer(&self) -> MutexGuard<'_, Peer> {
+        self.peer.lock()
     }
 
     /// Queues a frame for this client alone; drops it if the connection is closing.
@@ -152,7 +109,7 @@ impl Outbox {
         let Some(mut state) = self.push(frame) else {
             return;
         };
-        self.recount(&mut state);
+        state.recount(self.flushers.backlog());
         // A blocked peer's task is woken when the peer takes more.
         if state.attended || (state.blocked && self.sink == Sink::WebSocket) || state.woken {
             return;
@@ -172,7 +129,7 @@ impl Outbox {
             return;
         }
         if state.blocked {
-            self.recount(&mut state);
+            state.recount(self.flushers.backlog());
             if self.sink == Sink::Queue && !state.woken {
                 state.woken = true;
                 wake(state.waker.clone(), state);
@@ -211,7 +168,7 @@ impl Outbox {
             if state.is_full(&frame, self.max_cost) {
                 if frame.is_droppable() {
                     self.meter.dropped(Drops::SlowBroadcast);
-                    self.recount(&mut state);
+                    state.recount(self.flushers.backlog());
                     return None;
                 }
                 self.liveness.stalls(|| self.flushers.now());
@@ -270,7 +227,7 @@ impl Outbox {
 
     /// Has the socket's task see the end of the connection, and write the close frame.
     fn closed(&self, mut state: StateGuard<'_>) {
-        self.recount(&mut state);
+        state.recount(self.flushers.backlog());
         let room = std::mem::take(&mut state.room);
         let waker = if state.attended {
             None
@@ -321,7 +278,7 @@ impl Outbox {
         {
             state.waker = Some(waker.clone());
             drop(state);
-            self.writer.lock().waker = Some(waker.clone());
+            self.peer.lock().waker = Some(waker.clone());
         }
         standing
     }
@@ -380,15 +337,15 @@ impl Outbox {
     /// Writes until the queue is empty or the peer takes no more. An error ends the connection.
     /// Returns the state as it is then, and what counted in the node's backlog.
     fn write(&self) -> (StateGuard<'_>, usize) {
-        let mut writer = self.writer.lock();
+        let mut peer = self.peer.lock();
         let mut state = self.state.lock();
         let mut flushed = std::mem::take(&mut state.unflushed);
-        while writer.is_ready() && !state.queue.is_empty() && state.phase != OutboxPhase::Closed {
+        while peer.is_ready() && !state.queue.is_empty() && state.phase != OutboxPhase::Closed {
             let before = state.queue.cost();
             flushed += std::mem::take(&mut state.unflushed);
             let mut frames = state.queue.take();
             drop(state);
-            let written = writer.write(&mut frames);
+            let written = peer.write(&mut frames);
             let is_moving = frames.has_moved();
             state = self.state.lock();
             state.queue.give_back(frames);
@@ -403,7 +360,7 @@ impl Outbox {
                 Poll::Ready(Ok(())) => state.blocked = false,
                 Poll::Ready(Err(_)) => {
                     state.abandon();
-                    if let Some(waker) = &writer.waker {
+                    if let Some(waker) = &peer.waker {
                         waker.wake_by_ref();
                     }
                 }
@@ -416,79 +373,14 @@ impl Outbox {
                 }
             }
         }
-        self.recount(&mut state);
-        self.make_room(&mut state);
+        state.recount(self.flushers.backlog());
+        state.make_room(self.congestion());
         (state, flushed)
-    }
-
-    /// Counts what waits for a blocked client.
-    fn recount(&self, state: &mut OutboxState) {
-        let held = if state.blocked { state.queue.cost() } else { 0 };
-        if held != state.held {
-            self.flushers
-                .backlog()
-                .hold(held as isize - state.held as isize);
-            state.held = held;
-        }
-    }
-
-    /// Wakes those who wait for room, if there is some.
-    fn make_room(&self, state: &mut OutboxState) {
-        if !state.room.is_empty()
-            && (state.queue.cost() <= self.congestion() || state.phase != OutboxPhase::Open)
-        {
-            std::mem::take(&mut state.room)
-                .into_iter()
-                .for_each(Waker::wake);
-        }
     }
 
     /// Ready when the client has taken so much that more may follow, or is gone.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.state.lock();
-        if state.queue.cost() <= self.congestion() || state.phase != OutboxPhase::Open {
-            return Poll::Ready(());
-        }
-        if !state.room.iter().any(|known| known.will_wake(cx.waker())) {
-            state.room.push(cx.waker().clone());
-        }
-        Poll::Pending
-    }
-
-    /// Reads what the peer sent. No bytes are the end.
-    pub(super) fn poll_read<'a>(
-        &self,
-        cx: &mut Context<'_>,
-        buffer: &'a mut [MaybeUninit<u8>],
-    ) -> Poll<io::Result<ReadBuf<'a>>> {
-        let mut buffer = ReadBuf::uninit(buffer);
-        match &mut self.writer.lock().stream {
-            Some(stream) => Pin::new(stream)
-                .poll_read(cx, &mut buffer)
-                .map_ok(|()| buffer),
-            None => Poll::Pending,
-        }
-    }
-
-    /// As [`poll_read`](Self::poll_read), into a place of unknown size. Returns the number of
-    /// bytes.
-    pub(super) fn poll_read_into(
-        &self,
-        cx: &mut Context<'_>,
-        mut place: impl BufMut + Send,
-    ) -> Poll<io::Result<usize>> {
-        match &mut self.writer.lock().stream {
-            Some(stream) => pin!(stream.read_buf(&mut place)).poll(cx),
-            None => Poll::Pending,
-        }
-    }
-
-    /// Says that no more is written. The peer then closes its side.
-    pub(super) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.writer.lock().stream {
-            Some(stream) => Pin::new(stream).poll_shutdown(cx),
-            None => Poll::Ready(Ok(())),
-        }
+        self.state.lock().poll_room(self.congestion(), cx)
     }
 
     /// The peer began to close, and its answer is queued: nothing may follow.
@@ -567,35 +459,13 @@ impl Outbox {
     }
 }
 
-type StateGuard<'a> = super::sync::MutexGuard<'a, OutboxState>;
+type StateGuard<'a> = MutexGuard<'a, OutboxState>;
 
 /// Wakes a task when the lock is free.
 fn wake(waker: Option<Waker>, state: StateGuard<'_>) {
     drop(state);
     if let Some(waker) = waker {
         waker.wake();
-    }
-}
-
-impl OutboxState {
-    fn standing(&self) -> OutboxStatus {
-        (self.phase, self.drain.is_some())
-    }
-
-    /// Returns whether more would wait behind the first frame than may. An empty queue takes any
-    /// frame.
-    fn is_full(&self, frame: &Frame, max_cost: usize) -> bool {
-        !self.queue.is_empty() && self.queue.cost_behind_first() + frame.cost() > max_cost
-    }
-
-    fn close(&mut self, code: u16, reason: &str) {
-        self.queue.push(Frame::close(code, reason));
-        self.phase = OutboxPhase::Closing;
-    }
-
-    fn abandon(&mut self) {
-        self.phase = OutboxPhase::Closed;
-        self.queue.end();
     }
 }
 

@@ -123,7 +123,7 @@ impl<S: UserSocket> Pump<S> {
         let direct = self
             .reader
             .direct()
-            .map(|place| self.outbox.poll_read_into(cx, place));
+            .map(|place| self.outbox.peer().poll_read_into(cx, place));
         if let Some(read) = direct {
             return match ready!(read) {
                 Ok(count) if count > 0 => {
@@ -134,7 +134,8 @@ impl<S: UserSocket> Pump<S> {
             };
         }
         let mut buffer = [const { MaybeUninit::uninit() }; READ_AT_ONCE];
-        match ready!(self.outbox.poll_read(cx, &mut buffer)) {
+        let read = self.outbox.peer().poll_read(cx, &mut buffer);
+        match ready!(read) {
             Ok(bytes) if !bytes.filled().is_empty() => Poll::Ready(self.handle(bytes.filled(), cx)),
             _ => Poll::Ready(self.lost()),
         }
@@ -203,10 +204,11 @@ fn linger(cx: &mut Context<'_>, outbox: &Arc<Outbox>) -> Poll<()> {
         // Handlers are at work still, and may answer. Woken by the close that follows the last.
         return Poll::Pending;
     }
-    let _ = ready!(outbox.poll_shutdown(cx));
+    let _ = ready!(outbox.peer().poll_shutdown(cx));
     loop {
         let mut buffer = [const { MaybeUninit::uninit() }; 512];
-        match ready!(outbox.poll_read(cx, &mut buffer)) {
+        let read = outbox.peer().poll_read(cx, &mut buffer);
+        match ready!(read) {
             Ok(bytes) if !bytes.filled().is_empty() => {}
             _ => {
                 outbox.abandon();

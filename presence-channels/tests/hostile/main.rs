@@ -6,6 +6,7 @@
 
 mod abandoned;
 mod client;
+mod crowds;
 mod dribble;
 mod floods;
 mod handlers;

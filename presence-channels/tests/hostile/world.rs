@@ -5,7 +5,7 @@ use std::{pin::pin, time::Duration};
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
-use presence_channels::{Config, Endpoint, Limits, LongpollOptions, SocketOptions};
+use presence_channels::{Config, Endpoint, Limits, LongpollOptions, PubSub, SocketOptions};
 use sample_app::SampleApp;
 use tokio::{
     io::DuplexStream,
@@ -48,19 +48,8 @@ impl World {
             .start_paused(true)
             .build()
             .unwrap();
-        let options = SocketOptions::default()
-            .timeout(TIMEOUT)
-            .limits(limits)
-            .longpoll(LongpollOptions::default().window(WINDOW));
-        let config = config.handler_timeout(HANDLER_TIMEOUT);
-        let app = SampleApp::builder()
-            .config(config)
-            .mount("/socket", options);
-        let app = runtime.block_on(app.start()).unwrap();
-        Self {
-            runtime,
-            endpoint: app.endpoint,
-        }
+        let endpoint = runtime.block_on(endpoint(limits, config, PubSub::local()));
+        Self { runtime, endpoint }
     }
 
     pub(crate) fn run<T>(&self, clients: impl Future<Output = T>) -> T {
@@ -90,6 +79,20 @@ impl World {
         tokio::spawn(server.with_upgrades());
         near
     }
+}
+
+/// Starts an endpoint with one socket at `/socket`.
+pub(crate) async fn endpoint(limits: Limits, config: Config, pubsub: PubSub) -> Endpoint {
+    let options = SocketOptions::default()
+        .timeout(TIMEOUT)
+        .limits(limits)
+        .longpoll(LongpollOptions::default().window(WINDOW));
+    let config = config.handler_timeout(HANDLER_TIMEOUT);
+    let app = SampleApp::builder()
+        .pubsub(pubsub)
+        .config(config)
+        .mount("/socket", options);
+    app.start().await.unwrap().endpoint
 }
 
 /// Lets what is under way go on until it waits. Nothing here takes a millisecond of a paused clock.

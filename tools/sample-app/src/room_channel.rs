@@ -55,6 +55,14 @@ impl Channel for RoomChannel {
                 socket.push("pushed", payload)?;
                 no_reply()
             }
+            "history" => {
+                let (messages, bytes): (usize, usize) = payload.json()?;
+                for n in 0..messages {
+                    let message = json!({ "n": n, "fill": "x".repeat(bytes) });
+                    socket.push_and_wait("message", message).await?;
+                }
+                reply_ok(json!({}))
+            }
             "shout" => {
                 socket.broadcast("shout", payload)?;
                 no_reply()

@@ -30,8 +30,14 @@ impl<C: Channel> Subscriber for ChannelServer<C> {
             }
             return;
         }
+        let flushers = self.shared.endpoint.flushers();
+        if dispatch.is_remote() && flushers.is_backlogged() {
+            // Its sender cannot be made to wait.
+            self.shared.outbox.meter().dropped(Drops::Backlog);
+            return;
+        }
         let frames: &mut BroadcastFrames = dispatch.shared();
-        frames.begin(self.shared.endpoint.flushers());
+        frames.begin(flushers);
         let frame = match frames.get(&self.shared.version, broadcast) {
             Ok(frame) if self.may_drop(&broadcast.event) => frame.clone().droppable(),
             Ok(frame) => frame.clone(),

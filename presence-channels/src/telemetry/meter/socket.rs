@@ -39,7 +39,7 @@ struct SocketCounters {
     bytes_in: Counter,
     messages_out: Counter,
     bytes_out: Counter,
-    drops: [Counter; 5],
+    drops: [Counter; 6],
     queues: Queues,
 }
 
@@ -51,6 +51,7 @@ pub(crate) enum Drops {
     Unencodable,
     Malformed,
     OverRate,
+    Backlog,
 }
 
 impl SocketMeter {
@@ -68,6 +69,7 @@ impl SocketMeter {
             "unencodable",
             "malformed",
             "over_rate",
+            "backlog",
         ];
         Self(Arc::new(SocketCounters {
             sockets: Gauge::new("presence_channels_sockets", &labels),

@@ -42,8 +42,8 @@ impl Outbox {
     /// Counts what the client took.
     fn taken(&self, state: &mut OutboxState) {
         self.liveness.moves();
-        self.recount(state);
-        self.make_room(state);
+        state.recount(self.flushers.backlog());
+        state.make_room(self.congestion());
     }
 
     /// Returns whether messages wait in the queue. The close frame does not count, and is the last.

@@ -1,12 +1,14 @@
-//! Writes frames to a connection.
+//! The connection to the peer of a WebSocket.
 
 use std::{
     io::{self, IoSlice},
-    pin::Pin,
+    mem::MaybeUninit,
+    pin::{Pin, pin},
     task::{Context, Poll, Waker, ready},
 };
 
-use tokio::io::AsyncWrite;
+use bytes::BufMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::queue::TakenFrames;
 use crate::transport::stream::Stream;
@@ -15,14 +17,14 @@ use crate::transport::stream::Stream;
 const GATHERED: usize = 32;
 
 #[derive(Default)]
-pub(super) struct Writer {
+pub(in crate::transport) struct Peer {
     /// `None` during the handshake, and for a client that polls.
     pub(super) stream: Option<Stream>,
     /// The socket's task, which goes on where a write would have blocked.
     pub(super) waker: Option<Waker>,
 }
 
-impl Writer {
+impl Peer {
     /// Returns whether frames can go: the handshake is done, and the socket's task has begun.
     pub(super) fn is_ready(&self) -> bool {
         self.stream.is_some() && self.waker.is_some()
@@ -53,5 +55,44 @@ impl Writer {
         }
         // TLS and the like keep bytes back until they are flushed.
         stream.poll_flush(&mut cx)
+    }
+
+    /// Reads what the peer sent. No bytes are the end.
+    pub(in crate::transport) fn poll_read<'a>(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &'a mut [MaybeUninit<u8>],
+    ) -> Poll<io::Result<ReadBuf<'a>>> {
+        let mut buffer = ReadBuf::uninit(buffer);
+        match &mut self.stream {
+            Some(stream) => Pin::new(stream)
+                .poll_read(cx, &mut buffer)
+                .map_ok(|()| buffer),
+            None => Poll::Pending,
+        }
+    }
+
+    /// As [`poll_read`](Self::poll_read), into a place of unknown size. Returns the number of
+    /// bytes.
+    pub(in crate::transport) fn poll_read_into(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut place: impl BufMut + Send,
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.stream {
+            Some(stream) => pin!(stream.read_buf(&mut place)).poll(cx),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Says that no more is written. The peer then closes its side.
+    pub(in crate::transport) fn poll_shutdown(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Some(stream) => Pin::new(stream).poll_shutdown(cx),
+            None => Poll::Ready(Ok(())),
+        }
     }
 }

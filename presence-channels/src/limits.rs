@@ -51,8 +51,8 @@ pub struct Limits {
     /// still publish.
     pub max_outgoing_bytes: usize,
     /// The time after which a client that takes nothing is slow, while more than
-    /// [`max_outgoing_bytes`](Self::max_outgoing_bytes) wait for it. Default 10 s. Its connection is
-    /// closed with code 1013. Checked about twenty times per
+    /// [`max_outgoing_bytes`](Self::max_outgoing_bytes) wait for it. Default 10 s. Its connection
+    /// is closed with code 1013. Checked about twenty times per
     /// [`SocketOptions::timeout`](crate::SocketOptions::timeout), at least once a second.
     pub slow_reader_timeout: Duration,
     /// The policy for messages that a client may miss, while more bytes wait for it than may. By

@@ -127,8 +127,8 @@ impl<C: Channel> Socket<C> {
     /// # Examples
     /// ```
     /// # use presence_channels::*;
-    /// # async fn handler<C: Channel>(history: Vec<String>, socket: &mut Socket<C>) -> HandleResult {
-    /// for message in &history {
+    /// # async fn handler<C: Channel>(history: &[String], socket: &mut Socket<C>) -> HandleResult {
+    /// for message in history {
     ///     socket.push_and_wait("message", message).await?;
     /// }
     /// # no_reply()

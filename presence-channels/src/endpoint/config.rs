@@ -33,14 +33,16 @@ pub struct Config {
     pub max_connections_per_address: Option<usize>,
     /// The bytes of broadcasts that may be queued for this node's clients and not be offered to the
     /// system yet. Default 16 MiB. Beyond this limit the clients that broadcast are not read until
-    /// half of it is left, [`Socket::broadcast`](crate::Socket::broadcast) can be awaited for that,
+    /// half of it is left,
+    /// [`Endpoint::broadcast_and_wait`](crate::Endpoint::broadcast_and_wait) waits for that, too,
     /// and broadcasts from other nodes are dropped and counted. Raise it for bursts to very large
     /// rooms.
     pub max_unflushed_bytes: usize,
     /// The bytes that all clients of this node together may leave unread. Default 256 MiB. A
     /// message counts for each client that it waits for. Beyond this limit a client that holds more
-    /// than its share, and more than [`Limits::max_outgoing_bytes`](crate::Limits::max_outgoing_bytes),
-    /// is closed with code 1013 at once. Set it to the memory that slow clients may cost.
+    /// than its share, and more than
+    /// [`Limits::max_outgoing_bytes`](crate::Limits::max_outgoing_bytes), is closed with code 1013
+    /// at once. Set it to the memory that slow clients may cost.
     pub max_queued_bytes: usize,
     /// The networks whose `X-Forwarded-For` header is trusted, as `"10.0.0.0/8".parse()` returns
     /// them. Empty by default.

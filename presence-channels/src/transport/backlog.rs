@@ -1,4 +1,4 @@
-//! What all clients of a node wait for, in bytes, and the senders that wait in turn.
+//! The bytes that all clients of a node wait for, and the senders that wait in turn.
 
 use std::task::{Context, Poll};
 
@@ -72,7 +72,8 @@ impl Backlog {
         self.unflushed.load(Ordering::SeqCst).saturating_add(more) > self.max_unflushed
     }
 
-    /// Returns whether so much is unflushed that a sender that does not wait must write by itself.
+    /// Returns whether twice the limit is unflushed. A sender that does not wait must then write by
+    /// itself.
     pub(super) fn is_overdrawn(&self, more: usize) -> bool {
         self.is_high(more.saturating_sub(self.max_unflushed.unsigned_abs()))
     }

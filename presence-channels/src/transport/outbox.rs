@@ -9,8 +9,8 @@
 //! - the socket's own task again when the peer reads slowly: a write that would block leaves that
 //!   task's waker behind.
 //!
-//! A peer is slow only if it takes nothing, for a time, while more waits for it than may. Bytes that
-//! were never offered to the system are not its fault: where those pile up, the senders wait
+//! A peer is slow only if it takes nothing, for a time, while more waits for it than may. Bytes
+//! that were never offered to the system are not its fault: where those pile up, the senders wait
 //! ([`Backlog`](super::backlog::Backlog)).
 
 mod liveness;
@@ -66,7 +66,7 @@ pub(crate) struct Outbox {
     /// Set if the client has had something broadcast since broadcasts did not pile up.
     broadcasts: AtomicBool,
     flushers: Arc<Flushers>,
-    /// What may wait behind the first frame, in bytes.
+    /// The most that may wait behind the first frame, in bytes.
     max_cost: usize,
     slow_reader_timeout: u64,
     meter: SocketMeter,

@@ -58,7 +58,7 @@ struct Pump<S: UserSocket> {
     connection: Connection<S>,
     outbox: Arc<Outbox>,
     reader: WebSocketReader,
-    /// What was read and not handled, because the client must send no more for now.
+    /// Bytes that were read and not handled, because the client must send no more for now.
     unread: Bytes,
 }
 

@@ -73,7 +73,7 @@ pub(super) struct ProtocolViolation {
     pub(super) reason: &'static str,
 }
 
-/// What a step of the reader has come to.
+/// The result of a step of the reader.
 enum Step {
     Event(WebSocketEvent),
     /// Nothing yet, and there may be more to do.
@@ -114,8 +114,8 @@ impl WebSocketReader {
         }
     }
 
-    /// Returns the place for the next bytes, if so many are missing in the frame that they are best
-    /// read without a detour. What is put there is taken by [`next`](Self::next), with no bytes.
+    /// Returns the place for the next bytes, if enough of the frame is missing to read them without
+    /// a detour. Call [`filled`](Self::filled) after that, and then [`next`](Self::next).
     pub(super) fn direct(&mut self) -> Option<impl BufMut + Send + '_> {
         let missing = self.missing();
         let message = self.message.as_mut()?;

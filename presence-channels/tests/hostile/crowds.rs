@@ -55,7 +55,7 @@ fn a_job_that_does_not_wait_writes_by_itself() {
     let endpoint = &world.endpoint;
     let mut members = [0; 5].map(|_| world.run(joined(endpoint, "room:1")));
     world.run(async {
-        // In one piece: nobody else gets a turn, so that all but a pipe's content must wait.
+        // No other task runs meanwhile, so the bytes wait in the queues.
         for n in 0..BROADCASTS {
             let payload = json!({ "n": n, "fill": "x".repeat(1000) });
             endpoint.broadcast("room:1", "news", payload).unwrap();
@@ -118,7 +118,7 @@ fn a_connection_is_small_again_after_a_large_message() {
         let reply = client.request("room:1", "size", payload).await;
         assert_eq!(reply["response"]["bytes"], bytes + 2);
     };
-    // What the client and its pipe keep, too.
+    // The client's own buffers have their size after this.
     world.run(request(&mut client, 15 * MIB));
     let large = world.run(joined(endpoint, "room:1"));
     let ((), held) = world.measure(async {

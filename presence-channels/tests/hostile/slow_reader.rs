@@ -17,7 +17,8 @@ const BROADCAST: usize = 10_000;
 const BROADCASTS: usize = 400;
 /// The time between two broadcasts: 1 MB a second.
 const PAUSE: Duration = Duration::from_millis(10);
-/// What comes until a slow client is noticed: a watch looks every twentieth of the timeout.
+/// The bytes that come until a slow client is noticed: a watch looks every twentieth of the
+/// timeout.
 const UNTIL_NOTICED: usize = BROADCAST * 112;
 
 fn limits() -> Limits {

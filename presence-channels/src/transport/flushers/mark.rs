@@ -5,8 +5,8 @@ const FREE: u32 = 0;
 /// A flusher has it, and will write.
 const LISTED: u32 = 1;
 
-/// What is known of an outbox with unwritten broadcasts: no one has it, a turn under way has it
-/// among those that it hands to a flusher at its end, or a flusher has it.
+/// The holder of an outbox with unwritten broadcasts: no one, a turn under way that hands it to a
+/// flusher at its end, or a flusher.
 #[derive(Default)]
 pub(in crate::transport) struct Mark(AtomicU32);
 

@@ -3,8 +3,8 @@
 //!
 //! The outboxes that a turn marks are handed to the flushers at its end and not before: several
 //! broadcasts that came in one read then leave in one write a subscriber, and the flushers do not
-//! run into the dispatcher's locks. What a turn has marked is its thread's own scratch: nothing of
-//! it lasts, and turns of different endpoints do not meet in it.
+//! run into the dispatcher's locks. The list of marked outboxes is the thread's own: nothing of it
+//! lasts, and turns of different endpoints do not meet in it.
 
 use std::{
     cell::{Cell, RefCell},
@@ -15,7 +15,7 @@ use std::{
 use super::{Batch, Flushers, mark::Marked};
 use crate::transport::{Outbox, sync::atomic};
 
-/// What a turn has marked of one endpoint.
+/// The outboxes of one endpoint that a turn has marked.
 struct Marks {
     flushers: Arc<Flushers>,
     batch: Batch,

@@ -1,5 +1,5 @@
-//! What the endpoint's watch asks of a connection: when its client was last heard, since when it
-//! takes nothing, and since when it is closing. In milliseconds since the endpoint's start.
+//! The times that the endpoint's watch asks a connection for: when its client was last heard, since
+//! when it takes nothing, and since when it is closing. In milliseconds since the endpoint's start.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -12,7 +12,7 @@ const KEPT_CAPACITY: usize = 4;
 #[derive(Default)]
 pub(super) struct FrameQueue {
     frames: VecDeque<Frame>,
-    /// What `frames` cost.
+    /// The cost of `frames`.
     cost: usize,
     /// The bytes of the first frame that are written.
     written: usize,
@@ -84,7 +84,8 @@ impl FrameQueue {
         };
     }
 
-    /// Hands all frames to a writer. What is pushed meanwhile comes after them.
+    /// Hands all frames to a writer. Frames that are pushed meanwhile come after
+    /// them.
     pub(super) fn take(&mut self) -> TakenFrames {
         let frames = std::mem::take(&mut self.frames);
         let cost = std::mem::take(&mut self.cost);
@@ -188,7 +189,8 @@ mod tests {
         /// A frame with this many bytes, which may be dropped or not.
         Push(usize, bool),
         DropOldest,
-        /// A writer takes the frames, more are pushed meanwhile, and it writes so many bytes.
+        /// A writer takes the frames, more are pushed meanwhile, and it writes this many
+        /// bytes.
         Write(usize, Vec<usize>),
         Pop,
     }

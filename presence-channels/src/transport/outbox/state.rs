@@ -1,4 +1,4 @@
-//! What a push, a writer and the socket's task agree on under one lock.
+//! The state that a push, a writer and the socket's task share under one lock.
 
 use std::task::{Context, Poll, Waker};
 
@@ -18,9 +18,9 @@ pub(super) struct OutboxState {
     pub(super) woken: bool,
     /// Set while the peer takes no more. A client that takes from a queue is never written to.
     pub(super) blocked: bool,
-    /// What counts in the node's backlog: broadcasts that were not offered to the system yet.
+    /// The part of the node's backlog: broadcasts that were not offered to the system yet.
     pub(super) unflushed: usize,
-    /// What counts as waiting for blocked clients.
+    /// The part that counts as waiting for blocked clients.
     pub(super) held: usize,
     /// Tasks that wait until there is room for more.
     pub(super) room: Vec<Waker>,

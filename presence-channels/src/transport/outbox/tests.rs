@@ -1,7 +1,7 @@
 use super::*;
 use crate::{Limits, transport::Opcode};
 
-/// What a frame of ten bytes costs.
+/// The cost of a frame of ten bytes.
 const COST: usize = 170;
 
 /// Returns an outbox that is never written to, for whose client ten frames may wait behind the

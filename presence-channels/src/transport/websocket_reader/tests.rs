@@ -24,7 +24,7 @@ fn frame(is_final: bool, opcode: u8, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// What a reader made of some bytes: events, answers, and the code of a violation.
+/// The result of reading some bytes: events, answers, and the code of a violation.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Outcome {
     events: Vec<String>,
@@ -251,7 +251,7 @@ fn pings_and_closes_are_answered_with_their_bodies() {
     assert_eq!(outcome.answers, answers);
 }
 
-/// What is announced takes no memory, and nothing is left of what has come.
+/// An announced length takes no memory, and nothing is left of a message.
 #[test]
 fn memory_is_held_for_what_has_come_only() {
     let mut reader = WebSocketReader::new(16 * 1024 * 1024);

@@ -6,6 +6,7 @@ mod config;
 mod connections;
 mod drain;
 mod salts;
+mod start_error;
 mod watch;
 
 use std::{any::Any, net::IpAddr, sync::Arc, time::Duration};
@@ -24,8 +25,9 @@ use presence_core::{
 };
 use tokio::runtime::Handle;
 
-pub use builder::{EndpointBuilder, StartError};
+pub use builder::EndpointBuilder;
 pub use config::Config;
+pub use start_error::StartError;
 
 pub(crate) use admission::{Admission, Full};
 pub(crate) use connections::Registration;

@@ -10,10 +10,12 @@ use presence_core::{Presence, PubSub, Tracker};
 use tokio::runtime::Handle;
 
 use super::{
-    Admissions, Config, Connections, Endpoint, EndpointInner, MountPoint, Salts, Supervised, watch,
+    Admissions, Config, Connections, Endpoint, EndpointInner, MountPoint, Salts, StartError,
+    Supervised, watch,
 };
 use crate::{
-    InvalidOrigin, SocketOptions, UserSocket,
+    SocketOptions, UserSocket,
+    limits::OptionFault,
     socket::{Mount, Mounted, Routes},
     telemetry::MountMeters,
     transport::{Flushers, longpoll::Longpoll},
@@ -25,64 +27,6 @@ pub struct EndpointBuilder {
     pubsub: PubSub,
     supervised: Vec<Box<dyn Supervised>>,
     mounts: Vec<Arc<dyn Mounted>>,
-}
-
-/// The reason that an endpoint does not start. Of this endpoint nothing runs then.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The program was built so that a panic ends it: a panic in one channel would end all.
-    #[error(
-        "the program is built with panic = \"abort\", so one channel's panic would end them all; \
-         remove that line from its Cargo.toml profile"
-    )]
-    PanicAborts,
-    /// The path of a socket is not valid.
-    #[error("a socket's path starts with `/` and does not end with it; {0:?} does not")]
-    InvalidPath(String),
-    /// Two sockets at one path.
-    #[error("two sockets are mounted at {0:?}")]
-    DuplicatePath(String),
-    /// A topic pattern with a `*` that is not its end, or an empty one.
-    #[error(
-        "{pattern:?} (socket at {path:?}) is no topic pattern: a `*` can only be its last character"
-    )]
-    InvalidPattern {
-        /// Where the socket is mounted.
-        path: String,
-        /// The pattern.
-        pattern: String,
-    },
-    /// A list of origins holds an entry that is not an origin.
-    #[error("the origins of the socket at {path:?}: {error}")]
-    InvalidOrigin {
-        /// Where the socket is mounted.
-        path: String,
-        /// The error of the entry.
-        error: InvalidOrigin,
-    },
-    /// A socket checks origins by [`Config::host`], which is not set.
-    #[error("the socket at {0:?} lets pages of `Config::host` in, which is not set")]
-    MissingHost(String),
-    /// [`Config::host`] is not a host.
-    #[error(
-        "`Config::host` is a host, and a port if need be, as in \"example.com:4000\"; {0:?} is not"
-    )]
-    InvalidHost(String),
-    /// A serializer was added for a version requirement that cannot be parsed.
-    #[error(
-        "{requirement:?} (socket at {path:?}) is no requirement of a serializer's version; \
-         one is \"~> 3.0.0\""
-    )]
-    InvalidRequirement {
-        /// Where the socket is mounted.
-        path: String,
-        /// The requirement.
-        requirement: String,
-    },
-    /// Two presences of one name would mix up who is where.
-    #[error("two presences are named {0:?}; give one of them another NAME")]
-    DuplicatePresence(String),
 }
 
 impl EndpointBuilder {
@@ -166,6 +110,11 @@ impl EndpointBuilder {
         {
             return Err(StartError::InvalidHost(host.clone()));
         }
+        let invalid = |path: Option<&str>| {
+            let path = path.map(str::to_owned);
+            |OptionFault { option, why }| StartError::InvalidOption { option, path, why }
+        };
+        config.check().map_err(invalid(None))?;
         let mut paths = HashSet::new();
         for mount in &self.mounts {
             let path = mount.path();
@@ -175,6 +124,7 @@ impl EndpointBuilder {
             if !paths.insert(path) {
                 return Err(StartError::DuplicatePath(path.to_owned()));
             }
+            mount.options().check().map_err(invalid(Some(path)))?;
             if let Some(pattern) = mount.invalid_pattern() {
                 let (path, pattern) = (path.to_owned(), pattern.to_owned());
                 return Err(StartError::InvalidPattern { path, pattern });

@@ -2,10 +2,14 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::{telemetry::FilterParameters, token::SecretKeyBase};
+use crate::{
+    limits::{OptionFault, SHORTEST_TIMEOUT},
+    telemetry::FilterParameters,
+    token::SecretKeyBase,
+};
 
-/// The settings of an endpoint. The defaults are fit for production. Each field says when to change
-/// it.
+/// The settings of an endpoint. The defaults are fit for production. Each setter says when to
+/// change the setting.
 ///
 /// ```
 /// use presence_channels::Config;
@@ -14,59 +18,18 @@ use crate::{telemetry::FilterParameters, token::SecretKeyBase};
 /// # let _ = config;
 /// ```
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Config {
-    /// The host (and port, unless it is the scheme's default) at which browsers see the app, which
-    /// [`CheckOrigin::SameHost`](crate::CheckOrigin::SameHost) compares pages with. Default: the
-    /// request's `Host` header. Set it behind a proxy that changes that header.
-    pub host: Option<String>,
-    /// The number of clients that may be connected to this node. Off by default. Further clients
-    /// are refused with the status 503. Set a limit below the number of files that the process may
-    /// open.
-    pub max_connections: Option<usize>,
-    /// The number of clients that may be connected from one address (of IPv6, from one /64
-    /// network). Off by default. Further clients are refused with the status 429. The address is
-    /// [`ConnectInfo::client_ip`](crate::ConnectInfo::client_ip), so the app must be served with
-    /// `into_make_service_with_connect_info::<SocketAddr>()`. Name proxies in
-    /// [`trusted_proxies`](Self::trusted_proxies); all clients behind another proxy have one
-    /// address.
-    pub max_connections_per_address: Option<usize>,
-    /// The bytes of broadcasts that may be queued for this node's clients and not be offered to the
-    /// system yet. Default 16 MiB. Beyond this limit the clients that broadcast are not read until
-    /// half of it is left,
-    /// [`Endpoint::broadcast_and_wait`](crate::Endpoint::broadcast_and_wait) waits for that, too,
-    /// and broadcasts from other nodes are dropped and counted. Raise it for bursts to very large
-    /// rooms.
-    pub max_unflushed_bytes: usize,
-    /// The bytes that all clients of this node together may leave unread. Default 256 MiB. A
-    /// message counts for each client that it waits for. Beyond this limit a client that holds more
-    /// than its share, and more than
-    /// [`Limits::max_outgoing_bytes`](crate::Limits::max_outgoing_bytes), is closed with code 1013
-    /// at once. Set it to the memory that slow clients may cost.
-    pub max_queued_bytes: usize,
-    /// The networks whose `X-Forwarded-For` header is trusted, as `"10.0.0.0/8".parse()` returns
-    /// them. Empty by default.
-    pub trusted_proxies: Vec<IpNet>,
-    /// The timeout of a channel's callback. Default 30 s. After the timeout the callback is dropped
-    /// where it waits, and its channel ends with `phx_error` (a join is refused with
-    /// `join timed out`). The timeout applies to [`connect`](crate::UserSocket::connect), too,
-    /// whose client is then refused with the status 500.
-    pub handler_timeout: Duration,
-    /// The time over which [`Endpoint::stop`](crate::Endpoint::stop) closes connections. Default 0:
-    /// all at once. With several nodes, set some tens of seconds, so that the clients of a deploy
-    /// connect to the other nodes a few at a time.
-    pub drain_spread: Duration,
-    /// The time that [`Endpoint::stop`](crate::Endpoint::stop) waits for channels to end. Default
-    /// 10 s.
-    pub drain_timeout: Duration,
-    /// The secret that keys are derived from: see [`SecretKeyBase`]. All nodes share one secret.
-    /// Default `None`. Without a secret [`Endpoint::tokens`](crate::Endpoint::tokens) returns an
-    /// error, and a client that [polls](crate::SocketOptions::longpoll) must reach the same node
-    /// every time.
-    pub secret_key_base: Option<SecretKeyBase>,
-    /// The parameters and parts of payloads that are not logged. By default they are those whose
-    /// names contain `password` or `token`. Set it if your clients send other secrets.
-    pub filter_parameters: FilterParameters,
+    pub(crate) host: Option<String>,
+    pub(crate) max_connections: Option<usize>,
+    pub(crate) max_connections_per_address: Option<usize>,
+    pub(crate) max_unflushed_bytes: usize,
+    pub(crate) max_queued_bytes: usize,
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) handler_timeout: Duration,
+    pub(crate) drain_spread: Duration,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) secret_key_base: Option<SecretKeyBase>,
+    pub(crate) filter_parameters: FilterParameters,
 }
 
 impl Default for Config {
@@ -88,80 +51,134 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Sets [`host`](Self::host).
+    /// Sets the host (and port, unless it is the scheme's default) at which browsers see the app,
+    /// which [`CheckOrigin::SameHost`](crate::CheckOrigin::SameHost) compares pages with. Default:
+    /// the request's `Host` header. Set it behind a proxy that changes that header.
     #[must_use]
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.host = Some(host.into());
         self
     }
 
-    /// Sets [`max_connections`](Self::max_connections).
+    /// Sets the number of clients that may be connected to this node. Off by default. Further
+    /// clients are refused with the status 503. Set a limit below the number of files that the
+    /// process may open. An endpoint does not start with 0.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = Some(connections);
         self
     }
 
-    /// Sets [`max_connections_per_address`](Self::max_connections_per_address).
+    /// Sets the number of clients that may be connected from one address (of IPv6, from one /64
+    /// network). Off by default. Further clients are refused with the status 429. The address is
+    /// [`ConnectInfo::client_ip`](crate::ConnectInfo::client_ip), so the app must be served with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`. Name proxies in
+    /// [`trusted_proxies`](Self::trusted_proxies); all clients behind another proxy have one
+    /// address. An endpoint does not start with 0.
     #[must_use]
     pub fn max_connections_per_address(mut self, connections: usize) -> Self {
         self.max_connections_per_address = Some(connections);
         self
     }
 
-    /// Sets [`max_unflushed_bytes`](Self::max_unflushed_bytes).
+    /// Sets the bytes of broadcasts that may be queued for this node's clients and not be offered
+    /// to the system yet. Default 16 MiB. Beyond this limit the clients that broadcast are not read
+    /// until half of it is left,
+    /// [`Endpoint::broadcast_and_wait`](crate::Endpoint::broadcast_and_wait) waits for that, too,
+    /// and broadcasts from other nodes are dropped and counted. Raise it for bursts to very large
+    /// rooms.
     #[must_use]
     pub fn max_unflushed_bytes(mut self, bytes: usize) -> Self {
         self.max_unflushed_bytes = bytes;
         self
     }
 
-    /// Sets [`max_queued_bytes`](Self::max_queued_bytes).
+    /// Sets the bytes that all clients of this node together may leave unread. Default 256 MiB. A
+    /// message counts for each client that it waits for. Beyond this limit a client that holds more
+    /// than its share, and more than
+    /// [`Limits::max_outgoing_bytes`](crate::Limits::max_outgoing_bytes), is closed with code 1013
+    /// at once. Set it to the memory that slow clients may cost.
     #[must_use]
     pub fn max_queued_bytes(mut self, bytes: usize) -> Self {
         self.max_queued_bytes = bytes;
         self
     }
 
-    /// Sets [`trusted_proxies`](Self::trusted_proxies).
+    /// Sets the networks whose `X-Forwarded-For` header is trusted, as `"10.0.0.0/8".parse()`
+    /// returns them. Empty by default. Name the networks of the app's own proxies, and no others.
     #[must_use]
     pub fn trusted_proxies(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
         self.trusted_proxies = networks.into_iter().collect();
         self
     }
 
-    /// Sets [`handler_timeout`](Self::handler_timeout).
+    /// Sets the timeout of a channel's callback. Default 30 s. After the timeout the callback is
+    /// dropped where it waits, and its channel ends with `phx_error` (a join is refused with `join
+    /// timed out`). The timeout applies to [`connect`](crate::UserSocket::connect), too, whose
+    /// client is then refused with the status 500. An endpoint does not start with less than 100
+    /// ms.
     #[must_use]
     pub fn handler_timeout(mut self, timeout: Duration) -> Self {
         self.handler_timeout = timeout;
         self
     }
 
-    /// Sets [`drain_spread`](Self::drain_spread).
+    /// Sets the time over which [`Endpoint::stop`](crate::Endpoint::stop) closes connections.
+    /// Default 0: all at once. With several nodes, set some tens of seconds, so that the clients of
+    /// a deploy connect to the other nodes a few at a time.
     #[must_use]
     pub fn drain_spread(mut self, spread: Duration) -> Self {
         self.drain_spread = spread;
         self
     }
 
-    /// Sets [`drain_timeout`](Self::drain_timeout).
+    /// Sets the time that [`Endpoint::stop`](crate::Endpoint::stop) waits for channels to end.
+    /// Default 10 s. With 0 channels are ended at once.
     #[must_use]
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.drain_timeout = timeout;
         self
     }
 
-    /// Sets [`secret_key_base`](Self::secret_key_base).
+    /// Sets the secret that keys are derived from: see [`SecretKeyBase`]. All nodes share one
+    /// secret. Default `None`. Without a secret [`Endpoint::tokens`](crate::Endpoint::tokens)
+    /// returns an error, and a client that [polls](crate::SocketOptions::longpoll) must reach the
+    /// same node every time.
     #[must_use]
     pub fn secret_key_base(mut self, secret: SecretKeyBase) -> Self {
         self.secret_key_base = Some(secret);
         self
     }
 
-    /// Sets [`filter_parameters`](Self::filter_parameters).
+    /// Sets the parameters and parts of payloads that are not logged. By default they are those
+    /// whose names contain `password` or `token`. Set it if your clients send other secrets.
     #[must_use]
     pub fn filter_parameters(mut self, filter: FilterParameters) -> Self {
         self.filter_parameters = filter;
         self
+    }
+
+    /// Refuses settings with which no client could connect.
+    pub(crate) fn check(&self) -> Result<(), OptionFault> {
+        for (option, value) in [
+            ("Config::max_connections", self.max_connections),
+            (
+                "Config::max_connections_per_address",
+                self.max_connections_per_address,
+            ),
+        ] {
+            value.map_or(Ok(()), |value| OptionFault::at_least(option, value, 1))?;
+        }
+        for (option, value) in [
+            ("Config::max_unflushed_bytes", self.max_unflushed_bytes),
+            ("Config::max_queued_bytes", self.max_queued_bytes),
+        ] {
+            OptionFault::at_least(option, value, 1)?;
+        }
+        OptionFault::at_least(
+            "Config::handler_timeout",
+            self.handler_timeout,
+            SHORTEST_TIMEOUT,
+        )
     }
 }

@@ -1,10 +1,11 @@
+use super::OptionFault;
+
 /// A limit on messages per second, with a burst.
 ///
 /// ```
 /// use presence_channels::{Limits, Rate};
 ///
-/// let mut limits = Limits::default();
-/// limits.max_message_rate = Some(Rate::per_second(50).burst(200));
+/// let limits = Limits::default().max_message_rate(Rate::per_second(50).burst(200));
 /// # let _ = limits;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,21 +15,28 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// On average at most `messages` a second (at least 1), and as many at once.
+    /// Creates a rate of on average at most `messages` a second, and as many at once. An endpoint
+    /// does not start with a rate of 0.
     #[must_use]
     pub fn per_second(messages: u32) -> Self {
-        let per_second = messages.max(1);
         Self {
-            per_second,
-            burst: per_second,
+            per_second: messages,
+            burst: messages,
         }
     }
 
-    /// Lets `messages` (at least 1) come at once after a pause, as when a page has just loaded.
+    /// Lets `messages` come at once after a pause, as when a page has just loaded. An endpoint does
+    /// not start with a burst of 0.
     #[must_use]
     pub fn burst(mut self, messages: u32) -> Self {
-        self.burst = messages.max(1);
+        self.burst = messages;
         self
+    }
+
+    /// Refuses a rate that lets nothing through. `option` names the limit in the error.
+    pub(crate) fn check(self, option: &'static str) -> Result<(), OptionFault> {
+        OptionFault::at_least(option, self.per_second, 1)?;
+        OptionFault::at_least(option, self.burst, 1)
     }
 }
 

@@ -146,7 +146,7 @@ impl<S: UserSocket> ConnectionShared<S> {
     /// Returns whether these bytes exceed the limit. Zero bytes never do, because a limit of zero
     /// would then let no message through.
     fn is_much(&self, waiting_bytes: usize) -> bool {
-        waiting_bytes >= self.mount.options.limits.max_waiting_bytes.max(1)
+        waiting_bytes >= self.mount.options.limits.max_waiting_bytes
     }
 
     /// Counts a join until the returned guard is dropped.

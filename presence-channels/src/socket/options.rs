@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::{
     CheckOrigin, Limits, LongpollOptions,
+    limits::{OptionFault, SHORTEST_TIMEOUT},
     serializer::{Added, Serializer},
     telemetry::Level,
 };
@@ -49,13 +50,14 @@ impl Default for SocketOptions {
 
 impl SocketOptions {
     /// Sets the time after which a WebSocket without a whole message from its client is closed,
-    /// with the code 1002. Default 60 s, as in Phoenix; at least 100 ms. phoenix.js sends a
+    /// with the code 1002. Default 60 s, as in Phoenix. An endpoint does not start with less than
+    /// 100 ms. phoenix.js sends a
     /// heartbeat every 30 s. A ping counts, a part of a message does not: raise the timeout if
     /// clients upload large messages over slow networks. Checked about twenty times a timeout, so a
     /// client may get a twentieth more.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout.max(Duration::from_millis(100));
+        self.timeout = timeout;
         self
     }
 
@@ -129,5 +131,14 @@ impl SocketOptions {
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// Refuses options with which no client could stay connected.
+    pub(crate) fn check(&self) -> Result<(), OptionFault> {
+        OptionFault::at_least("SocketOptions::timeout", self.timeout, SHORTEST_TIMEOUT)?;
+        self.limits.check()?;
+        self.longpoll
+            .as_ref()
+            .map_or(Ok(()), LongpollOptions::check)
     }
 }

@@ -88,8 +88,7 @@ fn a_message_over_the_limit_of_the_queue_reaches_who_reads() {
 /// Ten megabytes, of which the client takes a piece at a time, for longer than a slow one may take.
 #[test]
 fn a_history_that_is_pushed_at_the_client_s_pace_reaches_it() {
-    let mut limits = Limits::default();
-    limits.max_outgoing_bytes = MIB;
+    let limits = Limits::default().max_outgoing_bytes(MIB);
     let world = World::start(limits);
     let endpoint = &world.endpoint;
     let mut client = world.run(joined(endpoint, "room:1"));
@@ -108,8 +107,7 @@ fn a_history_that_is_pushed_at_the_client_s_pace_reaches_it() {
 
 #[test]
 fn a_connection_is_small_again_after_a_large_message() {
-    let mut limits = Limits::default();
-    limits.max_message_bytes = 16 * MIB;
+    let limits = Limits::default().max_message_bytes(16 * MIB);
     let world = World::start(limits);
     let endpoint = &world.endpoint;
     let mut client = world.run(joined(endpoint, "room:1"));

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     client::{Client, joined, open},
-    world::{HANDLER_TIMEOUT, PIPE, World, settle},
+    world::{HANDLER_TIMEOUT, MAX_WAITING_BYTES, PIPE, World, settle},
 };
 
 const FLOOD: usize = 5000;
@@ -13,8 +13,7 @@ const FLOOD: usize = 5000;
 /// Joins `FLOOD` times, to what `topic` says, where no join ever ends.
 fn joins(topic: impl Fn(usize) -> String) {
     const UNDER_WAY: usize = 20;
-    let mut limits = Limits::default();
-    limits.max_joins_under_way = UNDER_WAY;
+    let limits = Limits::default().max_joins_under_way(UNDER_WAY);
     let world = World::start(limits);
     let endpoint = &world.endpoint;
     let mut bystander = world.run(joined(endpoint, "room:1"));
@@ -67,8 +66,7 @@ fn of_a_flood_of_joins_to_one_topic_only_so_many_are_under_way() {
 fn of_a_flood_of_messages_only_so_many_wait() {
     const WAITING: usize = 50;
     const MESSAGE: usize = 2000;
-    let mut limits = Limits::default();
-    limits.max_waiting_messages = WAITING;
+    let limits = Limits::default().max_waiting_messages(WAITING);
     let world = World::start(limits);
     let endpoint = &world.endpoint;
     let mut bystander = world.run(joined(endpoint, "room:1"));
@@ -96,8 +94,7 @@ fn of_a_flood_of_messages_only_so_many_wait() {
 fn a_client_whose_channel_is_too_slow_for_its_broadcasts_is_still_heard() {
     const WAITING: usize = 20;
     const PUSHED: usize = 5;
-    let mut limits = Limits::default();
-    limits.max_waiting_messages = WAITING;
+    let limits = Limits::default().max_waiting_messages(WAITING);
     let world = World::start(limits);
     let endpoint = &world.endpoint;
     let mut client = world.run(joined(endpoint, "room:other"));
@@ -151,9 +148,7 @@ fn of_a_flood_of_large_messages_only_so_many_bytes_wait() {
         json!([null, large, "room:1", "endless", {}]),
     ];
     for message in messages.map(|message| message.to_string()) {
-        let mut limits = Limits::default();
-        limits.max_ref_bytes = MESSAGE;
-        let waiting = limits.max_waiting_bytes;
+        let limits = Limits::default().max_ref_bytes(MESSAGE);
         let world = World::start(limits);
         let endpoint = &world.endpoint;
         let mut bystander = world.run(joined(endpoint, "room:1"));
@@ -169,7 +164,7 @@ fn of_a_flood_of_large_messages_only_so_many_bytes_wait() {
         assert!(sent < 10, "{sent} were taken though none was handled");
         // Those that wait and the one that goes over it; one that is handled and, of a ref, its
         // copy; and what the client has not sent, of which it holds a copy while it writes.
-        let most = waiting + 2 * MESSAGE + 2 * MESSAGE + 4 * MESSAGE;
+        let most = MAX_WAITING_BYTES + 2 * MESSAGE + 2 * MESSAGE + 4 * MESSAGE;
         assert!(held.peak <= most as u64, "{held:?} over {most}");
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use presence_channels::{
-    Config, Endpoint, FrameError, Limits, Payload, SocketOptions,
+    Config, Endpoint, FrameError, Payload, SocketOptions,
     serializer::{Data, Frame, MalformedFrame, Message, Outgoing, Ref, Serializer},
 };
 use sample_app::SampleApp;
@@ -12,7 +12,7 @@ use tokio::runtime::Builder;
 
 use crate::{
     client::Client,
-    world::{PIPE, World},
+    world::{MAX_WAITING_BYTES, PIPE, World},
 };
 
 const FILL: usize = 100_000;
@@ -104,7 +104,7 @@ fn of_the_broadcasts_that_a_join_is_not_ready_for_only_so_many_bytes_wait() {
     // The client, which has missed some, is told, and joins again.
     assert_eq!(events, ["phx_reply", "phx_error"]);
     // Those that wait, the one over the limit, and what one more is made from.
-    let most = Limits::default().max_waiting_bytes + 10 * FILL + 4 * PIPE;
+    let most = MAX_WAITING_BYTES + 10 * FILL + 4 * PIPE;
     assert!(peak <= most, "{peak} over {most}");
 }
 

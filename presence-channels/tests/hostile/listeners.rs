@@ -14,6 +14,8 @@ use tokio::{
     sync::{Semaphore, mpsc},
 };
 
+use crate::world::{MAX_WAITING_BYTES, MAX_WAITING_MESSAGES};
+
 /// The number of listeners.
 const LISTENERS: usize = 20;
 /// The number of messages for each.
@@ -165,7 +167,7 @@ impl Listening {
 fn of_the_broadcasts_that_slow_listeners_hear_only_so_many_wait() {
     let listening = Listening::start(Limits::default(), LISTENERS);
     let peak = listening.peak(listening.broadcast(FLOOD, 0));
-    let most = LISTENERS * Limits::default().max_waiting_messages * SMALL;
+    let most = LISTENERS * MAX_WAITING_MESSAGES * SMALL;
     assert!(peak <= most, "{peak} over {most}");
     // None has missed a broadcast without a sign.
     listening.gate.add_permits(LISTENERS * FLOOD);
@@ -183,7 +185,7 @@ fn of_the_large_broadcasts_that_a_slow_listener_hears_only_so_many_bytes_wait() 
     let listening = Listening::start(Limits::default(), 1);
     let peak = listening.peak(listening.broadcast(100, FILL));
     // One that is handled, one over the limit, and the one that is made.
-    let most = Limits::default().max_waiting_bytes + 3 * FILL;
+    let most = MAX_WAITING_BYTES + 3 * FILL;
     assert!(peak <= most, "{peak} over {most}");
     listening.gate.add_permits(100);
     let (_, channel) = &listening.channels[0];
@@ -193,8 +195,7 @@ fn of_the_large_broadcasts_that_a_slow_listener_hears_only_so_many_bytes_wait() 
 /// One message is taken whatever its size, or a channel could not hear it at all.
 #[test]
 fn a_broadcast_over_the_limit_is_heard_by_a_channel_for_which_nothing_waits() {
-    let mut limits = Limits::default();
-    limits.max_waiting_bytes = 1000;
+    let limits = Limits::default().max_waiting_bytes(1000);
     let listening = Listening::start(limits, 1);
     listening.gate.add_permits(10);
     listening.runtime.block_on(async {
@@ -211,7 +212,7 @@ fn a_broadcast_over_the_limit_is_heard_by_a_channel_for_which_nothing_waits() {
 #[test]
 fn a_notifier_is_told_when_its_message_is_not_taken() {
     let mut listening = Listening::start(Limits::default(), LISTENERS);
-    let limit = Limits::default().max_waiting_messages;
+    let limit = MAX_WAITING_MESSAGES;
     let mut taken = 0;
     let peak = listening.peak(async {
         for number in 0..FLOOD {
@@ -259,8 +260,7 @@ fn a_notifier_is_told_when_its_message_is_not_taken() {
 fn a_notifier_that_waits_loses_nothing_and_hears_of_the_end() {
     const SENDERS: usize = 3;
     const EACH: usize = 500;
-    let mut limits = Limits::default();
-    limits.max_waiting_messages = 10;
+    let limits = Limits::default().max_waiting_messages(10);
     let mut listening = Listening::start(limits, 1);
     let notifier = listening.notifiers[0].clone();
     let senders: Vec<_> = (0..SENDERS)
@@ -309,7 +309,7 @@ fn a_notifier_that_waits_loses_nothing_and_hears_of_the_end() {
 fn a_channel_that_notifies_itself_without_end_is_ended() {
     let listening = Listening::start(Limits::default(), 1);
     let (_, channel) = &listening.channels[0];
-    let limit = Limits::default().max_waiting_messages;
+    let limit = MAX_WAITING_MESSAGES;
     listening.gate.add_permits(2 * limit);
     listening.runtime.block_on(async {
         let push = channel.push("notify_itself", limit).await;

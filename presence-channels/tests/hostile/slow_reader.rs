@@ -22,10 +22,9 @@ const PAUSE: Duration = Duration::from_millis(10);
 const UNTIL_NOTICED: usize = BROADCAST * 112;
 
 fn limits() -> Limits {
-    let mut limits = Limits::default();
-    limits.max_outgoing_bytes = MAX_OUTGOING;
-    limits.slow_reader_timeout = TIMEOUT;
-    limits
+    Limits::default()
+        .max_outgoing_bytes(MAX_OUTGOING)
+        .slow_reader_timeout(TIMEOUT)
 }
 
 #[test]

@@ -12,6 +12,9 @@ use tokio::{
     runtime::{Builder, Runtime},
 };
 
+/// The default limits of what waits for a handler.
+pub(crate) const MAX_WAITING_MESSAGES: usize = 1000;
+pub(crate) const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
 /// The timeout of a client that is silent, or sends no whole message.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 /// The timeout of a handler.

@@ -206,8 +206,7 @@ async fn a_stop_delivers_what_handlers_still_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_answers_publishes_that_wait() {
-    let mut limits = Limits::default();
-    limits.max_waiting_messages = 1;
+    let limits = Limits::default().max_waiting_messages(1);
     let (endpoint, probe) =
         start_with(PubSub::local(), Config::default(), limits, longpoll()).await;
     let client = Client::open(&endpoint, "/socket").await;

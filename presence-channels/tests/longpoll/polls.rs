@@ -129,9 +129,9 @@ async fn a_binary_message_is_left_out_and_the_rest_comes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_poll_holds_no_more_than_its_limit() {
-    let mut limits = Limits::default();
-    limits.max_outgoing_bytes = 10_000;
-    limits.slow_reader_timeout = Duration::from_secs(1);
+    let limits = Limits::default()
+        .max_outgoing_bytes(10_000)
+        .slow_reader_timeout(Duration::from_secs(1));
     let (endpoint, probe) =
         start_with(PubSub::local(), Config::default(), limits, longpoll()).await;
     let client = Client::open(&endpoint, "/socket").await;

@@ -26,9 +26,8 @@ async fn replies(client: &Client) -> Vec<Value> {
     messages.iter().map(|message| message[1].clone()).collect()
 }
 
-async fn start_limited(change: impl FnOnce(&mut Limits)) -> (Endpoint, Arc<Probe>) {
-    let mut limits = Limits::default();
-    change(&mut limits);
+async fn start_limited(change: impl FnOnce(Limits) -> Limits) -> (Endpoint, Arc<Probe>) {
+    let limits = change(Limits::default());
     start_with(PubSub::local(), Config::default(), limits, longpoll()).await
 }
 
@@ -85,7 +84,7 @@ async fn a_malformed_message_ends_the_session_and_what_came_before_it_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_ref_over_the_limit_ends_the_session_and_what_came_before_it_counts() {
-    let (endpoint, probe) = start_limited(|limits| limits.max_ref_bytes = 3).await;
+    let (endpoint, probe) = start_limited(|limits| limits.max_ref_bytes(3)).await;
     let client = Client::open(&endpoint, "/socket").await;
     client.join().await;
     let poll = client.start_poll();
@@ -118,8 +117,7 @@ async fn a_body_that_is_none_is_a_bad_request_and_nothing_of_it_is_handled() {
 
 #[tokio::test(start_paused = true)]
 async fn too_much_is_refused_and_nothing_of_it_is_handled() {
-    let mut limits = Limits::default();
-    limits.max_message_bytes = 1000;
+    let limits = Limits::default().max_message_bytes(1000);
     let longpoll = longpoll().max_body_bytes(5000).max_batch(20);
     let (endpoint, _) = start_with(PubSub::local(), Config::default(), limits, longpoll).await;
     let client = Client::open(&endpoint, "/socket").await;
@@ -163,7 +161,7 @@ async fn a_body_that_does_not_come_is_given_up_after_a_window() {
 
 #[tokio::test(start_paused = true)]
 async fn who_sends_faster_than_handlers_work_waits_or_is_told_408() {
-    let (endpoint, probe) = start_limited(|limits| limits.max_waiting_messages = 2).await;
+    let (endpoint, probe) = start_limited(|limits| limits.max_waiting_messages(2)).await;
     let client = Client::open(&endpoint, "/socket").await;
     client.join().await;
     let slow = |reference: &str| json!(["1", reference, "room:1", "slow", {}]);
@@ -194,7 +192,7 @@ async fn who_sends_faster_than_handlers_work_waits_or_is_told_408() {
 /// As with the number of messages.
 #[tokio::test(start_paused = true)]
 async fn who_sends_more_than_may_wait_waits_or_is_told_408() {
-    let (endpoint, probe) = start_limited(|limits| limits.max_waiting_bytes = 1000).await;
+    let (endpoint, probe) = start_limited(|limits| limits.max_waiting_bytes(1000)).await;
     let client = Client::open(&endpoint, "/socket").await;
     client.join().await;
     let slow = |reference: &str| {

@@ -7,8 +7,7 @@ use sample_app::SampleApp;
 
 /// One socket at `/socket`, which logs connections as Phoenix does.
 pub(crate) async fn start(filter: FilterParameters) -> Endpoint {
-    let mut limits = Limits::default();
-    limits.max_channel_message_rate = Some(Rate::per_second(1).burst(100));
+    let limits = Limits::default().max_channel_message_rate(Rate::per_second(1).burst(100));
     let options = SocketOptions::default()
         .limits(limits)
         .longpoll(LongpollOptions::default());

@@ -152,8 +152,7 @@ async fn two_endpoints_in_one_process_do_not_mix() {
 
 #[tokio::test]
 async fn a_client_that_talks_is_not_idle_while_its_handlers_are_busy() {
-    let mut limits = Limits::default();
-    limits.max_waiting_messages = 1;
+    let limits = Limits::default().max_waiting_messages(1);
     let options = SocketOptions::default()
         .timeout(Duration::from_millis(500))
         .limits(limits);

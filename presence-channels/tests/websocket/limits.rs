@@ -5,7 +5,6 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use presence_channels::Limits;
 use sample_app::{Client, Server};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -25,7 +24,7 @@ fn heartbeat_of(bytes: usize) -> String {
 
 #[tokio::test]
 async fn a_message_over_the_limit_closes_with_1009() {
-    let server = Server::start_limited(|limits| limits.max_message_bytes = 1000).await;
+    let server = Server::start_limited(|limits| limits.max_message_bytes(1000)).await;
     let mut bystander = Client::connect(&server, "bystander").await;
     let mut client = Client::connect(&server, "alice").await;
     client.send(heartbeat_of(1000)).await;
@@ -38,7 +37,7 @@ async fn a_message_over_the_limit_closes_with_1009() {
 #[tokio::test]
 async fn a_frame_that_only_says_it_is_large_closes_with_1009() {
     let server = Server::start().await;
-    let limit = Limits::default().max_message_bytes as u64;
+    let limit: u64 = 1024 * 1024;
     for length in [limit + 1, u64::from(u32::MAX), u64::MAX >> 1] {
         let mut client = Client::connect(&server, "alice").await;
         let mut header = vec![0x81, 0x80 | 127];
@@ -51,7 +50,7 @@ async fn a_frame_that_only_says_it_is_large_closes_with_1009() {
 
 #[tokio::test]
 async fn fragments_count_together() {
-    let server = Server::start_limited(|limits| limits.max_message_bytes = 1000).await;
+    let server = Server::start_limited(|limits| limits.max_message_bytes(1000)).await;
     let mut client = Client::connect(&server, "alice").await;
     client
         .send_raw(&frame(0x1, true, &[b'x'; 100]))
@@ -69,9 +68,8 @@ async fn fragments_count_together() {
 #[tokio::test]
 async fn a_topic_or_event_over_the_limit_is_an_error_reply() {
     let server = Server::start().await;
-    let limits = Limits::default();
     let mut client = Client::connect(&server, "alice").await;
-    let longest = format!("{:a<1$}", "room:", limits.max_topic_bytes);
+    let longest = format!("{:a<1$}", "room:", 1024);
     client.join(&longest).await;
     let reply = client
         .request(&(longest + "a"), "phx_join", json!({}))
@@ -79,7 +77,7 @@ async fn a_topic_or_event_over_the_limit_is_an_error_reply() {
     assert_eq!(reply, error("topic too long"));
 
     client.join("room:1").await;
-    let too_long = "e".repeat(limits.max_event_bytes + 1);
+    let too_long = "e".repeat(1024 + 1);
     let reply = client.request("room:1", &too_long, json!({})).await;
     assert_eq!(reply, error("event too long"));
     let reply = client.request("room:1", "ping", json!({})).await;
@@ -88,7 +86,7 @@ async fn a_topic_or_event_over_the_limit_is_an_error_reply() {
 
 #[tokio::test]
 async fn a_ref_over_the_limit_closes_with_1011_in_both_versions() {
-    let longest = Limits::default().max_ref_bytes;
+    let longest = 256;
     let server = Server::start().await;
     let mut bystander = Client::connect(&server, "bystander").await;
     let text = |bytes: usize| json!("r".repeat(bytes));
@@ -139,7 +137,7 @@ async fn the_longest_ref_of_a_binary_frame_is_within_the_limit() {
 
 #[tokio::test]
 async fn a_connection_has_so_many_channels_and_no_more() {
-    let server = Server::start_limited(|limits| limits.max_channels = 3).await;
+    let server = Server::start_limited(|limits| limits.max_channels(3)).await;
     let mut client = Client::connect(&server, "alice").await;
     for n in 1..=3 {
         client.join(&format!("room:{n}")).await;
@@ -168,7 +166,7 @@ fn slow_message(n: usize) -> Message {
 #[tokio::test]
 async fn so_many_messages_wait_and_then_no_more_is_read() {
     const WAITING: usize = 10;
-    let server = Server::start_limited(|limits| limits.max_waiting_messages = WAITING).await;
+    let server = Server::start_limited(|limits| limits.max_waiting_messages(WAITING)).await;
     let mut client = Client::connect(&server, "alice").await;
     client.join("room:1").await;
 
@@ -194,7 +192,7 @@ async fn so_many_messages_wait_and_then_no_more_is_read() {
 #[tokio::test]
 async fn of_a_flood_nothing_is_lost_and_others_go_on() {
     const FLOOD: usize = 500;
-    let server = Server::start_limited(|limits| limits.max_waiting_messages = 10).await;
+    let server = Server::start_limited(|limits| limits.max_waiting_messages(10)).await;
     let mut bystander = Client::connect(&server, "bystander").await;
     let mut client = Client::connect(&server, "alice").await;
     client.join("room:1").await;
@@ -229,8 +227,7 @@ async fn of_a_flood_nothing_is_lost_and_others_go_on() {
 async fn of_a_flood_of_large_messages_only_so_many_bytes_wait() {
     const FLOOD: usize = 20;
     const MESSAGE: usize = 1_000_000;
-    let limits = Limits::default();
-    assert!(limits.max_waiting_messages > FLOOD);
+    const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
     let server = Server::start().await;
     let mut bystander = Client::connect(&server, "bystander").await;
     let mut client = Client::connect(&server, "alice").await;
@@ -251,7 +248,7 @@ async fn of_a_flood_of_large_messages_only_so_many_bytes_wait() {
     // in the buffers of the connection.
     let taken = stalled(&sent).await;
     assert!(
-        taken <= limits.max_waiting_bytes / MESSAGE + 3,
+        taken <= MAX_WAITING_BYTES / MESSAGE + 3,
         "{taken} were taken"
     );
     assert_eq!(server.probe.begun().len(), 1);
@@ -269,9 +266,9 @@ async fn of_a_flood_of_large_messages_only_so_many_bytes_wait() {
 
 #[tokio::test]
 async fn a_message_larger_than_what_may_wait_gets_through() {
-    for max_waiting_bytes in [0, 1000] {
+    for max_waiting_bytes in [1, 1000] {
         let server =
-            Server::start_limited(|limits| limits.max_waiting_bytes = max_waiting_bytes).await;
+            Server::start_limited(|limits| limits.max_waiting_bytes(max_waiting_bytes)).await;
         let mut client = Client::connect(&server, "alice").await;
         client.join("room:1").await;
         // One is handled, one waits.

@@ -24,8 +24,9 @@ const BROADCASTS: usize = 1000;
 #[tokio::test]
 async fn a_slow_reader_is_closed_with_1013_and_others_get_everything() {
     let server = Server::start_limited(|limits| {
-        limits.max_outgoing_bytes = MAX_OUTGOING;
-        limits.slow_reader_timeout = Duration::from_millis(200);
+        limits
+            .max_outgoing_bytes(MAX_OUTGOING)
+            .slow_reader_timeout(Duration::from_millis(200))
     })
     .await;
     let mut fast = Client::connect(&server, "fast").await;
@@ -60,7 +61,7 @@ async fn a_slow_reader_is_closed_with_1013_and_others_get_everything() {
 async fn who_does_not_read_replies_is_not_asked_for_more() {
     // 10 MB: more than the buffers on the way there and back.
     const REQUESTS: usize = 1000;
-    let server = Server::start_limited(|limits| limits.max_outgoing_bytes = MAX_OUTGOING).await;
+    let server = Server::start_limited(|limits| limits.max_outgoing_bytes(MAX_OUTGOING)).await;
     let mut slow = Client::connect(&server, "slow").await;
     slow.join("room:1").await;
 

@@ -30,10 +30,9 @@ impl Server {
         Self::start_with(SocketOptions::default()).await
     }
 
-    /// Starts a server with the default limits but for what `change` does to them.
-    pub async fn start_limited(change: impl FnOnce(&mut Limits)) -> Self {
-        let mut limits = Limits::default();
-        change(&mut limits);
+    /// Starts a server with the default limits as `change` returns them.
+    pub async fn start_limited(change: impl FnOnce(Limits) -> Limits) -> Self {
+        let limits = change(Limits::default());
         Self::start_with(SocketOptions::default().limits(limits)).await
     }
 

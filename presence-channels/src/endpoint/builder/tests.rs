@@ -1,8 +1,11 @@
+use std::time::Duration;
+
 use presence_core::{Presence, Tracker};
 
 use super::*;
 use crate::{
-    Channel, CheckOrigin, ConnectError, ConnectInfo, JoinResult, Params, Payload, Socket, Topic,
+    Channel, CheckOrigin, ConnectError, ConnectInfo, JoinResult, Limits, LongpollOptions, Params,
+    Payload, Rate, Socket, Topic,
 };
 
 /// A socket whose channel has the topic pattern that its type says.
@@ -112,4 +115,108 @@ async fn origins_and_the_host_are_what_they_should_be() {
 
     let host = Config::default().host("shop.test:8443");
     assert!(with(CheckOrigin::ConfiguredHost).start(host).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_option_that_makes_no_sense_is_an_error_that_names_it() {
+    let with = |options| builder().socket_with::<User>("/socket", (), options);
+    let limited = |limits| with(SocketOptions::default().limits(limits));
+    let polled = |longpoll| with(SocketOptions::default().longpoll(longpoll));
+    let none = Duration::ZERO;
+    let limits = Limits::default;
+    let cases = [
+        (
+            limited(limits().max_message_bytes(0)),
+            "Limits::max_message_bytes",
+        ),
+        (limited(limits().max_channels(0)), "Limits::max_channels"),
+        (
+            limited(limits().max_topic_bytes(0)),
+            "Limits::max_topic_bytes",
+        ),
+        (
+            limited(limits().max_event_bytes(0)),
+            "Limits::max_event_bytes",
+        ),
+        (limited(limits().max_ref_bytes(0)), "Limits::max_ref_bytes"),
+        (
+            limited(limits().max_outgoing_bytes(0)),
+            "Limits::max_outgoing_bytes",
+        ),
+        (
+            limited(limits().max_waiting_messages(0)),
+            "Limits::max_waiting_messages",
+        ),
+        (
+            limited(limits().max_waiting_bytes(0)),
+            "Limits::max_waiting_bytes",
+        ),
+        (
+            limited(limits().max_joins_under_way(0)),
+            "Limits::max_joins_under_way",
+        ),
+        (
+            limited(limits().max_message_rate(Rate::per_second(0))),
+            "Limits::max_message_rate",
+        ),
+        (
+            limited(limits().max_channel_message_rate(Rate::per_second(9).burst(0))),
+            "Limits::max_channel_message_rate",
+        ),
+        (
+            with(SocketOptions::default().timeout(none)),
+            "SocketOptions::timeout",
+        ),
+        (
+            polled(LongpollOptions::default().window(none)),
+            "LongpollOptions::window",
+        ),
+        (
+            polled(LongpollOptions::default().window(Duration::from_secs(3601))),
+            "LongpollOptions::window",
+        ),
+        (
+            polled(LongpollOptions::default().max_body_bytes(0)),
+            "LongpollOptions::max_body_bytes",
+        ),
+        (
+            polled(LongpollOptions::default().max_batch(0)),
+            "LongpollOptions::max_batch",
+        ),
+    ];
+    for (builder, expected) in cases {
+        let error = builder.start(Config::default()).await.unwrap_err();
+        let StartError::InvalidOption { option, path, .. } = &error else {
+            panic!("{expected}: {error}");
+        };
+        assert_eq!((*option, path.as_deref()), (expected, Some("/socket")));
+    }
+    let configs = [
+        (
+            Config::default().max_connections(0),
+            "Config::max_connections",
+        ),
+        (
+            Config::default().max_connections_per_address(0),
+            "Config::max_connections_per_address",
+        ),
+        (
+            Config::default().handler_timeout(none),
+            "Config::handler_timeout",
+        ),
+    ];
+    for (config, expected) in configs {
+        let error = builder().start(config).await.unwrap_err();
+        let StartError::InvalidOption { option, path, .. } = &error else {
+            panic!("{expected}: {error}");
+        };
+        assert_eq!((*option, path.as_deref()), (expected, None));
+    }
+    let short = SocketOptions::default().timeout(Duration::from_millis(99));
+    assert_eq!(
+        refusal(with(short), Config::default()).await,
+        "`SocketOptions::timeout` of the socket at \"/socket\": 99ms is below the least value, 100ms"
+    );
+    let least = SocketOptions::default().timeout(Duration::from_millis(100));
+    assert!(with(least).start(Config::default()).await.is_ok());
 }

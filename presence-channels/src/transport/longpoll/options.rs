@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use crate::limits::{OptionFault, SHORTEST_TIMEOUT};
+
+/// A longer poll keeps a request open for a client that may have gone.
+const LONGEST_WINDOW: Duration = Duration::from_secs(3600);
+
 /// The options of long-polling, for [`SocketOptions::longpoll`](crate::SocketOptions::longpoll).
 ///
 /// ```
@@ -31,11 +36,12 @@ impl Default for LongpollOptions {
 
 impl LongpollOptions {
     /// Sets the time that a poll waits for messages, and that a publish may take. Default 10 s, as
-    /// in Phoenix; from 10 ms to an hour. A session that is not polled for one and a half windows
-    /// ends. Lower it if a proxy cuts requests off sooner. Raise it to have fewer requests.
+    /// in Phoenix. An endpoint does not start with less than 100 ms or more than an hour. A session
+    /// that is not polled for one and a half windows ends. Lower it if a proxy cuts requests off
+    /// sooner. Raise it to have fewer requests.
     #[must_use]
     pub fn window(mut self, window: Duration) -> Self {
-        self.window = window.clamp(Duration::from_millis(10), Duration::from_secs(3600));
+        self.window = window;
         self
     }
 
@@ -57,5 +63,13 @@ impl LongpollOptions {
     pub fn max_batch(mut self, max_batch: usize) -> Self {
         self.max_batch = max_batch;
         self
+    }
+
+    /// Refuses options with which no client could poll or publish.
+    pub(crate) fn check(&self) -> Result<(), OptionFault> {
+        OptionFault::at_least("LongpollOptions::window", self.window, SHORTEST_TIMEOUT)?;
+        OptionFault::at_most("LongpollOptions::window", self.window, LONGEST_WINDOW)?;
+        OptionFault::at_least("LongpollOptions::max_body_bytes", self.max_body_bytes, 1)?;
+        OptionFault::at_least("LongpollOptions::max_batch", self.max_batch, 1)
     }
 }

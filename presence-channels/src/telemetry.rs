@@ -71,7 +71,8 @@ pub use tracing::Level;
 pub(crate) use instrument::{IS_ON, Stopwatch};
 pub(crate) use level::{event_at, span_at};
 pub(crate) use meter::{
-    Asked, Callback, Connected, Drops, MountMeters, Present, ReachedLimit, RouteMeter, SocketMeter,
+    Asked, Callback, Connected, Deliveries, Drops, MountMeters, Present, ReachedLimit, RouteMeter,
+    SocketMeter,
 };
 pub(crate) use shown::{Shown, ShownParams};
 

@@ -5,6 +5,7 @@ use presence_core::pubsub::Broadcast;
 use super::{FrameError, Serializer, Version};
 use crate::{
     message::Outgoing,
+    telemetry::Deliveries,
     transport::{Flushers, Frame, flushers::turn::Turn},
 };
 
@@ -18,6 +19,8 @@ pub(crate) struct BroadcastFrames {
     added: Vec<(Arc<dyn Serializer>, Encoded)>,
     /// Ends with the dispatch: then the outboxes that got a frame are handed to the flushers.
     turn: Option<Turn>,
+    /// The frames that clients got.
+    pub(crate) deliveries: Deliveries,
 }
 
 impl BroadcastFrames {

@@ -39,7 +39,7 @@ use super::{
 };
 use crate::{
     Limits,
-    telemetry::{self, Drops, SocketMeter},
+    telemetry::{self, Deliveries, Drops, SocketMeter},
 };
 pub(crate) use liveness::Liveness;
 use peer::Peer;
@@ -106,9 +106,14 @@ impl Outbox {
 
     /// Queues a frame for this client alone; drops it if the connection is closing.
     pub(crate) fn send(&self, frame: Frame) {
+        // Pongs and closes are no messages.
+        let message = frame.is_message().then(|| frame.bytes().len());
         let Some(mut state) = self.push(frame) else {
             return;
         };
+        message
+            .into_iter()
+            .for_each(|bytes| self.meter.message_out(bytes));
         state.recount(self.flushers.backlog());
         // A blocked peer's task is woken when the peer takes more.
         if state.attended || (state.blocked && self.sink == Sink::WebSocket) || state.woken {
@@ -120,11 +125,12 @@ impl Outbox {
 
     /// Queues a frame that many clients get; drops it if the connection is closing. A flusher
     /// writes it after the dispatch, or after the turn that the dispatch is a part of.
-    pub(crate) fn send_broadcast(self: &Arc<Self>, frame: Frame) {
-        let cost = frame.cost();
+    pub(crate) fn send_broadcast(self: &Arc<Self>, frame: Frame, deliveries: &mut Deliveries) {
+        let (cost, bytes) = (frame.cost(), frame.bytes().len());
         let Some(mut state) = self.push(frame) else {
             return;
         };
+        deliveries.count(&self.meter, bytes);
         if state.attended {
             return;
         }
@@ -178,10 +184,6 @@ impl Outbox {
                     return None;
                 }
             }
-        }
-        // Pongs and closes are no messages.
-        if frame.is_message() {
-            self.meter.message_out(frame.bytes().len());
         }
         state.queue.push(frame);
         Some(state)

@@ -58,6 +58,7 @@ impl<C: Channel> Subscriber for ChannelServer<C> {
                 return;
             }
         }
-        self.shared.outbox.send_broadcast(frame);
+        let outbox = &self.shared.outbox;
+        outbox.send_broadcast(frame, &mut frames.deliveries);
     }
 }

@@ -93,8 +93,17 @@ impl SocketMeter {
     }
 
     pub(crate) fn message_out(&self, bytes: usize) {
-        self.0.messages_out.add(1);
-        self.0.bytes_out.add(bytes as u64);
+        self.messages_out(1, bytes as u64);
+    }
+
+    pub(crate) fn messages_out(&self, messages: u64, bytes: u64) {
+        self.0.messages_out.add(messages);
+        self.0.bytes_out.add(bytes);
+    }
+
+    /// Returns whether both count in the same place.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     pub(crate) fn dropped(&self, reason: Drops) {

@@ -12,6 +12,7 @@ pub use crate::{
 };
 
 use crate::{
+    Routes, UserSocket,
     message::WireTopic,
     serializer::{Data, FrameError, MalformedFrame, Outgoing, Ref, Serializer, V1, V2},
     transport::{Frame, Opcode},
@@ -30,6 +31,35 @@ pub struct ReadMessage {
     pub event: String,
     /// Its payload.
     pub payload: Payload,
+}
+
+/// The routes of a socket, for the benchmark of how a topic finds its channel.
+pub struct RouteTable<S: UserSocket>(Routes<S>);
+
+impl<S: UserSocket> RouteTable<S> {
+    /// Collects the routes of `S`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Routes::collect("/socket"))
+    }
+
+    /// Returns whether a channel serves the topic.
+    #[must_use]
+    pub fn has(&self, topic: &str) -> bool {
+        self.0.find(topic).is_some()
+    }
+}
+
+impl<S: UserSocket> Default for RouteTable<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: UserSocket> std::fmt::Debug for RouteTable<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RouteTable")
+    }
 }
 
 /// A version of the protocol.

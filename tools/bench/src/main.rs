@@ -1,9 +1,9 @@
-//! Measures the server against a floor: a program that only replies to joins and writes one
-//! prepared frame to each subscriber.
+//! Measures the server against a floor and against other servers.
 //!
-//! The two servers run as separate processes and take turns (ours, floor, ours, ...), because a
-//! machine's speed drifts. The figures are the work per CPU-second of the server, and the ratio of
-//! both servers' figures.
+//! The floor is a program that only replies to joins and writes one prepared frame to each
+//! subscriber. Each server is a process of its own. The servers take turns (ours, floor, ours,
+//! ...), because a machine's speed drifts. The figures are the work per CPU-second of the server,
+//! and the ratio of ours to each other server in the same round.
 
 #![allow(
     clippy::print_stdout,
@@ -13,10 +13,16 @@
 
 mod child;
 mod client;
+mod cores;
+mod counter;
 mod floor;
+mod packets;
+mod plain;
 mod report;
 mod scenario;
 mod serve;
+mod soak;
+mod wire;
 
 use clap::{Parser, Subcommand};
 
@@ -28,36 +34,31 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Measures both servers, and prints a table and then one line of JSON.
-    Run {
-        /// Measures fewer rounds of less work: a minute instead of many.
-        #[arg(long)]
-        quick: bool,
-        /// Measures only the scenarios whose names contain this text.
-        #[arg(long)]
-        only: Option<String>,
-        /// The threads of our server; 0 is one per core. The floor has one thread.
-        #[arg(long, default_value_t = 1)]
-        workers: usize,
-    },
+    /// Measures the servers, and prints tables and then one line of JSON.
+    Run(report::Args),
+    /// Holds thousands of sockets for minutes, and prints a line of JSON for each interval.
+    Soak(soak::Args),
     /// Serves our channels on a free port of 127.0.0.1, and prints the port.
-    Serve {
-        /// The threads; 0 is one per core.
-        #[arg(long, default_value_t = 1)]
-        workers: usize,
-    },
-    /// Serves the floor on a free port of 127.0.0.1, and prints the port.
-    Floor,
+    Ours(Threads),
+    /// Serves the floor on a free port of 127.0.0.1, and prints the port. It has one thread.
+    Floor(Threads),
+    /// Serves tokio-tungstenite alone on a free port of 127.0.0.1, and prints the port.
+    Tungstenite(Threads),
+}
+
+#[derive(clap::Args)]
+struct Threads {
+    /// The threads of the server.
+    #[arg(long, default_value_t = 1)]
+    workers: usize,
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
-        Command::Run {
-            quick,
-            only,
-            workers,
-        } => report::run(quick, only.as_deref(), workers),
-        Command::Serve { workers } => serve::run(workers),
-        Command::Floor => floor::run(),
+        Command::Run(args) => report::run(&args),
+        Command::Soak(args) => soak::run(&args),
+        Command::Ours(threads) => serve::run(threads.workers),
+        Command::Floor(_) => floor::run(),
+        Command::Tungstenite(threads) => plain::run(threads.workers),
     }
 }

@@ -1,73 +1,122 @@
-//! Measures both servers in turn, and prints the figures.
+//! Measures the servers in turn, and prints the figures.
+
+mod row;
+
+use std::{path::PathBuf, time::Duration};
 
 use serde_json::json;
-use support::quantiles::Samples;
 
-use crate::scenario::{Scenario, Size};
+use crate::{
+    child::Stable,
+    cores::{Cores, Which},
+    scenario::{Scenario, Size},
+};
+use row::Row;
 
-/// The unit of ratios; figures are whole numbers.
-const RATIO: f64 = 1e-6;
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Measures less: under two minutes instead of many.
+    #[arg(long)]
+    quick: bool,
+    /// Measures as little as shows that the loads run.
+    #[arg(long, hide = true)]
+    smoke: bool,
+    /// Measures only the scenarios whose names contain this text.
+    #[arg(long)]
+    only: Option<String>,
+    /// The cores of the server.
+    #[arg(long, value_enum, default_value_t = Which::Both)]
+    cores: Which,
+    /// The rounds of each scenario.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// The program of the crate `bench-peers`. Without it, its servers are left out.
+    #[arg(long)]
+    peers: Option<PathBuf>,
+}
 
-pub(crate) fn run(quick: bool, only: Option<&str>, workers: usize) -> anyhow::Result<()> {
-    let (rounds, size) = match quick {
-        true => (
-            3,
-            Size {
-                broadcasts: 200,
-                pings: 20_000,
-                joins: 2_000,
-            },
-        ),
-        false => (
-            9,
-            Size {
-                broadcasts: 1_000,
-                pings: 100_000,
-                joins: 5_000,
-            },
-        ),
-    };
-    let only = only.unwrap_or_default();
+impl Args {
+    fn size(&self) -> Size {
+        let (scale, paced) = match (self.smoke, self.quick) {
+            (true, _) => (1, 10),
+            (false, true) => (20, 300),
+            (false, false) => (100, 2_000),
+        };
+        Size {
+            broadcasts: 10 * scale,
+            pings: 1_000 * scale,
+            joins: 50 * scale,
+            idle: 50 * scale,
+            large_mebibytes: 2 * scale as usize,
+            paced: Duration::from_millis(paced),
+        }
+    }
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let size = args.size();
+    let only = args.only.as_deref().unwrap_or_default();
     let scenarios: Vec<_> = Scenario::ALL
         .into_iter()
         .filter(|scenario| scenario.name().contains(only))
         .collect();
-    let ours_is = ["serve".into(), "--workers".into(), workers.to_string()];
-    let floor_is = ["floor".into()];
-    let mut rows = Vec::new();
-    println!("| scenario | unit | ours | floor | ours / floor | from | to |");
-    println!("| --- | --- | --- | --- | --- | --- | --- |");
-    for scenario in scenarios {
-        let (mut ours, mut floors) = (Samples::new(1.0), Samples::new(1.0));
-        let mut ratios = Samples::new(RATIO);
-        for round in 1..=rounds {
-            eprintln!("{} {round}/{rounds}", scenario.name());
-            let (our, floor) = (
-                scenario.measure(&ours_is, size)?,
-                scenario.measure(&floor_is, size)?,
-            );
-            ours.add(our);
-            floors.add(floor);
-            ratios.add(our / floor);
+    let modes: &[bool] = match args.cores {
+        Which::One => &[true],
+        Which::All => &[false],
+        Which::Both => &[true, false],
+    };
+    let mut runs = Vec::new();
+    for is_one in modes {
+        let stable = Stable {
+            peers: args.peers.clone(),
+            cores: Cores::take(*is_one),
+        };
+        let mut rows = Vec::new();
+        for scenario in &scenarios {
+            rows.push(measure(&stable, *scenario, args.rounds, size)?);
         }
-        let (from, to) = (ratios.min(), ratios.max());
-        let (ours, floors, ratio) = (ours.median(), floors.median(), ratios.median());
-        println!(
-            "| {} | {} | {ours:.0} | {floors:.0} | {ratio:.2} | {from:.2} | {to:.2} |",
-            scenario.name(),
-            scenario.unit(),
-        );
-        rows.push(json!({
-            "scenario": scenario.name(),
-            "unit": scenario.unit(),
-            "ours": ours.round(),
-            "floor": floors.round(),
-            "ratio": (ratio * 1000.0).round() / 1000.0,
+        print(stable.cores, &rows);
+        runs.push(json!({
+            "cores": stable.cores.name(),
+            "pinned": stable.cores.is_pinned,
+            "rows": rows.iter().map(Row::json).collect::<Vec<_>>(),
         }));
     }
-    println!(
-        "{}",
-        json!({ "workers": workers, "rounds": rounds, "rows": rows })
-    );
+    println!("{}", json!({ "rounds": args.rounds, "runs": runs }));
     Ok(())
+}
+
+fn measure(stable: &Stable, scenario: Scenario, rounds: usize, size: Size) -> anyhow::Result<Row> {
+    let programs = scenario.programs().iter().copied();
+    let programs: Vec<_> = programs
+        .filter(|program| !program.is_peer() || stable.peers.is_some())
+        .collect();
+    let mut row = Row::new(scenario, &programs);
+    for round in 1..=rounds {
+        eprintln!("{} {round}/{rounds}", scenario.name());
+        let measured = programs
+            .iter()
+            .map(|program| scenario.measure(stable, *program, size))
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        row.add(measured);
+    }
+    Ok(row)
+}
+
+fn print(cores: Cores, rows: &[Row]) {
+    let pinned = match cores.is_pinned {
+        true => "pinned",
+        false => "not pinned",
+    };
+    println!("\nCores of the server: {}, {pinned}\n", cores.name());
+    println!("| scenario | unit | server | figure | ours / it | from | to | frames a packet |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    rows.iter().for_each(Row::print_figures);
+    if rows.iter().any(Row::has_latencies) {
+        println!("\nLatencies at half of each server's throughput, in microseconds\n");
+        println!("| scenario | server | p50 | p90 | p99 | p99.9 | max |");
+        println!("| --- | --- | --- | --- | --- | --- | --- |");
+        rows.iter().for_each(Row::print_latencies);
+    }
+    println!();
 }

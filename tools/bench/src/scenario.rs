@@ -1,23 +1,45 @@
 //! The loads that are measured.
 
+mod crowd;
+mod fan_out;
+mod idle;
+mod join;
+mod large;
+mod push_reply;
+
+use std::time::{Duration, Instant};
+
+use support::quantiles::Samples;
 use tokio::task::LocalSet;
 
 use crate::{
-    child::ServerProcess,
-    client::{BenchClient, Counter},
+    child::{Program, ServerProcess, Stable},
+    client::BenchClient,
+    counter::Counter,
+    packets,
 };
 
 /// One kind of load.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scenario {
     /// Broadcasts to a room of 1,000 clients. At most `in_flight` broadcasts are undelivered.
     FanOut { in_flight: u64 },
-    /// Pushes of 100 clients. Each waits for the reply to its `ping` before it sends the next.
-    PushReply,
+    /// Pushes of 100 clients. At most `in_flight` of a client's pushes are not answered.
+    PushReply { in_flight: u64 },
     /// Clients that connect and join a room. The handshake is included.
     Join,
-    /// The memory of 5,000 idle clients that have joined.
-    Memory,
+    /// As `Join`, each in a room of its own, with a presence, its state and its first diff.
+    JoinWithPresence,
+    /// 1,000 clients with presences join one room at once.
+    Crowd,
+    /// The memory of idle clients that have joined.
+    Idle,
+    /// The memory of idle clients that have joined and are tracked, each in a room of its own.
+    IdleTracked,
+    /// Messages of this many MiB, each answered with its size.
+    Large { mebibytes: usize },
+    /// Messages of this many MiB, each sent back.
+    LargeEcho { mebibytes: usize },
 }
 
 /// The amount of work in one measurement.
@@ -26,29 +48,68 @@ pub(crate) struct Size {
     pub(crate) broadcasts: u64,
     pub(crate) pings: u64,
     pub(crate) joins: u64,
+    pub(crate) idle: u64,
+    pub(crate) large_mebibytes: usize,
+    /// The time for which latencies are measured, at half of the throughput.
+    pub(crate) paced: Duration,
 }
 
-const ROOM: u64 = 1_000;
-const PINGERS: u64 = 100;
-const IDLE: u64 = 5_000;
+/// The result of one measurement.
+#[derive(Default)]
+pub(crate) struct Measured {
+    /// In the scenario's [unit](Scenario::unit).
+    pub(crate) figure: f64,
+    pub(crate) frames_per_packet: Option<f64>,
+    /// In seconds.
+    pub(crate) latencies: Option<Samples>,
+    /// The frames of a crowd.
+    pub(crate) frames: Option<Frames>,
+}
+
+/// The frames that the clients of a crowd got.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frames {
+    pub(crate) delivered: u64,
+    /// One reply for each, and for each a diff in each period.
+    pub(crate) most: u64,
+}
+
+/// The clients of a room, and the clients that join a room at once.
+pub(crate) const ROOM: u64 = 1_000;
 /// The clients that connect at once: fewer than a listener queues.
 const AT_ONCE: u64 = 100;
+/// The topic of the loads that have one.
+const TOPIC: &str = "room:bench";
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::FanOut { in_flight: 8 },
         Self::FanOut { in_flight: 1 },
-        Self::PushReply,
+        Self::PushReply { in_flight: 1 },
+        Self::PushReply { in_flight: 8 },
         Self::Join,
-        Self::Memory,
+        Self::JoinWithPresence,
+        Self::Crowd,
+        Self::Idle,
+        Self::IdleTracked,
+        Self::Large { mebibytes: 1 },
+        Self::Large { mebibytes: 16 },
+        Self::LargeEcho { mebibytes: 1 },
+        Self::LargeEcho { mebibytes: 4 },
+        Self::LargeEcho { mebibytes: 16 },
     ];
 
     pub(crate) fn name(self) -> String {
         match self {
             Self::FanOut { in_flight } => format!("fan-out w{in_flight}"),
-            Self::PushReply => "push-reply".into(),
+            Self::PushReply { in_flight } => format!("push-reply w{in_flight}"),
             Self::Join => "join".into(),
-            Self::Memory => "memory".into(),
+            Self::JoinWithPresence => "join with presence".into(),
+            Self::Crowd => "1,000 join one room".into(),
+            Self::Idle => "idle memory".into(),
+            Self::IdleTracked => "idle memory, tracked".into(),
+            Self::Large { mebibytes } => format!("large {mebibytes} MiB"),
+            Self::LargeEcho { mebibytes } => format!("large echo {mebibytes} MiB"),
         }
     }
 
@@ -56,107 +117,128 @@ impl Scenario {
     pub(crate) fn unit(self) -> &'static str {
         match self {
             Self::FanOut { .. } => "deliveries per CPU-second",
-            Self::PushReply => "replies per CPU-second",
-            Self::Join => "joins per CPU-second",
-            Self::Memory => "bytes per idle joined socket",
+            Self::PushReply { .. } => "replies per CPU-second",
+            Self::Join | Self::JoinWithPresence => "joins per CPU-second",
+            Self::Crowd => "CPU-ms for 1,000 joins",
+            Self::Idle | Self::IdleTracked => "bytes per socket",
+            Self::Large { .. } | Self::LargeEcho { .. } => "CPU-ms per MiB",
         }
     }
 
-    /// Measures the server that this program becomes with the arguments `server`.
-    pub(crate) fn measure(self, server: &[String], size: Size) -> anyhow::Result<f64> {
-        let server = ServerProcess::start(server)?;
+    /// Returns whether a smaller figure is the better one.
+    pub(crate) fn is_cost(self) -> bool {
+        !matches!(
+            self,
+            Self::FanOut { .. } | Self::PushReply { .. } | Self::Join | Self::JoinWithPresence
+        )
+    }
+
+    /// Returns the programs that the load is measured on: ours, and then what it is compared with.
+    pub(crate) fn programs(self) -> &'static [Program] {
+        use Program::{Axum, Floor, Ours, Socketioxide, Tungstenite};
+        match self {
+            Self::FanOut { .. } | Self::PushReply { .. } | Self::Join | Self::Idle => {
+                &[Ours, Floor, Axum, Socketioxide]
+            }
+            Self::JoinWithPresence | Self::Crowd => &[Ours, Floor],
+            Self::IdleTracked => &[Ours],
+            Self::Large { .. } | Self::LargeEcho { .. } => &[Ours, Tungstenite],
+        }
+    }
+
+    pub(crate) fn measure(
+        self,
+        stable: &Stable,
+        program: Program,
+        size: Size,
+    ) -> anyhow::Result<Measured> {
+        let server = stable.start(program)?;
+        let is_ours = program == Program::Ours;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         LocalSet::new().block_on(&runtime, async {
             match self {
-                Self::FanOut { in_flight } => fan_out(&server, size.broadcasts, in_flight).await,
-                Self::PushReply => push_reply(&server, size.pings).await,
-                Self::Join => joins(&server, size.joins).await,
-                Self::Memory => memory(&server).await,
+                Self::FanOut { in_flight } => fan_out::measure(&server, size, in_flight).await,
+                Self::PushReply { in_flight } => {
+                    push_reply::measure(&server, size, in_flight).await
+                }
+                Self::Join => join::measure(&server, size.joins, false).await,
+                Self::JoinWithPresence => join::measure(&server, size.joins, is_ours).await,
+                Self::Crowd => crowd::measure(&server, is_ours).await,
+                Self::Idle => idle::measure(&server, size.idle, false).await,
+                Self::IdleTracked => idle::measure(&server, size.idle, true).await,
+                Self::Large { mebibytes } => large::measure(&server, size, mebibytes, "size").await,
+                Self::LargeEcho { mebibytes } => {
+                    large::measure(&server, size, mebibytes, "ping").await
+                }
             }
         })
     }
 }
 
-/// Connects `count` clients, and waits until all have joined.
-async fn room_of(
+/// Connects `count` clients to the topics that `topic` returns, and waits until each has received
+/// `frames`.
+pub(crate) async fn room_of(
     server: &ServerProcess,
     count: u64,
     counter: &Counter,
+    frames: u64,
+    topic: impl Fn(u64) -> String,
 ) -> anyhow::Result<Vec<BenchClient>> {
     let mut clients = Vec::new();
+    let before = counter.get();
     for joined in 1..=count {
-        clients.push(BenchClient::join(server.port, counter).await?);
+        clients.push(BenchClient::join(server, &topic(joined), counter).await?);
         if joined % AT_ONCE == 0 || joined == count {
-            counter.reach(joined).await?;
+            counter.reach(before + joined * frames).await?;
         }
     }
     Ok(clients)
 }
 
-async fn fan_out(server: &ServerProcess, broadcasts: u64, in_flight: u64) -> anyhow::Result<f64> {
-    let counter = Counter::default();
-    let mut clients = room_of(server, ROOM, &counter).await?;
-    let before = server.cpu_seconds()?;
-    let start = counter.get();
-    for sent in 1..=broadcasts {
-        let payload = r#"{"body":"the quick brown fox jumps over the lazy dog"}"#;
-        clients[0].push("shout", payload).await?;
-        counter
-            .reach(start + sent.saturating_sub(in_flight - 1) * ROOM)
-            .await?;
-    }
-    counter.reach(start + broadcasts * ROOM).await?;
-    Ok((broadcasts * ROOM) as f64 / (server.cpu_seconds()? - before))
+/// The CPU time of the server and the packets of the machine during a load.
+struct Effort {
+    begun: Instant,
+    cpu: f64,
+    packets: u64,
 }
 
-async fn push_reply(server: &ServerProcess, pings: u64) -> anyhow::Result<f64> {
-    let mut pingers = Vec::new();
-    for _ in 0..PINGERS {
-        let counter = Counter::default();
-        let client = BenchClient::join(server.port, &counter).await?;
-        counter.reach(1).await?;
-        pingers.push((client, counter));
-    }
-    let before = server.cpu_seconds()?;
-    let each = pings / PINGERS;
-    let tasks: Vec<_> = pingers
-        .into_iter()
-        .map(|(mut client, counter)| {
-            tokio::task::spawn_local(async move {
-                for ping in 1..=each {
-                    client.push("ping", "{}").await?;
-                    counter.reach(1 + ping).await?;
-                }
-                anyhow::Ok(client)
-            })
+impl Effort {
+    fn begin(server: &ServerProcess) -> anyhow::Result<Self> {
+        Ok(Self {
+            begun: Instant::now(),
+            cpu: server.cpu_seconds()?,
+            packets: packets::sent()?,
         })
-        .collect();
-    let mut kept = Vec::new();
-    for task in tasks {
-        kept.push(task.await??);
     }
-    Ok((each * PINGERS) as f64 / (server.cpu_seconds()? - before))
+
+    /// Returns what `done` units of work were, which took `pushes` packets of the clients and
+    /// `frames` of the server; and the units per second.
+    fn end(
+        self,
+        server: &ServerProcess,
+        done: u64,
+        pushes: u64,
+        frames: u64,
+    ) -> anyhow::Result<(Measured, f64)> {
+        let elapsed = self.begun.elapsed().as_secs_f64();
+        let cpu = server.cpu_seconds()? - self.cpu;
+        let packets = (packets::sent()? - self.packets)
+            .saturating_sub(pushes)
+            .max(1);
+        let measured = Measured {
+            figure: done as f64 / cpu,
+            frames_per_packet: Some(frames as f64 / packets as f64),
+            ..Measured::default()
+        };
+        Ok((measured, done as f64 / elapsed))
+    }
 }
 
-async fn joins(server: &ServerProcess, joins: u64) -> anyhow::Result<f64> {
-    let counter = Counter::default();
-    let before = server.cpu_seconds()?;
-    let clients = room_of(server, joins, &counter).await?;
-    let figure = joins as f64 / (server.cpu_seconds()? - before);
-    drop(clients);
-    Ok(figure)
-}
-
-async fn memory(server: &ServerProcess) -> anyhow::Result<f64> {
-    let counter = Counter::default();
-    // The first clients make the process allocate what it needs for any number of clients.
-    let first = room_of(server, AT_ONCE, &counter).await?;
-    let before = server.memory()?;
-    let counter = Counter::default();
-    let clients = room_of(server, IDLE, &counter).await?;
-    let figure = server.memory()?.saturating_sub(before) as f64 / IDLE as f64;
-    drop((first, clients));
-    Ok(figure)
+/// Waits until `at`, to the microsecond, and lets the clients read meanwhile.
+async fn until(at: Instant) {
+    while Instant::now() < at {
+        tokio::task::yield_now().await;
+    }
 }

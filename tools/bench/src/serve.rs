@@ -1,26 +1,50 @@
-//! The measured server: a room with `ping` and `shout`, as the generator writes it.
+//! The measured server: a room with `ping` and `shout`, as the generator writes it, and rooms whose
+//! members have presences.
 //!
 //! This is not the sample app of the tests. The events and the probe of that app cost about a tenth
 //! of a reply, and a benchmark measures the server.
 
-use axum::Router;
+use axum::{Router, serve::ListenerExt};
 use presence_channels::{
-    Channel, Config, ConnectError, ConnectInfo, Endpoint, HandleResult, JoinResult, Params,
-    Payload, PubSub, Routes, Socket, Topic, UserSocket, no_reply, reply_ok, unhandled,
+    Channel, Config, ConnectError, ConnectInfo, Endpoint, HandleResult, InfoResult, JoinResult,
+    Limits, Params, Payload, Presence, PubSub, Routes, Socket, SocketOptions, Topic, Tracker,
+    UserSocket, no_reply, reply_ok, unhandled,
 };
+use serde_json::json;
 use tokio::net::TcpListener;
 
-struct Client;
+/// Larger than the largest message of a scenario.
+const MAX_MESSAGE: usize = 64 * 1024 * 1024;
+
+struct Members;
+
+impl Presence for Members {
+    const NAME: &str = "bench.members";
+}
+
+struct Client {
+    /// The key of its presences.
+    key: String,
+}
 
 impl UserSocket for Client {
-    type State = ();
+    type State = Tracker<Members>;
 
-    async fn connect(_: &Params, _: &ConnectInfo, _: &()) -> Result<Self, ConnectError> {
-        Ok(Self)
+    async fn connect(
+        _: &Params,
+        info: &ConnectInfo,
+        _: &Tracker<Members>,
+    ) -> Result<Self, ConnectError> {
+        let peer = info.peer_addr().map(|address| address.to_string());
+        Ok(Self {
+            key: peer.unwrap_or_default(),
+        })
     }
 
     fn channels(routes: &mut Routes<Self>) {
         routes.channel::<Room>("room:*");
+        routes.channel::<Lobby>("lobby:*");
+        routes.channel::<Lobby>("crowd:*");
     }
 }
 
@@ -42,12 +66,51 @@ impl Channel for Room {
     ) -> HandleResult {
         match event {
             "ping" => reply_ok(payload),
+            "size" => reply_ok(json!({ "bytes": payload.bytes().len() })),
             "shout" => {
                 socket.broadcast("shout", payload)?;
                 no_reply()
             }
             _ => unhandled(event),
         }
+    }
+}
+
+/// A room whose members have presences. In a `lobby:` a member gets the list of those before it.
+struct Lobby;
+
+impl Channel for Lobby {
+    type Socket = Client;
+    type Info = ();
+
+    async fn join(topic: &Topic, _: Payload, socket: &mut Socket<Self>) -> JoinResult<Self> {
+        if topic.starts_with("lobby:") {
+            socket.notify(());
+        } else {
+            let key = &socket.user().key;
+            socket.state().track(socket, key, json!({})).await?;
+        }
+        Ok(Self.into())
+    }
+
+    async fn handle_in(
+        &mut self,
+        event: &str,
+        payload: Payload,
+        _: &mut Socket<Self>,
+    ) -> HandleResult {
+        match event {
+            "ping" => reply_ok(payload),
+            _ => unhandled(event),
+        }
+    }
+
+    async fn handle_info(&mut self, (): (), socket: &mut Socket<Self>) -> InfoResult {
+        let (tracker, key) = (socket.state(), &socket.user().key);
+        tracker.track(socket, key, json!({})).await?;
+        let list = tracker.list(socket.topic()).await;
+        socket.push("presence_state", &list)?;
+        Ok(())
     }
 }
 
@@ -63,13 +126,21 @@ pub(crate) fn run(workers: usize) -> anyhow::Result<()> {
 }
 
 async fn serve() -> anyhow::Result<()> {
-    let endpoint = Endpoint::builder(PubSub::local())
-        .socket::<Client>("/socket", ())
+    let pubsub = PubSub::local();
+    let tracker = Tracker::start(&pubsub, Members);
+    let limits = Limits::default().max_message_bytes(MAX_MESSAGE);
+    let endpoint = Endpoint::builder(pubsub)
+        .supervise(&tracker)
+        .socket_with::<Client>("/socket", tracker, SocketOptions::default().limits(limits))
         .start(Config::default())
         .await?;
     let app: Router = endpoint.router();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?.port());
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let app = app.into_make_service_with_connect_info::<std::net::SocketAddr>();
     axum::serve(listener, app).await?;
     Ok(())
 }

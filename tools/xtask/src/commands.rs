@@ -12,4 +12,5 @@ pub(crate) mod fuzz;
 pub(crate) mod mutants;
 pub(crate) mod phx;
 pub(crate) mod simulate;
+pub(crate) mod soak;
 pub(crate) mod test;

@@ -45,7 +45,7 @@ enum Command {
     Conformance(commands::conformance::Args),
     /// Run the checkout's `cargo phx` in the current folder
     Phx(commands::phx::Args),
-    /// Measure the server against a floor, per server CPU-second
+    /// Measure the server against a floor and other servers, per server CPU-second
     Bench(commands::bench::Args),
     /// Build the book of `docs/` into `target/book`
     Book(commands::book::Args),
@@ -61,6 +61,8 @@ enum Command {
     Mutants(commands::mutants::Args),
     /// Run the replicated set on a simulated network with many seeds, and check every promise
     Simulate(commands::simulate::Args),
+    /// Hold thousands of sockets for minutes, and check that memory and latency stay flat
+    Soak(commands::soak::Args),
     /// Check file sizes, names, paths, prose, and documents that drift from the tree
     Tidy,
 }
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         Command::ClusterTest(args) => commands::cluster_test::run(&args),
         Command::Mutants(args) => commands::mutants::run(&args),
         Command::Simulate(args) => commands::simulate::run(&args),
+        Command::Soak(args) => commands::soak::run(&args),
         Command::Tidy => tidy::run(),
     });
     match result {

@@ -1,4 +1,7 @@
-//! `cargo xtask bench`: the server against a floor, per server CPU-second.
+//! `cargo xtask bench`: the server against a floor and against other servers, per server
+//! CPU-second.
+
+use std::{path::PathBuf, process::Command};
 
 use anyhow::Result;
 
@@ -6,35 +9,74 @@ use crate::{process, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Take one minute instead of many: fewer rounds with less work
+    /// Take under two minutes instead of many: less work, one core, no peers
     #[arg(long)]
     quick: bool,
     /// Only the scenarios with this text in their names
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
-    /// The threads of our server. The floor has one thread; 0 means one per core
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    workers: usize,
+    /// The cores of the server. Default `both`, and `one` with --quick
+    #[arg(long, value_parser = ["one", "all", "both"])]
+    cores: Option<String>,
+    /// The rounds of each scenario, in which the servers take turns
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    rounds: usize,
+    /// Leave socketioxide and the axum chat out, whose crate takes minutes to compile
+    #[arg(long)]
+    no_peers: bool,
+    /// Run the Criterion benchmarks of the parts instead: encode, decode, dispatch, match
+    #[arg(long, conflicts_with_all = ["quick", "cores", "rounds", "no_peers"])]
+    micro: bool,
 }
 
 /// Builds with optimisations and measures. The last line is one JSON object.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let mut command = workspace::cargo();
-    command.args([
-        "run",
-        "--quiet",
-        "--release",
-        "--package",
-        "bench",
-        "--",
-        "run",
-    ]);
-    command.args(["--workers", &args.workers.to_string()]);
+    if args.micro {
+        return micro(args.only.as_deref());
+    }
+    let peers = match args.quick || args.no_peers {
+        true => None,
+        false => Some(build_peers()?),
+    };
+    let mut command = bench("run");
+    let by_default = if args.quick { "one" } else { "both" };
+    command.args(["--cores", args.cores.as_deref().unwrap_or(by_default)]);
+    command.args(["--rounds", &args.rounds.to_string()]);
     if args.quick {
         command.arg("--quick");
     }
     if let Some(only) = &args.only {
         command.args(["--only", only]);
     }
+    if let Some(peers) = peers {
+        command.arg("--peers").arg(peers);
+    }
+    process::run(&mut command)
+}
+
+/// Returns the command that builds the program of `tools/bench` and runs it.
+pub(crate) fn bench(subcommand: &str) -> Command {
+    let mut command = workspace::cargo();
+    command.args(["run", "--quiet", "--release", "--package", "bench", "--"]);
+    command.arg(subcommand);
+    command
+}
+
+/// Builds the servers of `tools/bench-peers`, which is a workspace of its own.
+fn build_peers() -> Result<PathBuf> {
+    let root = workspace::root();
+    let target = root.join("target/bench-peers");
+    let mut command = workspace::cargo();
+    command.args(["build", "--quiet", "--release", "--locked"]);
+    command.args(["--manifest-path", "tools/bench-peers/Cargo.toml"]);
+    command.arg("--target-dir").arg(&target);
+    process::run(&mut command)?;
+    Ok(target.join("release/bench-peers"))
+}
+
+fn micro(only: Option<&str>) -> Result<()> {
+    let mut command = workspace::cargo();
+    command.args(["bench", "--quiet", "--package", "bench", "--bench", "micro"]);
+    command.arg("--").args(only);
     process::run(&mut command)
 }

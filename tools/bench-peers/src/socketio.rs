@@ -1,0 +1,39 @@
+//! The same chat on socketioxide.
+
+use std::time::Duration;
+
+use axum::Router;
+use serde_json::Value;
+use socketioxide::{
+    SocketIo,
+    extract::{AckSender, Data, SocketRef},
+};
+
+/// The clients of the benchmark do not answer pings.
+const NEVER: Duration = Duration::from_secs(3600);
+/// The messages that may wait for a client.
+const QUEUE: usize = 4096;
+const ROOM: &str = "room:bench";
+
+pub(crate) fn app() -> Router {
+    let (layer, io) = SocketIo::builder()
+        .ping_interval(NEVER)
+        .max_buffer_size(QUEUE)
+        .build_layer();
+    io.ns("/", async |socket: SocketRef| {
+        socket.on("phx_join", async |socket: SocketRef, ack: AckSender| {
+            socket.join(ROOM);
+            let _ = ack.send(&Value::Null);
+        });
+        socket.on("ping", async |Data::<Value>(payload), ack: AckSender| {
+            let _ = ack.send(&payload);
+        });
+        socket.on(
+            "shout",
+            async |socket: SocketRef, Data::<Value>(payload)| {
+                let _ = socket.within(ROOM).emit("shout", &payload).await;
+            },
+        );
+    });
+    Router::new().layer(layer)
+}

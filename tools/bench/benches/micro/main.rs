@@ -1,0 +1,22 @@
+//! Benchmarks of the parts that every message passes: `cargo xtask bench --micro`.
+
+#![allow(
+    missing_docs,
+    reason = "Criterion's macros make functions without docs"
+)]
+
+mod dispatch;
+mod routes;
+mod serializers;
+
+use criterion::{criterion_group, criterion_main};
+
+criterion_group!(
+    benches,
+    serializers::decode,
+    serializers::encode,
+    dispatch::dispatch,
+    dispatch::subscribe_during_a_dispatch,
+    routes::topic_match,
+);
+criterion_main!(benches);

@@ -5,6 +5,8 @@ mod backlog;
 pub(crate) mod flushers;
 mod frame;
 pub(crate) mod longpoll;
+#[cfg(all(test, shuttle))]
+mod model;
 mod outbox;
 mod pump;
 mod stream;

@@ -156,10 +156,10 @@ impl Flushers {
     }
 }
 
-#[cfg(not(shuttle))]
+#[cfg(not(all(test, shuttle)))]
 use tokio::task::yield_now;
 
-#[cfg(shuttle)]
+#[cfg(all(test, shuttle))]
 use shuttle::future::yield_now;
 
 impl Flusher {

@@ -19,7 +19,7 @@ use tokio::{
 pub(super) enum Stream {
     Tcp(TcpStream),
     Other(TokioIo<Upgraded>),
-    #[cfg(shuttle)]
+    #[cfg(all(test, shuttle))]
     Model(super::model::ModelStream),
 }
 
@@ -30,14 +30,16 @@ impl Stream {
     /// acknowledged the one before, and a client delays that by 40 ms. So `TCP_NODELAY` is set
     /// here, whatever the server did when it accepted the connection.
     pub(super) fn take_over(upgraded: Upgraded) -> (Self, Bytes) {
-        let upgraded = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-            Ok(parts) => return (Self::tcp(parts.io.into_inner()), parts.read_buf),
-            Err(upgraded) => upgraded,
+        let (stream, unread) = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
+            Ok(parts) => (parts.io, parts.read_buf),
+            Err(upgraded) => match upgraded.downcast::<TokioIo<TcpStream>>() {
+                Ok(parts) => (parts.io, parts.read_buf),
+                Err(upgraded) => return (Self::Other(TokioIo::new(upgraded)), Bytes::new()),
+            },
         };
-        match upgraded.downcast::<TokioIo<TcpStream>>() {
-            Ok(parts) => (Self::tcp(parts.io.into_inner()), parts.read_buf),
-            Err(upgraded) => (Self::Other(TokioIo::new(upgraded)), Bytes::new()),
-        }
+        // Even when it is empty, it keeps the buffer of the HTTP server.
+        let unread = Bytes::copy_from_slice(&unread);
+        (Self::tcp(stream.into_inner()), unread)
     }
 
     fn tcp(stream: TcpStream) -> Self {
@@ -60,7 +62,7 @@ macro_rules! either {
                 let $io = Pin::new(io);
                 $call
             }
-            #[cfg(shuttle)]
+            #[cfg(all(test, shuttle))]
             Stream::Model(io) => {
                 let $io = Pin::new(io);
                 $call

@@ -1,29 +1,34 @@
-//! The primitives that the queue of outgoing frames and its flushers share state by. The search for
-//! lost wake-ups (`cargo xtask model`) has its own, whose schedules it chooses.
+//! The primitives by which the queues of outgoing frames and their flushers share state. The search
+//! for lost wake-ups (`cargo xtask model`) has others, whose schedules it chooses.
 
-#[cfg(not(shuttle))]
-pub(super) use std::sync::atomic;
-
-#[cfg(not(shuttle))]
+#[cfg(not(all(test, shuttle)))]
 pub(super) use parking_lot::{Mutex, MutexGuard};
+#[cfg(not(all(test, shuttle)))]
+pub(super) use std::{sync::atomic, thread_local};
 
-#[cfg(shuttle)]
-pub(super) use shuttle::sync::{MutexGuard, atomic};
+#[cfg(all(test, shuttle))]
+pub(super) use self::model::Mutex;
+#[cfg(all(test, shuttle))]
+pub(super) use shuttle::{
+    sync::{MutexGuard, atomic},
+    thread_local,
+};
 
-/// A mutex as parking_lot's: without poison.
-#[cfg(shuttle)]
-#[derive(Default)]
-pub(super) struct Mutex<T>(shuttle::sync::Mutex<T>);
+#[cfg(all(test, shuttle))]
+mod model {
+    use std::sync::PoisonError;
 
-#[cfg(shuttle)]
-impl<T> Mutex<T> {
-    pub(super) fn new(value: T) -> Self {
-        Self(shuttle::sync::Mutex::new(value))
-    }
+    /// A mutex without poison, as parking_lot's.
+    #[derive(Default)]
+    pub(in crate::transport) struct Mutex<T>(shuttle::sync::Mutex<T>);
 
-    pub(super) fn lock(&self) -> shuttle::sync::MutexGuard<'_, T> {
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    impl<T> Mutex<T> {
+        pub(in crate::transport) fn new(value: T) -> Self {
+            Self(shuttle::sync::Mutex::new(value))
+        }
+
+        pub(in crate::transport) fn lock(&self) -> super::MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod conformance;
 pub(crate) mod demo;
 pub(crate) mod features;
 pub(crate) mod fuzz;
+pub(crate) mod model;
 pub(crate) mod mutants;
 pub(crate) mod phx;
 pub(crate) mod simulate;

@@ -57,6 +57,8 @@ enum Command {
     Fuzz(commands::fuzz::Args),
     /// Kill, stop, part and restart real nodes under real clients
     ClusterTest(commands::cluster_test::Args),
+    /// Search the queue of outgoing frames for lost wake-ups, in many orders of events
+    Model,
     /// Break each rule of the replicated set, and check that the simulation notices
     Mutants(commands::mutants::Args),
     /// Run the replicated set on a simulated network with many seeds, and check every promise
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         Command::Features => commands::features::run(),
         Command::Fuzz(args) => commands::fuzz::run(&args),
         Command::ClusterTest(args) => commands::cluster_test::run(&args),
+        Command::Model => commands::model::run(),
         Command::Mutants(args) => commands::mutants::run(&args),
         Command::Simulate(args) => commands::simulate::run(&args),
         Command::Soak(args) => commands::soak::run(&args),

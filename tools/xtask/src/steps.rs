@@ -12,7 +12,7 @@ mod readme;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::commands::{cluster_test, conformance, features, fuzz, simulate};
+use crate::commands::{cluster_test, conformance, features, fuzz, model, simulate};
 use crate::tidy;
 
 pub(crate) use readme::commands_covered;
@@ -34,6 +34,8 @@ pub(crate) enum Step {
     Features,
     /// `cargo test`: unit, property, documentation and generator tests
     Cargo,
+    /// The queue of outgoing frames in many orders of events: no wake-up is lost
+    Model,
     /// Each fuzz target, for some seconds
     Fuzz,
     /// 20,000 seeds of the replicated set on a simulated network
@@ -83,6 +85,7 @@ impl Step {
             Self::Doc => cargo::doc(),
             Self::Features => features::in_test(),
             Self::Cargo => cargo::test(),
+            Self::Model => model::run(),
             Self::Fuzz => fuzz::short(),
             Self::Simulate => simulate::in_test(),
             Self::Engines => engines::run(),

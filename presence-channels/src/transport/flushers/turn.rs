@@ -9,11 +9,14 @@
 use std::{
     cell::{Cell, RefCell},
     marker::PhantomData,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use super::{Batch, Flushers, mark::Marked};
-use crate::transport::{Outbox, sync::atomic};
+use crate::transport::{Outbox, sync};
 
 /// The outboxes of one endpoint that a turn has marked.
 struct Marks {
@@ -22,24 +25,81 @@ struct Marks {
     cost: usize,
 }
 
-#[derive(Default)]
-struct Scratch {
-    /// Of the endpoints of this turn: one, nearly always.
-    marks: Vec<Marks>,
-}
-
-thread_local! {
-    static DEPTH: Cell<usize> = const { Cell::new(0) };
+/// The turn under way on a thread.
+struct Current {
+    /// The number of this thread, of 2 and more, that no other has.
+    thread: u32,
+    /// The number of turns under way, one within the other.
+    depth: Cell<usize>,
     /// Set while the sender of this dispatch must write by itself.
-    static OVERDRAWN: Cell<bool> = const { Cell::new(false) };
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
-    static THREAD: u32 = next_thread();
+    is_overdrawn: Cell<bool>,
+    /// Of the endpoints of this turn: one, nearly always.
+    marks: RefCell<Vec<Marks>>,
 }
 
-/// A number for this thread that no other has, of 2 and more.
-fn next_thread() -> u32 {
-    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(2);
-    NEXT.fetch_add(1, atomic::Ordering::Relaxed)
+sync::thread_local! {
+    static CURRENT: Current = Current::new();
+}
+
+impl Current {
+    fn new() -> Self {
+        static THREADS: AtomicU32 = AtomicU32::new(2);
+        Self {
+            thread: THREADS.fetch_add(1, Ordering::Relaxed),
+            depth: Cell::new(0),
+            is_overdrawn: Cell::new(false),
+            marks: RefCell::default(),
+        }
+    }
+
+    fn mark(&self, outbox: &Arc<Outbox>, cost: usize) {
+        let marked = outbox.mark().hold(self.thread);
+        let flushers = outbox.flushers();
+        if marked == Marked::TakenOver {
+            flushers.hand_over(vec![outbox.clone()], 0);
+        }
+        let mut marks = self.marks.borrow_mut();
+        let known = marks
+            .iter()
+            .position(|marks| Arc::ptr_eq(&marks.flushers, flushers));
+        let index = known.unwrap_or_else(|| {
+            marks.push(Marks {
+                flushers: flushers.clone(),
+                batch: Vec::new(),
+                cost: 0,
+            });
+            marks.len() - 1
+        });
+        marks[index].cost += cost;
+        if marked == Marked::Held {
+            marks[index].batch.push(outbox.clone());
+        }
+    }
+
+    fn cost_of(&self, flushers: &Flushers) -> usize {
+        let marks = self.marks.borrow();
+        let mut marks = marks.iter();
+        marks
+            .find(|marks| std::ptr::eq(&*marks.flushers, flushers))
+            .map_or(0, |marks| marks.cost)
+    }
+
+    /// Hands over what was marked, unless an outer turn goes on.
+    fn end(&self) {
+        if self.depth.get() > 0 {
+            return;
+        }
+        let marks = std::mem::take(&mut *self.marks.borrow_mut());
+        for Marks {
+            flushers,
+            mut batch,
+            cost,
+        } in marks
+        {
+            batch.retain(|outbox| outbox.mark().list(self.thread));
+            flushers.hand_over(batch, cost);
+        }
+    }
 }
 
 /// A turn under way. Its end hands over what was marked, also when it panics.
@@ -49,27 +109,30 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    pub(crate) fn begin() -> Self {
-        DEPTH.set(DEPTH.get() + 1);
+    fn begin() -> Self {
+        CURRENT.with(|current| current.depth.set(current.depth.get() + 1));
         Self { _here: PhantomData }
     }
 
-    /// As [`begin`](Self::begin), for a broadcast of an endpoint with these flushers.
+    /// Begins the turn of a broadcast to clients of these flushers' endpoint.
     pub(crate) fn begin_dispatch(flushers: &Flushers) -> Self {
         let turn = Self::begin();
-        OVERDRAWN.set(flushers.backlog().is_overdrawn(cost_of(flushers)));
+        CURRENT.with(|current| {
+            let cost = current.cost_of(flushers);
+            let is_overdrawn = flushers.backlog().is_overdrawn(cost);
+            current.is_overdrawn.set(is_overdrawn);
+        });
         turn
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let depth = DEPTH.get() - 1;
-        DEPTH.set(depth);
-        OVERDRAWN.set(false);
-        if depth == 0 {
-            end();
-        }
+        CURRENT.with(|current| {
+            current.depth.set(current.depth.get() - 1);
+            current.is_overdrawn.set(false);
+            current.end();
+        });
     }
 }
 
@@ -81,60 +144,18 @@ pub(crate) fn run<T>(turn: impl FnOnce() -> T) -> T {
 
 /// Marks an outbox to which a broadcast of this cost was pushed.
 pub(in crate::transport) fn mark(outbox: &Arc<Outbox>, cost: usize) {
-    let marked = outbox.mark().hold(THREAD.with(|thread| *thread));
-    if marked == Marked::TakenOver {
-        outbox.flushers().hand_over(vec![outbox.clone()], 0);
-    }
-    SCRATCH.with_borrow_mut(|scratch| {
-        let flushers = outbox.flushers();
-        let known = scratch.marks.iter_mut();
-        let marks = match { known }.find(|marks| Arc::ptr_eq(&marks.flushers, flushers)) {
-            Some(marks) => marks,
-            None => {
-                scratch.marks.push(Marks {
-                    flushers: flushers.clone(),
-                    batch: Vec::new(),
-                    cost: 0,
-                });
-                scratch.marks.last_mut().expect("pushed just now")
-            }
-        };
-        marks.cost += cost;
-        if marked == Marked::Held {
-            marks.batch.push(outbox.clone());
-        }
+    CURRENT.with(|current| {
+        current.mark(outbox, cost);
+        current.end();
     });
-    if DEPTH.get() == 0 {
-        end();
-    }
 }
 
 /// Returns what this turn has added to the endpoint's backlog, which is counted at its end.
 pub(in crate::transport) fn cost_of(flushers: &Flushers) -> usize {
-    SCRATCH.with_borrow(|scratch| {
-        let mut marks = scratch.marks.iter();
-        marks
-            .find(|marks| std::ptr::eq(&*marks.flushers, flushers))
-            .map_or(0, |marks| marks.cost)
-    })
+    CURRENT.with(|current| current.cost_of(flushers))
 }
 
 /// Returns whether the sender of the dispatch under way must write by itself.
 pub(in crate::transport) fn is_overdrawn() -> bool {
-    OVERDRAWN.get()
-}
-
-/// Hands over what was marked.
-fn end() {
-    let marks = SCRATCH.with_borrow_mut(|scratch| std::mem::take(&mut scratch.marks));
-    for Marks {
-        flushers,
-        mut batch,
-        cost,
-    } in marks
-    {
-        let thread = THREAD.with(|thread| *thread);
-        batch.retain(|outbox| outbox.mark().list(thread));
-        flushers.hand_over(batch, cost);
-    }
+    CURRENT.with(|current| current.is_overdrawn.get())
 }

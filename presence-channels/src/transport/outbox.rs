@@ -313,13 +313,8 @@ impl Outbox {
     pub(super) fn flush_marked(&self) -> usize {
         // Before the look: who pushes from here on marks the outbox again.
         self.mark.clear();
-        let state = self.state.lock();
         // A turn that is under way writes at its end. A blocked peer's task is woken.
-        if state.attended || state.blocked || state.queue.is_empty() {
-            return 0;
-        }
-        drop(state);
-        self.write().1
+        self.write_if(|state| !state.attended && !state.blocked).1
     }
 
     /// Writes what is queued, in the middle of a dispatch.
@@ -339,8 +334,16 @@ impl Outbox {
     /// Writes until the queue is empty or the peer takes no more. An error ends the connection.
     /// Returns the state as it is then, and what counted in the node's backlog.
     fn write(&self) -> (StateGuard<'_>, usize) {
+        self.write_if(|_| true)
+    }
+
+    /// As [`write`](Self::write), if the state is of this kind.
+    fn write_if(&self, is_due: impl Fn(&OutboxState) -> bool) -> (StateGuard<'_>, usize) {
         let mut peer = self.peer.lock();
         let mut state = self.state.lock();
+        if !is_due(&state) {
+            return (state, 0);
+        }
         let mut flushed = std::mem::take(&mut state.unflushed);
         while peer.is_ready() && !state.queue.is_empty() && state.phase != OutboxPhase::Closed {
             let before = state.queue.cost();
@@ -418,9 +421,12 @@ impl Outbox {
         self.state.lock().phase
     }
 
-    /// Returns whether the queue is so long that reading from this client should wait.
-    pub(super) fn is_congested(&self) -> bool {
-        self.state.lock().queue.cost() > self.congestion()
+    /// Returns whether the client's messages are handled, and whether its queue has room for the
+    /// answers.
+    pub(super) fn welcomes(&self) -> (bool, bool) {
+        let state = self.state.lock();
+        let is_heard = state.standing() == (OutboxPhase::Open, false);
+        (is_heard, state.queue.cost() <= self.congestion())
     }
 
     fn congestion(&self) -> usize {

@@ -66,10 +66,11 @@ impl<S: UserSocket> Pump<S> {
     /// Reads until there is no more, or the connection closes.
     fn read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..READS_A_TURN {
-            if !self.outbox.is_heard() {
+            let (is_heard, has_room) = self.outbox.welcomes();
+            if !is_heard {
                 return Poll::Ready(());
             }
-            ready!(self.poll_welcome(cx));
+            ready!(self.poll_welcome(has_room, cx));
             if ready!(self.read_once(cx)).is_break() {
                 return Poll::Ready(());
             }
@@ -79,13 +80,10 @@ impl<S: UserSocket> Pump<S> {
     }
 
     /// Ready when the client may send more.
-    fn poll_welcome(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_welcome(&mut self, has_room: bool, cx: &mut Context<'_>) -> Poll<()> {
         // A client that does not read what it asked for is not asked for more. What wakes this task
         // then is that it has read some.
-        if self.outbox.is_congested()
-            && self.outbox.flush().is_pending()
-            && self.outbox.is_congested()
-        {
+        if !has_room && self.outbox.flush().is_pending() && !self.outbox.welcomes().1 {
             return Poll::Pending;
         }
         if self.connection.is_busy() {

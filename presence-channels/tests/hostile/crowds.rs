@@ -1,12 +1,12 @@
 //! Clients that suffer from what others send, or from what is large.
 
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use presence_channels::{Config, Limits};
 use serde_json::json;
 
 use crate::{
     client::{Client, joined},
-    world::{PIPE, World, endpoint, settle},
+    world::{PIPE, World, settle, start},
 };
 
 const MIB: usize = 1024 * 1024;
@@ -134,7 +134,9 @@ fn a_connection_is_small_again_after_a_large_message() {
 fn two_endpoints_over_one_pubsub_do_not_hold_each_other_up() {
     let world = World::start(Limits::default());
     let pubsub = world.endpoint.pubsub().clone();
-    let other = world.run(endpoint(Limits::default(), Config::default(), pubsub));
+    let other = world
+        .run(start(Limits::default(), Config::default(), pubsub))
+        .endpoint;
     let mut here = world.run(joined(&world.endpoint, "room:1"));
     let mut there = world.run(joined(&other, "room:1"));
     world.run(async {
@@ -149,4 +151,31 @@ fn two_endpoints_over_one_pubsub_do_not_hold_each_other_up() {
             );
         }
     });
+}
+
+/// The handler has to wait, so its reply is not a part of the turn that read the message.
+#[test]
+fn a_reply_waits_behind_no_other_room_s_broadcasts() {
+    const MEMBERS: usize = 1000;
+    let world = World::start(Limits::default());
+    let endpoint = &world.endpoint;
+    let mut members: Vec<_> = (0..MEMBERS)
+        .map(|_| world.run(joined(endpoint, "room:1")))
+        .collect();
+    let mut neighbour = world.run(joined(endpoint, "room:2"));
+    let written = world.run(async {
+        let reference = neighbour.push("room:2", "slow", json!({})).await;
+        settle().await;
+        endpoint.broadcast("room:1", "news", json!({})).unwrap();
+        world.probe.gate.add_permits(1);
+        assert_eq!(neighbour.reply(&reference).await["status"], "ok");
+        let got = members
+            .iter_mut()
+            .map(|member| member.receive_json().now_or_never());
+        got.flatten().count()
+    });
+    assert!(
+        written < MEMBERS / 2,
+        "{written} of {MEMBERS} were written first"
+    );
 }

@@ -102,3 +102,28 @@ fn those_who_do_not_read_hold_no_more_together_than_their_budget() {
     assert!(held.peak <= most as u64, "{held:?} over {most}");
     drop((slow, patient));
 }
+
+/// Replies of a few bytes cost more in memory than on the wire, and count with what they cost.
+#[test]
+fn tiny_replies_that_nobody_reads_cost_what_is_counted() {
+    const MAX: usize = 4 * 1024 * 1024;
+    let world = World::start(Limits::default().max_outgoing_bytes(MAX));
+    let mut client = world.run(joined(&world.endpoint, "room:1"));
+    let (sent, held) = world.measure(async {
+        let mut sent = 0;
+        // Until nothing of it is read any more.
+        let flood = async {
+            loop {
+                client.push("room:1", "ping", json!(1)).await;
+                sent += 1;
+            }
+        };
+        let flood = tokio::time::timeout(TIMEOUT, flood);
+        assert!(flood.await.is_err());
+        sent
+    });
+    // The client is not read once a quarter of the limit waits for it.
+    assert!(sent > MAX / 4 / 400, "only {sent} were sent");
+    let most = MAX / 4 + 6 * PIPE;
+    assert!(held.peak <= most as u64, "{held:?} over {most}, of {sent}");
+}

@@ -1,12 +1,12 @@
 //! The server under attack, on a runtime of its own thread.
 
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use presence_channels::{Config, Endpoint, Limits, LongpollOptions, PubSub, SocketOptions};
-use sample_app::SampleApp;
+use sample_app::{Probe, SampleApp};
 use tokio::{
     io::DuplexStream,
     runtime::{Builder, Runtime},
@@ -28,6 +28,7 @@ pub(crate) const PIPE: usize = 16 * 1024;
 pub(crate) struct World {
     runtime: Runtime,
     pub(crate) endpoint: Endpoint,
+    pub(crate) probe: Arc<Probe>,
 }
 
 /// The memory that was held during a measurement, in bytes.
@@ -51,8 +52,12 @@ impl World {
             .start_paused(true)
             .build()
             .unwrap();
-        let endpoint = runtime.block_on(endpoint(limits, config, PubSub::local()));
-        Self { runtime, endpoint }
+        let app = runtime.block_on(start(limits, config, PubSub::local()));
+        Self {
+            runtime,
+            endpoint: app.endpoint,
+            probe: app.probe,
+        }
     }
 
     pub(crate) fn run<T>(&self, clients: impl Future<Output = T>) -> T {
@@ -84,8 +89,8 @@ impl World {
     }
 }
 
-/// Starts an endpoint with one socket at `/socket`.
-pub(crate) async fn endpoint(limits: Limits, config: Config, pubsub: PubSub) -> Endpoint {
+/// Starts an app with one socket at `/socket`.
+pub(crate) async fn start(limits: Limits, config: Config, pubsub: PubSub) -> SampleApp {
     let options = SocketOptions::default()
         .timeout(TIMEOUT)
         .limits(limits)
@@ -95,7 +100,7 @@ pub(crate) async fn endpoint(limits: Limits, config: Config, pubsub: PubSub) -> 
         .pubsub(pubsub)
         .config(config)
         .mount("/socket", options);
-    app.start().await.unwrap().endpoint
+    app.start().await.unwrap()
 }
 
 /// Lets what is under way go on until it waits. Nothing here takes a millisecond of a paused clock.

@@ -25,6 +25,8 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     let serving = async {
         loop {
             let (stream, _) = listener.accept().await?;
+            // Without it, a frame that follows another waits for an acknowledgement.
+            stream.set_nodelay(true)?;
             tokio::task::spawn_local(serve(stream, room.clone()));
         }
     };

@@ -131,7 +131,7 @@ impl<O> Connections<O> {
                 present.extend(outbox.map(|outbox| (outbox, watched.clone())));
                 is_present
             });
-            // After a wave of clients the memory of the table is given back, all of it if none stays.
+            // After a wave of clients the memory of the table is given back, all of it at the end.
             if part.len() <= part.capacity() / 8 {
                 let twice = part.len() * 2;
                 part.shrink_to(twice);

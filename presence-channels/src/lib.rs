@@ -8,7 +8,7 @@
 //! Beside them: [`testing`] tests channels without a network, [`token`] signs users in,
 //! [`telemetry`] lists logs and metrics, [`serializer`] adds encodings, and [`adapters`] are
 //! engines that carry messages between nodes. Features, all off: `zenoh`, `nats`, `redis`,
-//! `metrics`.
+//! `metrics`, `http2`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -22,6 +22,7 @@ mod limits;
 mod message;
 mod origin;
 pub mod serializer;
+mod serve;
 mod socket;
 pub mod telemetry;
 pub mod testing;
@@ -47,6 +48,7 @@ pub use presence_core::{
     tracker,
 };
 pub use serializer::FrameError;
+pub use serve::{Serve, ServeFuture, serve};
 pub use socket::{
     ChannelOf, ConnectError, ConnectInfo, HasPresence, Params, ParamsError, Routes, SocketOptions,
     UserSocket,

@@ -42,6 +42,7 @@
 //! | `presence_channels_handler_seconds` | histogram | seconds | `socket`, `route`, `callback` | how long callbacks took: `join`, `handle_in`, `handle_info`, `handle_out` |
 //! | `presence_channels_crashes_total` | counter | | `socket`, `route`, `reason` | channels that ended with `phx_error`: `panicked`, `timed_out`, `failed` |
 //! | `presence_channels_limits_reached_total` | counter | | `socket`, `route`, `limit` | the times that a channel reached a limit of [`Limits`](crate::Limits), by the limit's name: `max_waiting_messages` and `max_waiting_bytes` for broadcasts and messages of the app that wait for it |
+//! | `presence_channels_http_timeouts_total` | counter | | `limit` | HTTP connections that [`serve`](crate::serve) closed, and bodies it gave up, because the client was too slow: `head_timeout`, `body_timeout`, `drain_timeout` |
 //! | `presence_presences` | gauge | | `presence` | presences that this node's diffs have shown, by [`Presence::NAME`](crate::Presence::NAME) |
 //! | `presence_diffs_total` | counter | | `presence` | diffs broadcast to this node's clients |
 //! | `presence_replication_lag_seconds` | gauge | seconds | `presence` | for how long this node has known that it lacks changes of another node that is up, the longest of all; 0 if it lacks none. Looked at once a `broadcast_period` |
@@ -71,8 +72,8 @@ pub use tracing::Level;
 pub(crate) use instrument::{IS_ON, Stopwatch};
 pub(crate) use level::{event_at, span_at};
 pub(crate) use meter::{
-    Asked, Callback, Connected, Deliveries, Drops, MountMeters, Present, ReachedLimit, RouteMeter,
-    SocketMeter,
+    Asked, Callback, Connected, Deliveries, Drops, HttpClose, HttpMeter, MountMeters, Present,
+    ReachedLimit, RouteMeter, SocketMeter,
 };
 pub(crate) use shown::{Shown, ShownParams};
 

@@ -3,7 +3,7 @@
 mod application;
 mod channels;
 
-use std::{env, net::SocketAddr};
+use std::env;
 
 use anyhow::Context;
 use axum::{Router, routing::get};
@@ -29,14 +29,10 @@ async fn main() -> anyhow::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", port))
         .await
         .with_context(|| format!("cannot listen on port {port}"))?;
-    axum::serve(
-        listener,
-        app.into_make_service_with_connect_info::<SocketAddr>(),
-    )
-    .with_graceful_shutdown(async {
-        let _ = tokio::signal::ctrl_c().await;
-    })
-    .await?;
-    endpoint.stop().await;
+    presence_channels::serve(listener, app, &endpoint)
+        .with_graceful_shutdown(async {
+            let _ = tokio::signal::ctrl_c().await;
+        })
+        .await?;
     Ok(())
 }

@@ -31,10 +31,9 @@ async fn main() -> anyhow::Result<()> {
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))
         .await
         .with_context(|| format!("cannot listen on port {port}"))?;
-    axum::serve(listener, endpoint.router::<()>())
+    presence_channels::serve(listener, endpoint.router(), &endpoint)
         .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.expect("ctrl-c is handled") })
         .await?;
-    endpoint.stop().await;
     Ok(())
 }
 

@@ -22,21 +22,15 @@ async fn main() -> anyhow::Result<()> {
     let app = web::router().merge(endpoint.router());
     tracing::info!("Running at {}", url(listener.local_addr()?));
 
-    let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    // On shutdown, the server accepts no new connections and waits until the open ones have ended.
-    let server = axum::serve(listener, service).with_graceful_shutdown(shutdown());
-    // Meanwhile, the endpoint closes the connections of its clients.
-    let drain = async {
-        shutdown().await;
-        endpoint.stop().await;
-        Ok(())
-    };
+    // On a signal, the server accepts no new connections, stops the endpoint, and lets requests end.
+    let server =
+        presence_channels::serve(listener, app, &endpoint).with_graceful_shutdown(shutdown());
     let second_signal = async {
         shutdown().await;
         shutdown().await;
     };
     tokio::select! {
-        ended = async { tokio::try_join!(server.into_future(), drain) } => { ended?; }
+        ended = server.into_future() => ended?,
         // A second signal ends the app without waiting.
         () = second_signal => {}
     }

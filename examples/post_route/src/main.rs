@@ -29,10 +29,9 @@ async fn main() -> anyhow::Result<()> {
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))
         .await
         .with_context(|| format!("cannot listen on port {port}"))?;
-    axum::serve(listener, app)
+    presence_channels::serve(listener, app, &endpoint)
         .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.expect("ctrl-c is handled") })
         .await?;
-    endpoint.stop().await;
     Ok(())
 }
 

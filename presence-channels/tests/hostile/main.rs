@@ -2,13 +2,15 @@
 //! makes the server hold is bounded, and others notice nothing.
 //!
 //! Server and clients share a thread, a paused clock and pipes in memory, so that every byte that
-//! is held is counted, the clients' own included, and a minute costs nothing.
+//! is held is counted, the clients' own included, and a minute costs nothing. `half_requests` is the
+//! exception: it needs TCP.
 
 mod abandoned;
 mod client;
 mod crowds;
 mod dribble;
 mod floods;
+mod half_requests;
 mod handlers;
 mod held;
 mod listeners;

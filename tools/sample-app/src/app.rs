@@ -1,7 +1,6 @@
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, sync::Arc};
 
-use axum::Router;
-use presence_channels::{Config, Endpoint, PubSub, SocketOptions, StartError, Tracker};
+use presence_channels::{Config, Endpoint, PubSub, SocketOptions, StartError, Tracker, serve};
 use tokio::net::TcpListener;
 
 use crate::{Probe, UserSocket};
@@ -44,9 +43,7 @@ impl SampleApp {
 
     /// Serves the app's sockets on `listener` until the process ends.
     pub fn serve(&self, listener: TcpListener) -> impl Future<Output = io::Result<()>> + use<> {
-        let router: Router = self.endpoint.router();
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, service).into_future()
+        serve(listener, self.endpoint.router(), &self.endpoint).into_future()
     }
 }
 

@@ -1,0 +1,125 @@
+//! Accepts connections, and stops.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+
+use super::{BoxFuture, Serve, connection::Server};
+use crate::telemetry::{HttpClose, HttpMeter};
+
+/// The wait after a failure to accept that concerns the whole process.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// The time that connections have to end once they are told to close. They need none, unless the
+/// app blocks their threads.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// What the server's connections do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Serve requests.
+    Serving,
+    /// End after the request under way.
+    Draining,
+    /// End now.
+    Closing,
+}
+
+/// Serves until `signal` ends, and then stops.
+pub(super) async fn run(serve: Serve, signal: BoxFuture<()>) {
+    let Serve {
+        listener,
+        app,
+        endpoint,
+        timeouts,
+        drain_timeout,
+        signal: _,
+    } = serve;
+    let server = Server {
+        app,
+        timeouts,
+        meter: HttpMeter::new(),
+    };
+    // Each connection has a receiver until it ends.
+    let (phase, _) = watch::channel(Phase::Serving);
+    tokio::select! {
+        () = signal => {}
+        () = accept_all(&listener, &server, &phase) => {}
+    }
+    drop(listener);
+    let _ = phase.send(Phase::Draining);
+
+    let begin = Instant::now();
+    let drained = async {
+        tokio::select! {
+            () = phase.closed() => {}
+            () = wait_until(begin, drain_timeout) => {}
+        }
+    };
+    // A poll under way is a request, which the endpoint ends.
+    tokio::join!(drained, endpoint.stop());
+    let left = phase.receiver_count();
+    if left > 0 {
+        tracing::warn!(
+            left,
+            ?drain_timeout,
+            "closed connections whose requests had not ended"
+        );
+        server.meter.closed_all(HttpClose::Drain, left);
+        let _ = phase.send(Phase::Closing);
+        let _ = timeout(CLOSING, phase.closed()).await;
+    }
+}
+
+async fn wait_until(begin: Instant, timeout: Duration) {
+    match begin.checked_add(timeout) {
+        Some(end) => sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Accepts connections until the future is dropped.
+async fn accept_all(listener: &TcpListener, server: &Server, phase: &watch::Sender<Phase>) {
+    let mut is_failing = false;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                is_failing = false;
+                spawn(server, stream, peer, phase.subscribe());
+            }
+            Err(error) if concerns_one_connection(&error) => {
+                tracing::debug!(%error, "a client went away before it was accepted");
+            }
+            Err(error) => {
+                if !is_failing {
+                    tracing::error!(
+                        %error,
+                        "cannot accept connections and tries again; if no file descriptors are \
+                         left, raise the limit of the process"
+                    );
+                }
+                is_failing = true;
+                // The connection stays in the kernel's queue.
+                sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+fn spawn(server: &Server, stream: TcpStream, peer: SocketAddr, phase: watch::Receiver<Phase>) {
+    tokio::spawn(server.clone().run(stream, peer, phase));
+}
+
+fn concerns_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}

@@ -1,0 +1,121 @@
+//! One HTTP connection, from its accept to its end or to its upgrade.
+
+use std::{convert::Infallible, future::Future, net::SocketAddr, pin::pin, sync::Arc};
+
+use axum::{Router, extract::ConnectInfo};
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    service::{Service, service_fn},
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tokio::{net::TcpStream, sync::watch};
+
+use super::{
+    Timeouts,
+    accept::Phase,
+    request_body::RequestBody,
+    requests::{Requests, ResponseBody, Silence},
+};
+use crate::telemetry::{HttpClose, HttpMeter};
+
+/// The most bytes of a request's head, and of what hyper buffers of a connection. hyper's own
+/// default, 400 KB, is much for a client that sends half a head.
+const BUFFER: usize = 64 * 1024;
+
+/// Serves connections, each with these settings.
+#[derive(Clone)]
+pub(super) struct Server {
+    pub(super) app: Router,
+    pub(super) timeouts: Timeouts,
+    pub(super) meter: HttpMeter,
+}
+
+impl Server {
+    /// Serves one connection until it ends, is upgraded, or is silent for too long.
+    pub(super) async fn run(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        mut phase: watch::Receiver<Phase>,
+    ) {
+        if let Err(error) = stream.set_nodelay(true) {
+            // The peer has gone away already. hyper sees that, too.
+            tracing::debug!(%error, %peer, "cannot set TCP_NODELAY");
+        }
+        let requests = Requests::new(self.timeouts);
+        let service = self.service(peer, requests.clone());
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder.http1().max_buf_size(BUFFER);
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let mut connection = pin!(connection);
+        let mut silence = pin!(requests.silence());
+        loop {
+            tokio::select! {
+                served = connection.as_mut() => {
+                    if let Err(error) = served {
+                        tracing::debug!(%error, %peer, "an HTTP connection failed");
+                    }
+                    return;
+                }
+                silence = silence.as_mut() => {
+                    self.close_silent(silence, peer);
+                    return;
+                }
+                changed = phase.changed() => {
+                    let is_draining = changed.is_ok() && *phase.borrow() == Phase::Draining;
+                    if !is_draining {
+                        return;
+                    }
+                    connection.as_mut().graceful_shutdown();
+                    requests.hurry();
+                    silence.set(requests.silence());
+                }
+            }
+        }
+    }
+
+    /// Returns the app as hyper calls it: with the peer's address, and with limits on bodies.
+    fn service(
+        &self,
+        peer: SocketAddr,
+        requests: Arc<Requests>,
+    ) -> impl Service<
+        Request<Incoming>,
+        Response = Response<ResponseBody>,
+        Error = Infallible,
+        Future = impl Future<Output = Result<Response<ResponseBody>, Infallible>> + Send + 'static,
+    > + 'static {
+        let app = TowerToHyperService::new(self.app.clone());
+        let timeout = self.timeouts.body;
+        let meter = self.meter.clone();
+        service_fn(move |request: Request<Incoming>| {
+            let under_way = requests.begin();
+            let mut request = request.map(|body| RequestBody::new(body, timeout, meter.clone()));
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let response = app.call(request);
+            async move {
+                let response = response.await?;
+                Ok(response.map(|body| ResponseBody::new(body, under_way)))
+            }
+        })
+    }
+
+    fn close_silent(&self, silence: Silence, peer: SocketAddr) {
+        match silence {
+            Silence::Head => {
+                self.meter.closed(HttpClose::Head);
+                let timeout = self.timeouts.head;
+                tracing::debug!(%peer, ?timeout, "no request came within head_timeout");
+            }
+            Silence::KeepAlive => {
+                let timeout = self.timeouts.keep_alive;
+                tracing::trace!(%peer, ?timeout, "no request came within keep_alive_timeout");
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The requests of one connection that are under way, and the time without one.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::body::{Body, Bytes};
+use hyper::body::{Frame, SizeHint};
+use parking_lot::Mutex;
+use tokio::time::{Instant, sleep_until};
+
+use super::Timeouts;
+
+/// The time that the rest of a first request's head has when the server stops: it is on its way, or
+/// never comes.
+const FIRST_HEAD_AT_STOP: Duration = Duration::from_secs(1);
+
+/// The requests of one connection.
+pub(super) struct Requests {
+    state: Mutex<RequestsState>,
+    timeouts: Timeouts,
+}
+
+struct RequestsState {
+    under_way: usize,
+    /// The time at which the connection is closed if no request begins.
+    deadline: Instant,
+    has_begun: bool,
+}
+
+/// The reason to close a connection without a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// The first request did not come within `head_timeout`.
+    Head,
+    /// The next request did not come within `keep_alive_timeout`.
+    KeepAlive,
+}
+
+impl Requests {
+    /// Begins with a connection that has just been accepted.
+    pub(super) fn new(timeouts: Timeouts) -> Arc<Self> {
+        let state = RequestsState {
+            under_way: 0,
+            deadline: after(timeouts.head),
+            has_begun: false,
+        };
+        Arc::new(Self {
+            state: Mutex::new(state),
+            timeouts,
+        })
+    }
+
+    /// Counts a request, whose head has arrived, until the returned guard is dropped.
+    pub(super) fn begin(self: &Arc<Self>) -> UnderWay {
+        let mut state = self.state.lock();
+        state.under_way += 1;
+        state.has_begun = true;
+        UnderWay(self.clone())
+    }
+
+    /// Shortens the wait for the first request, because the server stops.
+    pub(super) fn hurry(&self) {
+        let mut state = self.state.lock();
+        if !state.has_begun {
+            state.deadline = state.deadline.min(after(FIRST_HEAD_AT_STOP));
+        }
+    }
+
+    /// Waits until no request has begun in time. After [`hurry`](Self::hurry), call it anew.
+    pub(super) async fn silence(&self) -> Silence {
+        loop {
+            let look_again = {
+                let state = self.state.lock();
+                // A request that ends after this look moves the deadline to this time or later.
+                let after_next = after(self.timeouts.keep_alive);
+                if state.under_way > 0 {
+                    after_next
+                } else if state.deadline <= Instant::now() {
+                    return match state.has_begun {
+                        false => Silence::Head,
+                        true => Silence::KeepAlive,
+                    };
+                } else {
+                    state.deadline.min(after_next)
+                }
+            };
+            sleep_until(look_again).await;
+        }
+    }
+}
+
+/// Returns the time after `timeout`. Decades from now if `timeout` is beyond the clock.
+fn after(timeout: Duration) -> Instant {
+    const DECADES: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    Instant::now() + timeout.min(DECADES)
+}
+
+/// A request under way.
+pub(super) struct UnderWay(Arc<Requests>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        state.under_way -= 1;
+        if state.under_way == 0 {
+            state.deadline = after(self.0.timeouts.keep_alive);
+        }
+    }
+}
+
+/// The body of a response. Its request is under way until it is sent.
+pub(super) struct ResponseBody {
+    body: Body,
+    _under_way: UnderWay,
+}
+
+impl ResponseBody {
+    pub(super) fn new(body: Body, under_way: UnderWay) -> Self {
+        Self {
+            body,
+            _under_way: under_way,
+        }
+    }
+}
+
+impl hyper::body::Body for ResponseBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUTS: Timeouts = Timeouts {
+        head: Duration::from_secs(20),
+        keep_alive: Duration::from_secs(75),
+        body: Duration::from_secs(20),
+    };
+
+    async fn ends_after(requests: &Requests) -> (Silence, Duration) {
+        let begin = Instant::now();
+        let silence = requests.silence().await;
+        (silence, begin.elapsed())
+    }
+
+    // tokio's timers have a resolution of a millisecond.
+    fn is_about(elapsed: Duration, seconds: u64) -> bool {
+        elapsed >= Duration::from_secs(seconds)
+            && elapsed < Duration::from_millis(seconds * 1000 + 5)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_without_a_request_has_the_head_timeout() {
+        let requests = Requests::new(TIMEOUTS);
+        let (silence, elapsed) = ends_after(&requests).await;
+        assert_eq!(silence, Silence::Head);
+        assert!(is_about(elapsed, 20), "{elapsed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_under_way_may_take_long_and_the_keep_alive_begins_at_its_end() {
+        let requests = Requests::new(TIMEOUTS);
+        let first = requests.begin();
+        let second = requests.begin();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            drop(first);
+            tokio::time::sleep(Duration::from_secs(190)).await;
+            drop(second);
+        });
+        let (silence, elapsed) = ends_after(&requests).await;
+        assert_eq!(silence, Silence::KeepAlive);
+        assert!(is_about(elapsed, 200 + 75), "{elapsed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_keep_alive_may_be_shorter_than_the_head_timeout() {
+        let timeouts = Timeouts {
+            keep_alive: Duration::from_secs(5),
+            ..TIMEOUTS
+        };
+        let requests = Requests::new(timeouts);
+        let first = requests.begin();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            drop(first);
+        });
+        let (silence, elapsed) = ends_after(&requests).await;
+        assert_eq!(silence, Silence::KeepAlive);
+        assert!(is_about(elapsed, 7), "{elapsed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_waits_a_second_for_a_first_head_and_cuts_no_other_wait() {
+        let requests = Requests::new(TIMEOUTS);
+        requests.hurry();
+        let (silence, elapsed) = ends_after(&requests).await;
+        assert_eq!(silence, Silence::Head);
+        assert!(is_about(elapsed, 1), "{elapsed:?}");
+
+        let requests = Requests::new(TIMEOUTS);
+        drop(requests.begin());
+        requests.hurry();
+        let (silence, elapsed) = ends_after(&requests).await;
+        assert_eq!(silence, Silence::KeepAlive);
+        assert!(is_about(elapsed, 75), "{elapsed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_timeout_is_too_long() {
+        let timeouts = Timeouts {
+            head: Duration::MAX,
+            ..TIMEOUTS
+        };
+        let requests = Requests::new(timeouts);
+        let day = Duration::from_secs(24 * 60 * 60);
+        let silence = tokio::time::timeout(day, requests.silence()).await;
+        assert!(silence.is_err(), "{silence:?}");
+    }
+}

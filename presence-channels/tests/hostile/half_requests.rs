@@ -1,0 +1,322 @@
+//! Clients that send half a request, or nothing, or do not read: over TCP, against `serve`.
+//!
+//! The clock is the system's, and the timeouts are short. A test waits for what must happen, so a
+//! slow machine makes it slower and not wrong.
+
+use std::{future::pending, io, net::SocketAddr, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{ConnectInfo, Request},
+    http::StatusCode,
+    routing::{get, post},
+};
+use futures_util::stream;
+use hyper_util::{rt::TokioIo, server::conn::auto::upgrade::downcast};
+use presence_channels::{Config, Endpoint, LongpollOptions, Serve, SocketOptions, serve};
+use sample_app::SampleApp;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
+
+/// The time that a test waits for what must happen.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// A timeout that a test waits for.
+const SHORT: Duration = Duration::from_millis(200);
+/// A timeout that must not be waited for.
+const NEVER: Duration = Duration::from_secs(60 * 60);
+
+const HALF_A_HEAD: &str = "GET / HTTP/1.1\r\nhost: localhost\r\n";
+/// A whole head, and a tenth of its body.
+const HALF_A_BODY: &str = "POST /read HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\nx";
+
+/// A server on a free port.
+struct TestServer {
+    address: SocketAddr,
+    endpoint: Endpoint,
+    /// Dropped to stop the server.
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<io::Result<()>>,
+    /// The requests at `/slow` that are under way. Sending answers one.
+    slow: mpsc::Receiver<oneshot::Sender<()>>,
+}
+
+impl TestServer {
+    async fn start(options: impl FnOnce(Serve) -> Serve) -> Self {
+        let longpoll = LongpollOptions::default().window(NEVER);
+        let mount = SocketOptions::default().longpoll(longpoll);
+        let app = SampleApp::builder()
+            .config(Config::default().drain_timeout(SHORT))
+            .mount("/socket", mount);
+        let endpoint = app.start().await.unwrap().endpoint;
+        let (slow_requests, slow) = mpsc::channel(1);
+        let router = Router::new()
+            .route(
+                "/",
+                get(|peer: ConnectInfo<SocketAddr>| async move { peer.to_string() }),
+            )
+            .route("/read", post(|_: Bytes| async {}))
+            .route("/hang", get(pending::<StatusCode>))
+            .route("/endless", get(endless))
+            .route(
+                "/slow",
+                get(move || answer_when_told(slow_requests.clone())),
+            )
+            .route("/nodelay", get(tell_nodelay))
+            .merge(endpoint.router());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let server = options(serve(listener, router, &endpoint))
+            .with_graceful_shutdown(async { drop(stopped.await) });
+        Self {
+            address,
+            endpoint,
+            stop: Some(stop),
+            serving: tokio::spawn(server.into_future()),
+            slow,
+        }
+    }
+
+    /// Connects, and sends `bytes`.
+    async fn send(&self, bytes: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// Connects, and sends a whole GET.
+    async fn get(&self, path: &str) -> TcpStream {
+        self.send(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"))
+            .await
+    }
+
+    /// Connects, and gets an answer. Clients that came before are then accepted.
+    async fn served(&self) -> TcpStream {
+        let mut client = self.get("/").await;
+        let peer = client.local_addr().unwrap().to_string();
+        let answer = read_until(&mut client, &peer).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        client
+    }
+
+    fn stop(&mut self) {
+        self.stop = None;
+    }
+
+    async fn ended(self) {
+        let ended = timeout(PATIENCE, self.serving).await;
+        ended.expect("the server ends").unwrap().unwrap();
+    }
+}
+
+/// A response without an end.
+async fn endless() -> Body {
+    let parts = stream::repeat_with(|| Ok::<_, io::Error>(Bytes::from_static(&[b'x'; 4096])));
+    Body::from_stream(parts)
+}
+
+async fn answer_when_told(requests: mpsc::Sender<oneshot::Sender<()>>) -> &'static str {
+    let (answer, told) = oneshot::channel();
+    requests.send(answer).await.unwrap();
+    told.await.unwrap();
+    "at last"
+}
+
+/// Upgrades the connection, and sends whether it has `TCP_NODELAY`.
+async fn tell_nodelay(mut request: Request) -> (StatusCode, [(&'static str, &'static str); 2]) {
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        let connection = downcast::<TokioIo<TcpStream>>(upgrade.await.unwrap()).unwrap();
+        let mut stream = connection.io.into_inner();
+        let nodelay = stream.nodelay().unwrap();
+        stream.write_all(&[u8::from(nodelay)]).await.unwrap();
+    });
+    let headers = [("connection", "upgrade"), ("upgrade", "test")];
+    (StatusCode::SWITCHING_PROTOCOLS, headers)
+}
+
+/// Reads until the server closes the connection.
+async fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut read = Vec::new();
+    // A close with unread bytes is a reset.
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut read))
+        .await
+        .expect("the server closes the connection");
+    String::from_utf8(read).unwrap()
+}
+
+/// Reads until `end` has come.
+async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut read = String::new();
+    while !read.ends_with(end) {
+        let byte = timeout(PATIENCE, stream.read_u8()).await;
+        let byte = byte.expect("the answer comes").expect("no end before it");
+        read.push(byte.into());
+    }
+    read
+}
+
+/// Waits until nothing listens at `address`.
+async fn refuses(address: SocketAddr) {
+    let end = Instant::now() + PATIENCE;
+    while TcpStream::connect(address).await.is_ok() {
+        assert!(Instant::now() < end, "the listener is still open");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn who_sends_no_whole_head_is_closed() {
+    let server = TestServer::start(|serve| serve.head_timeout(SHORT)).await;
+    // The last is half of what begins a connection of HTTP/2.
+    for half in ["", HALF_A_HEAD, "PRI * HTTP/2.0\r\n"] {
+        let begin = Instant::now();
+        let mut client = server.send(half).await;
+        assert_eq!(read_to_end(&mut client).await, "", "{half:?}");
+        assert!(begin.elapsed() >= SHORT, "{half:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_byte_by_byte_is_not_waited_for() {
+    let server = TestServer::start(|serve| serve.head_timeout(SHORT)).await;
+    let (mut read, mut write) = server.send("GET /").await.into_split();
+    let sends = tokio::spawn(async move {
+        // A byte each few milliseconds, until the server has closed the connection.
+        while write.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(SHORT / 50).await;
+        }
+    });
+    let end = timeout(PATIENCE, read.read_u8()).await;
+    end.expect("the server closes the connection").unwrap_err();
+    timeout(PATIENCE, sends).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_without_another_request_is_closed() {
+    let server = TestServer::start(|serve| serve.keep_alive_timeout(SHORT)).await;
+    for half in ["", HALF_A_HEAD] {
+        let mut client = server.served().await;
+        client.write_all(half.as_bytes()).await.unwrap();
+        assert_eq!(read_to_end(&mut client).await, "");
+    }
+}
+
+#[tokio::test]
+async fn who_sends_no_whole_body_is_refused() {
+    let server = TestServer::start(|serve| serve.body_timeout(SHORT)).await;
+    let mut client = server.send(HALF_A_BODY).await;
+    let answer = read_to_end(&mut client).await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.contains("body_timeout"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_nobody_for_ever() {
+    let halves = ["", HALF_A_HEAD, HALF_A_BODY, "PRI * HTTP/2.0\r\n"];
+    let hangs = ["/hang", "/endless", "/socket/longpoll?vsn=2.0.0&user_id=1"];
+    let hangs = hangs.map(|path| format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"));
+    let hangs = hangs.iter().map(String::as_str);
+    for sent in halves.into_iter().chain(hangs) {
+        let limits = |serve: Serve| serve.head_timeout(NEVER).body_timeout(NEVER);
+        let mut server = TestServer::start(limits).await;
+        let client = server.send(sent).await;
+        let _other = server.served().await;
+        server.stop();
+        server.ended().await;
+        drop(client);
+    }
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_requests_under_way() {
+    let mut server = TestServer::start(|serve| serve.drain_timeout(NEVER)).await;
+    let mut client = server.get("/slow").await;
+    let mut idle = server.served().await;
+    let answer = server.slow.recv().await.unwrap();
+    server.stop();
+    refuses(server.address).await;
+    assert_eq!(read_to_end(&mut idle).await, "");
+    answer.send(()).unwrap();
+    let response = read_to_end(&mut client).await;
+    assert!(response.ends_with("at last"), "{response}");
+    assert!(response.contains("connection: close"), "{response}");
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_stop_ends_polls_at_once() {
+    let mut server = TestServer::start(|serve| serve.drain_timeout(NEVER)).await;
+    let mut client = server.get("/socket/longpoll?vsn=2.0.0&user_id=1").await;
+    let opened = read_until(&mut client, "}").await;
+    let (_, token) = opened.split_once("\"token\":\"").expect("a token");
+    let (token, _) = token.split_once('"').unwrap();
+    let poll = format!("/socket/longpoll?vsn=2.0.0&token={token}");
+    let mut client = server.get(&poll).await;
+    // A newer poll ends the first one. So the server has read it when the first is answered.
+    let mut newer = server.get(&poll).await;
+    read_until(&mut client, "}").await;
+    server.stop();
+    let ended = read_to_end(&mut newer).await;
+    assert!(ended.contains("\"status\":204"), "{ended}");
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_dropped_server_closes_its_connections() {
+    let server = TestServer::start(|serve| serve.drain_timeout(NEVER)).await;
+    let mut client = server.get("/hang").await;
+    let _other = server.served().await;
+    server.serving.abort();
+    assert_eq!(read_to_end(&mut client).await, "");
+    refuses(server.address).await;
+    assert_eq!(server.endpoint.connections(), 0);
+}
+
+#[tokio::test]
+async fn every_connection_has_tcp_nodelay() {
+    let server = TestServer::start(|serve| serve).await;
+    let request = "GET /nodelay HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\n\
+                   upgrade: test\r\n\r\n";
+    let mut client = server.send(request).await;
+    read_until(&mut client, "\r\n\r\n").await;
+    let nodelay = timeout(PATIENCE, client.read_u8()).await.unwrap().unwrap();
+    assert_eq!(nodelay, 1);
+}
+
+/// Begins a connection of HTTP/2, and asks for `/` in headers of the static table.
+#[cfg(feature = "http2")]
+#[tokio::test]
+async fn http_2_is_served_and_stops() {
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    // `:method: GET`, `:scheme: http`, `:path: /`; the end of headers and stream.
+    const HEADERS: &[u8] = &[0, 0, 3, 1, 5, 0, 0, 0, 1, 0x82, 0x86, 0x84];
+    let mut server = TestServer::start(|serve| serve.drain_timeout(NEVER)).await;
+    let mut client = server.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    client.write_all(SETTINGS).await.unwrap();
+    client.write_all(HEADERS).await.unwrap();
+    let mut types = Vec::new();
+    // Until the response's headers.
+    while types.last() != Some(&1) {
+        let mut head = [0; 9];
+        let read = timeout(PATIENCE, client.read_exact(&mut head)).await;
+        read.expect("a frame comes").expect("no end before it");
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        client.read_exact(&mut payload).await.unwrap();
+        types.push(head[3]);
+        if head[3] == 1 {
+            // `:status: 200`.
+            assert_eq!(payload[0], 0x88, "{payload:?}");
+        }
+    }
+    server.stop();
+    drop(client);
+    server.ended().await;
+}

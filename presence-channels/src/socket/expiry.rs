@@ -59,13 +59,19 @@ pub(crate) enum Due {
 
 impl Deadlines {
     fn new(expires_at: Option<SystemTime>, notice: u64, now: u64) -> Self {
-        let close = expires_at.map(|at| {
-            let left = at.duration_since(SystemTime::now()).unwrap_or_default();
-            now.saturating_add(millis(left))
-        });
+        let Some(at) = expires_at else {
+            return Self {
+                tell: None,
+                close: None,
+            };
+        };
+        let left = millis(at.duration_since(SystemTime::now()).unwrap_or_default());
+        let close = now.saturating_add(left);
+        // Otherwise each token that is shorter than the notice would be replaced at once.
+        let notice = notice.min(left / 2);
         Self {
-            tell: close.map(|close| close.saturating_sub(notice)),
-            close,
+            tell: Some(close.saturating_sub(notice)),
+            close: Some(close),
         }
     }
 }

@@ -12,16 +12,37 @@ const GOOD = 4
 
 const keepTokenFresh = snippet("keepTokenFresh")
 
-async function fetchToken(){
-  const response = await fetch(`${APP}/token/alice/${GOOD}`)
+/** The time in seconds for which a token is valid that has expired. */
+const EXPIRED = 0
+/** The time in milliseconds for which a test watches for a connection that must not come. */
+const WATCH_MS = 300
+
+async function fetchToken(seconds = GOOD){
+  const response = await fetch(`${APP}/token/alice/${seconds}`)
   assert.equal(response.status, 200)
   return response.text()
 }
 
-/** Opens a socket with a token that expires, and records its notices and its close codes. */
+/** Keeps the socket's token fresh. Returns a list that gets each token that was fetched. */
+function keepFresh(state, fetchToken){
+  const fetched = []
+  keepTokenFresh(state.socket, async () => {
+    const index = fetched.push("under way") - 1
+    const token = await fetchToken()
+    fetched[index] = token
+    if(token !== null) state.token = token
+    return token
+  })
+  return fetched
+}
+
+/** Opens a socket with a token that expires, and records its attempts, notices and close codes. */
 async function open(t, version, options){
-  const state = {token: await fetchToken(), told: 0, opened: 0, closed: []}
-  const params = () => ({token: state.token})
+  const state = {token: await fetchToken(), told: 0, tried: 0, opened: 0, closed: []}
+  const params = () => {
+    state.tried++
+    return {token: state.token}
+  }
   state.socket = openSocket(t, `${APP}/expiring`, {params, ...options}, version)
   state.socket.onOpen(() => { state.opened++ })
   state.socket.onClose(event => state.closed.push(event.code))
@@ -61,6 +82,57 @@ describe("a token that expires", {concurrency: true}, () => {
       assert.equal((await reply("whoami", channel.push("whoami", {}))).response.user_id, "alice")
     })
   }
+
+  for(const [name, version, options] of transports){
+    test(`${name}: one that expired while the client was away is replaced when it is refused`, async t => {
+      const state = await open(t, version, options)
+      const fetched = keepFresh(state, fetchToken)
+      const channel = await join(state.socket, freshRoom("away"))
+      state.token = await fetchToken(EXPIRED)
+      state.socket.conn.close(4000, "the network is gone")
+      await until("the next connection", () => state.opened === 2 && channel.state === "joined")
+      assert.equal(fetched.length, 1)
+      assert.equal((await reply("whoami", channel.push("whoami", {}))).response.user_id, "alice")
+    })
+
+    test(`${name}: who is logged out stays away`, async t => {
+      const state = await open(t, version, {reconnectAfterMs: () => 20, ...options})
+      const fetched = keepFresh(state, async () => null)
+      await join(state.socket, freshRoom("logged-out"))
+      state.token = await fetchToken(EXPIRED)
+      state.socket.conn.close(4000, "the network is gone")
+      await until("the question for a token", () => fetched.length === 1)
+      await until("the end", () => state.socket.connectionState() === "closed")
+      const tries = state.tried
+      await new Promise(resolve => setTimeout(resolve, WATCH_MS))
+      assert.deepEqual([state.tried, fetched.length, state.opened], [tries, 1, 1])
+    })
+
+    test(`${name}: a server that refuses every token is asked for one per attempt at most`, async t => {
+      const state = await open(t, version, {reconnectAfterMs: () => 20, ...options})
+      const fetched = keepFresh(state, () => fetchToken(EXPIRED))
+      await join(state.socket, freshRoom("refused"))
+      state.token = await fetchToken(EXPIRED)
+      state.socket.conn.close(4000, "the network is gone")
+      await until("several questions", () => fetched.length >= 4)
+      assert.ok(fetched.length <= state.tried, `${fetched.length} fetched, ${state.tried} tried`)
+      assert.equal(state.opened, 1)
+    })
+  }
+
+  test("a failure to fetch is followed by another try", async t => {
+    const state = await open(t, newest, {reconnectAfterMs: () => 20})
+    let failures = 3
+    const fetched = keepFresh(state, async () => {
+      if(failures-- > 0) throw new Error("the network is gone")
+      return fetchToken()
+    })
+    const channel = await join(state.socket, freshRoom("failing"))
+    state.token = await fetchToken(EXPIRED)
+    state.socket.conn.close(4000, "the network is gone")
+    await until("the next connection", () => state.opened === 2 && channel.state === "joined")
+    assert.equal(fetched.length, 4)
+  })
 
   test("another user's is refused, and changes nothing", async t => {
     const state = await open(t, newest, {})

@@ -131,6 +131,20 @@ async fn a_new_token_counts_from_then_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_short_token_is_asked_for_when_half_of_it_is_over_and_not_at_once() {
+    let socket = connect(json!({ "seconds": 30 })).await;
+    for _ in 0..5 {
+        socket.refute_push(TOPIC, EXPIRING).await;
+        tokio::time::sleep(Duration::from_secs(13)).await;
+        socket.refute_push(TOPIC, EXPIRING).await;
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        assert!((13..=15).contains(&told(&socket).await));
+        assert_eq!(show(&socket, "30").await, "ok");
+    }
+    assert!(is_open(&socket).await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refused_token_changes_nothing() {
     let socket = connect(json!({ "seconds": 90 })).await;
     assert_eq!(show(&socket, "forged").await, "token refused");

@@ -7,8 +7,8 @@ use presence_channels::{
     no_reply, reply, reply_error, reply_ok, stop, stop_with_error, stop_with_reply, unhandled,
     unix_seconds,
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json, value::RawValue};
 
 use super::user_socket::UserSocket;
 
@@ -22,7 +22,8 @@ pub(crate) enum Info {
 struct Tracked {
     key: String,
     #[serde(default)]
-    meta: Value,
+    /// As the client wrote it: a `Value` would round numbers of more than 64 bits.
+    meta: Box<RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -176,6 +177,11 @@ fn binary(event: &str, payload: Payload, socket: &Socket<RoomChannel>) -> Handle
     }
 }
 
+#[derive(Serialize)]
+struct Found<T> {
+    presence: T,
+}
+
 async fn presence(event: &str, payload: &Payload, socket: &Socket<RoomChannel>) -> HandleResult {
     let presence = &socket.state().presence;
     if event == "list" {
@@ -197,7 +203,10 @@ async fn presence(event: &str, payload: &Payload, socket: &Socket<RoomChannel>) 
         }
         _ => {
             let found = presence.get_by_key(socket.topic(), &key).await;
-            reply_ok(json!({ "presence": found.map_or(json!([]), |entry| json!(entry)) }))
+            match found {
+                Some(presence) => reply_ok(Found { presence }),
+                None => reply_ok(json!({ "presence": [] })),
+            }
         }
     }
 }

@@ -109,3 +109,30 @@ fn serializes_as_the_object_it_is() {
     let meta = meta(&json!({ "a": 1 }));
     assert_eq!(serde_json::to_string(&meta).unwrap(), meta.as_str());
 }
+
+#[test]
+fn a_number_keeps_its_digits() {
+    for number in ["31.245270191439438", "9007199254740993", "1.0", "-0.0"] {
+        let sent = format!(r#"{{"n":{number}}}"#);
+        let read: Value = serde_json::from_str(&sent).unwrap();
+        let kept = meta(&read);
+        assert!(kept.as_str().ends_with(&sent[1..]), "{number}: {kept:?}");
+    }
+    // Raw JSON keeps numbers that no type of Rust holds.
+    let raw: &RawValue = serde_json::from_str(r#"{"n":123456789012345678901234567890}"#).unwrap();
+    let body = MetaBody::encode(raw, 1000).unwrap();
+    let kept = Meta::new(PhxRefs::new(0).make(), None, &body);
+    assert!(kept.as_str().ends_with(&raw.get()[1..]), "{kept:?}");
+}
+
+proptest::proptest! {
+    /// A float that an app has read from a client is written as it was read.
+    #[test]
+    fn a_float_that_was_parsed_is_the_float_that_was_sent(bits: u64) {
+        let float = f64::from_bits(bits);
+        proptest::prop_assume!(float.is_finite());
+        let sent = serde_json::to_string(&json!({ "n": float })).unwrap();
+        let read: Value = serde_json::from_str(&sent).unwrap();
+        proptest::prop_assert!(meta(&read).as_str().ends_with(&sent[1..]), "{}", sent);
+    }
+}

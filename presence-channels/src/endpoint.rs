@@ -50,9 +50,9 @@ use salts::Salts;
 /// The channels of a running application: the part of `Phoenix.Endpoint` that serves sockets.
 ///
 /// An endpoint is cheap to clone, and usable as axum state: a POST handler or a job broadcasts,
-/// counts presences, and disconnects users. It owns no listener and no `main`. Serve
-/// [`router`](Self::router) with axum, and [`stop`](Self::stop) the endpoint when the server has
-/// ended.
+/// counts presences, and disconnects users. Merge its [`router`](Self::router) into the app's own,
+/// and serve the app with [`serve`](crate::serve), which stops the endpoint. An app that is served
+/// otherwise calls [`stop`](Self::stop) itself, as soon as it is to end.
 ///
 /// ```
 /// use axum::{Router, extract::State, routing::post};

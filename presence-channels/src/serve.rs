@@ -43,8 +43,9 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// axum or hyper and call [`Endpoint::stop`] beside it.
 ///
 /// # Errors
-/// The future returns no error today. A connection that cannot be accepted, as when the process has
-/// no file descriptors left, is logged, and accepting goes on.
+/// The future returns an error of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) at once if
+/// a timeout is under 100 ms. It returns no other error. A connection that cannot be accepted, as
+/// when the process has no file descriptors left, is logged, and accepting goes on.
 ///
 /// # Examples
 ///
@@ -102,6 +103,24 @@ impl Default for Timeouts {
             keep_alive: Duration::from_secs(75),
             body: Duration::from_secs(20),
         }
+    }
+}
+
+impl Timeouts {
+    /// The least that makes sense: below it, most requests would fail.
+    const MIN: Duration = Duration::from_millis(100);
+
+    fn check(&self) -> io::Result<()> {
+        let options = [
+            ("head_timeout", self.head),
+            ("keep_alive_timeout", self.keep_alive),
+            ("body_timeout", self.body),
+        ];
+        let Some((name, value)) = options.into_iter().find(|(_, value)| *value < Self::MIN) else {
+            return Ok(());
+        };
+        let error = format!("{name} is {value:?}: it must be at least {:?}", Self::MIN);
+        Err(io::Error::new(io::ErrorKind::InvalidInput, error))
     }
 }
 
@@ -276,6 +295,7 @@ impl IntoFuture for Serve {
     fn into_future(mut self) -> ServeFuture {
         let signal = self.signal.take().unwrap_or_else(|| Box::pin(pending()));
         ServeFuture(Box::pin(async move {
+            self.timeouts.check()?;
             accept::run(self, signal).await;
             Ok(())
         }))

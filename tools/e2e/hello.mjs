@@ -56,6 +56,11 @@ export class Hello {
     return Boolean(child) && child.exitCode === null && child.signalCode === null
   }
 
+  /** Returns the status of an app that has ended by itself. */
+  exitCode(){
+    return this.#child.exitCode
+  }
+
   /** Sends a signal to the app, and does not wait for its effect. */
   signal(signal){
     this.#child.kill(signal)

@@ -72,7 +72,8 @@ impl Config {
     /// Sets the number of clients that may be connected from one address (of IPv6, from one /64
     /// network). Off by default. Further clients are refused with the status 429. The address is
     /// [`ConnectInfo::client_ip`](crate::ConnectInfo::client_ip), so the app must be served with
-    /// `into_make_service_with_connect_info::<SocketAddr>()`. Name proxies in
+    /// [`serve`](crate::serve), or with `into_make_service_with_connect_info::<SocketAddr>()`. Name
+    /// proxies in
     /// [`trusted_proxies`](Self::trusted_proxies); all clients behind another proxy have one
     /// address. An endpoint does not start with 0.
     #[must_use]

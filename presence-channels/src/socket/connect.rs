@@ -120,7 +120,8 @@ impl ConnectInfo {
     }
 
     /// Returns the address that the request came from: behind proxies, the last proxy's. Returns
-    /// `None` unless the app is served with `into_make_service_with_connect_info::<SocketAddr>()`.
+    /// `None` unless the app is served with [`serve`](crate::serve), or with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.parts

@@ -73,8 +73,7 @@ impl SocketOptions {
     ///
     /// With several nodes, give all of them the same
     /// [`Config::secret_key_base`](crate::Config::secret_key_base), so that a poll may reach any
-    /// node. A graceful shutdown of axum's server waits for polls under way, up to a window;
-    /// [`Endpoint::stop`](crate::Endpoint::stop) ends them.
+    /// node. [`Endpoint::stop`](crate::Endpoint::stop) ends polls under way.
     ///
     /// Clients of versions 1 and 2 that poll get no binary messages (those that they send arrive).
     /// [`timeout`](Self::timeout) does not apply to clients that poll.

@@ -280,6 +280,14 @@ async fn a_dropped_server_closes_its_connections() {
 }
 
 #[tokio::test]
+async fn a_timeout_that_makes_no_sense_is_an_error() {
+    let server = TestServer::start(|serve| serve.body_timeout(Duration::ZERO)).await;
+    let ended = timeout(PATIENCE, server.serving).await.unwrap().unwrap();
+    let error = ended.unwrap_err().to_string();
+    assert_eq!(error, "body_timeout is 0ns: it must be at least 100ms");
+}
+
+#[tokio::test]
 async fn every_connection_has_tcp_nodelay() {
     let server = TestServer::start(|serve| serve).await;
     let request = "GET /nodelay HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\n\

@@ -12,6 +12,11 @@ struct Readme;
 #[doc = include_str!("../../../docs/operating.md")]
 struct Operating;
 
+/// The code of the page on serving, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/serving.md")]
+struct Serving;
+
 /// The code of the guide to clusters, compiled.
 #[cfg(all(doctest, feature = "zenoh", feature = "nats", feature = "redis"))]
 #[doc = include_str!("../../../docs/cluster.md")]

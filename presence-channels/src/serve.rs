@@ -27,19 +27,19 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// Serves `app` on `listener`, as [`axum::serve`] does, with limits on time, and with the stop of
 /// `endpoint`.
 ///
-/// What it adds to [`axum::serve`]:
+/// Beyond [`axum::serve`], it does this:
 ///
-/// - `TCP_NODELAY` on every connection, so that a message leaves at once.
-/// - The address of the peer as [`axum::extract::ConnectInfo`], which
+/// - It sets `TCP_NODELAY` on every connection, so that a message leaves at once.
+/// - It gives a request the address of its peer as [`axum::extract::ConnectInfo`], which
 ///   [`ConnectInfo::client_ip`](crate::ConnectInfo::client_ip) reads.
-/// - A connection that sends no request, or half a request, is closed: see
+/// - It closes a connection that sends no request, or half a request: see
 ///   [`head_timeout`](Serve::head_timeout), [`body_timeout`](Serve::body_timeout) and
 ///   [`keep_alive_timeout`](Serve::keep_alive_timeout).
-/// - A stop in order that ends whatever clients do: see
+/// - It stops in order, and ends whatever clients do: see
 ///   [`with_graceful_shutdown`](Serve::with_graceful_shutdown).
 ///
-/// It serves HTTP/1.1, and with the feature `http2` also HTTP/2 without TLS. A request's head has at
-/// most 64 KiB. For TLS in the app itself, a Unix socket, or another service than a [`Router`], use
+/// It serves HTTP/1.1, and with the feature `http2` also HTTP/2 without TLS. The head of a request
+/// has at most 64 KiB. For TLS in the app itself, a Unix socket, or another service than a [`Router`], use
 /// axum or hyper and call [`Endpoint::stop`] beside it.
 ///
 /// # Errors
@@ -188,9 +188,9 @@ impl Serve {
     }
 
     /// Sets the time for which a connection may stay open after a response, until the whole head of
-    /// its next request. Default 75 s. Keep it above the idle timeout of a proxy in front of the app
-    /// (60 s with nginx and with AWS): otherwise the app may close a connection on which the proxy
-    /// is just sending.
+    /// its next request. Default 75 s. Keep it above the idle timeout of a proxy in front of the
+    /// app (60 s with nginx and with AWS): otherwise the app may close a connection on which the
+    /// proxy is just sending.
     ///
     /// # Examples
     ///
@@ -214,9 +214,9 @@ impl Serve {
     }
 
     /// Sets the time for which the server waits for a request's body, in all. Default 20 s, and one
-    /// second more for each 500 bytes that have arrived. Only the time counts in which the app reads
-    /// the body and nothing is there, so an app that takes its time costs its client nothing. After
-    /// the timeout, reading the body fails.
+    /// second more for each 500 bytes that have arrived. Only the time counts in which the app
+    /// reads the body and nothing is there, so an app that takes its time costs its client nothing.
+    /// After the timeout, reading the body fails.
     ///
     /// # Examples
     ///

@@ -41,7 +41,7 @@ async fn main() -> anyhow::Result<()> {
         listener.local_addr()?
     );
 
-    // On a signal, the server accepts no new connections, stops the endpoint, and lets requests end.
+    // On a signal, the server closes its listener, stops the endpoint, and lets requests end.
     let server = presence_channels::serve(listener, router, &app.endpoint)
         .with_graceful_shutdown(shutdown());
     let second_signal = async {

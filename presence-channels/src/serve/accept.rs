@@ -18,7 +18,7 @@ const RETRY: Duration = Duration::from_millis(100);
 /// app blocks their threads.
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// What the server's connections do.
+/// The phase of a server, which its connections follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Serve requests.

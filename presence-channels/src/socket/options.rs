@@ -104,8 +104,9 @@ impl SocketOptions {
     }
 
     /// Sets the time before its token [expires](crate::UserSocket::expires_at) at which a client is
-    /// told. Default 60 s. A client whose token is valid for less than twice this time, counted from
-    /// the connect or the refresh, is told when half of that time has passed. Checked once a second.
+    /// told. Default 60 s. If the token is valid for less than twice this time, counted from the
+    /// connect or the refresh, the client is told when half of that time has passed. Checked once a
+    /// second.
     #[must_use]
     pub fn token_expiry_notice(mut self, notice: Duration) -> Self {
         self.token_expiry_notice = notice;

@@ -2,8 +2,8 @@
 //! makes the server hold is bounded, and others notice nothing.
 //!
 //! Server and clients share a thread, a paused clock and pipes in memory, so that every byte that
-//! is held is counted, the clients' own included, and a minute costs nothing. `half_requests` is the
-//! exception: it needs TCP.
+//! is held is counted, the clients' own included, and a minute costs nothing. `half_requests` is
+//! the exception: it needs TCP.
 
 mod abandoned;
 mod client;

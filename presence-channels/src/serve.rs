@@ -39,8 +39,8 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 ///   [`with_graceful_shutdown`](Serve::with_graceful_shutdown).
 ///
 /// It serves HTTP/1.1, and with the feature `http2` also HTTP/2 without TLS. The head of a request
-/// has at most 64 KiB. For TLS in the app itself, a Unix socket, or another service than a [`Router`], use
-/// axum or hyper and call [`Endpoint::stop`] beside it.
+/// has at most 64 KiB. For TLS in the app itself, a Unix socket, or another service than a
+/// [`Router`], use axum or hyper and call [`Endpoint::stop`] beside it.
 ///
 /// # Errors
 /// The future returns an error of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) at once if

@@ -8,7 +8,7 @@ use presence_channels::{
     unix_seconds,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{json, value::RawValue};
 
 use super::user_socket::UserSocket;
 

@@ -9,6 +9,7 @@
 //! | [`presence`] | the [`Presence`] trait, and what it handles: keys, metas and diffs |
 //! | [`tracker`] | the [`Tracker`], its options, and the [`Owner`]s of presences |
 //! | [`pubsub`] | topics, subscribers, and the [`Adapter`](pubsub::Adapter) trait for a cluster engine |
+//! | [`strict_json`] | the check that every client can read a JSON text |
 //! | [`adapters`] | the adapters for one node, for tests, and for zenoh, NATS and Redis |
 //! | `sim` | with the feature `sim`: a cluster in one thread on virtual time, to test against netsplits |
 //!
@@ -53,6 +54,7 @@ pub mod pubsub;
 mod shard;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
+pub mod strict_json;
 mod telemetry;
 pub mod tracker;
 mod wire;

@@ -5,10 +5,12 @@ use std::io;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
+use serde::ser::Error;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::PhxRef;
+use crate::strict_json;
 
 const REF: &str = "{\"phx_ref\":\"";
 const PREV: &str = "\",\"phx_ref_prev\":\"";
@@ -27,8 +29,8 @@ pub enum MetaError {
         /// The longest that the tracker takes, in bytes.
         limit: usize,
     },
-    /// The value cannot be written as JSON: its `Serialize` failed, or a map has keys that are not
-    /// strings.
+    /// The value cannot be written as JSON: its `Serialize` failed, a map has keys that are not
+    /// strings, or raw JSON in it is not [strict JSON](crate::strict_json).
     #[error("the meta cannot be written as JSON")]
     Encode(#[source] serde_json::Error),
 }
@@ -73,6 +75,7 @@ impl Meta {
         if !text[REF.len() + PhxRef::LEN..].starts_with('"') {
             return None;
         }
+        strict_json::check(&text).ok()?;
         let text = RawValue::from_string(text).ok()?;
         Some(Self(text.into()))
     }
@@ -158,6 +161,8 @@ impl MetaBody {
             });
         }
         let text = String::from_utf8(out.kept).expect("serde_json writes UTF-8");
+        // All clients of the topic get the meta. Raw JSON in it may hold what some cannot read.
+        strict_json::check(&text).map_err(|error| MetaError::Encode(Error::custom(error)))?;
         // An escape could spell the names. Only raw JSON that is passed through has escapes.
         if text.contains("phx_ref") || text.contains("\\u") {
             return without_references(text);

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::strict_json::{self, Fault, InvalidJson};
+
 /// The data of a message, encoded. Cheap to clone, whatever its size.
 ///
 /// ```
@@ -23,7 +25,7 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
     /// JSON text. It is copied into frames unchanged, so code that builds this variant by hand must
-    /// give it valid JSON.
+    /// give it [strict JSON](crate::strict_json). [`Payload::from_json`] checks the text.
     Json(Bytes),
     /// Any bytes.
     Binary(Bytes),
@@ -44,6 +46,46 @@ impl Payload {
         match serde_json::to_vec(value) {
             Ok(text) => Ok(Self::Json(text.into())),
             Err(error) => Err(EncodeError(error)),
+        }
+    }
+
+    /// Makes a payload of JSON text that comes from elsewhere. The text is checked and kept as it
+    /// is, without a copy if it is a `String`, a `Vec<u8>` or `Bytes`.
+    ///
+    /// # Errors
+    /// [`InvalidJson`] if some client could not read the text.
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_core::pubsub::Payload;
+    ///
+    /// let from_a_database = String::from(r#"{"body": "hi"}"#);
+    /// let payload = Payload::from_json(from_a_database)?;
+    /// assert_eq!(payload.bytes(), r#"{"body": "hi"}"#);
+    /// assert!(Payload::from_json("{body: hi}").is_err());
+    /// # Ok::<(), presence_core::strict_json::InvalidJson>(())
+    /// ```
+    pub fn from_json(text: impl Into<Bytes>) -> Result<Self, InvalidJson> {
+        let text = text.into();
+        match std::str::from_utf8(&text) {
+            Ok(checked) => strict_json::check(checked)?,
+            Err(error) => {
+                return Err(InvalidJson {
+                    at: error.valid_up_to(),
+                    fault: Fault::Syntax,
+                });
+            }
+        }
+        Ok(Self::Json(text))
+    }
+
+    /// Returns whether the payload is a JSON object. Phoenix lets a channel push and broadcast
+    /// objects and bytes, and no other values.
+    #[must_use]
+    pub fn is_object(&self) -> bool {
+        match self {
+            Self::Json(text) => text.trim_ascii_start().first() == Some(&b'{'),
+            Self::Binary(_) => false,
         }
     }
 

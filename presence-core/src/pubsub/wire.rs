@@ -12,7 +12,7 @@
 //!
 //! Decoding copies names, but not the payload, and reserves no memory by a length that a frame
 //! claims. It rejects what a correct node never sends: a payload that is marked as JSON and is not
-//! JSON would otherwise be pasted into the frames of every client.
+//! [strict JSON](crate::strict_json) would otherwise be pasted into the frames of every client.
 
 #[cfg(test)]
 mod tests;
@@ -20,9 +20,10 @@ mod tests;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Serialize};
 
 use super::{Broadcast, Payload};
+use crate::strict_json;
 
 /// The first byte of every frame.
 pub const MAGIC: u8 = b'p';
@@ -127,7 +128,8 @@ pub enum WireError {
     /// A part is longer than any node sends.
     #[error(transparent)]
     TooLong(#[from] TooLong),
-    /// The payload is marked as JSON and is not JSON.
+    /// The payload is marked as JSON, and is not JSON that every strict parser reads (see
+    /// [`strict_json`](crate::strict_json)).
     #[error("the payload is not JSON")]
     NotJson,
 }
@@ -203,9 +205,8 @@ pub fn decode(frame: &Bytes) -> Result<(SendingNode<'_>, NodeFrame), WireError> 
     check("event", body.event.len(), MAX_NAME)?;
     let payload = match body.payload {
         PayloadV1::Json(text) => {
-            // From a `str`: from bytes, serde_json skips strings without a look at their UTF-8.
             let checked = std::str::from_utf8(text).map_err(|_| WireError::NotJson)?;
-            serde_json::from_str::<IgnoredAny>(checked).map_err(|_| WireError::NotJson)?;
+            strict_json::check(checked).map_err(|_| WireError::NotJson)?;
             Payload::Json(frame.slice_ref(text))
         }
         PayloadV1::Binary(bytes) => Payload::Binary(frame.slice_ref(bytes)),

@@ -105,6 +105,21 @@ fn what_json_cannot_say_is_an_error() {
 }
 
 #[test]
+fn what_some_clients_cannot_read_is_no_meta() {
+    let phx_ref = r#"{"phx_ref":"AAAAAAAAAAAAAAAA","#;
+    for fields in [r#""a":"\ud83d"}"#, r#""\ude00":1}"#, r#""n":[1e999]}"#] {
+        let given = RawValue::from_string(format!("{{{fields}")).unwrap();
+        let error = MetaBody::encode(&given, 1000).unwrap_err();
+        assert!(matches!(error, MetaError::Encode(_)), "{fields}: {error}");
+        assert!(
+            Meta::from_text(format!("{phx_ref}{fields}")).is_none(),
+            "{fields}"
+        );
+    }
+    assert!(Meta::from_text(format!("{phx_ref}\"n\":1e99}}")).is_some());
+}
+
+#[test]
 fn serializes_as_the_object_it_is() {
     let meta = meta(&json!({ "a": 1 }));
     assert_eq!(serde_json::to_string(&meta).unwrap(), meta.as_str());

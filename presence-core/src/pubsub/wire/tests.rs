@@ -130,7 +130,13 @@ fn what_no_node_sends_is_refused() {
     let longer: Bytes = [&good[..], b"x"].concat().into();
     assert_eq!(decode(&longer), Err(WireError::Trailing(1)));
 
-    for broken in [&br#"{"a":1},{"b":2}"#[..], b"\"\xff\"", b""] {
+    for broken in [
+        &br#"{"a":1},{"b":2}"#[..],
+        b"\"\xff\"",
+        b"",
+        br#"{"a":"\ud83d"}"#,
+        br#"{"a":1e999}"#,
+    ] {
         let broken = Broadcast::new("t", "e", Payload::Json(broken.into()));
         let frame = encode(&SENDER, Kind::Broadcast, &broken).unwrap();
         assert_eq!(decode(&frame), Err(WireError::NotJson));

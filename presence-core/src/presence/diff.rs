@@ -1,5 +1,7 @@
 //! The changes of a topic.
 
+mod parts;
+
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
@@ -32,6 +34,16 @@ impl Diff {
     pub(crate) fn dress_as(&mut self, fetched: &Presences) {
         self.joins.dress_as(fetched);
         self.leaves.dress_as(fetched);
+    }
+
+    /// Splits the diff into diffs of at most `limit` bytes of JSON each. A single meta that is
+    /// larger has a diff of its own. A client that applies them in order ends in the state that it
+    /// would have after the whole diff.
+    ///
+    /// All changes of a key stay in one diff if they fit. If they do not, the key's joins come
+    /// before its leaves, so that no client sees a key leave that is present before and after.
+    pub(crate) fn parts(&self, limit: usize) -> Vec<Self> {
+        parts::of(self, limit)
     }
 
     /// Returns whether nobody joins or leaves by this diff.

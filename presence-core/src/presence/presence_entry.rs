@@ -67,6 +67,14 @@ impl PresenceEntry {
         Some(value)
     }
 
+    /// Returns an entry with the same fields, and without metas.
+    pub(super) fn without_metas(&self) -> Self {
+        Self {
+            metas: Vec::new(),
+            fields: self.fields.clone(),
+        }
+    }
+
     /// Takes over the fields of another entry of the key.
     pub(super) fn dress_as(&mut self, other: &Self) {
         self.fields.clone_from(&other.fields);

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
 use super::{PresenceEntry, json};
-use crate::crdt;
+use crate::crdt::{self, Meta};
 use crate::pubsub::Payload;
 
-type Slot = (Arc<str>, PresenceEntry);
+pub(super) type Slot = (Arc<str>, PresenceEntry);
 
 /// The keys in a topic, or those that join or leave it, in order, each with a [`PresenceEntry`].
 ///
@@ -105,6 +105,26 @@ impl Presences {
             }
             shown.is_some()
         });
+    }
+
+    pub(super) fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// Adds a key after all others.
+    pub(super) fn push_slot(&mut self, key: &Arc<str>, entry: PresenceEntry) {
+        self.slots.push((Arc::clone(key), entry));
+    }
+
+    /// Adds a meta to the last key.
+    pub(super) fn push_meta(&mut self, meta: Meta) {
+        if let Some((_, entry)) = self.slots.last_mut() {
+            entry.push(meta);
+        }
+    }
+
+    pub(super) fn last_key(&self) -> Option<&Arc<str>> {
+        self.slots.last().map(|(key, _)| key)
     }
 
     pub(super) fn write(&self, out: &mut Vec<u8>) {

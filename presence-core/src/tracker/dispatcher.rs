@@ -12,6 +12,9 @@ use crate::pubsub::{Broadcast, Payload};
 use crate::shard::TopicDiff;
 use crate::telemetry::PresenceMeter;
 
+/// The most bytes of JSON of one `presence_diff`, unless a single meta has more.
+const MAX_DIFF_BYTES: usize = 256 * 1024;
+
 pub(super) async fn run<P: Presence>(
     shared: Arc<Shared<P>>,
     mut diffs: mpsc::UnboundedReceiver<TopicDiff>,
@@ -54,12 +57,29 @@ async fn dispatch<P: Presence>(shared: Arc<Shared<P>>, changes: TopicDiff) {
     if diff.is_empty() {
         return;
     }
-    let message = Broadcast::new(Arc::clone(&topic), PRESENCE_DIFF, Payload::from(&diff));
-    shared.pubsub.local_broadcast(message);
+    broadcast(&shared, &topic, &diff).await;
 
     let current = Current::new(&shared.pool, &topic);
     let handled = async { shared.presence.handle_metas(&topic, &diff, &current).await };
     shared.call("handle_metas", &topic, handled).await;
+}
+
+/// Sends the diff to the topic's subscribers on this node, a large one in parts. Listeners write
+/// between two parts, so that no queue has to hold them all.
+async fn broadcast<P: Presence>(shared: &Shared<P>, topic: &Arc<str>, diff: &Diff) {
+    let send = |payload| {
+        let message = Broadcast::new(Arc::clone(topic), PRESENCE_DIFF, payload);
+        shared.pubsub.local_broadcast(message);
+    };
+    let whole = Payload::from(diff);
+    if whole.bytes().len() <= MAX_DIFF_BYTES {
+        return send(whole);
+    }
+    drop(whole);
+    for part in diff.parts(MAX_DIFF_BYTES) {
+        send(Payload::from(&part));
+        tokio::task::yield_now().await;
+    }
 }
 
 /// One `fetch` for both sides of the diff.

@@ -69,6 +69,32 @@ async fn a_thousand_joins_with_a_list_each_cost_two_frames() {
     assert!(listener.try_recv().is_none());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_large_diff_is_split_by_bytes() {
+    let (tracker, mut listener) = start(Plain);
+    let owner = Owner::new();
+    let meta = json!({ "x": "y".repeat(9_900) });
+    for number in 0..200 {
+        let key = format!("k{number:03}");
+        tracker.track_as(&owner, "t", &key, &meta).await.unwrap();
+    }
+    let mut joined = 0;
+    while joined < 200 {
+        joined += joins(&next(&mut listener).await).len();
+    }
+    tokio::time::sleep(1000 * MS).await;
+
+    drop(owner);
+    let (mut left, mut diffs) = (0, 0);
+    while left < 200 {
+        let diff = next(&mut listener).await;
+        assert!(diff.to_string().len() <= 256 * 1024);
+        left += leaves(&diff).len();
+        diffs += 1;
+    }
+    assert!((8..=10).contains(&diffs), "{diffs} diffs for 2 MB");
+}
+
 /// A fetch that takes as long as the topic's name says, in milliseconds.
 struct Slow;
 impl Presence for Slow {

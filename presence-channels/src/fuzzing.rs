@@ -14,7 +14,7 @@ pub use crate::{
 use crate::{
     Routes, UserSocket,
     message::WireTopic,
-    serializer::{Data, FrameError, MalformedFrame, Outgoing, Ref, Serializer, V1, V2},
+    serializer::{Data, FrameError, MalformedFrame, Outgoing, Ref, Serializer, Text, V1, V2},
     transport::{Frame, Opcode},
 };
 
@@ -109,7 +109,7 @@ impl ProtocolVersion {
 fn body(frame: Frame) -> Data {
     let body: Bytes = frame.body();
     match frame.opcode() {
-        Opcode::Text => Data::Text(body),
+        Opcode::Text => Data::Text(Text::try_from(body).expect("a text frame is UTF-8")),
         Opcode::Binary | Opcode::Close | Opcode::Pong => Data::Binary(body),
     }
 }

@@ -1,5 +1,7 @@
 //! Messages between clients and server, before and after their encoding.
 
+mod ref_value;
+
 use std::fmt;
 
 use presence_core::pubsub::Payload;
@@ -9,26 +11,35 @@ use smol_str::SmolStr;
 /// A client's `ref` or `join_ref`, returned to it as it came.
 ///
 /// Clients send strings or null. Phoenix returns any JSON value, so the JSON text is kept: in
-/// place, since it is short.
-#[derive(Clone, Default, PartialEq, Eq)]
+/// place, since it is short. Two refs are equal if they are the same JSON value, however it is
+/// written.
+#[derive(Clone, Default)]
 pub struct Ref(Option<SmolStr>);
 
 impl Ref {
     /// The ref that is JSON's null.
     pub const NULL: Self = Self(None);
 
-    /// Creates the ref whose JSON text is `json`.
-    pub(crate) fn from_json(json: Option<&RawValue>) -> Self {
-        let json = json.map(RawValue::get).filter(|json| *json != "null");
-        Self(json.map(SmolStr::new))
+    /// Creates the ref of a JSON text, which has been checked and has no blanks around it.
+    pub(crate) fn from_json(json: &str) -> Self {
+        match json {
+            "null" => Self::NULL,
+            json => Self(Some(json.into())),
+        }
     }
 
-    /// Creates the ref that is the string `text`. An empty string is null, as in a binary frame.
+    /// Creates the ref that is the string `text`. An empty string is null, as in a binary frame of
+    /// the server.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
-        if text.is_empty() {
-            return Self::NULL;
+        match text {
+            "" => Self::NULL,
+            text => Self::string(text),
         }
+    }
+
+    /// Creates the ref that is the string `text`, the empty string included.
+    pub(crate) fn string(text: &str) -> Self {
         let json = serde_json::to_string(text).expect("a string has a JSON form");
         Self(Some(json.into()))
     }
@@ -64,6 +75,17 @@ impl Ref {
         }
     }
 }
+
+impl PartialEq for Ref {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => one == other || ref_value::is_same(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+}
+
+impl Eq for Ref {}
 
 impl fmt::Debug for Ref {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -19,7 +19,9 @@
 //!
 //! impl Serializer for Packed {
 //!     fn decode(&self, data: Data) -> Result<Message, MalformedFrame> {
-//!         let (Data::Text(bytes) | Data::Binary(bytes)) = data;
+//!         let Data::Binary(bytes) = data else {
+//!             return Err(MalformedFrame::new("only binary frames"));
+//!         };
 //!         let message: Result<(String, String, String, String, Value), _> =
 //!             serde_json::from_slice(&bytes);
 //!         let (join_ref, reference, topic, event, payload) =
@@ -64,6 +66,7 @@ mod broadcast_frames;
 mod error;
 mod json;
 mod requirement;
+mod text;
 mod v1;
 mod v2;
 mod version;
@@ -71,6 +74,7 @@ mod version;
 use bytes::Bytes;
 
 pub use error::{FrameError, MalformedFrame};
+pub use text::Text;
 
 pub(crate) use broadcast_frames::BroadcastFrames;
 pub(crate) use v1::V1;
@@ -85,16 +89,18 @@ pub use crate::{
 /// One message as it arrived, at most [`max_message_bytes`](crate::Limits::max_message_bytes) long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {
-    /// Text, which the transport has checked to be UTF-8.
-    Text(Bytes),
+    /// Text. Derefs to `str`.
+    Text(Text),
     /// Bytes.
     Binary(Bytes),
 }
 
 impl Data {
     pub(crate) fn bytes(&self) -> &Bytes {
-        let (Self::Text(bytes) | Self::Binary(bytes)) = self;
-        bytes
+        match self {
+            Self::Text(text) => text.bytes(),
+            Self::Binary(bytes) => bytes,
+        }
     }
 }
 

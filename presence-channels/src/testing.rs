@@ -326,7 +326,7 @@ impl Client {
                 let payload: &serde_json::value::RawValue =
                     serde_json::from_slice(&text).expect("a JSON payload holds JSON");
                 let join_ref = (!join_ref.is_empty()).then_some(join_ref);
-                let frame = serde_json::to_vec(&(join_ref, reference, topic, event, payload));
+                let frame = serde_json::to_string(&(join_ref, reference, topic, event, payload));
                 Data::Text(frame.expect("strings and JSON have a JSON form").into())
             }
             Payload::Binary(data) => {

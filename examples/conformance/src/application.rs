@@ -37,10 +37,16 @@ pub(crate) async fn token(
 
 pub(crate) async fn start(config: Config) -> anyhow::Result<Endpoint> {
     let secret = SecretKeyBase::new(SECRET_KEY_BASE)?;
-    let tokens = Tokens::new(&secret, SALT);
+    // Decides over the age that a token was signed with.
+    let tokens = Tokens::new(&secret, SALT).max_age(MaxAge::Seconds(86_400));
     let pubsub = PubSub::local();
     let presence = Tracker::start(&pubsub, Presence);
     let state = AppState { presence, tokens };
+    // Its tokens live as long as they were signed for.
+    let expiring_state = AppState {
+        tokens: Tokens::new(&secret, SALT),
+        ..state.clone()
+    };
 
     let allowed = CheckOrigin::Only(vec!["http://allowed.test".into()]);
     let guarded = SocketOptions::default().check_origin(allowed);
@@ -56,7 +62,7 @@ pub(crate) async fn start(config: Config) -> anyhow::Result<Endpoint> {
         .supervise(&state.presence)
         .socket_with::<UserSocket>("/socket", state.clone(), with_token)
         .socket_with::<UserSocket>("/short", state.clone(), short)
-        .socket_with::<UserSocket>("/expiring/socket", state.clone(), expiring)
+        .socket_with::<UserSocket>("/expiring/socket", expiring_state, expiring)
         .socket_with::<UserSocket>("/open", state, open)
         .start(config.secret_key_base(secret))
         .await?;

@@ -9,6 +9,9 @@ use crate::{serializer::FrameError, socket::reason_payload};
 /// A callback failed. The channel goes on; a message from the client is answered with an error
 /// reply.
 ///
+/// One error ends the channel with `phx_error`, as in Phoenix: a push or broadcast of a payload
+/// that is not an object ([`FrameError::NotAnObject`]). Match on it to answer the client instead.
+///
 /// Any error becomes one by `?`. The client then gets only the reason `internal error`, because an
 /// error's text may hold what the client must not see. Only a payload of the wrong shape
 /// ([`DecodeError`]) is the client's own fault, and its text is sent. [`ChannelError::new`] takes a
@@ -33,6 +36,21 @@ impl ChannelError {
         &self.reason
     }
 
+    /// Returns whether the error ends the channel.
+    pub(super) fn ends_channel(&self) -> bool {
+        let mut next = self
+            .source
+            .as_deref()
+            .map(|source| source as &(dyn Error + 'static));
+        while let Some(error) = next {
+            if is_not_an_object(error) {
+                return true;
+            }
+            next = error.source();
+        }
+        false
+    }
+
     /// Returns the text that is logged.
     pub(super) fn for_log(&self) -> String {
         match &self.source {
@@ -54,6 +72,14 @@ impl<E: Error + Send + Sync + 'static> From<E> for ChannelError {
             source: Some(Box::new(error)),
         }
     }
+}
+
+fn is_not_an_object(error: &(dyn Error + 'static)) -> bool {
+    let frame = match (error.downcast_ref(), error.downcast_ref()) {
+        (Some(PushError::Frame(error)), _) | (_, Some(BroadcastError::Frame(error))) => Some(error),
+        _ => error.downcast_ref::<FrameError>(),
+    };
+    frame == Some(&FrameError::NotAnObject)
 }
 
 /// Returns the part of an error that a client may see.
@@ -101,7 +127,7 @@ pub enum PushError {
     /// The payload has no encoding.
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// This client's version of the protocol cannot carry it.
+    /// This client's version of the protocol cannot carry it, or it is JSON and not an object.
     #[error(transparent)]
     Frame(#[from] FrameError),
     /// The join has not been answered yet. Tell the channel to push later, by
@@ -117,8 +143,8 @@ pub enum BroadcastError {
     /// The payload has no encoding; nothing was sent.
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// A binary message counts its topic and its event in one byte each, so that neither may be
-    /// longer than 255 bytes; nothing was sent.
+    /// The payload is JSON and not an object, or it is binary and the topic or the event is longer
+    /// than 255 bytes, which a binary message counts in one byte each; nothing was sent.
     #[error(transparent)]
     Frame(#[from] FrameError),
     /// This node's subscribers have it, others may not: see [`PubSubError`].
@@ -133,6 +159,25 @@ pub enum BroadcastError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_payload_that_is_no_object_ends_the_channel_and_nothing_else_does() {
+        let not_an_object = || FrameError::NotAnObject;
+        for error in [
+            ChannelError::from(PushError::Frame(not_an_object())),
+            ChannelError::from(BroadcastError::Frame(not_an_object())),
+            ChannelError::from(not_an_object()),
+        ] {
+            assert!(error.ends_channel(), "{error:?}");
+        }
+        for error in [
+            ChannelError::new("no"),
+            ChannelError::from(PushError::NotJoined),
+            ChannelError::from(BroadcastError::Frame(FrameError::NoBinary)),
+        ] {
+            assert!(!error.ends_channel(), "{error:?}");
+        }
+    }
 
     #[test]
     fn a_client_learns_what_is_wrong_with_its_payload_and_nothing_else() {

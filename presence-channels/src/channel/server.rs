@@ -176,7 +176,7 @@ impl<C: Channel> ChannelServer<C> {
 
 impl<C: Channel> AnyChannel for ChannelServer<C> {
     fn answers_to(&self, join_ref: &Ref) -> bool {
-        join_ref.is_null() || *join_ref == self.join_ref || *join_ref == self.effective_join_ref
+        join_ref.is_null() || *join_ref == self.join_ref
     }
 
     fn is_closed(&self) -> bool {

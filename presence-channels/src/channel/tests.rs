@@ -253,7 +253,7 @@ impl Channel for Room {
 
     async fn handle_info(&mut self, info: Info, socket: &mut Socket<Self>) -> InfoResult {
         match info {
-            Info::Told(what) => socket.push("told", what)?,
+            Info::Told(what) => socket.push("told", json!({ "what": what }))?,
             Info::Heard(broadcast) => socket.push("heard", &broadcast.payload)?,
             Info::Panic => panic!("asked to"),
             Info::Fail => return Err(ChannelError::new("not today")),

@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use presence_core::pubsub::Payload;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use smol_str::SmolStr;
 
 use super::FrameError;
@@ -18,6 +17,14 @@ pub(super) fn put_topic(body: &mut Vec<u8>, topic: TopicRef<'_>) {
     match topic {
         TopicRef::Text(topic) => put(body, topic),
         TopicRef::Raw(topic) => body.extend_from_slice(topic.get().as_bytes()),
+    }
+}
+
+/// Returns an error if a push or a broadcast cannot have this payload.
+pub(super) fn check_is_object(payload: &Payload) -> Result<(), FrameError> {
+    match payload {
+        Payload::Json(_) if !payload.is_object() => Err(FrameError::NotAnObject),
+        _ => Ok(()),
     }
 }
 
@@ -37,30 +44,27 @@ pub(super) fn put_response(body: &mut Vec<u8>, status: &str, response: &[u8]) {
     body.push(b'}');
 }
 
-/// A part of the frame, without a copy.
-pub(super) fn slice_of(text: &Bytes, part: &RawValue) -> Bytes {
-    text.slice_ref(part.get().as_bytes())
-}
-
-pub(super) fn wire_topic(topic: &RawValue) -> WireTopic {
-    match text(topic) {
+/// Makes a topic of checked JSON text.
+pub(super) fn wire_topic(topic: &str) -> WireTopic {
+    match unquoted(topic) {
         Some(topic) => WireTopic::Text(topic),
-        None => WireTopic::Other(topic.to_owned()),
+        None => WireTopic::Other(
+            serde_json::from_str(topic).expect("a part of JSON text that was checked is JSON"),
+        ),
     }
 }
 
-/// An event that is not a string is an event that no channel knows.
-pub(super) fn text_or_raw(event: &RawValue) -> SmolStr {
-    text(event).unwrap_or_else(|| event.get().into())
+/// Makes an event of checked JSON text. An event that is not a string keeps its JSON text, which no
+/// channel knows as an event.
+pub(super) fn wire_event(event: &str) -> SmolStr {
+    unquoted(event).unwrap_or_else(|| event.into())
 }
 
-/// The text of a JSON string; none for any other value.
-fn text(json: &RawValue) -> Option<SmolStr> {
-    let quoted = json.get().strip_prefix('"')?.strip_suffix('"')?;
+/// Returns the text of a JSON string, and `None` for any other value.
+pub(super) fn unquoted(json: &str) -> Option<SmolStr> {
+    let quoted = json.strip_prefix('"')?.strip_suffix('"')?;
     if quoted.contains('\\') {
-        return serde_json::from_str::<String>(json.get())
-            .ok()
-            .map(SmolStr::from);
+        return serde_json::from_str::<String>(json).ok().map(SmolStr::from);
     }
     Some(quoted.into())
 }

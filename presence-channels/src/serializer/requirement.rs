@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-/// Major, minor, patch.
-pub(super) type Triple = (u32, u32, u32);
+/// Major, minor and patch, then whether it is a release. A pre-release comes before its release.
+pub(super) type Version = (u64, u64, u64, bool);
 
 /// Comparisons that must all hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,15 +15,15 @@ pub(super) struct InvalidRequirement;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Comparison {
-    Equal(Triple),
-    AtLeast(Triple),
-    Above(Triple),
-    AtMost(Triple),
-    Below(Triple),
+    Equal(Version),
+    AtLeast(Version),
+    Above(Version),
+    AtMost(Version),
+    Below(Version),
 }
 
 impl Requirement {
-    pub(super) fn fits(&self, version: Triple) -> bool {
+    pub(super) fn fits(&self, version: Version) -> bool {
         self.0.iter().all(|comparison| match comparison {
             Comparison::Equal(other) => version == *other,
             Comparison::AtLeast(other) => version >= *other,
@@ -42,7 +42,7 @@ impl FromStr for Requirement {
         for part in text.split(" and ").map(str::trim) {
             let digits = part.find(|c: char| c.is_ascii_digit());
             let (operator, version) = part.split_at(digits.ok_or(InvalidRequirement)?);
-            let exact = || parse_version(version).ok_or(InvalidRequirement);
+            let exact = || parse_release(version).ok_or(InvalidRequirement);
             match operator.trim_end() {
                 "" | "==" => comparisons.push(Comparison::Equal(exact()?)),
                 ">=" => comparisons.push(Comparison::AtLeast(exact()?)),
@@ -59,26 +59,53 @@ impl FromStr for Requirement {
 
 /// `~> 3.0.1` is 3.0.1 up to 3.1.0, `~> 3.0` is 3.0.0 up to 4.0.0, the ends not included.
 fn about(version: &str) -> Option<[Comparison; 2]> {
-    let (from, to) = match parse_version(version) {
-        Some(from) => (from, (from.0, from.1.checked_add(1)?, 0)),
+    // The upper end is below the pre-releases of the next version.
+    let (from, to) = match parse_release(version) {
+        Some(from) => (from, (from.0, from.1.checked_add(1)?, 0, false)),
         None => {
-            let from = parse_version(&format!("{version}.0"))?;
-            (from, (from.0.checked_add(1)?, 0, 0))
+            let from = parse_release(&format!("{version}.0"))?;
+            (from, (from.0.checked_add(1)?, 0, 0, false))
         }
     };
     Some([Comparison::AtLeast(from), Comparison::Below(to)])
 }
 
-/// A version with all of its three numbers.
-pub(super) fn parse_version(text: &str) -> Option<Triple> {
+/// Reads a version with all of its three numbers, and possibly a pre-release and a build:
+/// `2.0.0-rc.1+linux`.
+pub(super) fn parse_version(text: &str) -> Option<Version> {
+    let (text, build) = split(text, '+');
+    let (text, pre) = split(text, '-');
+    let is_dotted = |text: &str| {
+        text.split('.').all(|part| {
+            let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+            !part.is_empty() && part.bytes().all(is_part)
+        })
+    };
+    if !build.is_none_or(is_dotted) || !pre.is_none_or(is_dotted) {
+        return None;
+    }
+    let (major, minor, patch, _) = parse_release(text)?;
+    Some((major, minor, patch, pre.is_none()))
+}
+
+fn split(text: &str, at: char) -> (&str, Option<&str>) {
+    match text.split_once(at) {
+        Some((text, rest)) => (text, Some(rest)),
+        None => (text, None),
+    }
+}
+
+/// Reads a version of three numbers and nothing else.
+fn parse_release(text: &str) -> Option<Version> {
     let number = |text: &str| {
-        // `parse` takes a sign.
+        // `parse` takes a sign, and zeros in front.
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-        is_number.then(|| text.parse::<u32>().ok())?
+        let is_canonical = text.len() == 1 || !text.starts_with('0');
+        (is_number && is_canonical).then(|| text.parse::<u64>().ok())?
     };
     let mut parts = text.split('.').map(number);
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(major), Some(minor), Some(patch), None) => Some((major?, minor?, patch?)),
+        (Some(major), Some(minor), Some(patch), None) => Some((major?, minor?, patch?, true)),
         _ => None,
     }
 }
@@ -113,6 +140,17 @@ mod tests {
     }
 
     #[test]
+    fn a_pre_release_comes_before_its_release() {
+        let versions = ["3.0.0-rc.1", "3.0.0", "3.0.1-rc", "3.1.0-rc", "3.1.0+b.7"];
+        let fitting = |requirement| fitting(requirement, &versions);
+        assert_eq!(fitting("~> 3.0.0"), ["3.0.0", "3.0.1-rc"]);
+        assert_eq!(fitting("== 3.0.0"), ["3.0.0"]);
+        assert_eq!(fitting("<= 3.0.0"), ["3.0.0-rc.1", "3.0.0"]);
+        assert_eq!(fitting("> 3.0.1"), ["3.1.0-rc", "3.1.0+b.7"]);
+        assert_eq!(fitting("< 3.1.0 and >= 3.0.1"), ["3.1.0-rc"]);
+    }
+
+    #[test]
     fn what_is_no_requirement_is_an_error() {
         for invalid in [
             "",
@@ -126,7 +164,8 @@ mod tests {
             "~> 3.x",
             "== 3.0.0-rc.1",
             "== +3.0.0",
-            "~> 4294967295.0",
+            "~> 18446744073709551615.0",
+            "== 3.00.0",
         ] {
             assert_eq!(
                 invalid.parse::<Requirement>(),

@@ -1,12 +1,10 @@
 //! Version 1: a JSON object a message, `Phoenix.Socket.V1.JSONSerializer`.
 
-use presence_core::pubsub::Payload;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use presence_core::{pubsub::Payload, strict_json};
 
 use super::{
-    Data, FrameError, MalformedFrame, Serializer,
-    json::{json, put, put_response, put_topic, slice_of, text_or_raw, wire_topic},
+    Data, FrameError, MalformedFrame, Serializer, Text,
+    json::{check_is_object, json, put, put_response, put_topic, unquoted, wire_event, wire_topic},
 };
 use crate::{
     message::{Message, Outgoing, Ref, TopicRef},
@@ -15,37 +13,59 @@ use crate::{
 
 pub(crate) struct V1;
 
-#[derive(Deserialize)]
-struct Object<'a> {
-    #[serde(borrow)]
-    topic: &'a RawValue,
-    #[serde(borrow)]
-    event: &'a RawValue,
-    #[serde(borrow)]
-    payload: &'a RawValue,
-    /// The key must be there; its value may be null.
-    #[serde(borrow, rename = "ref")]
-    reference: &'a RawValue,
-    #[serde(borrow, default)]
-    join_ref: Option<&'a RawValue>,
+/// The members of a message, as JSON text. Of several members of one name, the last counts.
+#[derive(Default)]
+struct Members<'a> {
+    topic: Option<&'a str>,
+    event: Option<&'a str>,
+    payload: Option<&'a str>,
+    reference: Option<&'a str>,
+    join_ref: Option<&'a str>,
+}
+
+impl<'a> Members<'a> {
+    fn read(text: &'a str) -> Result<Self, MalformedFrame> {
+        let mut members = Self::default();
+        strict_json::object(text, |name, value| members.set(name, value))?;
+        Ok(members)
+    }
+
+    /// Sets the member of this name, which has quotes and may have escapes.
+    fn set(&mut self, name: &str, value: &'a str) {
+        let member = match name {
+            "\"topic\"" => &mut self.topic,
+            "\"event\"" => &mut self.event,
+            "\"payload\"" => &mut self.payload,
+            "\"ref\"" => &mut self.reference,
+            "\"join_ref\"" => &mut self.join_ref,
+            escaped if escaped.contains('\\') => {
+                if let Some(name) = unquoted(escaped).filter(|name| !name.contains('\\')) {
+                    self.set(&format!("\"{name}\""), value);
+                }
+                return;
+            }
+            _ => return,
+        };
+        *member = Some(value);
+    }
 }
 
 impl Serializer for V1 {
     fn decode(&self, data: Data) -> Result<Message, MalformedFrame> {
-        let Data::Text(text) = data else {
-            return Err(MalformedFrame::NoBinary);
+        // Phoenix does not look at the kind of the frame either.
+        let text = match data {
+            Data::Text(text) => text,
+            Data::Binary(bytes) => Text::try_from(bytes).map_err(|_| MalformedFrame::Utf8)?,
         };
-        // serde would take an array as a struct's fields in order.
-        if text.trim_ascii_start().first() != Some(&b'{') {
-            return Err(MalformedFrame::NoObject);
-        }
-        let object: Object<'_> = serde_json::from_slice(&text)?;
+        let members = Members::read(&text)?;
+        let required = |member: Option<_>, name| member.ok_or(MalformedFrame::Missing(name));
         Ok(Message {
-            join_ref: Ref::from_json(object.join_ref),
-            reference: Ref::from_json(Some(object.reference)),
-            topic: wire_topic(object.topic),
-            event: text_or_raw(object.event),
-            payload: Payload::Json(slice_of(&text, object.payload)),
+            join_ref: Ref::from_json(members.join_ref.unwrap_or("null")),
+            // The member must be there; its value may be null.
+            reference: Ref::from_json(required(members.reference, "ref")?),
+            topic: wire_topic(required(members.topic, "topic")?),
+            event: wire_event(required(members.event, "event")?),
+            payload: Payload::Json(text.slice_of(required(members.payload, "payload")?)),
         })
     }
 
@@ -58,6 +78,7 @@ impl Serializer for V1 {
                 payload,
                 ..
             } => {
+                check_is_object(payload)?;
                 let payload = json(payload)?;
                 Ok(object(
                     reference,
@@ -74,6 +95,7 @@ impl Serializer for V1 {
                 event,
                 payload,
             } => {
+                check_is_object(payload)?;
                 let payload = json(payload)?;
                 Ok(object(
                     &Ref::NULL,

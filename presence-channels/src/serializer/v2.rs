@@ -4,12 +4,14 @@
 //! name, then the names, then the data.
 
 use bytes::Bytes;
-use presence_core::pubsub::{Broadcast, Payload};
-use serde_json::value::RawValue;
+use presence_core::{
+    pubsub::{Broadcast, Payload},
+    strict_json,
+};
 
 use super::{
-    Data, FrameError, MalformedFrame, Serializer,
-    json::{put, put_response, put_topic, slice_of, text_or_raw, wire_topic},
+    Data, FrameError, MalformedFrame, Serializer, Text,
+    json::{check_is_object, put, put_response, put_topic, wire_event, wire_topic},
 };
 use crate::{
     message::{Message, Outgoing, Ref, TopicRef, WireTopic},
@@ -40,16 +42,17 @@ impl Serializer for V2 {
                 event,
                 payload,
             } => match payload {
-                Payload::Json(payload) => {
+                Payload::Json(text) => {
+                    check_is_object(payload)?;
                     let topic = TopicRef::Text(topic);
                     Ok(array(
                         join_ref,
                         reference,
                         topic,
                         event,
-                        payload.len(),
+                        text.len(),
                         |body| {
-                            body.extend_from_slice(payload);
+                            body.extend_from_slice(text);
                         },
                     ))
                 }
@@ -68,16 +71,17 @@ impl Serializer for V2 {
                 event,
                 payload,
             } => match payload {
-                Payload::Json(payload) => {
+                Payload::Json(text) => {
+                    check_is_object(payload)?;
                     let topic = TopicRef::Text(topic);
                     Ok(array(
                         &Ref::NULL,
                         &Ref::NULL,
                         topic,
                         event,
-                        payload.len(),
+                        text.len(),
                         |body| {
-                            body.extend_from_slice(payload);
+                            body.extend_from_slice(text);
                         },
                     ))
                 }
@@ -117,21 +121,26 @@ impl Serializer for V2 {
     }
 }
 
-fn decode_text(text: &Bytes) -> Result<Message, MalformedFrame> {
-    type Array<'a> = (
-        Option<&'a RawValue>,
-        Option<&'a RawValue>,
-        &'a RawValue,
-        &'a RawValue,
-        &'a RawValue,
-    );
-    let (join_ref, reference, topic, event, payload): Array<'_> = serde_json::from_slice(text)?;
+fn decode_text(text: &Text) -> Result<Message, MalformedFrame> {
+    let mut fields = [""; 5];
+    let mut count = 0;
+    strict_json::array(text, |number, element| {
+        // Elements after the fifth are ignored.
+        if let Some(field) = fields.get_mut(number) {
+            *field = element;
+        }
+        count = number + 1;
+    })?;
+    if count < fields.len() {
+        return Err(MalformedFrame::TooShort(count));
+    }
+    let [join_ref, reference, topic, event, payload] = fields;
     Ok(Message {
         join_ref: Ref::from_json(join_ref),
         reference: Ref::from_json(reference),
         topic: wire_topic(topic),
-        event: text_or_raw(event),
-        payload: Payload::Json(slice_of(text, payload)),
+        event: wire_event(event),
+        payload: Payload::Json(text.slice_of(payload)),
     })
 }
 
@@ -141,24 +150,22 @@ fn decode_binary(bytes: &Bytes) -> Result<Message, MalformedFrame> {
         return Err(MalformedFrame::Kind(kind));
     }
     let (lengths, mut rest) = rest.split_at_checked(4).ok_or(MalformedFrame::Truncated)?;
-    let mut name = |length: u8| {
-        let (name, tail) = rest
-            .split_at_checked(usize::from(length))
+    let mut names = [&[][..]; 4];
+    for (name, length) in names.iter_mut().zip(lengths) {
+        (*name, rest) = rest
+            .split_at_checked(usize::from(*length))
             .ok_or(MalformedFrame::Truncated)?;
-        rest = tail;
-        std::str::from_utf8(name).map_err(|_| MalformedFrame::Utf8)
-    };
-    let join_ref = Ref::from_text(name(lengths[0])?);
-    let reference = Ref::from_text(name(lengths[1])?);
-    let topic = WireTopic::Text(name(lengths[2])?.into());
-    let event = name(lengths[3])?.into();
-    let payload = Payload::Binary(bytes.slice_ref(rest));
+    }
+    let [join_ref, reference, topic, event] = names;
+    let text = |name| std::str::from_utf8(name).map_err(|_| MalformedFrame::Utf8);
     Ok(Message {
-        join_ref,
-        reference,
-        topic,
-        event,
-        payload,
+        // An empty ref is the empty string, and not null.
+        join_ref: Ref::string(text(join_ref)?),
+        reference: Ref::string(text(reference)?),
+        topic: WireTopic::Text(text(topic)?.into()),
+        // An event that is not UTF-8 is an event that no channel knows, as in Phoenix.
+        event: String::from_utf8_lossy(event).into(),
+        payload: Payload::Binary(bytes.slice_ref(rest)),
     })
 }
 
@@ -185,11 +192,11 @@ fn array(
     })
 }
 
-/// Checks that a broadcast has a binary frame, if it needs one. The sender gets the error here,
-/// because it would not notice that the broadcast is dropped for each subscriber.
+/// Checks that a broadcast has a frame in version 2. The sender gets the error here, because it
+/// would not notice that the broadcast is dropped for each subscriber.
 pub(crate) fn check_broadcast(broadcast: &Broadcast) -> Result<(), FrameError> {
     match broadcast.payload {
-        Payload::Json(_) => Ok(()),
+        Payload::Json(_) => check_is_object(&broadcast.payload),
         Payload::Binary(_) => {
             check_names(&[("topic", &broadcast.topic), ("event", &broadcast.event)])
         }
@@ -251,20 +258,96 @@ mod tests {
         );
     }
 
+    fn text(text: &str) -> Result<Message, MalformedFrame> {
+        V2.decode(Data::Text(text.into()))
+    }
+
+    #[test]
+    fn elements_after_the_fifth_are_ignored() {
+        let message = text(r#"["1","2","t","e",{"a":1},"more",{"x":1}]"#).unwrap();
+        assert_eq!(message.payload.bytes(), &br#"{"a":1}"#[..]);
+        assert_eq!(message.join_ref, Ref::from_text("1"));
+        assert_eq!(message.reference, Ref::from_text("2"));
+    }
+
+    #[test]
+    fn an_empty_name_of_a_binary_frame_is_an_empty_string() {
+        let frame = Bytes::from_static(b"\0\0\0\0\0");
+        let message = V2.decode(Data::Binary(frame)).unwrap();
+        assert!(!message.join_ref.is_null() && !message.reference.is_null());
+        assert_eq!(message.join_ref.as_json(), "\"\"");
+        assert_eq!(message.event, "");
+    }
+
+    #[test]
+    fn an_event_that_is_not_utf8_is_an_unknown_event() {
+        let frame = Bytes::from_static(b"\0\0\0\x01\x02tp\xff");
+        let message = V2.decode(Data::Binary(frame)).unwrap();
+        assert_eq!(message.event, "p\u{fffd}");
+    }
+
+    #[test]
+    fn only_objects_and_bytes_are_pushed_and_broadcast() {
+        let (join_ref, reference) = (&Ref::NULL, &Ref::NULL);
+        let (topic, event) = ("t", "e");
+        for (json, sent) in [
+            ("{}", true),
+            (" \n{\"a\":1}", true),
+            ("[]", false),
+            ("null", false),
+            ("1", false),
+            ("\"{}\"", false),
+            ("", false),
+        ] {
+            let payload = &Payload::Json(json.into());
+            let push = Outgoing::Push {
+                join_ref,
+                reference,
+                topic,
+                event,
+                payload,
+            };
+            let broadcast = Outgoing::Broadcast {
+                topic,
+                event,
+                payload,
+            };
+            for message in [push, broadcast] {
+                for serializer in [&V2 as &dyn Serializer, &super::super::V1] {
+                    match serializer.encode(&message) {
+                        Ok(_) => assert!(sent, "{json}"),
+                        Err(error) => {
+                            assert_eq!((error, sent), (FrameError::NotAnObject, false), "{json}");
+                        }
+                    }
+                }
+            }
+            let broadcast = Broadcast::new(topic, event, payload.clone());
+            assert_eq!(check_broadcast(&broadcast).is_ok(), sent, "{json}");
+        }
+    }
+
     #[test]
     fn malformed_frames_are_errors() {
-        let text = |text: &'static str| V2.decode(Data::Text(Bytes::from_static(text.as_bytes())));
         for malformed in [
             "",
             "{not json",
             "{}",
-            "[]",
-            r#"["1","1","t","e"]"#,
-            r#"[1,1,"t","e",1,2]"#,
+            r#"["1","1","t","e",{"a":"\ud83d"}]"#,
+            r#"["\ud83d","1","t","e",{}]"#,
+            r#"["1","1","t","e",{},1e999]"#,
+            r#"["1","1","t","e",{}]]"#,
         ] {
             assert!(
                 matches!(text(malformed), Err(MalformedFrame::Json(_))),
                 "{malformed}"
+            );
+        }
+        for (short, count) in [("[]", 0), (r#"["1","1","t","e"]"#, 4)] {
+            let error = text(short).unwrap_err();
+            assert!(
+                matches!(error, MalformedFrame::TooShort(n) if n == count),
+                "{error}"
             );
         }
         let binary = |bytes: &'static [u8]| V2.decode(Data::Binary(Bytes::from_static(bytes)));
@@ -289,11 +372,12 @@ mod tests {
 
     #[test]
     fn a_payload_is_a_slice_of_its_frame() {
-        let text = Bytes::from_static(br#"["1", null, "room:1", "say", {"a": [1, 2]}]"#);
+        let text = Text::from(r#"["1", null, "room:1", "say", {"a": [1, 2]}]"#);
         let message = V2.decode(Data::Text(text.clone())).unwrap();
         assert_eq!(message.payload.bytes(), &br#"{"a": [1, 2]}"#[..]);
         assert!(
-            text.as_ptr_range()
+            text.as_bytes()
+                .as_ptr_range()
                 .contains(&message.payload.bytes().as_ptr())
         );
         assert!(message.reference.is_null());

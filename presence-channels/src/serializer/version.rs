@@ -63,8 +63,10 @@ impl Version {
             return Some(Self::Added(added.serializer.clone()));
         }
         match version {
-            (1, 0, _) => Some(Self::V1),
-            (2, 0, _) => Some(Self::V2),
+            // A pre-release of the first version is before it.
+            (_, _, 0, false) => None,
+            (1, 0, _, _) => Some(Self::V1),
+            (2, 0, _, _) => Some(Self::V2),
             _ => None,
         }
     }
@@ -130,8 +132,25 @@ mod tests {
         assert_eq!(negotiated(Some("1.0.0")), Some("v1"));
         assert_eq!(negotiated(Some("1.0.7")), Some("v1"));
         assert_eq!(negotiated(Some("2.0.0")), Some("v2"));
+        assert_eq!(negotiated(Some("2.0.0+build.1")), Some("v2"));
+        assert_eq!(negotiated(Some("2.0.1-rc.1")), Some("v2"));
         for unknown in [
-            "", "2", "2.0", "2.0.0.0", "2.1.0", "3.0.0", "abc", "2.0.x", "+2.0.0",
+            "",
+            "2",
+            "2.0",
+            "2.0.0.0",
+            "2.1.0",
+            "3.0.0",
+            "abc",
+            "2.0.x",
+            "+2.0.0",
+            "02.0.0",
+            "2.0.00",
+            "2.0.0-rc.1",
+            "2.0.0-",
+            "2.0.0+",
+            "2.0.0 ",
+            "v2.0.0",
         ] {
             assert_eq!(negotiated(Some(unknown)), None, "{unknown:?}");
         }

@@ -120,15 +120,20 @@ impl<S: UserSocket> Connection<S> {
         let topic = match topic {
             WireTopic::Text(topic) => topic,
             WireTopic::Other(topic) => {
+                // No channel can have this topic, so a leave has nothing to end.
                 let topic = TopicRef::Raw(&topic);
-                return self
-                    .shared
-                    .refuse(&Ref::NULL, &reference, topic, "unmatched topic");
+                return match &*event {
+                    "phx_leave" => self.shared.confirm(&join_ref, &reference, topic),
+                    _ => self
+                        .shared
+                        .refuse(&Ref::NULL, &reference, topic, "unmatched topic"),
+                };
             }
         };
         let work = match &*event {
             _ if is_heartbeat => {
-                self.shared.confirm(&Ref::NULL, &reference, &topic);
+                self.shared
+                    .confirm(&Ref::NULL, &reference, TopicRef::Text(&topic));
                 None
             }
             expiry::REFRESH if topic == expiry::TOPIC && self.shared.expiry.is_some() => {
@@ -232,7 +237,8 @@ impl<S: UserSocket> Connection<S> {
 
     fn leave(&mut self, topic: &str, join_ref: &Ref, reference: Ref) -> Option<Work> {
         let Some(entry) = joined(&mut self.channels, topic) else {
-            self.shared.confirm(join_ref, &reference, topic);
+            self.shared
+                .confirm(join_ref, &reference, TopicRef::Text(topic));
             return None;
         };
         if !entry.channel.answers_to(join_ref) {

@@ -88,11 +88,11 @@ impl<S: UserSocket> ConnectionShared<S> {
     }
 
     /// Answers a message with `ok` and nothing else, where no channel does.
-    pub(crate) fn confirm(&self, join_ref: &Ref, reference: &Ref, topic: &str) {
+    pub(crate) fn confirm(&self, join_ref: &Ref, reference: &Ref, topic: TopicRef<'_>) {
         self.say(&Outgoing::Reply {
             join_ref,
             reference,
-            topic: TopicRef::Text(topic),
+            topic,
             status: "ok",
             payload: &Payload::empty(),
         });

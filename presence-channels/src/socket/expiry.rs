@@ -178,7 +178,7 @@ pub(super) fn refresh<S: UserSocket>(
         };
         expiry.refreshing.store(false, Ordering::Release);
         let Some(refusal) = refusal else {
-            return shared.confirm(&Ref::NULL, &reference, TOPIC);
+            return shared.confirm(&Ref::NULL, &reference, TopicRef::Text(TOPIC));
         };
         let path = &shared.mount.path;
         tracing::info!(path, reason = refusal.reason(), "refused a new token");

@@ -20,7 +20,7 @@ use tungstenite::protocol::frame::{
 };
 
 use super::{Frame, close_code};
-use crate::serializer::Data;
+use crate::serializer::{Data, Text};
 use mask::Mask;
 use text::TextCheck;
 
@@ -275,7 +275,7 @@ impl WebSocketReader {
                 let body = Bytes::from(message.body);
                 let data = match message.text {
                     Some(text) if !text.is_whole(&body) => return Err(not_utf8()),
-                    Some(_) => Data::Text(body),
+                    Some(_) => Data::Text(Text::try_from(body).map_err(|_| not_utf8())?),
                     None => Data::Binary(body),
                 };
                 Ok(Step::Event(WebSocketEvent::Message(data)))

@@ -25,7 +25,10 @@ struct Slow {
 
 impl Serializer for Slow {
     fn decode(&self, data: Data) -> Result<Message, MalformedFrame> {
-        let (Data::Text(bytes) | Data::Binary(bytes)) = data;
+        let bytes = match data {
+            Data::Text(text) => text.into_bytes(),
+            Data::Binary(bytes) => bytes,
+        };
         let (_, reference, topic, event, payload): (Value, String, String, String, Value) =
             serde_json::from_slice(&bytes)?;
         let payload = Payload::encode(&payload).map_err(MalformedFrame::new)?;

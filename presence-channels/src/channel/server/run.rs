@@ -126,6 +126,9 @@ impl<C: Channel> ChannelServer<C> {
         };
         match outcome {
             CallbackOutcome::Done(Ok(())) => {}
+            CallbackOutcome::Done(Err(error)) if error.ends_channel() => {
+                return Flow::End(TerminateReason::Failed(error.for_log()));
+            }
             CallbackOutcome::Done(Err(error)) => self.log_failure(&error),
             CallbackOutcome::Panicked(panic) => return Flow::End(TerminateReason::Panicked(panic)),
             CallbackOutcome::TimedOut => return Flow::End(TerminateReason::TimedOut),
@@ -137,6 +140,9 @@ impl<C: Channel> ChannelServer<C> {
         let join_ref = &self.effective_join_ref;
         let Reply { reply, then } = match handled {
             Ok(handled) => handled,
+            Err(error) if error.ends_channel() => {
+                return Flow::End(TerminateReason::Failed(error.for_log()));
+            }
             Err(error) => {
                 self.log_failure(&error);
                 self.reply(join_ref, reference, "error", &error.payload());

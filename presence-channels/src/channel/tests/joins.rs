@@ -49,7 +49,9 @@ async fn an_endless_join_times_out() {
 #[tokio::test]
 async fn what_a_join_notifies_comes_after_its_reply() {
     let (channel, _) = joined("room:early").await;
-    channel.assert_push("told", json!("after the join")).await;
+    channel
+        .assert_push("told", json!({ "what": "after the join" }))
+        .await;
 }
 
 #[tokio::test]

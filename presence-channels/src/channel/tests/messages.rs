@@ -64,15 +64,21 @@ async fn a_reply_may_come_when_the_channel_has_long_gone() {
 async fn a_channel_is_told_by_itself_by_tasks_and_after_a_time() {
     let (channel, _) = joined("room:1").await;
     channel.push("tell", json!({})).await;
-    channel.assert_push("told", json!("by itself")).await;
+    channel
+        .assert_push("told", json!({ "what": "by itself" }))
+        .await;
     channel.push("tell_from_task", json!({})).await;
-    channel.assert_push("told", json!("by a task")).await;
+    channel
+        .assert_push("told", json!({ "what": "by a task" }))
+        .await;
 
     channel.push("tell_later", json!({})).await;
     tokio::time::sleep(Duration::from_secs(59)).await;
     channel.refute_push("told").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    channel.assert_push("told", json!("in a minute")).await;
+    channel
+        .assert_push("told", json!({ "what": "in a minute" }))
+        .await;
     channel.refute_push("told").await;
 }
 

@@ -4,7 +4,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
-use crate::serializer::Data;
+use crate::serializer::{Data, Text};
 
 /// The format of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,18 +49,17 @@ impl BodyKind {
         if body.len() > limits.body_bytes {
             return Err(BadBody::TooLarge);
         }
-        let text = std::str::from_utf8(&body).map_err(|_| BadBody::Malformed)?;
+        let text = Text::try_from(body).map_err(|_| BadBody::Malformed)?;
         if self == Self::Message {
-            if body.len() > limits.message_bytes {
+            if text.len() > limits.message_bytes {
                 return Err(BadBody::TooLarge);
             }
-            return Ok(vec![Data::Text(body)]);
+            return Ok(vec![Data::Text(text)]);
         }
         let mut batch = Vec::new();
         for line in text.lines().filter(|line| !line.is_empty()) {
             let data = read_line(line)?;
-            let (Data::Text(bytes) | Data::Binary(bytes)) = &data;
-            if bytes.len() > limits.message_bytes || batch.len() == limits.messages {
+            if data.bytes().len() > limits.message_bytes || batch.len() == limits.messages {
                 return Err(BadBody::TooLarge);
             }
             batch.push(data);
@@ -73,7 +72,7 @@ impl BodyKind {
 fn read_line(line: &str) -> Result<Data, BadBody> {
     // Version 2 writes arrays, version 1 objects; neither is in base64's alphabet.
     if line.starts_with(['[', '{']) {
-        return Ok(Data::Text(Bytes::copy_from_slice(line.as_bytes())));
+        return Ok(Data::Text(line.into()));
     }
     match BASE64_STANDARD.decode(line) {
         Ok(bytes) => Ok(Data::Binary(bytes.into())),
@@ -95,7 +94,7 @@ mod tests {
     fn batch(body: &str) -> Result<Vec<String>, BadBody> {
         let batch = BodyKind::Batch.read(Bytes::copy_from_slice(body.as_bytes()), LIMITS)?;
         let show = |data| match data {
-            Data::Text(text) => String::from_utf8(text.to_vec()).unwrap(),
+            Data::Text(text) => text.to_string(),
             Data::Binary(bytes) => format!("<{bytes:?}>"),
         };
         Ok(batch.into_iter().map(show).collect())
@@ -128,7 +127,7 @@ mod tests {
     fn what_is_no_batch_is_one_message() {
         let read = |body: &'static [u8]| BodyKind::Message.read(Bytes::from_static(body), LIMITS);
         assert!(
-            matches!(&read(b"[1]\n[2]").unwrap()[..], [Data::Text(text)] if text == "[1]\n[2]")
+            matches!(&read(b"[1]\n[2]").unwrap()[..], [Data::Text(text)] if *text == "[1]\n[2]")
         );
         assert!(matches!(&read(b"").unwrap()[..], [Data::Text(text)] if text.is_empty()));
         assert!(matches!(read(b"\xff"), Err(BadBody::Malformed)));

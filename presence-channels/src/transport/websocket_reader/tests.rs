@@ -60,8 +60,7 @@ fn read(bytes: &[u8], part: usize, direct: bool) -> Outcome {
             match reader.next(&mut now, |frame| answers.push(frame.bytes().to_vec())) {
                 Ok(None) => break,
                 Ok(Some(WebSocketEvent::Message(Data::Text(text)))) => {
-                    let text = std::str::from_utf8(&text).unwrap();
-                    outcome.events.push(format!("text {text}"));
+                    outcome.events.push(format!("text {}", text.as_str()));
                 }
                 Ok(Some(WebSocketEvent::Message(Data::Binary(bytes)))) => {
                     outcome.events.push(format!("binary {bytes:?}"));

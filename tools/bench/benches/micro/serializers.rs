@@ -1,11 +1,10 @@
 use std::hint::black_box;
 
-use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use presence_channels::{
     Payload,
     fuzzing::ProtocolVersion,
-    serializer::{Data, Outgoing, Ref, TopicRef},
+    serializer::{Data, Outgoing, Ref, Text, TopicRef},
 };
 
 const VERSIONS: [(&str, ProtocolVersion); 2] =
@@ -20,7 +19,7 @@ fn payload(size: usize) -> String {
     }
 }
 
-fn frame(version: ProtocolVersion, payload: &str) -> Bytes {
+fn frame(version: ProtocolVersion, payload: &str) -> Text {
     let text = match version {
         ProtocolVersion::V1 => format!(
             r#"{{"join_ref":"1","ref":"7","topic":"room:lobby","event":"shout","payload":{payload}}}"#

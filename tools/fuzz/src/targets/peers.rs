@@ -4,6 +4,7 @@ use bytes::Bytes;
 use presence_core::{
     fuzzing::rewrite_peer_message,
     pubsub::{Payload, wire},
+    strict_json,
 };
 
 use crate::{Target, bounded};
@@ -31,9 +32,8 @@ fn frame(bytes: &[u8]) {
         return;
     };
     if let Payload::Json(text) = &decoded.message.payload {
-        std::str::from_utf8(text).expect("a JSON payload is UTF-8: it is pasted into frames");
-        serde_json::from_slice::<&serde_json::value::RawValue>(text)
-            .expect("a JSON payload is JSON: it is pasted into frames");
+        let text = std::str::from_utf8(text).expect("a JSON payload is UTF-8");
+        strict_json::check(text).expect("a JSON payload is pasted into frames");
     }
     let written = wire::encode(&origin, decoded.kind, &decoded.message);
     let written = written.expect("a decoded message is not too long");

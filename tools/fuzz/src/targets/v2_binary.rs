@@ -24,7 +24,10 @@ fn run(input: &[u8]) {
     // The payload is not copied.
     let read = bounded(NAMES, || ProtocolVersion::V2.read(Data::Binary(frame)));
     let Ok(message) = read else { return };
-    assert_eq!(as_client(&message), input, "nothing is lost or added");
+    // An event that is not UTF-8 is read with loss: it is unknown in any case.
+    if !message.event.contains('\u{fffd}') {
+        assert_eq!(as_client(&message), input, "nothing is lost or added");
+    }
     assert_as_text(&message);
     assert_written(&message);
 }
@@ -53,9 +56,7 @@ fn as_client(message: &ReadMessage) -> Vec<u8> {
 
 /// Asserts that a text frame with the same names is read as the same names.
 fn assert_as_text(message: &ReadMessage) {
-    let name = |text: String| (!text.is_empty()).then_some(text);
-    let join_ref = name(message.join_ref.to_text());
-    let reference = name(message.reference.to_text());
+    let (join_ref, reference) = (message.join_ref.to_text(), message.reference.to_text());
     let text = json!([join_ref, reference, topic(message), message.event, {}]);
     let text = ProtocolVersion::V2.read(Data::Text(text.to_string().into()));
     let text = text.expect("the text is a message");

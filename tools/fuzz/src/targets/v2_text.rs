@@ -24,7 +24,11 @@ fn fields(frame: Value) -> Option<Fields> {
     let Value::Array(fields) = frame else {
         return None;
     };
-    let [join_ref, reference, topic, event, payload] = fields.try_into().ok()?;
+    // Elements after the fifth are ignored.
+    let mut fields = fields.into_iter();
+    let mut next = || fields.next();
+    let (join_ref, reference, topic) = (next()?, next()?, next()?);
+    let (event, payload) = (next()?, next()?);
     Some(Fields {
         join_ref,
         reference,

@@ -77,11 +77,11 @@ fn a_message_over_the_limit_of_the_queue_reaches_who_reads() {
     let endpoint = &world.endpoint;
     let mut member = world.run(joined(endpoint, "room:1"));
     world.run(async {
-        let large = "x".repeat(6 * MIB);
-        endpoint.broadcast("room:1", "large", &*large).unwrap();
-        endpoint.broadcast("room:1", "small", "small").unwrap();
+        let large = json!({ "x": "x".repeat(6 * MIB) });
+        endpoint.broadcast("room:1", "large", &large).unwrap();
+        endpoint.broadcast("room:1", "small", json!({})).unwrap();
         assert_eq!(member.receive_json().await[4], large);
-        assert_eq!(member.receive_json().await[4], "small");
+        assert_eq!(member.receive_json().await[3], "small");
     });
 }
 

@@ -87,7 +87,7 @@ fn those_who_do_not_read_hold_no_more_together_than_their_budget() {
 
     let ((), held) = world.measure(async {
         endpoint
-            .broadcast("room:2", "news", json!("x".repeat(BROADCAST)))
+            .broadcast("room:2", "news", json!({ "x": "x".repeat(BROADCAST) }))
             .unwrap();
         for n in 0..BROADCASTS {
             let payload = json!({ "n": n, "fill": "x".repeat(BROADCAST) });

@@ -158,8 +158,12 @@ async fn what_waits_comes_in_answers_that_an_engine_can_carry() {
     let there = Client::open(&a, "/socket").await.by(&b);
     there.join().await;
     for n in 0..10 {
-        a.broadcast("room:1", "news", json!([n, "x".repeat(100_000)]))
-            .unwrap();
+        a.broadcast(
+            "room:1",
+            "news",
+            json!({ "n": n, "x": "x".repeat(100_000) }),
+        )
+        .unwrap();
     }
     let mut seen = Vec::new();
     while seen.len() < 10 {
@@ -170,7 +174,7 @@ async fn what_waits_comes_in_answers_that_an_engine_can_carry() {
             answer
                 .messages()
                 .iter()
-                .map(|message| message[4][0].as_u64().unwrap()),
+                .map(|message| message[4]["n"].as_u64().unwrap()),
         );
     }
     assert_eq!(seen, (0..10).collect::<Vec<_>>());

@@ -85,14 +85,20 @@ async fn polls_of_a_session_at_once_share_nothing_out_twice() {
     for n in 0..50 {
         polls.push(client.start_poll());
         if n % 3 == 0 {
-            endpoint.broadcast("room:1", "news", n).unwrap();
+            endpoint
+                .broadcast("room:1", "news", json!({ "n": n }))
+                .unwrap();
         }
         tokio::task::yield_now().await;
     }
     let mut seen = Vec::new();
     for poll in polls {
         let messages = poll.await.unwrap().messages();
-        seen.extend(messages.iter().map(|message| message[4].as_u64().unwrap()));
+        seen.extend(
+            messages
+                .iter()
+                .map(|message| message[4]["n"].as_u64().unwrap()),
+        );
     }
     assert_eq!(seen, (0..50).step_by(3).collect::<Vec<_>>());
 }
@@ -138,13 +144,13 @@ async fn a_client_that_does_not_poll_holds_no_more_than_its_limit() {
     client.join().await;
     for _ in 0..9 {
         endpoint
-            .broadcast("room:1", "news", "x".repeat(1000))
+            .broadcast("room:1", "news", json!({ "x": "x".repeat(1000) }))
             .unwrap();
     }
     assert_eq!(client.poll().await.messages().len(), 9, "a poll makes room");
     for _ in 0..10 {
         endpoint
-            .broadcast("room:1", "news", "x".repeat(1000))
+            .broadcast("room:1", "news", json!({ "x": "x".repeat(1000) }))
             .unwrap();
     }
     tokio::time::sleep(Duration::from_millis(1100)).await;

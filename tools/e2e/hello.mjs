@@ -26,8 +26,11 @@ export class Hello {
   #child = null
   #output = ""
   #env
+  #descriptors
 
-  constructor(port, env = {}){
+  /** With `descriptors`, the app may open no more files and sockets than these. */
+  constructor(port, env = {}, {descriptors = null} = {}){
+    this.#descriptors = descriptors
     this.port = port
     this.url = `http://127.0.0.1:${port}`
     this.#env = env
@@ -38,7 +41,10 @@ export class Hello {
     const bin = process.env.HELLO_BIN
     if(!bin) throw new Error("HELLO_BIN is not set; run these tests with: cargo xtask test --only browser")
     const env = {...process.env, HOST: "127.0.0.1", PORT: String(this.port), ...this.#env}
-    const child = spawn(bin, {env, stdio: ["ignore", "pipe", "pipe"]})
+    const [program, ...args] = this.#descriptors === null
+      ? [bin]
+      : ["sh", "-c", `ulimit -n ${this.#descriptors}; exec "$0"`, bin]
+    const child = spawn(program, args, {env, stdio: ["ignore", "pipe", "pipe"]})
     this.#child = child
     process.on("exit", () => child.kill("SIGKILL"))
     for(const stream of [child.stdout, child.stderr]) stream.on("data", chunk => { this.#output += chunk })

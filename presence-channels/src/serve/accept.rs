@@ -14,6 +14,9 @@ use crate::telemetry::{HttpClose, HttpMeter};
 /// The wait after a failure to accept that concerns the whole process.
 const RETRY: Duration = Duration::from_millis(100);
 
+/// The time between two log lines about such failures, which come by the dozen.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
+
 /// The time that connections have to end once they are told to close. They need none, unless the
 /// app blocks their threads.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -84,25 +87,22 @@ async fn wait_until(begin: Instant, timeout: Duration) {
 
 /// Accepts connections until the future is dropped.
 async fn accept_all(listener: &TcpListener, server: &Server, phase: &watch::Sender<Phase>) {
-    let mut is_failing = false;
+    let mut logged: Option<Instant> = None;
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => {
-                is_failing = false;
-                spawn(server, stream, peer, phase.subscribe());
-            }
+            Ok((stream, peer)) => spawn(server, stream, peer, phase.subscribe()),
             Err(error) if concerns_one_connection(&error) => {
                 tracing::debug!(%error, "a client went away before it was accepted");
             }
             Err(error) => {
-                if !is_failing {
+                if logged.is_none_or(|logged| logged.elapsed() >= LOG_INTERVAL) {
+                    logged = Some(Instant::now());
                     tracing::error!(
                         %error,
                         "cannot accept connections and tries again; if no file descriptors are \
                          left, raise the limit of the process"
                     );
                 }
-                is_failing = true;
                 // The connection stays in the kernel's queue.
                 sleep(RETRY).await;
             }

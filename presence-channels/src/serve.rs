@@ -19,7 +19,7 @@ use std::{
 use axum::Router;
 use tokio::net::TcpListener;
 
-use crate::Endpoint;
+use crate::{Endpoint, telemetry::HttpMeter};
 
 /// The future of a [`Serve`], and of its shutdown signal.
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -74,6 +74,7 @@ pub fn serve(listener: TcpListener, app: Router, endpoint: &Endpoint) -> Serve {
         signal: None,
         timeouts: Timeouts::default(),
         drain_timeout: endpoint.config().drain_timeout,
+        meter: HttpMeter::new(),
     }
 }
 
@@ -86,6 +87,7 @@ pub struct Serve {
     signal: Option<BoxFuture<()>>,
     timeouts: Timeouts,
     drain_timeout: Duration,
+    meter: HttpMeter,
 }
 
 /// The limits on the time that a client takes for its requests.

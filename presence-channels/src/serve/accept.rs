@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{BoxFuture, Serve, connection::Server};
-use crate::telemetry::{HttpClose, HttpMeter};
+use crate::telemetry::HttpClose;
 
 /// The wait after a failure to accept that concerns the whole process.
 const RETRY: Duration = Duration::from_millis(100);
@@ -40,12 +40,13 @@ pub(super) async fn run(serve: Serve, signal: BoxFuture<()>) {
         endpoint,
         timeouts,
         drain_timeout,
+        meter,
         signal: _,
     } = serve;
     let server = Server {
         app,
         timeouts,
-        meter: HttpMeter::new(),
+        meter,
     };
     // Each connection has a receiver until it ends.
     let (phase, _) = watch::channel(Phase::Serving);

@@ -12,11 +12,13 @@ use metrics_util::{
     debugging::{DebugValue, DebuggingRecorder, Snapshotter},
 };
 use presence_channels::{
-    Endpoint, Presence, PubSub, Tracker, telemetry::FilterParameters, testing, tracker::Owner,
+    Endpoint, Presence, PubSub, Tracker, serve, telemetry::FilterParameters, testing,
+    tracker::Owner,
 };
 use presence_core::adapters::MemoryCluster;
 use sample_app::UserSocket;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 use crate::app::start;
@@ -323,6 +325,8 @@ fn documented() -> BTreeSet<(String, String, BTreeSet<String>)> {
 #[tokio::test(start_paused = true)]
 async fn the_table_names_what_there_is_and_nothing_else() {
     recorded!(endpoint, recorded);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let _server = serve(listener, endpoint.router(), &endpoint);
     // The presence counts from when its tasks first run.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(recorded.metrics(), documented());

@@ -39,6 +39,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Returns whether a comma follows, or the closing bracket, and steps over it.
+    #[inline]
     pub(super) fn continues(&mut self, bracket: u8) -> Result<bool, InvalidJson> {
         match self.next() {
             Some(b',') => {
@@ -169,14 +170,16 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over digits, at least one. Returns their count.
+    #[inline]
     fn digits(&mut self) -> Result<usize, InvalidJson> {
-        let rest = &self.text.as_bytes()[self.at..];
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        if digits == 0 {
-            return Err(self.syntax());
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
         }
-        self.at += digits;
-        Ok(digits)
+        match self.at - start {
+            0 => Err(self.syntax()),
+            digits => Ok(digits),
+        }
     }
 
     fn word(&mut self, word: &[u8]) -> Result<(), InvalidJson> {
@@ -188,6 +191,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Returns the byte at the cursor.
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -198,12 +202,14 @@ impl<'a> Cursor<'a> {
         self.peek()
     }
 
+    #[inline]
     fn skip_blanks(&mut self) {
         while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
             self.at += 1;
         }
     }
 
+    #[cold]
     fn syntax(&self) -> InvalidJson {
         self.fault(Fault::Syntax)
     }

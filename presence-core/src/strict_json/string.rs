@@ -13,13 +13,31 @@ const fn zeros(word: u64) -> u64 {
     word.wrapping_sub(all(1)) & !word & all(0x80)
 }
 
+/// Marks the lowest byte of `word` that is a quote, a backslash or a control character.
+const fn specials(word: u64) -> u64 {
+    let controls = word.wrapping_sub(all(0x20)) & !word & all(0x80);
+    zeros(word ^ all(b'"')) | zeros(word ^ all(b'\\')) | controls
+}
+
 /// Returns the first position from `at` on of a quote, a backslash or a control character. Returns
 /// the length of `bytes` if none follows.
+#[inline]
 pub(super) fn next_special(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*chunk);
-        let controls = word.wrapping_sub(all(0x20)) & !word & all(0x80);
-        let marks = zeros(word ^ all(b'"')) | zeros(word ^ all(b'\\')) | controls;
+    let word = |at: usize| {
+        let chunk = bytes.get(at..)?.first_chunk::<8>()?;
+        Some(u64::from_le_bytes(*chunk))
+    };
+    // Most of a long string.
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<32>) {
+        let (words, _) = chunk.as_chunks::<8>();
+        let marks = words.iter().map(|word| specials(u64::from_le_bytes(*word)));
+        if marks.fold(0, |all, marks| all | marks) != 0 {
+            break;
+        }
+        at += 32;
+    }
+    while let Some(word) = word(at) {
+        let marks = specials(word);
         if marks != 0 {
             return at + (marks.trailing_zeros() / 8) as usize;
         }

@@ -9,7 +9,7 @@ use socketioxide::{
     extract::{AckSender, Data, SocketRef},
 };
 
-/// The clients of the benchmark do not answer pings.
+/// The clients of the benchmark do not answer pings. The first ping comes at once, nevertheless.
 const NEVER: Duration = Duration::from_secs(3600);
 /// The messages that may wait for a client.
 const QUEUE: usize = 4096;
@@ -18,6 +18,7 @@ const ROOM: &str = "room:bench";
 pub(crate) fn app() -> Router {
     let (layer, io) = SocketIo::builder()
         .ping_interval(NEVER)
+        .ping_timeout(NEVER)
         .max_buffer_size(QUEUE)
         .build_layer();
     io.ns("/", async |socket: SocketRef| {

@@ -56,10 +56,10 @@ impl BenchClient {
         );
         stream.write_all(request.as_bytes()).await?;
         let mut answer = Answer::read(&mut stream).await?;
-        for (greeted, greeting) in (1..).zip(wire.greetings()) {
-            answer.reach(&mut stream, greeted).await?;
+        if let Some((before, greeting, after)) = wire.greeting() {
+            answer.reach(&mut stream, before).await?;
             stream.write_all(&masked(greeting)).await?;
-            answer.reach(&mut stream, greeted + 1).await?;
+            answer.reach(&mut stream, after).await?;
         }
         let (reads, writes) = stream.into_split();
         let reader = tokio::task::spawn_local(count(reads, answer.boundaries, counter.clone()));

@@ -18,12 +18,13 @@ impl Wire {
         }
     }
 
-    /// Returns the messages with which a client opens the connection. The server sends a frame
-    /// before the first of them, and one after each.
-    pub(crate) fn greetings(self) -> &'static [&'static str] {
+    /// Returns the message with which a client opens the connection, if there is one, and the
+    /// numbers of frames that the server sends before the message and until it has answered.
+    pub(crate) fn greeting(self) -> Option<(u64, &'static str, u64)> {
         match self {
-            Self::Phoenix => &[],
-            Self::SocketIo => &["40"],
+            Self::Phoenix => None,
+            // The handshake of engine.io, its first ping, and the answer.
+            Self::SocketIo => Some((2, "40", 3)),
         }
     }
 

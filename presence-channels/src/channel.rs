@@ -1,7 +1,6 @@
 //! Conversations on a topic: `Phoenix.Channel`.
 
 mod error;
-mod guard;
 mod join;
 mod letter;
 mod notifier;
@@ -26,11 +25,14 @@ pub use reply::{
 pub use socket::Socket;
 pub use terminate::TerminateReason;
 
-pub(crate) use guard::{CallbackOutcome, guard};
 pub(crate) use join::Join;
-pub(crate) use server::{AnyChannel, Started, Work, start};
+pub(crate) use server::{AnyChannel, Started, Visited, Work, start, visit};
 
 use crate::{Topic, UserSocket, telemetry::Level};
+
+/// The event by which nodes tell each other to end a user's channel. Its payload is the user's id.
+/// No channel and no client gets it.
+pub(crate) const KICK: &str = "phx_kick";
 
 /// One client in one topic. `cargo phx gen channel Room` writes one.
 ///
@@ -104,6 +106,39 @@ pub trait Channel: Sized + Send + 'static {
     /// it.
     const INTERCEPTS: &'static [&'static str] = &[];
 
+    /// Events whose messages replace each other, such as the positions of cursors. A client that
+    /// reads too slowly misses the oldest broadcasts of them, and only those. So they may share a
+    /// topic with presences, which no client misses.
+    ///
+    /// A broadcast waits for a slow client, in full, within
+    /// [`Limits::max_outgoing_bytes`](crate::Limits::max_outgoing_bytes). Beyond that limit the
+    /// oldest messages of these events are dropped first.
+    ///
+    /// ```
+    /// # use presence_channels::*;
+    /// # struct Client;
+    /// # impl UserSocket for Client {
+    /// #     type State = ();
+    /// #     async fn connect(_: &Params, _: &ConnectInfo, _: &()) -> Result<Self, ConnectError> {
+    /// #         Ok(Client)
+    /// #     }
+    /// #     fn channels(_: &mut Routes<Self>) {}
+    /// # }
+    /// struct Board;
+    ///
+    /// impl Channel for Board {
+    ///     type Socket = Client;
+    ///     type Info = ();
+    ///
+    ///     const DROPPABLE: &'static [&'static str] = &["cursor"];
+    ///
+    ///     async fn join(_: &Topic, _: Payload, _: &mut Socket<Self>) -> JoinResult<Self> {
+    ///         Ok(Board.into())
+    ///     }
+    /// }
+    /// ```
+    const DROPPABLE: &'static [&'static str] = &[];
+
     /// The level at which joins are logged, with their payloads. `None` logs no joins. Phoenix
     /// calls it `log_join`. See [`telemetry`](crate::telemetry).
     const LOG_JOIN: Option<Level> = Some(Level::INFO);
@@ -114,11 +149,13 @@ pub trait Channel: Sized + Send + 'static {
 
     /// Accepts the client's join of `topic` or refuses it. `payload` comes with the join.
     ///
-    /// The channel cannot push or broadcast yet. [`Socket::notify`] leaves a message that is
-    /// handled right after the join.
+    /// The channel cannot push or broadcast yet, because the client knows of no channel before the
+    /// reply: both return an error then, which names the way out. [`Socket::notify`] leaves a
+    /// message, and [`handle_info`](Self::handle_info) gets it right after the reply.
     ///
     /// # Errors
-    /// A [`JoinError`] refuses the join, and is sent to the client.
+    /// A [`JoinError`] refuses the join, and is sent to the client. `?` converts every error to it;
+    /// [`UserSocket::error_reply`] chooses what the client gets of an app's error.
     fn join(
         topic: &Topic,
         payload: Payload,
@@ -128,7 +165,8 @@ pub trait Channel: Sized + Send + 'static {
     /// Handles a message from the client. By default no event is known: see [`unhandled`].
     ///
     /// # Errors
-    /// A [`ChannelError`] is logged, and the client gets an error reply; the channel goes on.
+    /// A [`ChannelError`] is answered with an error reply; the channel goes on. `?` converts every
+    /// error to it; [`UserSocket::error_reply`] chooses what the client gets of an app's error.
     fn handle_in(
         &mut self,
         event: &str,

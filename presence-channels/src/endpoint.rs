@@ -1,6 +1,7 @@
 //! Starts and stops an app's PubSub, presences and sockets, in order.
 
 mod admission;
+mod broadcasts;
 mod builder;
 mod config;
 mod connections;

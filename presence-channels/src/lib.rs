@@ -15,9 +15,11 @@
 mod channel;
 mod clock;
 mod endpoint;
+mod failure;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod guard;
 mod limits;
 mod message;
 mod origin;
@@ -38,20 +40,24 @@ pub use channel::{
 };
 pub use clock::unix_seconds;
 pub use endpoint::{Config, Endpoint, EndpointBuilder, StartError};
+pub use failure::{Cause, ErrorReply};
 pub use ipnet::IpNet;
 pub use limits::{Limits, Rate, SlowReader};
 pub use origin::{CheckOrigin, InvalidOrigin, Origin, OriginCheck};
 pub use presence_core::{
     Presence, PubSub, Tracker, adapters,
-    presence::{Diff, Presences},
-    pubsub::{Broadcast, DecodeError, EncodeError, IntoPayload, Payload, PeerHint},
+    presence::{
+        self, Current, Diff, FieldError, Meta, MetaError, PhxRef, PresenceEntry, Presences,
+        StatefulPresence, WithState,
+    },
+    pubsub::{Broadcast, DecodeError, EncodeError, IntoPayload, Payload, PeerHint, SubscriberId},
     tracker,
 };
 pub use serializer::FrameError;
 pub use serve::{Serve, ServeFuture, serve};
 pub use socket::{
-    ChannelOf, ConnectError, ConnectInfo, HasPresence, Params, ParamsError, Routes, SocketOptions,
-    UserSocket,
+    ChannelOf, ConnectError, ConnectInfo, HasPresence, Params, ParamsError, Route, Routes,
+    SocketOptions, UserSocket,
 };
 pub use token::{SecretKeyBase, TokenError, Tokens};
 pub use topic::Topic;

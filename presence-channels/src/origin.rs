@@ -7,16 +7,14 @@ mod origin_pattern;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{fmt, sync::Arc};
 
 use http::{HeaderMap, Uri, header, uri::Authority};
 
 pub use origin_pattern::InvalidOrigin;
 use origin_pattern::OriginPattern;
+
+use crate::guard::call_guarded;
 
 /// The origins that may connect to a mounted socket.
 #[derive(Clone, Debug, Default)]
@@ -201,9 +199,13 @@ impl OriginPolicy {
         match self {
             Self::Off => true,
             Self::With(OriginCheck(check)) => {
-                let checked = catch_unwind(AssertUnwindSafe(|| check(&origin)));
-                checked.unwrap_or_else(|_| {
-                    tracing::error!(origin = origin.as_str(), "a check of origins panicked");
+                let checked = call_guarded(|| check(&origin));
+                checked.unwrap_or_else(|panic| {
+                    tracing::error!(
+                        origin = origin.as_str(),
+                        panic,
+                        "a check of origins panicked"
+                    );
                     false
                 })
             }

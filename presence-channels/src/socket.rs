@@ -11,20 +11,24 @@ mod mount;
 mod options;
 mod params;
 mod routes;
+mod user_rates;
 
 use std::{future::Future, time::SystemTime};
+
+use crate::{Cause, ErrorReply};
 
 pub use connect::{ConnectError, ConnectInfo};
 pub use has_presence::HasPresence;
 pub use options::SocketOptions;
 pub use params::{Params, ParamsError};
-pub use routes::{ChannelOf, Routes};
+pub use routes::{ChannelOf, Route, Routes};
 
 pub(crate) use any_connection::AnyConnection;
 pub(crate) use connection::Connection;
 pub(crate) use connection_shared::{ConnectionShared, Joining, reason_payload};
 pub(crate) use expiry::Expiry;
 pub(crate) use mount::{Mount, Mounted};
+pub(crate) use user_rates::UserRates;
 
 /// One kind of client, and the channels it may join.
 ///
@@ -165,6 +169,53 @@ pub trait UserSocket: Sized + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<SystemTime>, ConnectError>> + Send {
         let _ = (token, state);
         std::future::ready(Err(ConnectError::new("this socket takes no new tokens")))
+    }
+
+    /// Returns the reply to an error of the app, in one place for all channels of the socket. The
+    /// error comes from `join`, `handle_in` or `connect`, by `?`, whatever it is wrapped in:
+    /// [`Cause::find`] looks into an `anyhow::Error` and into sources, too.
+    ///
+    /// Such an error is the client's, and is logged as a refusal. Returns `None` for an error that
+    /// the client must not know: it is logged as an error, and the client gets the reason
+    /// `internal error` (status 500 in `connect`). By default every error is such an error, but
+    /// for [`DecodeError`](crate::DecodeError), [`TokenError`](crate::TokenError) and
+    /// [`ParamsError`].
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::*;
+    /// #[derive(Debug, thiserror::Error)]
+    /// enum AppError {
+    ///     #[error("room {0} does not exist")]
+    ///     NoSuchRoom(String),
+    ///     #[error("the name {0} is taken")]
+    ///     NameTaken(String),
+    ///     #[error("the database failed")]
+    ///     Database(#[from] std::io::Error),
+    /// }
+    ///
+    /// struct UserSocket;
+    ///
+    /// impl presence_channels::UserSocket for UserSocket {
+    ///     type State = ();
+    ///
+    ///     async fn connect(_: &Params, _: &ConnectInfo, _: &()) -> Result<Self, ConnectError> {
+    ///         Ok(Self)
+    ///     }
+    ///
+    ///     fn error_reply(cause: &Cause) -> Option<ErrorReply> {
+    ///         match cause.find::<AppError>()? {
+    ///             AppError::NoSuchRoom(_) => Some(ErrorReply::new("no such room")),
+    ///             AppError::NameTaken(_) => Some(ErrorReply::new("name taken")),
+    ///             AppError::Database(_) => None,
+    ///         }
+    ///     }
+    /// #   fn channels(_: &mut Routes<Self>) {}
+    /// }
+    /// ```
+    fn error_reply(cause: &Cause) -> Option<ErrorReply> {
+        let _ = cause;
+        None
     }
 
     /// Maps topics to channels. Called once, when the socket is mounted.

@@ -6,17 +6,23 @@
 //!
 //! | target | span and events | level | set by |
 //! | --- | --- | --- | --- |
-//! | `presence_channels::connect` | `connect` around [`UserSocket::connect`](crate::UserSocket::connect); `connected` or `refused a client`, with the parameters | info | [`SocketOptions::log`](crate::SocketOptions::log) |
-//! | `presence_channels::join` | `join` around [`Channel::join`](crate::Channel::join); `joined` or `refused a join`, with the payload | info | [`Channel::LOG_JOIN`](crate::Channel::LOG_JOIN) |
-//! | `presence_channels::handle_in` | `handle_in` around [`Channel::handle_in`](crate::Channel::handle_in); `handled`, with the payload and what it was answered | debug | [`Channel::LOG_HANDLE_IN`](crate::Channel::LOG_HANDLE_IN) |
+//! | `presence_channels::connect` | `connect` around [`UserSocket::connect`](crate::UserSocket::connect); `connected` or `refused a client`, with the parameters; `disconnected`, with `reason` and `lasted` | info | [`SocketOptions::log`](crate::SocketOptions::log) |
+//! | `presence_channels::join` | `join` around [`Channel::join`](crate::Channel::join); `joined` or `refused a join`, with the payload; `the client's error`, if an error refused the join | info | [`Channel::LOG_JOIN`](crate::Channel::LOG_JOIN) |
+//! | `presence_channels::handle_in` | `handle_in` around [`Channel::handle_in`](crate::Channel::handle_in); `handled`, with the payload and what it was answered; `refused a message`, if an error is the client's | debug | [`Channel::LOG_HANDLE_IN`](crate::Channel::LOG_HANDLE_IN) |
 //! | `presence_channels::broadcast` | `broadcast` around a broadcast by [`Socket`](crate::Socket) or [`Endpoint`](crate::Endpoint), without its payload | trace | |
 //!
-//! Failures (a panic, a handler's error, a client that reads too slowly) are logged where they
-//! happen, as errors or warnings, whatever these levels are.
+//! Failures of the app (a panic, a handler's error) are logged as errors where they happen,
+//! whatever these levels are. Nothing that a client causes is an error: a refusal, a payload of the
+//! wrong shape, and an error for which [`UserSocket::error_reply`](crate::UserSocket::error_reply)
+//! chooses a reply are logged at the level of the callback. A warning tells of an event that the
+//! channel does not know, and of a client that reads too slowly.
+//!
+//! Spans and events have these fields: `topic`, `event` (of a callback without one, its name),
+//! `user` ([`UserSocket::id`](crate::UserSocket::id)) and `address` (the client's).
 //!
 //! Parameters and payloads are shown through [`FilterParameters`], which hides passwords and
-//! tokens, and cut after 2 KiB. None of that is done for a level without a subscriber: a message
-//! then costs the look at one flag.
+//! tokens. They, and other texts of clients, are cut after 2 KiB. None of that is done for
+//! a level without a subscriber: a message then costs the look at one flag.
 //!
 //! # Metrics
 //!
@@ -41,7 +47,7 @@
 //! | `presence_channels_drops_total` | counter | | `socket`, `transport`, `reason` | see below |
 //! | `presence_channels_handler_seconds` | histogram | seconds | `socket`, `route`, `callback` | how long callbacks took: `join`, `handle_in`, `handle_info`, `handle_out` |
 //! | `presence_channels_crashes_total` | counter | | `socket`, `route`, `reason` | channels that ended with `phx_error`: `panicked`, `timed_out`, `failed` |
-//! | `presence_channels_limits_reached_total` | counter | | `socket`, `route`, `limit` | the times that a channel reached a limit of [`Limits`](crate::Limits), by the limit's name: `max_waiting_messages` and `max_waiting_bytes` for broadcasts and messages of the app that wait for it |
+//! | `presence_channels_limits_reached_total` | counter | | `socket`, `route`, `limit` | the times that a channel reached a limit of [`Limits`](crate::Limits), by the limit's name: `max_waiting_messages` and `max_waiting_bytes` for broadcasts and messages of the app that wait for it; `route_rate`, `event_rate` and `user_rate` for messages over a rate of its [`Route`](crate::Route) |
 //! | `presence_channels_http_timeouts_total` | counter | | `limit` | HTTP connections that [`serve`](crate::serve) closed, and bodies it gave up, because the client was too slow: `head_timeout`, `body_timeout`, `drain_timeout` |
 //! | `presence_presences` | gauge | | `presence` | presences that this node's diffs have shown, by [`Presence::NAME`](crate::Presence::NAME) |
 //! | `presence_diffs_total` | counter | | `presence` | diffs broadcast to this node's clients |
@@ -75,7 +81,7 @@ pub(crate) use meter::{
     Asked, Callback, Connected, Deliveries, Drops, HttpClose, HttpMeter, MountMeters, Present,
     ReachedLimit, RouteMeter, SocketMeter,
 };
-pub(crate) use shown::{Shown, ShownParams};
+pub(crate) use shown::{Cut, Shown, ShownParams};
 
 /// Targets of what can be listened to by itself.
 pub(crate) mod target {

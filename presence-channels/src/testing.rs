@@ -57,17 +57,22 @@
 //! | `push` | [`TestChannel::push`], and [`TestSocket::push`] on a topic that is not joined |
 //! | `leave`, `close` | [`TestChannel::leave`], [`TestSocket::close`] |
 //! | `broadcast_from` | [`TestChannel::broadcast_from`] |
-//! | `assert_reply`, `refute_reply` | [`TestChannel::assert_reply`], [`TestChannel::refute_reply`] |
-//! | `assert_push`, `refute_push` | [`TestChannel::assert_push`], [`TestChannel::refute_push`] |
-//! | `assert_broadcast`, `refute_broadcast` | [`TestChannel::assert_broadcast`], [`TestChannel::refute_broadcast`] |
+//! | `assert_reply`, `refute_reply` | [`TestChannel::assert_reply`], [`TestChannel::refute_reply`], [`TestChannel::refute_reply_with`] |
+//! | `assert_push`, `refute_push` | [`TestChannel::assert_push`], [`TestChannel::refute_push`], [`TestChannel::refute_push_with`] |
+//! | `assert_broadcast`, `refute_broadcast` | [`TestChannel::assert_broadcast`], [`TestChannel::refute_broadcast`], [`TestChannel::refute_broadcast_with`] |
 //! | messages of the end | [`TestChannel::assert_closed`], [`TestChannel::assert_crashed`], [`TestSocket::closed`] |
+//!
+//! | `send(channel_pid, ...)` | [`TestChannel::send_info`] |
+//! | `:sys.get_state(channel_pid)` | [`TestChannel::inspect`], and [`TestSocket::user`] |
+//! | `fetchers_pids` | [`Tracker::settled`](crate::Tracker::settled) |
 //!
 //! A pattern is JSON that the payload must include. An assertion takes the message that it has
 //! seen, so that the next assertion sees the messages after it.
 //!
 //! # Time
 //!
-//! An assertion waits a second for what must come, a refutation watches for 100 ms. On a paused
+//! An assertion waits a second for what must come, a refutation watches for 100 ms, unless
+//! [`Assertion::within`] says otherwise. On a paused
 //! clock both are over as soon as nothing else is left to do, and so are timers of the app: a test
 //! may sleep for a day. It needs tokio's feature `test-util`:
 //!
@@ -109,10 +114,12 @@
 //! that polls sends requests to [`Endpoint::router`] of either node, by
 //! `tower::ServiceExt::oneshot`.
 
+mod assertion;
 mod channel;
 mod expect;
 mod expected_payload;
 mod inbox;
+mod look;
 #[cfg(test)]
 mod tests;
 
@@ -134,6 +141,7 @@ use presence_core::pubsub::{IntoPayload, Payload};
 use serde::Serialize;
 use serde_json::Value;
 
+pub use assertion::Assertion;
 pub use channel::{PushRef, TestChannel};
 pub use inbox::Received;
 pub use presence_core::adapters::MemoryCluster;
@@ -193,6 +201,7 @@ pub fn socket<S: UserSocket>(endpoint: &Endpoint, user: S) -> TestSocket {
     let mount = mount_of::<S>(endpoint);
     let connection = mount.open_for(
         user,
+        None,
         endpoint.clone(),
         Sink::Queue,
         Version::V2,

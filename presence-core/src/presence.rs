@@ -9,6 +9,7 @@ mod diff;
 mod json;
 mod presence_entry;
 mod presences;
+mod stateful;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ pub use current::Current;
 pub use diff::Diff;
 pub use presence_entry::{FieldError, PresenceEntry};
 pub use presences::{Iter, IterMut, Presences};
+pub use stateful::{StatefulPresence, WithState};
 
 /// A kind of presence: its name, and the fields that the app adds.
 ///
@@ -102,6 +104,7 @@ pub trait Presence: Send + Sync + 'static {
     ///
     /// `diff` has the fields of [`fetch`](Self::fetch). `presences` is the present state of the
     /// topic, which may have changed since the diff. The topic's next diff waits for this call.
+    /// [`StatefulPresence`] has a state that lives from call to call.
     fn handle_metas(
         &self,
         topic: &str,

@@ -26,7 +26,7 @@ use std::sync::{
 
 pub use adapter::{Adapter, AdapterError, Inbox, PeerHint};
 pub use broadcast::Broadcast;
-pub use payload::{DecodeError, EncodeError, IntoPayload, Payload};
+pub use payload::{DecodeError, EncodeError, IntoPayload, Payload, PayloadIndex};
 pub use receiver::Receiver;
 pub use subscriber::{Dispatch, Subscriber, SubscriberId, Subscription};
 
@@ -182,6 +182,14 @@ impl PubSub {
     pub fn local_broadcast(&self, message: Broadcast) {
         if !self.inner.stopped.load(Ordering::Acquire) {
             self.inner.registry.dispatch(&message, None);
+        }
+    }
+
+    /// Sends `message` as [`local_broadcast`](Self::local_broadcast) does, but not to the
+    /// subscriber `from`.
+    pub fn local_broadcast_from(&self, from: SubscriberId, message: Broadcast) {
+        if !self.inner.stopped.load(Ordering::Acquire) {
+            self.inner.registry.dispatch(&message, Some(from));
         }
     }
 

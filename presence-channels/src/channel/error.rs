@@ -2,9 +2,13 @@
 
 use std::{borrow::Cow, error::Error, fmt};
 
-use presence_core::pubsub::{DecodeError, EncodeError, Payload, PubSubError};
+use presence_core::pubsub::{EncodeError, IntoPayload, PubSubError};
 
-use crate::{serializer::FrameError, socket::reason_payload};
+use crate::{
+    failure::{Cause, Failure, Settled, default_reason},
+    serializer::FrameError,
+    socket::{UserSocket, reason_payload},
+};
 
 /// A callback failed. The channel goes on; a message from the client is answered with an error
 /// reply.
@@ -12,25 +16,72 @@ use crate::{serializer::FrameError, socket::reason_payload};
 /// One error ends the channel with `phx_error`, as in Phoenix: a push or broadcast of a payload
 /// that is not an object ([`FrameError::NotAnObject`]). Match on it to answer the client instead.
 ///
-/// Any error becomes one by `?`. The client then gets only the reason `internal error`, because an
-/// error's text may hold what the client must not see. Only a payload of the wrong shape
-/// ([`DecodeError`]) is the client's own fault, and its text is sent. [`ChannelError::new`] takes a
-/// reason for the client.
+/// `?` converts every error to it: an app's own, an `anyhow::Error`, a boxed error, or a text. The
+/// client then gets the reply that [`UserSocket::error_reply`] chooses for the error. Without one,
+/// the client gets only the reason `internal error`, because an error's text may hold what the
+/// client must not see. A payload of the wrong shape ([`DecodeError`](crate::DecodeError)) is the
+/// client's own fault, and its text is sent. [`ChannelError::new`] takes a reason for the client.
+///
+/// ```
+/// use presence_channels::{ChannelError, HandleResult, Payload, reply_ok};
+///
+/// fn read(payload: &Payload) -> anyhow::Result<u32> {
+///     Ok(payload.json()?)
+/// }
+///
+/// fn number(payload: Payload) -> HandleResult {
+///     let number = read(&payload)?; // an `anyhow::Error`
+///     if number > 100 {
+///         return Err(ChannelError::new("at most 100")); // a reason for the client
+///     }
+///     reply_ok(number)
+/// }
+/// # let _ = number;
+/// ```
 pub struct ChannelError {
     reason: Cow<'static, str>,
-    source: Option<Box<dyn Error + Send + Sync>>,
+    pub(super) failure: Failure,
 }
 
 impl ChannelError {
     /// Creates an error whose `reason` is sent to the client.
     pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
+        let reason = reason.into();
         Self {
-            reason: reason.into(),
-            source: None,
+            failure: Failure::Refusal(reason_payload(&reason)),
+            reason,
         }
     }
 
-    /// Returns the reason that is sent to the client.
+    /// Creates an error whose payload is sent to the client. A payload that has no JSON form
+    /// becomes the reason `internal error`.
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_channels::ChannelError;
+    /// use serde_json::json;
+    ///
+    /// let error = ChannelError::with(json!({ "reason": "too long", "limit": 500 }));
+    /// assert_eq!(error.reason(), "too long");
+    /// ```
+    pub fn with(payload: impl IntoPayload) -> Self {
+        let failure = Failure::refusal(payload);
+        let reason = match &failure {
+            Failure::Refusal(payload) => {
+                let value = payload.value().unwrap_or_default();
+                value["reason"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned()
+                    .into()
+            }
+            Failure::Error(cause) => default_reason(cause),
+        };
+        Self { reason, failure }
+    }
+
+    /// Returns the reason that is sent to the client, unless [`UserSocket::error_reply`] chooses
+    /// another reply.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
@@ -38,38 +89,23 @@ impl ChannelError {
 
     /// Returns whether the error ends the channel.
     pub(super) fn ends_channel(&self) -> bool {
-        let mut next = self
-            .source
-            .as_deref()
-            .map(|source| source as &(dyn Error + 'static));
-        while let Some(error) = next {
-            if is_not_an_object(error) {
-                return true;
-            }
-            next = error.source();
-        }
-        false
-    }
-
-    /// Returns the text that is logged.
-    pub(super) fn for_log(&self) -> String {
-        match &self.source {
-            Some(source) => for_log(&**source),
-            None => self.reason.to_string(),
+        match &self.failure {
+            Failure::Error(cause) => cause.chain().any(is_not_an_object),
+            Failure::Refusal(_) => false,
         }
     }
 
-    pub(super) fn payload(&self) -> Payload {
-        reason_payload(&self.reason)
+    pub(super) fn settle<S: UserSocket>(self) -> Settled {
+        self.failure.settle::<S>()
     }
 }
 
-impl<E: Error + Send + Sync + 'static> From<E> for ChannelError {
+impl<E: Into<Box<dyn Error + Send + Sync>> + 'static> From<E> for ChannelError {
     fn from(error: E) -> Self {
-        let reason = reason_for_client(&error);
+        let cause = Cause::new(error);
         Self {
-            reason,
-            source: Some(Box::new(error)),
+            reason: default_reason(&cause),
+            failure: Failure::Error(cause),
         }
     }
 }
@@ -82,31 +118,11 @@ fn is_not_an_object(error: &(dyn Error + 'static)) -> bool {
     frame == Some(&FrameError::NotAnObject)
 }
 
-/// Returns the part of an error that a client may see.
-pub(super) fn reason_for_client(error: &(dyn Error + 'static)) -> Cow<'static, str> {
-    match error.downcast_ref::<DecodeError>() {
-        Some(error) => format!("invalid payload: {error}").into(),
-        None => "internal error".into(),
-    }
-}
-
-/// Returns the part of an error that may be logged. The error of a payload of the wrong shape
-/// quotes the payload, which may be a password. So the log has only the position, and the client
-/// gets the text.
-pub(super) fn for_log(error: &(dyn Error + 'static)) -> String {
-    match error.downcast_ref::<DecodeError>() {
-        Some(DecodeError::Json(error)) => {
-            format!("the payload has another shape at column {}", error.column())
-        }
-        _ => error.to_string(),
-    }
-}
-
 impl fmt::Display for ChannelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.source {
-            Some(source) => source.fmt(f),
-            None => f.write_str(&self.reason),
+        match &self.failure {
+            Failure::Error(cause) => cause.fmt(f),
+            Failure::Refusal(_) => f.write_str(&self.reason),
         }
     }
 }
@@ -115,7 +131,7 @@ impl fmt::Debug for ChannelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChannelError")
             .field("reason", &self.reason)
-            .field("source", &self.source)
+            .field("failure", &self.failure)
             .finish()
     }
 }
@@ -130,9 +146,12 @@ pub enum PushError {
     /// This client's version of the protocol cannot carry it, or it is JSON and not an object.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// The join has not been answered yet. Tell the channel to push later, by
-    /// [`Socket::notify`](crate::Socket::notify).
-    #[error("nothing can be pushed before the join has been answered")]
+    /// The join has not been answered yet. Leave a message with
+    /// [`Socket::notify`](crate::Socket::notify) in `join`, and push in `handle_info`.
+    #[error(
+        "`push` was called in `join`, where the client knows of no channel yet; call \
+         `socket.notify(..)` in `join`, and push in `handle_info`"
+    )]
     NotJoined,
 }
 
@@ -150,14 +169,19 @@ pub enum BroadcastError {
     /// This node's subscribers have it, others may not: see [`PubSubError`].
     #[error(transparent)]
     PubSub(#[from] PubSubError),
-    /// The join has not been answered yet; nothing was sent. Tell the channel to broadcast later,
-    /// by [`Socket::notify`](crate::Socket::notify).
-    #[error("nothing can be broadcast before the join has been answered")]
+    /// The join has not been answered yet; nothing was sent. Leave a message with
+    /// [`Socket::notify`](crate::Socket::notify) in `join`, and broadcast in `handle_info`.
+    #[error(
+        "`broadcast` was called in `join`, where the client is no member of the topic yet; call \
+         `socket.notify(..)` in `join`, and broadcast in `handle_info`"
+    )]
     NotJoined,
 }
 
 #[cfg(test)]
 mod tests {
+    use presence_core::pubsub::Payload;
+
     use super::*;
 
     #[test]

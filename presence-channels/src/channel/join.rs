@@ -2,8 +2,14 @@ use std::{error::Error, fmt, sync::Arc};
 
 use presence_core::pubsub::{EncodeError, IntoPayload, Payload};
 
-use super::{AnyChannel, Channel, error::reason_for_client};
-use crate::{Topic, message::Ref, socket::reason_payload, telemetry::RouteMeter};
+use super::{AnyChannel, Channel, ChannelError};
+use crate::{
+    Topic,
+    failure::{Cause, Failure},
+    message::Ref,
+    socket::reason_payload,
+    telemetry::RouteMeter,
+};
 
 /// The result of [`Channel::join`]: the channel and a reply, or a refusal.
 pub type JoinResult<C> = Result<Accepted<C>, JoinError>;
@@ -41,52 +47,42 @@ impl<C: Channel> From<C> for Accepted<C> {
 
 /// A refused join.
 ///
-/// Any error becomes one by `?`, with the reason `internal error` (or what is wrong with the
-/// payload, for a [`DecodeError`](crate::DecodeError)); its text is logged.
-pub struct JoinError {
-    pub(super) payload: Payload,
-    pub(super) source: Option<Box<dyn Error + Send + Sync>>,
-}
+/// `?` converts every error to it, as to a [`ChannelError`]: the client gets the reply that
+/// [`UserSocket::error_reply`](crate::UserSocket::error_reply) chooses for the error, what is wrong
+/// with the payload for a [`DecodeError`](crate::DecodeError), and else the reason
+/// `internal error`; the error's text is logged.
+pub struct JoinError(pub(super) Failure);
 
 impl JoinError {
     /// Refuses with `{"reason": reason}`.
     #[must_use]
     pub fn new(reason: &str) -> Self {
-        Self {
-            payload: reason_payload(reason),
-            source: None,
-        }
+        Self(Failure::Refusal(reason_payload(reason)))
     }
 
     /// Refuses with a payload of your own. One that has no JSON form becomes the reason
     /// `internal error`.
     pub fn with(payload: impl IntoPayload) -> Self {
-        match payload.into_payload() {
-            Ok(payload) => Self {
-                payload,
-                source: None,
-            },
-            Err(error) => Self::from(error),
-        }
+        Self(Failure::refusal(payload))
     }
 }
 
-impl<E: Error + Send + Sync + 'static> From<E> for JoinError {
+impl<E: Into<Box<dyn Error + Send + Sync>> + 'static> From<E> for JoinError {
     fn from(error: E) -> Self {
-        let payload = reason_payload(&reason_for_client(&error));
-        Self {
-            payload,
-            source: Some(Box::new(error)),
-        }
+        Self(Failure::Error(Cause::new(error)))
+    }
+}
+
+/// Lets `join` and `handle_in` share functions that return a [`ChannelError`].
+impl From<ChannelError> for JoinError {
+    fn from(error: ChannelError) -> Self {
+        Self(error.failure)
     }
 }
 
 impl fmt::Debug for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinError")
-            .field("payload", &self.payload)
-            .field("source", &self.source)
-            .finish()
+        f.debug_tuple("JoinError").field(&self.0).finish()
     }
 }
 

@@ -2,8 +2,11 @@ use presence_core::pubsub::{Broadcast, Payload};
 
 use smol_str::SmolStr;
 
-use super::{Channel, TerminateReason};
+use super::{Channel, Socket, TerminateReason};
 use crate::{message::Ref, transport::Frame};
+
+/// A look at a channel between its callbacks.
+pub(super) type Visit<C> = Box<dyn FnOnce(&mut C, &mut Socket<C>) + Send>;
 
 /// A message that waits while its channel is busy.
 pub(super) enum Letter<C: Channel> {
@@ -27,6 +30,8 @@ pub(super) enum Letter<C: Channel> {
     Out(Broadcast),
     /// A broadcast that came before the join was answered, which must be answered first.
     Held(Frame),
+    /// A test looks at the channel.
+    Visit(Visit<C>),
     /// The client leaves.
     Leave { reference: Ref },
     /// The channel must end.

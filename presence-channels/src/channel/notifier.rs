@@ -9,11 +9,11 @@ use presence_core::pubsub::{Broadcast, Dispatch, Subscriber};
 use tokio::task::AbortHandle;
 
 use super::{
-    Channel, TerminateReason,
-    guard::call_guarded,
+    Channel, KICK, TerminateReason,
     letter::{Letter, broadcast_bytes},
     server::ChannelServer,
 };
+use crate::guard::call_guarded;
 
 /// Sends messages to a channel from anywhere. A notifier does not keep its channel alive.
 pub struct Notifier<C: Channel> {
@@ -153,6 +153,9 @@ where
             return;
         };
         let message = dispatch.message();
+        if *message.event == *KICK {
+            return;
+        }
         // This is the broadcaster's task, which may be any other channel's.
         server.post_heard(match call_guarded(|| message.clone().into()) {
             Ok(info) => Ok(Letter::Heard {

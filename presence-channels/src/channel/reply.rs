@@ -1,6 +1,6 @@
 //! Replies to messages from clients.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use presence_core::pubsub::{IntoPayload, Payload};
 
@@ -22,9 +22,9 @@ pub type InfoResult = Result<(), ChannelError>;
 /// The outcome of a message that was handled: a reply, or the end of the channel. [`reply_ok`],
 /// [`no_reply`] and similar functions create it.
 #[derive(Debug)]
-#[must_use]
+#[must_use = "a reply is sent only if the handler returns it"]
 pub struct Reply {
-    pub(super) reply: Option<(&'static str, Payload)>,
+    pub(super) reply: Option<(Cow<'static, str>, Payload)>,
     pub(super) then: Then,
 }
 
@@ -33,6 +33,8 @@ pub(super) enum Then {
     GoOn,
     Stop,
     Fail(String),
+    /// As [`Fail`](Self::Fail), by an event that the channel does not know.
+    Unhandled(String),
 }
 
 /// Replies with the status `ok`. phoenix.js passes the payload to `receive("ok", ...)` of the push.
@@ -52,13 +54,27 @@ pub fn reply_error(payload: impl IntoPayload) -> HandleResult {
     reply("error", payload)
 }
 
-/// Answers with a status of your own.
+/// Answers with a status of your own, a constant or a text made at run time. phoenix.js passes the
+/// payload to `receive(status, ...)` of the push.
 ///
 /// # Errors
 /// Those of encoding the payload.
-pub fn reply(status: &'static str, payload: impl IntoPayload) -> HandleResult {
+///
+/// # Examples
+/// ```
+/// # use presence_channels::{HandleResult, reply};
+/// # use serde_json::json;
+/// fn saved(version: Option<u32>) -> HandleResult {
+///     match version {
+///         None => reply("conflict", json!({})),
+///         Some(version) => reply(format!("saved_as_{version}"), json!({})),
+///     }
+/// }
+/// # let _ = saved;
+/// ```
+pub fn reply(status: impl Into<Cow<'static, str>>, payload: impl IntoPayload) -> HandleResult {
     Ok(Reply {
-        reply: Some((status, payload.into_payload()?)),
+        reply: Some((status.into(), payload.into_payload()?)),
         then: Then::GoOn,
     })
 }
@@ -89,9 +105,12 @@ pub fn stop() -> HandleResult {
 ///
 /// # Errors
 /// Those of encoding the payload.
-pub fn stop_with_reply(status: &'static str, payload: impl IntoPayload) -> HandleResult {
+pub fn stop_with_reply(
+    status: impl Into<Cow<'static, str>>,
+    payload: impl IntoPayload,
+) -> HandleResult {
     Ok(Reply {
-        reply: Some((status, payload.into_payload()?)),
+        reply: Some((status.into(), payload.into_payload()?)),
         then: Then::Stop,
     })
 }
@@ -116,7 +135,10 @@ pub fn stop_with_error(reason: impl Into<String>) -> HandleResult {
 pub fn unhandled(event: &str) -> HandleResult {
     // A client must not fill the log with a long event.
     let shown: String = event.chars().take(64).collect();
-    stop_with_error(format!("no handler for the event {shown:?}"))
+    Ok(Reply {
+        reply: None,
+        then: Then::Unhandled(format!("no handler for the event {shown:?}")),
+    })
 }
 
 /// Answers a message later, from anywhere: `socket_ref/1` and `reply/2` of `Phoenix.Channel`.

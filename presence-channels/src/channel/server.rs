@@ -8,11 +8,13 @@
 
 mod deliver;
 mod join;
+mod log;
 mod mailbox;
 mod post;
 mod run;
 
 use std::{
+    any::Any,
     pin::Pin,
     sync::{Arc, Weak, atomic::AtomicBool},
     task::{Poll, Waker},
@@ -23,7 +25,10 @@ use parking_lot::Mutex;
 use presence_core::pubsub::Payload;
 use smol_str::SmolStr;
 
-use super::{Channel, Join, Socket, TerminateReason, letter::Letter};
+use super::{
+    Channel, Join, Socket, TerminateReason,
+    letter::{Letter, Visit},
+};
 use crate::{
     Topic,
     message::{Outgoing, Ref, TopicRef},
@@ -45,6 +50,8 @@ pub(crate) trait AnyChannel: Send + Sync {
     fn answers_to(&self, join_ref: &Ref) -> bool;
 
     fn is_closed(&self) -> bool;
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 
     /// Ready when the channel has ended.
     fn poll_closed(&self, waker: &Waker) -> Poll<()>;
@@ -127,6 +134,29 @@ pub(crate) fn start<C: Channel>(shared: Arc<ConnectionShared<C::Socket>>, join: 
     (server, Box::pin(work))
 }
 
+/// The result of a [`visit`].
+pub(crate) enum Visited {
+    /// The visit runs after the current callback, unless the channel ends before.
+    Soon,
+    Ended,
+    OtherType,
+}
+
+/// Calls `look` between two callbacks of the channel, for the test kit.
+pub(crate) fn visit<C: Channel>(channel: Arc<dyn AnyChannel>, look: Visit<C>) -> Visited {
+    let Ok(server) = channel.into_any().downcast::<ChannelServer<C>>() else {
+        return Visited::OtherType;
+    };
+    let runtime = server.shared.endpoint.runtime().clone();
+    match server.post(Letter::Visit(look)) {
+        Ok(work) => {
+            work.map(|work| runtime.spawn(work));
+            Visited::Soon
+        }
+        Err(_) => Visited::Ended,
+    }
+}
+
 impl<C: Channel> ChannelServer<C> {
     fn reply(&self, join_ref: &Ref, reference: &Ref, status: &str, payload: &Payload) {
         if let Some(reply) = self.encode_reply(join_ref, reference, status, payload) {
@@ -154,7 +184,7 @@ impl<C: Channel> ChannelServer<C> {
         frame
             .inspect_err(|error| {
                 // The client waits for an answer: it gets one that every version can carry.
-                tracing::error!(topic = &*self.topic, %error, "a reply cannot be sent");
+                self.log_error("phx_reply", &error.to_string(), "a reply cannot be sent");
                 self.shared
                     .refuse(join_ref, reference, topic, "internal error");
             })
@@ -181,6 +211,10 @@ impl<C: Channel> AnyChannel for ChannelServer<C> {
 
     fn is_closed(&self) -> bool {
         self.mailbox.lock().closed
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
     }
 
     fn poll_closed(&self, waker: &Waker) -> Poll<()> {
@@ -231,6 +265,7 @@ impl<C: Channel> AnyChannel for ChannelServer<C> {
     }
 
     fn close(self: Arc<Self>, reason: TerminateReason) -> Option<Work> {
+        self.log_abnormal(&reason);
         let mut mailbox = self.mailbox.lock();
         if let Some(body) = mailbox.body.take() {
             drop(mailbox);

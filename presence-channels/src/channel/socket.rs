@@ -1,3 +1,5 @@
+mod local;
+
 use std::{
     fmt,
     future::poll_fn,
@@ -25,6 +27,11 @@ use crate::{
 };
 
 /// A channel's handle: its client, its topic, and the state that it shares with other channels.
+///
+/// It is borrowed for a callback, and cannot move into a task. A task gets what it needs from it:
+/// a [`notifier`](Self::notifier) to send the channel a message, a
+/// [`reply_ref`](Self::reply_ref) to answer, or a clone of the [`endpoint`](Self::endpoint) and of
+/// the [`topic`](Self::topic) to broadcast.
 pub struct Socket<C: Channel> {
     server: Arc<ChannelServer<C>>,
     /// The channel's own topic, `None` until it has joined.

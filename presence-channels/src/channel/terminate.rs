@@ -10,6 +10,8 @@ pub enum TerminateReason {
     Closed,
     /// The client joined the topic again; the new channel begins when this one has ended.
     Rejoined,
+    /// The app ended the user's channel: [`Endpoint::kick`](crate::Endpoint::kick).
+    Kicked,
     /// The channel stopped itself: [`stop`](crate::stop), [`Socket::stop`](crate::Socket::stop).
     Stopped,
     /// The channel stopped itself because something is wrong:
@@ -35,7 +37,7 @@ pub(super) enum Farewell {
 impl TerminateReason {
     pub(super) fn farewell(&self) -> Farewell {
         match self {
-            Self::Left | Self::Stopped => Farewell::Close,
+            Self::Left | Self::Kicked | Self::Stopped => Farewell::Close,
             Self::Failed(_) | Self::Panicked(_) | Self::TimedOut => Farewell::Error,
             Self::Closed | Self::Rejoined => Farewell::None,
         }

@@ -2,10 +2,13 @@
 
 mod at_once;
 mod crashes;
+mod errors;
 mod joins;
+mod kicks;
 mod lifecycle;
 mod limits;
 mod messages;
+mod rates;
 
 use std::{sync::Arc, time::Duration};
 

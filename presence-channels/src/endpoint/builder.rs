@@ -16,7 +16,7 @@ use super::{
 use crate::{
     SocketOptions, UserSocket,
     limits::OptionFault,
-    socket::{Mount, Mounted, Routes},
+    socket::{Mount, Mounted, Routes, UserRates},
     telemetry::MountMeters,
     transport::{Flushers, longpoll::Longpoll},
 };
@@ -64,6 +64,7 @@ impl EndpointBuilder {
             origins: options.check_origin.policy(),
             options,
             meters: MountMeters::new(path),
+            user_rates: UserRates::default(),
         };
         self.mounts.push(Arc::new(mount));
         self
@@ -125,6 +126,7 @@ impl EndpointBuilder {
                 return Err(StartError::DuplicatePath(path.to_owned()));
             }
             mount.options().check().map_err(invalid(Some(path)))?;
+            mount.check_rates().map_err(invalid(Some(path)))?;
             if let Some(pattern) = mount.invalid_pattern() {
                 let (path, pattern) = (path.to_owned(), pattern.to_owned());
                 return Err(StartError::InvalidPattern { path, pattern });

@@ -15,6 +15,11 @@ pub struct Rate {
 }
 
 impl Rate {
+    /// Returns the messages per second, for a refusal's text.
+    pub(crate) fn messages(self) -> u32 {
+        self.per_second
+    }
+
     /// Creates a rate of on average at most `messages` a second, and as many at once. An endpoint
     /// does not start with a rate of 0.
     #[must_use]
@@ -63,7 +68,7 @@ impl Bucket {
         bucket.take(now()).err().map(|rate| rate.per_second)
     }
 
-    fn new(rate: Rate, now: u64) -> Self {
+    pub(crate) fn new(rate: Rate, now: u64) -> Self {
         Self {
             rate,
             thousandths: u64::from(rate.burst) * 1000,
@@ -71,8 +76,15 @@ impl Bucket {
         }
     }
 
+    /// Returns whether the bucket is full at `now`.
+    pub(crate) fn is_full(&self, now: u64) -> bool {
+        let passed = now.saturating_sub(self.filled);
+        let refill = passed.saturating_mul(u64::from(self.rate.per_second));
+        self.thousandths.saturating_add(refill) >= u64::from(self.rate.burst) * 1000
+    }
+
     /// Takes one message out of the bucket. Returns the exceeded rate if the bucket is empty.
-    fn take(&mut self, now: u64) -> Result<(), Rate> {
+    pub(crate) fn take(&mut self, now: u64) -> Result<(), Rate> {
         let passed = now.saturating_sub(self.filled);
         let refill = passed.saturating_mul(u64::from(self.rate.per_second));
         let full = u64::from(self.rate.burst) * 1000;

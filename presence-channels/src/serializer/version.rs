@@ -1,16 +1,13 @@
 //! The serializer of a connection.
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::{fmt, sync::Arc};
 
 use super::{
     Data, FrameError, MalformedFrame, Serializer, V1, V2,
     requirement::{InvalidRequirement, Requirement, parse_version},
 };
 use crate::{
+    guard::call_guarded,
     message::{Message, Outgoing},
     transport::Frame,
 };
@@ -79,8 +76,9 @@ impl Version {
         match self {
             Self::V1 => V1.decode(data),
             Self::V2 => V2.decode(data),
-            Self::Added(serializer) => catch_unwind(AssertUnwindSafe(|| serializer.decode(data)))
-                .unwrap_or(Err(MalformedFrame::Panicked)),
+            Self::Added(serializer) => {
+                call_guarded(|| serializer.decode(data)).unwrap_or(Err(MalformedFrame::Panicked))
+            }
         }
     }
 
@@ -89,8 +87,7 @@ impl Version {
             Self::V1 => V1.encode(message),
             Self::V2 => V2.encode(message),
             Self::Added(serializer) => {
-                catch_unwind(AssertUnwindSafe(|| serializer.encode(message)))
-                    .unwrap_or(Err(FrameError::Panicked))
+                call_guarded(|| serializer.encode(message)).unwrap_or(Err(FrameError::Panicked))
             }
         }
     }

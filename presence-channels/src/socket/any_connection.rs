@@ -1,7 +1,8 @@
-use std::{sync::Arc, task::Context};
+use std::{any::Any, sync::Arc, task::Context};
 
 use super::{Connection, UserSocket};
 use crate::{
+    channel::AnyChannel,
     serializer::{Data, MalformedFrame},
     transport::Outbox,
 };
@@ -14,6 +15,12 @@ pub(crate) trait AnyConnection: Send + Sync {
     /// Returns whether [`Connection::is_busy`].
     fn is_busy(&self) -> bool;
 
+    /// See [`Connection::channel`].
+    fn channel(&self, topic: &str) -> Option<Arc<dyn AnyChannel>>;
+
+    /// The value that `connect` made.
+    fn any_user(&self) -> &dyn Any;
+
     /// See [`Connection::receive`].
     fn receive(&mut self, data: Data, cx: &mut Context<'_>) -> Result<(), MalformedFrame>;
 }
@@ -25,6 +32,14 @@ impl<S: UserSocket> AnyConnection for Connection<S> {
 
     fn is_busy(&self) -> bool {
         Connection::is_busy(self)
+    }
+
+    fn channel(&self, topic: &str) -> Option<Arc<dyn AnyChannel>> {
+        Connection::channel(self, topic)
+    }
+
+    fn any_user(&self) -> &dyn Any {
+        self.user()
     }
 
     fn receive(&mut self, data: Data, cx: &mut Context<'_>) -> Result<(), MalformedFrame> {

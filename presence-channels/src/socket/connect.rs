@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    error::Error,
     fmt,
     net::{IpAddr, SocketAddr},
 };
@@ -13,8 +14,9 @@ use http::{
 };
 use ipnet::IpNet;
 
-use super::{ParamsError, client_ip::client_ip};
+use super::{ParamsError, UserSocket, client_ip::client_ip};
 use crate::{
+    failure::{Cause, reply_to},
     token::TokenError,
     transport::{auth_token, longpoll},
 };
@@ -195,11 +197,15 @@ impl fmt::Debug for ConnectInfo {
 
 /// The refusal of a client. The reason is logged and never sent. The client gets the status.
 ///
-/// `?` converts any error: to the status 403 for [`ParamsError`] and [`TokenError`], else to 500.
+/// `?` converts every error, an `anyhow::Error` or a boxed error, too: to the status that
+/// [`UserSocket::error_reply`] chooses, else to 403 for [`ParamsError`] and [`TokenError`], else to
+/// 500.
 #[derive(Debug)]
 pub struct ConnectError {
     reason: Cow<'static, str>,
     status: StatusCode,
+    /// The error that `?` converted.
+    cause: Option<Box<Cause>>,
 }
 
 impl ConnectError {
@@ -208,7 +214,16 @@ impl ConnectError {
         Self {
             reason: reason.into(),
             status: StatusCode::FORBIDDEN,
+            cause: None,
         }
+    }
+
+    /// Takes the status that the socket chooses for the error, if the error is the app's.
+    pub(crate) fn settle<S: UserSocket>(mut self) -> Self {
+        if let Some(reply) = self.cause.take().and_then(|cause| reply_to::<S>(&cause)) {
+            self.status = reply.http_status();
+        }
+        self
     }
 
     /// Sets another status.
@@ -231,19 +246,22 @@ impl ConnectError {
     }
 }
 
-impl<E: std::error::Error + 'static> From<E> for ConnectError {
+impl<E: Into<Box<dyn Error + Send + Sync>> + 'static> From<E> for ConnectError {
     fn from(error: E) -> Self {
-        let any = &error as &dyn std::error::Error;
-        let is_clients_fault = match any.downcast_ref() {
+        let cause = Cause::new(error);
+        let is_clients_fault = match cause.find() {
             Some(TokenError::KeyLength) => false,
             Some(_) => true,
-            None => any.is::<ParamsError>(),
+            None => cause.find::<ParamsError>().is_some(),
         };
-        let refusal = Self::new(error.to_string());
-        if is_clients_fault {
-            refusal
-        } else {
-            refusal.status(StatusCode::INTERNAL_SERVER_ERROR)
+        let status = match is_clients_fault {
+            true => StatusCode::FORBIDDEN,
+            false => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self {
+            reason: cause.to_string().into(),
+            status,
+            cause: Some(Box::new(cause)),
         }
     }
 }

@@ -8,14 +8,17 @@ use std::{
 use presence_core::pubsub::{Dispatch, Payload, Subscriber, Subscription};
 use smol_str::SmolStr;
 
-use super::{ConnectionShared, UserSocket, expiry};
+use super::{
+    ConnectionShared, UserSocket, expiry,
+    user_rates::{UserBuckets, take},
+};
 use crate::{
     Limits, TerminateReason, Topic,
     channel::{AnyChannel, Join, Work},
     limits::Bucket,
     message::{Message, Ref, TopicRef, WireTopic},
     serializer::{Data, MalformedFrame},
-    telemetry::Drops,
+    telemetry::{Drops, ReachedLimit},
     transport::{Outbox, close_code},
 };
 
@@ -27,6 +30,11 @@ pub(crate) struct Connection<S: UserSocket> {
     channels: Vec<JoinedChannel>,
     /// The messages that the client may still send, if a rate limits them.
     bucket: Option<Box<Bucket>>,
+    /// The messages that the client may still send to routes and of events that rates limit: by
+    /// route, and by the event's place in the route.
+    route_buckets: Vec<((u32, Option<u32>), Bucket)>,
+    /// The messages that the client's user may still send, if a rate limits users.
+    user_buckets: Option<Arc<UserBuckets>>,
     /// Listens for `disconnect` on the socket's id.
     _kick: Option<Subscription>,
 }
@@ -36,18 +44,28 @@ struct JoinedChannel {
     channel: Arc<dyn AnyChannel>,
     /// The messages that the client may still send to this channel, if a rate limits them.
     bucket: Option<Box<Bucket>>,
+    /// The number of the route.
+    route: u32,
     /// Set once the client has left. Its later messages are not for this channel.
     leaving: bool,
 }
 
 impl<S: UserSocket> Connection<S> {
     pub(crate) fn new(shared: Arc<ConnectionShared<S>>) -> Self {
-        let kick = shared.user.id().map(|id| {
+        let id = shared.user.id();
+        let kick = id.as_ref().map(|id| {
             let kick = Arc::new(Kick(shared.outbox.clone()));
-            shared.endpoint.pubsub().subscribe(&id, kick)
+            shared.endpoint.pubsub().subscribe(id, kick)
         });
-        let limits = &shared.mount.options.limits;
+        let mount = &shared.mount;
+        let limits = &mount.options.limits;
+        let user_buckets = mount.routes.limits_users().then(|| match &id {
+            Some(id) => mount.user_rates.of(id, shared.endpoint.now()),
+            None => Arc::default(),
+        });
         Self {
+            route_buckets: Vec::new(),
+            user_buckets,
             bucket: Bucket::of(limits.max_message_rate, shared.endpoint.now()),
             shared,
             channels: Vec::new(),
@@ -109,10 +127,9 @@ impl<S: UserSocket> Connection<S> {
         // A refused heartbeat or leave would cost more than it saves.
         if !is_heartbeat
             && event != "phx_leave"
-            && let Some(rate) = Bucket::over(&mut self.bucket, || self.shared.endpoint.now())
+            && let Some(reason) = self.over_socket_rates()
         {
             self.shared.outbox.meter().dropped(Drops::OverRate);
-            let reason = format!("over the socket's limit of {rate} messages a second");
             return self
                 .shared
                 .refuse(&join_ref, &reference, TopicRef::from(&topic), &reason);
@@ -148,6 +165,22 @@ impl<S: UserSocket> Connection<S> {
         }
     }
 
+    /// Counts a message of any topic. Returns the refusal of one that is over a rate.
+    fn over_socket_rates(&mut self) -> Option<String> {
+        let endpoint = &self.shared.endpoint;
+        if let Some(rate) = Bucket::over(&mut self.bucket, || endpoint.now()) {
+            return Some(format!(
+                "over the socket's limit of {rate} messages a second"
+            ));
+        }
+        let rate = self.shared.mount.routes.rate_of_users()?;
+        let buckets = self.user_buckets.as_ref()?;
+        (!buckets.take(None, rate, endpoint.now())).then(|| {
+            let rate = rate.messages();
+            format!("over the user's limit of {rate} messages a second")
+        })
+    }
+
     /// Polls work once in this task, which is all that most handlers need; then on its own.
     fn perform(&self, mut work: Work, cx: &mut Context<'_>) {
         if work.as_mut().poll(cx).is_pending() {
@@ -167,10 +200,9 @@ impl<S: UserSocket> Connection<S> {
         if topic.len() > self.limits().max_topic_bytes {
             return self.refuse_join(&topic, &join_ref, &reference, "topic too long");
         }
-        let Some((start, meter)) = self.shared.mount.routes.find(&topic) else {
+        let Some(route) = self.shared.mount.routes.find(&topic) else {
             return self.refuse_join(&topic, &Ref::NULL, &reference, "unmatched topic");
         };
-        let meter = meter.clone();
         // Channels that ended by themselves are forgotten when the client joins the next.
         self.channels.retain(|entry| !entry.channel.is_closed());
         let previous = self.channels.iter().position(|entry| entry.topic == *topic);
@@ -210,14 +242,16 @@ impl<S: UserSocket> Connection<S> {
             payload,
             previous,
             bytes,
-            meter,
+            meter: self.shared.mount.routes.get(route).meter.clone(),
         };
+        let start = self.shared.mount.routes.get(route).start;
         let (channel, work) = start(self.shared.clone(), join);
         self.channels.reserve_exact(1);
         self.channels.push(JoinedChannel {
             topic,
             channel,
             bucket,
+            route,
             leaving: false,
         });
         Some(work)
@@ -276,9 +310,67 @@ impl<S: UserSocket> Connection<S> {
             let reason = format!("over the channel's limit of {rate} messages a second");
             return refuse(join_ref, &reason);
         }
-        let channel = entry.channel.clone();
+        let (channel, route) = (entry.channel.clone(), entry.route);
+        let over = over_route_rates(
+            shared,
+            &mut self.route_buckets,
+            self.user_buckets.as_deref(),
+            route,
+            &event,
+        );
+        if let Some((limit, reason)) = over {
+            shared.outbox.meter().dropped(Drops::OverRate);
+            shared.mount.routes.get(route).meter.reached(limit);
+            return refuse(join_ref, &reason);
+        }
         channel.receive(reference, event, payload, bytes)
     }
+
+    /// Returns the client's channel of `topic`, for the test kit.
+    pub(super) fn channel(&self, topic: &str) -> Option<Arc<dyn AnyChannel>> {
+        let entry = self.channels.iter().find(|entry| entry.topic == *topic)?;
+        Some(entry.channel.clone())
+    }
+
+    pub(super) fn user(&self) -> &S {
+        &self.shared.user
+    }
+}
+
+/// Counts a message to a channel of `route`. Returns the limit and the refusal of one that is over
+/// a rate. A message that one rate refuses does not count for the rates after it.
+fn over_route_rates<S: UserSocket>(
+    shared: &ConnectionShared<S>,
+    buckets: &mut Vec<((u32, Option<u32>), Bucket)>,
+    user_buckets: Option<&UserBuckets>,
+    route: u32,
+    event: &str,
+) -> Option<(ReachedLimit, String)> {
+    let rates = shared.mount.routes.get(route).rates.as_ref()?;
+    let now = shared.endpoint.now();
+    let events = &mut rates.events.iter().zip(0_u32..);
+    if let Some(((_, rate), index)) = events.find(|((limited, _), _)| limited == event)
+        && !take(buckets, (route, Some(index)), *rate, now)
+    {
+        let rate = rate.messages();
+        let reason = format!("over the event's limit of {rate} messages a second");
+        return Some((ReachedLimit::EventRate, reason));
+    }
+    if let Some(rate) = rates.all
+        && !take(buckets, (route, None), rate, now)
+    {
+        let rate = rate.messages();
+        let reason = format!("over the route's limit of {rate} messages a second");
+        return Some((ReachedLimit::RouteRate, reason));
+    }
+    if let (Some(rate), Some(user)) = (rates.user, user_buckets)
+        && !user.take(Some(route), rate, now)
+    {
+        let rate = rate.messages();
+        let reason = format!("over the user's limit of {rate} messages a second");
+        return Some((ReachedLimit::UserRate, reason));
+    }
+    None
 }
 
 /// The channel that messages on `topic` are for.
@@ -289,6 +381,7 @@ fn joined<'a>(channels: &'a mut [JoinedChannel], topic: &str) -> Option<&'a mut 
 
 impl<S: UserSocket> Drop for Connection<S> {
     fn drop(&mut self) {
+        self.shared.log_end();
         let runtime = self.shared.endpoint.runtime().clone();
         let _entered = runtime.enter();
         for JoinedChannel { channel, .. } in self.channels.drain(..) {

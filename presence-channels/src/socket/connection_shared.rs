@@ -1,4 +1,5 @@
 use std::{
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -7,20 +8,26 @@ use std::{
 };
 
 use presence_core::pubsub::Payload;
+use tracing::field::DisplayValue;
 
 use super::{Expiry, Mount, UserSocket};
 use crate::{
     Endpoint,
     endpoint::Registration,
+    guard::call_guarded,
     message::{Outgoing, Ref, TopicRef},
     serializer::{FrameError, Version},
-    telemetry::Connected,
+    telemetry::{Connected, Cut, event_at, target},
     transport::{Outbox, close_code},
 };
 
 /// State that all channels of one connection share.
 pub(crate) struct ConnectionShared<S: UserSocket> {
     pub(crate) user: S,
+    /// The client's address, for the log.
+    address: Option<IpAddr>,
+    /// The time of the connect, in the endpoint's milliseconds, for the log.
+    since: u64,
     /// State, routes and limits, the same for all connections.
     pub(crate) mount: Arc<Mount<S>>,
     pub(crate) endpoint: Endpoint,
@@ -43,6 +50,7 @@ pub(crate) struct ConnectionShared<S: UserSocket> {
 impl<S: UserSocket> ConnectionShared<S> {
     pub(crate) fn new(
         user: S,
+        address: Option<IpAddr>,
         mount: Arc<Mount<S>>,
         endpoint: Endpoint,
         outbox: Arc<Outbox>,
@@ -57,6 +65,8 @@ impl<S: UserSocket> ConnectionShared<S> {
         let registration = endpoint.register(&outbox, idle_limit, expiry.clone());
         Self {
             user,
+            address,
+            since: endpoint.now(),
             mount,
             endpoint,
             outbox,
@@ -68,6 +78,36 @@ impl<S: UserSocket> ConnectionShared<S> {
             _registration: registration,
             expiry,
         }
+    }
+
+    pub(crate) fn user_id(&self) -> Option<String> {
+        self.user.id()
+    }
+
+    /// Returns the user, as it is logged.
+    pub(crate) fn logged_user(&self) -> Option<String> {
+        logged_user(&self.user)
+    }
+
+    /// Returns the client's address, as it is logged.
+    pub(crate) fn logged_address(&self) -> Option<DisplayValue<IpAddr>> {
+        logged_address(self.address)
+    }
+
+    /// Logs the end of the connection.
+    pub(super) fn log_end(&self) {
+        let lasted = Duration::from_millis(self.endpoint.now().saturating_sub(self.since));
+        event_at!(
+            self.mount.options.log,
+            target::CONNECT,
+            socket = &*self.mount.path,
+            transport = self.outbox.meter().transport(),
+            user = self.logged_user(),
+            address = self.logged_address(),
+            reason = self.outbox.end(),
+            ?lasted,
+            "disconnected"
+        );
     }
 
     /// Encodes a message for this client and queues it.
@@ -179,6 +219,16 @@ impl<S: UserSocket> Drop for Joining<S> {
     fn drop(&mut self) {
         self.0.joining.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Returns the user, as it is logged: its [`id`](UserSocket::id), cut.
+pub(super) fn logged_user<S: UserSocket>(user: &S) -> Option<String> {
+    let id = call_guarded(|| user.id()).ok()??;
+    Some(Cut(&id).to_string())
+}
+
+pub(super) fn logged_address(address: Option<IpAddr>) -> Option<DisplayValue<IpAddr>> {
+    address.map(tracing::field::display)
 }
 
 /// `{"reason": reason}`.

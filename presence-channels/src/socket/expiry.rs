@@ -20,7 +20,8 @@ use serde::Deserialize;
 
 use super::{ConnectError, ConnectionShared, UserSocket};
 use crate::{
-    channel::{CallbackOutcome, Work, guard},
+    channel::Work,
+    guard::{CallbackOutcome, guard},
     message::{Outgoing, Ref, TopicRef},
     serializer::{FrameError, Version},
     transport::{Frame, Outbox, close_code},

@@ -1,4 +1,4 @@
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{any::Any, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::response::Response;
 use futures_util::future::BoxFuture;
@@ -7,14 +7,16 @@ use tracing::Instrument;
 
 use super::{
     AnyConnection, ConnectError, ConnectInfo, Connection, ConnectionShared, Params, Routes,
-    SocketOptions, UserSocket,
+    SocketOptions, UserRates, UserSocket,
+    connection_shared::{logged_address, logged_user},
 };
 use crate::{
     Endpoint, InvalidOrigin,
-    channel::{CallbackOutcome, guard},
+    guard::{CallbackOutcome, guard},
+    limits::OptionFault,
     origin::OriginPolicy,
     serializer::Version,
-    telemetry::{self, Asked, MountMeters, ShownParams, Stopwatch, event_at, span_at},
+    telemetry::{self, Asked, Cut, MountMeters, ShownParams, Stopwatch, event_at, span_at},
     transport::{Sink, Transport, auth_token, websocket},
 };
 
@@ -25,6 +27,7 @@ pub(crate) struct Mount<S: UserSocket> {
     pub(crate) routes: Routes<S>,
     pub(crate) options: SocketOptions,
     pub(crate) meters: MountMeters,
+    pub(crate) user_rates: UserRates,
     /// The policy for origins, from the options. An endpoint with an invalid origin does not start.
     pub(crate) origins: Result<OriginPolicy, InvalidOrigin>,
 }
@@ -41,6 +44,8 @@ pub(crate) trait Mounted: Send + Sync {
         let mut added = self.options().serializers.iter();
         added.find_map(|added| added.invalid_requirement())
     }
+    /// Refuses a rate of a route that lets nothing through.
+    fn check_rates(&self) -> Result<(), OptionFault>;
     fn origins(&self) -> &Result<OriginPolicy, InvalidOrigin>;
     /// Returns whether the page that sent `headers` may connect. Logs a refusal.
     fn allows_origin(&self, headers: &HeaderMap, configured_host: Option<&str>) -> bool {
@@ -95,6 +100,10 @@ impl<S: UserSocket> Mounted for Mount<S> {
         self.routes.invalid_pattern()
     }
 
+    fn check_rates(&self) -> Result<(), OptionFault> {
+        self.routes.check_rates()
+    }
+
     fn origins(&self) -> &Result<OriginPolicy, InvalidOrigin> {
         &self.origins
     }
@@ -121,7 +130,9 @@ impl<S: UserSocket> Mounted for Mount<S> {
         Box::pin(async move {
             let connecting = self.connect(params, info, Transport::Longpoll, &endpoint);
             let user = connecting.await?;
-            let connection = self.open_for(user, endpoint, Sink::Queue, version, Duration::MAX);
+            let address = info.client_ip();
+            let connection =
+                self.open_for(user, address, endpoint, Sink::Queue, version, Duration::MAX);
             Ok(Box::new(connection) as Box<dyn AnyConnection>)
         })
     }
@@ -132,6 +143,7 @@ impl<S: UserSocket> Mount<S> {
     pub(crate) fn open_for(
         self: Arc<Self>,
         user: S,
+        address: Option<IpAddr>,
         endpoint: Endpoint,
         sink: Sink,
         version: Version,
@@ -143,7 +155,8 @@ impl<S: UserSocket> Mount<S> {
         };
         let meter = self.meters.of(transport).clone();
         let outbox = endpoint.outbox(sink, &self.options.limits, meter);
-        let shared = ConnectionShared::new(user, self, endpoint, outbox, version, idle_limit);
+        let shared =
+            ConnectionShared::new(user, address, self, endpoint, outbox, version, idle_limit);
         Connection::new(Arc::new(shared))
     }
 
@@ -172,26 +185,29 @@ impl<S: UserSocket> Mount<S> {
         let failed =
             |reason| Err(ConnectError::new(reason).status(StatusCode::INTERNAL_SERVER_ERROR));
         let connected = match guard(endpoint.handler_timeout(), connecting).await {
-            CallbackOutcome::Done(connected) => connected,
+            CallbackOutcome::Done(connected) => connected.map_err(ConnectError::settle::<S>),
             CallbackOutcome::Panicked(panic) => failed(format!("connect panicked: {panic}")),
             CallbackOutcome::TimedOut => failed("connect took too long".to_owned()),
         };
         let params = ShownParams(&endpoint.config().filter_parameters, params);
         let elapsed = watch.elapsed();
         let _entered = span.entered();
+        let address = logged_address(info.client_ip());
         let asked = match &connected {
-            Ok(_) => {
-                event_at!(level, telemetry::target::CONNECT, %params, ?elapsed, "connected");
+            Ok(user) => {
+                let user = logged_user(user);
+                event_at!(level, telemetry::target::CONNECT, user, address, %params, ?elapsed, "connected");
                 Asked::Ok
             }
             Err(failure) if failure.http_status().is_server_error() => {
-                let reason = failure.reason();
-                tracing::error!(target: telemetry::target::CONNECT, path, %params, reason, "connect failed");
+                let reason = Cut(failure.reason()).to_string();
+                tracing::error!(target: telemetry::target::CONNECT, path, address, %params, reason, "connect failed");
                 Asked::Failed
             }
             Err(refusal) => {
-                let reason = refusal.reason();
-                event_at!(level, telemetry::target::CONNECT, %params, ?elapsed, reason, "refused a client");
+                let reason = Cut(refusal.reason()).to_string();
+                let status = refusal.http_status().as_u16();
+                event_at!(level, telemetry::target::CONNECT, address, %params, ?elapsed, status, reason, "refused a client");
                 Asked::Refused
             }
         };

@@ -50,6 +50,15 @@ impl fmt::Debug for ShownParams<'_> {
     }
 }
 
+/// A text that a client may have made long, as it is logged.
+pub(crate) struct Cut<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Cut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        cut(f, self.0)
+    }
+}
+
 fn cut(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     let end = text.floor_char_boundary(MOST_SHOWN);
     f.write_str(&text[..end])?;

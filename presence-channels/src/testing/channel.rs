@@ -6,7 +6,7 @@ use presence_core::pubsub::{Broadcast, IntoPayload, Payload, Receiver};
 use serde_json::Value;
 
 use super::{
-    Received, TestSocket,
+    Assertion, Received, TestSocket,
     expect::Expect,
     expected_payload::ExpectedPayload,
     inbox::{PATIENCE, WATCH},
@@ -66,6 +66,12 @@ impl TestChannel {
         &self.socket
     }
 
+    /// Returns the topic.
+    #[must_use]
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
     /// Pushes an event to the channel.
     ///
     /// # Panics
@@ -94,7 +100,7 @@ impl TestChannel {
     /// # Panics
     /// If it has not within a second.
     #[track_caller]
-    pub fn assert_closed(&self) -> impl Future<Output = ()> {
+    pub fn assert_closed(&self) -> Assertion<'_, ()> {
         self.expect().end("phx_close")
     }
 
@@ -103,7 +109,7 @@ impl TestChannel {
     /// # Panics
     /// If it has not within a second.
     #[track_caller]
-    pub fn assert_crashed(&self) -> impl Future<Output = ()> {
+    pub fn assert_crashed(&self) -> Assertion<'_, ()> {
         self.expect().end("phx_error")
     }
 
@@ -116,12 +122,12 @@ impl TestChannel {
     /// # Panics
     /// If the reply is another, or has not come within a second.
     #[track_caller]
-    pub fn assert_reply(
-        &self,
+    pub fn assert_reply<'a>(
+        &'a self,
         push: PushRef,
-        status: &str,
+        status: &'a str,
         response: impl IntoPayload,
-    ) -> impl Future<Output = Value> {
+    ) -> Assertion<'a, Value> {
         self.expect()
             .reply(push, status, ExpectedPayload::of(response))
     }
@@ -131,8 +137,37 @@ impl TestChannel {
     /// # Panics
     /// If it is.
     #[track_caller]
-    pub fn refute_reply(&self, push: &PushRef) -> impl Future<Output = ()> {
-        self.expect().no_reply(push)
+    pub fn refute_reply<'a>(&'a self, push: &'a PushRef) -> Assertion<'a, ()> {
+        self.expect().no_reply(push, None)
+    }
+
+    /// Asserts that `push` is not answered with `status` and a response that includes `response`,
+    /// for 100 ms. Another answer stays for the next assertion.
+    ///
+    /// # Panics
+    /// If it is.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::testing::TestChannel;
+    /// # use serde_json::json;
+    /// # async fn test(channel: TestChannel) {
+    /// let save = channel.push("save", json!({ "name": "ann" })).await;
+    /// channel
+    ///     .refute_reply_with(&save, "error", json!({ "reason": "name taken" }))
+    ///     .await;
+    /// channel.assert_reply(save, "ok", json!({})).await;
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn refute_reply_with<'a>(
+        &'a self,
+        push: &'a PushRef,
+        status: &'a str,
+        response: impl IntoPayload,
+    ) -> Assertion<'a, ()> {
+        let pattern = (status, ExpectedPayload::of(response));
+        self.expect().no_reply(push, Some(pattern))
     }
 
     /// Asserts that the client is sent `event` with a payload that includes `payload` (see
@@ -141,11 +176,11 @@ impl TestChannel {
     /// # Panics
     /// If it has not come within a second.
     #[track_caller]
-    pub fn assert_push(
-        &self,
-        event: &str,
+    pub fn assert_push<'a>(
+        &'a self,
+        event: &'a str,
         payload: impl IntoPayload,
-    ) -> impl Future<Output = Payload> {
+    ) -> Assertion<'a, Payload> {
         self.expect().push(event, ExpectedPayload::of(payload))
     }
 
@@ -154,8 +189,32 @@ impl TestChannel {
     /// # Panics
     /// If it is.
     #[track_caller]
-    pub fn refute_push(&self, event: &str) -> impl Future<Output = ()> {
-        self.expect().no_push(event)
+    pub fn refute_push<'a>(&'a self, event: &'a str) -> Assertion<'a, ()> {
+        self.expect().no_push(event, None)
+    }
+
+    /// Asserts that the client is sent no `event` with a payload that includes `payload`, for
+    /// 100 ms.
+    ///
+    /// # Panics
+    /// If it is.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::testing::TestChannel;
+    /// # use serde_json::json;
+    /// # async fn test(channel: TestChannel) {
+    /// channel.refute_push_with("message", json!({ "from": "a blocked user" })).await;
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn refute_push_with<'a>(
+        &'a self,
+        event: &'a str,
+        payload: impl IntoPayload,
+    ) -> Assertion<'a, ()> {
+        self.expect()
+            .no_push(event, Some(ExpectedPayload::of(payload)))
     }
 
     /// Broadcasts an event on the topic, as if another client had. The topic's members get it, this
@@ -179,24 +238,24 @@ impl TestChannel {
     /// # Panics
     /// If it has not been within a second.
     #[track_caller]
-    pub fn assert_broadcast(
-        &mut self,
-        event: &str,
+    pub fn assert_broadcast<'a>(
+        &'a mut self,
+        event: &'a str,
         payload: impl IntoPayload,
-    ) -> impl Future<Output = Payload> {
+    ) -> Assertion<'a, Payload> {
         let at = Location::caller();
         let expected = ExpectedPayload::of(payload);
-        async move {
+        Assertion::new(PATIENCE, move |time| async move {
             let is_it =
                 |message: &Broadcast| *message.event == *event && expected.fits(&message.payload);
-            match self.take_broadcast(PATIENCE, is_it).await {
+            match self.take_broadcast(time, is_it).await {
                 Some(message) => message.payload,
                 None => panic!(
-                    "{at}: no broadcast {event:?} {expected} within {PATIENCE:?}; broadcast: {:?}",
+                    "{at}: no broadcast {event:?} {expected} within {time:?}; broadcast: {:?}",
                     self.seen
                 ),
             }
-        }
+        })
     }
 
     /// Asserts that no `event` is broadcast on the topic for 100 ms.
@@ -204,14 +263,49 @@ impl TestChannel {
     /// # Panics
     /// If it is.
     #[track_caller]
-    pub fn refute_broadcast(&mut self, event: &str) -> impl Future<Output = ()> {
+    pub fn refute_broadcast<'a>(&'a mut self, event: &'a str) -> Assertion<'a, ()> {
+        self.no_broadcast(event, None)
+    }
+
+    /// Asserts that no `event` with a payload that includes `payload` is broadcast on the topic for
+    /// 100 ms.
+    ///
+    /// # Panics
+    /// If it is.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::testing::TestChannel;
+    /// # use serde_json::json;
+    /// # async fn test(mut channel: TestChannel) {
+    /// channel.refute_broadcast_with("shout", json!({ "secret": true })).await;
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn refute_broadcast_with<'a>(
+        &'a mut self,
+        event: &'a str,
+        payload: impl IntoPayload,
+    ) -> Assertion<'a, ()> {
+        self.no_broadcast(event, Some(ExpectedPayload::of(payload)))
+    }
+
+    #[track_caller]
+    fn no_broadcast<'a>(
+        &'a mut self,
+        event: &'a str,
+        pattern: Option<ExpectedPayload>,
+    ) -> Assertion<'a, ()> {
         let at = Location::caller();
-        async move {
-            let is_it = |message: &Broadcast| *message.event == *event;
-            if let Some(message) = self.take_broadcast(WATCH, is_it).await {
+        Assertion::new(WATCH, move |time| async move {
+            let is_it = |message: &Broadcast| {
+                let fits = |pattern: &ExpectedPayload| pattern.fits(&message.payload);
+                *message.event == *event && pattern.as_ref().is_none_or(fits)
+            };
+            if let Some(message) = self.take_broadcast(time, is_it).await {
                 panic!("{at}: an unexpected broadcast: {message:?}");
             }
-        }
+        })
     }
 
     async fn take_broadcast(
@@ -237,8 +331,8 @@ impl TestChannel {
 
     /// Expects something of what is for this join, or for all of the topic.
     #[track_caller]
-    fn expect(&self) -> Expect<'_, impl Fn(&Received) -> bool> {
-        Expect::of(&self.socket, |message: &Received| {
+    fn expect(&self) -> Expect<'_, impl Fn(&Received) -> bool + Send + Sync> {
+        Expect::of(&self.socket, move |message: &Received| {
             message.topic == self.topic
                 && (message.join_ref.is_null() || message.join_ref == *self.join_ref)
         })

@@ -6,7 +6,7 @@ use presence_core::pubsub::{IntoPayload, Payload};
 use serde_json::Value;
 
 use super::{
-    PushRef, Received, TestSocket,
+    Assertion, PushRef, Received, TestSocket,
     expected_payload::{ExpectedPayload, includes},
     inbox::{PATIENCE, WATCH},
 };
@@ -18,66 +18,102 @@ pub(super) struct Expect<'a, F> {
     is_own: F,
 }
 
-impl<'a, F: Fn(&Received) -> bool> Expect<'a, F> {
+impl<'a, F: Fn(&Received) -> bool + Send + Sync + 'a> Expect<'a, F> {
     #[track_caller]
     pub(super) fn of(socket: &'a TestSocket, is_own: F) -> Self {
         let at = Location::caller();
         Self { at, socket, is_own }
     }
 
-    pub(super) async fn reply(
+    pub(super) fn reply(
         self,
         push: PushRef,
-        status: &str,
+        status: &'a str,
         expected: ExpectedPayload,
-    ) -> Value {
+    ) -> Assertion<'a, Value> {
         let Self { at, socket, is_own } = self;
-        let is_it = |message: &Received| is_own(message) && push.is_answered_by(message);
-        let Some(reply) = socket.client.inbox.take(PATIENCE, is_it).await else {
-            panic!("{at}: no reply within {PATIENCE:?}; {socket:?}");
-        };
-        let reply = reply.json();
-        let (got_status, got) = (&reply["status"], &reply["response"]);
-        assert!(
-            got_status == status && expected.json().is_some_and(|json| includes(got, json)),
-            "{at}: expected the reply {status} {expected}, got {got_status} {got}"
-        );
-        got.clone()
+        Assertion::new(PATIENCE, move |time| async move {
+            let is_it = |message: &Received| is_own(message) && push.is_answered_by(message);
+            let Some(reply) = socket.client.inbox.take(time, is_it).await else {
+                panic!("{at}: no reply within {time:?}; {socket:?}");
+            };
+            let reply = reply.json();
+            let (got_status, got) = (&reply["status"], &reply["response"]);
+            assert!(
+                got_status == status && expected.json().is_some_and(|json| includes(got, json)),
+                "{at}: expected the reply {status} {expected}, got {got_status} {got}"
+            );
+            got.clone()
+        })
     }
 
-    pub(super) async fn no_reply(self, push: &PushRef) {
+    /// Refutes a reply, or the reply of a pattern.
+    pub(super) fn no_reply(
+        self,
+        push: &'a PushRef,
+        pattern: Option<(&'a str, ExpectedPayload)>,
+    ) -> Assertion<'a, ()> {
         let Self { at, socket, is_own } = self;
-        let is_it = |message: &Received| is_own(message) && push.is_answered_by(message);
-        if let Some(message) = socket.client.inbox.take(WATCH, is_it).await {
-            panic!("{at}: an unexpected reply: {message:?}");
-        }
-    }
-
-    pub(super) async fn push(self, event: &str, expected: ExpectedPayload) -> Payload {
-        let Self { at, socket, is_own } = self;
-        let is_it = |message: &Received| {
-            is_own(message) && message.event == event && expected.fits(&message.payload)
-        };
-        match socket.client.inbox.take(PATIENCE, is_it).await {
-            Some(message) => message.payload,
-            None => {
-                panic!("{at}: no push {event:?} {expected} within {PATIENCE:?}; {socket:?}")
+        Assertion::new(WATCH, move |time| async move {
+            let fits = |message: &Received| {
+                pattern.as_ref().is_none_or(|(status, expected)| {
+                    let reply = message.json();
+                    let expected = expected.json();
+                    reply["status"] == *status
+                        && expected.is_some_and(|json| includes(&reply["response"], json))
+                })
+            };
+            let is_it = |message: &Received| {
+                is_own(message) && push.is_answered_by(message) && fits(message)
+            };
+            if let Some(message) = socket.client.inbox.take(time, is_it).await {
+                panic!("{at}: an unexpected reply: {message:?}");
             }
-        }
+        })
     }
 
-    pub(super) async fn no_push(self, event: &str) {
+    pub(super) fn push(self, event: &'a str, expected: ExpectedPayload) -> Assertion<'a, Payload> {
         let Self { at, socket, is_own } = self;
-        let is_it = |message: &Received| is_own(message) && message.event == event;
-        if let Some(message) = socket.client.inbox.take(WATCH, is_it).await {
-            panic!("{at}: an unexpected push: {message:?}");
-        }
+        Assertion::new(PATIENCE, move |time| async move {
+            let is_it = |message: &Received| {
+                is_own(message) && message.event == event && expected.fits(&message.payload)
+            };
+            match socket.client.inbox.take(time, is_it).await {
+                Some(message) => message.payload,
+                None => panic!("{at}: no push {event:?} {expected} within {time:?}; {socket:?}"),
+            }
+        })
+    }
+
+    /// Refutes an event, or the event with a payload of a pattern.
+    pub(super) fn no_push(
+        self,
+        event: &'a str,
+        pattern: Option<ExpectedPayload>,
+    ) -> Assertion<'a, ()> {
+        let Self { at, socket, is_own } = self;
+        Assertion::new(WATCH, move |time| async move {
+            let fits = |message: &Received| {
+                let pattern = pattern.as_ref();
+                pattern.is_none_or(|pattern| pattern.fits(&message.payload))
+            };
+            let is_it =
+                |message: &Received| is_own(message) && message.event == event && fits(message);
+            if let Some(message) = socket.client.inbox.take(time, is_it).await {
+                panic!("{at}: an unexpected push: {message:?}");
+            }
+        })
     }
 
     /// Asserts one of the messages that end a channel.
-    pub(super) async fn end(self, event: &str) {
-        self.push(event, ExpectedPayload::of(Payload::empty()))
-            .await;
+    pub(super) fn end(self, event: &'a str) -> Assertion<'a, ()> {
+        let Self { at, socket, is_own } = self;
+        Assertion::new(PATIENCE, move |time| async move {
+            let is_it = |message: &Received| is_own(message) && message.event == event;
+            if socket.client.inbox.take(time, is_it).await.is_none() {
+                panic!("{at}: no push {event:?} within {time:?}; {socket:?}");
+            }
+        })
     }
 }
 
@@ -101,12 +137,12 @@ impl TestSocket {
     /// # Panics
     /// If the reply is another, or has not come within a second.
     #[track_caller]
-    pub fn assert_reply(
-        &self,
+    pub fn assert_reply<'a>(
+        &'a self,
         push: PushRef,
-        status: &str,
+        status: &'a str,
         response: impl IntoPayload,
-    ) -> impl Future<Output = Value> {
+    ) -> Assertion<'a, Value> {
         Expect::of(self, |_: &Received| true).reply(push, status, ExpectedPayload::of(response))
     }
 
@@ -115,12 +151,12 @@ impl TestSocket {
     /// # Panics
     /// If it has not come within a second.
     #[track_caller]
-    pub fn assert_push(
-        &self,
-        topic: &str,
-        event: &str,
+    pub fn assert_push<'a>(
+        &'a self,
+        topic: &'a str,
+        event: &'a str,
         payload: impl IntoPayload,
-    ) -> impl Future<Output = Payload> {
+    ) -> Assertion<'a, Payload> {
         Expect::of(self, move |message: &Received| message.topic == topic)
             .push(event, ExpectedPayload::of(payload))
     }
@@ -130,7 +166,7 @@ impl TestSocket {
     /// # Panics
     /// If it is.
     #[track_caller]
-    pub fn refute_push(&self, topic: &str, event: &str) -> impl Future<Output = ()> {
-        Expect::of(self, move |message: &Received| message.topic == topic).no_push(event)
+    pub fn refute_push<'a>(&'a self, topic: &'a str, event: &'a str) -> Assertion<'a, ()> {
+        Expect::of(self, move |message: &Received| message.topic == topic).no_push(event, None)
     }
 }

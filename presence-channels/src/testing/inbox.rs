@@ -50,6 +50,11 @@ impl Received {
 pub(super) struct ReceivedReply(Value);
 
 impl ReceivedReply {
+    #[cfg(test)]
+    pub(super) fn whole(self) -> Value {
+        self.0
+    }
+
     pub(super) fn status(&self) -> &str {
         self.0["status"].as_str().unwrap_or_default()
     }

@@ -18,6 +18,11 @@ impl TestSocket {
         super::PushRef::new(reference)
     }
 
+    /// The next reply to `push` on `topic`, whatever it says.
+    pub(crate) async fn client_reply(&self, push: &super::PushRef, topic: &str) -> Value {
+        self.client.inbox.reply(push.as_str(), topic).await.whole()
+    }
+
     /// The reply to a message of no joined channel.
     pub(crate) async fn raw_reply(&self, push: &super::PushRef, topic: &str) -> Value {
         let is_it = |message: &super::Received| {

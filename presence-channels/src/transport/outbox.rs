@@ -219,7 +219,7 @@ impl Outbox {
     }
 
     /// Closes the connection with a code and a reason. Later frames are dropped.
-    pub(crate) fn close(&self, code: u16, reason: &str) {
+    pub(crate) fn close(&self, code: u16, reason: &'static str) {
         let mut state = self.state.lock();
         if state.phase == OutboxPhase::Open {
             state.close(code, reason);
@@ -392,8 +392,14 @@ impl Outbox {
     pub(super) fn closed_by_peer(&self) {
         let mut state = self.state.lock();
         if state.phase == OutboxPhase::Open {
+            state.end.get_or_insert("closed by the client");
             state.phase = OutboxPhase::Closing;
         }
+    }
+
+    /// Returns the reason that the connection ends.
+    pub(crate) fn end(&self) -> &'static str {
+        self.state.lock().end_reason()
     }
 
     /// Drops the connection without a close frame.

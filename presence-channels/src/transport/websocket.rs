@@ -83,11 +83,19 @@ pub(crate) async fn open<S: UserSocket>(
         Ok(user) => user,
         Err(refusal) => return answer(refusal.http_status()),
     };
+    let address = info.client_ip();
     drop(info);
     let runtime = endpoint.runtime().clone();
     let idle_limit = mount.options.timeout;
     // Before the answer: who is disconnected from here on must not slip through the handshake.
-    let connection = mount.open_for(user, endpoint, Sink::WebSocket, version, idle_limit);
+    let connection = mount.open_for(
+        user,
+        address,
+        endpoint,
+        Sink::WebSocket,
+        version,
+        idle_limit,
+    );
     runtime.spawn(async move {
         let _admission = admission;
         match upgrade.await {

@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use presence_channels::{telemetry::FilterParameters, testing};
+use presence_channels::{
+    telemetry::FilterParameters,
+    testing::{self, TestChannel},
+};
 use sample_app::UserSocket;
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
@@ -125,6 +128,10 @@ async fn connections_and_joins_are_logged_at_info_and_messages_at_debug() {
     let log = Log::listen("presence_channels=info,sample_app=info");
     play(FilterParameters::default()).await;
     let connected = log.line(": connected");
+    assert!(
+        connected.contains(r#"user="user_socket:ann""#),
+        "{connected}"
+    );
     for part in [
         " INFO connect{socket=\"/socket\" transport=\"longpoll\"}: presence_channels::connect: connected",
         r#"params={"password": "[FILTERED]", "user_id": "ann", "vsn": "2.0.0"}"#,
@@ -140,14 +147,30 @@ async fn connections_and_joins_are_logged_at_info_and_messages_at_debug() {
     let reason = r#"reason="connect panicked: asked to crash""#;
     assert!(failed.contains(reason), "{failed}");
 
-    let joined = log.line(r#"{topic="lobby:1"}: presence_channels::join: joined"#);
+    let joined =
+        log.line(r#"{topic="lobby:1" user="user_socket:ann"}: presence_channels::join: joined"#);
     let payload = r#"payload={"n":7,"password":"[FILTERED]","user":[{"authToken":"[FILTERED]"}]}"#;
     assert!(joined.contains(" INFO join{"), "{joined}");
     assert!(joined.contains(payload), "{joined}");
     // The app's own logs stand in the span of the join.
-    log.line(r#"join{topic="lobby:1"}: sample_app::room_channel: in the handler"#);
+    log.line(
+        r#"join{topic="lobby:1" user="user_socket:ann"}: sample_app::room_channel: in the handler"#,
+    );
     let refused = log.line("refused a join");
     assert!(refused.contains(r#"topic="lobby:private""#), "{refused}");
+    assert!(
+        refused.contains(r#"answer={"reason":"unauthorized"}"#),
+        "{refused}"
+    );
+    let disconnected = log.line("disconnected");
+    for part in [
+        "INFO",
+        r#"socket="/socket" transport="longpoll" user="user_socket:ann""#,
+        r#"reason="the client is gone""#,
+        "lasted=",
+    ] {
+        assert!(disconnected.contains(part), "{part} in {disconnected}");
+    }
     let text = log.text();
     assert!(!text.contains("handled"), "{text}");
 }
@@ -156,12 +179,11 @@ async fn connections_and_joins_are_logged_at_info_and_messages_at_debug() {
 async fn messages_and_broadcasts_have_levels_and_targets_of_their_own() {
     let log = Log::listen("presence_channels::handle_in=debug,presence_channels::broadcast=trace");
     play(FilterParameters::discard(["user"])).await;
-    let ping = log.line(r#"handle_in{topic="lobby:1" event="ping"}"#);
+    let ping = log.line(r#"handle_in{topic="lobby:1" event="ping" user="user_socket:ann"}"#);
     let payload = r#"payload={"n":7,"password":"hunter2","user":"[FILTERED]"} answer="ok""#;
     assert!(ping.contains("DEBUG"), "{ping}");
     assert!(ping.contains(payload), "{ping}");
-    let shout =
-        r#"handle_in{topic="lobby:1" event="shout"}:broadcast{topic="lobby:1" event="shout"}"#;
+    let shout = r#"handle_in{topic="lobby:1" event="shout" user="user_socket:ann"}:broadcast{topic="lobby:1" event="shout"}"#;
     let shout = log.line(shout);
     assert!(
         shout.contains("TRACE") && shout.contains("bytes="),
@@ -174,11 +196,117 @@ async fn messages_and_broadcasts_have_levels_and_targets_of_their_own() {
     );
 }
 
+/// A client that connects as `user` and joins the lobby.
+async fn in_the_lobby(user: &str) -> TestChannel {
+    let endpoint = start(FilterParameters::default()).await;
+    let params = json!({ "user_id": user });
+    let client = testing::connect::<UserSocket>(&endpoint, params);
+    let joined = client.await.unwrap().join("lobby:1", json!({})).await;
+    joined.unwrap().1
+}
+
+#[tokio::test]
+async fn a_failure_names_who_did_what_and_where() {
+    let log = Log::listen("presence_channels=info");
+    let room = in_the_lobby("ann").await;
+    let fail = room.push("fail", json!({})).await;
+    room.assert_reply(fail, "error", json!({ "reason": "internal error" }))
+        .await;
+    let failed = log.line("a handler failed");
+    for part in [
+        "ERROR",
+        r#"topic="lobby:1" event="fail" user="user_socket:ann""#,
+        r#"channel="sample_app::room_channel::RoomChannel""#,
+        r#"error="asked to fail""#,
+    ] {
+        assert!(failed.contains(part), "{part} in {failed}");
+    }
+    room.push("crash", json!({})).await;
+    room.assert_crashed().await;
+    let panicked = log.line("a handler panicked");
+    for part in ["ERROR", r#"event="crash""#, r#"error="asked to crash""#] {
+        assert!(panicked.contains(part), "{part} in {panicked}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_client_causes_is_no_error_and_is_cut() {
+    let log = Log::listen("trace");
+    let long = "x".repeat(1000);
+    let room = in_the_lobby(&long.repeat(10)).await;
+    let number = room.push("number", json!({ long.clone(): 1 })).await;
+    room.assert_reply(number, "error", json!({})).await;
+    let refused = log.line("refused a message");
+    assert!(refused.contains(r#"event="number""#), "{refused}");
+    for _ in 0..110 {
+        room.push("ignore", json!({})).await;
+    }
+    let socket = room.socket().clone();
+    assert!(socket.join("lobby:private", json!({})).await.is_err());
+    let (_, quiet) = socket.join("room:1", json!({})).await.unwrap();
+    quiet.push(&long, json!({})).await;
+    quiet.assert_crashed().await;
+    let unknown = log.line("ended a channel");
+    assert!(
+        unknown.contains("WARN") && unknown.contains("no handler for the event"),
+        "{unknown}"
+    );
+    assert!(!log.text().contains("ERROR"), "{}", log.text());
+    let longest = log.text().lines().map(str::len).max();
+    assert!(longest < Some(8000), "{longest:?}");
+}
+
+#[tokio::test]
+async fn a_push_in_a_join_names_the_channel_the_call_and_the_remedy() {
+    let log = Log::listen("presence_channels=info");
+    let endpoint = start(FilterParameters::default()).await;
+    let client = testing::connect::<UserSocket>(&endpoint, json!({ "user_id": "ann" }));
+    let refused = client.await.unwrap().join("room:push", json!({})).await;
+    assert!(refused.is_err());
+    let failed = log.line("a join failed");
+    for part in [
+        "ERROR",
+        r#"topic="room:push" event="join" user="user_socket:ann""#,
+        r#"channel="sample_app::room_channel::RoomChannel""#,
+        "`push` was called in `join`",
+        "push in `handle_info`",
+    ] {
+        assert!(failed.contains(part), "{part} in {failed}");
+    }
+}
+
+#[tokio::test]
+async fn a_disconnect_says_why_and_after_how_long() {
+    for (reason, end) in [
+        ("disconnected", "user_socket:ann"),
+        ("the client is gone", ""),
+    ] {
+        let log = Log::listen("presence_channels=info");
+        let room = in_the_lobby("ann").await;
+        let socket = room.socket().clone();
+        match end {
+            "" => socket.close(),
+            id => {
+                socket.endpoint().disconnect(id).unwrap();
+                socket.closed().await;
+            }
+        }
+        let disconnected = log.line(": disconnected");
+        let reason = format!("reason={reason:?}");
+        assert!(disconnected.contains(&reason), "{disconnected}");
+        assert!(
+            disconnected.contains(r#"user="user_socket:ann""#) && disconnected.contains("lasted="),
+            "{disconnected}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_channel_says_how_loud_it_is() {
     let log = Log::listen("trace");
     play(FilterParameters::keep(["n"])).await;
-    let joined = log.line(r#"join{topic="quiet"}: presence_channels::join: joined"#);
+    let joined =
+        log.line(r#"join{topic="quiet" user="user_socket:ann"}: presence_channels::join: joined"#);
     assert!(joined.contains(" WARN "), "{joined}");
     let shown = r#"payload={"n":7,"password":"[FILTERED]","user":[{"authToken":"[FILTERED]"}]}"#;
     assert!(joined.contains(shown), "{joined}");

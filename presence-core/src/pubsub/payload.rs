@@ -117,6 +117,30 @@ impl Payload {
     }
 }
 
+/// An index of a payload. Nothing is one, because a payload is encoded: it exists for the
+/// compiler's message.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a payload is encoded, and has no fields to index",
+    label = "read the payload first",
+    note = "read it into a type of yours: `let shout: Shout = payload.json()?;`",
+    note = "or into a tree: `payload.value()?[\"body\"]`"
+)]
+pub trait PayloadIndex {
+    /// Never called.
+    fn value(self) -> &'static Value;
+}
+
+/// Only for the compiler's message: see [`PayloadIndex`].
+#[doc(hidden)]
+impl<I: PayloadIndex> std::ops::Index<I> for Payload {
+    type Output = Value;
+
+    fn index(&self, index: I) -> &Value {
+        index.value()
+    }
+}
+
 /// A payload could not be encoded: a map has keys that are not strings, or its `Serialize` returned
 /// an error. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
@@ -138,7 +162,8 @@ pub enum DecodeError {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent as a payload",
     note = "derive `serde::Serialize` for it, or build one with `serde_json::json!`",
-    note = "bytes are sent as `Payload::Binary(bytes)`"
+    note = "bytes are sent as `Payload::Binary(bytes)`",
+    note = "if it is a future, such as that of `presence.list(..)`, add `.await` to it"
 )]
 pub trait IntoPayload {
     /// Encodes `self`.

@@ -90,9 +90,21 @@ impl<P: Presence> Shared<P> {
     }
 
     pub(super) async fn fetch(&self, topic: &str, presences: Presences) -> Option<Presences> {
+        self.pool.begins();
+        // Also when the caller gives up.
+        let _under_way = Fetching(&self.pool);
         // In a block of its own: a hand-written `fetch` may panic before it returns a future.
         let call = async { self.presence.fetch(topic, presences).await };
         self.call("fetch", topic, call).await
+    }
+}
+
+/// A call of `fetch` that is under way.
+struct Fetching<'a>(&'a Pool);
+
+impl Drop for Fetching<'_> {
+    fn drop(&mut self) {
+        self.0.ends();
     }
 }
 
@@ -256,6 +268,34 @@ impl<P: Presence> Tracker<P> {
     #[cfg(test)]
     pub(super) fn counters(&self) -> crate::node::NodeCounters {
         self.shared.pool.counters()
+    }
+
+    /// Waits until no call of [`fetch`](Presence::fetch) or
+    /// [`handle_metas`](Presence::handle_metas) is under way or due, for tests: what they query is
+    /// not needed any more. A diff that waits for
+    /// [`diff_interval`](TrackerOptions::diff_interval) is not due yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use presence_core::{Owner, Presence, PubSub, Tracker};
+    /// # use serde_json::json;
+    /// # struct Online;
+    /// # impl Presence for Online {
+    /// #     const NAME: &str = "docs.online";
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let online = Tracker::start(&PubSub::local(), Online);
+    /// # let alice = Owner::new();
+    /// online.track_as(&alice, "room:1", "alice", json!({})).await?;
+    /// online.settled().await;
+    /// // Now the database of the test may go.
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn settled(&self) {
+        self.shared.pool.settled().await;
     }
 
     /// Ends all presences, waits until the last diffs have been sent and handled, and ends the

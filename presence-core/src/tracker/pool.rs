@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, SetOnce, mpsc};
@@ -33,6 +34,10 @@ pub(crate) struct Pool {
     deadline: Notify,
     /// Wakes those who wait for the last diffs of a stopping tracker.
     finished: Notify,
+    /// Diffs that are not dispatched, and lists that are not fetched.
+    under_way: AtomicUsize,
+    /// Wakes those who wait until nothing is under way.
+    settled: Notify,
     /// Set once `Presence::init` has run: nothing of the presence is called before.
     pub(super) initialised: SetOnce<()>,
     /// Set when the tasks shall end.
@@ -66,6 +71,8 @@ impl Pool {
             diffs,
             deadline: Notify::new(),
             finished: Notify::new(),
+            under_way: AtomicUsize::new(0),
+            settled: Notify::new(),
             initialised: SetOnce::new(),
             closed: SetOnce::new(),
         }
@@ -96,6 +103,36 @@ impl Pool {
     pub(super) fn dispatched(&self, topic: &Arc<str>) {
         self.drive(|node, now, out| node.dispatched(topic, now, out));
         self.finished.notify_waiters();
+        self.ends();
+    }
+
+    /// Counts something under way until [`Pool::ends`].
+    pub(super) fn begins(&self) {
+        self.under_way.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn ends(&self) {
+        if self.under_way.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.settled.notify_waiters();
+        }
+    }
+
+    /// Waits until no diff and no list is under way.
+    pub(super) async fn settled(&self) {
+        loop {
+            let settled = self.settled.notified();
+            tokio::pin!(settled);
+            // Registered before the look, else an end in between wakes nobody.
+            settled.as_mut().enable();
+            if self.under_way.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            tokio::select! {
+                () = settled => {}
+                // The runtime that the tasks ran on is gone.
+                () = self.diffs.closed() => return,
+            }
+        }
     }
 
     pub(super) fn owner_gone(&self, owner: OwnerId) {
@@ -210,8 +247,13 @@ impl Pool {
         let answer = run(&self.node, self.started.elapsed(), &mut out);
         for effect in out {
             match effect {
-                // Refused only once the dispatcher has ended, and then nobody listens.
-                NodeEffect::TopicDiff(diff) => drop(self.diffs.send(diff)),
+                NodeEffect::TopicDiff(diff) => {
+                    self.begins();
+                    // Refused only once the dispatcher has ended, and then nobody listens.
+                    if self.diffs.send(diff).is_err() {
+                        self.ends();
+                    }
+                }
                 NodeEffect::Wake => self.deadline.notify_one(),
                 NodeEffect::Broadcast(bytes) => self.messenger.broadcast(bytes),
                 NodeEffect::Direct(to, bytes) => self.messenger.direct(&to, bytes),

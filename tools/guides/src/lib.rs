@@ -7,6 +7,11 @@
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+/// The code of the guide to channels, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/channels.md")]
+struct Channels;
+
 /// The code of the guide to operating a cluster, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/operating.md")]

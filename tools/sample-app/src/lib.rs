@@ -24,6 +24,7 @@
 //! | `*:welcome` | replies to a join with `{"welcome": user_id}` |
 //! | `*:private` | refuses a join with the reason `unauthorized` |
 //! | `*:crash` | panics in a join |
+//! | `*:push` | pushes in a join, which cannot work |
 //! | `*:endless...` | never finishes a join |
 //! | `*:held` | waits for the probe's gate when it ends |
 //! | `quiet` | logs joins at `WARN` and no messages; replies `{}` to all events |
@@ -41,6 +42,7 @@
 //! | `whisper` | broadcasts the payload as `shout` to all others |
 //! | `slow` | tells the probe, waits for the probe's gate, and replies |
 //! | `endless` | never returns |
+//! | `fail` | returns an error |
 //! | `stop` | stops the channel |
 //! | `crash` | panics |
 //!

@@ -26,6 +26,7 @@ impl Channel for RoomChannel {
             "welcome" => return Ok(Accepted::with_reply(Self, json!({ "welcome": user_id }))?),
             "private" => return Err(JoinError::new("unauthorized")),
             "crash" => panic!("asked to crash"),
+            "push" => socket.push("too", "early")?,
             endless if endless.starts_with("endless") => std::future::pending().await,
             _ => {}
         }
@@ -78,6 +79,7 @@ impl Channel for RoomChannel {
                 reply_ok(json!({}))
             }
             "endless" => std::future::pending().await,
+            "fail" => Err("asked to fail")?,
             "stop" => stop(),
             "crash" => panic!("asked to crash"),
             _ => unhandled(event),

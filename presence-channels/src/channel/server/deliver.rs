@@ -2,12 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use presence_core::pubsub::{Dispatch, Subscriber};
+use presence_core::pubsub::{Dispatch, Payload, Subscriber};
 
-use super::ChannelServer;
+use super::{AnyChannel, ChannelServer};
 use crate::{
     SlowReader,
-    channel::{Channel, letter::Letter},
+    channel::{Channel, KICK, TerminateReason, letter::Letter},
+    guard::call_guarded,
     serializer::BroadcastFrames,
     telemetry::Drops,
 };
@@ -16,13 +17,28 @@ impl<C: Channel> ChannelServer<C> {
     /// Returns whether a slow client may miss the event. Presences never: a list would stay wrong.
     fn may_drop(&self, event: &str) -> bool {
         let policy = self.shared.mount.options.limits.slow_reader;
-        policy == SlowReader::DropBroadcasts && !event.starts_with("presence_")
+        (policy == SlowReader::DropBroadcasts || C::DROPPABLE.contains(&event))
+            && !event.starts_with("presence_")
+    }
+
+    /// Ends the channel if the kick is for its user.
+    fn kicked(&self, payload: &Payload) {
+        let id = call_guarded(|| self.shared.user_id()).ok().flatten();
+        if id.is_some_and(|id| payload.bytes() == id.as_bytes())
+            && let Some(server) = self.me.upgrade()
+            && let Some(work) = server.close(TerminateReason::Kicked)
+        {
+            self.shared.endpoint.runtime().spawn(work);
+        }
     }
 }
 
 impl<C: Channel> Subscriber for ChannelServer<C> {
     fn deliver(&self, dispatch: &mut Dispatch<'_>) {
         let broadcast = dispatch.message();
+        if *broadcast.event == *KICK {
+            return self.kicked(&broadcast.payload);
+        }
         if C::INTERCEPTS.contains(&&*broadcast.event) {
             let mailbox = self.mailbox.lock();
             if let Some(server) = self.me.upgrade() {

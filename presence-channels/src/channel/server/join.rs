@@ -8,13 +8,11 @@ use std::{
 use presence_core::pubsub::{Payload, Subscription};
 use tracing::Instrument;
 
-use super::{AnyChannel, ChannelServer, ChannelState, run::run};
+use super::{AnyChannel, ChannelServer, ChannelState, log::OVER_TIME, run::run};
 use crate::{
-    channel::{
-        Accepted, Channel, JoinResult, Socket,
-        error::for_log,
-        guard::{CallbackOutcome, drop_guarded, guard},
-    },
+    channel::{Accepted, Channel, JoinError, JoinResult, Socket},
+    failure::Settled,
+    guard::{CallbackOutcome, drop_guarded, guard},
     message::Ref,
     socket::{Joining, reason_payload},
     telemetry::{self, Asked, Callback, Shown, Stopwatch, event_at, span_at},
@@ -40,7 +38,9 @@ impl<C: Channel> ChannelServer<C> {
             C::LOG_JOIN,
             telemetry::target::JOIN,
             "join",
-            topic = &*self.topic
+            topic = &*self.topic,
+            user = self.shared.logged_user(),
+            address = self.shared.logged_address()
         );
         let logged = (!span.is_disabled()).then(|| payload.clone());
         let watch = Stopwatch::start(logged.is_some());
@@ -58,8 +58,9 @@ impl<C: Channel> ChannelServer<C> {
                 Ok(_) => {
                     event_at!(C::LOG_JOIN, telemetry::target::JOIN, %payload, ?elapsed, "joined");
                 }
-                Err(_) => {
-                    event_at!(C::LOG_JOIN, telemetry::target::JOIN, %payload, ?elapsed, "refused a join");
+                Err(refusal) => {
+                    let answer = Shown(&self.shared.endpoint.config().filter_parameters, refusal);
+                    event_at!(C::LOG_JOIN, telemetry::target::JOIN, %answer, %payload, ?elapsed, "refused a join");
                 }
             });
         }
@@ -93,30 +94,43 @@ impl<C: Channel> ChannelServer<C> {
 
     /// Returns the channel, or the refusal for the client.
     fn judge(&self, joined: CallbackOutcome<JoinResult<C>>) -> Result<Accepted<C>, Payload> {
-        let topic = &*self.topic;
-        self.meter.joined(match &joined {
-            CallbackOutcome::Done(Ok(_)) => Asked::Ok,
-            CallbackOutcome::Done(Err(refusal)) if refusal.source.is_none() => Asked::Refused,
-            _ => Asked::Failed,
-        });
-        match joined {
-            CallbackOutcome::Done(Ok(accepted)) => Ok(accepted),
-            CallbackOutcome::Done(Err(refusal)) => {
-                if let Some(error) = &refusal.source {
-                    let error = for_log(&**error);
-                    tracing::error!(topic, %error, "a join failed");
+        let (asked, judged) = match joined {
+            CallbackOutcome::Done(Ok(accepted)) => (Asked::Ok, Ok(accepted)),
+            CallbackOutcome::Done(Err(JoinError(failure))) => {
+                let Settled {
+                    reply,
+                    error,
+                    is_clients,
+                } = failure.settle::<C::Socket>();
+                match error {
+                    Some(error) if is_clients => {
+                        event_at!(
+                            C::LOG_JOIN,
+                            telemetry::target::JOIN,
+                            error,
+                            "the client's error"
+                        );
+                    }
+                    Some(error) => self.log_error("join", &error, "a join failed"),
+                    None => {}
                 }
-                Err(refusal.payload)
+                let asked = match is_clients {
+                    true => Asked::Refused,
+                    false => Asked::Failed,
+                };
+                (asked, Err(reply))
             }
             CallbackOutcome::Panicked(panic) => {
-                tracing::error!(topic, panic, "a join panicked");
-                Err(reason_payload("join crashed"))
+                self.log_error("join", &panic, "a join panicked");
+                (Asked::Failed, Err(reason_payload("join crashed")))
             }
             CallbackOutcome::TimedOut => {
-                tracing::error!(topic, "a join took too long");
-                Err(reason_payload("join timed out"))
+                self.log_error("join", OVER_TIME, "a join took too long");
+                (Asked::Failed, Err(reason_payload("join timed out")))
             }
-        }
+        };
+        self.meter.joined(asked);
+        judged
     }
 
     fn subscribe(self: &Arc<Self>) -> Subscription {

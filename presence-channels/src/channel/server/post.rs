@@ -7,7 +7,8 @@ use parking_lot::MutexGuard;
 use super::{AnyChannel, ChannelServer, Work, mailbox::Mailbox, run::run};
 use crate::{
     Limits,
-    channel::{Channel, NotifyError, TerminateReason, guard::drop_guarded, letter::Letter},
+    channel::{Channel, NotifyError, TerminateReason, letter::Letter},
+    guard::drop_guarded,
     telemetry::ReachedLimit,
 };
 
@@ -126,8 +127,10 @@ impl<C: Channel> ChannelServer<C> {
         let name = limit.name();
         let reason = format!("too slow for its {what}: {name} is reached");
         let broadcasts = mailbox.take_broadcasts();
-        mailbox.push_close(TerminateReason::Failed(reason));
+        let reason = TerminateReason::Failed(reason);
+        mailbox.push_close(reason.clone());
         drop(mailbox);
+        self.log_abnormal(&reason);
         self.meter.reached(limit);
         broadcasts.into_iter().for_each(drop_guarded);
     }

@@ -5,15 +5,14 @@ use std::{sync::Arc, task::Waker};
 use presence_core::pubsub::{Broadcast, Payload};
 use tracing::Instrument;
 
-use super::{AnyChannel, ChannelServer, ChannelState};
+use super::{AnyChannel, ChannelServer, ChannelState, log::OVER_TIME};
 use crate::{
     channel::{
-        Channel, ChannelError, Reply, TerminateReason,
-        guard::{CallbackOutcome, drop_guarded, guard},
-        letter::Letter,
-        reply::Then,
+        Channel, ChannelError, Reply, TerminateReason, letter::Letter, reply::Then,
         terminate::Farewell,
     },
+    failure::Settled,
+    guard::{CallbackOutcome, drop_guarded, guard},
     message::{Ref, TopicRef},
     socket::reason_payload,
     telemetry::{self, Callback, Shown, Stopwatch, event_at, span_at},
@@ -32,6 +31,7 @@ pub(super) async fn run<C: Channel>(
 ) {
     loop {
         if let Some(reason) = body.socket.stopping.take() {
+            server.log_abnormal(&reason);
             return server.end(body, reason).await;
         }
         let next = match letter.take() {
@@ -61,7 +61,7 @@ impl<C: Channel> ChannelServer<C> {
         let ChannelState {
             channel, socket, ..
         } = body;
-        let outcome = match letter {
+        match letter {
             Letter::In {
                 reference,
                 event,
@@ -70,13 +70,15 @@ impl<C: Channel> ChannelServer<C> {
             } => {
                 self.shared.message_begun(bytes);
                 socket.reference = Some(reference.clone());
-                let (level, topic) = (C::LOG_HANDLE_IN, &*self.topic);
+                let level = C::LOG_HANDLE_IN;
                 let span = span_at!(
                     level,
                     telemetry::target::HANDLE_IN,
                     "handle_in",
-                    topic,
-                    event = &*event
+                    topic = &*self.topic,
+                    event = &*event,
+                    user = self.shared.logged_user(),
+                    address = self.shared.logged_address()
                 );
                 let logged = (!span.is_disabled()).then(|| payload.clone());
                 let watch = Stopwatch::start(logged.is_some());
@@ -96,85 +98,119 @@ impl<C: Channel> ChannelServer<C> {
                     );
                 }
                 match handled {
-                    CallbackOutcome::Done(handled) => return self.answer(&reference, handled),
-                    CallbackOutcome::Panicked(panic) => CallbackOutcome::Panicked(panic),
-                    CallbackOutcome::TimedOut => CallbackOutcome::TimedOut,
+                    CallbackOutcome::Done(handled) => self.answer(&event, &reference, handled),
+                    CallbackOutcome::Panicked(panic) => self.panicked(&event, panic),
+                    CallbackOutcome::TimedOut => self.timed_out(&event),
                 }
             }
             Letter::Info(info) | Letter::Heard { info, .. } => {
                 let watch = Stopwatch::start(false);
                 let handled = guard(limit, || channel.handle_info(info, socket)).await;
                 self.meter.took(Callback::HandleInfo, watch);
-                handled
+                self.after("handle_info", handled)
             }
             Letter::Out(Broadcast { event, payload, .. }) => {
                 let watch = Stopwatch::start(false);
                 let handled = guard(limit, || channel.handle_out(&event, payload, socket)).await;
                 self.meter.took(Callback::HandleOut, watch);
-                handled
+                self.after(&event, handled)
+            }
+            Letter::Visit(visit) => {
+                visit(channel, socket);
+                Flow::GoOn
             }
             Letter::Held(frame) => {
                 self.shared.outbox.send(frame);
-                return Flow::GoOn;
+                Flow::GoOn
             }
             Letter::Leave { reference } => {
                 let join_ref = &self.effective_join_ref;
                 self.reply(join_ref, &reference, "ok", &Payload::empty());
-                return Flow::End(TerminateReason::Left);
+                Flow::End(TerminateReason::Left)
             }
-            Letter::Close(reason) => return Flow::End(reason),
-        };
-        match outcome {
-            CallbackOutcome::Done(Ok(())) => {}
-            CallbackOutcome::Done(Err(error)) if error.ends_channel() => {
-                return Flow::End(TerminateReason::Failed(error.for_log()));
-            }
-            CallbackOutcome::Done(Err(error)) => self.log_failure(&error),
-            CallbackOutcome::Panicked(panic) => return Flow::End(TerminateReason::Panicked(panic)),
-            CallbackOutcome::TimedOut => return Flow::End(TerminateReason::TimedOut),
+            Letter::Close(reason) => Flow::End(reason),
         }
-        Flow::GoOn
     }
 
-    fn answer(&self, reference: &Ref, handled: Result<Reply, ChannelError>) -> Flow {
+    /// Returns what follows a callback that answers nobody.
+    fn after(&self, event: &str, handled: CallbackOutcome<Result<(), ChannelError>>) -> Flow {
+        match handled {
+            CallbackOutcome::Done(Ok(())) => Flow::GoOn,
+            CallbackOutcome::Done(Err(error)) if error.ends_channel() => self.failed(event, &error),
+            CallbackOutcome::Done(Err(error)) => {
+                self.settle(event, error, false);
+                Flow::GoOn
+            }
+            CallbackOutcome::Panicked(panic) => self.panicked(event, panic),
+            CallbackOutcome::TimedOut => self.timed_out(event),
+        }
+    }
+
+    fn failed(&self, event: &str, error: &ChannelError) -> Flow {
+        let error = error.to_string();
+        self.log_error(event, &error, "a handler's error ended its channel");
+        Flow::End(TerminateReason::Failed(error))
+    }
+
+    fn panicked(&self, event: &str, panic: String) -> Flow {
+        self.log_error(event, &panic, "a handler panicked");
+        Flow::End(TerminateReason::Panicked(panic))
+    }
+
+    fn timed_out(&self, event: &str) -> Flow {
+        self.log_error(event, OVER_TIME, "a handler took too long");
+        Flow::End(TerminateReason::TimedOut)
+    }
+
+    fn answer(&self, event: &str, reference: &Ref, handled: Result<Reply, ChannelError>) -> Flow {
         let join_ref = &self.effective_join_ref;
         let Reply { reply, then } = match handled {
             Ok(handled) => handled,
-            Err(error) if error.ends_channel() => {
-                return Flow::End(TerminateReason::Failed(error.for_log()));
-            }
+            Err(error) if error.ends_channel() => return self.failed(event, &error),
             Err(error) => {
-                self.log_failure(&error);
-                self.reply(join_ref, reference, "error", &error.payload());
+                let reply = self.settle(event, error, true);
+                self.reply(join_ref, reference, "error", &reply);
                 return Flow::GoOn;
             }
         };
         if let Some((status, payload)) = reply {
-            self.reply(join_ref, reference, status, &payload);
+            self.reply(join_ref, reference, &status, &payload);
         }
         match then {
             Then::GoOn => Flow::GoOn,
             Then::Stop => Flow::End(TerminateReason::Stopped),
-            Then::Fail(reason) => Flow::End(TerminateReason::Failed(reason)),
+            Then::Fail(reason) => {
+                self.log_error(event, &reason, "a handler ended its channel with an error");
+                Flow::End(TerminateReason::Failed(reason))
+            }
+            Then::Unhandled(reason) => {
+                self.log_unhandled(event, &reason);
+                Flow::End(TerminateReason::Failed(reason))
+            }
         }
     }
 
-    fn log_failure(&self, error: &ChannelError) {
-        let error = error.for_log();
-        tracing::error!(topic = &*self.topic, %error, "a handler failed");
+    /// Logs the error of a handler. Returns its reply to the client. A refusal that `is_answered`
+    /// to nobody is a failure of the app.
+    fn settle(&self, event: &str, error: ChannelError, is_answered: bool) -> Payload {
+        let refusal = error.reason().to_owned();
+        let Settled {
+            reply,
+            error,
+            is_clients,
+        } = error.settle::<C::Socket>();
+        if is_clients && (is_answered || error.is_some()) {
+            self.log_refusal(event, &error.unwrap_or(refusal));
+        } else {
+            self.log_error(event, &error.unwrap_or(refusal), "a handler failed");
+        }
+        reply
     }
 
     /// Ends the channel: its last callback, then its presences and subscriptions, then what the
     /// client is told.
     pub(super) async fn end(&self, mut body: Box<ChannelState<C>>, reason: TerminateReason) {
-        match &reason {
-            TerminateReason::Failed(_)
-            | TerminateReason::Panicked(_)
-            | TerminateReason::TimedOut => {
-                tracing::error!(topic = &*self.topic, ?reason, "a channel ended abnormally");
-            }
-            _ => tracing::debug!(topic = &*self.topic, ?reason, "a channel ended"),
-        }
+        self.log_end(&reason);
         self.meter.ended(&reason);
         let limit = self.shared.endpoint.handler_timeout();
         let ChannelState {
@@ -183,7 +219,7 @@ impl<C: Channel> ChannelServer<C> {
         if let CallbackOutcome::Panicked(panic) =
             guard(limit, || channel.terminate(&reason, socket)).await
         {
-            tracing::error!(topic = &*self.topic, panic, "terminate panicked");
+            self.log_error("terminate", &panic, "terminate panicked");
         }
         drop_guarded(body);
         match reason.farewell() {

@@ -33,6 +33,7 @@ impl MountMeters {
 pub(crate) struct SocketMeter(Arc<SocketCounters>);
 
 struct SocketCounters {
+    transport: &'static str,
     sockets: Gauge,
     connects: AskedCounters,
     messages_in: Counter,
@@ -56,7 +57,8 @@ pub(crate) enum Drops {
 
 impl SocketMeter {
     fn new(path: &str, transport: Transport) -> Self {
-        let labels = [("socket", path), ("transport", transport.name())];
+        let name = transport.name();
+        let labels = [("socket", path), ("transport", name)];
         let [socket, transport] = labels;
         let counter = |name| Counter::new(name, &labels);
         let drops = |reason| {
@@ -72,6 +74,7 @@ impl SocketMeter {
             "backlog",
         ];
         Self(Arc::new(SocketCounters {
+            transport: name,
             sockets: Gauge::new("presence_channels_sockets", &labels),
             connects: AskedCounters::new("presence_channels_connects_total", labels),
             messages_in: counter("presence_channels_messages_in_total"),
@@ -81,6 +84,11 @@ impl SocketMeter {
             drops: reasons.map(drops),
             queues: Queues::new(&labels),
         }))
+    }
+
+    /// Returns the name of the transport.
+    pub(crate) fn transport(&self) -> &'static str {
+        self.0.transport
     }
 
     pub(crate) fn connected(&self, asked: Asked) {

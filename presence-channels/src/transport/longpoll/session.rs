@@ -81,7 +81,7 @@ impl Session {
     }
 
     /// Closes the session, as a connection is closed.
-    pub(super) fn close(&self, code: u16, reason: &str) {
+    pub(super) fn close(&self, code: u16, reason: &'static str) {
         self.outbox.close(code, reason);
     }
 

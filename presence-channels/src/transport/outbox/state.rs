@@ -5,9 +5,14 @@ use std::task::{Context, Poll, Waker};
 use super::queue::FrameQueue;
 use crate::transport::{Frame, backlog::Backlog};
 
+/// The reason of an end without a close frame.
+pub(super) const LOST: &str = "the client is gone";
+
 pub(super) struct OutboxState {
     pub(super) queue: FrameQueue,
     pub(super) phase: OutboxPhase,
+    /// The reason that the connection ends, once it is known.
+    pub(super) end: Option<&'static str>,
     /// The code and reason to close with when the channels have ended, if they were asked to end.
     pub(super) drain: Option<(u16, &'static str)>,
     /// The task that reads, or that takes frames from a queue.
@@ -45,6 +50,7 @@ impl OutboxState {
         Self {
             queue: FrameQueue::default(),
             phase: OutboxPhase::Open,
+            end: None,
             drain: None,
             waker: None,
             attended: false,
@@ -54,6 +60,11 @@ impl OutboxState {
             held: 0,
             room: Vec::new(),
         }
+    }
+
+    pub(super) fn end_reason(&self) -> &'static str {
+        let drain = self.drain.map(|(_, reason)| reason);
+        self.end.or(drain).unwrap_or(LOST)
     }
 
     pub(super) fn standing(&self) -> OutboxStatus {
@@ -66,12 +77,14 @@ impl OutboxState {
         !self.queue.is_empty() && self.queue.cost_behind_first() + frame.cost() > max_cost
     }
 
-    pub(super) fn close(&mut self, code: u16, reason: &str) {
+    pub(super) fn close(&mut self, code: u16, reason: &'static str) {
+        self.end.get_or_insert(reason);
         self.queue.push(Frame::close(code, reason));
         self.phase = OutboxPhase::Closing;
     }
 
     pub(super) fn abandon(&mut self) {
+        self.end.get_or_insert(LOST);
         self.phase = OutboxPhase::Closed;
         self.queue.end();
     }

@@ -1,4 +1,6 @@
-//! Runs a callback so that its panic or its endless wait ends only its own channel.
+//! The one place that catches panics of an app's code: callbacks, serializers, checks of origins.
+//!
+//! A panic or an endless wait in a callback ends its own channel, or refuses its own client.
 
 use std::{
     any::Any, future::poll_fn, panic::AssertUnwindSafe, pin::pin, task::Poll, time::Duration,
@@ -36,12 +38,12 @@ pub(crate) async fn guard<F: Future>(
 }
 
 /// Calls a function that cannot wait. Returns the text of its panic as the error.
-pub(super) fn call_guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn call_guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     std::panic::catch_unwind(AssertUnwindSafe(call)).map_err(|panic| message_of(&*panic))
 }
 
 /// Drops a value whose `Drop` may panic.
-pub(super) fn drop_guarded<T>(value: T) {
+pub(crate) fn drop_guarded<T>(value: T) {
     if let Err(panic) = call_guarded(move || drop(value)) {
         tracing::error!(panic, "a channel panicked when it was dropped");
     }

@@ -1,0 +1,143 @@
+//! The end of one user's channels of a topic, on all nodes.
+
+use super::*;
+use crate::testing::MemoryCluster;
+
+struct Guest(&'static str);
+
+impl UserSocket for Guest {
+    type State = ();
+
+    async fn connect(_: &Params, _: &ConnectInfo, (): &()) -> Result<Self, ConnectError> {
+        Ok(Self(""))
+    }
+
+    fn id(&self) -> Option<String> {
+        (!self.0.is_empty()).then(|| self.0.to_owned())
+    }
+
+    fn channels(routes: &mut Routes<Self>) {
+        routes.channel::<Hall>("hall:*");
+    }
+}
+
+struct Hall;
+
+/// Hears of another topic, and sends on what it hears.
+struct Heard(Broadcast);
+
+impl From<Broadcast> for Heard {
+    fn from(broadcast: Broadcast) -> Self {
+        Self(broadcast)
+    }
+}
+
+impl Channel for Hall {
+    type Socket = Guest;
+    type Info = Heard;
+
+    async fn join(topic: &Topic, _: Payload, socket: &mut Socket<Self>) -> JoinResult<Self> {
+        assert_eq!(socket.subscriber_id(), None);
+        if topic.subtopic() == "listener" {
+            socket.subscribe("hall:1");
+        }
+        Ok(Self.into())
+    }
+
+    async fn handle_in(
+        &mut self,
+        event: &str,
+        payload: Payload,
+        socket: &mut Socket<Self>,
+    ) -> HandleResult {
+        match event {
+            "here" => socket.local_broadcast("here", payload)?,
+            "others_here" => socket.local_broadcast_from("here", payload)?,
+            "by_a_job" => {
+                let (endpoint, topic) = (socket.endpoint().clone(), socket.topic().clone());
+                let from = socket.subscriber_id().ok_or("not joined")?;
+                endpoint.broadcast_from(from, &topic, "done", &payload)?;
+                endpoint.local_broadcast_from(from, &topic, "done_here", payload)?;
+            }
+            _ => return reply_ok(payload),
+        }
+        no_reply()
+    }
+
+    async fn handle_info(&mut self, Heard(heard): Heard, socket: &mut Socket<Self>) -> InfoResult {
+        socket.push("heard", &*heard.event)?;
+        Ok(())
+    }
+}
+
+async fn nodes() -> [Endpoint; 2] {
+    let cluster = MemoryCluster::default();
+    let start = async |name| {
+        let pubsub = PubSub::with_adapter(cluster.join(name));
+        let builder = Endpoint::builder(pubsub).socket::<Guest>("/socket", ());
+        builder.start(Config::default()).await.unwrap()
+    };
+    [start("a").await, start("b").await]
+}
+
+async fn join(endpoint: &Endpoint, id: &'static str, topic: &str) -> TestChannel {
+    let socket = testing::socket(endpoint, Guest(id));
+    socket.join(topic, json!({})).await.unwrap().1
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kick_closes_the_user_s_channels_of_the_topic_on_all_nodes_and_no_others() {
+    let [a, b] = nodes().await;
+    let kicked = [
+        join(&a, "ann", "hall:1").await,
+        join(&a, "ann", "hall:1").await,
+        join(&b, "ann", "hall:1").await,
+    ];
+    let (_, same_client) = kicked[0].socket().join("hall:2", json!({})).await.unwrap();
+    let spared = [
+        same_client,
+        join(&a, "bob", "hall:1").await,
+        join(&b, "", "hall:1").await,
+        join(&a, "ann", "hall:listener").await,
+    ];
+    a.kick("hall:1", "ann").unwrap();
+    for channel in &kicked {
+        channel.assert_closed().await;
+    }
+    for channel in &spared {
+        let ping = channel.push("ping", json!({ "n": 1 })).await;
+        channel.assert_reply(ping, "ok", json!({ "n": 1 })).await;
+        // Nobody is told how nodes do it.
+        channel.refute_push("phx_kick").await;
+        channel.refute_push("heard").await;
+    }
+    // A kick is no ban.
+    let (_, again) = kicked[2].socket().join("hall:1", json!({})).await.unwrap();
+    let ping = again.push("ping", json!({})).await;
+    again.assert_reply(ping, "ok", json!({})).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn broadcasts_to_this_node_alone_and_to_all_but_one() {
+    let [a, b] = nodes().await;
+    let sender = join(&a, "ann", "hall:1").await;
+    let (near, far) = (
+        join(&a, "bob", "hall:1").await,
+        join(&b, "cid", "hall:1").await,
+    );
+    let seen = async |event, by: [bool; 3]| {
+        for (channel, sees) in [&sender, &near, &far].into_iter().zip(by) {
+            match sees {
+                true => drop(channel.assert_push(event, json!({ "n": 1 })).await),
+                false => channel.refute_push(event).await,
+            }
+        }
+    };
+    sender.push("here", json!({ "n": 1 })).await;
+    seen("here", [true, true, false]).await;
+    sender.push("others_here", json!({ "n": 1 })).await;
+    seen("here", [false, true, false]).await;
+    sender.push("by_a_job", json!({ "n": 1 })).await;
+    seen("done", [false, true, true]).await;
+    seen("done_here", [false, true, false]).await;
+}

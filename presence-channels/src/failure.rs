@@ -1,0 +1,317 @@
+//! Errors of an app's callbacks: the part that the client may know, and the part for the log.
+
+use std::{any::Any, borrow::Cow, error::Error, fmt};
+
+use http::StatusCode;
+use presence_core::pubsub::{DecodeError, EncodeError, IntoPayload, Payload};
+
+use crate::{UserSocket, guard::call_guarded, socket::reason_payload, telemetry::Cut};
+
+/// The error behind a failed callback, for [`UserSocket::error_reply`].
+///
+/// An error of the app may come by itself, in an `anyhow::Error`, as its context, or as the
+/// [source](Error::source) of another error. [`find`](Self::find) finds it in all of these places.
+pub struct Cause(CauseKind);
+
+enum CauseKind {
+    Boxed(Box<dyn Error + Send + Sync>),
+    /// In a box it would hide the type of its error.
+    Anyhow(anyhow::Error),
+}
+
+impl Cause {
+    pub(crate) fn new<E: Into<Box<dyn Error + Send + Sync>> + 'static>(error: E) -> Self {
+        let mut error = Some(error);
+        let any: &mut dyn Any = &mut error;
+        let anyhow = any.downcast_mut().and_then(Option::<anyhow::Error>::take);
+        Self(match (anyhow, error) {
+            (Some(anyhow), _) => CauseKind::Anyhow(anyhow),
+            (None, error) => CauseKind::Boxed(error.expect("it was not taken").into()),
+        })
+    }
+
+    /// Returns the first error of type `E` in the chain of errors, the outermost first. Returns
+    /// `None` if there is no such error.
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_channels::{Cause, ErrorReply};
+    ///
+    /// #[derive(Debug, thiserror::Error)]
+    /// enum AppError {
+    ///     #[error("room {0} does not exist")]
+    ///     NoSuchRoom(String),
+    ///     #[error("the database failed")]
+    ///     Database(#[source] std::io::Error),
+    /// }
+    ///
+    /// fn error_reply(cause: &Cause) -> Option<ErrorReply> {
+    ///     match cause.find::<AppError>()? {
+    ///         AppError::NoSuchRoom(_) => Some(ErrorReply::new("no such room")),
+    ///         AppError::Database(_) => None,
+    ///     }
+    /// }
+    /// # let _ = error_reply;
+    /// ```
+    #[must_use]
+    pub fn find<E: Error + Send + Sync + 'static>(&self) -> Option<&E> {
+        if let CauseKind::Anyhow(error) = &self.0
+            && let Some(found) = error.downcast_ref()
+        {
+            return Some(found);
+        }
+        self.chain().find_map(|error| error.downcast_ref())
+    }
+
+    /// Returns the error and its sources, the outermost error first.
+    pub fn chain(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
+        let first: &(dyn Error + 'static) = match &self.0 {
+            CauseKind::Boxed(error) => &**error,
+            CauseKind::Anyhow(error) => &**error,
+        };
+        std::iter::successors(Some(first), |error| (**error).source())
+    }
+
+    /// Returns the texts of the chain, for the log. The error of a payload of the wrong shape
+    /// quotes the payload, which may be a password. So the log has only the position of that
+    /// error, and the client gets the text.
+    fn for_log(&self) -> String {
+        if let Some(DecodeError::Json(error)) = self.find() {
+            return format!("the payload has another shape at column {}", error.column());
+        }
+        let mut text = String::new();
+        for error in self.chain() {
+            let part = error.to_string();
+            // Many errors repeat the text of their source.
+            if text.is_empty() {
+                text = part;
+            } else if !text.contains(&part) {
+                text = format!("{text}: {part}");
+            }
+        }
+        Cut(&text).to_string()
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            CauseKind::Boxed(error) => error.fmt(f),
+            CauseKind::Anyhow(error) => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            CauseKind::Boxed(error) => error.fmt(f),
+            CauseKind::Anyhow(error) => error.fmt(f),
+        }
+    }
+}
+
+/// The reply that an app chooses for an error, from [`UserSocket::error_reply`].
+#[derive(Clone, Debug)]
+pub struct ErrorReply {
+    payload: Payload,
+    status: StatusCode,
+}
+
+impl ErrorReply {
+    /// Creates the error reply `{"reason": reason}`.
+    ///
+    /// # Examples
+    /// ```
+    /// let reply = presence_channels::ErrorReply::new("no such room");
+    /// # let _ = reply;
+    /// ```
+    #[must_use]
+    pub fn new(reason: &str) -> Self {
+        Self {
+            payload: reason_payload(reason),
+            status: StatusCode::FORBIDDEN,
+        }
+    }
+
+    /// Creates an error reply with a payload of your own.
+    ///
+    /// # Errors
+    /// An [`EncodeError`] if the payload has no JSON form.
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_channels::ErrorReply;
+    /// use serde_json::json;
+    ///
+    /// let reply = ErrorReply::with(json!({ "reason": "name taken", "field": "name" }))?;
+    /// # let _ = reply;
+    /// # Ok::<(), presence_channels::EncodeError>(())
+    /// ```
+    pub fn with(payload: impl IntoPayload) -> Result<Self, EncodeError> {
+        Ok(Self {
+            payload: payload.into_payload()?,
+            status: StatusCode::FORBIDDEN,
+        })
+    }
+
+    /// Sets the HTTP status of the refusal, if the error comes from
+    /// [`connect`](UserSocket::connect). Default 403. A client that connects gets only the status.
+    ///
+    /// # Examples
+    /// ```
+    /// use http::StatusCode;
+    /// use presence_channels::ErrorReply;
+    ///
+    /// let reply = ErrorReply::new("log in first").status(StatusCode::UNAUTHORIZED);
+    /// # let _ = reply;
+    /// ```
+    #[must_use]
+    pub fn status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub(crate) fn http_status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+/// Asks the socket for its reply to an error. A panic in the app's answer is logged, and counts as
+/// no reply.
+pub(crate) fn reply_to<S: UserSocket>(cause: &Cause) -> Option<ErrorReply> {
+    call_guarded(|| S::error_reply(cause)).unwrap_or_else(|panic| {
+        tracing::error!(panic, "UserSocket::error_reply panicked");
+        None
+    })
+}
+
+/// A failure of a callback: an answer for the client, or an error of which the client learns only
+/// what its socket chooses.
+pub(crate) enum Failure {
+    Refusal(Payload),
+    Error(Cause),
+}
+
+/// A failure whose reply is settled.
+pub(crate) struct Settled {
+    pub(crate) reply: Payload,
+    /// The text for the log. `None` for a refusal, whose reply says everything.
+    pub(crate) error: Option<String>,
+    /// Set if the client caused the failure, or is to know of it. Then it is no error of the
+    /// server's.
+    pub(crate) is_clients: bool,
+}
+
+impl Failure {
+    /// Refuses with a payload. One that has no JSON form becomes an error.
+    pub(crate) fn refusal(payload: impl IntoPayload) -> Self {
+        payload
+            .into_payload()
+            .map_or_else(|error| Self::Error(Cause::new(error)), Self::Refusal)
+    }
+
+    pub(crate) fn settle<S: UserSocket>(self) -> Settled {
+        match self {
+            Self::Refusal(reply) => Settled {
+                reply,
+                error: None,
+                is_clients: true,
+            },
+            Self::Error(cause) => {
+                let chosen = reply_to::<S>(&cause).map(|reply| reply.payload);
+                let is_clients = chosen.is_some() || cause.find::<DecodeError>().is_some();
+                Settled {
+                    error: Some(cause.for_log()),
+                    reply: chosen.unwrap_or_else(|| reason_payload(&default_reason(&cause))),
+                    is_clients,
+                }
+            }
+        }
+    }
+}
+
+/// Returns the part of an error that a client may see, unless its socket says otherwise.
+pub(crate) fn default_reason(cause: &Cause) -> Cow<'static, str> {
+    match cause.find::<DecodeError>() {
+        Some(error) => format!("invalid payload: {error}").into(),
+        None => "internal error".into(),
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refusal(reply) => reply.fmt(f),
+            Self::Error(cause) => cause.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error, PartialEq)]
+    #[error("no such room")]
+    struct NoSuchRoom;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the lookup failed")]
+    struct Lookup(#[source] anyhow::Error);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the page failed")]
+    struct Page(#[source] NoSuchRoom);
+
+    fn found<E: Into<Box<dyn Error + Send + Sync>> + 'static>(error: E) -> Option<NoSuchRoom> {
+        Cause::new(error).find::<NoSuchRoom>().map(|_| NoSuchRoom)
+    }
+
+    #[test]
+    fn an_error_is_found_wherever_it_stands() {
+        let boxed: Box<dyn Error + Send + Sync> = Box::new(NoSuchRoom);
+        let by_context = anyhow::anyhow!("the query failed").context(NoSuchRoom);
+        for found in [
+            found(NoSuchRoom),
+            found(Page(NoSuchRoom)),
+            found(boxed),
+            found(anyhow::Error::new(NoSuchRoom)),
+            found(anyhow::Error::new(NoSuchRoom).context("while joining")),
+            found(anyhow::Error::new(Page(NoSuchRoom)).context("while joining")),
+            found(by_context),
+            found(Lookup(anyhow::Error::new(NoSuchRoom))),
+            found(Lookup(anyhow::Error::new(NoSuchRoom).context("asked"))),
+        ] {
+            assert_eq!(found, Some(NoSuchRoom));
+        }
+        assert_eq!(found("no such room"), None);
+        assert_eq!(found(std::io::Error::other("no such room")), None);
+        assert_eq!(found(anyhow::anyhow!("no such room")), None);
+    }
+
+    #[test]
+    fn the_log_has_each_text_of_the_chain_once() {
+        let error = anyhow::Error::new(Page(NoSuchRoom)).context("while joining");
+        let told = "while joining: the page failed: no such room";
+        assert_eq!(Cause::new(error).for_log(), told);
+        let error = std::io::Error::other(NoSuchRoom);
+        assert_eq!(Cause::new(error).for_log(), "no such room");
+        assert!(Cause::new("x".repeat(10_000)).for_log().len() < 2100);
+    }
+
+    #[test]
+    fn a_payload_is_quoted_in_no_log_wherever_its_error_stands() {
+        let decode = || {
+            let payload = Payload::encode("hunter2").expect("a string has a JSON form");
+            payload.json::<u8>().unwrap_err()
+        };
+        assert!(decode().to_string().contains("hunter2"));
+        let wrapped = anyhow::Error::new(decode()).context("while reading");
+        for cause in [Cause::new(decode()), Cause::new(wrapped)] {
+            assert!(!cause.for_log().contains("hunter2"), "{}", cause.for_log());
+            let told = default_reason(&cause);
+            assert!(told.starts_with("invalid payload: invalid type"), "{told}");
+        }
+    }
+}

@@ -6,7 +6,7 @@ use super::{FrameError, Serializer, Version};
 use crate::{
     message::Outgoing,
     telemetry::Deliveries,
-    transport::{Flushers, Frame, flushers::turn::Turn},
+    transport::{Frame, Outbox, flushers::turn::DispatchTurn},
 };
 
 type Encoded = Result<Frame, FrameError>;
@@ -18,16 +18,17 @@ pub(crate) struct BroadcastFrames {
     /// Those of serializers that apps have added: few, if any, so that looking for one is cheap.
     added: Vec<(Arc<dyn Serializer>, Encoded)>,
     /// Ends with the dispatch: then the outboxes that got a frame are handed to the flushers.
-    turn: Option<Turn>,
+    turn: Option<DispatchTurn>,
     /// The frames that clients got.
-    pub(crate) deliveries: Deliveries,
+    deliveries: Deliveries,
 }
 
 impl BroadcastFrames {
-    /// Begins the turn of the dispatch, with its first subscriber.
-    pub(crate) fn begin(&mut self, flushers: &Flushers) {
-        self.turn
-            .get_or_insert_with(|| Turn::begin_dispatch(flushers));
+    /// Queues a frame for a client.
+    pub(crate) fn send(&mut self, outbox: &Arc<Outbox>, frame: Frame) {
+        let begin = || DispatchTurn::begin(outbox.flushers());
+        let turn = self.turn.get_or_insert_with(begin);
+        outbox.send_broadcast(frame, turn, &mut self.deliveries);
     }
 
     pub(crate) fn get(&mut self, version: &Version, broadcast: &Broadcast) -> &Encoded {

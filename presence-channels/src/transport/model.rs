@@ -17,7 +17,10 @@ use shuttle::{future, thread};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
-    Flushers, Frame, Outbox, Sink, Transport, flushers::turn, outbox::OutboxPhase, stream::Stream,
+    Flushers, Frame, Outbox, Sink, Transport,
+    flushers::turn::{self, DispatchTurn},
+    outbox::OutboxPhase,
+    stream::Stream,
     sync::Mutex,
 };
 use crate::{
@@ -165,7 +168,8 @@ fn frame(name: u8) -> Frame {
 }
 
 fn broadcast(outbox: &Arc<Outbox>, name: u8) {
-    outbox.send_broadcast(frame(name), &mut Deliveries::default());
+    let mut dispatch = DispatchTurn::begin(outbox.flushers());
+    outbox.send_broadcast(frame(name), &mut dispatch, &mut Deliveries::default());
 }
 
 /// Reads `frames` frames. Returns their names.

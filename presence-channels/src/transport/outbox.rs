@@ -33,7 +33,7 @@ use std::{
 
 use super::{
     Flushers, Frame, close_code,
-    flushers::{Mark, turn},
+    flushers::{Mark, turn::DispatchTurn},
     stream::Stream,
     sync::{Mutex, MutexGuard},
 };
@@ -125,7 +125,12 @@ impl Outbox {
 
     /// Queues a frame that many clients get; drops it if the connection is closing. A flusher
     /// writes it after the dispatch, or after the turn that the dispatch is a part of.
-    pub(crate) fn send_broadcast(self: &Arc<Self>, frame: Frame, deliveries: &mut Deliveries) {
+    pub(crate) fn send_broadcast(
+        self: &Arc<Self>,
+        frame: Frame,
+        turn: &mut DispatchTurn,
+        deliveries: &mut Deliveries,
+    ) {
         let (cost, bytes) = (frame.cost(), frame.bytes().len());
         let Some(mut state) = self.push(frame) else {
             return;
@@ -144,8 +149,8 @@ impl Outbox {
         }
         state.unflushed += cost;
         drop(state);
-        turn::mark(self, cost);
-        if turn::is_overdrawn() {
+        turn.mark(self, cost);
+        if turn.is_overdrawn() {
             // The sender pays: its broadcasts come faster than they can be written, and it does not
             // wait for that.
             self.flush_inline();
@@ -415,7 +420,7 @@ impl Outbox {
         wake(state.waker.clone(), state);
     }
 
-    pub(super) fn flushers(&self) -> &Arc<Flushers> {
+    pub(crate) fn flushers(&self) -> &Arc<Flushers> {
         &self.flushers
     }
 

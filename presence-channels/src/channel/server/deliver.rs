@@ -53,7 +53,6 @@ impl<C: Channel> Subscriber for ChannelServer<C> {
             return;
         }
         let frames: &mut BroadcastFrames = dispatch.shared();
-        frames.begin(flushers);
         let frame = match frames.get(&self.shared.version, broadcast) {
             Ok(frame) if self.may_drop(&broadcast.event) => frame.clone().droppable(),
             Ok(frame) => frame.clone(),
@@ -74,7 +73,6 @@ impl<C: Channel> Subscriber for ChannelServer<C> {
                 return;
             }
         }
-        let outbox = &self.shared.outbox;
-        outbox.send_broadcast(frame, &mut frames.deliveries);
+        frames.send(&self.shared.outbox, frame);
     }
 }

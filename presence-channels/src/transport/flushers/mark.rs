@@ -28,6 +28,10 @@ impl Mark {
             self.0
                 .compare_exchange(from, turn, Ordering::AcqRel, Ordering::Acquire)
         };
+        // Most often the turn has marked it before.
+        if self.0.load(Ordering::Acquire) == turn {
+            return Marked::Known;
+        }
         match held(FREE) {
             Ok(_) => Marked::Held,
             Err(LISTED) => Marked::Known,

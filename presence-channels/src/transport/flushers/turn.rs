@@ -31,8 +31,6 @@ struct Current {
     thread: u32,
     /// The number of turns under way, one within the other.
     depth: Cell<usize>,
-    /// Set while the sender of this dispatch must write by itself.
-    is_overdrawn: Cell<bool>,
     /// Of the endpoints of this turn: one, nearly always.
     marks: RefCell<Vec<Marks>>,
 }
@@ -47,32 +45,24 @@ impl Current {
         Self {
             thread: THREADS.fetch_add(1, Ordering::Relaxed),
             depth: Cell::new(0),
-            is_overdrawn: Cell::new(false),
             marks: RefCell::default(),
         }
     }
 
-    fn mark(&self, outbox: &Arc<Outbox>, cost: usize) {
-        let marked = outbox.mark().hold(self.thread);
-        let flushers = outbox.flushers();
-        if marked == Marked::TakenOver {
-            flushers.hand_over(vec![outbox.clone()], 0);
-        }
+    /// Adds outboxes that hold this thread's mark, to which frames of this cost were pushed.
+    fn add(&self, flushers: &Arc<Flushers>, batch: Batch, cost: usize) {
         let mut marks = self.marks.borrow_mut();
-        let known = marks
-            .iter()
-            .position(|marks| Arc::ptr_eq(&marks.flushers, flushers));
-        let index = known.unwrap_or_else(|| {
-            marks.push(Marks {
+        let mut known = marks.iter_mut();
+        match known.find(|marks| Arc::ptr_eq(&marks.flushers, flushers)) {
+            Some(marks) => {
+                marks.batch.extend(batch);
+                marks.cost += cost;
+            }
+            None => marks.push(Marks {
                 flushers: flushers.clone(),
-                batch: Vec::new(),
-                cost: 0,
-            });
-            marks.len() - 1
-        });
-        marks[index].cost += cost;
-        if marked == Marked::Held {
-            marks[index].batch.push(outbox.clone());
+                batch,
+                cost,
+            }),
         }
     }
 
@@ -113,24 +103,12 @@ impl Turn {
         CURRENT.with(|current| current.depth.set(current.depth.get() + 1));
         Self { _here: PhantomData }
     }
-
-    /// Begins the turn of a broadcast to clients of these flushers' endpoint.
-    pub(crate) fn begin_dispatch(flushers: &Flushers) -> Self {
-        let turn = Self::begin();
-        CURRENT.with(|current| {
-            let cost = current.cost_of(flushers);
-            let is_overdrawn = flushers.backlog().is_overdrawn(cost);
-            current.is_overdrawn.set(is_overdrawn);
-        });
-        turn
-    }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
         CURRENT.with(|current| {
             current.depth.set(current.depth.get() - 1);
-            current.is_overdrawn.set(false);
             current.end();
         });
     }
@@ -142,20 +120,64 @@ pub(crate) fn run<T>(turn: impl FnOnce() -> T) -> T {
     turn()
 }
 
-/// Marks an outbox to which a broadcast of this cost was pushed.
-pub(in crate::transport) fn mark(outbox: &Arc<Outbox>, cost: usize) {
-    CURRENT.with(|current| {
-        current.mark(outbox, cost);
-        current.end();
-    });
+/// The turn of one dispatch.
+pub(crate) struct DispatchTurn {
+    /// Ends after this has added its marks.
+    _turn: Turn,
+    thread: u32,
+    flushers: Arc<Flushers>,
+    batch: Batch,
+    cost: usize,
+    /// Set if the sender must write by itself.
+    is_overdrawn: bool,
+}
+
+impl DispatchTurn {
+    /// Begins the dispatch of a broadcast to clients of these flushers' endpoint, and perhaps of
+    /// others.
+    pub(crate) fn begin(flushers: &Arc<Flushers>) -> Self {
+        let turn = Turn::begin();
+        Self {
+            _turn: turn,
+            thread: CURRENT.with(|current| current.thread),
+            is_overdrawn: flushers.backlog().is_overdrawn(cost_of(flushers)),
+            flushers: flushers.clone(),
+            batch: Vec::new(),
+            cost: 0,
+        }
+    }
+
+    /// Marks an outbox to which a broadcast of this cost was pushed.
+    pub(in crate::transport) fn mark(&mut self, outbox: &Arc<Outbox>, cost: usize) {
+        let marked = outbox.mark().hold(self.thread);
+        let flushers = outbox.flushers();
+        if marked == Marked::TakenOver {
+            flushers.hand_over(vec![outbox.clone()], 0);
+        }
+        let held = (marked == Marked::Held).then(|| outbox.clone());
+        if Arc::ptr_eq(&self.flushers, flushers) {
+            self.cost += cost;
+            self.batch.extend(held);
+        } else {
+            let batch = held.into_iter().collect();
+            CURRENT.with(|current| current.add(flushers, batch, cost));
+        }
+    }
+
+    /// Returns whether the sender must write by itself.
+    pub(in crate::transport) fn is_overdrawn(&self) -> bool {
+        self.is_overdrawn
+    }
+}
+
+impl Drop for DispatchTurn {
+    fn drop(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        CURRENT.with(|current| current.add(&self.flushers, batch, self.cost));
+    }
 }
 
 /// Returns what this turn has added to the endpoint's backlog, which is counted at its end.
 pub(in crate::transport) fn cost_of(flushers: &Flushers) -> usize {
     CURRENT.with(|current| current.cost_of(flushers))
-}
-
-/// Returns whether the sender of the dispatch under way must write by itself.
-pub(in crate::transport) fn is_overdrawn() -> bool {
-    CURRENT.with(|current| current.is_overdrawn.get())
 }

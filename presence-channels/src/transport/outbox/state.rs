@@ -74,7 +74,10 @@ impl OutboxState {
     /// Returns whether more would wait behind the first frame than may. An empty queue takes any
     /// frame.
     pub(super) fn is_full(&self, frame: &Frame, max_cost: usize) -> bool {
-        !self.queue.is_empty() && self.queue.cost_behind_first() + frame.cost() > max_cost
+        // All of it is less than the limit, most often.
+        self.queue.cost() + frame.cost() > max_cost
+            && !self.queue.is_empty()
+            && self.queue.cost_behind_first() + frame.cost() > max_cost
     }
 
     pub(super) fn close(&mut self, code: u16, reason: &'static str) {

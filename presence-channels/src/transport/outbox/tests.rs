@@ -23,6 +23,11 @@ fn frame(name: u8) -> Frame {
     frame
 }
 
+fn broadcast(outbox: &Arc<Outbox>, frame: Frame) {
+    let mut dispatch = DispatchTurn::begin(outbox.flushers());
+    outbox.send_broadcast(frame, &mut dispatch, &mut Deliveries::default());
+}
+
 fn waiting(outbox: &Outbox) -> String {
     let mut cx = Context::from_waker(Waker::noop());
     let mut names = String::new();
@@ -83,7 +88,7 @@ async fn a_slow_reader_misses_the_oldest_droppable_and_nothing_else() {
         outbox.send(frame(name));
     }
     for name in b'f'..=b'p' {
-        outbox.send_broadcast(frame(name).droppable(), &mut Deliveries::default());
+        broadcast(&outbox, frame(name).droppable());
     }
     outbox.send(frame(b'z'));
     assert_eq!(outbox.liveness().stalled_for(0), None);
@@ -108,7 +113,7 @@ async fn what_waits_is_counted_and_counted_off() {
     let is_spent = || flushers.backlog().share_if_spent().is_some();
     outbox.send(frame(b'a'));
     assert!(!is_spent());
-    outbox.send_broadcast(frame(b'b'), &mut Deliveries::default());
+    broadcast(&outbox, frame(b'b'));
     assert!(is_spent());
     assert_eq!(waiting(&outbox), "ab");
     assert!(!is_spent());

@@ -7,8 +7,7 @@ const COST: usize = 170;
 /// Returns an outbox that is never written to, for whose client ten frames may wait behind the
 /// first.
 fn stuck(max_queued: usize) -> Arc<Outbox> {
-    let mut limits = Limits::default();
-    limits.max_outgoing_bytes = 10 * COST;
+    let limits = Limits::default().max_outgoing_bytes(10 * COST);
     let runtime = tokio::runtime::Handle::current();
     let flushers = Flushers::start(&runtime, usize::MAX, max_queued);
     let meters = crate::telemetry::MountMeters::new("/socket");

@@ -169,7 +169,7 @@ impl<C: Channel> Socket<C> {
         self.joined()?;
         let broadcast = self.make_broadcast(event, payload)?;
         let _span = telemetry::broadcast_span(&broadcast);
-        self.server.shared.outbox.note_broadcast();
+        self.server.shared.outbox.sender().note_broadcast();
         Ok(self.endpoint().pubsub().broadcast(broadcast)?)
     }
 
@@ -210,7 +210,7 @@ impl<C: Channel> Socket<C> {
         let from = self.joined()?.id();
         let broadcast = self.make_broadcast(event, payload)?;
         let _span = telemetry::broadcast_span(&broadcast);
-        self.server.shared.outbox.note_broadcast();
+        self.server.shared.outbox.sender().note_broadcast();
         Ok(self.endpoint().pubsub().broadcast_from(from, broadcast)?)
     }
 

@@ -17,16 +17,14 @@ mod liveness;
 mod peer;
 mod polls;
 mod queue;
+mod sender;
 mod state;
 #[cfg(test)]
 mod tests;
 
 use std::{
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -43,6 +41,7 @@ use crate::{
 };
 pub(crate) use liveness::Liveness;
 use peer::Peer;
+pub(crate) use sender::Sender;
 pub(crate) use state::OutboxPhase;
 use state::OutboxState;
 pub(super) use state::OutboxStatus;
@@ -63,8 +62,7 @@ pub(crate) struct Outbox {
     sink: Sink,
     mark: Mark,
     liveness: Liveness,
-    /// Set if the client has had something broadcast since broadcasts did not pile up.
-    broadcasts: AtomicBool,
+    sender: Sender,
     flushers: Arc<Flushers>,
     /// The most that may wait behind the first frame, in bytes.
     max_cost: usize,
@@ -85,7 +83,7 @@ impl Outbox {
             peer: Mutex::default(),
             sink,
             mark: Mark::default(),
-            broadcasts: AtomicBool::new(false),
+            sender: Sender::default(),
             liveness: Liveness::new(flushers.now()),
             flushers,
             max_cost: limits.max_outgoing_bytes,
@@ -460,21 +458,8 @@ impl Outbox {
         &self.liveness
     }
 
-    /// Notes that this client has had something broadcast.
-    pub(crate) fn note_broadcast(&self) {
-        if !self.broadcasts.load(Ordering::Relaxed) {
-            self.broadcasts.store(true, Ordering::Relaxed);
-        }
-    }
-
-    pub(super) fn has_broadcast(&self) -> bool {
-        self.broadcasts.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn forget_broadcasts(&self) {
-        if self.has_broadcast() {
-            self.broadcasts.store(false, Ordering::Relaxed);
-        }
+    pub(crate) fn sender(&self) -> &Sender {
+        &self.sender
     }
 }
 

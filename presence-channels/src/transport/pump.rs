@@ -106,10 +106,10 @@ impl<S: UserSocket> Pump<S> {
     fn is_flooding(&self) -> bool {
         let flushers = self.outbox.flushers();
         if !flushers.is_backlogged() {
-            self.outbox.forget_broadcasts();
+            self.outbox.sender().forget_broadcasts();
             return false;
         }
-        turn::cost_of(flushers) > 0 || self.outbox.has_broadcast()
+        turn::cost_of(flushers) > 0 || self.outbox.sender().has_broadcast()
     }
 
     /// Reads once, and handles what has come.

@@ -93,3 +93,40 @@ async fn who_does_not_read_replies_is_not_asked_for_more() {
     }
     flood.await.unwrap();
 }
+
+/// Cursors and presences on one socket, whose policy drops nothing.
+#[tokio::test]
+async fn a_slow_reader_misses_events_that_its_channel_lets_it_miss_and_no_presence() {
+    let server = Server::start_limited(|limits| limits.max_outgoing_bytes(MAX_OUTGOING)).await;
+    let mut fast = Client::connect(&server, "fast").await;
+    fast.join("room:1").await;
+    let mut slow = Client::connect(&server, "slow").await;
+    slow.join("room:1").await;
+    let mut events = Vec::new();
+    for n in 0..BROADCASTS {
+        let event = ["cursor", "presence_diff"][usize::from(n % 100 == 99)];
+        events.push((event, n));
+    }
+    events.push(("news", BROADCASTS));
+    for (event, n) in events {
+        let payload = json!({ "n": n, "fill": "x".repeat(BROADCAST) });
+        server.endpoint.broadcast("room:1", event, payload).unwrap();
+        assert_eq!(fast.receive_json().await[4]["n"], n);
+    }
+
+    let (mut cursors, mut presences) = (Vec::new(), Vec::new());
+    loop {
+        let message = slow.receive_json().await;
+        let n = message[4]["n"].as_u64().unwrap();
+        match message[3].as_str() {
+            Some("cursor") => cursors.push(n),
+            Some("presence_diff") => presences.push(n),
+            _ => break,
+        }
+    }
+    let all: Vec<u64> = (99..BROADCASTS as u64).step_by(100).collect();
+    assert_eq!(presences, all);
+    assert!(cursors.is_sorted() && cursors.len() < BROADCASTS - all.len());
+    assert_eq!(cursors.last(), Some(&(BROADCASTS as u64 - 2)), "the latest");
+    slow.assert_alive().await;
+}

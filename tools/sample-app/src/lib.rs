@@ -46,6 +46,8 @@
 //! | `stop` | stops the channel |
 //! | `crash` | panics |
 //!
+//! A slow client may miss broadcasts of the event `cursor`.
+//!
 //! A broadcast of the event `seen` is intercepted, and pushed with the name of the user who sees
 //! it.
 

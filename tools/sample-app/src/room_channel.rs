@@ -19,6 +19,7 @@ impl Channel for RoomChannel {
     type Info = ();
 
     const INTERCEPTS: &'static [&'static str] = &["seen"];
+    const DROPPABLE: &'static [&'static str] = &["cursor"];
 
     async fn join(topic: &Topic, _: Payload, socket: &mut Socket<Self>) -> JoinResult<Self> {
         let user_id = socket.user().user_id();

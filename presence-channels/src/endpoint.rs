@@ -6,19 +6,14 @@ mod builder;
 mod config;
 mod connections;
 mod drain;
+mod routes;
 mod salts;
 mod start_error;
 mod watch;
 
 use std::{any::Any, net::IpAddr, sync::Arc, time::Duration};
 
-use axum::{
-    Router,
-    body::Body,
-    routing::{any, get},
-};
 use futures_util::future::BoxFuture;
-use http::Request;
 use parking_lot::Mutex;
 use presence_core::{
     Presence, Tracker,
@@ -39,10 +34,7 @@ use crate::{
     socket::{Expiry, Mount, Mounted},
     telemetry::{self, SocketMeter},
     token::{MissingSecretKeyBase, Tokens},
-    transport::{
-        Flushers, Outbox, Sink, close_code,
-        longpoll::{self, Longpoll},
-    },
+    transport::{Flushers, Outbox, Sink, close_code, longpoll::Longpoll},
 };
 use admission::Admissions;
 use connections::Connections;
@@ -130,27 +122,6 @@ impl Endpoint {
     /// cluster.
     pub fn builder(pubsub: PubSub) -> EndpointBuilder {
         EndpointBuilder::new(pubsub)
-    }
-
-    /// Returns the routes of the mounted sockets, to be merged into an app's own. A socket mounted
-    /// at `/socket` takes WebSockets at `/socket/websocket`, where phoenix.js looks for it, and
-    /// with [`SocketOptions::longpoll`](crate::SocketOptions::longpoll) polls at
-    /// `/socket/longpoll`.
-    pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
-        let mut router = Router::new();
-        for MountPoint { mount, longpoll } in &self.inner.mounts {
-            let path = mount.path();
-            let (endpoint, socket) = (self.clone(), mount.clone());
-            let open = move |request: Request<Body>| socket.clone().open(endpoint.clone(), request);
-            router = router.route(&format!("{path}/websocket"), get(open));
-            let Some(longpoll) = longpoll else { continue };
-            let (longpoll, mount, endpoint) = (longpoll.clone(), mount.clone(), self.clone());
-            let serve = move |request: Request<Body>| {
-                longpoll::serve(longpoll.clone(), mount.clone(), endpoint.clone(), request)
-            };
-            router = router.route(&format!("{path}/longpoll"), any(serve));
-        }
-        router
     }
 
     /// Sends an event to all clients that have joined `topic`, on all nodes.
@@ -318,14 +289,12 @@ impl Endpoint {
 
     /// Takes a place for a client that wants to connect.
     pub(crate) fn admit(&self, address: Option<IpAddr>) -> Result<Admission, Full> {
-        let Config {
-            max_connections,
-            max_connections_per_address,
-            ..
-        } = self.inner.config;
-        self.inner
-            .admissions
-            .admit(address, max_connections, max_connections_per_address)
+        let (config, admissions) = (self.config(), &self.inner.admissions);
+        let per_address = config.max_connections_per_address;
+        if per_address.is_some() && address.is_none() {
+            admissions.warn_of_unknown_address();
+        }
+        admissions.admit(address, config.max_connections, per_address)
     }
 
     pub(crate) fn register(

@@ -35,6 +35,7 @@ pub struct Limits {
     pub(crate) max_waiting_messages: usize,
     pub(crate) max_waiting_bytes: usize,
     pub(crate) max_joins_under_way: usize,
+    pub(crate) max_connections_per_user: Option<usize>,
     pub(crate) max_message_rate: Option<Rate>,
     pub(crate) max_channel_message_rate: Option<Rate>,
 }
@@ -53,6 +54,7 @@ impl Default for Limits {
             max_waiting_messages: 1000,
             max_waiting_bytes: 4 * 1024 * 1024,
             max_joins_under_way: 100,
+            max_connections_per_user: None,
             max_message_rate: None,
             max_channel_message_rate: None,
         }
@@ -179,6 +181,17 @@ impl Limits {
         self
     }
 
+    /// Sets the number of connections that one user may have on one node, by
+    /// [`UserSocket::id`](crate::UserSocket::id). `None`, the default, sets no limit; neither do
+    /// sockets without an id. A further client of the user is refused with the status 429. Set a
+    /// limit that leaves room for a user's devices and tabs, and for connections that a phone has
+    /// lost and the server has not noticed yet: 20, for example.
+    #[must_use]
+    pub fn max_connections_per_user(mut self, connections: impl Into<Option<usize>>) -> Self {
+        self.max_connections_per_user = connections.into();
+        self
+    }
+
     /// Sets the rate at which a connection may send, heartbeats and leaves apart. `None`, the
     /// default, sets no limit. A message over the limit is not handled, and is answered with an
     /// error that names the limit. The connection and the channel stay. Set a rate if a message
@@ -217,6 +230,9 @@ impl Limits {
             self.slow_reader_timeout,
             SHORTEST_TIMEOUT,
         )?;
+        if let Some(connections) = self.max_connections_per_user {
+            OptionFault::at_least("Limits::max_connections_per_user", connections, 1)?;
+        }
         for (option, rate) in [
             ("Limits::max_message_rate", self.max_message_rate),
             (

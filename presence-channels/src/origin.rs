@@ -7,11 +7,13 @@ mod origin_pattern;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
-use http::{HeaderMap, Uri, header, uri::Authority};
+use http::{HeaderValue, Uri, header, request::Parts, uri::Authority};
 
 pub use origin_pattern::InvalidOrigin;
+
+use crate::telemetry::Cut;
 use origin_pattern::OriginPattern;
 
 use crate::guard::call_guarded;
@@ -20,16 +22,21 @@ use crate::guard::call_guarded;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum CheckOrigin {
-    /// Pages of this very host and port: those of [`Config::host`](crate::Config::host) if it is
-    /// set, else of the request's `Host` header. The scheme is not compared, since a proxy may end
-    /// TLS.
+    /// Pages of the app's own host and port: those of [`Config::host`](crate::Config::host) if it
+    /// is set. The scheme is not compared, since a proxy may end TLS.
+    ///
+    /// Without a configured host, the page must be of the host that the request asks for, and that
+    /// host must be an IP address, `localhost`, or a name below `localhost`. Any other name could
+    /// be an attacker's, whose DNS server points it at this machine (DNS rebinding). So an app in
+    /// production sets [`Config::host`](crate::Config::host).
     #[default]
     SameHost,
     /// As [`SameHost`](Self::SameHost), but of [`Config::host`](crate::Config::host) alone, which
     /// must be set then: Phoenix's `true`.
     ConfiguredHost,
-    /// As [`SameHost`](Self::SameHost), but of the request's `Host` header alone: Phoenix's
-    /// `:conn`.
+    /// Pages of the host that the request asks for, whatever its name: the URI's authority, else
+    /// the `Host` header. Phoenix's `:conn`. Only for a server that cannot be reached by other
+    /// names than its own, because a proxy in front of it refuses them.
     RequestHost,
     /// These origins, and no other. Each is
     ///
@@ -184,45 +191,108 @@ pub(crate) enum HostSource {
     Request,
 }
 
+/// A page's request, as its origin is checked.
+pub(crate) struct OriginRequest<'a> {
+    pub(crate) origin: &'a HeaderValue,
+    /// The host that the request asks for: see [`authority`].
+    pub(crate) authority: Option<&'a str>,
+    /// [`Config::host`](crate::Config::host).
+    pub(crate) configured: Option<&'a str>,
+}
+
+/// A refusal of a page: what its origin was compared with, and the setting that decided.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct OriginRefusal {
+    pub(crate) compared_with: String,
+    pub(crate) setting: &'static str,
+}
+
+impl OriginRefusal {
+    fn new(compared_with: impl Into<String>, setting: &'static str) -> Self {
+        Self {
+            compared_with: compared_with.into(),
+            setting,
+        }
+    }
+}
+
+/// Returns the authority that a request asks for: its URI's, which HTTP/2 sends, else its `Host`
+/// header.
+pub(crate) fn authority(request: &Parts) -> Option<&str> {
+    let host = || request.headers.get(header::HOST)?.to_str().ok();
+    let authority = request.uri.authority().map(Authority::as_str);
+    authority.or_else(host)
+}
+
+/// Returns whether no DNS server can point `host` at another machine: it is an address, or
+/// `localhost` or a name below it, which browsers resolve by themselves.
+fn is_fixed(host: &str) -> bool {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    bare.unwrap_or(host).parse::<IpAddr>().is_ok()
+        || host == "localhost"
+        || host.ends_with(".localhost")
+}
+
 impl OriginPolicy {
     /// Returns whether the policy needs a configured host.
     pub(crate) fn needs_configured_host(&self) -> bool {
         matches!(self, Self::Host([HostSource::Configured]))
     }
 
-    /// Returns whether the page that sent `headers` may connect.
-    pub(crate) fn allows(&self, headers: &HeaderMap, configured_host: Option<&str>) -> bool {
-        let Some(origin) = headers.get(header::ORIGIN) else {
-            return true;
-        };
-        let origin = Origin::of(&String::from_utf8_lossy(origin.as_bytes()));
+    /// Returns whether the page that sent the request may connect.
+    pub(crate) fn check(&self, request: &OriginRequest<'_>) -> Result<(), OriginRefusal> {
+        let origin = Origin::of(&String::from_utf8_lossy(request.origin.as_bytes()));
         match self {
-            Self::Off => true,
+            Self::Off => Ok(()),
             Self::With(OriginCheck(check)) => {
                 let checked = call_guarded(|| check(&origin));
-                checked.unwrap_or_else(|panic| {
-                    tracing::error!(
-                        origin = origin.as_str(),
-                        panic,
-                        "a check of origins panicked"
-                    );
+                let is_allowed = checked.unwrap_or_else(|panic| {
+                    let origin = Cut(origin.as_str());
+                    tracing::error!(%origin, panic, "a check of origins panicked");
                     false
-                })
+                });
+                let refusal = || OriginRefusal::new("the app's function", "CheckOrigin::with");
+                is_allowed.then_some(()).ok_or_else(refusal)
             }
             // Browsers send `null` for pages that have no origin; it is on no list, and no host's.
-            Self::Only(allowed) => origin
-                .parts
-                .is_some_and(|origin| allowed.iter().any(|allowed| allowed.fits(&origin))),
-            Self::Host(sources) => {
-                let mut hosts = sources.iter().filter_map(|source| match source {
-                    HostSource::Configured => configured_host,
-                    HostSource::Request => headers.get(header::HOST)?.to_str().ok(),
-                });
-                match (origin.parts, hosts.next()) {
-                    (Some(origin), Some(host)) => origin.is_at(host),
-                    _ => false,
-                }
+            Self::Only(allowed) => {
+                let fits = |origin: &OriginParts| allowed.iter().any(|entry| entry.fits(origin));
+                let is_allowed = origin.parts.as_ref().is_some_and(fits);
+                let refusal = || OriginRefusal::new("a list of origins", "CheckOrigin::Only");
+                is_allowed.then_some(()).ok_or_else(refusal)
             }
+            Self::Host(sources) => check_host(sources, origin.parts.as_ref(), request),
         }
+    }
+}
+
+fn check_host(
+    sources: &[HostSource],
+    origin: Option<&OriginParts>,
+    request: &OriginRequest<'_>,
+) -> Result<(), OriginRefusal> {
+    let setting = match sources.contains(&HostSource::Configured) {
+        true => "Config::host",
+        false => "CheckOrigin::RequestHost",
+    };
+    let mut hosts = sources.iter().filter_map(|source| match source {
+        HostSource::Configured => request.configured.map(|host| (host, true)),
+        HostSource::Request => {
+            let is_trusted = !sources.contains(&HostSource::Configured);
+            request.authority.map(|host| (host, is_trusted))
+        }
+    });
+    let Some((host, is_trusted)) = hosts.next() else {
+        return Err(OriginRefusal::new("no host", setting));
+    };
+    match origin {
+        Some(origin) if origin.is_at(host) && (is_trusted || is_fixed(&origin.host)) => Ok(()),
+        Some(origin) if origin.is_at(host) => {
+            let compared = format!("{host}, which is not configured and could be anybody's");
+            Err(OriginRefusal::new(compared, setting))
+        }
+        _ => Err(OriginRefusal::new(host, setting)),
     }
 }

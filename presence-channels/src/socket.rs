@@ -3,6 +3,7 @@
 mod any_connection;
 mod client_ip;
 mod connect;
+mod connect_error;
 mod connection;
 mod connection_shared;
 mod expiry;
@@ -17,7 +18,8 @@ use std::{future::Future, time::SystemTime};
 
 use crate::{Cause, ErrorReply};
 
-pub use connect::{ConnectError, ConnectInfo};
+pub use connect::ConnectInfo;
+pub use connect_error::ConnectError;
 pub use has_presence::HasPresence;
 pub use options::SocketOptions;
 pub use params::{Params, ParamsError};
@@ -28,6 +30,7 @@ pub(crate) use connection::Connection;
 pub(crate) use connection_shared::{ConnectionShared, Joining, reason_payload};
 pub(crate) use expiry::Expiry;
 pub(crate) use mount::{Mount, Mounted};
+pub(crate) use params::BadQuery;
 pub(crate) use user_rates::UserRates;
 
 /// One kind of client, and the channels it may join.

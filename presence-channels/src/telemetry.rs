@@ -45,6 +45,7 @@
 //! | `presence_channels_queue_bytes` | gauge | bytes | `socket`, `transport` | what waits for clients to read it; looked at about once a second, at least 20 times in the shortest idle time |
 //! | `presence_channels_queue_frames` | gauge | | `socket`, `transport` | as messages |
 //! | `presence_channels_drops_total` | counter | | `socket`, `transport`, `reason` | see below |
+//! | `presence_channels_limit_refused_total` | counter | | `socket`, `limit` | connections, joins and messages that a limit refused; `limit` is the setting's name, as `max_channels` |
 //! | `presence_channels_handler_seconds` | histogram | seconds | `socket`, `route`, `callback` | how long callbacks took: `join`, `handle_in`, `handle_info`, `handle_out` |
 //! | `presence_channels_crashes_total` | counter | | `socket`, `route`, `reason` | channels that ended with `phx_error`: `panicked`, `timed_out`, `failed` |
 //! | `presence_channels_limits_reached_total` | counter | | `socket`, `route`, `limit` | the times that a channel reached a limit of [`Limits`](crate::Limits), by the limit's name: `max_waiting_messages` and `max_waiting_bytes` for broadcasts and messages of the app that wait for it; `route_rate`, `event_rate` and `user_rate` for messages over a rate of its [`Route`](crate::Route) |
@@ -66,6 +67,7 @@
 mod filter;
 mod instrument;
 mod level;
+mod limits;
 mod meter;
 mod shown;
 
@@ -77,6 +79,7 @@ pub use tracing::Level;
 
 pub(crate) use instrument::{IS_ON, Stopwatch};
 pub(crate) use level::{event_at, span_at};
+pub(crate) use limits::{Limit, LimitMeters};
 pub(crate) use meter::{
     Asked, Callback, Connected, Deliveries, Drops, HttpClose, HttpMeter, MountMeters, Present,
     ReachedLimit, RouteMeter, SocketMeter,

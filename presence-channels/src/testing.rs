@@ -150,7 +150,10 @@ use crate::{
     ConnectError, Endpoint, Params, UserSocket,
     serializer::{Data, Version},
     socket::{AnyConnection, Mount, Mounted},
-    transport::Sink,
+    transport::{
+        Sink, Transport,
+        handshake::{self, Refusal},
+    },
 };
 use inbox::TestInbox;
 
@@ -186,10 +189,16 @@ pub async fn connect_with<S: UserSocket>(
     let mount = mount_of::<S>(endpoint);
     let params = serde_urlencoded::to_string(params)
         .unwrap_or_else(|error| panic!("the params do not fit into a URL: {error}"));
-    let info = mount.connect_info(endpoint, request.into_parts().0);
-    let params = Params::from_query(&params);
-    let connection = mount.connect_queue(endpoint.clone(), &params, &info, Version::V2);
-    Ok(TestSocket::of(endpoint, connection.await?))
+    let params = Params::from_query(&params).expect("it is encoded here");
+    let (parts, ()) = request.into_parts();
+    let candidate = handshake::admit(&*mount, endpoint, params, parts, Transport::Longpoll);
+    let connected = async {
+        let mut candidate = candidate?;
+        candidate.version = Version::V2;
+        mount.connect_queue(endpoint.clone(), &mut candidate).await
+    };
+    let connection = connected.await.map_err(Refusal::into_connect_error)?;
+    Ok(TestSocket::of(endpoint, connection))
 }
 
 /// Returns a client that is connected as `user`, without a call of `connect`: `socket/3` of

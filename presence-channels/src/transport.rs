@@ -4,6 +4,7 @@ pub(crate) mod auth_token;
 mod backlog;
 pub(crate) mod flushers;
 mod frame;
+pub(crate) mod handshake;
 pub(crate) mod longpoll;
 #[cfg(all(test, shuttle))]
 mod model;
@@ -26,6 +27,8 @@ pub(crate) enum Transport {
     Websocket,
     /// Also the transport of the test kit, which takes from the same kind of queue.
     Longpoll,
+    /// A page's question whether it may connect. Nobody is connected, and no metric counts it.
+    Probe,
 }
 
 impl Transport {
@@ -33,6 +36,7 @@ impl Transport {
         match self {
             Self::Websocket => "websocket",
             Self::Longpoll => "longpoll",
+            Self::Probe => "probe",
         }
     }
 }

@@ -1,30 +1,46 @@
-//! Limits on connections, in all and from one address.
+//! Limits on connections: in all, from one address, and of one user.
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     net::{IpAddr, Ipv6Addr},
-    sync::Arc,
+    sync::{Arc, Once},
 };
 
 use http::StatusCode;
 use parking_lot::Mutex;
 
+use crate::telemetry::Limit;
+
 /// Counts who is connected or about to be.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Admissions {
+    /// Completed once the warning about a client of unknown address is logged.
+    warned: Arc<Once>,
     counts: Arc<Mutex<AdmissionCounts>>,
+}
+
+impl Default for Admissions {
+    fn default() -> Self {
+        Self {
+            warned: Arc::new(Once::new()),
+            counts: Arc::default(),
+        }
+    }
 }
 
 #[derive(Default)]
 struct AdmissionCounts {
     all: usize,
     by_address: HashMap<IpAddr, usize>,
+    by_user: HashMap<String, usize>,
 }
 
 /// A place that is taken until this is dropped.
 pub(crate) struct Admission {
     counts: Arc<Mutex<AdmissionCounts>>,
     address: Option<IpAddr>,
+    user: Option<String>,
 }
 
 /// No place is left.
@@ -32,18 +48,38 @@ pub(crate) struct Admission {
 pub(crate) enum Full {
     Node,
     Address,
+    User,
 }
 
 impl Full {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Node => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Address => StatusCode::TOO_MANY_REQUESTS,
+            Self::Address | Self::User => StatusCode::TOO_MANY_REQUESTS,
+        }
+    }
+
+    pub(crate) fn limit(&self) -> Limit {
+        match self {
+            Self::Node => Limit::Connections,
+            Self::Address => Limit::ConnectionsPerAddress,
+            Self::User => Limit::ConnectionsPerUser,
         }
     }
 }
 
 impl Admissions {
+    /// Says, once, that a limit per address cannot do anything.
+    pub(super) fn warn_of_unknown_address(&self) {
+        self.warned.call_once(|| {
+            tracing::warn!(
+                setting = "Config::max_connections_per_address",
+                "the limit does nothing, because the addresses of clients are not known; serve \
+                 the app with `into_make_service_with_connect_info::<SocketAddr>()`"
+            );
+        });
+    }
+
     /// Takes a place for a client at `address`, within the limits that there are.
     pub(super) fn admit(
         &self,
@@ -66,7 +102,25 @@ impl Admissions {
         }
         counts.all += 1;
         let counts = self.counts.clone();
-        Ok(Admission { counts, address })
+        Ok(Admission {
+            counts,
+            address,
+            user: None,
+        })
+    }
+}
+
+impl Admission {
+    /// Takes a place among those of the user, by the name that its socket gives it.
+    pub(crate) fn take_for_user(&mut self, user: String, limit: usize) -> Result<(), Full> {
+        let mut counts = self.counts.lock();
+        let count = counts.by_user.get(&user).copied().unwrap_or_default();
+        if count >= limit {
+            return Err(Full::User);
+        }
+        counts.by_user.insert(user.clone(), count + 1);
+        self.user = Some(user);
+        Ok(())
     }
 }
 
@@ -86,14 +140,23 @@ impl Drop for Admission {
     fn drop(&mut self) {
         let mut counts = self.counts.lock();
         counts.all -= 1;
-        if let Some(address) = self.address
-            && let Some(count) = counts.by_address.get_mut(&address)
-        {
-            *count -= 1;
-            if *count == 0 {
-                counts.by_address.remove(&address);
-            }
+        if let Some(address) = self.address {
+            give_back(&mut counts.by_address, &address);
         }
+        if let Some(user) = &self.user {
+            give_back(&mut counts.by_user, user);
+        }
+    }
+}
+
+/// Forgets a key when its last place is given back.
+fn give_back<K: Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    let Some(count) = counts.get_mut(key) else {
+        return;
+    };
+    *count -= 1;
+    if *count == 0 {
+        counts.remove(key);
     }
 }
 
@@ -110,6 +173,23 @@ mod tests {
         assert_eq!(admit().err(), Some(Full::Node));
         drop(first);
         assert!(admit().is_ok());
+    }
+
+    #[test]
+    fn a_user_is_counted_by_itself_and_forgotten() {
+        let admissions = Admissions::default();
+        let admit = |user: &str| {
+            let mut admission = admissions.admit(None, None, None).ok().unwrap();
+            admission.take_for_user(user.into(), 2).map(|()| admission)
+        };
+        let first = admit("ann").ok().unwrap();
+        let _second = admit("ann").ok().unwrap();
+        assert_eq!(admit("ann").err(), Some(Full::User));
+        let bob = admit("bob").ok().unwrap();
+        drop((first, bob));
+        assert!(admit("ann").is_ok());
+        let counts = admissions.counts.lock();
+        assert_eq!((counts.by_user.len(), counts.all), (1, 1));
     }
 
     #[test]

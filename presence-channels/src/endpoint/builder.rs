@@ -17,7 +17,7 @@ use crate::{
     SocketOptions, UserSocket,
     limits::OptionFault,
     socket::{Mount, Mounted, Routes, UserRates},
-    telemetry::MountMeters,
+    telemetry::{LimitMeters, MountMeters},
     transport::{Flushers, longpoll::Longpoll},
 };
 
@@ -50,7 +50,9 @@ impl EndpointBuilder {
         self.socket_with::<S>(path, state, SocketOptions::default())
     }
 
-    /// Mounts the socket `S` at `path`.
+    /// Mounts the socket `S` at `path`. A segment of the path may be a parameter, as in
+    /// `/socket/{tenant}`. Its value reaches [`connect`](UserSocket::connect) among the
+    /// [`Params`](crate::Params), and replaces one of the same name in the query.
     pub fn socket_with<S: UserSocket>(
         mut self,
         path: &str,
@@ -65,6 +67,7 @@ impl EndpointBuilder {
             options,
             meters: MountMeters::new(path),
             user_rates: UserRates::default(),
+            limit_meters: Arc::new(LimitMeters::new(path)),
         };
         self.mounts.push(Arc::new(mount));
         self
@@ -82,8 +85,7 @@ impl EndpointBuilder {
         let runtime = Handle::current();
         let secret = config.secret_key_base.as_ref();
         let mounts = self.mounts.into_iter().map(|mount| {
-            let (path, options) = (mount.path(), mount.options());
-            let longpoll = Longpoll::start(path, options, secret, &self.pubsub, &runtime);
+            let longpoll = Longpoll::start(&*mount, secret, &self.pubsub, &runtime);
             MountPoint { mount, longpoll }
         });
         let (max_unflushed, max_queued) = (config.max_unflushed_bytes, config.max_queued_bytes);
@@ -119,10 +121,10 @@ impl EndpointBuilder {
         let mut paths = HashSet::new();
         for mount in &self.mounts {
             let path = mount.path();
-            if !path.starts_with('/') || path.ends_with('/') || path.contains(['{', '}', '*']) {
+            let Some(route) = route_of(path) else {
                 return Err(StartError::InvalidPath(path.to_owned()));
-            }
-            if !paths.insert(path) {
+            };
+            if !paths.insert(route) {
                 return Err(StartError::DuplicatePath(path.to_owned()));
             }
             mount.options().check().map_err(invalid(Some(path)))?;
@@ -156,6 +158,23 @@ impl EndpointBuilder {
             None => Ok(()),
         }
     }
+}
+
+/// Returns a path with the names of its parameters left out: two mounts that differ in them alone
+/// are the same route. Returns `None` if the path is not a mount's.
+fn route_of(path: &str) -> Option<String> {
+    let segments = path.strip_prefix('/')?.split('/').map(|segment| {
+        let name = segment
+            .strip_prefix('{')
+            .and_then(|segment| segment.strip_suffix('}'));
+        let is_text = |text: &str| !text.is_empty() && !text.contains(['{', '}', '*']);
+        match name {
+            Some(name) => is_text(name).then_some("{}"),
+            None => is_text(segment).then_some(segment),
+        }
+    });
+    let segments: Option<Vec<_>> = segments.collect();
+    Some(segments?.join("/"))
 }
 
 impl std::fmt::Debug for EndpointBuilder {

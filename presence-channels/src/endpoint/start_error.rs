@@ -15,7 +15,7 @@ pub enum StartError {
     )]
     PanicAborts,
     /// The path of a socket is not valid.
-    #[error("a socket's path starts with `/` and does not end with it; {0:?} does not")]
+    #[error("{0:?} is not a socket's path; one is \"/socket\" or \"/socket/{{tenant}}\"")]
     InvalidPath(String),
     /// Two sockets at one path.
     #[error("two sockets are mounted at {0:?}")]

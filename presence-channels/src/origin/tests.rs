@@ -1,18 +1,25 @@
+use http::Request;
+
 use super::*;
 
-fn headers(origin: Option<&str>, host: &str) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::HOST, host.parse().unwrap());
-    if let Some(origin) = origin {
-        headers.insert(header::ORIGIN, origin.parse().unwrap());
-    }
-    headers
+/// Returns the refusal of a page of `origin` that asks for `authority`.
+fn check(
+    policy: &OriginPolicy,
+    origin: &str,
+    authority: &str,
+    configured: Option<&str>,
+) -> Result<(), OriginRefusal> {
+    policy.check(&OriginRequest {
+        origin: &origin.parse().unwrap(),
+        authority: Some(authority),
+        configured,
+    })
 }
 
 /// Returns whether `check` allows `origin` for a request to localhost.
 fn allows(check: &CheckOrigin, origin: &str) -> bool {
     let policy = check.policy().unwrap();
-    policy.allows(&headers(Some(origin), "localhost"), None)
+    self::check(&policy, origin, "localhost", None).is_ok()
 }
 
 fn only(entry: &str) -> CheckOrigin {
@@ -22,28 +29,112 @@ fn only(entry: &str) -> CheckOrigin {
 #[test]
 fn by_default_a_page_must_be_of_the_same_host_and_port() {
     let policy = CheckOrigin::SameHost.policy().unwrap();
-    let allows = |origin, host| policy.allows(&headers(origin, host), None);
-    assert!(allows(None, "example.com"));
-    assert!(allows(Some("http://localhost:4000"), "localhost:4000"));
-    assert!(allows(Some("https://Example.com"), "example.com"));
-    assert!(allows(Some("https://example.com"), "example.com:443"));
+    let allows = |origin, host| check(&policy, origin, host, None).is_ok();
+    assert!(allows("http://localhost:4000", "localhost:4000"));
+    assert!(allows("https://LocalHost", "localhost"));
+    assert!(allows("https://localhost", "localhost:443"));
     for foreign in [
         "http://localhost:4001",
         "http://localhost",
+        "http://127.0.0.1:4000",
         "http://evil.test:4000",
         "http://localhost:4000.evil.test",
         "null",
         "nonsense",
     ] {
-        assert!(!allows(Some(foreign), "localhost:4000"), "{foreign}");
+        assert!(!allows(foreign, "localhost:4000"), "{foreign}");
+    }
+}
+
+/// An attacker's page may have any name, and its DNS server may point the name here.
+#[test]
+fn without_a_configured_host_only_names_that_cannot_be_rebound_match_themselves() {
+    let policy = CheckOrigin::SameHost.policy().unwrap();
+    for host in [
+        "localhost:4000",
+        "app.localhost:4000",
+        "127.0.0.1:4000",
+        "[::1]:4000",
+        "192.168.1.7",
+        "203.0.113.7:8080",
+    ] {
+        let origin = format!("http://{host}");
+        assert_eq!(check(&policy, &origin, host, None), Ok(()), "{host}");
+    }
+    for host in [
+        "evil.test:4000",
+        "localhost.evil.test",
+        "127.0.0.1.evil.test",
+        "intranet",
+    ] {
+        let origin = format!("http://{host}");
+        let refusal = check(&policy, &origin, host, None).unwrap_err();
+        assert_eq!(refusal.setting, "Config::host");
+        assert!(refusal.compared_with.starts_with(host), "{refusal:?}");
+        assert_eq!(
+            check(&policy, &origin, host, Some(host)),
+            Ok(()),
+            "configured"
+        );
+        let trusting = CheckOrigin::RequestHost.policy().unwrap();
+        assert_eq!(check(&trusting, &origin, host, None), Ok(()), "{host}");
     }
 }
 
 #[test]
+fn a_refusal_names_what_was_compared_and_the_setting() {
+    let refused = |check_origin: CheckOrigin, configured| {
+        let policy = check_origin.policy().unwrap();
+        check(&policy, "http://evil.test", "10.0.0.7", configured).unwrap_err()
+    };
+    let of = OriginRefusal::new;
+    let configured = Some("shop.test");
+    assert_eq!(
+        refused(CheckOrigin::SameHost, configured),
+        of("shop.test", "Config::host")
+    );
+    assert_eq!(
+        refused(CheckOrigin::SameHost, None),
+        of("10.0.0.7", "Config::host")
+    );
+    assert_eq!(
+        refused(CheckOrigin::RequestHost, configured),
+        of("10.0.0.7", "CheckOrigin::RequestHost")
+    );
+    assert_eq!(
+        refused(CheckOrigin::Only(Vec::new()), None),
+        of("a list of origins", "CheckOrigin::Only")
+    );
+}
+
+#[test]
+fn the_authority_of_a_request_is_its_uris_else_its_host_header() {
+    let of = |uri: &str, host: Option<&str>| {
+        let mut request = Request::builder().uri(uri);
+        if let Some(host) = host {
+            request = request.header(header::HOST, host);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        authority(&parts).map(str::to_owned)
+    };
+    let path = "/socket/longpoll";
+    assert_eq!(of(path, Some("a.test:1")).as_deref(), Some("a.test:1"));
+    assert_eq!(
+        of("http://b.test:2/socket", None).as_deref(),
+        Some("b.test:2")
+    );
+    assert_eq!(
+        of("http://b.test/socket", Some("a.test")).as_deref(),
+        Some("b.test")
+    );
+    assert_eq!(of(path, None), None);
+}
+
+#[test]
 fn the_configured_host_and_the_requests_are_compared_as_asked() {
-    let allows = |check: CheckOrigin, origin, configured| {
-        let headers = headers(Some(origin), "10.0.0.7:8080");
-        check.policy().unwrap().allows(&headers, configured)
+    let allows = |check_origin: CheckOrigin, origin, configured| {
+        let policy = check_origin.policy().unwrap();
+        check(&policy, origin, "10.0.0.7:8080", configured).is_ok()
     };
     let (shop, here) = ("https://shop.test", "http://10.0.0.7:8080");
     let configured = Some("shop.test");

@@ -1,25 +1,19 @@
-//! The request of a client that connects, and its refusal.
+//! The request of a client that connects.
 
 use std::{
-    borrow::Cow,
-    error::Error,
     fmt,
     net::{IpAddr, SocketAddr},
 };
 
 use http::{
-    Extensions, HeaderMap, StatusCode, Uri,
+    Extensions, HeaderMap, HeaderValue, Uri,
     header::{self, Entry, HeaderName},
     request::Parts,
 };
 use ipnet::IpNet;
 
-use super::{ParamsError, UserSocket, client_ip::client_ip};
-use crate::{
-    failure::{Cause, reply_to},
-    token::TokenError,
-    transport::{auth_token, longpoll},
-};
+use super::client_ip::client_ip;
+use crate::transport::{auth_token, longpoll};
 
 /// Headers with credentials. The app can read their values, but `Debug` does not show them.
 const SECRETS: [HeaderName; 6] = [
@@ -80,6 +74,7 @@ pub struct ConnectInfo {
     parts: Parts,
     client_ip: Option<IpAddr>,
     auth_token: Option<String>,
+    subprotocol: Option<String>,
 }
 
 impl ConnectInfo {
@@ -93,6 +88,7 @@ impl ConnectInfo {
             parts,
             client_ip: None,
             auth_token: None,
+            subprotocol: None,
         };
         let peer = info.peer_addr().map(|address| address.ip());
         info.client_ip = client_ip(peer, info.headers(), trusted_proxies);
@@ -102,6 +98,19 @@ impl ConnectInfo {
     pub(crate) fn with_auth_token(mut self, token: Option<String>) -> Self {
         self.auth_token = token;
         self
+    }
+
+    pub(crate) fn with_subprotocol(mut self, subprotocol: Option<String>) -> Self {
+        self.subprotocol = subprotocol;
+        self
+    }
+
+    /// Returns the subprotocol that the handshake chose from those of
+    /// [`SocketOptions::subprotocols`](crate::SocketOptions::subprotocols). Returns `None` if the
+    /// client offered no subprotocol, or polls.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
     }
 
     /// Returns the token that a client passes beside the URL, as in
@@ -151,10 +160,10 @@ impl ConnectInfo {
         &self.parts.extensions
     }
 
-    /// Returns the `User-Agent` header, if it is text.
+    /// Returns the `User-Agent` header, if it is UTF-8.
     #[must_use]
     pub fn user_agent(&self) -> Option<&str> {
-        self.parts.headers.get(header::USER_AGENT)?.to_str().ok()
+        text(self.parts.headers.get(header::USER_AGENT)?)
     }
 
     /// Returns the cookie `name`, as it came: the first, if there are several. A browser sends its
@@ -164,7 +173,7 @@ impl ConnectInfo {
     pub fn cookie(&self, name: &str) -> Option<&str> {
         let lines = self.parts.headers.get_all(header::COOKIE).iter();
         let mut cookies = lines
-            .filter_map(|line| line.to_str().ok())
+            .filter_map(text)
             .flat_map(|line| line.split(';'))
             .filter_map(|cookie| cookie.trim().split_once('='));
         cookies
@@ -172,14 +181,19 @@ impl ConnectInfo {
             .map(|(_, value)| value)
     }
 
-    /// Returns the headers whose names start with `x-`, with names in lower case.
+    /// Returns the headers whose names start with `x-`, with names in lower case. Values that are
+    /// not UTF-8 are left out.
     pub fn x_headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.parts.headers.iter().filter_map(|(name, value)| {
             let name = name.as_str();
-            name.starts_with("x-")
-                .then_some((name, value.to_str().ok()?))
+            name.starts_with("x-").then_some((name, text(value)?))
         })
     }
+}
+
+/// Returns the value of a header, if it is UTF-8.
+fn text(value: &HeaderValue) -> Option<&str> {
+    std::str::from_utf8(value.as_bytes()).ok()
 }
 
 /// Leaves out secrets: the URL's query, which often holds a token, the auth token, and the values
@@ -192,77 +206,6 @@ impl fmt::Debug for ConnectInfo {
             .field("headers", &self.parts.headers)
             .field("client_ip", &self.client_ip)
             .finish_non_exhaustive()
-    }
-}
-
-/// The refusal of a client. The reason is logged and never sent. The client gets the status.
-///
-/// `?` converts every error, an `anyhow::Error` or a boxed error, too: to the status that
-/// [`UserSocket::error_reply`] chooses, else to 403 for [`ParamsError`] and [`TokenError`], else to
-/// 500.
-#[derive(Debug)]
-pub struct ConnectError {
-    reason: Cow<'static, str>,
-    status: StatusCode,
-    /// The error that `?` converted.
-    cause: Option<Box<Cause>>,
-}
-
-impl ConnectError {
-    /// Creates a refusal with the status 403.
-    pub fn new(reason: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            reason: reason.into(),
-            status: StatusCode::FORBIDDEN,
-            cause: None,
-        }
-    }
-
-    /// Takes the status that the socket chooses for the error, if the error is the app's.
-    pub(crate) fn settle<S: UserSocket>(mut self) -> Self {
-        if let Some(reply) = self.cause.take().and_then(|cause| reply_to::<S>(&cause)) {
-            self.status = reply.http_status();
-        }
-        self
-    }
-
-    /// Sets another status.
-    #[must_use]
-    pub fn status(mut self, status: StatusCode) -> Self {
-        self.status = status;
-        self
-    }
-
-    /// Returns the reason, which is logged.
-    #[must_use]
-    pub fn reason(&self) -> &str {
-        &self.reason
-    }
-
-    /// Returns the status, which the client gets.
-    #[must_use]
-    pub fn http_status(&self) -> StatusCode {
-        self.status
-    }
-}
-
-impl<E: Into<Box<dyn Error + Send + Sync>> + 'static> From<E> for ConnectError {
-    fn from(error: E) -> Self {
-        let cause = Cause::new(error);
-        let is_clients_fault = match cause.find() {
-            Some(TokenError::KeyLength) => false,
-            Some(_) => true,
-            None => cause.find::<ParamsError>().is_some(),
-        };
-        let status = match is_clients_fault {
-            true => StatusCode::FORBIDDEN,
-            false => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        Self {
-            reason: cause.to_string().into(),
-            status,
-            cause: Some(Box::new(cause)),
-        }
     }
 }
 
@@ -294,6 +237,24 @@ mod tests {
         ] {
             assert_eq!(info.cookie(name), value, "{name:?}");
         }
+    }
+
+    #[test]
+    fn headers_are_utf8() {
+        let request = Request::builder()
+            .header(
+                "user-agent",
+                HeaderValue::from_bytes("\u{17e}".as_bytes()).unwrap(),
+            )
+            .header(
+                "x-name",
+                HeaderValue::from_bytes("\u{17e}!".as_bytes()).unwrap(),
+            )
+            .header("x-bytes", HeaderValue::from_bytes(b"\xff").unwrap());
+        let info = ConnectInfo::new(request.body(()).unwrap().into_parts().0, &[]);
+        assert_eq!(info.user_agent(), Some("\u{17e}"));
+        let headers: Vec<_> = info.x_headers().collect();
+        assert_eq!(headers, [("x-name", "\u{17e}!")]);
     }
 
     #[test]

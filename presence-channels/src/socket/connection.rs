@@ -1,6 +1,7 @@
 //! One client's channels: the transport process of `Phoenix.Socket`.
 
 use std::{
+    fmt,
     sync::Arc,
     task::{Context, Waker},
 };
@@ -18,7 +19,7 @@ use crate::{
     limits::Bucket,
     message::{Message, Ref, TopicRef, WireTopic},
     serializer::{Data, MalformedFrame},
-    telemetry::{Drops, ReachedLimit},
+    telemetry::{Drops, Limit, ReachedLimit},
     transport::{Outbox, close_code},
 };
 
@@ -108,9 +109,19 @@ impl<S: UserSocket> Connection<S> {
             bytes if bytes > self.limits().max_ref_bytes => Err(MalformedFrame::RefTooLong(bytes)),
             _ => Ok(message),
         });
-        let message = decoded.inspect_err(|_| meter.dropped(Drops::Malformed))?;
+        let message = decoded.inspect_err(|malformed| {
+            meter.dropped(Drops::Malformed);
+            if let MalformedFrame::RefTooLong(bytes) = malformed {
+                self.limit_refused(Limit::RefBytes, format_args!("a ref of {bytes} bytes"));
+            }
+        })?;
         self.handle(message, frame_bytes, cx);
         Ok(())
+    }
+
+    /// Counts what a limit refuses to the client, and logs it.
+    pub(crate) fn limit_refused(&self, limit: Limit, what: impl fmt::Display) {
+        self.shared.mount.limit_meters.refused(limit, what);
     }
 
     fn handle(&mut self, message: Message, frame_bytes: usize, cx: &mut Context<'_>) {
@@ -130,6 +141,7 @@ impl<S: UserSocket> Connection<S> {
             && let Some(reason) = self.over_socket_rates()
         {
             self.shared.outbox.meter().dropped(Drops::OverRate);
+            self.limit_refused(Limit::MessageRate, &*event);
             return self
                 .shared
                 .refuse(&join_ref, &reference, TopicRef::from(&topic), &reason);
@@ -198,6 +210,7 @@ impl<S: UserSocket> Connection<S> {
         cx: &mut Context<'_>,
     ) -> Option<Work> {
         if topic.len() > self.limits().max_topic_bytes {
+            self.limit_refused(Limit::TopicBytes, &topic);
             return self.refuse_join(&topic, &join_ref, &reference, "topic too long");
         }
         let Some(route) = self.shared.mount.routes.find(&topic) else {
@@ -207,9 +220,11 @@ impl<S: UserSocket> Connection<S> {
         self.channels.retain(|entry| !entry.channel.is_closed());
         let previous = self.channels.iter().position(|entry| entry.topic == *topic);
         if previous.is_none() && self.channels.len() >= self.limits().max_channels {
+            self.limit_refused(Limit::Channels, &topic);
             return self.refuse_join(&topic, &join_ref, &reference, "too many channels joined");
         }
         if self.shared.joins_under_way() >= self.limits().max_joins_under_way {
+            self.limit_refused(Limit::JoinsUnderWay, &topic);
             return self.refuse_join(&topic, &join_ref, &reference, "too many joins under way");
         }
         let previous = previous.map(|index| self.channels.swap_remove(index));
@@ -303,10 +318,13 @@ impl<S: UserSocket> Connection<S> {
             return None;
         }
         if event.len() > shared.mount.options.limits.max_event_bytes {
+            shared.mount.limit_meters.refused(Limit::EventBytes, topic);
             return refuse(join_ref, "event too long");
         }
         if let Some(rate) = Bucket::over(&mut entry.bucket, || shared.endpoint.now()) {
             shared.outbox.meter().dropped(Drops::OverRate);
+            let meters = &shared.mount.limit_meters;
+            meters.refused(Limit::ChannelMessageRate, topic);
             let reason = format!("over the channel's limit of {rate} messages a second");
             return refuse(join_ref, &reason);
         }

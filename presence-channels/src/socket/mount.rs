@@ -2,7 +2,7 @@ use std::{any::Any, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::response::Response;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Request, StatusCode, header, request::Parts};
+use http::{Request, StatusCode};
 use tracing::Instrument;
 
 use super::{
@@ -16,8 +16,14 @@ use crate::{
     limits::OptionFault,
     origin::OriginPolicy,
     serializer::Version,
-    telemetry::{self, Asked, Cut, MountMeters, ShownParams, Stopwatch, event_at, span_at},
-    transport::{Sink, Transport, auth_token, websocket},
+    telemetry::{
+        self, Asked, Cut, LimitMeters, MountMeters, ShownParams, Stopwatch, event_at, span_at,
+    },
+    transport::{
+        Sink, Transport,
+        handshake::{Candidate, Refusal},
+        websocket,
+    },
 };
 
 /// A socket at its path, with all that its connections share.
@@ -28,6 +34,7 @@ pub(crate) struct Mount<S: UserSocket> {
     pub(crate) options: SocketOptions,
     pub(crate) meters: MountMeters,
     pub(crate) user_rates: UserRates,
+    pub(crate) limit_meters: Arc<LimitMeters>,
     /// The policy for origins, from the options. An endpoint with an invalid origin does not start.
     pub(crate) origins: Result<OriginPolicy, InvalidOrigin>,
 }
@@ -47,16 +54,7 @@ pub(crate) trait Mounted: Send + Sync {
     /// Refuses a rate of a route that lets nothing through.
     fn check_rates(&self) -> Result<(), OptionFault>;
     fn origins(&self) -> &Result<OriginPolicy, InvalidOrigin>;
-    /// Returns whether the page that sent `headers` may connect. Logs a refusal.
-    fn allows_origin(&self, headers: &HeaderMap, configured_host: Option<&str>) -> bool {
-        let origins = self.origins().as_ref();
-        let is_allowed = origins.is_ok_and(|origins| origins.allows(headers, configured_host));
-        if !is_allowed {
-            let (path, origin) = (self.path(), headers.get(header::ORIGIN));
-            tracing::warn!(path, ?origin, "refused a page of another origin");
-        }
-        is_allowed
-    }
+    fn limit_meters(&self) -> &Arc<LimitMeters>;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     /// Answers a request to open a WebSocket.
     fn open(
@@ -64,23 +62,19 @@ pub(crate) trait Mounted: Send + Sync {
         endpoint: Endpoint,
         request: Request<axum::body::Body>,
     ) -> BoxFuture<'static, Response>;
-    /// Returns the `ConnectInfo` of a request that opens no WebSocket, whose auth token is in a
-    /// header.
-    fn connect_info(&self, endpoint: &Endpoint, parts: Parts) -> ConnectInfo {
-        let auth_token = self.options().auth_token;
-        let auth_token = auth_token.then(|| auth_token::from_header(&parts.headers));
-        ConnectInfo::new(parts, &endpoint.config().trusted_proxies)
-            .with_auth_token(auth_token.flatten())
-    }
     /// Connects a client whose messages are taken from its outbox, if the socket accepts it. Such a
     /// client has no timeout.
     fn connect_queue<'a>(
         self: Arc<Self>,
         endpoint: Endpoint,
-        params: &'a Params,
-        info: &'a ConnectInfo,
-        version: Version,
-    ) -> BoxFuture<'a, Result<Box<dyn AnyConnection>, ConnectError>>;
+        candidate: &'a mut Candidate,
+    ) -> BoxFuture<'a, Result<Box<dyn AnyConnection>, Refusal>>;
+    /// Asks the socket whether it accepts a client, and connects nobody.
+    fn probe<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        candidate: &'a mut Candidate,
+    ) -> BoxFuture<'a, Result<(), Refusal>>;
 }
 
 impl<S: UserSocket> Mounted for Mount<S> {
@@ -108,6 +102,10 @@ impl<S: UserSocket> Mounted for Mount<S> {
         &self.origins
     }
 
+    fn limit_meters(&self) -> &Arc<LimitMeters> {
+        &self.limit_meters
+    }
+
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
     }
@@ -117,23 +115,33 @@ impl<S: UserSocket> Mounted for Mount<S> {
         endpoint: Endpoint,
         request: Request<axum::body::Body>,
     ) -> BoxFuture<'static, Response> {
-        Box::pin(websocket::open(self, endpoint, request))
+        Box::pin(websocket::serve(self, endpoint, request))
     }
 
     fn connect_queue<'a>(
         self: Arc<Self>,
         endpoint: Endpoint,
-        params: &'a Params,
-        info: &'a ConnectInfo,
-        version: Version,
-    ) -> BoxFuture<'a, Result<Box<dyn AnyConnection>, ConnectError>> {
+        candidate: &'a mut Candidate,
+    ) -> BoxFuture<'a, Result<Box<dyn AnyConnection>, Refusal>> {
         Box::pin(async move {
-            let connecting = self.connect(params, info, Transport::Longpoll, &endpoint);
-            let user = connecting.await?;
-            let address = info.client_ip();
+            let letting_in = self.let_in(candidate, Transport::Longpoll, &endpoint);
+            let user = letting_in.await?;
+            let (version, address) = (candidate.version.clone(), candidate.info.client_ip());
             let connection =
                 self.open_for(user, address, endpoint, Sink::Queue, version, Duration::MAX);
             Ok(Box::new(connection) as Box<dyn AnyConnection>)
+        })
+    }
+
+    fn probe<'a>(
+        &'a self,
+        endpoint: &'a Endpoint,
+        candidate: &'a mut Candidate,
+    ) -> BoxFuture<'a, Result<(), Refusal>> {
+        Box::pin(async move {
+            let user = self.let_in(candidate, Transport::Probe, endpoint).await?;
+            drop(user);
+            Ok(())
         })
     }
 }
@@ -160,9 +168,32 @@ impl<S: UserSocket> Mount<S> {
         Connection::new(Arc::new(shared))
     }
 
+    /// Takes a candidate through the last steps of the handshake: `connect`, and the user's place.
+    pub(crate) async fn let_in(
+        &self,
+        candidate: &mut Candidate,
+        transport: Transport,
+        endpoint: &Endpoint,
+    ) -> Result<S, Refusal> {
+        let (params, info) = (&candidate.params, &candidate.info);
+        let connecting = self.connect(params, info, transport, endpoint);
+        let user = connecting.await.map_err(Refusal::App)?;
+        if let Some(limit) = self.options.limits.max_connections_per_user
+            && let Some(id) = user.id()
+        {
+            let taken = candidate.admission.take_for_user(id, limit);
+            taken.map_err(|full| {
+                let id = user.id().unwrap_or_default();
+                self.limit_meters.refused(full.limit(), id);
+                Refusal::Full(full)
+            })?;
+        }
+        Ok(user)
+    }
+
     /// Calls the socket's `connect`, and logs the result. A panic in it refuses this client and
     /// affects no other.
-    pub(crate) async fn connect(
+    async fn connect(
         &self,
         params: &Params,
         info: &ConnectInfo,
@@ -211,7 +242,9 @@ impl<S: UserSocket> Mount<S> {
                 Asked::Refused
             }
         };
-        self.meters.of(transport).connected(asked);
+        if transport != Transport::Probe {
+            self.meters.of(transport).connected(asked);
+        }
         connected
     }
 }

@@ -28,6 +28,7 @@ pub struct SocketOptions {
     pub(crate) longpoll: Option<LongpollOptions>,
     pub(crate) limits: Limits,
     pub(crate) auth_token: bool,
+    pub(crate) subprotocols: Vec<String>,
     pub(crate) log: Option<Level>,
     pub(crate) serializers: Vec<Added>,
     pub(crate) token_expiry_notice: Duration,
@@ -41,6 +42,7 @@ impl Default for SocketOptions {
             longpoll: None,
             limits: Limits::default(),
             auth_token: false,
+            subprotocols: Vec::new(),
             log: Some(Level::INFO),
             serializers: Vec::new(),
             token_expiry_notice: Duration::from_secs(60),
@@ -94,6 +96,29 @@ impl SocketOptions {
         self
     }
 
+    /// Sets the WebSocket subprotocols that the app speaks, in its order of preference. None by
+    /// default: then a client may offer any, and the answer names none. Otherwise the answer names
+    /// the first that the client offers, and a client that offers others only is refused with the
+    /// status 403. `connect` reads the choice by
+    /// [`ConnectInfo::subprotocol`](crate::ConnectInfo::subprotocol). Needed for clients that offer
+    /// a subprotocol and close a connection that names none, as browsers do.
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_channels::SocketOptions;
+    ///
+    /// let options = SocketOptions::default().subprotocols(["v2.chat", "v1.chat"]);
+    /// # let _ = options;
+    /// ```
+    #[must_use]
+    pub fn subprotocols(
+        mut self,
+        subprotocols: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.subprotocols = subprotocols.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// Sets the level at which clients that connect, or are refused, are logged with their
     /// parameters. `None` logs no clients. Default: info, as in Phoenix. See
     /// [`telemetry`](crate::telemetry).
@@ -136,6 +161,16 @@ impl SocketOptions {
     /// Refuses options with which no client could stay connected.
     pub(crate) fn check(&self) -> Result<(), OptionFault> {
         OptionFault::at_least("SocketOptions::timeout", self.timeout, SHORTEST_TIMEOUT)?;
+        for subprotocol in &self.subprotocols {
+            let is_token =
+                |byte: u8| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(&byte);
+            if subprotocol.is_empty() || !subprotocol.bytes().all(is_token) {
+                return Err(OptionFault {
+                    option: "SocketOptions::subprotocols",
+                    why: format!("{subprotocol:?} is not the name of a subprotocol"),
+                });
+            }
+        }
         self.limits.check()?;
         self.longpoll
             .as_ref()

@@ -7,6 +7,26 @@ use crate::Params;
 
 /// The most bytes of a payload that are shown.
 const MOST_SHOWN: usize = 2048;
+/// The most bytes that are shown of one value that a stranger chose.
+const MOST_OF_A_STRANGER: usize = 200;
+/// The most bytes that are shown of all parameters of a connection.
+const MOST_OF_PARAMS: usize = 1024;
+
+/// A value that a stranger chose, as it is logged: shortened.
+pub(crate) struct Cut<T>(pub(crate) T);
+
+impl<T: fmt::Display> fmt::Display for Cut<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        cut(f, &text, MOST_OF_A_STRANGER)
+    }
+}
+
+impl<T: fmt::Display> fmt::Debug for Cut<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_string(), f)
+    }
+}
 
 /// A payload as it is logged: filtered and shortened.
 pub(crate) struct Shown<'a>(pub(crate) &'a FilterParameters, pub(crate) &'a Payload);
@@ -20,7 +40,7 @@ impl fmt::Display for Shown<'_> {
         match payload.value() {
             Ok(mut value) => {
                 filter.apply(&mut value);
-                cut(f, &value.to_string())
+                cut(f, &value.to_string(), MOST_SHOWN)
             }
             // JSON that cannot be parsed into a tree, as when it is nested too deep. Its secrets
             // cannot be found.
@@ -34,7 +54,7 @@ pub(crate) struct ShownParams<'a>(pub(crate) &'a FilterParameters, pub(crate) &'
 
 impl fmt::Display for ShownParams<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        cut(f, &format!("{self:?}"))
+        cut(f, &format!("{self:?}"), MOST_OF_PARAMS)
     }
 }
 
@@ -43,24 +63,15 @@ impl fmt::Debug for ShownParams<'_> {
         let Self(filter, params) = self;
         // `user[password]` contains it, too.
         let shown = params.iter().map(|(name, value)| match filter.shows(name) {
-            true => (name, value),
-            false => (name, FILTERED),
+            true => (Cut(name), Cut(value)),
+            false => (Cut(name), Cut(FILTERED)),
         });
         f.debug_map().entries(shown).finish()
     }
 }
 
-/// A text that a client may have made long, as it is logged.
-pub(crate) struct Cut<'a>(pub(crate) &'a str);
-
-impl fmt::Display for Cut<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        cut(f, self.0)
-    }
-}
-
-fn cut(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let end = text.floor_char_boundary(MOST_SHOWN);
+fn cut(f: &mut fmt::Formatter<'_>, text: &str, most: usize) -> fmt::Result {
+    let end = text.floor_char_boundary(most);
     f.write_str(&text[..end])?;
     match text.len() - end {
         0 => Ok(()),
@@ -98,10 +109,22 @@ mod tests {
     #[test]
     fn parameters_are_shown_filtered() {
         let filter = FilterParameters::default();
-        let params = Params::from_query("user=ann&user%5Bpassword%5D=x&vsn=2.0.0");
+        let params = Params::from_query("user=ann&user%5Bpassword%5D=x&vsn=2.0.0").unwrap();
         assert_eq!(
             ShownParams(&filter, &params).to_string(),
             r#"{"user": "ann", "user[password]": "[FILTERED]", "vsn": "2.0.0"}"#
         );
+    }
+
+    #[test]
+    fn a_strangers_values_are_cut_each_and_together() {
+        let long = "x".repeat(60_000);
+        let cut = Cut(&long).to_string();
+        assert!(cut.ends_with("... and 59800 bytes more"), "{cut}");
+        let query = format!("{long}={long}&user=ann&{}", "a=b&".repeat(10_000));
+        let params = Params::from_query(&query).unwrap();
+        let shown = ShownParams(&FilterParameters::default(), &params).to_string();
+        assert!(shown.len() < 1100, "{}", shown.len());
+        assert!(shown.contains(r#""user": "ann""#), "{shown}");
     }
 }

@@ -27,8 +27,29 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Offer {
     pub(crate) token: Option<String>,
-    /// Set if the client offers [`PROTOCOL`]. The answer must choose it then.
-    pub(crate) has_protocol: bool,
+    /// The subprotocols beside the token, in the client's order.
+    protocols: Vec<String>,
+}
+
+impl Offer {
+    /// Chooses the subprotocol that the answer names, as Phoenix does: the first of the server's
+    /// that the client offers. The server's are [`PROTOCOL`], if the socket takes auth tokens, and
+    /// `accepted`. Returns `None` if the client offers no subprotocol of the
+    /// server's.
+    pub(crate) fn choose(
+        &self,
+        takes_tokens: bool,
+        accepted: &[String],
+    ) -> Result<Option<String>, OfferError> {
+        let own = takes_tokens.then_some(PROTOCOL);
+        let mut known = own.into_iter().chain(accepted.iter().map(String::as_str));
+        let is_offered = |known: &str| self.protocols.iter().any(|offered| offered == known);
+        match known.find(|known| is_offered(known)) {
+            Some(chosen) => Ok(Some(chosen.to_owned())),
+            None if self.protocols.is_empty() || own.is_none() && accepted.is_empty() => Ok(None),
+            None => Err(OfferError::OtherProtocol),
+        }
+    }
 }
 
 /// The reason that a handshake's subprotocols are refused.
@@ -40,27 +61,28 @@ pub(crate) enum OfferError {
     MalformedToken,
 }
 
-/// Reads the subprotocols.
-pub(crate) fn from_subprotocols(headers: &HeaderMap) -> Result<Offer, OfferError> {
+/// Reads the subprotocols. Only if `takes_tokens` is one of them read as an auth token.
+pub(crate) fn from_subprotocols(
+    headers: &HeaderMap,
+    takes_tokens: bool,
+) -> Result<Offer, OfferError> {
     let mut offer = Offer::default();
-    let mut has_other = false;
     for line in headers.get_all(SEC_WEBSOCKET_PROTOCOL) {
-        let line = line.to_str().map_err(|_| OfferError::OtherProtocol)?;
+        // No subprotocol of ours, but only a socket that has some refuses others.
+        let line = String::from_utf8_lossy(line.as_bytes());
         for protocol in line.split(',').map(str::trim) {
-            if let Some(encoded) = protocol.strip_prefix(PREFIX) {
+            let token = takes_tokens
+                .then(|| protocol.strip_prefix(PREFIX))
+                .flatten();
+            if let Some(encoded) = token {
                 let token = decode(encoded).ok_or(OfferError::MalformedToken)?;
                 if offer.token.replace(token).is_some() {
                     return Err(OfferError::MalformedToken);
                 }
-            } else if protocol == PROTOCOL {
-                offer.has_protocol = true;
-            } else {
-                has_other |= !protocol.is_empty();
+            } else if !protocol.is_empty() {
+                offer.protocols.push(protocol.to_owned());
             }
         }
-    }
-    if has_other && !offer.has_protocol {
-        return Err(OfferError::OtherProtocol);
     }
     Ok(offer)
 }
@@ -82,21 +104,55 @@ mod tests {
 
     use super::*;
 
-    /// Reads the lines of the header.
-    fn offer(lines: &[&str]) -> Result<Offer, OfferError> {
+    /// Reads the lines of the header. Returns the token, and whether the protocol is chosen.
+    fn offer(lines: &[&str]) -> Result<(Option<String>, bool), OfferError> {
+        let offer = from_subprotocols(&headers(lines), true)?;
+        let chosen = offer.choose(true, &[])?;
+        Ok((offer.token, chosen.as_deref() == Some(PROTOCOL)))
+    }
+
+    fn headers(lines: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for line in lines {
             let line = HeaderValue::from_bytes(line.as_bytes()).unwrap();
             headers.append(SEC_WEBSOCKET_PROTOCOL, line);
         }
-        from_subprotocols(&headers)
+        headers
     }
 
-    fn of(token: Option<&str>, has_protocol: bool) -> Result<Offer, OfferError> {
-        Ok(Offer {
-            token: token.map(str::to_owned),
-            has_protocol,
-        })
+    fn of(token: Option<&str>, has_protocol: bool) -> Result<(Option<String>, bool), OfferError> {
+        Ok((token.map(str::to_owned), has_protocol))
+    }
+
+    #[test]
+    fn an_apps_subprotocols_are_chosen_in_its_order() {
+        let choose = |takes_tokens, accepted: &[&str], lines: &[&str]| {
+            let accepted: Vec<String> = accepted.iter().map(|&name| name.to_owned()).collect();
+            let offer = from_subprotocols(&headers(lines), takes_tokens)?;
+            offer.choose(takes_tokens, &accepted)
+        };
+        let chosen = |name: &str| Ok(Some(name.to_owned()));
+        let both = ["v2.chat", "v1.chat"];
+        assert_eq!(
+            choose(false, &both, &["v1.chat, v2.chat"]),
+            chosen("v2.chat")
+        );
+        assert_eq!(
+            choose(false, &both, &["other", "v1.chat"]),
+            chosen("v1.chat")
+        );
+        assert_eq!(choose(false, &both, &[]), Ok(None));
+        assert_eq!(
+            choose(false, &both, &["other"]),
+            Err(OfferError::OtherProtocol)
+        );
+        // A socket without subprotocols answers none, and refuses none.
+        assert_eq!(choose(false, &[], &["other"]), Ok(None));
+        assert_eq!(
+            choose(true, &both, &["v1.chat, phoenix"]),
+            chosen("phoenix")
+        );
+        assert_eq!(choose(true, &both, &["v1.chat"]), chosen("v1.chat"));
     }
 
     #[test]

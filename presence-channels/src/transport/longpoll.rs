@@ -38,10 +38,16 @@ use tokio::runtime::Handle;
 
 pub use options::LongpollOptions;
 
+pub(crate) use answer::for_browsers;
 pub(crate) use peers::TOPIC_PREFIX;
 pub(crate) use request::{TOKEN_HEADER, serve};
 
-use crate::{SocketOptions, endpoint::Admission, socket::AnyConnection, token::SecretKeyBase};
+use crate::{
+    endpoint::Admission,
+    socket::{AnyConnection, Mounted},
+    telemetry::LimitMeters,
+    token::SecretKeyBase,
+};
 use batch::BatchLimits;
 use session::Session;
 use session_token::{SessionKey, SessionTokens};
@@ -50,6 +56,7 @@ use session_token::{SessionKey, SessionTokens};
 pub(crate) struct Longpoll {
     options: LongpollOptions,
     limits: BatchLimits,
+    meters: Arc<LimitMeters>,
     tokens: SessionTokens,
     sessions: Mutex<HashMap<u64, Arc<Session>>>,
     /// Numbers sessions, and requests to other nodes.
@@ -64,14 +71,14 @@ pub(crate) struct Longpoll {
 }
 
 impl Longpoll {
-    /// Starts long-polling for the socket at `path`, if `options` ask for it.
+    /// Starts long-polling for a mount, if its options ask for it.
     pub(crate) fn start(
-        path: &str,
-        options: &SocketOptions,
+        mount: &dyn Mounted,
         secret: Option<&SecretKeyBase>,
         pubsub: &PubSub,
         runtime: &Handle,
     ) -> Option<Arc<Self>> {
+        let options = mount.options();
         let limits = &options.limits;
         let options = options.longpoll.clone()?;
         let longpoll = Arc::new(Self {
@@ -81,7 +88,8 @@ impl Longpoll {
                 messages: options.max_batch,
             },
             options,
-            tokens: SessionTokens::new(secret, path),
+            meters: mount.limit_meters().clone(),
+            tokens: SessionTokens::new(secret, mount.path()),
             sessions: Mutex::default(),
             next_id: AtomicU64::new(0),
             instance: session_token::random(),

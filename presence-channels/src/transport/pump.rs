@@ -16,7 +16,7 @@ use super::{
     outbox::OutboxPhase,
     websocket_reader::{WebSocketEvent, WebSocketReader},
 };
-use crate::{UserSocket, serializer::Data, socket::Connection};
+use crate::{UserSocket, serializer::Data, socket::Connection, telemetry::Limit};
 
 /// On the stack of the reading task, so that an idle socket holds none.
 const READ_AT_ONCE: usize = 8 * 1024;
@@ -168,6 +168,10 @@ impl<S: UserSocket> Pump<S> {
                 Ok(None) => break,
                 Err(violation) => {
                     tracing::debug!(reason = violation.reason, "a client broke the protocol");
+                    if violation.code == close_code::TOO_BIG {
+                        self.connection
+                            .limit_refused(Limit::MessageBytes, "a WebSocket message");
+                    }
                     self.outbox.close(violation.code, violation.reason);
                     return ControlFlow::Break(());
                 }

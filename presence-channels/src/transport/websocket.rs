@@ -1,4 +1,4 @@
-//! Opening a WebSocket: origin, subprotocol, version, `connect`, handshake, in this order.
+//! Opens WebSockets. The steps before it are those of every transport (`handshake.rs`).
 //!
 //! The handshake is ours and not axum's `WebSocketUpgrade`, because what follows it is: frames
 //! built once for all subscribers, written in gathered writes from a queue a socket.
@@ -6,85 +6,63 @@
 use std::sync::Arc;
 
 use axum::{body::Body, response::Response};
-use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
     Sink, Transport,
-    auth_token::{self, Offer},
+    handshake::{self, Candidate, Refusal},
     pump,
     stream::Stream,
 };
-use crate::{
-    ConnectInfo, Endpoint, Params, UserSocket,
-    serializer::Version,
-    socket::{Mount, Mounted},
-};
+use crate::{Endpoint, UserSocket, socket::Mount};
 
-/// Answers a request to open a WebSocket at `mount`.
-pub(crate) async fn open<S: UserSocket>(
+/// Answers a request at the mount's `/websocket`.
+pub(crate) async fn serve<S: UserSocket>(
     mount: Arc<Mount<S>>,
     endpoint: Endpoint,
     request: Request<Body>,
 ) -> Response {
-    let (mut parts, _) = request.into_parts();
-    if endpoint.is_stopping() {
-        return answer(StatusCode::SERVICE_UNAVAILABLE);
+    let (parts, _) = request.into_parts();
+    let opened = open(mount, endpoint, parts).await;
+    opened.unwrap_or_else(|refusal| {
+        let mut response = answer(refusal.status());
+        let (headers, body) = refusal.into_shown();
+        *response.headers_mut() = headers;
+        *response.body_mut() = Body::from(body);
+        response
+    })
+}
+
+/// Opens a WebSocket, if the socket lets the client in.
+async fn open<S: UserSocket>(
+    mount: Arc<Mount<S>>,
+    endpoint: Endpoint,
+    mut parts: Parts,
+) -> Result<Response, Refusal> {
+    if parts.method != Method::GET {
+        return Err(Refusal::NotAHandshake);
     }
-    if !mount.allows_origin(&parts.headers, endpoint.config().host.as_deref()) {
-        return answer(StatusCode::FORBIDDEN);
-    }
-    let mut offer = Offer::default();
-    if mount.options.auth_token {
-        offer = match auth_token::from_subprotocols(&parts.headers) {
-            Ok(offer) => offer,
-            Err(reason) => {
-                tracing::info!(path = mount.path, %reason, "refused a client");
-                return answer(StatusCode::FORBIDDEN);
-            }
-        };
-    }
-    let params = Params::from_query(parts.uri.query().unwrap_or_default());
-    let vsn = params.get("vsn");
-    let Some(version) = Version::negotiate(vsn, &mount.options.serializers) else {
-        tracing::warn!(
-            path = mount.path,
-            vsn,
-            "refused an unknown version of the protocol"
-        );
-        return answer(StatusCode::FORBIDDEN);
-    };
-    let Some(accept) = accept_key(&parts.headers) else {
-        return answer(StatusCode::BAD_REQUEST);
-    };
-    let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
+    let params = handshake::examine(&*mount, &endpoint, &mut parts).await?;
+    let accept = accept_key(&parts.headers);
+    let upgrade = parts.extensions.remove::<OnUpgrade>();
+    let transport = Transport::Websocket;
+    let mut candidate = handshake::admit(&*mount, &endpoint, params, parts, transport)?;
+    let user = mount.let_in(&mut candidate, transport, &endpoint).await?;
+    // Last, as in Phoenix: a refusal by the socket comes before.
+    let accept = accept.ok_or(Refusal::NotAHandshake)?;
+    let Some(upgrade) = upgrade else {
         tracing::error!("a WebSocket needs HTTP/1.1 and a server that supports upgrades");
-        return answer(StatusCode::BAD_REQUEST);
+        return Err(Refusal::NotAHandshake);
     };
-    let info = ConnectInfo::new(parts, &endpoint.config().trusted_proxies)
-        .with_auth_token(offer.token.take());
-    // Before `connect`, which may take its time: those who wait there count.
-    let admission = match endpoint.admit(info.client_ip()) {
-        Ok(admission) => admission,
-        Err(full) => {
-            let client = info.client_ip();
-            tracing::warn!(
-                path = mount.path,
-                ?full,
-                ?client,
-                "refused one client too many"
-            );
-            return answer(full.status());
-        }
-    };
-    let connecting = mount.connect(&params, &info, Transport::Websocket, &endpoint);
-    let user = match connecting.await {
-        Ok(user) => user,
-        Err(refusal) => return answer(refusal.http_status()),
-    };
-    let address = info.client_ip();
-    drop(info);
+    let address = candidate.info.client_ip();
+    let Candidate {
+        version,
+        admission,
+        subprotocol,
+        ..
+    } = candidate;
     let runtime = endpoint.runtime().clone();
     let idle_limit = mount.options.timeout;
     // Before the answer: who is disconnected from here on must not slip through the handshake.
@@ -107,7 +85,7 @@ pub(crate) async fn open<S: UserSocket>(
             Err(error) => tracing::debug!(%error, "a client went away during the handshake"),
         }
     });
-    switching_protocols(accept, offer.has_protocol)
+    Ok(switching_protocols(accept, subprotocol))
 }
 
 /// The answer to the client's key, if the request is a WebSocket handshake at all.
@@ -130,15 +108,14 @@ fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
     is_handshake.then(|| derive_accept_key(key.as_bytes()).parse().ok())?
 }
 
-fn switching_protocols(accept: HeaderValue, has_protocol: bool) -> Response {
+fn switching_protocols(accept: HeaderValue, subprotocol: Option<HeaderValue>) -> Response {
     let mut response = answer(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    if has_protocol {
-        let protocol = HeaderValue::from_static(auth_token::PROTOCOL);
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+    if let Some(subprotocol) = subprotocol {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
     }
     response
 }

@@ -5,12 +5,16 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use axum::body::Body;
+use http::Request;
 use presence_channels::{
+    Config,
     telemetry::FilterParameters,
     testing::{self, TestChannel},
 };
-use sample_app::UserSocket;
+use sample_app::{SampleApp, UserSocket};
 use serde_json::json;
+use tower::ServiceExt;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
@@ -312,4 +316,74 @@ async fn a_channel_says_how_loud_it_is() {
     assert!(joined.contains(shown), "{joined}");
     let text = log.text();
     assert!(!text.contains(r#"handle_in{topic="quiet""#), "{text}");
+}
+
+/// Values that anybody may send, before anybody is let in.
+#[tokio::test]
+async fn a_strangers_values_do_not_fill_the_log() {
+    let log = Log::listen("presence_channels=info");
+    let endpoint = start(FilterParameters::default()).await;
+    let long = "x".repeat(30_000);
+    let ask = async |query: &str, origin: &str| {
+        let request = Request::builder()
+            .uri(format!("/socket/longpoll?{query}"))
+            .header("host", "localhost")
+            .header("origin", origin)
+            .body(Body::empty())
+            .unwrap();
+        endpoint.router::<()>().oneshot(request).await.unwrap();
+    };
+    ask("vsn=2.0.0", &format!("http://{long}")).await;
+    ask(&format!("vsn={long}"), "http://localhost").await;
+    ask(
+        &format!("vsn=2.0.0&user_id=banned&{long}={long}"),
+        "http://localhost",
+    )
+    .await;
+    for line in log.text().lines() {
+        assert!(line.len() < 1_500, "{} bytes: {}", line.len(), &line[..300]);
+    }
+    let origin = log.line("another origin");
+    assert!(origin.contains("http://xxx"), "{origin}");
+    assert!(origin.contains("compared_with=localhost"), "{origin}");
+    assert!(origin.contains(r#"setting="Config::host""#), "{origin}");
+    assert!(log.line("unknown version").contains("xxx"));
+    assert!(log.line("refused a client").contains("bytes more"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_by_a_limit_is_logged_once_a_second_with_its_setting() {
+    let log = Log::listen("presence_channels=info");
+    let endpoint = start(FilterParameters::default()).await;
+    let client = testing::connect::<UserSocket>(&endpoint, &[("user_id", "ann")]).await;
+    let client = client.unwrap();
+    let topic = format!("room:{}", "x".repeat(60_000));
+    for _ in 0..5 {
+        client.join(&topic, json!({})).await.unwrap_err();
+    }
+    let line = log.line("refused by a limit");
+    assert!(
+        line.contains(r#"setting="Limits::max_topic_bytes""#),
+        "{line}"
+    );
+    assert!(line.contains("suppressed=0") && line.len() < 500, "{line}");
+    tokio::time::advance(std::time::Duration::from_secs(1)).await;
+    client.join(&topic, json!({})).await.unwrap_err();
+    assert!(log.text().contains("suppressed=4"), "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_limit_per_address_that_does_nothing_is_told_once() {
+    let log = Log::listen("presence_channels=warn");
+    let config = Config::default().max_connections_per_address(1);
+    let app = SampleApp::builder().config(config).start().await.unwrap();
+    for _ in 0..3 {
+        let connected = testing::connect::<UserSocket>(&app.endpoint, &[("user_id", "ann")]).await;
+        connected.unwrap();
+    }
+    let line = log.line("max_connections_per_address");
+    assert!(
+        line.contains("into_make_service_with_connect_info"),
+        "{line}"
+    );
 }

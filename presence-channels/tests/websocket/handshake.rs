@@ -1,6 +1,6 @@
 //! Handshakes that open a WebSocket, and the answers to the others.
 
-use presence_channels::{CheckOrigin, Config, SocketOptions};
+use presence_channels::{CheckOrigin, Config, Limits, SocketOptions};
 use sample_app::{Client, Server};
 
 use crate::{eventually, raw::http_status};
@@ -88,8 +88,11 @@ async fn what_is_no_handshake_is_answered_as_http() {
     let post = format!("POST {PATH}");
     assert_eq!(
         http_status(&server, &post, &["content-length: 0"]).await,
-        405
+        400
     );
+    let head = format!("HEAD {PATH}");
+    assert_eq!(http_status(&server, &head, &HANDSHAKE).await, 400);
+    assert_eq!(server.endpoint.connections(), 0);
     assert_eq!(open(&server, "/nowhere/websocket", None).await, 404);
 }
 
@@ -140,4 +143,57 @@ async fn eventually_open(server: &Server, headers: &[&str]) {
         }
         assert!(tokio::time::Instant::now() < until, "still {status}");
     }
+}
+
+/// A client that is given an endpoint with a slash at its end asks for such paths.
+#[tokio::test]
+async fn doubled_slashes_and_slashes_at_the_end_are_served() {
+    let server = Server::start().await;
+    for path in [
+        "/socket//websocket",
+        "/socket/websocket/",
+        "//socket/websocket",
+        "/socket/websocket//",
+        "//socket//websocket/",
+    ] {
+        let status = open(&server, &format!("{path}?vsn=2.0.0"), None).await;
+        assert_eq!(status, 101, "{path}");
+    }
+}
+
+/// Two users whose names differ in bytes that are not text must not become one.
+#[tokio::test]
+async fn a_query_that_is_not_utf8_is_400() {
+    let server = Server::start().await;
+    for query in [
+        "user_id=%ff",
+        "user_id=%C3",
+        "%ff=1",
+        "user_id=%ed%a0%80",
+        "user_id=%zz",
+    ] {
+        assert_eq!(
+            open(&server, &format!("{PATH}&{query}"), None).await,
+            400,
+            "{query}"
+        );
+    }
+    let text = format!("{PATH}&user_id=%C5%BD");
+    assert_eq!(open(&server, &text, None).await, 101);
+}
+
+#[tokio::test]
+async fn a_users_connections_are_limited_by_themselves() {
+    let limits = Limits::default().max_connections_per_user(1);
+    let server = Server::start_with(SocketOptions::default().limits(limits)).await;
+    let path = |user_id| format!("{PATH}&user_id={user_id}");
+    let first = Client::connect(&server, "alice").await;
+    assert_eq!(open(&server, &path("alice"), None).await, 429);
+    let _other = Client::connect(&server, "bob").await;
+    // A client without an id is nobody's.
+    assert_eq!(open(&server, PATH, None).await, 101);
+    assert_eq!(open(&server, PATH, None).await, 101);
+    first.vanish(false);
+    eventually("a place is free", || server.endpoint.connections() == 1).await;
+    Client::connect(&server, "alice").await.assert_alive().await;
 }

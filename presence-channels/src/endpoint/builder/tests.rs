@@ -57,13 +57,20 @@ async fn refusal(builder: EndpointBuilder, config: Config) -> String {
 
 #[tokio::test]
 async fn paths_are_paths_and_differ() {
-    for path in ["socket", "/socket/", "/", "", "/{room}", "/*"] {
+    for path in [
+        "socket", "/socket/", "/", "", "/a//b", "/{}", "/{a", "/a{b}", "/{*rest}", "/*",
+    ] {
         let refusal = refusal(builder().socket::<User>(path, ()), Config::default()).await;
         assert!(refusal.contains(&format!("{path:?}")), "{refusal}");
     }
     let twice = builder().socket::<User>("/a", ()).socket::<User>("/a", ());
-    let refusal = refusal(twice, Config::default()).await;
+    let refusal = self::refusal(twice, Config::default()).await;
     assert_eq!(refusal, "two sockets are mounted at \"/a\"");
+    let twice = builder()
+        .socket::<User>("/a/{b}", ())
+        .socket::<User>("/a/{c}", ());
+    let refusal = self::refusal(twice, Config::default()).await;
+    assert_eq!(refusal, "two sockets are mounted at \"/a/{c}\"");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::transport::{Frame, Opcode};
+use crate::transport::{Frame, Opcode, handshake::Refusal};
 
 /// The messages of a poll's answer, as a JSON array of strings: each is a message as a WebSocket
 /// would have carried it.
@@ -105,6 +105,41 @@ pub(super) fn status(status: StatusCode) -> Response {
     response
 }
 
+/// The answer to a client that does not connect. phoenix.js knows two statuses of a refusal; after
+/// the second it tries again.
+pub(super) fn refused(refusal: Refusal) -> Response {
+    #[derive(Serialize)]
+    struct RefusalAnswer<'a> {
+        status: u16,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        response: Option<&'a RawValue>,
+    }
+    let known = match &refusal {
+        // Clients try again later, as after any failure of a proxy.
+        Refusal::Stopping | Refusal::Full(_) => return empty(refusal.status()),
+        Refusal::Query(_) => return status(refusal.status()),
+        _ if refusal.status().is_server_error() => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::FORBIDDEN,
+    };
+    let (headers, body) = refusal.into_shown();
+    // The app's body is JSON, or text, which becomes a string.
+    let text = || serde_json::value::to_raw_value(&*String::from_utf8_lossy(&body)).ok();
+    let body = match body.is_empty() {
+        true => None,
+        false => serde_json::from_slice(&body).ok().or_else(text),
+    };
+    let mut response = json(&RefusalAnswer {
+        status: known.as_u16(),
+        response: body.as_deref(),
+    });
+    for (name, value) in &headers {
+        if name != header::CONTENT_TYPE {
+            response.headers_mut().append(name, value.clone());
+        }
+    }
+    response
+}
+
 fn json(answer: &impl Serialize) -> Response {
     let body = serde_json::to_vec(answer).expect("strings and numbers have a JSON form");
     let mut response = Response::new(Body::from(body));
@@ -136,7 +171,7 @@ pub(super) fn preflight(headers: &HeaderMap) -> Response {
 }
 
 /// Marks an answer as one that any page may read and no cache may keep.
-pub(super) fn for_browsers(mut response: Response) -> Response {
+pub(crate) fn for_browsers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     let any = HeaderValue::from_static("*");
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);

@@ -4,7 +4,10 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
-use crate::serializer::{Data, Text};
+use crate::{
+    serializer::{Data, Text},
+    telemetry::Limit,
+};
 
 /// The format of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +30,7 @@ pub(super) struct BatchLimits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadBody {
     #[error("a body, a message or a batch over the limit")]
-    TooLarge,
+    TooLarge(Limit),
     #[error("neither UTF-8 nor base64")]
     Malformed,
 }
@@ -47,20 +50,23 @@ impl BodyKind {
     /// Takes a body apart.
     pub(super) fn read(self, body: Bytes, limits: BatchLimits) -> Result<Vec<Data>, BadBody> {
         if body.len() > limits.body_bytes {
-            return Err(BadBody::TooLarge);
+            return Err(BadBody::TooLarge(Limit::BodyBytes));
         }
         let text = Text::try_from(body).map_err(|_| BadBody::Malformed)?;
         if self == Self::Message {
             if text.len() > limits.message_bytes {
-                return Err(BadBody::TooLarge);
+                return Err(BadBody::TooLarge(Limit::MessageBytes));
             }
             return Ok(vec![Data::Text(text)]);
         }
         let mut batch = Vec::new();
         for line in text.lines().filter(|line| !line.is_empty()) {
             let data = read_line(line)?;
-            if data.bytes().len() > limits.message_bytes || batch.len() == limits.messages {
-                return Err(BadBody::TooLarge);
+            if data.bytes().len() > limits.message_bytes {
+                return Err(BadBody::TooLarge(Limit::MessageBytes));
+            }
+            if batch.len() == limits.messages {
+                return Err(BadBody::TooLarge(Limit::Batch));
             }
             batch.push(data);
         }
@@ -115,12 +121,21 @@ mod tests {
     #[test]
     fn too_much_is_refused_whole() {
         assert!(batch("[1]\n[2]\n[3]").is_ok());
-        assert_eq!(batch("[1]\n[2]\n[3]\n[4]"), Err(BadBody::TooLarge));
+        assert_eq!(
+            batch("[1]\n[2]\n[3]\n[4]"),
+            Err(BadBody::TooLarge(Limit::Batch))
+        );
         assert!(batch("[34567890]").is_ok());
-        assert_eq!(batch("[345678901]"), Err(BadBody::TooLarge));
+        assert_eq!(
+            batch("[345678901]"),
+            Err(BadBody::TooLarge(Limit::MessageBytes))
+        );
         // Twelve letters for the limit of ten bytes is too much, by what they stand for it is not.
         assert!(batch("AAAAAAAAAAAA").is_ok());
-        assert_eq!(batch(&"[1]\n".repeat(26)), Err(BadBody::TooLarge));
+        assert_eq!(
+            batch(&"[1]\n".repeat(26)),
+            Err(BadBody::TooLarge(Limit::BodyBytes))
+        );
     }
 
     #[test]
@@ -131,7 +146,10 @@ mod tests {
         );
         assert!(matches!(&read(b"").unwrap()[..], [Data::Text(text)] if text.is_empty()));
         assert!(matches!(read(b"\xff"), Err(BadBody::Malformed)));
-        assert!(matches!(read(b"[345678901]"), Err(BadBody::TooLarge)));
+        assert!(matches!(
+            read(b"[345678901]"),
+            Err(BadBody::TooLarge(Limit::MessageBytes))
+        ));
     }
 
     #[test]

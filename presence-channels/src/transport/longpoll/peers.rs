@@ -224,7 +224,7 @@ impl Longpoll {
             }
         };
         let status = session
-            .publish(async { kind.read(body, self.limits) })
+            .publish(self.metered(async { kind.read(body, self.limits) }))
             .await;
         self.reply(&header, ANSWER, status.as_u16());
     }

@@ -14,7 +14,16 @@ use super::{
     answer::{self, Messages},
     batch::{BadBody, BodyKind},
 };
-use crate::{Endpoint, Params, serializer::Version, socket::Mounted};
+use crate::{
+    Endpoint, Params,
+    serializer::Data,
+    socket::Mounted,
+    telemetry::Limit,
+    transport::{
+        Transport,
+        handshake::{self, Candidate, Refusal},
+    },
+};
 
 /// The header in which clients may send a session's token instead of the URL. It overrides the
 /// URL's token.
@@ -28,78 +37,48 @@ pub(crate) async fn serve(
     request: Request<Body>,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let host = endpoint.config().host.as_deref();
-    let response = if !mount.allows_origin(&parts.headers, host) {
-        answer::status(StatusCode::FORBIDDEN)
-    } else {
-        match parts.method {
-            Method::OPTIONS => answer::preflight(&parts.headers),
-            Method::GET => get(&longpoll, mount, endpoint, parts).await,
-            Method::POST => post(&longpoll, &parts, body).await,
-            _ => answer::empty(StatusCode::BAD_REQUEST),
-        }
-    };
-    answer::for_browsers(response)
+    let answered = answered(&longpoll, mount, endpoint, parts, body).await;
+    answer::for_browsers(answered.unwrap_or_else(answer::refused))
 }
 
+async fn answered(
+    longpoll: &Arc<Longpoll>,
+    mount: Arc<dyn Mounted>,
+    endpoint: Endpoint,
+    mut parts: Parts,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let params = handshake::examine(&*mount, &endpoint, &mut parts).await?;
+    match parts.method {
+        Method::OPTIONS => Ok(answer::preflight(&parts.headers)),
+        Method::GET => get(longpoll, mount, endpoint, params, parts).await,
+        Method::POST => Ok(post(longpoll, &params, &parts, body).await),
+        _ => Ok(answer::empty(StatusCode::BAD_REQUEST)),
+    }
+}
+
+/// Answers a poll, or opens a session, if the socket lets the client in.
 async fn get(
     longpoll: &Arc<Longpoll>,
     mount: Arc<dyn Mounted>,
     endpoint: Endpoint,
+    params: Params,
     parts: Parts,
-) -> Response {
-    let params = Params::from_query(parts.uri.query().unwrap_or_default());
+) -> Result<Response, Refusal> {
     if let Some(token) = session_token(&params, &parts.headers)
         && let Some(key) = longpoll.tokens.verify(token)
         && let Some(messages) = longpoll.poll(&key).await
     {
-        return answer::polled(token, &messages);
+        return Ok(answer::polled(token, &messages));
     }
-    open(longpoll, mount, endpoint, &params, parts).await
+    let mut candidate = handshake::admit(&*mount, &endpoint, params, parts, Transport::Longpoll)?;
+    let connection = mount.connect_queue(endpoint, &mut candidate).await?;
+    let Candidate { admission, .. } = candidate;
+    Ok(answer::opened(&longpoll.open(connection, admission)))
 }
 
-/// Opens a session, if the socket lets the client in.
-async fn open(
-    longpoll: &Arc<Longpoll>,
-    mount: Arc<dyn Mounted>,
-    endpoint: Endpoint,
-    params: &Params,
-    parts: Parts,
-) -> Response {
-    if endpoint.is_stopping() {
-        return answer::empty(StatusCode::SERVICE_UNAVAILABLE);
-    }
-    let path = mount.path().to_owned();
-    let vsn = params.get("vsn");
-    let Some(version) = Version::negotiate(vsn, &mount.options().serializers) else {
-        tracing::warn!(path, vsn, "refused an unknown version of the protocol");
-        return answer::status(StatusCode::FORBIDDEN);
-    };
-    let info = mount.connect_info(&endpoint, parts);
-    // As for a WebSocket, before `connect`.
-    let admission = match endpoint.admit(info.client_ip()) {
-        Ok(admission) => admission,
-        Err(full) => {
-            let client = info.client_ip();
-            tracing::warn!(path, ?full, ?client, "refused one client too many");
-            return answer::empty(full.status());
-        }
-    };
-    match mount.connect_queue(endpoint, params, &info, version).await {
-        Ok(connection) => answer::opened(&longpoll.open(connection, admission)),
-        Err(refusal) => {
-            // The two statuses of a refusal that phoenix.js knows; the second it tries again.
-            answer::status(match refusal.http_status().is_server_error() {
-                false => StatusCode::FORBIDDEN,
-                true => StatusCode::INTERNAL_SERVER_ERROR,
-            })
-        }
-    }
-}
-
-async fn post(longpoll: &Longpoll, parts: &Parts, body: Body) -> Response {
-    let params = Params::from_query(parts.uri.query().unwrap_or_default());
-    let token = session_token(&params, &parts.headers);
+async fn post(longpoll: &Longpoll, params: &Params, parts: &Parts, body: Body) -> Response {
+    let token = session_token(params, &parts.headers);
     let status = match token.and_then(|token| longpoll.tokens.verify(token)) {
         Some(key) => {
             let kind = BodyKind::of(&parts.headers);
@@ -127,6 +106,20 @@ impl Longpoll {
         Some(Messages::of(&frames))
     }
 
+    /// Counts a body that a limit refuses.
+    pub(super) async fn metered(
+        &self,
+        batch: impl Future<Output = Result<Vec<Data>, BadBody>>,
+    ) -> Result<Vec<Data>, BadBody> {
+        batch.await.inspect_err(|bad| self.count(*bad))
+    }
+
+    fn count(&self, bad: BadBody) {
+        if let BadBody::TooLarge(limit) = bad {
+            self.meters.refused(limit, "a publish");
+        }
+    }
+
     async fn publish(&self, key: &SessionKey, kind: BodyKind, body: Body) -> StatusCode {
         let limit = self.limits.body_bytes;
         if self.is_here(key) {
@@ -134,11 +127,14 @@ impl Longpoll {
                 return StatusCode::GONE;
             };
             let batch = async { kind.read(read(body, limit).await?, self.limits) };
-            return session.publish(batch).await;
+            return session.publish(self.metered(batch)).await;
         }
         match tokio::time::timeout(self.options.window, read(body, limit)).await {
             Ok(Ok(body)) => self.publish_to_peer(key, kind, &body).await,
-            Ok(Err(_)) => StatusCode::PAYLOAD_TOO_LARGE,
+            Ok(Err(bad)) => {
+                self.count(bad);
+                StatusCode::PAYLOAD_TOO_LARGE
+            }
             Err(_) => StatusCode::REQUEST_TIMEOUT,
         }
     }
@@ -147,5 +143,7 @@ impl Longpoll {
 /// The body, if it is whole and within `limit`. The answer to a client that has disconnected is not
 /// read.
 async fn read(body: Body, limit: usize) -> Result<Bytes, BadBody> {
-    to_bytes(body, limit).await.map_err(|_| BadBody::TooLarge)
+    to_bytes(body, limit)
+        .await
+        .map_err(|_| BadBody::TooLarge(Limit::BodyBytes))
 }

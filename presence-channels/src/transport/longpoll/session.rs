@@ -150,7 +150,7 @@ impl Session {
         };
         let batch = match batch {
             Ok(batch) => batch,
-            Err(BadBody::TooLarge) => return StatusCode::PAYLOAD_TOO_LARGE,
+            Err(BadBody::TooLarge(_)) => return StatusCode::PAYLOAD_TOO_LARGE,
             Err(BadBody::Malformed) => return StatusCode::BAD_REQUEST,
         };
         for (number, data) in (1..).zip(batch) {

@@ -2,8 +2,8 @@ use http::Request;
 
 use super::*;
 use crate::{
-    Config, ConnectError, ConnectInfo, Endpoint, Params, Routes, UserSocket, serializer::Version,
-    socket::Mounted,
+    Config, ConnectError, ConnectInfo, Endpoint, Params, Routes, SocketOptions, UserSocket,
+    transport::{Transport, handshake},
 };
 
 struct Anybody;
@@ -23,17 +23,22 @@ async fn sessions_that_are_over_are_forgotten() {
     let window = std::time::Duration::from_secs(10);
     let options = LongpollOptions::default().window(window);
     let options = SocketOptions::default().longpoll(options);
-    let endpoint = Endpoint::builder(PubSub::local()).socket::<Anybody>("/socket", ());
+    let endpoint = Endpoint::builder(PubSub::local());
+    let endpoint = endpoint.socket_with::<Anybody>("/socket", (), options);
     let endpoint = endpoint.start(Config::default()).await.unwrap();
     let (pubsub, runtime) = (endpoint.pubsub(), endpoint.runtime());
-    let longpoll = Longpoll::start("/socket", &options, None, pubsub, runtime).unwrap();
+    let mount = endpoint.mount_of::<Anybody>().unwrap();
+    let longpoll = Longpoll::start(&*mount, None, pubsub, runtime).unwrap();
     for _ in 0..10 {
-        let mount = endpoint.mount_of::<Anybody>().unwrap();
-        let info = mount.connect_info(&endpoint, Request::new(()).into_parts().0);
-        let params = Params::default();
-        let connection = mount.connect_queue(endpoint.clone(), &params, &info, Version::V2);
-        let connection = connection.await.ok().unwrap();
-        longpoll.open(connection, endpoint.admit(None).ok().unwrap());
+        let (parts, ()) = Request::new(()).into_parts();
+        let (params, transport) = (Params::default(), Transport::Longpoll);
+        let candidate = handshake::admit(&*mount, &endpoint, params, parts, transport);
+        let mut candidate = candidate.ok().unwrap();
+        let connecting = mount
+            .clone()
+            .connect_queue(endpoint.clone(), &mut candidate);
+        let connection = connecting.await.ok().unwrap();
+        longpoll.open(connection, candidate.admission);
     }
     assert_eq!(longpoll.sessions.lock().len(), 10);
     tokio::time::sleep(window * 2).await;

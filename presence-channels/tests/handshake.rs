@@ -127,7 +127,7 @@ async fn a_page_asks_why_it_cannot_connect() {
     }
     assert_eq!(
         ask(&app, Method::POST, "/socket", &[JSON]).await.0.status(),
-        405
+        404
     );
 }
 
@@ -303,4 +303,15 @@ async fn an_app_may_name_other_origins() {
         ask(&app, Method::GET, "/socket", &headers).await.0.status(),
         200
     );
+}
+
+#[tokio::test]
+async fn an_app_may_serve_the_path_of_the_mount_itself() {
+    let options = SocketOptions::default().connect_check(false);
+    let app = start_with(options, Config::default()).await;
+    let (answer, _) = ask(&app, Method::GET, "/socket", &[JSON]).await;
+    assert_eq!(answer.status(), 404);
+    let own = Router::new().route("/socket", axum::routing::get(async || "mine"));
+    // axum panics if both serve it.
+    let _ = own.merge(app);
 }

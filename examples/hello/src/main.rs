@@ -18,7 +18,12 @@ async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt().with_env_filter(filter).init();
 
     let listener = listen().await?;
-    let endpoint = application::start(Config::default()).await?;
+    let mut config = Config::default();
+    // Behind a host name, the pages of that host alone may connect.
+    if let Ok(host) = env::var("PHX_HOST") {
+        config = config.host(host);
+    }
+    let endpoint = application::start(config).await?;
     let app = web::router().merge(endpoint.router());
     tracing::info!("Running at {}", url(listener.local_addr()?));
 

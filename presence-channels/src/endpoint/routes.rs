@@ -4,7 +4,7 @@ use axum::{
     Router,
     body::Body,
     response::{IntoResponse, Response},
-    routing::{any, get},
+    routing::any,
 };
 use http::{Request, StatusCode};
 
@@ -22,7 +22,8 @@ impl Endpoint {
     /// connect. It takes the parameters and headers of a connection, runs the same checks and
     /// [`connect`](crate::UserSocket::connect), and connects nobody. The answer has the status 200,
     /// or the status, headers and body of the [`ConnectError`](crate::ConnectError). Other requests
-    /// of `/socket` get 404.
+    /// of `/socket` get 404. An app that serves that path itself turns the question off by
+    /// [`SocketOptions::connect_check`](crate::SocketOptions::connect_check).
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let mut router = Router::new();
         for MountPoint { mount, longpoll } in &self.inner.mounts {
@@ -34,7 +35,9 @@ impl Endpoint {
                     false => StatusCode::NOT_FOUND.into_response(),
                 }
             };
-            router = router.route(mount.path(), get(ask));
+            if mount.options().connect_check {
+                router = router.route(mount.path(), any(ask));
+            }
             let (endpoint, socket) = (self.clone(), mount.clone());
             let open = move |request: Request<Body>| socket.clone().open(endpoint.clone(), request);
             for path in spellings(mount.path(), "websocket") {

@@ -29,6 +29,7 @@ pub struct SocketOptions {
     pub(crate) limits: Limits,
     pub(crate) auth_token: bool,
     pub(crate) subprotocols: Vec<String>,
+    pub(crate) connect_check: bool,
     pub(crate) log: Option<Level>,
     pub(crate) serializers: Vec<Added>,
     pub(crate) token_expiry_notice: Duration,
@@ -43,6 +44,7 @@ impl Default for SocketOptions {
             limits: Limits::default(),
             auth_token: false,
             subprotocols: Vec::new(),
+            connect_check: true,
             log: Some(Level::INFO),
             serializers: Vec::new(),
             token_expiry_notice: Duration::from_secs(60),
@@ -93,6 +95,15 @@ impl SocketOptions {
     #[must_use]
     pub fn auth_token(mut self, auth_token: bool) -> Self {
         self.auth_token = auth_token;
+        self
+    }
+
+    /// Sets whether a page may ask the mount's own path why it cannot connect: see
+    /// [`Endpoint::router`](crate::Endpoint::router). Default: yes. Turn it off in an app that
+    /// serves that path itself.
+    #[must_use]
+    pub fn connect_check(mut self, connect_check: bool) -> Self {
+        self.connect_check = connect_check;
         self
     }
 

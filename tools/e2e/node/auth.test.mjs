@@ -2,6 +2,7 @@ import assert from "node:assert/strict"
 import {readFileSync} from "node:fs"
 import {test} from "node:test"
 import {within} from "../bounded.mjs"
+import {example} from "../docs.mjs"
 import {address, freshRoom, join, openSocket, reply} from "../phoenix.mjs"
 
 const CONFORMANCE = address("CONFORMANCE_URL")
@@ -23,4 +24,11 @@ test("a token that was changed is refused", async t => {
   const socket = openSocket(t, CONFORMANCE, {authToken: token.replace(".", ".A"), reconnectAfterMs: () => 60_000})
   await refused(socket)
   assert.equal(socket.isConnected(), false)
+})
+
+test("a page that asks learns whether it may connect, and why not", async () => {
+  const here = (path, options) => fetch(new URL(path, CONFORMANCE), options)
+  const refusal = await example("function refusal", {fetch: here}, "refusal")
+  assert.equal(await refusal({token, vsn: "2.0.0"}), null)
+  assert.deepEqual(await refusal({token: token.replace(".", ".A"), vsn: "2.0.0"}), {status: 403})
 })

@@ -30,6 +30,8 @@ const MAX_HEADER: usize = 14;
 const GROWTH: usize = 16 * 1024;
 /// A frame of which more than this is missing is read straight into its message.
 const DIRECT: usize = 4 * 1024;
+/// The most that is read at once: it is unmasked while the processor's cache has it.
+const DIRECT_AT_MOST: usize = 128 * 1024;
 
 pub(super) struct WebSocketReader {
     max_message_bytes: usize,
@@ -105,7 +107,6 @@ impl WebSocketReader {
             }
             self.take_body(bytes);
             if self.missing() > 0 {
-                self.check_text()?;
                 return Ok(None);
             }
             if let Step::Event(event) = self.end_frame(&mut answer)? {
@@ -125,7 +126,7 @@ impl WebSocketReader {
         let body = &mut message.body;
         grow(body, missing);
         let room = body.capacity() - body.len();
-        Some(body.limit(room.min(missing)))
+        Some(body.limit(room.min(missing).min(DIRECT_AT_MOST)))
     }
 
     /// Handles `count` bytes that were put into the place of [`direct`](Self::direct).
@@ -242,7 +243,7 @@ impl WebSocketReader {
         frame.missing -= count;
     }
 
-    /// Refuses a text as soon as it cannot be UTF-8 any more.
+    /// Refuses a text in fragments at the first that cannot be UTF-8.
     fn check_text(&mut self) -> Result<(), ProtocolViolation> {
         if let Some(OpenMessage {
             body,
@@ -265,8 +266,8 @@ impl WebSocketReader {
                 end_control(control, &body, answer).map(Step::Event)
             }
             OpCode::Data(_) => {
-                self.check_text()?;
                 if !frame.is_final {
+                    self.check_text()?;
                     return Ok(Step::GoOn);
                 }
                 let Some(message) = self.message.take() else {
@@ -274,7 +275,6 @@ impl WebSocketReader {
                 };
                 let body = Bytes::from(message.body);
                 let data = match message.text {
-                    Some(text) if !text.is_whole(&body) => return Err(not_utf8()),
                     Some(_) => Data::Text(Text::try_from(body).map_err(|_| not_utf8())?),
                     None => Data::Binary(body),
                 };

@@ -1,4 +1,4 @@
-/// The check of a text that comes in parts.
+/// The check of a text that comes in fragments.
 #[derive(Default)]
 pub(super) struct TextCheck {
     /// The bytes that are known to be UTF-8.
@@ -19,10 +19,5 @@ impl TextCheck {
                 error.error_len().is_none()
             }
         }
-    }
-
-    /// Returns whether no character of the checked text is cut.
-    pub(super) fn is_whole(&self, text: &[u8]) -> bool {
-        self.valid == text.len()
     }
 }

@@ -23,15 +23,18 @@ pub(super) fn node() -> Result<()> {
         .inspect_err(|_| println!("{}{}", hello.log_tail(), conformance.log_tail()))
 }
 
-/// Runs phoenix.js in Chromium. The tests start the app themselves, because they also stop it.
+/// Runs phoenix.js in Chromium. The tests start the hello app themselves, because they also stop
+/// it.
 pub(super) fn browser() -> Result<()> {
     npm::ci(&folder())?;
     let chromium = chromium::find_or_install()?;
     let apps = Apps::build()?;
     apps.install_phoenix()?;
+    let conformance = apps.start_conformance()?;
     let mut tests = node_test(test_files("browser")?);
     tests
         .env("CHROMIUM", chromium)
+        .env("CONFORMANCE_URL", conformance.url())
         .env("HELLO_BIN", &apps.hello);
     tests.env(
         "HELLO_ASSETS",

@@ -24,10 +24,10 @@ use crate::{Endpoint, telemetry::HttpMeter};
 /// The future of a [`Serve`], and of its shutdown signal.
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Serves `app` on `listener`, as [`axum::serve`] does, with limits on time, and with the stop of
+/// Serves `app` on `listener`, as [`axum::serve()`] does, with limits on time, and with the stop of
 /// `endpoint`.
 ///
-/// Beyond [`axum::serve`], it does this:
+/// Beyond [`axum::serve()`], it does this:
 ///
 /// - It sets `TCP_NODELAY` on every connection, so that a message leaves at once.
 /// - It gives a request the address of its peer as [`axum::extract::ConnectInfo`], which

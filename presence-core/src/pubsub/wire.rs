@@ -129,7 +129,7 @@ pub enum WireError {
     #[error(transparent)]
     TooLong(#[from] TooLong),
     /// The payload is marked as JSON, and is not JSON that every strict parser reads (see
-    /// [`strict_json`](crate::strict_json)).
+    /// [`strict_json`]).
     #[error("the payload is not JSON")]
     NotJson,
 }

@@ -172,13 +172,13 @@ fn any_depth_is_checked_without_recursion() {
 fn elements_and_members_are_parts_of_the_text() {
     let mut elements = Vec::new();
     array(" [ 1 , [2] ,\"\" ] ", |number, text| {
-        elements.push((number, text))
+        elements.push((number, text));
     })
     .unwrap();
     assert_eq!(elements, [(0, "1"), (1, "[2]"), (2, "\"\"")]);
     let mut members = Vec::new();
     object("{\"a\": {} ,\"a\":null}", |name, value| {
-        members.push((name, value))
+        members.push((name, value));
     })
     .unwrap();
     assert_eq!(members, [("\"a\"", "{}"), ("\"a\"", "null")]);

@@ -273,7 +273,7 @@ impl<P: Presence> Tracker<P> {
     /// Waits until no call of [`fetch`](Presence::fetch) or
     /// [`handle_metas`](Presence::handle_metas) is under way or due, for tests: what they query is
     /// not needed any more. A diff that waits for
-    /// [`diff_interval`](TrackerOptions::diff_interval) is not due yet.
+    /// [`diff_interval`](crate::tracker::NodeOptions::diff_interval) is not due yet.
     ///
     /// # Examples
     ///

@@ -29,7 +29,10 @@ fn run(input: &[u8]) {
         assert_eq!(as_client(&message), input, "nothing is lost or added");
     }
     assert_as_text(&message);
-    assert_written(&message);
+    // What stands for such an event's bytes may be longer than a name may be.
+    if message.event.len() <= 255 {
+        assert_written(&message);
+    }
 }
 
 fn topic(message: &ReadMessage) -> &str {

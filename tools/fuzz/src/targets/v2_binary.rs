@@ -29,7 +29,7 @@ fn run(input: &[u8]) {
         assert_eq!(as_client(&message), input, "nothing is lost or added");
     }
     assert_as_text(&message);
-    // What stands for such an event's bytes may be longer than a name may be.
+    // The text for such bytes may be longer than a name may be.
     if message.event.len() <= 255 {
         assert_written(&message);
     }

@@ -134,8 +134,7 @@ impl Endpoint {
         event: &str,
         payload: impl IntoPayload,
     ) -> Result<(), BroadcastError> {
-        let message = Broadcast::new(topic, event, payload.into_payload()?);
-        check_broadcast(&message)?;
+        let message = checked(topic, event, payload)?;
         let _span = telemetry::broadcast_span(&message);
         Ok(self.inner.pubsub.broadcast(message)?)
     }
@@ -178,8 +177,7 @@ impl Endpoint {
         event: &str,
         payload: impl IntoPayload,
     ) -> Result<(), BroadcastError> {
-        let message = Broadcast::new(topic, event, payload.into_payload()?);
-        check_broadcast(&message)?;
+        let message = checked(topic, event, payload)?;
         let _span = telemetry::broadcast_span(&message);
         self.inner.pubsub.local_broadcast(message);
         Ok(())
@@ -319,6 +317,17 @@ impl Endpoint {
             mount.downcast().ok()
         })
     }
+}
+
+/// Makes a broadcast that every client can get.
+fn checked(
+    topic: &str,
+    event: &str,
+    payload: impl IntoPayload,
+) -> Result<Broadcast, BroadcastError> {
+    let message = Broadcast::new(topic, event, payload.into_payload()?);
+    check_broadcast(&message)?;
+    Ok(message)
 }
 
 impl EndpointInner {

@@ -124,7 +124,8 @@ impl Limits {
     /// Sets the time after which a client that takes nothing is slow, while more than
     /// [`max_outgoing_bytes`](Self::max_outgoing_bytes) wait for it. Default 10 s. Its connection
     /// is closed with code 1013. Checked about twenty times per
-    /// [`SocketOptions::timeout`](crate::SocketOptions::timeout), at least once a second. An
+    /// timeout, or per [`SocketOptions::timeout`](crate::SocketOptions::timeout) if that is
+    /// shorter. An
     /// endpoint does not start with less than 100 ms.
     #[must_use]
     pub fn slow_reader_timeout(mut self, timeout: Duration) -> Self {

@@ -45,10 +45,10 @@
 //! | `presence_channels_queue_bytes` | gauge | bytes | `socket`, `transport` | what waits for clients to read it; looked at about once a second, at least 20 times in the shortest idle time |
 //! | `presence_channels_queue_frames` | gauge | | `socket`, `transport` | as messages |
 //! | `presence_channels_drops_total` | counter | | `socket`, `transport`, `reason` | see below |
-//! | `presence_channels_limit_refused_total` | counter | | `socket`, `limit` | connections, joins and messages that a limit refused; `limit` is the setting's name, as `max_channels` |
+//! | `presence_channels_limit_refused_total` | counter | | `socket`, `limit` | connections, joins and messages that a limit refused; `limit` is the setting's name, as `max_channels`, with `route_rate` and `route_user_rate` for [`Route::rate`](crate::Route::rate) and [`Route::user_rate`](crate::Route::user_rate) |
 //! | `presence_channels_handler_seconds` | histogram | seconds | `socket`, `route`, `callback` | how long callbacks took: `join`, `handle_in`, `handle_info`, `handle_out` |
 //! | `presence_channels_crashes_total` | counter | | `socket`, `route`, `reason` | channels that ended with `phx_error`: `panicked`, `timed_out`, `failed` |
-//! | `presence_channels_limits_reached_total` | counter | | `socket`, `route`, `limit` | the times that a channel reached a limit of [`Limits`](crate::Limits), by the limit's name: `max_waiting_messages` and `max_waiting_bytes` for broadcasts and messages of the app that wait for it; `route_rate`, `event_rate` and `user_rate` for messages over a rate of its [`Route`](crate::Route) |
+//! | `presence_channels_limits_reached_total` | counter | | `socket`, `route`, `limit` | the times that a channel reached a limit on what waits for it: `max_waiting_messages` or `max_waiting_bytes` of [`Limits`](crate::Limits) |
 //! | `presence_channels_http_timeouts_total` | counter | | `limit` | HTTP connections that [`serve`](crate::serve) closed, and bodies it gave up, because the client was too slow: `head_timeout`, `body_timeout`, `drain_timeout` |
 //! | `presence_presences` | gauge | | `presence` | presences that this node's diffs have shown, by [`Presence::NAME`](crate::Presence::NAME) |
 //! | `presence_diffs_total` | counter | | `presence` | diffs broadcast to this node's clients |

@@ -163,7 +163,8 @@ pub enum BroadcastError {
     #[error(transparent)]
     Encode(#[from] EncodeError),
     /// The payload is JSON and not an object, or it is binary and the topic or the event is longer
-    /// than 255 bytes, which a binary message counts in one byte each; nothing was sent.
+    /// than 255 bytes, which a binary message counts in one byte each, or the event is reserved;
+    /// nothing was sent.
     #[error(transparent)]
     Frame(#[from] FrameError),
     /// This node's subscribers have it, others may not: see [`PubSubError`].

@@ -219,6 +219,17 @@ impl<C: Channel> Socket<C> {
     ///
     /// # Errors
     /// As [`broadcast`](Self::broadcast), at once.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::*;
+    /// # async fn handler<C: Channel>(strokes: Vec<Payload>, socket: &Socket<C>) -> HandleResult {
+    /// for stroke in strokes {
+    ///     socket.broadcast_from_and_wait("stroke", stroke).await?;
+    /// }
+    /// # no_reply()
+    /// # }
+    /// ```
     pub fn broadcast_from_and_wait<P: IntoPayload>(
         &self,
         event: &str,

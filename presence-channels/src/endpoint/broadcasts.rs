@@ -2,8 +2,8 @@
 
 use presence_core::pubsub::{Broadcast, IntoPayload, Payload, SubscriberId};
 
-use super::Endpoint;
-use crate::{BroadcastError, channel::KICK, serializer::check_broadcast, telemetry};
+use super::{Endpoint, checked};
+use crate::{BroadcastError, channel::KICK, telemetry};
 
 impl Endpoint {
     /// As [`broadcast`](Self::broadcast), but not to the channel whose
@@ -35,8 +35,7 @@ impl Endpoint {
         event: &str,
         payload: impl IntoPayload,
     ) -> Result<(), BroadcastError> {
-        let message = Broadcast::new(topic, event, payload.into_payload()?);
-        check_broadcast(&message)?;
+        let message = checked(topic, event, payload)?;
         let _span = telemetry::broadcast_span(&message);
         Ok(self.pubsub().broadcast_from(from, message)?)
     }
@@ -63,8 +62,7 @@ impl Endpoint {
         event: &str,
         payload: impl IntoPayload,
     ) -> Result<(), BroadcastError> {
-        let message = Broadcast::new(topic, event, payload.into_payload()?);
-        check_broadcast(&message)?;
+        let message = checked(topic, event, payload)?;
         let _span = telemetry::broadcast_span(&message);
         self.pubsub().local_broadcast_from(from, message);
         Ok(())

@@ -19,7 +19,7 @@ use crate::{
     limits::Bucket,
     message::{Message, Ref, TopicRef, WireTopic},
     serializer::{Data, MalformedFrame},
-    telemetry::{Drops, Limit, ReachedLimit},
+    telemetry::{Drops, Limit},
     transport::{Outbox, close_code},
 };
 
@@ -138,10 +138,10 @@ impl<S: UserSocket> Connection<S> {
         // A refused heartbeat or leave would cost more than it saves.
         if !is_heartbeat
             && event != "phx_leave"
-            && let Some(reason) = self.over_socket_rates()
+            && let Some((limit, reason)) = self.over_socket_rates()
         {
             self.shared.outbox.meter().dropped(Drops::OverRate);
-            self.limit_refused(Limit::MessageRate, &*event);
+            self.limit_refused(limit, &*event);
             return self
                 .shared
                 .refuse(&join_ref, &reference, TopicRef::from(&topic), &reason);
@@ -177,19 +177,19 @@ impl<S: UserSocket> Connection<S> {
         }
     }
 
-    /// Counts a message of any topic. Returns the refusal of one that is over a rate.
-    fn over_socket_rates(&mut self) -> Option<String> {
+    /// Counts a message of any topic. Returns the limit and the refusal of one that is over a rate.
+    fn over_socket_rates(&mut self) -> Option<(Limit, String)> {
         let endpoint = &self.shared.endpoint;
         if let Some(rate) = Bucket::over(&mut self.bucket, || endpoint.now()) {
-            return Some(format!(
-                "over the socket's limit of {rate} messages a second"
-            ));
+            let reason = format!("over the socket's limit of {rate} messages a second");
+            return Some((Limit::MessageRate, reason));
         }
         let rate = self.shared.mount.routes.rate_of_users()?;
         let buckets = self.user_buckets.as_ref()?;
         (!buckets.take(None, rate, endpoint.now())).then(|| {
             let rate = rate.messages();
-            format!("over the user's limit of {rate} messages a second")
+            let reason = format!("over the user's limit of {rate} messages a second");
+            (Limit::UserRate, reason)
         })
     }
 
@@ -338,7 +338,7 @@ impl<S: UserSocket> Connection<S> {
         );
         if let Some((limit, reason)) = over {
             shared.outbox.meter().dropped(Drops::OverRate);
-            shared.mount.routes.get(route).meter.reached(limit);
+            shared.mount.limit_meters.refused(limit, topic);
             return refuse(join_ref, &reason);
         }
         channel.receive(reference, event, payload, bytes)
@@ -363,7 +363,7 @@ fn over_route_rates<S: UserSocket>(
     user_buckets: Option<&UserBuckets>,
     route: u32,
     event: &str,
-) -> Option<(ReachedLimit, String)> {
+) -> Option<(Limit, String)> {
     let rates = shared.mount.routes.get(route).rates.as_ref()?;
     let now = shared.endpoint.now();
     let events = &mut rates.events.iter().zip(0_u32..);
@@ -372,21 +372,21 @@ fn over_route_rates<S: UserSocket>(
     {
         let rate = rate.messages();
         let reason = format!("over the event's limit of {rate} messages a second");
-        return Some((ReachedLimit::EventRate, reason));
+        return Some((Limit::EventRate, reason));
     }
     if let Some(rate) = rates.all
         && !take(buckets, (route, None), rate, now)
     {
         let rate = rate.messages();
         let reason = format!("over the route's limit of {rate} messages a second");
-        return Some((ReachedLimit::RouteRate, reason));
+        return Some((Limit::RouteRate, reason));
     }
     if let (Some(rate), Some(user)) = (rates.user, user_buckets)
         && !user.take(Some(route), rate, now)
     {
         let rate = rate.messages();
         let reason = format!("over the user's limit of {rate} messages a second");
-        return Some((ReachedLimit::UserRate, reason));
+        return Some((Limit::RouteUserRate, reason));
     }
     None
 }

@@ -101,6 +101,14 @@ impl SocketOptions {
     /// Sets whether a page may ask the mount's own path why it cannot connect: see
     /// [`Endpoint::router`](crate::Endpoint::router). Default: yes. Turn it off in an app that
     /// serves that path itself.
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_channels::SocketOptions;
+    ///
+    /// let options = SocketOptions::default().connect_check(false);
+    /// # let _ = options;
+    /// ```
     #[must_use]
     pub fn connect_check(mut self, connect_check: bool) -> Self {
         self.connect_check = connect_check;

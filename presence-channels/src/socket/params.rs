@@ -130,7 +130,7 @@ impl Params {
     /// ```
     /// use presence_channels::{ConnectError, ConnectInfo, Params, Routes};
     ///
-    /// /// What a layer of the app reads from the session's cookie.
+    /// /// The session, which a layer of the app reads from its cookie.
     /// #[derive(Clone)]
     /// struct Session {
     ///     user_id: String,

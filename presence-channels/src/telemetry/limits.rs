@@ -24,12 +24,16 @@ pub(crate) enum Limit {
     JoinsUnderWay,
     MessageRate,
     ChannelMessageRate,
+    RouteRate,
+    EventRate,
+    RouteUserRate,
+    UserRate,
     BodyBytes,
     Batch,
 }
 
 impl Limit {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 17] = [
         Self::Connections,
         Self::ConnectionsPerAddress,
         Self::ConnectionsPerUser,
@@ -41,6 +45,10 @@ impl Limit {
         Self::JoinsUnderWay,
         Self::MessageRate,
         Self::ChannelMessageRate,
+        Self::RouteRate,
+        Self::EventRate,
+        Self::RouteUserRate,
+        Self::UserRate,
         Self::BodyBytes,
         Self::Batch,
     ];
@@ -59,15 +67,28 @@ impl Limit {
             Self::JoinsUnderWay => "Limits::max_joins_under_way",
             Self::MessageRate => "Limits::max_message_rate",
             Self::ChannelMessageRate => "Limits::max_channel_message_rate",
+            Self::RouteRate => "Route::rate",
+            Self::EventRate => "Route::event_rate",
+            Self::RouteUserRate => "Route::user_rate",
+            Self::UserRate => "Routes::user_rate",
             Self::BodyBytes => "LongpollOptions::max_body_bytes",
             Self::Batch => "LongpollOptions::max_batch",
         }
     }
 
-    /// Returns the name of the limit: its setting without the type.
+    /// Returns the name of the limit: its setting without the type, unless another has that, too.
     fn name(self) -> &'static str {
-        let (_, name) = self.setting().split_once("::").expect("a setting has both");
-        name
+        match self {
+            Self::RouteRate => "route_rate",
+            Self::RouteUserRate => "route_user_rate",
+            limit => {
+                let (_, name) = limit
+                    .setting()
+                    .split_once("::")
+                    .expect("a setting has both");
+                name
+            }
+        }
     }
 }
 

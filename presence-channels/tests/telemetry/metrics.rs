@@ -190,6 +190,15 @@ async fn callbacks_are_timed_and_crashes_and_drops_counted() {
     }
     let drops = |reason| format!("presence_channels_drops_total{{{CLIENT},reason={reason}}}");
     recorded.assert(&[(&drops("over_rate"), 10.0), (&drops("slow_reader"), 0.0)]);
+    let refused = |limit| {
+        let name = "presence_channels_limit_refused_total";
+        format!("{name}{{socket=/socket,limit={limit}}}")
+    };
+    recorded.assert(&[
+        (&refused("max_channel_message_rate"), 10.0),
+        (&refused("max_message_rate"), 0.0),
+        (&refused("route_rate"), 0.0),
+    ]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! The end of one user's channels of a topic, on all nodes.
 
 use super::*;
-use crate::testing::MemoryCluster;
+use crate::{BroadcastError, FrameError, testing::MemoryCluster};
 
 struct Guest(&'static str);
 
@@ -140,4 +140,21 @@ async fn broadcasts_to_this_node_alone_and_to_all_but_one() {
     sender.push("by_a_job", json!({ "n": 1 })).await;
     seen("done", [false, true, true]).await;
     seen("done_here", [false, true, false]).await;
+}
+
+/// An app may broadcast whatever event its clients name.
+#[tokio::test]
+async fn nobody_is_kicked_by_a_broadcast() {
+    let [endpoint, _] = nodes().await;
+    let id = Payload::Binary("ann".as_bytes().into());
+    for sent in [
+        endpoint.broadcast("room:1", "phx_kick", id.clone()),
+        endpoint.local_broadcast("room:1", "phx_kick", id),
+    ] {
+        let error = sent.unwrap_err();
+        assert!(
+            matches!(error, BroadcastError::Frame(FrameError::ReservedEvent)),
+            "{error}"
+        );
+    }
 }

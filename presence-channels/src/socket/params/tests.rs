@@ -135,7 +135,7 @@ fn a_csrf_token_is_the_sessions() {
     ] {
         assert!(!of(query).has_csrf_token("secret"), "{query}");
     }
-    // A session without a token has none that a page could show.
+    // A session without a token: no page can show the right one.
     assert!(!of("_csrf_token=").has_csrf_token(""));
 }
 

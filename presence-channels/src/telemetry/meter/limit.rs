@@ -7,30 +7,18 @@ use crate::telemetry::instrument::{Counter, Labels};
 pub(crate) enum ReachedLimit {
     MaxWaitingMessages,
     MaxWaitingBytes,
-    RouteRate,
-    EventRate,
-    UserRate,
 }
 
 /// One counter for each limit.
-pub(super) struct LimitCounters([Counter; 5]);
+pub(super) struct LimitCounters([Counter; 2]);
 
 impl ReachedLimit {
-    const ALL: [Self; 5] = [
-        Self::MaxWaitingMessages,
-        Self::MaxWaitingBytes,
-        Self::RouteRate,
-        Self::EventRate,
-        Self::UserRate,
-    ];
+    const ALL: [Self; 2] = [Self::MaxWaitingMessages, Self::MaxWaitingBytes];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::MaxWaitingMessages => "max_waiting_messages",
             Self::MaxWaitingBytes => "max_waiting_bytes",
-            Self::RouteRate => "route_rate",
-            Self::EventRate => "event_rate",
-            Self::UserRate => "user_rate",
         }
     }
 }

@@ -146,6 +146,13 @@ impl Liveness {
         }
     }
 
+    /// Notes the version of the format that a node writes.
+    pub(crate) fn writes(&mut self, name: &ReplicaName, version: u8) {
+        if let Some(peer) = self.peers.get_mut(name) {
+            peer.version = version;
+        }
+    }
+
     fn heard_again(
         &mut self,
         sender: &Origin,

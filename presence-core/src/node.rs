@@ -18,6 +18,8 @@ mod compare;
 mod counters;
 mod effect;
 mod options;
+mod pull;
+mod pulls;
 mod receive;
 #[cfg(any(test, feature = "sim"))]
 mod snapshot;
@@ -35,6 +37,8 @@ use beat::Beats;
 pub(crate) use counters::NodeCounters;
 pub(crate) use effect::{NodeEffect, Rejected};
 pub use options::NodeOptions;
+pub(crate) use pulls::Answerer;
+use pulls::Pulls;
 pub use view::{ReplicaView, ShardView};
 
 #[cfg(any(test, feature = "sim"))]
@@ -73,6 +77,9 @@ pub(crate) struct Node {
     /// Held while what peers or the clock say is carried to the shards: a node that goes down and
     /// comes back must be hidden and shown in this order.
     order: Mutex<MessageCounts>,
+    /// The answers that this node waits for. The lock is held while a shard is looked at, and never
+    /// taken by one who holds a shard.
+    pulls: Mutex<Pulls>,
     /// Set if a heartbeat was sent since nodes were last compared.
     compare: AtomicBool,
     clustered: bool,
@@ -111,11 +118,13 @@ impl Node {
         };
         let shards: Box<[_]> = (0..options.pool_size).map(shard).collect();
         let beats = Beats::new(shards.len(), &origin);
+        let pulls = Pulls::new(options.chunk_bytes);
         Self {
             shards,
             liveness: Mutex::new(Liveness::new(origin, options, seeds.u64(..), now)),
             beats: Mutex::new(beats),
             order: Mutex::new(MessageCounts::default()),
+            pulls: Mutex::new(pulls),
             compare: AtomicBool::new(false),
             clustered: config.clustered,
         }
@@ -254,7 +263,8 @@ impl Node {
             .shards
             .iter()
             .filter_map(|shard| shard.lock().next_deadline());
-        shards.chain(self.next_judgement()).min()
+        let pulls = self.pulls.lock().next_deadline();
+        shards.chain(pulls).chain(self.next_judgement()).min()
     }
 
     /// When [`tick`](Self::tick) is due for other nodes' sake, or a [`beat`](Self::beat) is.
@@ -286,6 +296,7 @@ impl Node {
                 self.tell(place, Input::Tick, now, out);
             }
         }
+        self.go_on_pulling(now, Vec::new(), out);
     }
 
     /// Runs a change of the topic's shard, and adds what follows from it to `out`.
@@ -357,30 +368,15 @@ impl Node {
                 Effect::Delta(delta) => {
                     let body = wire::body_of_delta(shard, &delta);
                     self.speak_as(delta.origin.incarnation, &body, |bytes| {
-                        out.push(NodeEffect::Broadcast(bytes));
+                        out.push(NodeEffect::Broadcast(body.class(), bytes));
                     });
                 }
                 Effect::Part(to, part) => {
                     let body = wire::body_of_part(shard, &part);
                     self.say(to, &body, out);
                 }
-                Effect::Ask(ask) => {
-                    let whom = self
-                        .liveness
-                        .lock()
-                        .whom_to_ask(&ask.origin.name, ask.attempt);
-                    let body = Body::Request {
-                        shard,
-                        name: ask.origin.name.as_str().into(),
-                        started_ms: ask.origin.incarnation.started_ms,
-                        nonce: ask.origin.incarnation.nonce,
-                        from: ask.from.get(),
-                        id: ask.id,
-                    };
-                    if let Some(whom) = whom {
-                        self.say(whom, &body, out);
-                    }
-                }
+                // Begun at the end of the tick that it comes from.
+                Effect::Ask(ask) => self.pulls.lock().want(place, ask),
                 // Only a request can lead to it, and is looked through for it.
                 Effect::Claimed(..) => {}
             }
@@ -407,13 +403,13 @@ impl Node {
 
     fn say(&self, to: ReplicaName, body: &Body<'_>, out: &mut Vec<NodeEffect>) {
         self.speak(self.liveness.lock(), body, |bytes| {
-            out.push(NodeEffect::Direct(to, bytes));
+            out.push(NodeEffect::Direct(to, body.class(), bytes));
         });
     }
 
     fn broadcast(&self, body: &Body<'_>, out: &mut Vec<NodeEffect>) {
         self.speak(self.liveness.lock(), body, |bytes| {
-            out.push(NodeEffect::Broadcast(bytes));
+            out.push(NodeEffect::Broadcast(body.class(), bytes));
         });
     }
 

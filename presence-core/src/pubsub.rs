@@ -10,6 +10,7 @@
 
 mod adapter;
 mod broadcast;
+mod class;
 mod payload;
 mod receiver;
 mod registry;
@@ -26,6 +27,7 @@ use std::sync::{
 
 pub use adapter::{Adapter, AdapterError, Inbox, PeerHint};
 pub use broadcast::Broadcast;
+pub use class::TrafficClass;
 pub use payload::{DecodeError, EncodeError, IntoPayload, Payload, PayloadIndex};
 pub use receiver::Receiver;
 pub use subscriber::{Dispatch, Subscriber, SubscriberId, Subscription};

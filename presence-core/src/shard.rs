@@ -72,7 +72,7 @@ use index::Index;
 pub(crate) use input::Input;
 use mirrors::{Limits, Mirrors};
 use owned::Owned;
-pub(crate) use part::{Ask, Part};
+pub(crate) use part::{Ask, Credit, Part};
 use part::{Parts, size};
 pub(crate) use refused::{TrackRefused, UpdateRefused};
 
@@ -83,6 +83,8 @@ use crate::crdt::{
 
 /// The number of changes at which the next delta is sent at once.
 const MAX_UNSENT: u64 = 256;
+/// The least size of a part that a peer is given, whatever it asks for.
+const LEAST_PART_BYTES: usize = 1024;
 
 /// Which presence is meant: an owner has at most one a topic and key.
 #[derive(Clone, Copy, Debug)]
@@ -332,9 +334,18 @@ impl Shard {
             Input::Alone(alone) => self.set_alone(alone),
             Input::Retag(incarnation) => self.retag(incarnation),
             Input::Up(origin) => self.mirrors.up(&origin),
-            Input::Down(name) => self.mirrors.down(&name),
-            Input::Forget(name) => self.mirrors.forget(&name),
-            Input::Leave(origin, until) => self.mirrors.leave(&origin, until, now, &mut self.index),
+            Input::Down(name) => {
+                self.answers.gone(&name);
+                self.mirrors.down(&name);
+            }
+            Input::Forget(name) => {
+                self.answers.gone(&name);
+                self.mirrors.forget(&name);
+            }
+            Input::Leave(origin, until) => {
+                self.answers.gone(&origin.name);
+                self.mirrors.leave(&origin, until, now, &mut self.index);
+            }
             Input::Announced {
                 origin,
                 clock,
@@ -356,7 +367,9 @@ impl Shard {
                 self.mirrors
                     .part(part, own, now, &mut self.index, &mut self.counts);
             }
-            Input::Asked { by, ask } => self.asked(by, &ask, effects),
+            Input::Over(origin, id) => self.mirrors.over(&origin, id, now),
+            Input::Asked { by, ask, credit } => self.asked(by, ask, credit, now, effects),
+            Input::Cancelled(by, id) => self.answers.cancel(&by, id),
         }
         self.mirrors.work(&mut self.index);
         self.settle(effects);
@@ -379,6 +392,9 @@ impl Shard {
         self.mirrors
             .tick(now, &mut self.index, &mut self.counts, effects);
         self.answers.tick(now, effects);
+        if let Some((by, ask, credit)) = self.answers.next_waiting() {
+            self.begin_answer(by, &ask, credit, now, effects);
+        }
         if self.has_unsent() && self.next_delta <= now {
             self.next_delta = now + self.delta_interval;
             self.send_delta(effects);
@@ -421,13 +437,46 @@ impl Shard {
         self.unsent_bytes = 0;
     }
 
-    fn asked(&mut self, by: ReplicaName, ask: &Ask, effects: &mut Vec<Effect>) {
+    fn asked(
+        &mut self,
+        by: ReplicaName,
+        ask: Ask,
+        credit: Option<Credit>,
+        now: Duration,
+        effects: &mut Vec<Effect>,
+    ) {
         let own = self.writer.replica();
         let is_own = own.origin() == &ask.origin;
         if is_own && ask.from > own.clock() {
             effects.push(Effect::Claimed(ask.origin.incarnation));
             return;
         }
+        if !is_own && self.mirrors.served(&ask.origin).is_none() {
+            return;
+        }
+        if let Some(credit) = &credit
+            && self.answers.go_on(&by, ask.id, credit, now)
+        {
+            return;
+        }
+        if self.answers.is_full(&by, &ask.origin.name) {
+            self.counts.busy += 1;
+            self.answers.wait(by, ask, credit);
+            return;
+        }
+        self.begin_answer(by, &ask, credit, now, effects);
+    }
+
+    fn begin_answer(
+        &mut self,
+        by: ReplicaName,
+        ask: &Ask,
+        credit: Option<Credit>,
+        now: Duration,
+        effects: &mut Vec<Effect>,
+    ) {
+        let own = self.writer.replica();
+        let is_own = own.origin() == &ask.origin;
         let held = if is_own {
             Some(own)
         } else {
@@ -436,10 +485,6 @@ impl Shard {
         let Some(held) = held else {
             return;
         };
-        if self.answers.is_full(&by, &ask.origin.name) {
-            self.counts.busy += 1;
-            return;
-        }
         self.counts.served += 1;
         self.counts.served_for_others += u64::from(!is_own);
         let delta = match held.clock() <= ask.from {
@@ -454,8 +499,17 @@ impl Shard {
             false if is_own => self.writer.delta(ask.from),
             false => held.delta(ask.from),
         };
-        let parts = Parts::new(delta, ask.id, self.chunk_bytes);
-        self.answers.begin(by, parts, effects);
+        let wanted = credit
+            .as_ref()
+            .map_or(usize::MAX, |credit| credit.part_bytes);
+        let bytes = self.chunk_bytes.min(wanted.max(LEAST_PART_BYTES));
+        let parts = Parts::new(delta, ask.id, bytes);
+        self.answers.begin(by, parts, credit, now, effects);
+    }
+
+    /// Returns whether the request of this number waits for its answer.
+    pub(crate) fn wants(&self, origin: &Origin, id: u64) -> bool {
+        self.mirrors.wants(origin, id)
     }
 
     fn remove(&mut self, entry: &Arc<Entry>, effects: &mut Vec<Effect>) {

@@ -1,6 +1,6 @@
 //! The messages between nodes, encoded.
 //!
-//! # The format, version 1
+//! # The format, version 2
 //!
 //! A byte with the version, then [`Header`] and [`Body`] in
 //! [postcard](https://postcard.jamesmunns.com/wire-format): integers are variable-length, texts and
@@ -12,6 +12,10 @@
 //! neighbouring versions replicate, and a cluster can be upgraded node by node. A message of any
 //! other version is refused, and so is one of a cluster with another number of shards: the topics
 //! of such a node lie elsewhere.
+//!
+//! **Versions.** Version 1 has the variants of `Body` up to `Vouch`. Version 2 adds `Pull` and
+//! `Cancel`. A node of version 1 is asked with `Request`, and its requests are answered at once and
+//! whole.
 //!
 //! **Numbers that nodes must agree on.** They are as much a part of the format as the bytes, and
 //! are pinned by tests as those are. All are XXH3 with 64 bits, of seed 0 where none is named;
@@ -42,7 +46,10 @@ pub(crate) use decode::{Malformed, decode, sender};
 pub(crate) use encode::{body_of_delta, body_of_part, encode};
 
 /// The version that is written here.
-pub(crate) const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 2;
+
+/// The first version whose nodes know [`Body::Pull`] and [`Body::Cancel`].
+pub(crate) const PULL_SINCE: u8 = 2;
 
 /// The longest message, in bytes. An entry with the largest meta fits in.
 pub(crate) const MAX_BYTES: usize = 512 * 1024;

@@ -31,6 +31,8 @@ pub(super) struct Peer {
     refused: Option<Duration>,
     /// Set if its digest differed at its last heartbeat.
     pub(super) differs: bool,
+    /// The version of the format that it last wrote.
+    pub(super) version: u8,
 }
 
 /// The status of a peer, with its deadline.
@@ -59,6 +61,7 @@ impl Peer {
             vouched: 0,
             refused: None,
             differs: false,
+            version: 0,
         }
     }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::{Liveness, LivenessEvent, Say, Standing};
 use crate::crdt::{Origin, ReplicaName};
+use crate::node::Answerer;
+use crate::wire;
 
 /// The number of other nodes that are asked to ping a suspect.
 const HELPERS: usize = 2;
@@ -47,14 +49,22 @@ impl Liveness {
 
     /// Chooses the node to ask for missing changes of a replica: the replica itself, and on every
     /// second attempt another node.
-    pub(crate) fn whom_to_ask(&mut self, name: &ReplicaName, attempt: u32) -> Option<ReplicaName> {
+    pub(crate) fn whom_to_ask(&mut self, name: &ReplicaName, attempt: u32) -> Option<Answerer> {
         let others: Vec<_> = self.up().filter(|other| *other != name).cloned().collect();
         if attempt % 2 == 1
             && let Some(place) = (!others.is_empty()).then(|| self.random.usize(..others.len()))
         {
-            return Some(others[place].clone());
+            return self.answerer(&others[place]);
         }
-        self.peers.contains_key(name).then(|| name.clone())
+        self.answerer(name)
+    }
+
+    fn answerer(&self, name: &ReplicaName) -> Option<Answerer> {
+        let peer = self.peers.get(name)?;
+        Some(Answerer {
+            name: name.clone(),
+            takes_credit: peer.version >= wire::PULL_SINCE,
+        })
     }
 
     /// Notes whether a node's digest differs from this node's, by its heartbeat.

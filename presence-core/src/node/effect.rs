@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::crdt::ReplicaName;
 use crate::liveness::ReplicaEvent;
+use crate::pubsub::TrafficClass;
 use crate::shard::TopicDiff;
 
 /// An action that a node asks its runtime for.
@@ -14,9 +15,9 @@ pub(crate) enum NodeEffect {
     /// [`Node::dispatched`](super::Node::dispatched).
     TopicDiff(TopicDiff),
     /// Send this to all other nodes. It may be lost, doubled or late.
-    Broadcast(Bytes),
+    Broadcast(TrafficClass, Bytes),
     /// Send this to one node. As above.
-    Direct(ReplicaName, Bytes),
+    Direct(ReplicaName, TrafficClass, Bytes),
     /// [`Node::next_deadline`](super::Node::next_deadline) may have become earlier.
     Wake,
     /// The status of a node changed.

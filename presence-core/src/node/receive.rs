@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::pull::ReceivedPart;
 use super::{MessageCounts, Node, NodeEffect, Rejected};
 use crate::crdt::{Clock, Delta, Incarnation, Origin, ReplicaName};
 use crate::liveness::{Say, Verdict};
-use crate::shard::{Ask, Effect, Input, Part};
+use crate::shard::{Ask, Credit, Effect, Input};
 use crate::wire::{self, Body, EntryRow, Header, Malformed};
 
 /// The sender of a message, and the judgement of it.
@@ -30,7 +31,8 @@ impl Node {
         let rejected = match wire::decode(message) {
             Ok((header, body)) => {
                 let from = header.name.to_string();
-                let taken = self.take(&header, body, &mut counts, now, out);
+                let version = message[0];
+                let taken = self.take(version, &header, body, &mut counts, now, out);
                 taken.err().map(|malformed| (Some(from), malformed))
             }
             Err(malformed) => Some((wire::sender(message).map(String::from), malformed)),
@@ -44,6 +46,7 @@ impl Node {
 
     fn take(
         &self,
+        version: u8,
         header: &Header<'_>,
         body: Body<'_>,
         counts: &mut MessageCounts,
@@ -79,6 +82,9 @@ impl Node {
             liveness.refused(refused, (known, number), now, &mut events);
         }
         let verdict = liveness.heard(&speaker, header.number, now, &mut events);
+        if let Verdict::Fresh(origin) = &verdict {
+            liveness.writes(&origin.name, version);
+        }
         drop(liveness);
         self.carry(events, now, out);
         let (origin, fresh, recent) = match verdict {
@@ -146,17 +152,34 @@ impl Node {
                 from,
                 id,
             } => {
-                let origin = Origin {
-                    name: ReplicaName::new(&*name),
-                    incarnation: incarnation(started_ms, nonce),
-                };
-                let ask = Ask {
-                    origin: Arc::new(origin),
-                    from: Clock::new(from),
-                    id,
-                    attempt: 0,
-                };
-                self.asked(self.existing(shard)?, sender, ask, now, out);
+                let replica = (&*name, started_ms, nonce);
+                let ask = ask(replica, from, id);
+                self.asked(self.existing(shard)?, sender, ask, None, now, out);
+            }
+            Body::Pull {
+                shard,
+                name,
+                started_ms,
+                nonce,
+                from,
+                id,
+                part_bytes,
+                upto,
+                again,
+            } => {
+                let replica = (&*name, started_ms, nonce);
+                let ask = ask(replica, from, id);
+                let credit = Some(Credit {
+                    part_bytes: part_bytes as usize,
+                    upto,
+                    again,
+                });
+                self.asked(self.existing(shard)?, sender, ask, credit, now, out);
+            }
+            Body::Cancel { shard, id } => {
+                let by = sender.origin.name.clone();
+                let place = self.existing(shard)?;
+                self.tell(place, Input::Cancelled(by, id), now, out);
             }
             Body::Part {
                 shard,
@@ -171,29 +194,20 @@ impl Node {
                 adds,
                 gone,
             } => {
-                let place = self.existing(shard)?;
-                // Contents are believed of replicas that are up here, whoever sends them.
-                let known = incarnation(started_ms, nonce);
-                let name = ReplicaName::new(&*name);
-                let Some(origin) = self.liveness.lock().origin(&name, known) else {
-                    return Ok(());
-                };
-                let own = origin.name == sender.origin.name;
-                let from = Clock::new(from);
-                let part = Part {
-                    adds: EntryRow::entries(&adds, &origin, from)?,
-                    origin,
+                let received = ReceivedPart {
+                    place: self.existing(shard)?,
+                    name: &name,
+                    started_ms,
+                    nonce,
                     from,
-                    to: Clock::new(to),
+                    to,
                     id,
                     index,
                     of,
-                    gone: gone.gone()?,
+                    adds: &adds,
+                    gone: &gone,
                 };
-                if part.adds.iter().any(|add| self.place(&add.topic) != place) {
-                    return Err(Malformed::Place);
-                }
-                self.tell(place, Input::Part { part, own }, now, out);
+                self.received_part(sender, &received, now, out)?;
             }
             Body::Vector { rows, left, answer } => {
                 self.heard_vector(sender, &rows, &left, answer, counts, now, out);
@@ -251,12 +265,13 @@ impl Node {
         place: usize,
         sender: &MessageSource,
         ask: Ask,
+        credit: Option<Credit>,
         now: Duration,
         out: &mut Vec<NodeEffect>,
     ) {
         let by = sender.origin.name.clone();
         let mut effects = Vec::new();
-        let input = Input::Asked { by, ask };
+        let input = Input::Asked { by, ask, credit };
         self.run(place, &mut effects, out, |shard, effects| {
             shard.handle(input, now, effects);
         });
@@ -282,6 +297,21 @@ impl Node {
         (place < self.shards.len())
             .then_some(place)
             .ok_or(Malformed::Shard(shard))
+    }
+}
+
+/// The request of a peer for what it lacks of a replica: name, start and nonce.
+fn ask((name, started_ms, nonce): (&str, u64, u64), from: u64, id: u64) -> Ask {
+    let origin = Origin {
+        name: ReplicaName::new(name),
+        incarnation: incarnation(started_ms, nonce),
+    };
+    Ask {
+        origin: Arc::new(origin),
+        from: Clock::new(from),
+        id,
+        attempt: 0,
+        is_small: false,
     }
 }
 

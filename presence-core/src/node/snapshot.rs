@@ -19,6 +19,7 @@ impl Node {
             liveness: Mutex::new(self.liveness.lock().clone()),
             beats: Mutex::new(self.beats.lock().clone()),
             order: Mutex::new(*self.order.lock()),
+            pulls: Mutex::new(self.pulls.lock().clone()),
             compare: AtomicBool::new(self.compare.load(Ordering::Relaxed)),
             clustered: self.clustered,
         }

@@ -44,7 +44,7 @@ fn says(there: &Node, topic: &str) -> Vec<Bytes> {
 
 fn broadcasts(out: &[NodeEffect]) -> Vec<Bytes> {
     let broadcasts = out.iter().filter_map(|effect| match effect {
-        NodeEffect::Broadcast(bytes) => Some(bytes.clone()),
+        NodeEffect::Broadcast(_, bytes) => Some(bytes.clone()),
         _ => None,
     });
     broadcasts.collect()

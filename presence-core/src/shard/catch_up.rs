@@ -1,5 +1,8 @@
-//! How a node gets what it misses of a replica: one request at a time, and what comes too early
-//! kept.
+//! What a shard lacks of one replica: one request at a time, the answer as far as it has come, and
+//! the deltas that came too early.
+//!
+//! When to ask for the first time is decided here. Whom to ask, how much at a time, and when an
+//! answer is overdue is decided for the whole node, by its [pulls](crate::node).
 
 use std::time::Duration;
 
@@ -9,11 +12,14 @@ use crate::crdt::{Clock, Delta, Replica};
 
 /// The wait before the first request: a message that was only overtaken arrives by then.
 const FIRST_WAIT: Duration = Duration::from_millis(10);
-/// The time that an answer may take before the request is repeated: the first, and the longest.
-const RETRY: Duration = Duration::from_millis(400);
-const MAX_RETRY: Duration = Duration::from_millis(1200);
-/// The number of requests without an answer, after which only the next heartbeat starts a new one.
+/// The wait after a request that led to nothing: the first, and the longest.
+const RETRY: Duration = Duration::from_millis(50);
+const MAX_RETRY: Duration = Duration::from_millis(400);
+/// The number of requests that led to nothing, after which only the next heartbeat starts a new
+/// one.
 const MAX_ATTEMPTS: u32 = 6;
+/// A gap of at most this many changes is small: its answer is most likely one part.
+const SMALL_GAP: u64 = 256;
 /// The most early deltas that are kept.
 const MAX_EARLY: usize = 32;
 const MAX_EARLY_ADDS: usize = 4096;
@@ -38,11 +44,24 @@ struct Early {
 
 #[derive(Clone, Copy, Debug)]
 struct Want {
-    /// When to ask, or to ask again.
-    at: Duration,
     attempt: u32,
-    /// The number of the request, if it was sent.
-    id: Option<u64>,
+    state: WantState,
+    /// The highest clock that was told of.
+    told: Clock,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WantState {
+    /// The request is made at this time.
+    Due(Duration),
+    /// The request of this number is made.
+    Asked(u64),
+}
+
+impl Want {
+    fn has_asked(&self, id: u64) -> bool {
+        self.state == WantState::Asked(id)
+    }
 }
 
 /// The result of taking a part of an answer.
@@ -57,16 +76,24 @@ pub(super) enum Taken {
 }
 
 impl CatchUp {
-    /// Something is missing.
-    pub(super) fn behind(&mut self, now: Duration, jitter: impl FnOnce(Duration) -> Duration) {
-        if self.want.is_none() {
-            let at = now + jitter(FIRST_WAIT);
-            self.want = Some(Want {
-                at,
-                attempt: 0,
-                id: None,
-            });
-        }
+    /// Something is missing, up to `told` at least.
+    pub(super) fn behind(
+        &mut self,
+        told: Clock,
+        now: Duration,
+        jitter: impl FnOnce(Duration) -> Duration,
+    ) {
+        let want = self.want.get_or_insert_with(|| Want {
+            attempt: 0,
+            state: WantState::Due(now + jitter(FIRST_WAIT)),
+            told,
+        });
+        want.told = want.told.max(told);
+    }
+
+    /// Returns whether something is missing.
+    pub(super) fn is_behind(&self) -> bool {
+        self.want.is_some()
     }
 
     /// Nothing is missing any more, or not for now.
@@ -76,18 +103,16 @@ impl CatchUp {
 
     /// When [`CatchUp::ask`] is due.
     pub(super) fn due(&self) -> Option<Duration> {
-        self.want.map(|want| want.at)
+        match self.want?.state {
+            WantState::Due(at) => Some(at),
+            WantState::Asked(_) => None,
+        }
     }
 
     /// The request that is due, if one is.
-    pub(super) fn ask(
-        &mut self,
-        replica: &Replica,
-        now: Duration,
-        id: u64,
-        jitter: impl FnOnce(Duration) -> Duration,
-    ) -> Option<Ask> {
-        let want = self.want.as_mut().filter(|want| want.at <= now)?;
+    pub(super) fn ask(&mut self, replica: &Replica, now: Duration, id: u64) -> Option<Ask> {
+        self.due().filter(|at| *at <= now)?;
+        let want = self.want.as_mut()?;
         self.staging = None;
         let attempt = want.attempt;
         if attempt >= MAX_ATTEMPTS {
@@ -97,25 +122,38 @@ impl CatchUp {
         for early in &mut self.early {
             early.asked = true;
         }
-        let wait = (RETRY * (attempt + 1)).min(MAX_RETRY);
-        *want = Want {
-            at: now + wait + jitter(wait / 4),
-            attempt: attempt + 1,
-            id: Some(id),
-        };
+        want.attempt += 1;
+        want.state = WantState::Asked(id);
+        let from = replica.clock();
         Some(Ask {
             origin: replica.origin().clone(),
-            from: replica.clock(),
+            from,
             id,
             attempt,
+            is_small: want.told.get().saturating_sub(from.get()) <= SMALL_GAP,
         })
     }
 
-    /// Takes a part of an answer.
-    pub(super) fn take(&mut self, part: Part, now: Duration) -> Taken {
-        let Some(want) = self.want.as_mut().filter(|want| want.id == Some(part.id)) else {
-            return Taken::Kept;
+    /// The request of this number led to nothing. It is made again, after a wait.
+    pub(super) fn over(
+        &mut self,
+        id: u64,
+        now: Duration,
+        jitter: impl FnOnce(Duration) -> Duration,
+    ) {
+        let Some(want) = self.want.as_mut().filter(|want| want.has_asked(id)) else {
+            return;
         };
+        self.staging = None;
+        let wait = (RETRY * want.attempt).min(MAX_RETRY);
+        want.state = WantState::Due(now + wait + jitter(wait / 4));
+    }
+
+    /// Takes a part of an answer.
+    pub(super) fn take(&mut self, part: Part) -> Taken {
+        if !self.wants(part.id) {
+            return Taken::Kept;
+        }
         let staging = match self.staging.take() {
             Some(staging) if staging.fits(&part) => Some(staging),
             // Another answer under the number of this one: a lie. The first goes on.
@@ -128,10 +166,7 @@ impl CatchUp {
         let Some(mut staging) = staging else {
             return Taken::Nonsense;
         };
-        if staging.take(part) {
-            // An answer that goes on is waited for, however long it is.
-            want.at = want.at.max(now + RETRY);
-        }
+        staging.take(part);
         if !staging.is_whole() {
             self.staging = Some(staging);
             return Taken::Kept;
@@ -141,7 +176,7 @@ impl CatchUp {
 
     /// Returns whether `id` is the number of the request that waits for its answer.
     pub(super) fn wants(&self, id: u64) -> bool {
-        self.want.is_some_and(|want| want.id == Some(id))
+        self.want.is_some_and(|want| want.has_asked(id))
     }
 
     /// The request that was out has been answered, by the replica itself or not. If more is
@@ -155,11 +190,8 @@ impl CatchUp {
             self.early.retain(|early| !early.asked);
         }
         if let Some(want) = &mut self.want {
-            *want = Want {
-                at: now,
-                attempt: 0,
-                id: None,
-            };
+            want.attempt = 0;
+            want.state = WantState::Due(now);
         }
     }
 
@@ -188,8 +220,8 @@ impl CatchUp {
         Some(self.early.swap_remove(place).delta)
     }
 
-    /// Returns whether deltas wait for an earlier one.
-    pub(super) fn has_early(&self) -> bool {
-        !self.early.is_empty()
+    /// Returns the end of the deltas that wait for an earlier one, if there are any.
+    pub(super) fn last_early(&self) -> Option<Clock> {
+        self.early.iter().map(|early| early.delta.to).max()
     }
 }

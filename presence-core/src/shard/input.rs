@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::part::{Ask, Part};
+use super::part::{Ask, Credit, Part};
 use crate::crdt::{Clock, Delta, Incarnation, Origin, OwnerId, ReplicaName};
 
 /// An event that a shard handles.
@@ -61,11 +61,17 @@ pub(crate) enum Input {
         /// Set if the replica's own node sent it.
         own: bool,
     },
+    /// A request of this shard about this replica is over. If it led to nothing, it is made again.
+    Over(Arc<Origin>, u64),
     /// Another node asks for what it misses.
     Asked {
         /// The name of the node that asks.
         by: ReplicaName,
         /// For what.
         ask: Ask,
+        /// How much of the answer it takes for now. `None`: all of it, as nodes of version 1 do.
+        credit: Option<Credit>,
     },
+    /// Another node no longer wants the answer to its request of this number.
+    Cancelled(ReplicaName, u64),
 }

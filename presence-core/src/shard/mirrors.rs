@@ -62,7 +62,7 @@ struct Known {
 impl super::Shard {
     /// The nodes that are up and of which this one knows that it lacks changes.
     pub(crate) fn behind(&self) -> impl Iterator<Item = &ReplicaName> {
-        let lacks = |mirror: &Mirror| mirror.catch_up.due().is_some();
+        let lacks = |mirror: &Mirror| mirror.catch_up.is_behind();
         let known = self.mirrors.known.iter().filter(move |(_, known)| {
             known.up && (lacks(&known.current) || known.next.as_ref().is_some_and(lacks))
         });

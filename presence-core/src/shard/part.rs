@@ -16,6 +16,19 @@ pub(crate) struct Ask {
     pub(crate) id: u64,
     /// The number of earlier attempts. The replica itself is asked first, then others.
     pub(crate) attempt: u32,
+    /// Set if few changes are missing, as after a lost message.
+    pub(crate) is_small: bool,
+}
+
+/// What the asker of an answer takes of it for now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Credit {
+    /// The size that parts should have, in bytes.
+    pub(crate) part_bytes: usize,
+    /// Parts with a lower index may be sent.
+    pub(crate) upto: u32,
+    /// Parts to be sent again: they did not arrive.
+    pub(crate) again: Vec<u32>,
 }
 
 /// An answer, or a part of one: a [`Delta`] in pieces of bounded size.
@@ -39,14 +52,13 @@ pub(crate) struct Part {
     pub(crate) gone: Gone,
 }
 
-/// A delta on its way out in parts.
+/// A delta, cut into parts.
 #[derive(Clone, Debug)]
 pub(super) struct Parts {
     delta: Delta,
     id: u64,
     /// Which adds and which of the gone each part takes.
     cuts: Vec<(Range<usize>, Range<usize>)>,
-    next: usize,
 }
 
 /// The most bytes of an encoded tag or run.
@@ -86,12 +98,12 @@ impl Parts {
             room = room.saturating_sub(size);
         }
         cuts.push(cut);
-        Self {
-            delta,
-            id,
-            cuts,
-            next: 0,
-        }
+        Self { delta, id, cuts }
+    }
+
+    /// Returns the number of the request.
+    pub(super) fn id(&self) -> u64 {
+        self.id
     }
 
     pub(super) fn origin(&self) -> &Arc<Origin> {
@@ -99,18 +111,19 @@ impl Parts {
     }
 
     /// Returns the number of parts.
-    pub(super) fn len(&self) -> usize {
-        self.cuts.len()
+    pub(super) fn len(&self) -> u32 {
+        self.cuts.len() as u32
     }
-}
 
-impl Iterator for Parts {
-    type Item = Part;
+    /// Returns all parts, in order.
+    #[cfg(test)]
+    pub(super) fn all(&self) -> impl Iterator<Item = Part> {
+        (0..self.len()).filter_map(|index| self.get(index))
+    }
 
-    fn next(&mut self) -> Option<Part> {
-        let (adds, gone) = self.cuts.get(self.next)?.clone();
-        let index = self.next as u32;
-        self.next += 1;
+    /// Returns one part, if there are as many.
+    pub(super) fn get(&self, index: u32) -> Option<Part> {
+        let (adds, gone) = self.cuts.get(index as usize)?.clone();
         let gone = match &self.delta.gone {
             Gone::Tags(tags) => Gone::Tags(tags[gone].to_vec()),
             Gone::Except(runs) => Gone::Except(runs[gone].to_vec()),

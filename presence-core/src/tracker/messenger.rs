@@ -14,7 +14,7 @@ use crate::crdt::ReplicaName;
 use crate::node::{Rejected, ReplicaEvent};
 use crate::pubsub::{
     AdapterError, Broadcast, Dispatch, Payload, PeerHint, PubSub, PubSubError, Subscriber,
-    SubscriberId, Subscription,
+    SubscriberId, Subscription, TrafficClass,
 };
 
 /// The most messages that may wait to be handled. Further ones are dropped, as by a network, and
@@ -100,7 +100,7 @@ impl Messenger {
         self.pubsub.peer_hints()
     }
 
-    pub(super) fn broadcast(&self, bytes: Bytes) {
+    pub(super) fn broadcast(&self, _class: TrafficClass, bytes: Bytes) {
         let Some(me) = *self.me.lock() else {
             return;
         };
@@ -108,7 +108,7 @@ impl Messenger {
         self.sent(sent);
     }
 
-    pub(super) fn direct(&self, to: &ReplicaName, bytes: Bytes) {
+    pub(super) fn direct(&self, to: &ReplicaName, _class: TrafficClass, bytes: Bytes) {
         let sent = self.pubsub.direct(to.as_str(), self.message(bytes));
         self.sent(sent);
     }

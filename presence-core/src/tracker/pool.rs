@@ -255,8 +255,8 @@ impl Pool {
                     }
                 }
                 NodeEffect::Wake => self.deadline.notify_one(),
-                NodeEffect::Broadcast(bytes) => self.messenger.broadcast(bytes),
-                NodeEffect::Direct(to, bytes) => self.messenger.direct(&to, bytes),
+                NodeEffect::Broadcast(class, bytes) => self.messenger.broadcast(class, bytes),
+                NodeEffect::Direct(to, class, bytes) => self.messenger.direct(&to, class, bytes),
                 NodeEffect::Replica(event) => self.messenger.became(event),
                 NodeEffect::Rejected(rejected) => self.messenger.rejected(&rejected),
             }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::pubsub::TrafficClass;
+
 /// The sender of a message, at the beginning of every message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Header<'a> {
@@ -114,6 +116,47 @@ pub(crate) enum Body<'a> {
         nonce: u64,
         number: u64,
     },
+    /// To one: as [`Body::Request`], with credit for a part of the answer. The same request again
+    /// gives further credit. Since version 2.
+    Pull {
+        shard: u16,
+        #[serde(borrow)]
+        name: Cow<'a, str>,
+        started_ms: u64,
+        nonce: u64,
+        from: u64,
+        id: u64,
+        /// The size that parts should have, in bytes.
+        part_bytes: u32,
+        /// Parts with a lower index may be sent.
+        upto: u32,
+        /// Parts that have been sent and have not arrived.
+        again: Vec<u32>,
+    },
+    /// To one: the answer to the request of this number is complete, or no longer wanted. Since
+    /// version 2.
+    Cancel { shard: u16, id: u64 },
+}
+
+impl Body<'_> {
+    /// Returns the class of the message among the traffic between nodes.
+    pub(crate) fn class(&self) -> TrafficClass {
+        match self {
+            Self::Heartbeat { .. }
+            | Self::Refusal { .. }
+            | Self::Leave { .. }
+            | Self::Ping { .. }
+            | Self::Pong { .. }
+            | Self::PingFor { .. }
+            | Self::Vouch { .. } => TrafficClass::Control,
+            Self::Delta { .. }
+            | Self::Request { .. }
+            | Self::Vector { .. }
+            | Self::Pull { .. }
+            | Self::Cancel { .. } => TrafficClass::Live,
+            Self::Part { .. } => TrafficClass::Bulk,
+        }
+    }
 }
 
 /// One entry. Its tag is its replica's, with this clock.

@@ -95,6 +95,9 @@ fn check(body: &Body<'_>) -> Result<(), Malformed> {
         }
         | Body::Vouch {
             name, started_ms, ..
+        }
+        | Body::Pull {
+            name, started_ms, ..
         } => check_node(name, *started_ms),
         Body::Vector { rows, left, .. } => {
             let rows = rows.iter().map(|row| (&row.name, row.started_ms));
@@ -113,7 +116,9 @@ fn check(body: &Body<'_>) -> Result<(), Malformed> {
             Ok(())
         }
         Body::Ping { on_behalf_of } | Body::Pong { on_behalf_of } => check_name(on_behalf_of),
-        Body::Heartbeat { .. } | Body::Delta { .. } | Body::Leave { .. } => Ok(()),
+        Body::Heartbeat { .. } | Body::Delta { .. } | Body::Leave { .. } | Body::Cancel { .. } => {
+            Ok(())
+        }
     }
 }
 

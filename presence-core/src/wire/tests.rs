@@ -12,7 +12,7 @@ use crate::crdt::{Clock, Delta, Entry, Gone, Incarnation, Meta, Origin, ReplicaN
 use recorded::{RECORDED, recorded};
 
 /// The number of a variant that there is not yet: the one after the last.
-const UNKNOWN: u8 = 11;
+const UNKNOWN: u8 = 13;
 
 fn header() -> Header<'static> {
     Header {

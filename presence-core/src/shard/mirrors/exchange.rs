@@ -29,8 +29,10 @@ impl Mirrors {
             let held = mirror.replica.clock();
             // If it told more before than it does now, it says upon a request whether that still
             // holds.
-            if clock.max(mirror.target.unwrap_or(clock)) > held {
-                mirror.catch_up.behind(now, |most| jitter(random, most));
+            let told = clock.max(mirror.target.unwrap_or(clock));
+            if told > held {
+                let jitter = |most| jitter(random, most);
+                mirror.catch_up.behind(told, now, jitter);
                 earlier(due, mirror.catch_up.due());
             }
         });
@@ -41,7 +43,8 @@ impl Mirrors {
     pub(in crate::shard) fn seen(&mut self, origin: &Origin, clock: Clock, now: Duration) {
         self.each(origin, |mirror, due, random| {
             if clock > mirror.replica.clock() {
-                mirror.catch_up.behind(now, |most| jitter(random, most));
+                let jitter = |most| jitter(random, most);
+                mirror.catch_up.behind(clock, now, jitter);
                 earlier(due, mirror.catch_up.due());
             }
         });
@@ -74,7 +77,7 @@ impl Mirrors {
         let next = known.next.insert(Mirror::new(Arc::clone(held.origin())));
         next.target = Some(clock);
         next.catch_up
-            .behind(now, |most| jitter(&mut self.random, most));
+            .behind(clock, now, |most| jitter(&mut self.random, most));
         earlier(&mut self.next_ask, next.catch_up.due());
     }
 
@@ -103,7 +106,8 @@ impl Mirrors {
                 Err(NotApplied::Gap) => {
                     counts.gaps += 1;
                     counts.early_kept += u64::from(mirror.catch_up.keep(delta.clone()));
-                    mirror.catch_up.behind(now, |most| jitter(random, most));
+                    let jitter = |most| jitter(random, most);
+                    mirror.catch_up.behind(delta.to, now, jitter);
                     earlier(due, mirror.catch_up.due());
                 }
                 Err(NotApplied::Known | NotApplied::OtherOrigin) => counts.stale_deltas += 1,
@@ -133,7 +137,7 @@ impl Mirrors {
             if part.of > 1 && !mirror.catch_up.is_staging() {
                 counts.staged += 1;
             }
-            let delta = match mirror.catch_up.take(part, now) {
+            let delta = match mirror.catch_up.take(part) {
                 Taken::Whole(delta) => delta,
                 Taken::Kept => return,
                 Taken::Nonsense => {
@@ -150,7 +154,7 @@ impl Mirrors {
                 Ok(()) => counts.answers += 1,
                 // Whoever asks its replica knows now that there is nothing more.
                 Err(NotApplied::Known) if own => {}
-                // Another node had no more either: the next is asked in time.
+                // Another node had no more either: the next is asked when the pull is over.
                 Err(_) => return,
             }
             mirror.catch_up.answered(own, now);
@@ -160,6 +164,23 @@ impl Mirrors {
         });
         self.busy |= busy;
         self.advance(&origin.name, index);
+    }
+
+    /// Returns whether the request of this number waits for its answer.
+    pub(in crate::shard) fn wants(&self, origin: &Origin, id: u64) -> bool {
+        let known = self.known.get(&origin.name).filter(|known| known.up);
+        known.is_some_and(|known| {
+            let mut mirrors = std::iter::once(&known.current).chain(&known.next);
+            mirrors.any(|mirror| mirror.is_of(origin) && mirror.catch_up.wants(id))
+        })
+    }
+
+    /// The request of this number led to nothing.
+    pub(in crate::shard) fn over(&mut self, origin: &Origin, id: u64, now: Duration) {
+        self.each(origin, |mirror, due, random| {
+            mirror.catch_up.over(id, now, |most| jitter(random, most));
+            earlier(due, mirror.catch_up.due());
+        });
     }
 
     /// Asks for what is missing, where that is due.
@@ -172,9 +193,7 @@ impl Mirrors {
         for known in self.known.values_mut().filter(|known| known.up) {
             for mirror in std::iter::once(&mut known.current).chain(&mut known.next) {
                 let id = random.u64(..);
-                let ask = mirror
-                    .catch_up
-                    .ask(&mirror.replica, now, id, |most| jitter(random, most));
+                let ask = mirror.catch_up.ask(&mirror.replica, now, id);
                 counts.asks += u64::from(ask.is_some());
                 effects.extend(ask.map(Effect::Ask));
                 earlier(&mut self.next_ask, mirror.catch_up.due());
@@ -231,8 +250,9 @@ fn after(
             counts.early_applied += 1;
         }
     }
-    if mirror.catch_up.has_early() {
-        mirror.catch_up.behind(now, |most| jitter(random, most));
+    if let Some(told) = mirror.catch_up.last_early() {
+        let jitter = |most| jitter(random, most);
+        mirror.catch_up.behind(told, now, jitter);
     } else if mirror
         .target
         .is_none_or(|target| target <= mirror.replica.clock())

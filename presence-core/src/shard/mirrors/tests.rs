@@ -215,7 +215,7 @@ impl Held {
                         ..*to
                     };
                     let answer = delta(ask.from.get(), &to, *has);
-                    for part in Parts::new(answer, ask.id, 60) {
+                    for part in Parts::new(answer, ask.id, 60).all() {
                         mirrors.part(part, *own, self.now, index, counts);
                     }
                 }

@@ -17,6 +17,8 @@ const TOPICS: [&str; 2] = ["t", "u"];
 const KEYS: [&str; 2] = ["", "k"];
 /// Longer than any wait for an answer.
 const LONG: Duration = Duration::from_secs(2);
+/// The wait after which a request without an answer is over.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// A change that a node makes.
 #[derive(Clone, Debug)]
@@ -172,6 +174,8 @@ struct ReceivingShard<'a> {
     now: Duration,
     /// Requests that nobody has answered.
     asks: Vec<Ask>,
+    /// The last request for each incarnation, which is over when it has waited for long.
+    asked: Vec<Ask>,
     /// The inputs that it has handled, and that may come twice.
     heard: Vec<Input>,
 }
@@ -183,6 +187,7 @@ impl<'a> ReceivingShard<'a> {
             shard: shard_with(INTERVAL),
             now: Duration::ZERO,
             asks: Vec::new(),
+            asked: Vec::new(),
             heard: Vec::new(),
         };
         for history in histories {
@@ -196,7 +201,10 @@ impl<'a> ReceivingShard<'a> {
         self.shard.handle(input, self.now, &mut effects);
         while let Some(effect) = effects.pop() {
             match effect {
-                Effect::Ask(ask) => self.asks.push(ask),
+                Effect::Ask(ask) => {
+                    self.asks.push(ask.clone());
+                    self.asked.push(ask);
+                }
                 Effect::TopicDiff(diff) => {
                     let dispatched = Input::Dispatched(diff.topic);
                     self.shard.handle(dispatched, self.now, &mut effects);
@@ -282,6 +290,11 @@ impl<'a> ReceivingShard<'a> {
 
     fn wait(&mut self, time: Duration) {
         self.now += time;
+        if time >= PATIENCE {
+            for ask in std::mem::take(&mut self.asked) {
+                self.handle(Input::Over(ask.origin, ask.id));
+            }
+        }
         while self.shard.next_deadline().is_some_and(|at| at <= self.now) {
             self.handle(Input::Tick);
         }
@@ -313,7 +326,7 @@ impl<'a> ReceivingShard<'a> {
             false if own => state.delta(ask.from),
             false => state.replica().delta(ask.from),
         };
-        let mut parts: Vec<_> = Parts::new(delta, ask.id, bytes).collect();
+        let mut parts: Vec<_> = Parts::new(delta, ask.id, bytes).all().collect();
         fastrand::Rng::with_seed(order).shuffle(&mut parts);
         for part in parts {
             let part = Input::Part { part, own };

@@ -116,14 +116,14 @@ impl Cluster {
         for effect in effects {
             match effect {
                 NodeEffect::TopicDiff(diff) => self.begin_dispatch(number, &diff)?,
-                NodeEffect::Broadcast(message) => {
+                NodeEffect::Broadcast(_, message) => {
                     self.watch(number, || format!("to all: {}", wire::describe(&message)));
                     self.network.remember(&message, self.now);
                     for to in (0..self.machines.len()).filter(|to| *to != number) {
                         self.send(number, to, &message);
                     }
                 }
-                NodeEffect::Direct(name, message) => {
+                NodeEffect::Direct(name, _, message) => {
                     self.watch(number, || {
                         format!("to {name}: {}", wire::describe(&message))
                     });

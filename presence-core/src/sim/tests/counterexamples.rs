@@ -17,7 +17,7 @@ fn is_part(body: &Body<'_>) -> bool {
 }
 
 fn is_request(body: &Body<'_>) -> bool {
-    matches!(body, Body::Request { .. })
+    matches!(body, Body::Pull { .. })
 }
 
 /// Returns the number of a node's changes that another one knows, in its only shard.

@@ -307,13 +307,13 @@ impl Table {
                     self.node(number).dispatched(&topic, self.now, &mut more);
                     effects.extend(more);
                 }
-                NodeEffect::Broadcast(bytes) => {
+                NodeEffect::Broadcast(_, bytes) => {
                     let others = (0..self.nodes.len()).filter(|to| *to != number);
                     for to in others {
                         self.post(number, to, &bytes);
                     }
                 }
-                NodeEffect::Direct(name, bytes) => {
+                NodeEffect::Direct(name, _, bytes) => {
                     let named = (0..self.nodes.len()).filter(|to| *to != number);
                     for to in named.collect::<Vec<_>>() {
                         if self.names[to] == name {

@@ -57,7 +57,7 @@ fn which<'a>(topic: &'a str, key: &'a str) -> Which<'a> {
 
 fn broadcasts(out: &mut Vec<NodeEffect>) -> Vec<bytes::Bytes> {
     let sent = out.drain(..).filter_map(|effect| match effect {
-        NodeEffect::Broadcast(bytes) => Some(bytes),
+        NodeEffect::Broadcast(_, bytes) => Some(bytes),
         _ => None,
     });
     sent.collect()

@@ -198,7 +198,7 @@ fn who_cannot_be_understood_is_named() {
     let mut said = Vec::new();
     node("b", 4).beat(Duration::from_secs(2), &mut said);
     let beat = said.iter().find_map(|effect| match effect {
-        NodeEffect::Broadcast(bytes) => Some(bytes.to_vec()),
+        NodeEffect::Broadcast(_, bytes) => Some(bytes.to_vec()),
         _ => None,
     });
     let beat = beat.expect("a node says that it is there");

@@ -80,7 +80,7 @@ fn the_numbers_of_a_heartbeat_are_the_same_on_every_node() {
     assert!(taken, "{out:?}");
     out.clear();
     node.beat(Duration::ZERO, &mut out);
-    let [NodeEffect::Broadcast(beat)] = &out[..] else {
+    let [NodeEffect::Broadcast(_, beat)] = &out[..] else {
         panic!("{out:?}");
     };
     let Body::Heartbeat {

@@ -1,0 +1,137 @@
+//! How many bytes of answers may be on their way to this node at once.
+//!
+//! The window grows while answers come as fast as they did on an empty link, and shrinks when they
+//! come later: then they wait in a queue, in which the app's messages wait as well. This is the
+//! rule of congestion control by delay (TCP Vegas, RFC 6817 LEDBAT): the delay of a part beyond the
+//! least delay seen is the time it has waited, and that time is kept near [`TARGET`].
+
+use std::time::Duration;
+
+/// The wait in queues that the window aims at.
+const TARGET: Duration = Duration::from_millis(60);
+/// The window of a node that knows nothing of its link, in bytes.
+const FIRST: usize = 64 * 1024;
+/// The smallest window, and the largest, in bytes.
+const LEAST: usize = 16 * 1024;
+const MOST: usize = 8 * 1024 * 1024;
+/// The time after which the least delay is measured anew, because routes change.
+const FORGET_AFTER: Duration = Duration::from_secs(20);
+/// The bounds of the time that an answer may take.
+const LEAST_PATIENCE: Duration = Duration::from_millis(500);
+const MOST_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The window of one node, over all its shards and all replicas.
+#[derive(Clone, Debug)]
+pub(super) struct Window {
+    /// In bytes.
+    size: f64,
+    /// The bytes that were granted, and have not come.
+    under_way: usize,
+    /// The least delays, of the present time span and of the one before.
+    least: [Option<Duration>; 2],
+    /// When the present time span ends.
+    span_ends: Duration,
+    /// The delay of late, smoothed.
+    delay: Option<Duration>,
+    /// Set until the first sign of a queue: the window doubles in each round trip.
+    doubling: bool,
+    /// The window shrinks once in a round trip.
+    shrunk: Duration,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            size: FIRST as f64,
+            under_way: 0,
+            least: [None; 2],
+            span_ends: Duration::ZERO,
+            delay: None,
+            doubling: true,
+            shrunk: Duration::ZERO,
+        }
+    }
+}
+
+impl Window {
+    /// Returns the bytes that may be granted now.
+    pub(super) fn room(&self) -> usize {
+        (self.size as usize).saturating_sub(self.under_way)
+    }
+
+    /// Returns the size in bytes that parts should have, so that several are under way.
+    pub(super) fn part_bytes(&self, most: usize) -> usize {
+        (self.size as usize / 4).clamp(4 * 1024, most.max(4 * 1024))
+    }
+
+    pub(super) fn grant(&mut self, bytes: usize) {
+        self.under_way += bytes;
+    }
+
+    /// What was granted has come, or will not come.
+    pub(super) fn release(&mut self, bytes: usize) {
+        self.under_way = self.under_way.saturating_sub(bytes);
+    }
+
+    /// A part of that many bytes came `delay` after it was granted.
+    pub(super) fn arrived(&mut self, bytes: usize, delay: Duration, now: Duration) {
+        // Before the part is released. A window that is not used says nothing of a larger one.
+        let is_used = self.under_way as f64 * 2.0 >= self.size;
+        let least = self.least_delay(delay, now);
+        let smoothed = self.delay.get_or_insert(delay);
+        *smoothed = (*smoothed * 7 + delay) / 8;
+        let queued = delay.saturating_sub(least).as_secs_f64();
+        let target = TARGET.as_secs_f64();
+        if queued > target / 2.0 {
+            self.doubling = false;
+        }
+        let bytes = bytes as f64;
+        if self.doubling {
+            if is_used {
+                self.size += bytes;
+            }
+        } else if queued <= target {
+            if is_used {
+                // A part of the window's own size in a round trip, less as the queue fills.
+                let off = (target - queued) / target;
+                self.size += off * bytes * (bytes / self.size).max(0.05);
+            }
+        } else if now >= self.shrunk + delay {
+            self.shrunk = now;
+            let kept = (least.as_secs_f64() + target) / delay.as_secs_f64();
+            self.size *= kept.max(0.5);
+        }
+        self.bound();
+    }
+
+    /// Something granted did not come in time.
+    pub(super) fn lost(&mut self, now: Duration) {
+        self.doubling = false;
+        if now >= self.shrunk + self.delay.unwrap_or_default() {
+            self.shrunk = now;
+            self.size /= 2.0;
+            self.bound();
+        }
+    }
+
+    /// Returns the time that an answer may take.
+    pub(super) fn patience(&self) -> Duration {
+        let usual = self.delay.unwrap_or(LEAST_PATIENCE) * 4;
+        usual.clamp(LEAST_PATIENCE, MOST_PATIENCE)
+    }
+
+    fn bound(&mut self) {
+        self.size = self.size.clamp(LEAST as f64, MOST as f64);
+    }
+
+    fn least_delay(&mut self, delay: Duration, now: Duration) -> Duration {
+        if now >= self.span_ends {
+            self.span_ends = now + FORGET_AFTER;
+            self.least = [None, self.least[0]];
+        }
+        let present = self.least[0].get_or_insert(delay);
+        *present = delay.min(*present);
+        let least = *present;
+        self.least[1].map_or(least, |earlier| earlier.min(least))
+    }
+}

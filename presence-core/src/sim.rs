@@ -102,7 +102,7 @@ mod tests;
 pub use cluster::Cluster;
 pub use coverage::Coverage;
 pub use generator::generate;
-pub use network::{Traffic, Weather};
+pub use network::{Bandwidth, LinkReport, Traffic, Weather};
 pub use operation::{Operation, ParseError, ScriptPresence};
 pub use run::{Outcome, run, run_watched};
 pub use script::Script;

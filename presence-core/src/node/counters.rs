@@ -1,7 +1,11 @@
 //! The counts of a node's events.
 
 use super::Node;
+#[cfg(test)]
+use crate::crdt::{Clock, Delta, Origin};
 use crate::liveness::LivenessCounts;
+#[cfg(test)]
+use crate::liveness::Status;
 use crate::shard::Counts;
 
 /// The counts of all events since the node was made.
@@ -32,5 +36,20 @@ impl Node {
             malformed: counts.malformed,
             vectors: counts.vectors,
         }
+    }
+
+    /// Returns the status of each other node.
+    #[cfg(test)]
+    pub(crate) fn statuses(&self) -> Vec<(Origin, Status)> {
+        self.liveness.lock().statuses()
+    }
+
+    /// Returns all that this node tracks, as a delta of each shard.
+    #[cfg(test)]
+    pub(crate) fn snapshots(&self) -> Vec<Delta> {
+        let shards = self.shards.iter();
+        shards
+            .map(|shard| shard.lock().replica().delta(Clock::ZERO))
+            .collect()
     }
 }

@@ -15,7 +15,7 @@ use super::clock::MachineClock;
 use super::event::Events;
 use super::ledger::Ledger;
 use super::machine::{Machine, TrackedPlace};
-use super::network::{Network, Traffic, mix};
+use super::network::{LinkReport, Network, Traffic, mix};
 use super::violation::{Rule, Violation};
 use super::{Coverage, Setup};
 use crate::crdt::{Entry, Incarnation, MetaBody, OwnerId, PhxRef, ReplicaName};
@@ -145,6 +145,17 @@ impl Cluster {
     /// Returns the traffic of the network so far.
     pub fn traffic(&self) -> Traffic {
         self.network.traffic
+    }
+
+    /// Returns what came through the network to a machine, and how long it has waited for the
+    /// machine's [link](Self::limit).
+    pub fn received(&self, machine: usize) -> LinkReport {
+        self.network.received(machine)
+    }
+
+    #[cfg(test)]
+    pub(super) fn node(&self, machine: usize) -> Option<&Node> {
+        self.machines[machine].running()
     }
 
     /// Tracks a presence; tells whether it was tracked: it is not if the owner has one under that

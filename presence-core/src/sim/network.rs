@@ -1,10 +1,15 @@
 //! The network between machines: it loses, delays, doubles, reorders and parts.
 
+mod pipe;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+
+pub use pipe::Bandwidth;
+use pipe::Pipe;
 
 use super::operation::millis;
 
@@ -84,6 +89,7 @@ pub(super) struct Fates {
     pub(super) doubled: u64,
     pub(super) late: u64,
     pub(super) overtaken: u64,
+    pub(super) overflowed: u64,
 }
 
 /// The most past messages that are kept for a replay.
@@ -96,6 +102,9 @@ pub(super) struct Network {
     cuts: BTreeSet<(usize, usize)>,
     /// For each pair: how many messages so far, and when the last one arrives.
     links: BTreeMap<(usize, usize), Link>,
+    /// The links with a bandwidth, from the network to a machine and from a machine to the network.
+    to: BTreeMap<usize, Pipe>,
+    from: BTreeMap<usize, Pipe>,
     /// Past messages, with when they were sent.
     past: VecDeque<(Duration, Bytes)>,
     pub(super) traffic: Traffic,
@@ -106,6 +115,19 @@ pub(super) struct Network {
 struct Link {
     sent: u64,
     last_arrival: Duration,
+    /// The bytes that came through.
+    bytes: u64,
+}
+
+/// What came through a machine's link to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkReport {
+    /// In bytes, without what an engine or TCP adds.
+    pub bytes: u64,
+    /// The longest time that a message has waited for the link.
+    pub longest_wait: Duration,
+    /// Messages that were lost because too many waited.
+    pub overflows: u64,
 }
 
 impl Network {
@@ -115,6 +137,8 @@ impl Network {
             weather: Weather::CALM,
             cuts: BTreeSet::new(),
             links: BTreeMap::new(),
+            to: BTreeMap::new(),
+            from: BTreeMap::new(),
             past: VecDeque::new(),
             traffic: Traffic::default(),
             fates: Fates::default(),
@@ -131,6 +155,23 @@ impl Network {
 
     pub(super) fn heal(&mut self) {
         self.cuts.clear();
+    }
+
+    /// Gives a machine's link a bandwidth, in each direction.
+    pub(super) fn limit(&mut self, machine: usize, bandwidth: Bandwidth) {
+        self.to.insert(machine, Pipe::new(bandwidth));
+        self.from.insert(machine, Pipe::new(bandwidth));
+    }
+
+    /// Returns the bytes that came through to a machine, and the longest time that one has waited.
+    pub(super) fn received(&self, machine: usize) -> LinkReport {
+        let pipe = self.to.get(&machine);
+        let links = self.links.iter().filter(|((_, to), _)| *to == machine);
+        LinkReport {
+            bytes: links.map(|(_, link)| link.bytes).sum(),
+            longest_wait: pipe.map(|pipe| pipe.longest_wait).unwrap_or_default(),
+            overflows: pipe.map(|pipe| pipe.overflows).unwrap_or_default(),
+        }
     }
 
     /// When all that has been sent so far has arrived.
@@ -195,18 +236,31 @@ impl Network {
             };
             let spread = most.saturating_sub(weather.least_delay).as_micros();
             let spread = u64::try_from(spread).unwrap_or(u64::MAX - 1);
-            let arrival = now + weather.least_delay + Duration::from_micros(rng.u64(..=spread));
+            let delay = weather.least_delay + Duration::from_micros(rng.u64(..=spread));
+            let mut through = Some(now);
+            if let Some(pipe) = self.from.get_mut(&from) {
+                through = pipe.pass(bytes, now);
+            }
+            through = through.map(|at| at + delay);
+            if let (Some(pipe), Some(at)) = (self.to.get_mut(&to), through) {
+                through = pipe.pass(bytes, at);
+            }
+            let Some(arrival) = through else {
+                self.fates.overflowed += 1;
+                return None;
+            };
+            link.bytes += bytes as u64;
             self.fates.delivered += 1;
             if arrival < link.last_arrival {
                 self.fates.overtaken += 1;
             }
             link.last_arrival = link.last_arrival.max(arrival);
-            arrival
+            Some(arrival)
         };
         let first = arrival(late);
-        let second = doubled.then(|| arrival(false));
+        let second = doubled.then(|| arrival(false)).flatten();
         self.fates.doubled += u64::from(doubled);
-        [Some(first), second]
+        [first, second]
     }
 }
 

@@ -1,3 +1,4 @@
+mod catching_up;
 mod counted;
 mod counterexamples;
 mod scripts;

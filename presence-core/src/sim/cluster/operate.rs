@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Cluster, mix, name_of};
 use crate::sim::event::SimEvent;
-use crate::sim::network::Weather;
+use crate::sim::network::{Bandwidth, Weather};
 use crate::sim::{Operation, ScriptPresence, Violation};
 
 /// `Cluster::track` or `Cluster::update`.
@@ -221,6 +221,18 @@ impl Cluster {
     /// How the network treats messages from now on.
     pub fn set_weather(&mut self, weather: Weather) {
         self.network.weather = weather;
+    }
+
+    /// Gives the link of a machine a bandwidth, in each direction, from now on.
+    pub fn limit(&mut self, machine: usize, bandwidth: Bandwidth) {
+        self.network.limit(machine, bandwidth);
+    }
+
+    /// The app sends a message of that many bytes. Returns the time that it takes; `None`: it is
+    /// lost.
+    pub fn app_message(&mut self, from: usize, to: usize, bytes: usize) -> Option<Duration> {
+        let [arrival, _] = self.network.send(from, to, bytes, self.now);
+        arrival.map(|arrival| arrival - self.now)
     }
 
     /// Tells the one that the other is lost, as an engine may, true or not.

@@ -29,6 +29,9 @@ const MAX_SILENCES: u32 = 4;
 /// The most parts that one message grants, and the most that it asks for again.
 const MAX_GRANT: u32 = 64;
 const MAX_AGAIN: usize = 64;
+/// The parts of an answer come in order, as engines carry them. One that is this far behind another
+/// is lost.
+const OVERTAKEN_BY: u32 = 3;
 /// The most small answers beyond the window.
 const MAX_SMALL: usize = 16;
 /// The most answers at once of nodes that take no credit.
@@ -178,6 +181,11 @@ impl Pulls {
                 self.window.arrived(pull.part_bytes, delay, now);
             }
             self.window.release(pull.part_bytes);
+            let overtaken = pull.overtaken_by(part.index);
+            if !overtaken.is_empty() {
+                self.window.lost(now);
+                actions.push(pull.pull(overtaken));
+            }
         } else if !pull.takes_credit {
             pull.patience_ends = now + patience;
         }
@@ -389,6 +397,15 @@ impl Pull {
         }
         let says_nothing = index == 0 || self.repeated.remove(&index);
         delay.filter(|_| !says_nothing)
+    }
+
+    /// Returns the parts that are lost, if this one has come: they are to be asked for again.
+    fn overtaken_by(&mut self, index: u32) -> Vec<u32> {
+        let missing = self.missing.range(..index.saturating_sub(OVERTAKEN_BY - 1));
+        let lost = missing.filter(|missing| !self.repeated.contains(missing));
+        let lost: Vec<_> = lost.copied().take(MAX_AGAIN).collect();
+        self.repeated.extend(&lost);
+        lost
     }
 
     fn is_whole(&self) -> bool {

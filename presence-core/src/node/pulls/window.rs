@@ -10,7 +10,7 @@ use std::time::Duration;
 /// The wait in queues that the window aims at.
 const TARGET: Duration = Duration::from_millis(60);
 /// The window of a node that knows nothing of its link, in bytes.
-const FIRST: usize = 64 * 1024;
+const FIRST: usize = 32 * 1024;
 /// The smallest window, and the largest, in bytes.
 const LEAST: usize = 16 * 1024;
 const MOST: usize = 8 * 1024 * 1024;

@@ -190,3 +190,28 @@ fn a_joiner_catches_up_within_the_bandwidth_of_its_link() {
         }
     }
 }
+
+#[test]
+fn try_others() {
+    for (nodes, each, megabits, rt, lost) in [
+        (4, 4000, 1, 10, 0),
+        (20, 1000, 20, 10, 0),
+        (4, 4000, 50, 10, 20),
+        (4, 4000, 10, 10, 100),
+        (3, 50_000, 50, 20, 0),
+    ] {
+        println!("{nodes} x {each}, {megabits} Mbit/s, {rt} ms, lost {lost}");
+        let joined = Join {
+            nodes,
+            each,
+            lost,
+            ..Join::over(megabits, rt * MS)
+        }
+        .run();
+        println!(
+            "{joined:?}, {:.3}, {:.3}",
+            joined.received as f64 / joined.minimum as f64,
+            joined.took.as_secs_f64() * (megabits * 125_000) as f64 / joined.minimum as f64
+        );
+    }
+}

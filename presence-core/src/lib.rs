@@ -55,6 +55,7 @@ mod shard;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 pub mod strict_json;
+mod sync;
 mod telemetry;
 pub mod tracker;
 mod wire;

@@ -26,10 +26,8 @@ mod snapshot;
 mod view;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
 use xxhash_rust::xxh3::xxh3_64;
 
 use beat::Beats;
@@ -48,6 +46,8 @@ pub use crate::liveness::{ReplicaEvent, Status};
 use crate::crdt::{Entry, Incarnation, Meta, MetaBody, Origin, OwnerId, PhxRef, ReplicaName};
 use crate::liveness::{Liveness, LivenessEvent, Say};
 use crate::shard::{Effect, Input, Shard, ShardConfig, TrackRefused, UpdateRefused, Which};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 use crate::wire::{self, Body, Header};
 
 /// The parameters of a node.
@@ -238,9 +238,17 @@ impl Node {
         if !self.clustered || self.liveness.lock().has_left() {
             return;
         }
-        let grace_ms = millis(grace);
-        self.broadcast(&Body::Leave { grace_ms }, out);
-        self.liveness.lock().leave();
+        let body = Body::Leave {
+            grace_ms: millis(grace),
+        };
+        // Under one lock: with a message after it, a leave that the other message overtakes would
+        // be old, and be ignored.
+        let mut liveness = self.liveness.lock();
+        let last = self.next_message(&mut liveness);
+        liveness.leave();
+        drop(liveness);
+        let bytes = last.and_then(|last| last.encode(&body));
+        out.extend(bytes.map(|bytes| NodeEffect::Broadcast(body.class(), bytes)));
         self.shards.iter().for_each(|shard| shard.lock().linger());
     }
 
@@ -427,22 +435,43 @@ impl Node {
         body: &Body<'_>,
         send: impl FnOnce(bytes::Bytes),
     ) {
-        if liveness.has_left() || !self.clustered {
-            return;
-        }
-        let number = liveness.next_number();
-        let me = Arc::clone(liveness.me());
+        let next = self.next_message(&mut liveness);
         drop(liveness);
-        let header = Header {
-            pool_size: self.shards.len() as u16,
-            name: me.name.as_str().into(),
-            started_ms: me.incarnation.started_ms,
-            nonce: me.incarnation.nonce,
-            number,
-        };
-        if let Some(bytes) = wire::encode(&header, body) {
+        if let Some(bytes) = next.and_then(|next| next.encode(body)) {
             send(bytes);
         }
+    }
+
+    /// Returns the sender and the number of the next message. `None`: nothing may be sent.
+    fn next_message(&self, liveness: &mut Liveness) -> Option<NextMessage> {
+        if liveness.has_left() || !self.clustered {
+            return None;
+        }
+        Some(NextMessage {
+            pool_size: self.shards.len() as u16,
+            number: liveness.next_number(),
+            sender: Arc::clone(liveness.me()),
+        })
+    }
+}
+
+/// The number of a message, and its sender at the time that the number was taken.
+struct NextMessage {
+    pool_size: u16,
+    number: u64,
+    sender: Arc<Origin>,
+}
+
+impl NextMessage {
+    fn encode(&self, body: &Body<'_>) -> Option<bytes::Bytes> {
+        let header = Header {
+            pool_size: self.pool_size,
+            name: self.sender.name.as_str().into(),
+            started_ms: self.sender.incarnation.started_ms,
+            nonce: self.sender.incarnation.nonce,
+            number: self.number,
+        };
+        wire::encode(&header, body)
     }
 }
 
@@ -482,5 +511,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros().div_ceil(1000)).unwrap_or(u64::MAX)
 }
 
+#[cfg(all(test, shuttle))]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,12 @@
 //! The heartbeat of a node.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{Node, NodeEffect};
 use crate::crdt::{Clock, Incarnation, Origin, ReplicaName};
+use crate::sync::atomic::Ordering;
 use crate::wire::Body;
 
 /// The state of one shard that a heartbeat carries.

@@ -1,11 +1,9 @@
 //! Snapshots of a node: the simulator restores machines to an earlier state.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use parking_lot::Mutex;
-
 use super::Node;
 use crate::shard::Shard;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 impl Node {
     /// Returns a copy of the node with all its state.

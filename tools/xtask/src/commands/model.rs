@@ -1,16 +1,25 @@
-//! `cargo xtask model`: the search for lost wake-ups, by a scheduler that tries one order of events
-//! after another.
+//! `cargo xtask model`: the search for lost wake-ups, and for other faulty orders of events, by a
+//! scheduler that tries one order after another.
 
 use anyhow::Result;
 
 use crate::{process, workspace::cargo};
 
-/// Has the transport of presence-channels use the scheduler's locks, and runs its model. It has a
-/// target folder of its own, because every dependency is built with that flag.
+/// The packages with a model, and the module that it stands in.
+const MODELS: [(&str, &str); 2] = [
+    ("presence-core", "node::model"),
+    ("presence-channels", "transport::model"),
+];
+
+/// Has a node and the transport use the scheduler's locks, and runs their models. They have a
+/// target folder of their own, because every dependency is built with that flag.
 pub(crate) fn run() -> Result<()> {
-    let mut test = cargo();
-    test.args(["test", "--package", "presence-channels", "--lib"]);
-    test.args(["--target-dir", "target/model", "transport::model"]);
-    test.env("RUSTFLAGS", "--cfg shuttle");
-    process::run(&mut test)
+    for (package, module) in MODELS {
+        let mut test = cargo();
+        test.args(["test", "--package", package, "--lib"]);
+        test.args(["--target-dir", "target/model", module]);
+        test.env("RUSTFLAGS", "--cfg shuttle");
+        process::run(&mut test)?;
+    }
+    Ok(())
 }

@@ -64,7 +64,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use answers::Answers;
+use answers::{Answer, Answers};
 pub(crate) use config::ShardConfig;
 pub(crate) use counts::Counts;
 pub(crate) use effect::{Effect, TopicDiff};
@@ -72,8 +72,8 @@ use index::Index;
 pub(crate) use input::Input;
 use mirrors::{Limits, Mirrors};
 use owned::Owned;
+use part::size;
 pub(crate) use part::{Ask, Credit, Part};
-use part::{Parts, size};
 pub(crate) use refused::{TrackRefused, UpdateRefused};
 
 use crate::crdt::{
@@ -83,8 +83,6 @@ use crate::crdt::{
 
 /// The number of changes at which the next delta is sent at once.
 const MAX_UNSENT: u64 = 256;
-/// The least size of a part that a peer is given, whatever it asks for.
-const LEAST_PART_BYTES: usize = 1024;
 
 /// Which presence is meant: an owner has at most one a topic and key.
 #[derive(Clone, Copy, Debug)]
@@ -217,6 +215,7 @@ impl Shard {
             .update(clock, meta)
             .ok_or(UpdateRefused::NotTracked)?;
         self.owned.remove(&old);
+        self.answers.gone_from_replica(&old);
         self.owned.insert(&new);
         self.index.leave(&old);
         self.index.join(&new);
@@ -372,7 +371,19 @@ impl Shard {
             Input::Cancelled(by, id) => self.answers.cancel(&by, id),
         }
         self.mirrors.work(&mut self.index);
+        self.tell_answers();
         self.settle(effects);
+    }
+
+    /// Tells the answers that are under way what happened to the copies that they are made of.
+    fn tell_answers(&mut self) {
+        let news = &mut self.mirrors.news;
+        for entry in news.gone.drain(..) {
+            self.answers.gone_from_replica(&entry);
+        }
+        for origin in news.replaced.drain(..) {
+            self.answers.replaced(&origin);
+        }
     }
 
     fn own(&self, which: Which<'_>) -> Option<&Arc<Entry>> {
@@ -391,7 +402,9 @@ impl Shard {
         self.index.tick(now, effects);
         self.mirrors
             .tick(now, &mut self.index, &mut self.counts, effects);
-        self.answers.tick(now, effects);
+        let (writer, mirrors) = (&self.writer, &self.mirrors);
+        self.answers
+            .tick(now, |origin| held(writer, mirrors, origin), effects);
         if let Some((by, ask, credit)) = self.answers.next_waiting() {
             self.begin_answer(by, &ask, credit, now, effects);
         }
@@ -451,7 +464,7 @@ impl Shard {
             effects.push(Effect::Claimed(ask.origin.incarnation));
             return;
         }
-        if !is_own && self.mirrors.served(&ask.origin).is_none() {
+        if held(&self.writer, &self.mirrors, &ask.origin).is_none() {
             return;
         }
         if let Some(credit) = &credit
@@ -475,36 +488,23 @@ impl Shard {
         now: Duration,
         effects: &mut Vec<Effect>,
     ) {
-        let own = self.writer.replica();
-        let is_own = own.origin() == &ask.origin;
-        let held = if is_own {
-            Some(own)
-        } else {
-            self.mirrors.served(&ask.origin)
-        };
-        let Some(held) = held else {
+        let Some(held) = held(&self.writer, &self.mirrors, &ask.origin) else {
             return;
         };
+        let is_own = self.writer.replica().origin() == &ask.origin;
         self.counts.served += 1;
         self.counts.served_for_others += u64::from(!is_own);
-        let delta = match held.clock() <= ask.from {
+        let gone = match held.clock() <= ask.from {
             // Says that there is nothing more.
-            true => crate::crdt::Delta {
-                origin: Arc::clone(held.origin()),
-                from: ask.from,
-                to: ask.from,
-                adds: Vec::new(),
-                gone: crate::crdt::Gone::nothing(),
-            },
-            false if is_own => self.writer.delta(ask.from),
-            false => held.delta(ask.from),
+            true => crate::crdt::Gone::nothing(),
+            false if is_own => self.writer.gone(ask.from),
+            false => held.gone(ask.from),
         };
-        let wanted = credit
-            .as_ref()
-            .map_or(usize::MAX, |credit| credit.part_bytes);
-        let bytes = self.chunk_bytes.min(wanted.max(LEAST_PART_BYTES));
-        let parts = Parts::new(delta, ask.id, bytes);
-        self.answers.begin(by, parts, credit, now, effects);
+        let most = self.chunk_bytes;
+        let answer = Answer::new(by, ask, credit.as_ref(), held, gone, most, now);
+        self.answers.begin(answer, held, effects);
+        let me = &self.writer.replica().origin().name;
+        self.mirrors.news.are_wanted = self.answers.are_about_others(me);
     }
 
     /// Returns whether the request of this number waits for its answer.
@@ -517,6 +517,7 @@ impl Shard {
             return;
         }
         self.owned.remove(entry);
+        self.answers.gone_from_replica(entry);
         self.index.ended(entry);
         self.changed(0, effects);
     }
@@ -546,5 +547,14 @@ impl Shard {
     /// Ends a turn: every topic that changed in it may tell.
     fn settle(&mut self, effects: &mut Vec<Effect>) {
         self.index.settle(self.mirrors.is_busy(), effects);
+    }
+}
+
+/// Returns a replica that is held and can be served to other nodes.
+fn held<'a>(writer: &'a Writer, mirrors: &'a Mirrors, origin: &Origin) -> Option<&'a Replica> {
+    let own = writer.replica();
+    match **own.origin() == *origin {
+        true => Some(own),
+        false => mirrors.served(origin),
     }
 }

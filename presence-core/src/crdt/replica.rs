@@ -109,12 +109,15 @@ impl Replica {
     /// Its length grows with the gaps between them.
     #[must_use]
     pub(crate) fn delta(&self, from: Clock) -> Delta {
-        let gone = if from == Clock::ZERO {
-            Gone::nothing()
-        } else {
-            Gone::Except(runs(self.up_to(from).map(|entry| entry.tag.clock)))
-        };
-        self.delta_with(from, gone)
+        self.delta_with(from, self.gone(from))
+    }
+
+    /// Returns what is gone of the tags up to `from`.
+    pub(crate) fn gone(&self, from: Clock) -> Gone {
+        if from == Clock::ZERO {
+            return Gone::nothing();
+        }
+        Gone::Except(runs(self.up_to(from).map(|entry| entry.tag.clock)))
     }
 
     pub(super) fn delta_with(&self, from: Clock, gone: Gone) -> Delta {
@@ -170,6 +173,12 @@ impl Replica {
         applied.added.extend(new.iter().cloned());
         self.clock = delta.to;
         Ok(applied)
+    }
+
+    /// Returns the replica, as of a clock.
+    pub(super) fn at(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
     }
 
     fn gone_of(&self, gone: &Gone, from: Clock, visited: &mut usize) -> Vec<Clock> {

@@ -56,9 +56,14 @@ impl Writer {
     /// Returns the changes after `from`, for a node that holds this replica at `from`.
     #[must_use]
     pub(crate) fn delta(&self, from: Clock) -> Delta {
+        self.replica.delta_with(from, self.gone(from))
+    }
+
+    /// Returns what is gone of the tags up to `from`.
+    pub(crate) fn gone(&self, from: Clock) -> Gone {
         match self.removals.since(from) {
-            Some(tags) => self.replica.delta_with(from, Gone::Tags(tags)),
-            None => self.replica.delta(from),
+            Some(tags) => Gone::Tags(tags),
+            None => self.replica.gone(from),
         }
     }
 

@@ -68,8 +68,10 @@ struct Pull {
     takes_credit: bool,
     /// The bytes that each part counts in the window.
     part_bytes: usize,
-    /// The number of parts and the end of the answer, once a part has come.
-    shape: Option<(u32, u64)>,
+    /// The clock that the answer leads to, once a part has come.
+    end: Option<u64>,
+    /// The number of parts, once one has told it.
+    of: Option<u32>,
     /// The parts with lower numbers have been granted.
     granted: u32,
     /// When they were: the parts below the number, at the time.
@@ -169,10 +171,19 @@ impl Pulls {
             return;
         };
         let pull = &mut self.active[place];
-        let shape = *pull.shape.get_or_insert((part.of, part.to));
-        if shape != (part.of, part.to) {
+        let told = (part.of > 0).then_some(part.of);
+        let is_other = pull
+            .of
+            .is_some_and(|of| told.is_some_and(|told| told != of));
+        if is_other || *pull.end.get_or_insert(part.to) != part.to {
             // The node has begun anew, as after a restart: what has come does not go with it.
             return self.give_up(place, actions);
+        }
+        if let Some(of) = told.filter(|_| pull.of.is_none()) {
+            pull.of = Some(of);
+            // Nothing beyond the last part will come.
+            let beyond = pull.missing.split_off(&of);
+            self.window.release(beyond.len() * pull.part_bytes);
         }
         if pull.missing.remove(&part.index) {
             pull.silences = 0;
@@ -230,7 +241,7 @@ impl Pulls {
                 continue;
             }
             pull.silences += 1;
-            let may_go_on = pull.takes_credit && pull.shape.is_some();
+            let may_go_on = pull.takes_credit && pull.end.is_some();
             if !may_go_on || pull.silences >= MAX_SILENCES {
                 self.window.lost(now);
                 self.give_up(place, actions);
@@ -248,11 +259,12 @@ impl Pulls {
 
     fn grant(&mut self, now: Duration, actions: &mut Vec<PullAction>) {
         for pull in &mut self.active {
-            let Some((of, _)) = pull.shape.filter(|_| pull.takes_credit) else {
+            if pull.end.is_none() || !pull.takes_credit {
                 continue;
-            };
+            }
             let room = (self.window.room() / pull.part_bytes).min(MAX_GRANT as usize) as u32;
-            let more = of.saturating_sub(pull.granted).min(room);
+            let left = pull.of.unwrap_or(u32::MAX).saturating_sub(pull.granted);
+            let more = left.min(room);
             if more == 0 {
                 continue;
             }
@@ -300,7 +312,8 @@ impl Pulls {
                 whom: name,
                 takes_credit,
                 part_bytes,
-                shape: None,
+                end: None,
+                of: None,
                 granted: 0,
                 grants: VecDeque::new(),
                 missing: BTreeSet::new(),
@@ -335,7 +348,7 @@ impl Pulls {
         let pull = self.active.remove(place);
         self.window.release(pull.missing.len() * pull.part_bytes);
         // An answer of one part is forgotten as soon as it is sent.
-        if pull.takes_credit && pull.shape.is_none_or(|(of, _)| of > 1) {
+        if pull.takes_credit && pull.of != Some(1) {
             actions.push(PullAction::Cancel {
                 to: pull.whom,
                 place: pull.place,
@@ -409,8 +422,8 @@ impl Pull {
     }
 
     fn is_whole(&self) -> bool {
-        let of = self.shape.map(|(of, _)| of);
-        self.missing.is_empty() && of.is_some_and(|of| self.takes_credit && self.granted >= of)
+        let is_granted = self.of.is_some_and(|of| self.granted >= of);
+        self.takes_credit && is_granted && self.missing.is_empty()
     }
 }
 

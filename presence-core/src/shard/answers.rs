@@ -1,19 +1,22 @@
 //! Answers to other nodes that are on their way out, a few parts a turn, within the credit that
 //! each asker gives.
 
-use std::collections::{BTreeSet, VecDeque};
+mod answer;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use answer::Answer;
+
 use super::effect::Effect;
-use super::part::{Ask, Credit, Parts};
-use crate::crdt::{Incarnation, ReplicaName};
+use super::part::{Ask, Credit};
+use crate::crdt::{Entry, Incarnation, Origin, Replica, ReplicaName};
 
 /// The pause between two turns: with the parts a turn, about 30 MB/s of parts of 48 KiB.
 const PAUSE: Duration = Duration::from_millis(5);
 /// The number of parts that are sent in one turn.
 const PARTS_A_TURN: usize = 3;
-/// The time after which an answer is given up that its asker has not mentioned.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// The most requests that wait for an answer to end.
 const MAX_WAITING: usize = 1024;
 
@@ -31,52 +34,6 @@ pub(super) struct Answers {
 /// A request that waits, and how much of the answer its asker takes for now.
 type WaitingAsk = (ReplicaName, Ask, Option<Credit>);
 
-#[derive(Clone, Debug)]
-struct Answer {
-    to: ReplicaName,
-    parts: Parts,
-    /// The parts that are sent in order, so far.
-    sent: u32,
-    /// The parts that may be sent in order.
-    credit: u32,
-    /// Parts to be sent again.
-    again: BTreeSet<u32>,
-    /// The last time that the asker spoke of it. `None`: the asker only asks once.
-    heard: Option<Duration>,
-}
-
-impl Answer {
-    fn is_sendable(&self) -> bool {
-        !self.again.is_empty() || self.sent < self.credit.min(self.parts.len())
-    }
-
-    fn next(&mut self) -> Option<super::Part> {
-        if let Some(index) = self.again.pop_first() {
-            return self.parts.get(index);
-        }
-        let part = self.parts.get(self.sent)?;
-        self.sent += 1;
-        Some(part)
-    }
-
-    /// Returns whether nothing more can be wanted of it.
-    fn is_done(&self) -> bool {
-        self.heard.is_none() && !self.is_sendable()
-    }
-
-    fn expires(&self) -> Option<Duration> {
-        Some(self.heard? + PATIENCE)
-    }
-
-    fn take(&mut self, credit: &Credit, now: Duration) {
-        self.heard = Some(now);
-        self.credit = self.credit.max(credit.upto);
-        let sent = self.sent;
-        let again = credit.again.iter().copied().filter(|index| *index < sent);
-        self.again.extend(again);
-    }
-}
-
 impl Answers {
     pub(super) fn new(most: usize) -> Self {
         Self {
@@ -90,8 +47,7 @@ impl Answers {
     /// Returns whether no further answer about this replica should begin for this peer. An answer
     /// that replaces an earlier one may always begin.
     pub(super) fn is_full(&self, peer: &ReplicaName, replica: &ReplicaName) -> bool {
-        let replaces =
-            |answer: &Answer| answer.to == *peer && answer.parts.origin().name == *replica;
+        let replaces = |answer: &Answer| answer.to == *peer && answer.origin().name == *replica;
         self.under_way.len() >= self.most && !self.under_way.iter().any(replaces)
     }
 
@@ -112,34 +68,22 @@ impl Answers {
             .flatten()
     }
 
-    /// Begins an answer. An earlier one of the same replica to the same peer is given up: it asked
-    /// again.
+    /// Begins an answer about a replica. An earlier one to the same peer about the same replica is
+    /// given up: it asked again.
     pub(super) fn begin(
         &mut self,
-        to: ReplicaName,
-        parts: Parts,
-        credit: Option<Credit>,
-        now: Duration,
+        mut answer: Answer,
+        replica: &Replica,
         effects: &mut Vec<Effect>,
     ) {
+        let name = &answer.origin().name;
         self.under_way
-            .retain(|answer| answer.to != to || answer.parts.origin().name != parts.origin().name);
-        if parts.len() == 1 {
+            .retain(|other| other.to != answer.to || other.origin().name != *name);
+        if answer.is_single() {
             // If it is lost, it is asked for as if for the first time.
-            effects.extend(parts.get(0).map(|part| Effect::Part(to, part)));
+            let part = answer.next(replica);
+            effects.extend(part.map(|part| Effect::Part(answer.to, part)));
             return;
-        }
-        let mut answer = Answer {
-            to,
-            parts,
-            sent: 0,
-            credit: 0,
-            again: BTreeSet::new(),
-            heard: None,
-        };
-        match credit {
-            Some(credit) => answer.take(&credit, now),
-            None => answer.credit = u32::MAX,
         }
         self.under_way.push_back(answer);
     }
@@ -153,7 +97,7 @@ impl Answers {
         now: Duration,
     ) -> bool {
         let mut answers = self.under_way.iter_mut();
-        if let Some(answer) = answers.find(|answer| answer.to == *to && answer.parts.id() == id) {
+        if let Some(answer) = answers.find(|answer| answer.to == *to && answer.id == id) {
             answer.take(credit, now);
             return true;
         }
@@ -164,7 +108,7 @@ impl Answers {
     /// Gives up an answer that is no longer wanted.
     pub(super) fn cancel(&mut self, to: &ReplicaName, id: u64) {
         self.under_way
-            .retain(|answer| answer.to != *to || answer.parts.id() != id);
+            .retain(|answer| answer.to != *to || answer.id != id);
         self.waiting
             .retain(|(peer, ask, _)| peer != to || ask.id != id);
     }
@@ -188,9 +132,16 @@ impl Answers {
             .min()
     }
 
-    pub(super) fn tick(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        self.under_way
-            .retain(|answer| answer.expires().is_none_or(|at| at > now));
+    /// Sends the parts of a turn. `held`: a replica that is held and can be served.
+    pub(super) fn tick<'a>(
+        &mut self,
+        now: Duration,
+        held: impl Fn(&Origin) -> Option<&'a Replica>,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.under_way.retain(|answer| {
+            answer.expires().is_none_or(|at| at > now) && held(answer.origin()).is_some()
+        });
         if self.next > now {
             return;
         }
@@ -203,7 +154,8 @@ impl Answers {
         {
             idle += 1;
             if answer.is_sendable()
-                && let Some(part) = answer.next()
+                && let Some(replica) = held(answer.origin())
+                && let Some(part) = answer.next(replica)
             {
                 effects.push(Effect::Part(answer.to.clone(), part));
                 room -= 1;
@@ -218,10 +170,28 @@ impl Answers {
         }
     }
 
+    /// Returns whether answers are under way about replicas of other nodes.
+    pub(super) fn are_about_others(&self, me: &ReplicaName) -> bool {
+        let mut answers = self.under_way.iter();
+        answers.any(|answer| answer.origin().name != *me)
+    }
+
+    /// An entry has gone from its replica.
+    pub(super) fn gone_from_replica(&mut self, entry: &Arc<Entry>) {
+        for answer in &mut self.under_way {
+            answer.gone(entry);
+        }
+    }
+
+    /// Gives up the answers about a replica of which the copy was replaced.
+    pub(super) fn replaced(&mut self, origin: &Origin) {
+        self.under_way.retain(|answer| **answer.origin() != *origin);
+    }
+
     /// Gives up what says something of another incarnation than this.
     pub(super) fn restart(&mut self, name: &ReplicaName, incarnation: Incarnation) {
         self.under_way.retain(|answer| {
-            let origin = answer.parts.origin();
+            let origin = answer.origin();
             origin.name != *name || origin.incarnation == incarnation
         });
     }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::part::{Ask, Part};
-use super::staging::Staging;
+use super::staging::{Staging, Whole};
 use crate::crdt::{Clock, Delta, Replica};
 
 /// The wait before the first request: a message that was only overtaken arrives by then.
@@ -70,7 +70,7 @@ pub(super) enum Taken {
     /// It is kept, or was of no use.
     Kept,
     /// The answer is complete.
-    Whole(Delta),
+    Whole(Whole),
     /// The answer is complete, and no delta.
     Nonsense,
 }
@@ -166,12 +166,14 @@ impl CatchUp {
         let Some(mut staging) = staging else {
             return Taken::Nonsense;
         };
-        staging.take(part);
+        if staging.take(part).is_err() {
+            return Taken::Nonsense;
+        }
         if !staging.is_whole() {
             self.staging = Some(staging);
             return Taken::Kept;
         }
-        staging.delta().map_or(Taken::Nonsense, Taken::Whole)
+        staging.whole().map_or(Taken::Nonsense, Taken::Whole)
     }
 
     /// Returns whether `id` is the number of the request that waits for its answer.

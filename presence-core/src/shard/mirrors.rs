@@ -12,7 +12,7 @@ use super::counts::Counts;
 use super::effect::Effect;
 use super::index::Index;
 use super::mirror::{Mirror, row};
-use crate::crdt::{Clock, Origin, Replica, ReplicaName};
+use crate::crdt::{Clock, Entry, Origin, Replica, ReplicaName};
 
 /// The replicas of other nodes, as far as this shard holds them.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub(super) struct Mirrors {
     /// All rows of what is shown, together.
     rows: u64,
     limits: Limits,
+    /// What answers that are under way must be told.
+    pub(super) news: News,
     /// Spreads requests. Its seed was handed in.
     random: fastrand::Rng,
 }
@@ -42,6 +44,25 @@ pub(super) struct Limits {
     pub(super) batch: usize,
     /// Entries kept of replicas that are down.
     pub(super) hidden: usize,
+}
+
+/// What happened to the copies that other nodes are served from.
+#[derive(Clone, Debug, Default)]
+pub(super) struct News {
+    /// Set if somebody is.
+    pub(super) are_wanted: bool,
+    /// The entries that have gone.
+    pub(super) gone: Vec<Arc<Entry>>,
+    /// The copies that were replaced by others of the same replica.
+    pub(super) replaced: Vec<Arc<Origin>>,
+}
+
+impl News {
+    fn lost(&mut self, entries: &mut Vec<Arc<Entry>>) {
+        if self.are_wanted {
+            self.gone.append(entries);
+        }
+    }
 }
 
 /// The mirrors of one name.
@@ -81,6 +102,7 @@ impl Mirrors {
             next_ask: None,
             rows: 0,
             limits,
+            news: News::default(),
             random: fastrand::Rng::with_seed(seed),
         }
     }
@@ -278,6 +300,10 @@ impl Mirrors {
         };
         let mut old = None;
         if let Some(next) = known.next.take_if(|next| next.is_caught_up()) {
+            if self.news.are_wanted {
+                let origin = known.current.replica.origin();
+                self.news.replaced.push(Arc::clone(origin));
+            }
             old = Some(std::mem::replace(&mut known.current, next));
             self.busy = true;
         } else if !known.visible && known.current.is_caught_up() {

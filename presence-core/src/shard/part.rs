@@ -1,9 +1,8 @@
 //! The requests of nodes to each other, and the answers in parts.
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use crate::crdt::{Clock, Delta, Entry, Gone, Origin};
+use crate::crdt::{Clock, Entry, Gone, Origin};
 
 /// A request for what is missing of a replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +30,7 @@ pub(crate) struct Credit {
     pub(crate) again: Vec<u32>,
 }
 
-/// An answer, or a part of one: a [`Delta`] in pieces of bounded size.
+/// An answer, or a part of one: a [`Delta`](crate::crdt::Delta) in pieces of bounded size.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     /// Of which replica.
@@ -44,7 +43,8 @@ pub(crate) struct Part {
     pub(crate) id: u64,
     /// Which part it is, from 0 on.
     pub(crate) index: u32,
-    /// Of how many.
+    /// Of how many. 0: further ones follow. Only the last part says how many there are, but for
+    /// nodes of version 1, which are told with each.
     pub(crate) of: u32,
     /// A piece of the delta's adds.
     pub(crate) adds: Vec<Arc<Entry>>,
@@ -52,17 +52,6 @@ pub(crate) struct Part {
     pub(crate) gone: Gone,
 }
 
-/// A delta, cut into parts.
-#[derive(Clone, Debug)]
-pub(super) struct Parts {
-    delta: Delta,
-    id: u64,
-    /// Which adds and which of the gone each part takes.
-    cuts: Vec<(Range<usize>, Range<usize>)>,
-}
-
-/// The most bytes of an encoded tag or run.
-const GONE_BYTES: usize = 20;
 /// The most bytes of an encoded entry besides its texts.
 const ENTRY_BYTES: usize = 24;
 
@@ -71,72 +60,26 @@ pub(super) fn size(entry: &Entry) -> usize {
     ENTRY_BYTES + entry.topic.len() + entry.key.len() + entry.meta.as_str().len()
 }
 
-impl Parts {
-    /// Cuts a delta into parts of about `bytes` bytes. An entry is never cut.
-    pub(super) fn new(delta: Delta, id: u64, bytes: usize) -> Self {
-        let gone = match &delta.gone {
-            Gone::Tags(tags) => tags.len(),
-            Gone::Except(runs) => runs.len(),
-        };
-        let per_part = (bytes / GONE_BYTES).max(1);
-        let mut cuts = Vec::new();
-        let mut start = 0;
-        while gone - start > per_part {
-            cuts.push((0..0, start..start + per_part));
-            start += per_part;
-        }
-        let mut cut = (0..0, start..gone);
-        let mut room = bytes.saturating_sub((gone - start) * GONE_BYTES);
-        for (place, entry) in delta.adds.iter().enumerate() {
-            let size = size(entry);
-            if size > room && !(cut.0.is_empty() && cut.1.is_empty()) {
-                cuts.push(cut);
-                cut = (place..place, gone..gone);
-                room = bytes;
-            }
-            cut.0.end = place + 1;
-            room = room.saturating_sub(size);
-        }
-        cuts.push(cut);
-        Self { delta, id, cuts }
-    }
-
-    /// Returns the number of the request.
-    pub(super) fn id(&self) -> u64 {
-        self.id
-    }
-
-    pub(super) fn origin(&self) -> &Arc<Origin> {
-        &self.delta.origin
-    }
-
-    /// Returns the number of parts.
-    pub(super) fn len(&self) -> u32 {
-        self.cuts.len() as u32
-    }
-
-    /// Returns all parts, in order.
-    #[cfg(test)]
-    pub(super) fn all(&self) -> impl Iterator<Item = Part> {
-        (0..self.len()).filter_map(|index| self.get(index))
-    }
-
-    /// Returns one part, if there are as many.
-    pub(super) fn get(&self, index: u32) -> Option<Part> {
-        let (adds, gone) = self.cuts.get(index as usize)?.clone();
-        let gone = match &self.delta.gone {
-            Gone::Tags(tags) => Gone::Tags(tags[gone].to_vec()),
-            Gone::Except(runs) => Gone::Except(runs[gone].to_vec()),
-        };
-        Some(Part {
-            origin: Arc::clone(&self.delta.origin),
-            from: self.delta.from,
-            to: self.delta.to,
-            id: self.id,
-            index,
-            of: self.cuts.len() as u32,
-            adds: self.delta.adds[adds].to_vec(),
-            gone,
-        })
-    }
+/// Cuts a delta into parts of one entry each, with the removals in the first.
+#[cfg(test)]
+pub(super) fn parts_of(delta: &crate::crdt::Delta, id: u64) -> Vec<Part> {
+    let nothing = match delta.gone {
+        Gone::Tags(_) => Gone::Tags(Vec::new()),
+        Gone::Except(_) => Gone::Except(Vec::new()),
+    };
+    let count = delta.adds.len().max(1);
+    let parts = (0..count).map(|index| Part {
+        origin: Arc::clone(&delta.origin),
+        from: delta.from,
+        to: delta.to,
+        id,
+        index: index as u32,
+        of: if index + 1 == count { count as u32 } else { 0 },
+        adds: delta.adds.get(index).cloned().into_iter().collect(),
+        gone: match index {
+            0 => delta.gone.clone(),
+            _ => nothing.clone(),
+        },
+    });
+    parts.collect()
 }

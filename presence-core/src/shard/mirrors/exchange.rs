@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Mirrors;
-use crate::crdt::{Clock, Delta, Gone, NotApplied, Origin};
+use crate::crdt::{Clock, Delta, Entry, Gone, NotApplied, Origin};
 use crate::shard::catch_up::Taken;
 use crate::shard::counts::Counts;
 use crate::shard::effect::Effect;
 use crate::shard::index::Index;
 use crate::shard::mirror::Mirror;
 use crate::shard::part::Part;
+use crate::shard::staging::Whole;
 
 impl Mirrors {
     /// The replica itself told its clock.
@@ -93,13 +94,14 @@ impl Mirrors {
         let origin = Arc::clone(&delta.origin);
         let batch = self.limits.batch;
         let mut busy = false;
+        let lost = &mut Vec::new();
         self.each(&origin, |mirror, due, random| {
             if recent {
                 mirror.target.get_or_insert(delta.to);
             }
-            match apply(mirror, &delta, batch, index, counts) {
+            match apply(mirror, &delta, batch, index, counts, lost) {
                 Ok(()) => {
-                    after(mirror, now, batch, index, counts, random);
+                    after(mirror, now, batch, index, counts, random, lost);
                     busy |= !mirror.is_shown();
                     earlier(due, mirror.catch_up.due());
                 }
@@ -114,6 +116,7 @@ impl Mirrors {
             }
         });
         self.busy |= busy;
+        self.news.lost(lost);
         self.advance(&origin.name, index);
     }
 
@@ -129,16 +132,17 @@ impl Mirrors {
         let origin = Arc::clone(&part.origin);
         let batch = self.limits.batch;
         let mut busy = false;
+        let lost = &mut Vec::new();
         let mut part = Some(part);
         self.each(&origin, |mirror, due, random| {
             let Some(part) = part.take_if(|part| mirror.catch_up.wants(part.id)) else {
                 return;
             };
-            if part.of > 1 && !mirror.catch_up.is_staging() {
+            if part.of != 1 && !mirror.catch_up.is_staging() {
                 counts.staged += 1;
             }
-            let delta = match mirror.catch_up.take(part) {
-                Taken::Whole(delta) => delta,
+            let whole = match mirror.catch_up.take(part) {
+                Taken::Whole(whole) => whole,
                 Taken::Kept => return,
                 Taken::Nonsense => {
                     counts.nonsense += 1;
@@ -148,9 +152,9 @@ impl Mirrors {
             if own {
                 // The present clock of the replica. It may be lower than before, on a restored
                 // machine.
-                mirror.target = mirror.target.map(|target| target.min(delta.to));
+                mirror.target = mirror.target.map(|target| target.min(whole.clock()));
             }
-            match apply(mirror, &delta, batch, index, counts) {
+            match take_over(mirror, whole, batch, index, counts, lost) {
                 Ok(()) => counts.answers += 1,
                 // Whoever asks its replica knows now that there is nothing more.
                 Err(NotApplied::Known) if own => {}
@@ -158,11 +162,12 @@ impl Mirrors {
                 Err(_) => return,
             }
             mirror.catch_up.answered(own, now);
-            after(mirror, now, batch, index, counts, random);
+            after(mirror, now, batch, index, counts, random, lost);
             busy |= !mirror.is_shown();
             earlier(due, mirror.catch_up.due());
         });
         self.busy |= busy;
+        self.news.lost(lost);
         self.advance(&origin.name, index);
     }
 
@@ -218,6 +223,31 @@ impl Mirrors {
     }
 }
 
+/// Moves a mirror on by an answer.
+fn take_over(
+    mirror: &mut Mirror,
+    whole: Whole,
+    batch: usize,
+    index: &mut Index,
+    counts: &mut Counts,
+    lost: &mut Vec<Arc<Entry>>,
+) -> Result<(), NotApplied> {
+    let replica = match whole {
+        Whole::Delta(delta) => return apply(mirror, &delta, batch, index, counts, lost),
+        Whole::Replica(replica) => replica,
+    };
+    if mirror.replica.clock() == Clock::ZERO && replica.clock() > Clock::ZERO {
+        counts.deltas += 1;
+        mirror.replica = replica;
+        // Nothing was there, so nothing is shown of it yet.
+        mirror.shown = Clock::ZERO;
+        return Ok(());
+    }
+    // Something came meanwhile.
+    let snapshot = replica.delta(Clock::ZERO);
+    apply(mirror, &snapshot, batch, index, counts, lost)
+}
+
 /// Moves a mirror on by a delta, and the index with it.
 fn apply(
     mirror: &mut Mirror,
@@ -225,6 +255,7 @@ fn apply(
     batch: usize,
     index: &mut Index,
     counts: &mut Counts,
+    lost: &mut Vec<Arc<Entry>>,
 ) -> Result<(), NotApplied> {
     let before = mirror.replica.clock();
     let applied = mirror.replica.apply(delta)?;
@@ -233,6 +264,7 @@ fn apply(
     counts.entries_visited += applied.visited as u64;
     counts.runs_used += u64::from(matches!(delta.gone, Gone::Except(_)));
     mirror.follow(&applied, before, batch, index);
+    lost.extend(applied.removed);
     Ok(())
 }
 
@@ -244,9 +276,10 @@ fn after(
     index: &mut Index,
     counts: &mut Counts,
     random: &mut fastrand::Rng,
+    lost: &mut Vec<Arc<Entry>>,
 ) {
     while let Some(early) = mirror.catch_up.early(mirror.replica.clock()) {
-        if apply(mirror, &early, batch, index, counts).is_ok() {
+        if apply(mirror, &early, batch, index, counts, lost).is_ok() {
             counts.early_applied += 1;
         }
     }

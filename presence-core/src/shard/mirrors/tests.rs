@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::crdt::{Delta, Entry, Gone, Incarnation, Meta, MetaBody, OwnerId, PhxRef, PhxRefs, Tag};
-use crate::shard::part::{Ask, Parts};
+use crate::shard::part::{Ask, parts_of};
 
 const NAMES: [&str; 2] = ["a", "b"];
 const TOPICS: [&str; 2] = ["t", "u"];
@@ -215,7 +215,7 @@ impl Held {
                         ..*to
                     };
                     let answer = delta(ask.from.get(), &to, *has);
-                    for part in Parts::new(answer, ask.id, 60).all() {
+                    for part in parts_of(&answer, ask.id) {
                         mirrors.part(part, *own, self.now, index, counts);
                     }
                 }

@@ -11,6 +11,7 @@ use proptest::strategy::ValueTree;
 
 use super::*;
 use crate::crdt::Delta;
+use crate::shard::part::parts_of;
 
 const NAMES: [&str; 2] = ["a", "b"];
 const TOPICS: [&str; 2] = ["t", "u"];
@@ -129,7 +130,6 @@ enum Told {
         ask: Index,
         at: Index,
         own: bool,
-        bytes: usize,
         order: u64,
         lost: bool,
     },
@@ -148,15 +148,14 @@ fn told() -> impl Strategy<Value = Vec<Told>> {
         any::<Index>(),
         any::<Index>(),
         any::<bool>(),
-        1..400_usize,
         any::<u64>(),
         any::<bool>(),
     );
     let told = prop_oneof![
         12 => delta.prop_map(|(who, from, at, by_copy)| Told::Delta { who, from, at, by_copy }),
         4 => any::<Index>().prop_map(Told::Again),
-        8 => answer.prop_map(|(ask, at, own, bytes, order, lost)| {
-            Told::Answer { ask, at, own, bytes, order, lost }
+        8 => answer.prop_map(|(ask, at, own, order, lost)| {
+            Told::Answer { ask, at, own, order, lost }
         }),
         2 => state().prop_map(|(who, at)| Told::Announced(who, at)),
         2 => state().prop_map(|(who, at)| Told::Seen(who, at)),
@@ -257,13 +256,12 @@ impl<'a> ReceivingShard<'a> {
                 ask,
                 at,
                 own,
-                bytes,
                 order,
                 lost,
             } => {
                 if !self.asks.is_empty() {
                     let ask = self.asks.swap_remove(ask.index(self.asks.len()));
-                    self.answer(&ask, Some(at), *own, *bytes, *order, *lost);
+                    self.answer(&ask, Some(at), *own, *order, *lost);
                 }
             }
             Told::Announced(who, at) => {
@@ -301,15 +299,7 @@ impl<'a> ReceivingShard<'a> {
     }
 
     /// Answers a request, from any state of what was asked for or from the last.
-    fn answer(
-        &mut self,
-        ask: &Ask,
-        at: Option<&Index>,
-        own: bool,
-        bytes: usize,
-        order: u64,
-        lost: bool,
-    ) {
+    fn answer(&mut self, ask: &Ask, at: Option<&Index>, own: bool, order: u64, lost: bool) {
         let history = &self.histories[usize::from(ask.origin.name.as_str() == NAMES[1])];
         let states = history.of(&ask.origin);
         let state = at.map_or(states[states.len() - 1], |at| {
@@ -326,7 +316,7 @@ impl<'a> ReceivingShard<'a> {
             false if own => state.delta(ask.from),
             false => state.replica().delta(ask.from),
         };
-        let mut parts: Vec<_> = Parts::new(delta, ask.id, bytes).all().collect();
+        let mut parts = parts_of(&delta, ask.id);
         fastrand::Rng::with_seed(order).shuffle(&mut parts);
         for part in parts {
             let part = Input::Part { part, own };
@@ -351,7 +341,7 @@ impl<'a> ReceivingShard<'a> {
             }
             self.wait(LONG);
             for ask in std::mem::take(&mut self.asks) {
-                self.answer(&ask, None, true, 300, 0, false);
+                self.answer(&ask, None, true, 0, false);
             }
             self.check();
             let lasts = self.histories.iter().map(|history| history.last());

@@ -79,7 +79,7 @@ fn the_clock_does_not_move_with_the_first_part_of_a_snapshot() {
             body,
             Body::Part {
                 index: 0,
-                of: 2..,
+                of: 0,
                 ..
             }
         )

@@ -23,6 +23,7 @@ mod pulls;
 mod receive;
 #[cfg(any(test, feature = "sim"))]
 mod snapshot;
+mod speech;
 mod view;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub(crate) use effect::{NodeEffect, Rejected};
 pub use options::NodeOptions;
 pub(crate) use pulls::Answerer;
 use pulls::Pulls;
+use speech::{body_of, millis};
 pub use view::{ReplicaView, ShardView};
 
 #[cfg(any(test, feature = "sim"))]
@@ -44,11 +46,11 @@ pub(crate) use crate::liveness::LivenessCounts;
 pub use crate::liveness::{ReplicaEvent, Status};
 
 use crate::crdt::{Entry, Incarnation, Meta, MetaBody, Origin, OwnerId, PhxRef, ReplicaName};
-use crate::liveness::{Liveness, LivenessEvent, Say};
+use crate::liveness::{Liveness, LivenessEvent};
 use crate::shard::{Effect, Input, Shard, ShardConfig, TrackRefused, UpdateRefused, Which};
+use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Mutex, MutexGuard};
-use crate::wire::{self, Body, Header};
+use crate::wire::{self, Body};
 
 /// The parameters of a node.
 #[derive(Clone, Debug)]
@@ -408,107 +410,6 @@ impl Node {
             }
         }
     }
-
-    fn say(&self, to: ReplicaName, body: &Body<'_>, out: &mut Vec<NodeEffect>) {
-        self.speak(self.liveness.lock(), body, |bytes| {
-            out.push(NodeEffect::Direct(to, body.class(), bytes));
-        });
-    }
-
-    fn broadcast(&self, body: &Body<'_>, out: &mut Vec<NodeEffect>) {
-        self.speak(self.liveness.lock(), body, |bytes| {
-            out.push(NodeEffect::Broadcast(body.class(), bytes));
-        });
-    }
-
-    /// As [`Node::speak`], unless this node has gone on under another incarnation meanwhile.
-    fn speak_as(&self, incarnation: Incarnation, body: &Body<'_>, send: impl FnOnce(bytes::Bytes)) {
-        let liveness = self.liveness.lock();
-        if liveness.me().incarnation == incarnation {
-            self.speak(liveness, body, send);
-        }
-    }
-
-    fn speak(
-        &self,
-        mut liveness: MutexGuard<'_, Liveness>,
-        body: &Body<'_>,
-        send: impl FnOnce(bytes::Bytes),
-    ) {
-        let next = self.next_message(&mut liveness);
-        drop(liveness);
-        if let Some(bytes) = next.and_then(|next| next.encode(body)) {
-            send(bytes);
-        }
-    }
-
-    /// Returns the sender and the number of the next message. `None`: nothing may be sent.
-    fn next_message(&self, liveness: &mut Liveness) -> Option<NextMessage> {
-        if liveness.has_left() || !self.clustered {
-            return None;
-        }
-        Some(NextMessage {
-            pool_size: self.shards.len() as u16,
-            number: liveness.next_number(),
-            sender: Arc::clone(liveness.me()),
-        })
-    }
-}
-
-/// The number of a message, and its sender at the time that the number was taken.
-struct NextMessage {
-    pool_size: u16,
-    number: u64,
-    sender: Arc<Origin>,
-}
-
-impl NextMessage {
-    fn encode(&self, body: &Body<'_>) -> Option<bytes::Bytes> {
-        let header = Header {
-            pool_size: self.pool_size,
-            name: self.sender.name.as_str().into(),
-            started_ms: self.sender.incarnation.started_ms,
-            nonce: self.sender.incarnation.nonce,
-            number: self.number,
-        };
-        wire::encode(&header, body)
-    }
-}
-
-fn body_of(say: &Say) -> Body<'_> {
-    let name = |name: &Option<ReplicaName>| match name {
-        Some(name) => name.to_string().into(),
-        None => "".into(),
-    };
-    match say {
-        Say::Refusal { refused, known } => Body::Refusal {
-            started_ms: refused.started_ms,
-            nonce: refused.nonce,
-            known_started_ms: known.0.started_ms,
-            known_nonce: known.0.nonce,
-            number: known.1,
-        },
-        Say::Ping { on_behalf_of } => Body::Ping {
-            on_behalf_of: name(on_behalf_of),
-        },
-        Say::Pong { on_behalf_of } => Body::Pong {
-            on_behalf_of: name(on_behalf_of),
-        },
-        Say::PingFor(name) => Body::PingFor {
-            name: name.as_str().into(),
-        },
-        Say::Vouch(origin, number) => Body::Vouch {
-            name: origin.name.as_str().into(),
-            started_ms: origin.incarnation.started_ms,
-            nonce: origin.incarnation.nonce,
-            number: *number,
-        },
-    }
-}
-
-/// Milliseconds, rounded up: a deadline told to others must not come before one's own.
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros().div_ceil(1000)).unwrap_or(u64::MAX)
 }
 
 #[cfg(all(test, shuttle))]

@@ -30,8 +30,8 @@
 //!
 //! Hiding, showing, forgetting and telling of it go in turns of [`ShardConfig::batch`] entries, so
 //! that a reader waits for one turn, or for the diff of one topic if that is larger. Each of them
-//! is one diff of every topic, however many turns it took. Taking a whole answer, and beginning
-//! one, are not cut: they visit what they are about under one hold.
+//! is one diff of every topic, however many turns it took. An answer to another node is made part
+//! by part. Changes that another node sends since a clock are applied in one step.
 //!
 //! # Costs
 //!
@@ -64,7 +64,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use answers::{Answer, Answers};
+use answers::{Answers, Held, PeerRequest};
 pub(crate) use config::ShardConfig;
 pub(crate) use counts::Counts;
 pub(crate) use effect::{Effect, TopicDiff};
@@ -78,7 +78,7 @@ pub(crate) use refused::{TrackRefused, UpdateRefused};
 
 use crate::crdt::{
     Clock, Content, Entry, Incarnation, Meta, MetaBody, Origin, OwnerId, PhxRef, PhxRefs, Replica,
-    ReplicaName, Writer,
+    Writer,
 };
 
 /// The number of changes at which the next delta is sent at once.
@@ -367,23 +367,14 @@ impl Shard {
                     .part(part, own, now, &mut self.index, &mut self.counts);
             }
             Input::Over(origin, id) => self.mirrors.over(&origin, id, now),
-            Input::Asked { by, ask, credit } => self.asked(by, ask, credit, now, effects),
+            Input::Asked { by, ask, credit } => {
+                self.asked(PeerRequest { by, ask, credit }, now, effects);
+            }
             Input::Cancelled(by, id) => self.answers.cancel(&by, id),
         }
         self.mirrors.work(&mut self.index);
-        self.tell_answers();
+        self.answers.hear(&mut self.mirrors.news);
         self.settle(effects);
-    }
-
-    /// Tells the answers that are under way what happened to the copies that they are made of.
-    fn tell_answers(&mut self) {
-        let news = &mut self.mirrors.news;
-        for entry in news.gone.drain(..) {
-            self.answers.gone_from_replica(&entry);
-        }
-        for origin in news.replaced.drain(..) {
-            self.answers.replaced(&origin);
-        }
     }
 
     fn own(&self, which: Which<'_>) -> Option<&Arc<Entry>> {
@@ -402,11 +393,13 @@ impl Shard {
         self.index.tick(now, effects);
         self.mirrors
             .tick(now, &mut self.index, &mut self.counts, effects);
-        let (writer, mirrors) = (&self.writer, &self.mirrors);
-        self.answers
-            .tick(now, |origin| held(writer, mirrors, origin), effects);
-        if let Some((by, ask, credit)) = self.answers.next_waiting() {
-            self.begin_answer(by, &ask, credit, now, effects);
+        let held = Held {
+            writer: &self.writer,
+            mirrors: &self.mirrors,
+        };
+        self.answers.tick(now, &held, effects);
+        if let Some(request) = self.answers.next_waiting() {
+            self.asked(request, now, effects);
         }
         if self.has_unsent() && self.next_delta <= now {
             self.next_delta = now + self.delta_interval;
@@ -450,59 +443,14 @@ impl Shard {
         self.unsent_bytes = 0;
     }
 
-    fn asked(
-        &mut self,
-        by: ReplicaName,
-        ask: Ask,
-        credit: Option<Credit>,
-        now: Duration,
-        effects: &mut Vec<Effect>,
-    ) {
-        let own = self.writer.replica();
-        let is_own = own.origin() == &ask.origin;
-        if is_own && ask.from > own.clock() {
-            effects.push(Effect::Claimed(ask.origin.incarnation));
-            return;
-        }
-        if held(&self.writer, &self.mirrors, &ask.origin).is_none() {
-            return;
-        }
-        if let Some(credit) = &credit
-            && self.answers.go_on(&by, ask.id, credit, now)
-        {
-            return;
-        }
-        if self.answers.is_full(&by, &ask.origin.name) {
-            self.counts.busy += 1;
-            self.answers.wait(by, ask, credit);
-            return;
-        }
-        self.begin_answer(by, &ask, credit, now, effects);
-    }
-
-    fn begin_answer(
-        &mut self,
-        by: ReplicaName,
-        ask: &Ask,
-        credit: Option<Credit>,
-        now: Duration,
-        effects: &mut Vec<Effect>,
-    ) {
-        let Some(held) = held(&self.writer, &self.mirrors, &ask.origin) else {
-            return;
+    fn asked(&mut self, request: PeerRequest, now: Duration, effects: &mut Vec<Effect>) {
+        let held = Held {
+            writer: &self.writer,
+            mirrors: &self.mirrors,
         };
-        let is_own = self.writer.replica().origin() == &ask.origin;
-        self.counts.served += 1;
-        self.counts.served_for_others += u64::from(!is_own);
-        let gone = match held.clock() <= ask.from {
-            // Says that there is nothing more.
-            true => crate::crdt::Gone::nothing(),
-            false if is_own => self.writer.gone(ask.from),
-            false => held.gone(ask.from),
-        };
-        let most = self.chunk_bytes;
-        let answer = Answer::new(by, ask, credit.as_ref(), held, gone, most, now);
-        self.answers.begin(answer, held, effects);
+        let (counts, most) = (&mut self.counts, self.chunk_bytes);
+        self.answers
+            .asked(request, &held, most, now, counts, effects);
         let me = &self.writer.replica().origin().name;
         self.mirrors.news.are_wanted = self.answers.are_about_others(me);
     }
@@ -547,14 +495,5 @@ impl Shard {
     /// Ends a turn: every topic that changed in it may tell.
     fn settle(&mut self, effects: &mut Vec<Effect>) {
         self.index.settle(self.mirrors.is_busy(), effects);
-    }
-}
-
-/// Returns a replica that is held and can be served to other nodes.
-fn held<'a>(writer: &'a Writer, mirrors: &'a Mirrors, origin: &Origin) -> Option<&'a Replica> {
-    let own = writer.replica();
-    match **own.origin() == *origin {
-        true => Some(own),
-        false => mirrors.served(origin),
     }
 }

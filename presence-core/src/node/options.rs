@@ -98,10 +98,10 @@ pub struct NodeOptions {
     /// one node alone tracks more entries in a shard.
     pub max_hidden: usize,
     /// The most large answers that a shard sends at once. Default 4, from 1 to 64. Further requests
-    /// are not answered, and are repeated by their nodes.
+    /// wait until one of them ends.
     ///
-    /// Raise it if many nodes start together and there is enough memory: an answer keeps its
-    /// entries in memory until it is sent.
+    /// Raise it if many nodes start together: each then gets its answers sooner, and all of them
+    /// more slowly.
     pub max_answers: usize,
     /// The most other nodes, down nodes included. Default 1,024, from 1 to 65,536. Further nodes
     /// are rejected.

@@ -1,4 +1,4 @@
-//! What this node lacks of other nodes' replicas, and pulls from them within a window.
+//! The changes that this node lacks of other replicas, and their transfer within a window.
 //!
 //! A shard says what it lacks. The node asks for the answer in parts: each request gives credit for
 //! some parts, and the answer goes on only within it. The credit of all answers together keeps
@@ -358,7 +358,7 @@ impl Pulls {
     }
 }
 
-/// What a part says of the answer that it belongs to.
+/// The statements of a part about its answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PartArrival {
     id: u64,

@@ -1,7 +1,7 @@
 //! The classes of the traffic between nodes.
 
-/// What a message between nodes is for. An engine that can send one message before another sends a
-/// lower class first.
+/// The urgency of a message between nodes. An engine that can send one message before another
+/// sends a lower class first.
 ///
 /// Messages of one class keep their order. Those of different classes need not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,6 +12,6 @@ pub enum TrafficClass {
     /// The app's messages, and the changes of presence.
     #[default]
     Live,
-    /// What a node that was away catches up with: large, and in no hurry.
+    /// The changes that a node catches up with after it was away: large, and in no hurry.
     Bulk,
 }

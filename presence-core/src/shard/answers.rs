@@ -2,16 +2,20 @@
 //! each asker gives.
 
 mod answer;
+mod held;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) use answer::Answer;
+use answer::Answer;
+pub(super) use held::Held;
 
+use super::counts::Counts;
 use super::effect::Effect;
+use super::mirrors::News;
 use super::part::{Ask, Credit};
-use crate::crdt::{Entry, Incarnation, Origin, Replica, ReplicaName};
+use crate::crdt::{Entry, Incarnation, Replica, ReplicaName};
 
 /// The pause between two turns: with the parts a turn, about 30 MB/s of parts of 48 KiB.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -24,15 +28,22 @@ const MAX_WAITING: usize = 1024;
 #[derive(Clone, Debug)]
 pub(super) struct Answers {
     under_way: VecDeque<Answer>,
-    waiting: VecDeque<WaitingAsk>,
+    waiting: VecDeque<PeerRequest>,
     /// The most answers at once.
     most: usize,
     /// When the next turn is due.
     next: Duration,
 }
 
-/// A request that waits, and how much of the answer its asker takes for now.
-type WaitingAsk = (ReplicaName, Ask, Option<Credit>);
+/// A request of a peer.
+#[derive(Clone, Debug)]
+pub(super) struct PeerRequest {
+    /// The name of the peer.
+    pub(super) by: ReplicaName,
+    pub(super) ask: Ask,
+    /// The part of the answer that it takes for now. `None`: all of it.
+    pub(super) credit: Option<Credit>,
+}
 
 impl Answers {
     pub(super) fn new(most: usize) -> Self {
@@ -46,23 +57,60 @@ impl Answers {
 
     /// Returns whether no further answer about this replica should begin for this peer. An answer
     /// that replaces an earlier one may always begin.
-    pub(super) fn is_full(&self, peer: &ReplicaName, replica: &ReplicaName) -> bool {
+    fn is_full(&self, peer: &ReplicaName, replica: &ReplicaName) -> bool {
         let replaces = |answer: &Answer| answer.to == *peer && answer.origin().name == *replica;
         self.under_way.len() >= self.most && !self.under_way.iter().any(replaces)
     }
 
+    /// Answers a request, gives an answer that is under way its credit, or keeps the request until
+    /// there is room.
+    pub(super) fn asked(
+        &mut self,
+        request: PeerRequest,
+        held: &Held<'_>,
+        most_part_bytes: usize,
+        now: Duration,
+        counts: &mut Counts,
+        effects: &mut Vec<Effect>,
+    ) {
+        let PeerRequest { by, ask, credit } = &request;
+        if held.is_own(&ask.origin) && ask.from > held.writer.replica().clock() {
+            effects.push(Effect::Claimed(ask.origin.incarnation));
+            return;
+        }
+        let Some(replica) = held.get(&ask.origin) else {
+            return;
+        };
+        if let Some(credit) = credit
+            && self.go_on(by, ask.id, credit, now)
+        {
+            return;
+        }
+        if self.is_full(by, &ask.origin.name) {
+            counts.busy += 1;
+            self.wait(request);
+            return;
+        }
+        counts.served += 1;
+        counts.served_for_others += u64::from(!held.is_own(&ask.origin));
+        let gone = held.gone(replica, ask.from);
+        let answer = Answer::new(&request, replica, gone, most_part_bytes, now);
+        self.begin(answer, replica, effects);
+    }
+
     /// Keeps a request until there is room. An earlier one of the same peer about the same replica
     /// is dropped.
-    pub(super) fn wait(&mut self, by: ReplicaName, ask: Ask, credit: Option<Credit>) {
+    fn wait(&mut self, request: PeerRequest) {
+        let (peer, name) = (&request.by, &request.ask.origin.name);
         self.waiting
-            .retain(|(peer, other, _)| *peer != by || other.origin.name != ask.origin.name);
+            .retain(|other| other.by != *peer || other.ask.origin.name != *name);
         if self.waiting.len() < MAX_WAITING {
-            self.waiting.push_back((by, ask, credit));
+            self.waiting.push_back(request);
         }
     }
 
     /// Takes out the first request that waits, if there is room for its answer.
-    pub(super) fn next_waiting(&mut self) -> Option<WaitingAsk> {
+    pub(super) fn next_waiting(&mut self) -> Option<PeerRequest> {
         (self.under_way.len() < self.most)
             .then(|| self.waiting.pop_front())
             .flatten()
@@ -70,12 +118,7 @@ impl Answers {
 
     /// Begins an answer about a replica. An earlier one to the same peer about the same replica is
     /// given up: it asked again.
-    pub(super) fn begin(
-        &mut self,
-        mut answer: Answer,
-        replica: &Replica,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn begin(&mut self, mut answer: Answer, replica: &Replica, effects: &mut Vec<Effect>) {
         let name = &answer.origin().name;
         self.under_way
             .retain(|other| other.to != answer.to || other.origin().name != *name);
@@ -89,20 +132,14 @@ impl Answers {
     }
 
     /// Takes further credit for an answer that is under way, or waits. Returns whether one is.
-    pub(super) fn go_on(
-        &mut self,
-        to: &ReplicaName,
-        id: u64,
-        credit: &Credit,
-        now: Duration,
-    ) -> bool {
+    fn go_on(&mut self, to: &ReplicaName, id: u64, credit: &Credit, now: Duration) -> bool {
         let mut answers = self.under_way.iter_mut();
         if let Some(answer) = answers.find(|answer| answer.to == *to && answer.id == id) {
             answer.take(credit, now);
             return true;
         }
         let mut waiting = self.waiting.iter();
-        waiting.any(|(peer, ask, _)| peer == to && ask.id == id)
+        waiting.any(|request| request.by == *to && request.ask.id == id)
     }
 
     /// Gives up an answer that is no longer wanted.
@@ -110,13 +147,13 @@ impl Answers {
         self.under_way
             .retain(|answer| answer.to != *to || answer.id != id);
         self.waiting
-            .retain(|(peer, ask, _)| peer != to || ask.id != id);
+            .retain(|request| request.by != *to || request.ask.id != id);
     }
 
     /// Gives up all answers to a node.
     pub(super) fn gone(&mut self, to: &ReplicaName) {
         self.under_way.retain(|answer| answer.to != *to);
-        self.waiting.retain(|(peer, ..)| peer != to);
+        self.waiting.retain(|request| request.by != *to);
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {
@@ -132,15 +169,10 @@ impl Answers {
             .min()
     }
 
-    /// Sends the parts of a turn. `held`: a replica that is held and can be served.
-    pub(super) fn tick<'a>(
-        &mut self,
-        now: Duration,
-        held: impl Fn(&Origin) -> Option<&'a Replica>,
-        effects: &mut Vec<Effect>,
-    ) {
+    /// Sends the parts of a turn.
+    pub(super) fn tick(&mut self, now: Duration, held: &Held<'_>, effects: &mut Vec<Effect>) {
         self.under_way.retain(|answer| {
-            answer.expires().is_none_or(|at| at > now) && held(answer.origin()).is_some()
+            answer.expires().is_none_or(|at| at > now) && held.get(answer.origin()).is_some()
         });
         if self.next > now {
             return;
@@ -154,7 +186,7 @@ impl Answers {
         {
             idle += 1;
             if answer.is_sendable()
-                && let Some(replica) = held(answer.origin())
+                && let Some(replica) = held.get(answer.origin())
                 && let Some(part) = answer.next(replica)
             {
                 effects.push(Effect::Part(answer.to.clone(), part));
@@ -176,16 +208,21 @@ impl Answers {
         answers.any(|answer| answer.origin().name != *me)
     }
 
+    /// Takes the news of copies that answers are made of.
+    pub(super) fn hear(&mut self, news: &mut News) {
+        for entry in news.gone.drain(..) {
+            self.gone_from_replica(&entry);
+        }
+        for origin in news.replaced.drain(..) {
+            self.under_way.retain(|answer| *answer.origin() != origin);
+        }
+    }
+
     /// An entry has gone from its replica.
     pub(super) fn gone_from_replica(&mut self, entry: &Arc<Entry>) {
         for answer in &mut self.under_way {
             answer.gone(entry);
         }
-    }
-
-    /// Gives up the answers about a replica of which the copy was replaced.
-    pub(super) fn replaced(&mut self, origin: &Origin) {
-        self.under_way.retain(|answer| **answer.origin() != *origin);
     }
 
     /// Gives up what says something of another incarnation than this.

@@ -1,5 +1,5 @@
-//! What a shard lacks of one replica: one request at a time, the answer as far as it has come, and
-//! the deltas that came too early.
+//! The completion of one replica: one request at a time, the answer as far as it has come, and the
+//! deltas that came too early.
 //!
 //! When to ask for the first time is decided here. Whom to ask, how much at a time, and when an
 //! answer is overdue is decided for the whole node, by its [pulls](crate::node).

@@ -69,7 +69,8 @@ pub(crate) enum Input {
         by: ReplicaName,
         /// For what.
         ask: Ask,
-        /// How much of the answer it takes for now. `None`: all of it, as nodes of version 1 do.
+        /// The part of the answer that it takes for now. `None`: all of it, as nodes of version 1
+        /// do.
         credit: Option<Credit>,
     },
     /// Another node no longer wants the answer to its request of this number.

@@ -31,7 +31,7 @@ pub(super) struct Mirrors {
     /// All rows of what is shown, together.
     rows: u64,
     limits: Limits,
-    /// What answers that are under way must be told.
+    /// The news for answers that are under way.
     pub(super) news: News,
     /// Spreads requests. Its seed was handed in.
     random: fastrand::Rng,
@@ -46,10 +46,10 @@ pub(super) struct Limits {
     pub(super) hidden: usize,
 }
 
-/// What happened to the copies that other nodes are served from.
+/// The changes of the copies that other nodes are served from.
 #[derive(Clone, Debug, Default)]
 pub(super) struct News {
-    /// Set if somebody is.
+    /// Set if answers from copies are under way.
     pub(super) are_wanted: bool,
     /// The entries that have gone.
     pub(super) gone: Vec<Arc<Entry>>,

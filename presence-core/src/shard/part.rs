@@ -19,7 +19,7 @@ pub(crate) struct Ask {
     pub(crate) is_small: bool,
 }
 
-/// What the asker of an answer takes of it for now.
+/// The part of an answer that its asker takes for now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Credit {
     /// The size that parts should have, in bytes.

@@ -26,7 +26,7 @@ pub(super) struct Staging {
     early: BTreeMap<u32, Part>,
 }
 
-/// What is put together of an answer.
+/// The parts of an answer, put together.
 #[derive(Clone, Debug)]
 pub(super) enum Contents {
     /// Changes since a clock.

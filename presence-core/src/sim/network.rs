@@ -119,7 +119,7 @@ struct Link {
     bytes: u64,
 }
 
-/// What came through a machine's link to it.
+/// The traffic through a machine's link to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkReport {
     /// In bytes, without what an engine or TCP adds.

@@ -246,8 +246,8 @@ fn nodes_that_take_no_credit_are_asked_for_few_answers_at_once() {
     );
 }
 
-/// Runs an endless answer over a link, which sends so many bytes a millisecond and takes a round
-/// trip. Returns the longest time that a part waited in the last half, and the bytes that came.
+/// Runs an endless answer over a link with a bandwidth and a round trip. Returns the longest time
+/// that a part waited in the last half, and the bytes that came.
 fn over_a_link(bytes_a_ms: f64, round_trip: Duration, time: Duration) -> (Duration, f64) {
     let mut table = Table::new();
     let mut arrivals: VecDeque<(Duration, u32)> = VecDeque::new();

@@ -1,4 +1,4 @@
-//! How many bytes of answers may be on their way to this node at once.
+//! The bound on the bytes of answers that are on their way to this node at once.
 //!
 //! The window grows while answers come as fast as they did on an empty link, and shrinks when they
 //! come later: then they wait in a queue, in which the app's messages wait as well. This is the
@@ -68,7 +68,7 @@ impl Window {
         self.under_way += bytes;
     }
 
-    /// What was granted has come, or will not come.
+    /// Gives back bytes that were granted: they have come, or will not come.
     pub(super) fn release(&mut self, bytes: usize) {
         self.under_way = self.under_way.saturating_sub(bytes);
     }

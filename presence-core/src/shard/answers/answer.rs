@@ -7,8 +7,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::PeerRequest;
 use crate::crdt::{Clock, Entry, Gone, Origin, Replica, ReplicaName};
-use crate::shard::part::{Ask, Credit, Part, size};
+use crate::shard::part::{Credit, Part, size};
 
 /// The time after which an answer is given up that its asker has not mentioned.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -20,21 +21,21 @@ const GONE_BYTES: usize = 20;
 /// The changes of a replica from one clock to another, walked part by part: a turn visits what it
 /// sends, however much there is.
 ///
-/// The replica goes on meanwhile. What was added since is above the answer's end. What has gone
-/// since is kept here, so that each part says what there was at the answer's end.
+/// The replica changes meanwhile. Entries that are added are above the answer's end. Entries that
+/// are removed are kept here, so that each part is a part of the state at the answer's end.
 #[derive(Clone, Debug)]
-pub(in crate::shard) struct Answer {
+pub(super) struct Answer {
     pub(super) to: ReplicaName,
     pub(super) id: u64,
     origin: Arc<Origin>,
     from: Clock,
     end: Clock,
     part_bytes: usize,
-    /// What was gone at the answer's end.
+    /// The removed tags, at the answer's end.
     gone: Gone,
-    /// What has gone since.
+    /// The entries that were removed since.
     gone_since: BTreeMap<Clock, Arc<Entry>>,
-    /// What the parts so far consist of.
+    /// The parts so far, as places in the replica.
     cuts: Vec<Cut>,
     /// Set if the last of them is the last part.
     is_whole: bool,
@@ -59,18 +60,19 @@ struct Cut {
 impl Answer {
     /// Begins the answer to a request, with what the replica is now. `gone`: what is gone of the
     /// tags that the asker has.
-    pub(in crate::shard) fn new(
-        to: ReplicaName,
-        ask: &Ask,
-        credit: Option<&Credit>,
+    pub(super) fn new(
+        request: &PeerRequest,
         replica: &Replica,
         gone: Gone,
         most_part_bytes: usize,
         now: Duration,
     ) -> Self {
-        let wanted = credit.map_or(usize::MAX, |credit| credit.part_bytes);
+        let PeerRequest { by, ask, credit } = request;
+        let wanted = credit
+            .as_ref()
+            .map_or(usize::MAX, |credit| credit.part_bytes);
         let mut answer = Self {
-            to,
+            to: by.clone(),
             id: ask.id,
             origin: Arc::clone(replica.origin()),
             from: ask.from,

@@ -10,7 +10,7 @@ use crate::node::Status;
 use crate::sim::{Bandwidth, Cluster, Setup, Weather};
 use crate::wire;
 
-/// A second of a link of so many megabits, in bytes.
+/// Returns the bytes that a link of this many megabits carries in a second.
 const fn mbit(megabits: u64) -> u64 {
     megabits * 125_000
 }
@@ -24,7 +24,7 @@ struct Join {
     lost: u16,
 }
 
-/// What a join took.
+/// The cost of a join.
 #[derive(Debug)]
 struct Joined {
     /// The bytes that hold what the joiner lacked.

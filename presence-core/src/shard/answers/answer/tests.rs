@@ -6,6 +6,7 @@ use super::*;
 use crate::crdt::{
     Content, Incarnation, Meta, MetaBody, OwnerId, PhxRefs, Writer, visits::visited,
 };
+use crate::shard::part::Ask;
 use crate::shard::staging::{Staging, Whole};
 
 /// A change of a replica.
@@ -17,7 +18,7 @@ enum Change {
     Update(prop::sample::Index),
 }
 
-/// What happens while an answer is under way.
+/// An event while an answer is under way.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Change(Change),
@@ -94,30 +95,22 @@ impl There {
         }
     }
 
-    fn ask(&self, from: Clock) -> Ask {
-        Ask {
-            origin: Arc::clone(self.writer.replica().origin()),
-            from,
-            id: 7,
-            attempt: 0,
-            is_small: false,
-        }
-    }
-
     /// Begins an answer of parts of one or two entries.
-    fn answer(&self, from: Clock, credit: Option<&Credit>) -> Answer {
-        let to = ReplicaName::new("here");
+    fn answer(&self, from: Clock, credit: Option<Credit>) -> Answer {
+        let request = PeerRequest {
+            by: ReplicaName::new("here"),
+            ask: Ask {
+                origin: Arc::clone(self.writer.replica().origin()),
+                from,
+                id: 7,
+                attempt: 0,
+                is_small: false,
+            },
+            credit,
+        };
         let gone = self.writer.gone(from);
         let replica = self.writer.replica();
-        Answer::new(
-            to,
-            &self.ask(from),
-            credit,
-            replica,
-            gone,
-            1024,
-            Duration::ZERO,
-        )
+        Answer::new(&request, replica, gone, 1024, Duration::ZERO)
     }
 }
 
@@ -151,9 +144,7 @@ proptest! {
         // The asker has one of the earlier states.
         let mut here = states[known.index(states.len())].replica().clone();
         let truth = there.writer.replica().clone();
-        let credit = all();
-        let credit = takes_credit.then_some(&credit);
-        let mut answer = there.answer(here.clock(), credit);
+        let mut answer = there.answer(here.clock(), takes_credit.then(all));
         let (mut parts, mut arrived) = (0, Vec::new());
         for step in steps {
             match step {
@@ -212,7 +203,7 @@ fn a_part_visits_its_own_entries_whatever_else_there_is() {
             });
         }
         let before = visited();
-        let mut answer = there.answer(Clock::ZERO, Some(&all()));
+        let mut answer = there.answer(Clock::ZERO, Some(all()));
         let begun = visited();
         answer.next(there.writer.replica()).expect("there is one");
         answer.next(there.writer.replica()).expect("there are more");

@@ -209,6 +209,18 @@ impl Node {
         self.shard_of(topic).lock().count(topic)
     }
 
+    /// Returns the number of the last diff of the topic's shard.
+    #[must_use]
+    pub(crate) fn last_diff(&self, topic: &str) -> u64 {
+        self.shard_of(topic).lock().last_diff()
+    }
+
+    /// Returns whether all is shown here that nodes that are up have told of.
+    #[must_use]
+    pub(crate) fn is_caught_up(&self) -> bool {
+        self.shards.iter().all(|shard| shard.lock().is_caught_up())
+    }
+
     /// Reports that the topic's last [`NodeEffect::TopicDiff`] has been carried out.
     pub(crate) fn dispatched(&self, topic: &Arc<str>, now: Duration, out: &mut Vec<NodeEffect>) {
         let input = Input::Dispatched(Arc::clone(topic));

@@ -5,6 +5,7 @@
 //! `presence_diff` messages. It works like `Phoenix.Presence`.
 
 mod current;
+mod deserialize;
 mod diff;
 mod json;
 mod presence_entry;

@@ -28,6 +28,7 @@ mod options;
 mod owner;
 mod pool;
 mod trouble;
+mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ pub use messenger::TOPIC_PREFIX;
 pub use options::TrackerOptions;
 pub use owner::{Owner, Tracked};
 pub(crate) use pool::Pool;
+pub use watch::{Watch, WatchEvent};
 
 /// The event of the messages that carry a [`Diff`](crate::presence::Diff) to a topic's subscribers.
 pub const PRESENCE_DIFF: &str = "presence_diff";

@@ -1,5 +1,6 @@
 //! A meta: one JSON object, held as the text that clients get.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -78,6 +79,27 @@ impl Meta {
         strict_json::check(&text).ok()?;
         let text = RawValue::from_string(text).ok()?;
         Some(Self(text.into()))
+    }
+
+    /// Reads a meta from JSON in which the references may stand anywhere. Returns `None` if it has
+    /// none.
+    pub(crate) fn from_json(text: &str) -> Option<Self> {
+        if let Some(meta) = Self::from_text(text.to_owned()) {
+            return Some(meta);
+        }
+        // Values stay raw, so a number keeps all its digits.
+        let mut fields: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+        let reference = |field: &RawValue| {
+            let text: &str = serde_json::from_str(field.get()).ok()?;
+            PhxRef::from_text(text)
+        };
+        let phx_ref = reference(fields.remove("phx_ref")?)?;
+        let prev = match fields.remove("phx_ref_prev") {
+            Some(field) => Some(reference(field)?),
+            None => None,
+        };
+        let body = MetaBody::encode(&fields, usize::MAX).ok()?;
+        Some(Self::new(phx_ref, prev, &body))
     }
 
     /// Returns the reference by which clients know this meta.
@@ -178,7 +200,7 @@ impl MetaBody {
 
 fn without_references(text: String) -> Result<MetaBody, MetaError> {
     // Values stay raw, so a number keeps all its digits.
-    let mut fields: std::collections::BTreeMap<String, &RawValue> =
+    let mut fields: BTreeMap<String, &RawValue> =
         serde_json::from_str(&text).map_err(MetaError::Encode)?;
     let own = [fields.remove("phx_ref"), fields.remove("phx_ref_prev")];
     if own.iter().all(Option::is_none) {

@@ -32,6 +32,10 @@ impl PresenceEntry {
         self.metas.push(meta);
     }
 
+    pub(super) fn retain(&mut self, keep: impl FnMut(&Meta) -> bool) {
+        self.metas.retain(keep);
+    }
+
     /// Returns the metas, in the order in which they were tracked. An updated meta counts as new.
     pub fn metas(&self) -> &[Meta] {
         &self.metas

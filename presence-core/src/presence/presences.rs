@@ -90,6 +90,20 @@ impl Presences {
         out.into()
     }
 
+    /// Returns all metas, each with its key, in the order of the keys.
+    pub(crate) fn metas(&self) -> impl Iterator<Item = (&Arc<str>, &Meta)> {
+        let slots = self.slots.iter();
+        slots.flat_map(|(key, entry)| entry.metas().iter().map(move |meta| (key, meta)))
+    }
+
+    /// Removes all metas for which `keep` returns `false`, and the entries without metas.
+    pub(crate) fn retain_metas(&mut self, mut keep: impl FnMut(&Arc<str>, &Meta) -> bool) {
+        self.slots.retain_mut(|(key, entry)| {
+            entry.retain(|meta| keep(key, meta));
+            !entry.metas().is_empty()
+        });
+    }
+
     /// Takes the entry under `key` out of the list.
     pub(crate) fn take(mut self, key: &str) -> Option<PresenceEntry> {
         let place = self.place(key)?;

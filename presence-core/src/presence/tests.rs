@@ -71,6 +71,7 @@ fn a_diff_has_both_sides_always() {
     let entries = entries(&["a", "b"]);
     let mut diff = Diff::new(&TopicDiff {
         topic: "t".into(),
+        number: 1,
         joins: entries[..1].to_vec(),
         leaves: Vec::new(),
     });
@@ -91,6 +92,7 @@ fn both_sides_of_a_diff_are_fetched_as_one() {
     let (b, a) = (&entries[0], &entries[1]);
     let changes = TopicDiff {
         topic: "t".into(),
+        number: 1,
         joins: vec![Arc::clone(b)],
         leaves: vec![Arc::clone(a), Arc::clone(b)],
     };

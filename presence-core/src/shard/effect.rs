@@ -35,6 +35,8 @@ pub(super) fn by_key_and_age(a: &Entry, b: &Entry) -> Ordering {
 pub(crate) struct TopicDiff {
     /// The topic.
     pub(crate) topic: Arc<str>,
+    /// The number of the diff, among those of its shard.
+    pub(crate) number: u64,
     /// The entries that join.
     pub(crate) joins: Vec<Arc<Entry>>,
     /// The entries that leave.

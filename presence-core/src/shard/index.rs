@@ -16,6 +16,16 @@ impl super::Shard {
         counts.filter(|(_, count)| *count > 0)
     }
 
+    /// Returns the number of the last diff of the shard.
+    pub(crate) fn last_diff(&self) -> u64 {
+        self.index.diffs
+    }
+
+    /// Returns whether all is here that nodes that are up have told of.
+    pub(crate) fn is_caught_up(&self) -> bool {
+        self.mirrors.are_caught_up()
+    }
+
     /// This node has left: whose presences end here from now on is most likely on the way to
     /// another node, of which nothing is heard any more. They are shown until
     /// [`Input::Stop`](super::Input::Stop), as the other nodes do.
@@ -35,6 +45,8 @@ pub(super) struct Index {
     diff_interval: Duration,
     /// About how many changes are told in a turn.
     batch: usize,
+    /// The number of diffs so far.
+    diffs: u64,
     /// The number of topics that are dispatching. A stopping driver waits until it is zero.
     dispatching: usize,
     /// Topics that have changed in the piece of work at hand, which is one diff of each.
@@ -58,6 +70,7 @@ impl Index {
             cooling: VecDeque::new(),
             diff_interval,
             batch,
+            diffs: 0,
             dispatching: 0,
             touched: BTreeSet::new(),
             unfinished: false,
@@ -233,10 +246,12 @@ impl Index {
         let mut changes = 0;
         if let Some((joins, leaves)) = topic.take_diff() {
             changes = joins.len() + leaves.len();
+            self.diffs += 1;
             topic.phase = Phase::Dispatching;
             self.dispatching += 1;
             effects.push(Effect::TopicDiff(TopicDiff {
                 topic: Arc::clone(name),
+                number: self.diffs,
                 joins,
                 leaves,
             }));

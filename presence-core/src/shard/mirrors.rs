@@ -117,6 +117,15 @@ impl Mirrors {
         self.busy
     }
 
+    /// Returns whether the replicas of all nodes that are up are complete and shown.
+    pub(super) fn are_caught_up(&self) -> bool {
+        let mut up = self.known.values().filter(|known| known.up);
+        !self.busy
+            && up.all(|known| {
+                known.visible && known.next.is_none() && !known.current.catch_up.is_behind()
+            })
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Duration> {
         if self.busy {
             return Some(Duration::ZERO);

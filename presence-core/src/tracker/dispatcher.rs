@@ -53,11 +53,13 @@ async fn dispatch<P: Presence>(shared: Arc<Shared<P>>, changes: TopicDiff) {
         topic: Arc::clone(&topic),
     };
     let diff = fetched(&shared, &changes).await;
+    let number = changes.number;
     drop(changes);
     if diff.is_empty() {
         return;
     }
     broadcast(&shared, &topic, &diff).await;
+    shared.watchers.send(&topic, number, &diff);
 
     let current = Current::new(&shared.pool, &topic);
     let handled = async { shared.presence.handle_metas(&topic, &diff, &current).await };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc};
 
+use super::watch::{Watch, Watchers};
 use super::{Pool, TrackerOptions, callback, dispatcher, driver, messenger};
 use crate::node::{ReplicaEvent, ReplicaView};
 use crate::presence::{Presence, PresenceEntry, Presences};
@@ -59,6 +60,7 @@ pub(super) struct Shared<P> {
     pub(super) pubsub: PubSub,
     pub(super) presence: P,
     pub(super) options: TrackerOptions,
+    pub(super) watchers: Watchers,
     /// The longest topic, and the longest key, in bytes.
     pub(super) max_name_bytes: usize,
 }
@@ -142,6 +144,7 @@ impl<P: Presence> Tracker<P> {
             pubsub: pubsub.clone(),
             presence,
             options,
+            watchers: Watchers::default(),
             max_name_bytes,
         });
         if pubsub.is_clustered() {
@@ -207,6 +210,40 @@ impl<P: Presence> Tracker<P> {
         }
         let fetched = self.shared.fetch(&topic, found.clone()).await;
         fetched.unwrap_or(found).take(&key)
+    }
+
+    /// Watches a topic: its list, and then each change of it, with the fields of `fetch`.
+    ///
+    /// For programs with a protocol of their own, in place of [`list`](Self::list) and the
+    /// `presence_diff` messages of the topic. [`Watch::next`] has an example.
+    pub fn watch(&self, topic: impl AsRef<str>) -> Watch<P> {
+        Watch::new(self.clone(), topic.as_ref().into())
+    }
+
+    /// Waits until this node shows all presences of the nodes that it can reach: a node that has
+    /// just started should take clients only then.
+    ///
+    /// It takes at least one [`broadcast_period`](super::NodeOptions::broadcast_period) and half a
+    /// second, in which every other node tells of itself. Without other nodes it returns at once.
+    /// It also returns when the tracker is stopped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use presence_core::{Presence, PubSub, Tracker};
+    /// # struct Online;
+    /// # impl Presence for Online {
+    /// #     const NAME: &str = "docs.online";
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let online = Tracker::start(&PubSub::local(), Online);
+    /// online.caught_up().await;
+    /// // Now a list is complete.
+    /// # }
+    /// ```
+    pub async fn caught_up(&self) {
+        self.shared.pool.caught_up().await;
     }
 
     /// Returns the number of distinct keys in the topic, in constant time.

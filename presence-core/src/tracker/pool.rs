@@ -18,6 +18,9 @@ use crate::pubsub::PubSub;
 use crate::shard::{TopicDiff, TrackRefused, UpdateRefused, Which};
 use crate::telemetry::LagMeter;
 
+/// The time by which a heartbeat may be late.
+const HEARTBEAT_SLACK: Duration = Duration::from_millis(500);
+
 /// The state that all parts of a tracker share, without the presence's type.
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -38,6 +41,9 @@ pub(crate) struct Pool {
     under_way: AtomicUsize,
     /// Wakes those who wait until nothing is under way.
     settled: Notify,
+    /// Wakes those who wait until this node has caught up.
+    changed: Notify,
+    is_clustered: bool,
     /// Set once `Presence::init` has run: nothing of the presence is called before.
     pub(super) initialised: SetOnce<()>,
     /// Set when the tasks shall end.
@@ -73,6 +79,8 @@ impl Pool {
             finished: Notify::new(),
             under_way: AtomicUsize::new(0),
             settled: Notify::new(),
+            changed: Notify::new(),
+            is_clustered: pubsub.is_clustered(),
             initialised: SetOnce::new(),
             closed: SetOnce::new(),
         }
@@ -141,6 +149,7 @@ impl Pool {
 
     pub(super) fn tick(&self) {
         self.drive(Node::tick);
+        self.changed.notify_waiters();
     }
 
     pub(super) fn beat(&self) {
@@ -150,6 +159,7 @@ impl Pool {
     /// Handles a message of a peer.
     pub(super) fn receive(&self, message: &[u8]) {
         self.drive(|node, now, out| node.receive(message, now, out));
+        self.changed.notify_waiters();
     }
 
     /// Handles an engine's hint that a peer has ended.
@@ -206,6 +216,36 @@ impl Pool {
     /// Waits until [`Pool::next_deadline`] may have become another.
     pub(super) async fn deadline_changed(&self) {
         self.deadline.notified().await;
+    }
+
+    pub(super) fn last_diff(&self, topic: &str) -> u64 {
+        self.node.last_diff(topic)
+    }
+
+    /// Waits until this node shows all that the nodes around it have.
+    pub(super) async fn caught_up(&self) {
+        if !self.is_clustered {
+            return;
+        }
+        // Each node that can be reached has told of itself by then.
+        let begun = self.started + self.broadcast_period + HEARTBEAT_SLACK;
+        tokio::select! {
+            () = tokio::time::sleep_until(begun) => {}
+            _ = self.closed.wait() => return,
+        }
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            // Registered before the look, else a change in between wakes nobody.
+            changed.as_mut().enable();
+            if self.node.is_caught_up() {
+                return;
+            }
+            tokio::select! {
+                () = changed => {}
+                _ = self.closed.wait() => return,
+            }
+        }
     }
 
     pub(crate) fn list(&self, topic: &str) -> Presences {

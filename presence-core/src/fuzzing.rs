@@ -117,7 +117,9 @@ impl Hearing {
                     NodeEffect::TopicDiff(diff) => {
                         self.node.dispatched(&diff.topic, self.now, &mut out);
                     }
-                    NodeEffect::Broadcast(bytes) | NodeEffect::Direct(_, bytes) => said.push(bytes),
+                    NodeEffect::Broadcast(_, bytes) | NodeEffect::Direct(_, _, bytes) => {
+                        said.push(bytes)
+                    }
                     _ => {}
                 }
             }

@@ -13,7 +13,8 @@
 //! - A node that **leaves in order** announces it. That is remembered in the same way, and passed
 //!   on.
 //! - A late turn extends every deadline by its lateness: a process that was stopped received
-//!   nothing, which says nothing about the other nodes.
+//!   nothing, which says nothing about the other nodes. An engine that knows that it has lost its
+//!   broker stops all deadlines until it is connected again.
 //!
 //! The states up, suspect and down are one node's own view, and are never sent to others.
 
@@ -51,6 +52,8 @@ pub(crate) struct Liveness {
     tombs: Tombs,
     /// When the next heartbeat is due.
     next_beat: Duration,
+    /// The time at which the engine lost its broker, while it has none.
+    away: Option<Duration>,
     /// The recent times at which this node continued under another incarnation.
     turns: Turns,
     /// Set after this node has left.
@@ -79,6 +82,7 @@ impl Liveness {
             peers: BTreeMap::new(),
             tombs: Tombs::new(options.max_replicas),
             next_beat: now,
+            away: None,
             turns: Turns::default(),
             left: false,
             random: fastrand::Rng::with_seed(seed),
@@ -138,7 +142,9 @@ impl Liveness {
             }
             Some(known) if incarnation == known => self.heard_again(sender, number, now, events),
             Some(_) => self.introduce(sender, number, now, events),
-            None if self.peers.len() >= self.options.max_replicas => {
+            None if self.peers.len() >= self.options.max_replicas
+                && !self.make_room(now, events) =>
+            {
                 events.push(LivenessEvent::Replica(ReplicaEvent::TooMany(name.clone())));
                 Verdict::Ignored
             }
@@ -342,6 +348,22 @@ impl Liveness {
         }
     }
 
+    /// Handles the engine's report that it has lost its broker, or is connected again.
+    pub(crate) fn engine_is_away(&mut self, away: bool, now: Duration) {
+        self.notice(now);
+        match (away, self.away) {
+            (true, None) => self.away = Some(now),
+            (false, Some(since)) => {
+                self.away = None;
+                self.counts.reconnects += 1;
+                self.extend(now.saturating_sub(since), now);
+                // The others have heard nothing of this node either.
+                self.next_beat = now;
+            }
+            (true, Some(_)) | (false, None) => {}
+        }
+    }
+
     /// Leaves the cluster. From now on this node sends nothing.
     pub(crate) fn leave(&mut self) {
         self.left = true;
@@ -365,7 +387,7 @@ impl Liveness {
 
     /// Returns the time at which [`Liveness::expire`] is due.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
-        if self.left {
+        if self.left || self.away.is_some() {
             return None;
         }
         let peers = self.peers.values().map(|peer| peer.deadline(&self.options));
@@ -375,6 +397,9 @@ impl Liveness {
     /// Judges all nodes by the clock.
     pub(crate) fn expire(&mut self, now: Duration, events: &mut Vec<LivenessEvent>) {
         self.notice(now);
+        if self.away.is_some() {
+            return;
+        }
         let due = self
             .peers
             .iter()
@@ -422,17 +447,38 @@ impl Liveness {
                 peer.probed = now;
                 self.probe(name, events);
             }
-            Standing::Down { .. } => {
-                let Some(peer) = self.peers.remove(name) else {
-                    return;
-                };
-                self.counts.permdowns += 1;
-                self.bury(&peer.origin, peer.number, now, None);
-                events.push(LivenessEvent::Tell(Input::Forget(name.clone())));
-                events.push(LivenessEvent::Replica(ReplicaEvent::Permdown(
-                    peer.origin.as_ref().clone(),
-                )));
+            Standing::Down { .. } => self.give_up(name, now, events),
+        }
+    }
+
+    fn give_up(&mut self, name: &ReplicaName, now: Duration, events: &mut Vec<LivenessEvent>) {
+        let Some(peer) = self.peers.remove(name) else {
+            return;
+        };
+        self.counts.permdowns += 1;
+        self.bury(&peer.origin, peer.number, now, None);
+        events.push(LivenessEvent::Tell(Input::Forget(name.clone())));
+        events.push(LivenessEvent::Replica(ReplicaEvent::Permdown(
+            peer.origin.as_ref().clone(),
+        )));
+    }
+
+    /// Gives up the node that has been down for longest, for a new one that is there. Returns
+    /// `false` if no node is down.
+    fn make_room(&mut self, now: Duration, events: &mut Vec<LivenessEvent>) -> bool {
+        let down = self.peers.iter().filter_map(|(name, peer)| {
+            let Standing::Down { since } = peer.standing else {
+                return None;
+            };
+            Some((since, name))
+        });
+        let longest = down.min().map(|(_, name)| name.clone());
+        match longest {
+            Some(name) => {
+                self.give_up(&name, now, events);
+                true
             }
+            None => false,
         }
     }
 
@@ -451,11 +497,19 @@ impl Liveness {
         }
         self.next_beat = now;
         self.counts.late_turns += 1;
+        // The whole time without a broker counts once, at its end.
+        if self.away.is_none() {
+            self.extend(lateness, now);
+        }
+    }
+
+    /// Extends every deadline by a time in which this node could hear nobody.
+    fn extend(&mut self, deaf: Duration, now: Duration) {
         let at_least = now + self.options.suspect_period;
         for peer in self.peers.values_mut() {
-            peer.extend(lateness, at_least);
+            peer.extend(deaf, at_least);
         }
-        self.tombs.extend(lateness);
+        self.tombs.extend(deaf);
     }
 
     /// Returns the lateness above which the process was stopped, and the machine not only busy.

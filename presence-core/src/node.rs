@@ -245,6 +245,14 @@ impl Node {
         self.greet(ReplicaName::new(name), out);
     }
 
+    /// The engine tells that it has lost its broker, or is connected again. In between, no node goes
+    /// down.
+    pub(crate) fn engine_is_away(&self, away: bool, now: Duration, out: &mut Vec<NodeEffect>) {
+        let _order = self.order.lock();
+        self.liveness.lock().engine_is_away(away, now);
+        out.push(NodeEffect::Wake);
+    }
+
     /// Takes leave: other nodes show what this one tracks for `grace` longer, or until the same key
     /// is tracked elsewhere. From now on this node tells others nothing and believes nothing.
     pub(crate) fn leave(&self, grace: Duration, out: &mut Vec<NodeEffect>) {

@@ -25,7 +25,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-pub use adapter::{Adapter, AdapterError, Inbox, PeerHint};
+pub use adapter::{Adapter, AdapterError, EngineState, Inbox, PeerHint};
 pub use broadcast::Broadcast;
 pub use class::TrafficClass;
 pub use payload::{DecodeError, EncodeError, IntoPayload, Payload, PayloadIndex};
@@ -63,6 +63,7 @@ struct Inner {
     node_name: Arc<str>,
     clustered: bool,
     hints: tokio::sync::broadcast::Sender<PeerHint>,
+    state: tokio::sync::watch::Sender<EngineState>,
     /// Subscriber ids are never used twice, so a late unsubscribe cannot hit a newcomer.
     next_id: AtomicU64,
     stopped: AtomicBool,
@@ -94,13 +95,15 @@ impl PubSub {
         let node_name = Arc::from(adapter.node_name());
         let clustered = adapter.is_clustered();
         let hints = tokio::sync::broadcast::Sender::new(adapter::HINTS);
-        adapter.start(Inbox::new(&registry, hints.clone()));
+        let state = tokio::sync::watch::Sender::default();
+        adapter.start(Inbox::new(&registry, hints.clone(), state.clone()));
         let inner = Inner {
             clustered,
             registry,
             adapter: Box::new(adapter),
             node_name,
             hints,
+            state,
             next_id: AtomicU64::new(1),
             stopped: AtomicBool::new(false),
         };
@@ -164,7 +167,7 @@ impl PubSub {
     /// get the message nevertheless. [`PubSubError::Stopped`] after [`stop`](Self::stop); then
     /// nobody gets the message.
     pub fn broadcast(&self, message: Broadcast) -> Result<(), PubSubError> {
-        self.send(&message, None)
+        self.send(TrafficClass::Live, &message, None)
     }
 
     /// Sends `message` as [`broadcast`](Self::broadcast) does, but not to the subscriber `from`.
@@ -176,7 +179,17 @@ impl PubSub {
         from: SubscriberId,
         message: Broadcast,
     ) -> Result<(), PubSubError> {
-        self.send(&message, Some(from))
+        self.broadcast_from_as(TrafficClass::Live, from, &message)
+    }
+
+    /// Sends `message` as [`broadcast_from`](Self::broadcast_from) does, as traffic of `class`.
+    pub(crate) fn broadcast_from_as(
+        &self,
+        class: TrafficClass,
+        from: SubscriberId,
+        message: &Broadcast,
+    ) -> Result<(), PubSubError> {
+        self.send(class, message, Some(from))
     }
 
     /// Sends `message` to the subscribers on this node only. Does nothing after
@@ -202,13 +215,27 @@ impl PubSub {
     /// [`PubSubError::Adapter`] if the node is not known or cannot be reached.
     /// [`PubSubError::Stopped`] after [`stop`](Self::stop).
     pub fn direct(&self, node: &str, message: Broadcast) -> Result<(), PubSubError> {
-        if node == self.node_name() {
-            return self
-                .running()
-                .map(|()| self.inner.registry.dispatch(&message, None));
-        }
+        self.direct_as(TrafficClass::Live, node, &message)
+    }
+
+    /// Sends `message` as [`direct`](Self::direct) does, as traffic of `class`.
+    pub(crate) fn direct_as(
+        &self,
+        class: TrafficClass,
+        node: &str,
+        message: &Broadcast,
+    ) -> Result<(), PubSubError> {
         self.running()?;
-        Ok(self.inner.adapter.direct(node, &message)?)
+        if node == self.node_name() {
+            self.inner.registry.dispatch(message, None);
+            return Ok(());
+        }
+        let adapter = &self.inner.adapter;
+        let sent = match class {
+            TrafficClass::Live => adapter.direct(node, message),
+            class => adapter.direct_as(class, node, message),
+        };
+        Ok(sent?)
     }
 
     /// Returns the number of subscribers of `topic` on this node.
@@ -224,6 +251,26 @@ impl PubSub {
         self.inner.hints.subscribe()
     }
 
+    /// Returns whether the engine carries messages, as far as it knows: see [`EngineState`]. For
+    /// the answer to a load balancer, or to an operator.
+    ///
+    /// ```
+    /// use presence_core::{PubSub, adapters::MemoryCluster};
+    ///
+    /// let pubsub = PubSub::with_adapter(MemoryCluster::default().join("a"));
+    /// assert!(pubsub.is_connected());
+    /// ```
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        *self.inner.state.borrow() == EngineState::Connected
+    }
+
+    /// Returns a receiver of the engine's state, which has the present one at once.
+    #[must_use]
+    pub fn engine_state(&self) -> tokio::sync::watch::Receiver<EngineState> {
+        self.inner.state.subscribe()
+    }
+
     /// Leaves the cluster. Every later broadcast is an error. An endpoint stops its PubSub last,
     /// after its sockets and presences.
     pub async fn stop(&self) {
@@ -232,9 +279,18 @@ impl PubSub {
         }
     }
 
-    fn send(&self, message: &Broadcast, from: Option<SubscriberId>) -> Result<(), PubSubError> {
+    fn send(
+        &self,
+        class: TrafficClass,
+        message: &Broadcast,
+        from: Option<SubscriberId>,
+    ) -> Result<(), PubSubError> {
         self.running()?;
-        let sent = self.inner.adapter.broadcast(message);
+        let adapter = &self.inner.adapter;
+        let sent = match class {
+            TrafficClass::Live => adapter.broadcast(message),
+            class => adapter.broadcast_as(class, message),
+        };
         self.inner.registry.dispatch(message, from);
         Ok(sent?)
     }

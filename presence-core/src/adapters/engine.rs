@@ -20,12 +20,12 @@ pub use subjects::NameError;
 
 use incoming::Incoming;
 use interests::Interests;
-pub(super) use queue::{Item, Queue};
+pub(super) use queue::{Batch, Item, Queue};
 pub(super) use subjects::Target;
 use subjects::{Subjects, bucket_of};
 
 use crate::pubsub::{
-    AdapterError, Broadcast, Inbox,
+    AdapterError, Broadcast, Inbox, TrafficClass,
     wire::{self, Kind, SendingNode},
 };
 
@@ -90,16 +90,22 @@ impl EngineNode {
 
     /// Queues `message` for all nodes that have subscribers. `limit` is the engine's present limit,
     /// in bytes.
-    pub(super) fn broadcast(&self, message: &Broadcast, limit: usize) -> Result<(), AdapterError> {
+    pub(super) fn broadcast(
+        &self,
+        class: TrafficClass,
+        message: &Broadcast,
+        limit: usize,
+    ) -> Result<(), AdapterError> {
         let frame = self.encode(Kind::Broadcast, message, limit)?;
         let target = Target::Bucket(bucket_of(&message.topic));
-        self.outgoing.push(Item { target, frame });
+        self.outgoing.push(class, Item { target, frame });
         Ok(())
     }
 
     /// Queues `message` for one node, which may not exist.
     pub(super) fn direct(
         &self,
+        class: TrafficClass,
         node: &str,
         message: &Broadcast,
         limit: usize,
@@ -110,7 +116,7 @@ impl EngineNode {
         }
         let frame = self.encode(Kind::Direct, message, limit)?;
         let target = Target::Node(node.into());
-        self.outgoing.push(Item { target, frame });
+        self.outgoing.push(class, Item { target, frame });
         Ok(())
     }
 

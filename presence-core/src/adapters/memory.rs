@@ -9,7 +9,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox, PeerHint};
+use crate::pubsub::{Adapter, AdapterError, Broadcast, EngineState, Inbox, PeerHint};
 
 /// A cluster within one process. Messages arrive at once and in order, on the sender's thread.
 ///
@@ -35,6 +35,8 @@ struct ClusterState {
     joined: u64,
     /// From whom to whom nothing passes.
     parted: HashSet<(Arc<str>, Arc<str>)>,
+    /// The nodes that have lost their broker.
+    away: HashSet<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -46,7 +48,9 @@ struct Member {
 
 impl ClusterState {
     fn passes(&self, from: &str, to: &str) -> bool {
-        self.parted.is_empty() || !self.parted.contains(&(from.into(), to.into()))
+        let away = |node| !self.away.is_empty() && self.away.contains(node);
+        let parted = !self.parted.is_empty() && self.parted.contains(&(from.into(), to.into()));
+        !parted && !away(from) && !away(to)
     }
 
     /// The inboxes of all but `from` that something from there reaches.
@@ -88,6 +92,45 @@ impl MemoryCluster {
         let mut state = self.state.lock();
         state.parted.remove(&(one.into(), other.into()));
         state.parted.remove(&(other.into(), one.into()));
+    }
+
+    /// Takes the broker away from a node, as if this cluster had one: no message reaches the node or
+    /// leaves it, and its engine knows, so [`PubSub::is_connected`](crate::PubSub::is_connected) is
+    /// `false`. A tracker then takes no other node for down. The other nodes do not know of it.
+    ///
+    /// ```
+    /// use presence_core::{adapters::MemoryCluster, PubSub};
+    ///
+    /// let cluster = MemoryCluster::default();
+    /// let a = PubSub::with_adapter(cluster.join("a"));
+    /// cluster.disconnect("a");
+    /// assert!(!a.is_connected());
+    /// cluster.reconnect("a");
+    /// assert!(a.is_connected());
+    /// ```
+    pub fn disconnect(&self, node: &str) {
+        self.set_away(node, true);
+    }
+
+    /// Gives a node its broker back.
+    pub fn reconnect(&self, node: &str) {
+        self.set_away(node, false);
+    }
+
+    fn set_away(&self, node: &str, away: bool) {
+        let mut state = self.state.lock();
+        match away {
+            true => state.away.insert(node.into()),
+            false => state.away.remove(node),
+        };
+        let member = state.nodes.get(node).map(|member| member.inbox.clone());
+        drop(state);
+        if let Some(inbox) = member {
+            inbox.engine_is(match away {
+                true => EngineState::Disconnected,
+                false => EngineState::Connected,
+            });
+        }
     }
 
     /// Removes a node, as a crash would. The node receives and sends nothing more, and the others
@@ -161,6 +204,9 @@ impl Adapter for Memory {
         }
         let others = state.others(&self.node_name);
         let id = self.id;
+        if state.away.contains(&self.node_name) {
+            inbox.engine_is(EngineState::Disconnected);
+        }
         state
             .nodes
             .insert(self.node_name.clone(), Member { id, inbox });

@@ -10,16 +10,18 @@ use tokio::{
     task::{AbortHandle, JoinHandle, JoinSet},
 };
 
-use super::engine::{EngineNode, EngineStats, NameError, QUEUE_BYTES, Target};
-use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox, wire};
+use super::engine::{Batch, EngineNode, EngineStats, Item, NameError, QUEUE_BYTES, Target};
+use crate::pubsub::{Adapter, AdapterError, Broadcast, EngineState, Inbox, TrafficClass, wire};
 
 /// The longest that a stop waits for the queue to be sent.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
-/// The time between two looks at a lost connection. The client reconnects by itself, without a
-/// notice.
+/// The time between two looks at the connection. The client reconnects by itself, without a notice.
 const AWAY_POLL: Duration = Duration::from_millis(50);
 /// The most frames that the client itself holds before it writes them to its socket.
 const CLIENT_CAPACITY: usize = 256;
+/// The most bytes that the client holds before this node waits until they are written. What the
+/// client holds is sent in order, so a heartbeat would wait behind it.
+const CLIENT_BYTES: usize = 256 * 1024;
 
 /// The options of [`Nats`].
 #[derive(Debug)]
@@ -39,8 +41,9 @@ pub struct NatsOptions {
     /// The default detects within 15 s that a server no longer answers (the client's own default
     /// takes three minutes), and lets the client itself hold at most 256 frames.
     pub connect: ConnectOptions,
-    /// The most bytes of messages that may wait while the server is away. Default 8 MiB. Further
-    /// messages are dropped, and counted in [`EngineStats::dropped`].
+    /// The most bytes of messages that may wait while the server is away, for each
+    /// [class](TrafficClass) of them. Default 8 MiB. Further messages of that class are dropped,
+    /// and counted in [`EngineStats::dropped`].
     pub queue_bytes: usize,
 }
 
@@ -196,16 +199,32 @@ impl Adapter for Nats {
             inbox,
             readers: JoinSet::new(),
             buckets: HashMap::new(),
+            bulk: JoinSet::new(),
+            watch: JoinSet::new(),
+            unwritten: 0,
         };
         *self.task.lock() = Some(self.runtime.spawn(worker.run()));
     }
 
     fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError> {
-        self.node.broadcast(message, self.limit())
+        self.broadcast_as(TrafficClass::Live, message)
     }
 
     fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError> {
-        self.node.direct(node, message, self.limit())
+        self.direct_as(TrafficClass::Live, node, message)
+    }
+
+    fn broadcast_as(&self, class: TrafficClass, message: &Broadcast) -> Result<(), AdapterError> {
+        self.node.broadcast(class, message, self.limit())
+    }
+
+    fn direct_as(
+        &self,
+        class: TrafficClass,
+        node: &str,
+        message: &Broadcast,
+    ) -> Result<(), AdapterError> {
+        self.node.direct(class, node, message, self.limit())
     }
 
     fn subscribed(&self, topic: &str) {
@@ -281,18 +300,29 @@ struct NatsWorker {
     /// One task for each subscription. The client itself subscribes again after a reconnect.
     readers: JoinSet<()>,
     buckets: HashMap<u16, AbortHandle>,
+    /// Sends frames of [`TrafficClass::Bulk`], if it has a task. Further ones wait until these are
+    /// written.
+    bulk: JoinSet<()>,
+    /// Reports whether there is a connection.
+    watch: JoinSet<()>,
+    /// The bytes that the client has got since it last wrote all.
+    unwritten: usize,
 }
 
 impl NatsWorker {
     async fn run(mut self) {
         let node = self.node.clone();
+        let watch = watch(self.client.clone(), self.inbox.clone());
+        self.watch.spawn(watch);
         if self.read(&Target::Node(node.name().into())).await.is_none() {
             return;
         }
         loop {
+            let idle = self.bulk.is_empty();
             tokio::select! {
                 () = node.interests.changed() => self.subscribe_as_wanted().await,
-                batch = next(&node, &self.client) => {
+                _ = self.bulk.join_next(), if !idle => {}
+                batch = next(&node, &self.client, idle) => {
                     let Some(batch) = batch else { break };
                     // One connection carries both, so the server knows of the subscription first.
                     if node.interests.stale() {
@@ -306,17 +336,27 @@ impl NatsWorker {
         let _ = self.client.flush().await;
     }
 
-    async fn send(&self, batch: Vec<super::engine::Item>) {
-        self.node.stats.count_sent(batch.len());
-        for item in batch {
-            let subject = self.node.subjects.of(&item.target);
-            // The size was checked when it was queued; it fails only where the server's limit
-            // shrank since.
-            if let Err(error) = self.client.publish(subject, item.frame).await {
-                self.node.stats.count_dropped();
-                tracing::warn!("NATS does not take a message: {error}");
+    async fn send(&mut self, batch: Batch<Item>) {
+        let Batch { urgent, bulk } = batch;
+        for (_, item) in urgent {
+            self.unwritten += item.frame.len();
+            publish(&self.node, &self.client, item).await;
+            if self.unwritten >= CLIENT_BYTES {
+                self.unwritten = 0;
+                // Fails only if the client has ended.
+                let _ = self.client.flush().await;
             }
         }
+        if bulk.is_empty() {
+            return;
+        }
+        let (node, client) = (self.node.clone(), self.client.clone());
+        self.bulk.spawn(async move {
+            for item in bulk {
+                publish(&node, &client, item).await;
+            }
+            let _ = client.flush().await;
+        });
     }
 
     async fn subscribe_as_wanted(&mut self) {
@@ -354,13 +394,37 @@ impl NatsWorker {
     }
 }
 
+async fn publish(node: &EngineNode, client: &Client, item: Item) {
+    let subject = node.subjects.of(&item.target);
+    // The size was checked when the frame was queued. An error means that the limit of the server
+    // has shrunk since.
+    match client.publish(subject, item.frame).await {
+        Ok(()) => node.stats.count_sent(1),
+        Err(error) => {
+            node.stats.count_dropped();
+            tracing::warn!("NATS does not take a message: {error}");
+        }
+    }
+}
+
 /// Returns the next frames, after the server is there: the client's own queue is bounded only in
 /// number.
-async fn next(node: &EngineNode, client: &Client) -> Option<Vec<super::engine::Item>> {
-    while client.connection_state() == State::Disconnected {
+async fn next(node: &EngineNode, client: &Client, with_bulk: bool) -> Option<Batch<Item>> {
+    while client.connection_state() != State::Connected {
         tokio::time::sleep(AWAY_POLL).await;
     }
-    node.outgoing.next().await
+    node.outgoing.next(with_bulk).await
+}
+
+/// Reports the state of the connection, for as long as this node runs.
+async fn watch(client: Client, inbox: Inbox) {
+    loop {
+        inbox.engine_is(match client.connection_state() {
+            State::Connected => EngineState::Connected,
+            _ => EngineState::Disconnected,
+        });
+        tokio::time::sleep(AWAY_POLL).await;
+    }
 }
 
 async fn receive(mut subscription: Subscriber, node: Arc<EngineNode>, inbox: Inbox) {

@@ -11,7 +11,7 @@ use tokio::{runtime::Handle, task::JoinHandle, time::timeout};
 use super::engine::{EngineNode, EngineStats, NameError, QUEUE_BYTES};
 use worker::{Connections, RedisWorker};
 
-use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox, wire};
+use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox, TrafficClass, wire};
 
 /// The longest that a stop waits for the queue to be sent.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
@@ -31,9 +31,10 @@ pub struct RedisOptions {
     /// TLS is a feature of that crate: depend on it too, with `tokio-rustls-comp` and a crypto
     /// provider of rustls.
     pub client: Client,
-    /// The most bytes of messages that may wait while the server is away. Also the most bytes of
-    /// incoming messages that may wait, if this node is slower than the others together. Default
-    /// 8 MiB. Further messages are dropped, and counted in [`EngineStats::dropped`].
+    /// The most bytes of messages that may wait while the server is away, for each
+    /// [class](TrafficClass) of them. Also the most bytes of incoming messages that may wait, if
+    /// this node is slower than the others together. Default 8 MiB. Further messages are dropped,
+    /// and counted in [`EngineStats::dropped`].
     pub queue_bytes: usize,
     /// The largest message, in bytes, names included. Default 8 MiB, at most 16.
     ///
@@ -169,11 +170,24 @@ impl Adapter for Redis {
     }
 
     fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError> {
-        self.node.broadcast(message, self.limit)
+        self.broadcast_as(TrafficClass::Live, message)
     }
 
     fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError> {
-        self.node.direct(node, message, self.limit)
+        self.direct_as(TrafficClass::Live, node, message)
+    }
+
+    fn broadcast_as(&self, class: TrafficClass, message: &Broadcast) -> Result<(), AdapterError> {
+        self.node.broadcast(class, message, self.limit)
+    }
+
+    fn direct_as(
+        &self,
+        class: TrafficClass,
+        node: &str,
+        message: &Broadcast,
+    ) -> Result<(), AdapterError> {
+        self.node.direct(class, node, message, self.limit)
     }
 
     fn subscribed(&self, topic: &str) {

@@ -2,12 +2,13 @@
 
 mod error;
 mod living;
+mod lookout;
 mod options;
 mod peers;
 mod unlinked;
 mod worker;
 
-use std::{collections::BTreeSet, fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::{
@@ -20,8 +21,9 @@ pub use options::{ZenohOptions, ZenohTls};
 pub use peers::Peers;
 
 use super::engine::{EngineNode, EngineStats};
-use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox, wire};
+use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox, TrafficClass, wire};
 use living::Living;
+use lookout::Lookout;
 use peers::Plan;
 use worker::ZenohWorker;
 
@@ -63,6 +65,7 @@ struct OpenedZenoh {
     options: ZenohOptions,
     session: zenoh::Session,
     plan: Plan,
+    lookout: Lookout,
 }
 
 impl Zenoh {
@@ -73,8 +76,8 @@ impl Zenoh {
     ///
     /// # Errors
     /// [`ZenohError`] if an address is in use, a file is missing, or a name is not valid. Nodes
-    /// that cannot be reached are no error, nor is a list of peers that cannot be read: both are
-    /// tried again.
+    /// that cannot be reached are no error, nor is a list of peers that cannot be read within 5 s:
+    /// both are tried again.
     pub async fn connect(options: ZenohOptions) -> Result<Self, ZenohError> {
         let runtime = Handle::current();
         // zenoh panics on a current-thread runtime.
@@ -91,11 +94,8 @@ impl Zenoh {
             tls.check()?;
         }
         check_listen(&options.listen).await?;
-        let listed = options.peers.now().await.unwrap_or_else(|error| {
-            tracing::warn!("cannot learn of the other nodes yet: {error}");
-            BTreeSet::new()
-        });
-        let plan = Plan::new(listed, &options.listen, false).await;
+        let lookout = Lookout::start(&options).await;
+        let plan = Plan::new(lookout.listed().clone(), &options.listen, false).await;
         let session = open(&options, &plan).await?;
         Ok(Self {
             node,
@@ -106,6 +106,7 @@ impl Zenoh {
                 options,
                 session,
                 plan,
+                lookout,
             })),
             task: Mutex::default(),
         })
@@ -159,12 +160,25 @@ impl Adapter for Zenoh {
     }
 
     fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError> {
-        self.node.broadcast(message, self.limit)
+        self.broadcast_as(TrafficClass::Live, message)
     }
 
     fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError> {
+        self.direct_as(TrafficClass::Live, node, message)
+    }
+
+    fn broadcast_as(&self, class: TrafficClass, message: &Broadcast) -> Result<(), AdapterError> {
+        self.node.broadcast(class, message, self.limit)
+    }
+
+    fn direct_as(
+        &self,
+        class: TrafficClass,
+        node: &str,
+        message: &Broadcast,
+    ) -> Result<(), AdapterError> {
         match self.living.contains(node) {
-            true => self.node.direct(node, message, self.limit),
+            true => self.node.direct(class, node, message, self.limit),
             false => Err(AdapterError::UnknownNode(node.to_owned())),
         }
     }

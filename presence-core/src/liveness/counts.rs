@@ -31,6 +31,8 @@ pub(crate) struct LivenessCounts {
     pub(crate) conflicts: u64,
     /// Times that this process was found to have been stopped.
     pub(crate) late_turns: u64,
+    /// Times that the engine was connected again.
+    pub(crate) reconnects: u64,
     /// Suspects that were given more time for that reason.
     pub(crate) respites: u64,
 }

@@ -69,3 +69,96 @@ fn what_was_sent_before_a_node_went_is_told_from_what_was_overtaken_since() {
         );
     }
 }
+
+/// Lets time pass, with heartbeats of this node in time, until `until`.
+fn pass(here: &mut Liveness, now: &mut Duration, until: Duration, events: &mut Vec<LivenessEvent>) {
+    while *now < until {
+        *now += SECOND / 2;
+        here.beat(*now);
+        here.expire(*now, events);
+    }
+}
+
+#[test]
+fn nobody_goes_down_while_the_broker_is_away_and_the_dead_do_after() {
+    let (mut here, mut events) = (liveness(), Vec::new());
+    let (there, dead) = (origin("there"), origin("dead"));
+    here.heard(&there, 1, Duration::ZERO, &mut events);
+    here.heard(&dead, 1, Duration::ZERO, &mut events);
+    let mut now = Duration::ZERO;
+    // The engine notices late. By then both are suspects.
+    pass(&mut here, &mut now, 20 * SECOND, &mut events);
+    assert_eq!(here.counts().suspects, 2);
+    here.engine_is_away(true, now);
+    assert_eq!(here.next_deadline(), None);
+    pass(&mut here, &mut now, 3600 * SECOND, &mut events);
+    here.engine_is_away(false, now);
+    assert_eq!(here.next_beat(), now);
+    let back = now;
+    pass(&mut here, &mut now, back + 2 * SECOND, &mut events);
+    here.heard(&there, 2, now, &mut events);
+    assert_eq!(here.counts().downs, 0);
+    let status = |here: &Liveness, of: &Origin| {
+        let statuses = here.statuses();
+        let found = statuses.into_iter().find(|(origin, _)| origin == of);
+        found.map(|(_, status)| status)
+    };
+    // Most of its time had passed before.
+    pass(&mut here, &mut now, back + 11 * SECOND, &mut events);
+    assert_eq!(status(&here, &dead), Some(Status::Down));
+    assert_ne!(status(&here, &there), Some(Status::Down));
+}
+
+#[test]
+fn a_stop_while_the_broker_is_away_counts_once() {
+    let (mut here, mut events) = (liveness(), Vec::new());
+    here.heard(&origin("there"), 1, Duration::ZERO, &mut events);
+    here.beat(Duration::ZERO);
+    here.engine_is_away(true, SECOND);
+    // Stopped for 100 s of them.
+    here.expire(101 * SECOND, &mut events);
+    assert_eq!(here.counts().late_turns, 1);
+    here.engine_is_away(false, 102 * SECOND);
+    let mut now = 102 * SECOND;
+    pass(&mut here, &mut now, 133 * SECOND, &mut events);
+    assert_eq!(here.counts().downs, 1);
+}
+
+#[test]
+fn dead_names_never_keep_healthy_nodes_out_and_the_bound_remains() {
+    let options = NodeOptions {
+        max_replicas: 3,
+        ..NodeOptions::default()
+    };
+    let mut here = Liveness::new(origin("here"), Arc::new(options), 1, Duration::ZERO);
+    let (mut events, mut now) = (Vec::new(), Duration::ZERO);
+    // Each crashes before the next one starts under a name of its own.
+    for number in 0..10 {
+        here.heard(&origin(&format!("crashed-{number}")), 1, now, &mut events);
+        let until = now + 40 * SECOND;
+        pass(&mut here, &mut now, until, &mut events);
+    }
+    assert_eq!((here.counts().ups, here.counts().downs), (10, 10));
+    let names = |here: &Liveness| -> Vec<_> {
+        here.peers
+            .keys()
+            .map(|name| name.as_str().to_owned())
+            .collect()
+    };
+    // The longest down were given up first.
+    assert_eq!(names(&here), ["crashed-7", "crashed-8", "crashed-9"]);
+    assert!(here.tombs.statuses().count() <= 3);
+
+    for name in ["a", "b", "c"] {
+        let verdict = here.heard(&origin(name), 1, now, &mut events);
+        assert!(matches!(verdict, Verdict::Fresh(_)), "{name}: {verdict:?}");
+    }
+    assert_eq!(names(&here), ["a", "b", "c"]);
+    // All are up: the bound holds.
+    let verdict = here.heard(&origin("d"), 1, now, &mut events);
+    assert!(matches!(verdict, Verdict::Ignored), "{verdict:?}");
+    assert!(matches!(
+        events.last(),
+        Some(LivenessEvent::Replica(ReplicaEvent::TooMany(name))) if name.as_str() == "d"
+    ));
+}

@@ -6,16 +6,17 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
-use super::{Broadcast, registry::Registry};
+use super::{Broadcast, TrafficClass, registry::Registry};
 
 /// Carries messages between the nodes of a cluster.
 ///
 /// The methods are called from any thread and must not block: an engine queues, and sends from
 /// tasks of its own. A message is delivered at most once; code on top of PubSub relies on no more.
 /// The broadcasts of one sender on one topic keep their order, and so do its direct messages to one
-/// node. A broadcast and a direct message have no order between them.
+/// node, within one [class](TrafficClass). A broadcast and a direct message have no order between
+/// them.
 ///
 /// [`Local`](crate::adapters::Local) is the engine of one node, and
 /// [`Memory`](crate::adapters::Memory) that of several nodes in one process.
@@ -57,6 +58,36 @@ pub trait Adapter: Send + Sync + 'static {
     /// [`AdapterError::UnknownNode`] if there is no such node, else the errors of
     /// [`broadcast`](Self::broadcast).
     fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError>;
+
+    /// Sends `message` as [`broadcast`](Self::broadcast) does, as traffic of `class`. A tracker
+    /// calls it for its own messages; the app's messages come by [`broadcast`](Self::broadcast),
+    /// and are [`TrafficClass::Live`].
+    ///
+    /// An engine with queues implements it: it sends a lower class first, and bounds each class by
+    /// itself. So a node that catches up costs no app message, and heartbeats wait for neither. The
+    /// default ignores the class.
+    ///
+    /// # Errors
+    /// The errors of [`broadcast`](Self::broadcast).
+    fn broadcast_as(&self, class: TrafficClass, message: &Broadcast) -> Result<(), AdapterError> {
+        let _ = class;
+        self.broadcast(message)
+    }
+
+    /// Sends `message` as [`direct`](Self::direct) does, as traffic of `class`, like
+    /// [`broadcast_as`](Self::broadcast_as). The default ignores the class.
+    ///
+    /// # Errors
+    /// The errors of [`direct`](Self::direct).
+    fn direct_as(
+        &self,
+        class: TrafficClass,
+        node: &str,
+        message: &Broadcast,
+    ) -> Result<(), AdapterError> {
+        let _ = class;
+        self.direct(node, message)
+    }
 
     /// Handles the first subscriber of `topic` on this node, for engines that route by topic.
     ///
@@ -108,6 +139,27 @@ pub enum PeerHint {
     Gone(Arc<str>),
 }
 
+/// The connection of an engine to its cluster, as far as the engine knows.
+///
+/// An engine that reports nothing counts as [`Connected`](Self::Connected).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EngineState {
+    /// The engine carries messages.
+    #[default]
+    Connected,
+    /// The engine has started, and has not found the nodes that it knows of yet. A node in this
+    /// state should not get clients: they would not see the presences of the other nodes.
+    Connecting,
+    /// The engine has lost its broker, so that no message of any node arrives. That says nothing
+    /// about the other nodes: until the engine is connected again, a tracker takes no node for
+    /// down.
+    ///
+    /// An engine reports it only if its own side or the broker is the cause. A node whose peers all
+    /// fell silent cannot tell whether they died: this is not `Disconnected`.
+    Disconnected,
+}
+
 /// The number of hints that wait for a slow reader. Beyond it, the oldest are lost.
 pub(super) const HINTS: usize = 256;
 
@@ -117,14 +169,30 @@ pub struct Inbox {
     /// Weak: an engine's tasks must not keep a dropped PubSub's subscribers alive.
     registry: Weak<Registry>,
     hints: broadcast::Sender<PeerHint>,
+    state: watch::Sender<EngineState>,
 }
 
 impl Inbox {
-    pub(super) fn new(registry: &Arc<Registry>, hints: broadcast::Sender<PeerHint>) -> Self {
+    pub(super) fn new(
+        registry: &Arc<Registry>,
+        hints: broadcast::Sender<PeerHint>,
+        state: watch::Sender<EngineState>,
+    ) -> Self {
         Self {
             registry: Arc::downgrade(registry),
             hints,
+            state,
         }
+    }
+
+    /// Reports the state of the engine to the receivers of
+    /// [`PubSub::engine_state`](super::PubSub::engine_state). Reporting a state again does nothing.
+    pub fn engine_is(&self, state: EngineState) {
+        self.state.send_if_modified(|present| {
+            let changed = *present != state;
+            *present = state;
+            changed
+        });
     }
 
     /// Sends a hint to the receivers of [`PubSub::peer_hints`](super::PubSub::peer_hints).

@@ -257,3 +257,57 @@ fn an_adapter_learns_of_first_and_last_subscribers() {
     drop(second);
     assert_eq!(*seen.lock(), ["+t", "-t"]);
 }
+
+#[test]
+fn an_adapter_gets_the_class_of_a_message_and_may_ignore_it() {
+    type Sent = Arc<Mutex<Vec<String>>>;
+    struct Spy {
+        sent: Sent,
+        sorts: bool,
+    }
+    impl Adapter for Spy {
+        fn node_name(&self) -> &str {
+            "spy"
+        }
+        fn start(&self, _: Inbox) {}
+        fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError> {
+            self.sent.lock().push(format!("to all: {}", message.event));
+            Ok(())
+        }
+        fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError> {
+            self.sent
+                .lock()
+                .push(format!("to {node}: {}", message.event));
+            Ok(())
+        }
+        fn broadcast_as(
+            &self,
+            class: TrafficClass,
+            message: &Broadcast,
+        ) -> Result<(), AdapterError> {
+            match self.sorts {
+                true => self.sent.lock().push(format!("{class:?} to all")),
+                false => self.broadcast(message)?,
+            }
+            Ok(())
+        }
+    }
+    for (sorts, expected) in [
+        (true, ["to all: app", "Control to all", "to b: part"]),
+        (false, ["to all: app", "to all: beat", "to b: part"]),
+    ] {
+        let sent = Sent::default();
+        let pubsub = PubSub::with_adapter(Spy {
+            sent: sent.clone(),
+            sorts,
+        });
+        let me = pubsub.receiver("t", 1).id();
+        pubsub.broadcast(message("t", "app")).unwrap();
+        let (beat, part) = (message("t", "beat"), message("t", "part"));
+        pubsub
+            .broadcast_from_as(TrafficClass::Control, me, &beat)
+            .unwrap();
+        pubsub.direct_as(TrafficClass::Bulk, "b", &part).unwrap();
+        assert_eq!(*sent.lock(), expected);
+    }
+}

@@ -391,6 +391,7 @@ impl Cluster {
         };
         machine.node = Some(Node::new(config, machine.clock.at(self.now)));
         self.schedule(number);
+        self.tell_of_engine(number)?;
         self.look(number)
     }
 }

@@ -68,6 +68,7 @@ struct Mixture {
     slow_dispatch: u32,
     long_waits: u32,
     rush: u32,
+    disconnect: u32,
 }
 
 impl Mixture {
@@ -93,6 +94,7 @@ impl Mixture {
             slow_dispatch: weight(4),
             long_waits: weight(4),
             rush: weight(4),
+            disconnect: weight(4),
         }
     }
 }
@@ -143,8 +145,9 @@ impl ScriptWriter {
             slow_dispatch,
             long_waits,
             rush,
+            disconnect,
         } = self.mixture;
-        let choices: [Choice; 22] = [
+        let choices: [Choice; 23] = [
             (30, Self::track),
             (12, |writer| {
                 let presence = writer.presence();
@@ -189,6 +192,7 @@ impl ScriptWriter {
             }),
             (long_waits, Self::wait_long),
             (rush, Self::rush),
+            (disconnect, Self::disconnect),
         ];
         let sum: u32 = choices.iter().map(|(weight, _)| weight).sum();
         let mut choice = self.rng.u32(..sum);
@@ -317,6 +321,32 @@ impl ScriptWriter {
                 self.operations.push(Operation::Part(side));
             }
             _ => self.operations.push(Operation::Heal),
+        }
+    }
+
+    /// The broker is away, for one machine or for all of them, each of which finds out at another
+    /// time.
+    fn disconnect(&mut self) {
+        let nodes: Vec<_> = match self.rng.bool() {
+            true => (0..self.nodes).collect(),
+            false => vec![self.node()],
+        };
+        for node in &nodes {
+            self.operations.push(Operation::Disconnect(*node));
+            self.wait(1..400);
+        }
+        match self.rng.u8(..4) {
+            0 => {}
+            1 => self.wait(100..3000),
+            2 => self.watch(),
+            _ => self.wait_long(),
+        }
+        if self.rng.u8(..6) == 0 {
+            return;
+        }
+        for node in nodes {
+            self.operations.push(Operation::Reconnect(node));
+            self.wait(1..400);
         }
     }
 

@@ -100,6 +100,8 @@ pub(super) struct Network {
     seed: u64,
     pub(super) weather: Weather,
     cuts: BTreeSet<(usize, usize)>,
+    /// The machines whose engines have lost their broker.
+    away: BTreeSet<usize>,
     /// For each pair: how many messages so far, and when the last one arrives.
     links: BTreeMap<(usize, usize), Link>,
     /// The links with a bandwidth, from the network to a machine and from a machine to the network.
@@ -136,6 +138,7 @@ impl Network {
             seed,
             weather: Weather::CALM,
             cuts: BTreeSet::new(),
+            away: BTreeSet::new(),
             links: BTreeMap::new(),
             to: BTreeMap::new(),
             from: BTreeMap::new(),
@@ -155,6 +158,18 @@ impl Network {
 
     pub(super) fn heal(&mut self) {
         self.cuts.clear();
+    }
+
+    /// Nothing comes to a machine or from it, or all does again. Returns whether that is new.
+    pub(super) fn set_away(&mut self, machine: usize, away: bool) -> bool {
+        match away {
+            true => self.away.insert(machine),
+            false => self.away.remove(&machine),
+        }
+    }
+
+    pub(super) fn is_away(&self, machine: usize) -> bool {
+        self.away.contains(&machine)
     }
 
     /// Gives a machine's link a bandwidth, in each direction.
@@ -210,7 +225,8 @@ impl Network {
         link.sent += 1;
         self.traffic.messages += 1;
         self.traffic.bytes += bytes as u64;
-        if self.cuts.contains(&(from, to)) {
+        let away = self.away.contains(&from) || self.away.contains(&to);
+        if away || self.cuts.contains(&(from, to)) {
             self.fates.cut += 1;
             return [None, None];
         }

@@ -73,6 +73,10 @@ pub enum Operation {
     Part(Vec<usize>),
     /// `heal`: all cuts are undone.
     Heal,
+    /// `disconnect n0`: its engine loses its broker, and knows it. Nothing comes or goes.
+    Disconnect(usize),
+    /// `reconnect n0`: its engine is connected again.
+    Reconnect(usize),
     /// `weather 1 30 100 50 20 4000`: least and longest delay of a message in milliseconds; how
     /// many of a thousand are lost, doubled, late; and by how many milliseconds late ones are.
     Weather(Weather),
@@ -154,6 +158,8 @@ impl fmt::Display for Operation {
                 side.iter().try_for_each(|node| write!(f, " n{node}"))
             }
             Self::Heal => f.write_str("heal"),
+            Self::Disconnect(node) => write!(f, "disconnect n{node}"),
+            Self::Reconnect(node) => write!(f, "reconnect n{node}"),
             Self::Weather(weather) => write!(f, "weather {weather}"),
             Self::WallClock(node, by) => write!(f, "wall-clock n{node} {by}"),
             Self::Skew(node, rate) => write!(f, "skew n{node} {rate}"),
@@ -203,6 +209,8 @@ fn parse(line: &str) -> Option<Operation> {
         ("mend", [from, to]) => Operation::Mend(at(from)?, at(to)?),
         ("part", side) => Operation::Part(side.iter().map(|node| at(node)).collect::<Option<_>>()?),
         ("heal", []) => Operation::Heal,
+        ("disconnect", [node]) => Operation::Disconnect(at(node)?),
+        ("reconnect", [node]) => Operation::Reconnect(at(node)?),
         ("weather", rest) => Operation::Weather(Weather::from_words(rest)?),
         ("wall-clock", [node, by]) => Operation::WallClock(at(node)?, by.parse().ok()?),
         ("skew", [node, rate]) => Operation::Skew(at(node)?, rate.parse().ok()?),

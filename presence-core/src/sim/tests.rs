@@ -1,5 +1,6 @@
 mod catching_up;
 mod counted;
 mod counterexamples;
+mod disconnects;
 mod scripts;
 mod table;

@@ -18,8 +18,10 @@ pub(super) struct Witness {
     heard: BTreeMap<String, Heard>,
     /// Those that have left in its eyes, and how many of their entries it still shows.
     left: BTreeMap<Origin, usize>,
-    /// For how long the process stood still, when it was for long.
+    /// For how long the process stood still, when it was for long, or its engine had no broker.
     stood_still: Duration,
+    /// Since when its engine has no broker.
+    away: Option<Duration>,
     /// Since when it stands still.
     stopped: Option<Duration>,
 }
@@ -62,8 +64,21 @@ impl Witness {
             .stopped
             .take()
             .map_or(Duration::ZERO, |at| now.saturating_sub(at));
-        if stood > 2 * options.broadcast_period {
+        if stood > 2 * options.broadcast_period && self.away.is_none() {
             self.stood_still += stood;
+        }
+    }
+
+    /// The engine has lost its broker, or is connected again.
+    pub(super) fn engine_is_away(&mut self, away: bool, now: Duration) {
+        match away {
+            true => {
+                self.away.get_or_insert(now);
+            }
+            false => {
+                let since = self.away.take().unwrap_or(now);
+                self.stood_still += now.saturating_sub(since);
+            }
         }
     }
 
@@ -78,6 +93,10 @@ impl Witness {
         let Some(heard) = self.heard.get(origin.name.as_str()) else {
             return Ok(());
         };
+        if self.away.is_some() {
+            let what = format!("{} went down while the broker was away", origin.name);
+            return Err((Rule::DownWhenSilent, what));
+        }
         let short = 2 * options.broadcast_period;
         let least = options.down_period.saturating_sub(short);
         let least = least.min(options.suspect_period);

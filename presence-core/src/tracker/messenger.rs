@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use super::Pool;
 use super::changes::MAX_NAME_BYTES;
@@ -13,8 +13,8 @@ use super::trouble::Troubles;
 use crate::crdt::ReplicaName;
 use crate::node::{Rejected, ReplicaEvent};
 use crate::pubsub::{
-    AdapterError, Broadcast, Dispatch, Payload, PeerHint, PubSub, PubSubError, Subscriber,
-    SubscriberId, Subscription, TrafficClass,
+    AdapterError, Broadcast, Dispatch, EngineState, Payload, PeerHint, PubSub, PubSubError,
+    Subscriber, SubscriberId, Subscription, TrafficClass,
 };
 
 /// The most messages that may wait to be handled. Further ones are dropped, as by a network, and
@@ -100,16 +100,23 @@ impl Messenger {
         self.pubsub.peer_hints()
     }
 
-    pub(super) fn broadcast(&self, _class: TrafficClass, bytes: Bytes) {
+    /// Returns a receiver of the engine's state.
+    pub(super) fn engine_state(&self) -> watch::Receiver<EngineState> {
+        self.pubsub.engine_state()
+    }
+
+    pub(super) fn broadcast(&self, class: TrafficClass, bytes: Bytes) {
         let Some(me) = *self.me.lock() else {
             return;
         };
-        let sent = self.pubsub.broadcast_from(me, self.message(bytes));
+        let message = self.message(bytes);
+        let sent = self.pubsub.broadcast_from_as(class, me, &message);
         self.sent(sent);
     }
 
-    pub(super) fn direct(&self, to: &ReplicaName, _class: TrafficClass, bytes: Bytes) {
-        let sent = self.pubsub.direct(to.as_str(), self.message(bytes));
+    pub(super) fn direct(&self, to: &ReplicaName, class: TrafficClass, bytes: Bytes) {
+        let message = self.message(bytes);
+        let sent = self.pubsub.direct_as(class, to.as_str(), &message);
         self.sent(sent);
     }
 
@@ -222,9 +229,16 @@ pub(super) async fn run(
     mut hints: broadcast::Receiver<PeerHint>,
 ) {
     let mut lag = pool.lag_meter();
+    let mut engine = pool.messenger.engine_state();
+    // The state may differ from the beginning.
+    engine.mark_changed();
     loop {
         tokio::select! {
             _ = pool.closed.wait() => break,
+            Ok(()) = engine.changed() => {
+                let state = *engine.borrow_and_update();
+                pool.engine_is_away(state == EngineState::Disconnected);
+            }
             Some(message) = messages.recv() => pool.receive(&message),
             () = lag.due() => lag.look(pool.behind()),
             hint = hints.recv() => match hint {

@@ -172,6 +172,11 @@ impl Pool {
         self.drive(|node, _, out| node.peer_seen(name, out));
     }
 
+    /// Handles an engine's report that it has lost its broker, or is connected again.
+    pub(super) fn engine_is_away(&self, away: bool) {
+        self.drive(|node, now, out| node.engine_is_away(away, now, out));
+    }
+
     pub(super) fn leave(&self, grace: Duration) {
         self.drive(|node, _, out| node.leave(grace, out));
     }

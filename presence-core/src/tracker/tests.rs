@@ -1,6 +1,7 @@
 mod changes;
 mod cluster;
 mod diffs;
+mod engine;
 mod misfits;
 mod owners;
 mod presence;

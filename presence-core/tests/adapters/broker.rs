@@ -78,7 +78,12 @@ pub(crate) async fn heals<B: Bed>(bed: &B, broker: impl Fn(&B) -> std::cell::Ref
     let mut on_b = b.pubsub.receiver("t", 1_000_000);
     link(&a, &mut on_b, "t").await;
     link(&b, &mut on_a, "t").await;
+    assert!(a.pubsub.is_connected());
     broker(bed).kill();
+    until("the engine knows that its broker is away", || {
+        !a.pubsub.is_connected() && !b.pubsub.is_connected()
+    })
+    .await;
 
     // No error reaches the sender, this node's subscribers get all of it, and memory stays bounded.
     let payload = presence_core::pubsub::Payload::Binary(vec![0; 10_000].into());
@@ -100,6 +105,10 @@ pub(crate) async fn heals<B: Bed>(bed: &B, broker: impl Fn(&B) -> std::cell::Ref
     heard(&b, &mut on_a, "t").await;
     // A topic that was subscribed to while the broker was away.
     heard(&b, &mut late, "late").await;
+    until("the engine knows that its broker is back", || {
+        a.pubsub.is_connected() && b.pubsub.is_connected()
+    })
+    .await;
     a.pubsub.stop().await;
 }
 

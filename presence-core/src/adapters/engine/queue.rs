@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::{EngineStats, Target, log_limit::LogLimit};
+use crate::pubsub::TrafficClass;
 
 /// An outgoing frame and its target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,17 +38,28 @@ impl QueuedFrame for Bytes {
 const OVERHEAD: usize = 64;
 /// The size of a batch, in bytes.
 const BATCH_BYTES: usize = 256 * 1024;
+/// The most bytes of `Bulk` in a batch. A link of 10 Mbit/s carries them in 100 ms, and a frame of
+/// `Control` waits no longer behind them.
+const BULK_BYTES: usize = 128 * 1024;
 
 /// The queue from broadcasts, which never wait, to the engine, which may be away. Or from an engine
 /// that never waits to the task that delivers its messages.
 ///
-/// The queue is bounded in bytes. A frame that does not fit is dropped and counted, and its sender
-/// gets no error: the subscribers on this node have the message, and a node whose engine is away
-/// still serves its own clients. An error would reach those clients instead.
+/// Each class of traffic has a queue of its own, bounded in bytes. A frame that does not fit is
+/// dropped and counted, and its sender gets no error: the subscribers on this node have the
+/// message, and a node whose engine is away still serves its own clients. An error would reach
+/// those clients instead.
+///
+/// - Frames of one class keep their order.
+/// - A lower class is taken first: `Control`, then `Live`, then `Bulk`.
+/// - A frame of one class never makes a frame of another class be dropped.
+/// - Each batch that may have `Bulk` has at least one frame of it. So a flood of `Live` slows a
+///   node that catches up, and does not stop it.
 #[derive(Debug)]
 pub(in crate::adapters) struct Queue<F> {
     queue: Mutex<Waiting<F>>,
     changed: Notify,
+    /// The limit of each class, in bytes.
     limit: usize,
     stats: EngineStats,
     /// The log line for a full queue.
@@ -57,20 +69,39 @@ pub(in crate::adapters) struct Queue<F> {
 
 #[derive(Debug)]
 struct Waiting<F> {
-    items: VecDeque<F>,
-    bytes: usize,
+    control: Line<F>,
+    live: Line<F>,
+    bulk: Line<F>,
     closed: bool,
 }
 
+/// The frames of one class.
+#[derive(Debug)]
+struct Line<F> {
+    items: VecDeque<F>,
+    bytes: usize,
+}
+
+/// Frames that are sent together, in this order.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::adapters) struct Batch<F> {
+    /// The frames of `Control`, then those of `Live`, each with its class.
+    pub(in crate::adapters) urgent: Vec<(TrafficClass, F)>,
+    /// The frames of `Bulk`.
+    pub(in crate::adapters) bulk: Vec<F>,
+}
+
 impl<F: QueuedFrame> Queue<F> {
+    /// Creates a queue that holds at most `limit` bytes of each class.
     pub(in crate::adapters) fn new(
         limit: usize,
         stats: EngineStats,
         complaint: &'static str,
     ) -> Self {
         let queue = Waiting {
-            items: VecDeque::new(),
-            bytes: 0,
+            control: Line::default(),
+            live: Line::default(),
+            bulk: Line::default(),
             closed: false,
         };
         Self {
@@ -83,41 +114,45 @@ impl<F: QueuedFrame> Queue<F> {
         }
     }
 
-    pub(in crate::adapters) fn push(&self, item: F) {
+    pub(in crate::adapters) fn push(&self, class: TrafficClass, item: F) {
         let mut queue = self.queue.lock();
         if queue.closed {
             return;
         }
+        let line = queue.line(class);
         let bytes = item.length() + OVERHEAD;
         // An empty queue takes any frame that the engine carries. Otherwise a large message could
         // never leave.
-        if !queue.items.is_empty() && queue.bytes + bytes > self.limit {
+        if !line.items.is_empty() && line.bytes + bytes > self.limit {
             drop(queue);
-            return self.refuse();
+            return self.refuse(class);
         }
-        queue.bytes += bytes;
-        queue.items.push_back(item);
+        line.bytes += bytes;
+        line.items.push_back(item);
         self.changed.notify_one();
     }
 
-    fn refuse(&self) {
+    fn refuse(&self, class: TrafficClass) {
         self.stats.count_dropped();
         if let Some(before) = self.full.pass() {
-            tracing::warn!(bytes = self.limit, more = before, "{}", self.complaint);
+            let bytes = self.limit;
+            tracing::warn!(?class, bytes, more = before, "{}", self.complaint);
         }
     }
 
-    /// Returns the next frames, in order, or `None` if the queue is closed and empty. For one task.
+    /// Returns the next frames, or `None` if the queue is closed and empty. For one task. Frames of
+    /// `Bulk` are left in the queue unless `with_bulk` is set: their sender still has earlier ones.
     ///
     /// This method is cancel safe: only a call that returns frames takes them off the queue.
-    pub(in crate::adapters) async fn next(&self) -> Option<Vec<F>> {
+    pub(in crate::adapters) async fn next(&self, with_bulk: bool) -> Option<Batch<F>> {
         loop {
             {
                 let mut queue = self.queue.lock();
-                if !queue.items.is_empty() {
-                    return Some(queue.take());
+                let batch = queue.take(with_bulk);
+                if !batch.urgent.is_empty() || !batch.bulk.is_empty() {
+                    return Some(batch);
                 }
-                if queue.closed {
+                if queue.closed && queue.bulk.items.is_empty() {
                     return None;
                 }
             }
@@ -133,71 +168,58 @@ impl<F: QueuedFrame> Queue<F> {
 }
 
 impl<F: QueuedFrame> Waiting<F> {
-    fn take(&mut self) -> Vec<F> {
+    fn line(&mut self, class: TrafficClass) -> &mut Line<F> {
+        match class {
+            TrafficClass::Control => &mut self.control,
+            TrafficClass::Live => &mut self.live,
+            TrafficClass::Bulk => &mut self.bulk,
+        }
+    }
+
+    fn take(&mut self, with_bulk: bool) -> Batch<F> {
+        let mut room = BATCH_BYTES;
+        let control = self.control.take(&mut room);
+        let live = self.live.take(&mut room);
+        let urgent = [(TrafficClass::Control, control), (TrafficClass::Live, live)];
+        let urgent = urgent
+            .into_iter()
+            .flat_map(|(class, items)| items.into_iter().map(move |item| (class, item)));
+        let urgent = urgent.collect();
+        let mut room = room.clamp(1, BULK_BYTES);
+        let bulk = match with_bulk {
+            true => self.bulk.take(&mut room),
+            false => Vec::new(),
+        };
+        Batch { urgent, bulk }
+    }
+}
+
+impl<F> Default for Line<F> {
+    fn default() -> Self {
+        Self {
+            items: VecDeque::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<F: QueuedFrame> Line<F> {
+    /// Takes frames until `room` is used up. The last one may exceed it.
+    fn take(&mut self, room: &mut usize) -> Vec<F> {
         let mut taken = 0;
         let mut count = 0;
         for item in &self.items {
-            if taken >= BATCH_BYTES {
+            if taken >= *room {
                 break;
             }
             taken += item.length() + OVERHEAD;
             count += 1;
         }
         self.bytes -= taken;
+        *room = room.saturating_sub(taken);
         self.items.drain(..count).collect()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn item(frame: &'static str) -> Item {
-        Item {
-            target: Target::Bucket(0),
-            frame: frame.into(),
-        }
-    }
-
-    #[tokio::test]
-    async fn what_does_not_fit_is_dropped_and_counted() {
-        let stats = EngineStats::default();
-        let outgoing = Queue::new(2 * (OVERHEAD + 1), stats.clone(), "full");
-        for frame in ["1", "2", "3"] {
-            outgoing.push(item(frame));
-        }
-        assert_eq!(stats.dropped(), 1);
-        assert_eq!(outgoing.next().await.unwrap(), [item("1"), item("2")]);
-        outgoing.push(item(
-            "longer than the limit allows, but there is nothing else in the queue",
-        ));
-        outgoing.push(item("4"));
-        assert_eq!(stats.dropped(), 2);
-        assert_eq!(outgoing.next().await.unwrap().len(), 1);
-        outgoing.push(item("5"));
-        assert_eq!(outgoing.next().await.unwrap(), [item("5")]);
-    }
-
-    #[tokio::test]
-    async fn a_closed_queue_still_gives_what_it_has() {
-        let outgoing = Queue::new(1000, EngineStats::default(), "full");
-        outgoing.push(item("1"));
-        outgoing.close();
-        outgoing.push(item("2"));
-        assert_eq!(outgoing.next().await, Some(vec![item("1")]));
-        assert_eq!(outgoing.next().await, None);
-    }
-
-    #[tokio::test]
-    async fn a_batch_is_bounded() {
-        let outgoing = Queue::new(usize::MAX, EngineStats::default(), "full");
-        let frame = Bytes::from(vec![0; 100_000]);
-        for _ in 0..5 {
-            let (target, frame) = (Target::Bucket(0), frame.clone());
-            outgoing.push(Item { target, frame });
-        }
-        assert_eq!(outgoing.next().await.unwrap().len(), 3);
-        assert_eq!(outgoing.next().await.unwrap().len(), 2);
-        assert_eq!(outgoing.queue.lock().bytes, 0);
-    }
-}
+mod tests;

@@ -20,8 +20,8 @@ use tokio::{
 };
 
 use crate::{
-    adapters::engine::{EngineNode, Item, Queue, Target},
-    pubsub::Inbox,
+    adapters::engine::{Batch, EngineNode, Item, Queue, Target},
+    pubsub::{EngineState, Inbox, TrafficClass},
 };
 
 /// The longest that a connection, or an answer, may take.
@@ -78,6 +78,8 @@ enum Lost {
     Failed(::redis::RedisError),
     Closed,
     Deaf,
+    /// The server did not answer a subscription.
+    Late,
 }
 
 impl From<::redis::RedisError> for Lost {
@@ -92,6 +94,11 @@ impl fmt::Display for Lost {
             Self::Stopped => f.write_str("stopped"),
             Self::Failed(error) => error.fmt(f),
             Self::Closed => f.write_str("the connection was closed"),
+            Self::Late => write!(
+                f,
+                "no answer to a subscription within {} s",
+                PATIENCE.as_secs()
+            ),
             Self::Deaf => write!(f, "nothing was heard for {} s", DEAF.as_secs()),
         }
     }
@@ -127,6 +134,7 @@ impl RedisWorker {
                 Lost::Stopped => return,
                 lost => tracing::warn!("lost Redis: {lost}; connecting again"),
             }
+            self.inbox.engine_is(EngineState::Disconnected);
             connections = self.reconnect().await;
             tracing::info!("connected to Redis again");
         }
@@ -172,7 +180,10 @@ impl RedisWorker {
     async fn deliver(&self) -> Result<Never, Lost> {
         loop {
             // The queue is never closed, so there always is a next batch.
-            for frame in self.incoming.next().await.unwrap_or_default() {
+            let Some(batch) = self.incoming.next(true).await else {
+                continue;
+            };
+            for (_, frame) in batch.urgent {
                 self.node.receive(&frame, &self.inbox);
             }
             // Lets the other half of this task send.
@@ -192,38 +203,33 @@ impl RedisWorker {
             sink,
             buckets: BTreeSet::new(),
         };
-        subscribed.sink.subscribe(self.own_channel()).await?;
+        answered(subscribed.sink.subscribe(self.own_channel())).await?;
         subscribed.update(&self.node).await?;
+        self.inbox.engine_is(EngineState::Connected);
+        let mut bulk = JoinSet::new();
         loop {
+            let idle = bulk.is_empty();
             tokio::select! {
                 () = interests.changed() => subscribed.update(&self.node).await?,
-                batch = outgoing.next() => {
+                Some(sent) = bulk.join_next() => sent.unwrap_or(Err(Lost::Closed))?,
+                batch = outgoing.next(idle) => {
                     let batch = batch.ok_or(Lost::Stopped)?;
                     if interests.stale() {
                         subscribed.update(&self.node).await?;
                     }
-                    self.send(&batch, publish.clone()).await?;
+                    let Batch { urgent, bulk: more } = batch;
+                    // In a pipeline of their own, so that the urgent ones do not wait for the
+                    // answer.
+                    if !more.is_empty() {
+                        bulk.spawn(send(self.node.clone(), more, publish.clone()));
+                    }
+                    if !urgent.is_empty() {
+                        let urgent = urgent.into_iter().map(|(_, item)| item).collect();
+                        send(self.node.clone(), urgent, publish.clone()).await?;
+                    }
                 }
             }
         }
-    }
-
-    /// Sends one batch in one round trip. That keeps the order, and loses little with a connection.
-    async fn send(&self, batch: &[Item], mut publish: MultiplexedConnection) -> Result<(), Lost> {
-        let mut pipe = ::redis::pipe();
-        for Item { target, frame } in batch {
-            pipe.publish(self.node.subjects.of(target), &**frame)
-                .ignore();
-        }
-        let stats = &self.node.stats;
-        match pipe.query_async::<()>(&mut publish).await {
-            Ok(()) => stats.count_sent(batch.len()),
-            Err(error) => {
-                batch.iter().for_each(|_| stats.count_dropped());
-                return Err(error.into());
-            }
-        }
-        Ok(())
     }
 
     /// Sends this node a message, which passes both connections and the server. Without it, a
@@ -254,6 +260,26 @@ impl RedisWorker {
     }
 }
 
+/// Sends frames in one round trip. That keeps the order, and loses little with a connection.
+async fn send(
+    node: Arc<EngineNode>,
+    items: Vec<Item>,
+    mut publish: MultiplexedConnection,
+) -> Result<(), Lost> {
+    let mut pipe = ::redis::pipe();
+    for Item { target, frame } in &items {
+        pipe.publish(node.subjects.of(target), &**frame).ignore();
+    }
+    match pipe.query_async::<()>(&mut publish).await {
+        Ok(()) => node.stats.count_sent(items.len()),
+        Err(error) => {
+            items.iter().for_each(|_| node.stats.count_dropped());
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
 /// Moves messages from the client, whose queue is unbounded, into a bounded queue.
 ///
 /// A task of its own, which waits for nothing else and ignores tokio's budget: it must be faster
@@ -263,7 +289,10 @@ async fn read(mut stream: PubSubStream, incoming: Arc<Queue<Bytes>>, heard: Arc<
         *heard.lock() = Instant::now();
         // An empty message is a probe.
         if !message.get_payload_bytes().is_empty() {
-            incoming.push(Bytes::copy_from_slice(message.get_payload_bytes()));
+            incoming.push(
+                TrafficClass::Live,
+                Bytes::copy_from_slice(message.get_payload_bytes()),
+            );
         }
     }
 }
@@ -286,14 +315,22 @@ impl Subscribed {
         let less = channels(self.buckets.difference(&wanted));
         // Without a channel, SUBSCRIBE is an error for Redis, and UNSUBSCRIBE means all channels.
         if !more.is_empty() {
-            self.sink.subscribe(more).await?;
+            answered(self.sink.subscribe(more)).await?;
         }
         if !less.is_empty() {
-            self.sink.unsubscribe(less).await?;
+            answered(self.sink.unsubscribe(less)).await?;
         }
         self.buckets = wanted;
         Ok(())
     }
+}
+
+/// Waits for the answer to a subscription, which the client itself would await for ever. Messages
+/// of this node wait meanwhile, so a server that does not answer counts as lost.
+async fn answered(
+    answer: impl Future<Output = Result<(), ::redis::RedisError>>,
+) -> Result<(), Lost> {
+    Ok(timeout(PATIENCE, answer).await.map_err(|_| Lost::Late)??)
 }
 
 /// The result of a loop that ends only in an error.

@@ -29,8 +29,9 @@ pub struct ZenohOptions {
     pub peers: Peers,
     /// The certificates. Without them, nodes use plain TCP, and trust every peer that connects.
     pub tls: Option<ZenohTls>,
-    /// The most bytes of messages that may wait to be sent. Default 8 MiB. Further messages are
-    /// dropped, and counted in [`EngineStats::dropped`](crate::adapters::EngineStats::dropped).
+    /// The most bytes of messages that may wait to be sent, for each
+    /// [class](crate::pubsub::TrafficClass) of them. Default 8 MiB. Further messages are dropped,
+    /// and counted in [`EngineStats::dropped`](crate::adapters::EngineStats::dropped).
     pub queue_bytes: usize,
     /// The largest message, in bytes, names included. Default 8 MiB, at most 16.
     pub max_message_bytes: usize,

@@ -100,14 +100,27 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) async fn new(listed: BTreeSet<String>, listen: &[String], all: bool) -> Self {
+        // Together: each may wait for a name server.
+        let listen: Arc<[String]> = listen.into();
+        let asked = listed.iter().cloned().map(|address| {
+            let listen = listen.clone();
+            let ask = async move { is_own(&address, &listen).await.then_some(address) };
+            tokio::spawn(timeout(OWN_PATIENCE, ask))
+        });
         let mut own = None;
-        for address in &listed {
-            if is_own(address, listen).await {
-                own = Some(address.clone());
-                break;
+        for answer in asked.collect::<Vec<_>>() {
+            if let Ok(Ok(Some(address))) = answer.await {
+                own = own.or(Some(address));
             }
         }
         Self { listed, own, all }
+    }
+
+    /// Fills in the address of this node from an earlier plan, if it could not be found.
+    fn or_own_of(mut self, earlier: &Self) -> Self {
+        let known = earlier.own.clone();
+        self.own = self.own.or(known.filter(|own| self.listed.contains(own)));
+        self
     }
 
     /// Returns the nodes to connect to.
@@ -140,6 +153,8 @@ impl Plan {
     }
 }
 
+/// The longest that the look-up of a listed name may take.
+const OWN_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest that another node may take to accept a connection.
 const REACH: Duration = Duration::from_secs(1);
 
@@ -176,33 +191,49 @@ const UNKNOWN_LOOKS: u32 = 2;
 /// The same, for nodes that this node knows and waits for.
 const WAITED_LOOKS: u32 = 6;
 
+/// The result of [`Missing::look`].
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Set if all nodes that can be reached are linked.
+    pub(super) complete: bool,
+    /// The new plan, if the session must be opened again.
+    pub(super) plan: Option<Plan>,
+}
+
 impl Missing {
-    /// Compares the nodes `listed` now with the `plan` of the session. Returns a new plan if the
-    /// session must be opened again.
+    /// Compares the nodes `listed` now with the `plan` of the session.
+    ///
+    /// A node that this one has to connect to, and did not know when it opened its session, waits
+    /// for this one: the session is opened again at once. Other missing nodes connect by
+    /// themselves, and get the time for it.
     pub(super) async fn look(
         &mut self,
         listed: &BTreeSet<String>,
         plan: &Plan,
         listen: &[String],
         links: usize,
-    ) -> Option<Plan> {
+    ) -> Found {
         let unknown = !listed.is_subset(&plan.listed);
         let waiting = plan.own.is_some() && !plan.all;
         let now = Plan::new(listed.clone(), listen, plan.all).await;
+        let now = now.or_own_of(plan);
         let others = listed.len() - usize::from(now.own.is_some());
-        if links >= others || !(unknown || waiting) || now.reachable().await <= links {
+        let complete = links >= others || now.reachable().await <= links;
+        if complete || !(unknown || waiting) {
             self.looks = 0;
-            return None;
+            let plan = None;
+            return Found { complete, plan };
         }
         self.looks += 1;
+        let dials = now.dial();
+        let awaited = now.own.is_some() && dials.iter().any(|node| !plan.listed.contains(node));
         let all = self.looks >= WAITED_LOOKS;
-        if all || (unknown && self.looks == UNKNOWN_LOOKS) {
-            return Some(Plan {
-                all: all || plan.all,
-                ..now
-            });
-        }
-        None
+        let again = all || (unknown && self.looks == UNKNOWN_LOOKS) || awaited;
+        let plan = again.then(|| Plan {
+            all: all || now.all,
+            ..now
+        });
+        Found { complete, plan }
     }
 }
 
@@ -260,6 +291,32 @@ mod tests {
         assert_eq!(elsewhere.own, None);
     }
 
+    const WAIT: Found = Found {
+        complete: false,
+        plan: None,
+    };
+    const FINE: Found = Found {
+        complete: true,
+        plan: None,
+    };
+
+    /// As after a deploy: the addresses of all others are new.
+    #[tokio::test]
+    async fn a_node_that_waits_for_this_one_is_connected_to_at_the_first_look() {
+        let (_listeners, addresses) = nodes(3).await;
+        let listen = [addresses[1].clone()];
+        let before = set(&["127.0.0.1:1", &addresses[1]]);
+        let plan = Plan::new(before, &listen, false).await;
+        let mut missing = Missing::default();
+        // The later one connects by itself.
+        let later: BTreeSet<_> = addresses[1..].iter().cloned().collect();
+        assert_eq!(missing.look(&later, &plan, &listen, 0).await, WAIT);
+        let all: BTreeSet<_> = addresses.iter().cloned().collect();
+        let mut missing = Missing::default();
+        let again = missing.look(&all, &plan, &listen, 0).await.plan.unwrap();
+        assert_eq!(again.dial(), [addresses[0].clone()]);
+    }
+
     #[tokio::test]
     async fn a_session_is_opened_again_for_nodes_that_stay_away_though_they_are_there() {
         let (_listeners, addresses) = nodes(2).await;
@@ -267,18 +324,23 @@ mod tests {
         let listed: BTreeSet<_> = addresses.iter().cloned().collect();
         let nobody = Plan::new(BTreeSet::new(), &listen, false).await;
         let mut missing = Missing::default();
-        assert_eq!(missing.look(&listed, &nobody, &listen, 0).await, None);
-        let again = missing.look(&listed, &nobody, &listen, 0).await.unwrap();
+        assert_eq!(missing.look(&listed, &nobody, &listen, 0).await, WAIT);
+        let again = missing.look(&listed, &nobody, &listen, 0).await;
+        let again = again.plan.unwrap();
         assert_eq!((again.listed.len(), again.all), (2, false));
         // This node is the first of the list, so it waits for the other, which does not come.
         for _ in UNKNOWN_LOOKS + 1..WAITED_LOOKS {
-            assert_eq!(missing.look(&listed, &again, &listen, 0).await, None);
+            assert_eq!(missing.look(&listed, &again, &listen, 0).await, WAIT);
         }
-        let all = missing.look(&listed, &again, &listen, 0).await.unwrap();
+        let all = missing
+            .look(&listed, &again, &listen, 0)
+            .await
+            .plan
+            .unwrap();
         assert_eq!(all.dial(), [addresses[1].clone()]);
         // There is nothing more to try.
         for _ in 0..2 * WAITED_LOOKS {
-            assert_eq!(missing.look(&listed, &all, &listen, 0).await, None);
+            assert_eq!(missing.look(&listed, &all, &listen, 0).await, WAIT);
         }
     }
 
@@ -290,11 +352,11 @@ mod tests {
         let nobody = Plan::new(BTreeSet::new(), &listen, false).await;
         let mut missing = Missing::default();
         for _ in 0..2 * WAITED_LOOKS {
-            assert_eq!(missing.look(&listed, &nobody, &listen, 1).await, None);
+            assert_eq!(missing.look(&listed, &nobody, &listen, 1).await, FINE);
         }
         drop(listeners);
         for _ in 0..2 * WAITED_LOOKS {
-            assert_eq!(missing.look(&listed, &nobody, &listen, 0).await, None);
+            assert_eq!(missing.look(&listed, &nobody, &listen, 0).await, FINE);
         }
     }
 

@@ -3,27 +3,34 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
 use zenoh::{
     Session, Wait,
     liveliness::LivelinessToken,
     pubsub::Subscriber,
-    qos::CongestionControl,
+    qos::{CongestionControl, Priority},
     sample::{Locality, Sample, SampleKind},
 };
 
 use super::{
-    Living, OpenedZenoh, ZenohOptions, open,
-    peers::{Missing, Plan},
+    Living, OpenedZenoh, ZenohOptions,
+    lookout::{Lookout, Sighting},
+    open,
+    peers::Plan,
     unlinked::Unlinked,
 };
 use crate::{
-    adapters::engine::{EngineNode, Item, Target},
-    pubsub::{Inbox, PeerHint},
+    adapters::engine::{Batch, EngineNode, Item, Target},
+    pubsub::{EngineState, Inbox, PeerHint, TrafficClass},
 };
 
 /// The wait after a session could not be opened again, before the next attempt.
 const REOPEN_WAIT: Duration = Duration::from_secs(1);
+/// The longest that a session may take to close.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct ZenohWorker {
     node: Arc<EngineNode>,
@@ -33,11 +40,16 @@ pub(super) struct ZenohWorker {
     session: Session,
     /// The plan that the session was opened with.
     plan: Plan,
-    missing: Missing,
+    /// The search for peers, while it does not run.
+    lookout: Option<Lookout>,
+    /// The search for peers, while it runs: at most one task.
+    looks: JoinSet<Sighting>,
     unlinked: Unlinked,
     declared: Declared,
     /// The numbers of links and listed nodes at the last log line.
     logged: (usize, usize),
+    /// Sends frames of `Bulk`, if it has a task. Further ones wait for it.
+    bulk: JoinSet<()>,
 }
 
 /// The declarations of this node in its session. Dropping one takes it back.
@@ -58,6 +70,7 @@ impl ZenohWorker {
             options,
             session,
             plan,
+            lookout,
         } = ready;
         Self {
             node,
@@ -66,23 +79,29 @@ impl ZenohWorker {
             options,
             session,
             plan,
-            missing: Missing::default(),
+            lookout: Some(lookout),
+            looks: JoinSet::new(),
             unlinked: Unlinked::default(),
             declared: Declared::default(),
             logged: (0, 1),
+            bulk: JoinSet::new(),
         }
     }
 
     pub(super) async fn run(mut self) {
+        self.inbox.engine_is(EngineState::Connecting);
         self.declare().await;
         let mut refresh = interval(self.options.refresh.max(Duration::from_millis(100)));
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let node = self.node.clone();
         loop {
+            let idle = self.bulk.is_empty();
             tokio::select! {
                 () = node.interests.changed() => self.subscribe_as_wanted().await,
-                _ = refresh.tick() => self.look_for_peers().await,
-                batch = node.outgoing.next() => {
+                _ = self.bulk.join_next(), if !idle => {}
+                _ = refresh.tick() => self.look_for_peers(),
+                Some(seen) = self.looks.join_next() => self.found_peers(seen).await,
+                batch = node.outgoing.next(idle) => {
                     // `None` when the node stops and all frames are sent.
                     let Some(batch) = batch else { break };
                     // A link carries both, in order.
@@ -98,8 +117,10 @@ impl ZenohWorker {
     }
 
     async fn close(&self) {
-        if let Err(error) = self.session.close().await {
-            tracing::debug!("zenoh did not close in order: {error}");
+        match timeout(CLOSE_PATIENCE, async { self.session.close().await }).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!("zenoh did not close in order: {error}"),
+            Err(_) => tracing::debug!("zenoh did not close in time"),
         }
     }
 
@@ -165,42 +186,62 @@ impl ZenohWorker {
             .await
     }
 
-    /// Sends a batch on a blocking thread, because a put blocks while a peer is too slow.
-    async fn send(&self, batch: Vec<Item>) {
-        let (node, session) = (self.node.clone(), self.session.clone());
-        let put_all = move || {
-            for item in batch {
-                put(&node, &session, item);
-            }
-        };
+    /// Sends a batch on blocking threads, because a put blocks while a peer is too slow. Frames of
+    /// `Bulk` have a thread of their own, so that the others do not wait for them.
+    async fn send(&mut self, batch: Batch<Item>) {
+        let Batch { urgent, bulk } = batch;
+        if !bulk.is_empty() {
+            let bulk = bulk.into_iter().map(|item| (TrafficClass::Bulk, item));
+            let put_all = put_all(&self.node, &self.session, bulk.collect());
+            self.bulk.spawn_blocking(put_all);
+        }
+        if urgent.is_empty() {
+            return;
+        }
+        let put_all = put_all(&self.node, &self.session, urgent);
         // An error is a panic in zenoh, or the end of the runtime. The unsent frames are lost.
         if let Err(error) = tokio::task::spawn_blocking(put_all).await {
             tracing::error!("zenoh failed to send: {error}");
         }
     }
 
-    async fn look_for_peers(&mut self) {
-        let listed = match self.options.peers.now().await {
-            Ok(listed) => listed,
+    /// Starts a look for peers, unless one is under way.
+    fn look_for_peers(&mut self) {
+        if let Some(lookout) = self.lookout.take() {
+            let (options, session) = (self.options.clone(), self.session.clone());
+            let look = lookout.look(options, session, self.plan.clone());
+            self.looks.spawn(look);
+        }
+    }
+
+    /// Handles the end of a look for peers.
+    async fn found_peers(&mut self, seen: Result<Sighting, JoinError>) {
+        let Sighting {
+            lookout,
+            listed,
+            links,
+            others,
+            complete,
+            plan,
+        } = match seen {
+            Ok(seen) => seen,
             Err(error) => {
-                tracing::warn!("cannot learn which nodes there are: {error}");
+                tracing::error!("the look for other nodes failed: {error}");
+                self.lookout = Some(Lookout::default());
                 return;
             }
         };
-        let links = self.session.info().peers_zid().await.count();
-        let figures = (links, listed.len());
-        if figures != self.logged {
-            self.logged = figures;
-            tracing::info!(
-                links,
-                listed = listed.len(),
-                "links to other nodes, and nodes in the list"
-            );
+        self.lookout = Some(lookout);
+        if (links, listed) != self.logged {
+            self.logged = (links, listed);
+            tracing::info!(links, listed, "links to other nodes, and nodes in the list");
         }
-        let others = self.plan.others(&listed);
+        // Once: a node that has found its cluster is of use while another one starts, or dies.
+        if complete {
+            self.inbox.engine_is(EngineState::Connected);
+        }
         self.unlinked.look(others, links, &self.options);
-        let listen = &self.options.listen;
-        if let Some(plan) = self.missing.look(&listed, &self.plan, listen, links).await {
+        if let Some(plan) = plan {
             tracing::info!(
                 "nodes that are there are not linked; starting over with all that are listed now"
             );
@@ -247,9 +288,30 @@ fn notice(sample: &Sample, node: &EngineNode, living: &Living, inbox: &Inbox) {
     inbox.hint(hint);
 }
 
-fn put(node: &EngineNode, session: &Session, item: Item) {
+fn put_all(
+    node: &Arc<EngineNode>,
+    session: &Session,
+    items: Vec<(TrafficClass, Item)>,
+) -> impl FnOnce() + Send + use<> {
+    let (node, session) = (node.clone(), session.clone());
+    move || {
+        for (class, item) in items {
+            put(&node, &session, class, item);
+        }
+    }
+}
+
+fn put(node: &EngineNode, session: &Session, class: TrafficClass, item: Item) {
+    // A link has a queue for each priority, and sends the more urgent one first. `Data` is zenoh's
+    // default, which nodes of earlier versions use for all.
+    let priority = match class {
+        TrafficClass::Control => Priority::InteractiveHigh,
+        TrafficClass::Live => Priority::Data,
+        TrafficClass::Bulk => Priority::Background,
+    };
     let put = session
         .put(node.subjects.of(&item.target), item.frame)
+        .priority(priority)
         .congestion_control(CongestionControl::Drop)
         .allowed_destination(Locality::Remote);
     match put.wait() {

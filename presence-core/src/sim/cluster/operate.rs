@@ -69,6 +69,8 @@ impl Cluster {
                 self.heal();
                 Ok(())
             }
+            Operation::Disconnect(node) => self.disconnect(node),
+            Operation::Reconnect(node) => self.reconnect(node),
             Operation::Weather(weather) => {
                 self.set_weather(weather);
                 Ok(())
@@ -164,6 +166,7 @@ impl Cluster {
         let local = machine.clock.at(self.now);
         machine.witness.go_on(local, &self.options);
         let inbox = machine.take_inbox();
+        self.tell_of_engine(number)?;
         let topics = self.resume_dispatches(number);
         // Which comes first, messages or timers, is the runtime's choice; diffs that were under way
         // come between.
@@ -218,6 +221,35 @@ impl Cluster {
         self.network.heal();
     }
 
+    /// The machine's engine loses its broker, and knows it: nothing comes or goes until
+    /// [`reconnect`](Self::reconnect), whatever else is cut or healed.
+    pub fn disconnect(&mut self, machine: usize) -> Result<(), Violation> {
+        if self.network.set_away(machine, true) {
+            self.coverage.add("disconnects", 1);
+        }
+        self.tell_of_engine(machine)
+    }
+
+    /// The machine's engine is connected to its broker again.
+    pub fn reconnect(&mut self, machine: usize) -> Result<(), Violation> {
+        self.network.set_away(machine, false);
+        self.tell_of_engine(machine)
+    }
+
+    /// Tells a machine's node whether its engine has a broker. A process that stands still learns
+    /// of it when it goes on.
+    pub(super) fn tell_of_engine(&mut self, number: usize) -> Result<(), Violation> {
+        let away = self.network.is_away(number);
+        let machine = &mut self.machines[number];
+        if machine.running().is_none() {
+            return Ok(());
+        }
+        let local = machine.clock.at(self.now);
+        machine.witness.engine_is_away(away, local);
+        self.act(number, |node, now, out| node.engine_is_away(away, now, out))?;
+        self.look_if_changed(number)
+    }
+
     /// How the network treats messages from now on.
     pub fn set_weather(&mut self, weather: Weather) {
         self.network.weather = weather;
@@ -257,6 +289,7 @@ impl Cluster {
         }
         self.resume_dispatches(number);
         self.schedule(number);
+        self.tell_of_engine(number)?;
         self.look(number)
     }
 
@@ -333,6 +366,8 @@ fn machines_of(operation: &Operation) -> impl Iterator<Item = usize> {
         | Operation::Stop(node)
         | Operation::Continue(node)
         | Operation::Leave(node, _)
+        | Operation::Disconnect(node)
+        | Operation::Reconnect(node)
         | Operation::WallClock(node, _)
         | Operation::Skew(node, _)
         | Operation::SlowDispatch(node, _)

@@ -39,6 +39,7 @@ impl Cluster {
         self.heal();
         self.set_weather(Weather::CALM);
         for number in 0..self.machines.len() {
+            self.reconnect(number)?;
             self.machines[number].dispatch = Duration::ZERO;
             self.go_on(number)?;
         }

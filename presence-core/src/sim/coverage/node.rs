@@ -65,6 +65,7 @@ impl Coverage {
                 retags,
                 conflicts,
                 late_turns,
+                reconnects,
                 respites,
             }
         );

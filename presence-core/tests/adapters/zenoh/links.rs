@@ -206,6 +206,54 @@ async fn nodes_that_were_listed_late_find_each_other() {
     }
 }
 
+/// A look-up that never ends: the messages of this node do not wait for it, and the links of the
+/// last list stay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_do_not_wait_for_the_list_of_nodes() {
+    let addresses = free_addresses(2);
+    let (asked, hangs) = (Arc::new(AtomicU8::new(0)), Arc::new(AtomicU8::new(0)));
+    let options = |index: usize| {
+        let (list, asked, hangs) = (addresses.clone(), asked.clone(), hangs.clone());
+        let peers = Peers::ask(move || {
+            let (list, asked, hangs) = (list.clone(), asked.clone(), hangs.clone());
+            async move {
+                if hangs.load(Ordering::SeqCst) > 0 {
+                    asked.fetch_add(1, Ordering::SeqCst);
+                    std::future::pending::<()>().await;
+                }
+                Ok(list)
+            }
+        });
+        ZenohOptions {
+            refresh: Duration::from_millis(100),
+            ..ZenohOptions::new(format!("node-{index}"), &addresses[index], peers)
+        }
+    };
+    let (a, b) = (node(options(0)).await, node(options(1)).await);
+    let mut on_a = a.pubsub.receiver("to-a", 100_000);
+    let mut on_b = b.pubsub.receiver("to-b", 100_000);
+    link(&a, &mut on_b, "to-b").await;
+    link(&b, &mut on_a, "to-a").await;
+    until("both have found each other", || {
+        a.pubsub.is_connected() && b.pubsub.is_connected()
+    })
+    .await;
+    hangs.store(1, Ordering::SeqCst);
+    until("both wait for the list", || {
+        asked.load(Ordering::SeqCst) == 2
+    })
+    .await;
+    for round in 0..20 {
+        for (from, to, topic) in [(&a, &mut on_b, "to-b"), (&b, &mut on_a, "to-a")] {
+            let sent = crate::suite::message(topic, &format!("{round}"));
+            from.pubsub.broadcast(sent.clone()).unwrap();
+            assert_eq!(next(to).await, sent);
+        }
+    }
+    // One look at a time.
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
 /// Two lists that name the nodes differently, so that each waits for the other to connect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_whose_lists_differ_find_each_other() {

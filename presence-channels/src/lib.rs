@@ -50,7 +50,10 @@ pub use presence_core::{
         self, Current, Diff, FieldError, Meta, MetaError, PhxRef, PresenceEntry, Presences,
         StatefulPresence, WithState,
     },
-    pubsub::{Broadcast, DecodeError, EncodeError, IntoPayload, Payload, PeerHint, SubscriberId},
+    pubsub::{
+        Broadcast, DecodeError, EncodeError, EngineState, IntoPayload, Payload, PeerHint,
+        SubscriberId,
+    },
     tracker,
 };
 pub use serializer::FrameError;

@@ -20,6 +20,7 @@
 
 mod conflict;
 mod counts;
+mod deaf;
 mod event;
 mod peer;
 mod probe;
@@ -52,7 +53,7 @@ pub(crate) struct Liveness {
     tombs: Tombs,
     /// When the next heartbeat is due.
     next_beat: Duration,
-    /// The time at which the engine lost its broker, while it has none.
+    /// The time at which the engine lost its broker, until it is connected again.
     away: Option<Duration>,
     /// The recent times at which this node continued under another incarnation.
     turns: Turns,
@@ -348,22 +349,6 @@ impl Liveness {
         }
     }
 
-    /// Handles the engine's report that it has lost its broker, or is connected again.
-    pub(crate) fn engine_is_away(&mut self, away: bool, now: Duration) {
-        self.notice(now);
-        match (away, self.away) {
-            (true, None) => self.away = Some(now),
-            (false, Some(since)) => {
-                self.away = None;
-                self.counts.reconnects += 1;
-                self.extend(now.saturating_sub(since), now);
-                // The others have heard nothing of this node either.
-                self.next_beat = now;
-            }
-            (true, Some(_)) | (false, None) => {}
-        }
-    }
-
     /// Leaves the cluster. From now on this node sends nothing.
     pub(crate) fn leave(&mut self) {
         self.left = true;
@@ -487,34 +472,6 @@ impl Liveness {
         let up = |peer: &Peer| !matches!(peer.standing, Standing::Down { .. });
         let alone = !self.peers.values().any(up);
         events.push(LivenessEvent::Tell(Input::Alone(alone)));
-    }
-
-    /// Extends every deadline if this process was stopped, as a heartbeat that is late tells.
-    fn notice(&mut self, now: Duration) {
-        let lateness = now.saturating_sub(self.next_beat);
-        if lateness <= self.late() {
-            return;
-        }
-        self.next_beat = now;
-        self.counts.late_turns += 1;
-        // The whole time without a broker counts once, at its end.
-        if self.away.is_none() {
-            self.extend(lateness, now);
-        }
-    }
-
-    /// Extends every deadline by a time in which this node could hear nobody.
-    fn extend(&mut self, deaf: Duration, now: Duration) {
-        let at_least = now + self.options.suspect_period;
-        for peer in self.peers.values_mut() {
-            peer.extend(deaf, at_least);
-        }
-        self.tombs.extend(deaf);
-    }
-
-    /// Returns the lateness above which the process was stopped, and the machine not only busy.
-    fn late(&self) -> Duration {
-        self.options.suspect_period / 4
     }
 
     /// Returns all known nodes, with their status.

@@ -245,8 +245,8 @@ impl Node {
         self.greet(ReplicaName::new(name), out);
     }
 
-    /// The engine tells that it has lost its broker, or is connected again. In between, no node goes
-    /// down.
+    /// Handles the engine's report that it has lost its broker, or is connected again. In between,
+    /// no node goes down.
     pub(crate) fn engine_is_away(&self, away: bool, now: Duration, out: &mut Vec<NodeEffect>) {
         let _order = self.order.lock();
         self.liveness.lock().engine_is_away(away, now);

@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use presence_channels::EngineState;
 use presence_channels::tracker::{ReplicaView, Status};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -103,7 +104,10 @@ async fn ready(State(app): State<App>) -> StatusCode {
         .iter()
         .filter(|replica| replica.status == Some(Status::Up));
     let complete = up.all(|replica| replica.shards.iter().all(|shard| shard.shown));
-    match complete && Instant::now() >= app.acquainted {
+    // A node that has found its cluster stays ready while the broker is away, for its own clients.
+    let engine = *app.endpoint.pubsub().engine_state().borrow();
+    let found = engine != EngineState::Connecting && Instant::now() >= app.acquainted;
+    match complete && found {
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,
     }

@@ -94,9 +94,9 @@ impl MemoryCluster {
         state.parted.remove(&(other.into(), one.into()));
     }
 
-    /// Takes the broker away from a node, as if this cluster had one: no message reaches the node or
-    /// leaves it, and its engine knows, so [`PubSub::is_connected`](crate::PubSub::is_connected) is
-    /// `false`. A tracker then takes no other node for down. The other nodes do not know of it.
+    /// Takes the broker away from a node, as if this cluster had one. No message reaches the node
+    /// or leaves it, and its engine knows: [`PubSub::is_connected`](crate::PubSub::is_connected)
+    /// returns `false`, and its tracker takes no other node for down. The other nodes get no hint.
     ///
     /// ```
     /// use presence_core::{adapters::MemoryCluster, PubSub};

@@ -19,8 +19,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 const AWAY_POLL: Duration = Duration::from_millis(50);
 /// The most frames that the client itself holds before it writes them to its socket.
 const CLIENT_CAPACITY: usize = 256;
-/// The most bytes that the client holds before this node waits until they are written. What the
-/// client holds is sent in order, so a heartbeat would wait behind it.
+/// The most bytes that the client holds before this node waits until they are written. The client
+/// sends in order, so a heartbeat would wait behind them.
 const CLIENT_BYTES: usize = 256 * 1024;
 
 /// The options of [`Nats`].
@@ -420,8 +420,9 @@ async fn next(node: &EngineNode, client: &Client, with_bulk: bool) -> Option<Bat
 async fn watch(client: Client, inbox: Inbox) {
     loop {
         inbox.engine_is(match client.connection_state() {
+            State::Pending => EngineState::Connecting,
             State::Connected => EngineState::Connected,
-            _ => EngineState::Disconnected,
+            State::Disconnected => EngineState::Disconnected,
         });
         tokio::time::sleep(AWAY_POLL).await;
     }

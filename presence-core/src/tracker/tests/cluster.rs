@@ -190,3 +190,38 @@ async fn a_node_that_has_left_shows_its_own_until_it_stops() {
     assert_eq!(leaves(&next(&mut listener).await), ["alice"]);
     assert_eq!(a.count("t"), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_newcomer_has_caught_up_when_it_shows_what_the_others_have() {
+    let nodes = TestCluster::new();
+    let (_, a) = nodes.start("a");
+    let (_, b) = nodes.start("b");
+    let owner = Owner::new();
+    for key in 0..1000 {
+        let (topic, key) = (format!("t{}", key % 10), key.to_string());
+        let tracker = if key.len() % 2 == 0 { &a } else { &b };
+        tracker
+            .track_as(&owner, topic, key, json!({}))
+            .await
+            .unwrap();
+    }
+    tokio::time::sleep(3000 * MS).await;
+    let (_, newcomer) = nodes.start("c");
+    let begun = tokio::time::Instant::now();
+    newcomer.caught_up().await;
+    assert!(begun.elapsed() < 4000 * MS, "{:?}", begun.elapsed());
+    let count = |tracker: &Tracker<Plain>| -> usize {
+        (0..10)
+            .map(|topic| tracker.count(format!("t{topic}")))
+            .sum()
+    };
+    assert_eq!(count(&newcomer), 1000);
+
+    // One that does not get through is waited for, or given up.
+    let begun = tokio::time::Instant::now();
+    nodes.cluster.crash("a");
+    let (_, last) = nodes.start("d");
+    last.caught_up().await;
+    assert_eq!(count(&last), count(&b));
+    assert!(begun.elapsed() < 60_000 * MS);
+}

@@ -105,13 +105,16 @@ impl<P: Presence> Tracker<P> {
             let meta = meta?;
             presence.check(self.shared.max_name_bytes)?;
             let limit = self.shared.options.max_presences_per_owner;
-            presence.owner.with(&self.shared.pool, |holding| {
-                if holding.presences >= limit {
-                    return Err(TrackError::TooManyPresences { limit });
-                }
-                let phx_ref = self.shared.pool.track(presence.which(), &meta)?;
-                holding.presences += 1;
-                Ok(phx_ref)
+            let pool = &self.shared.pool;
+            pool.and_then_carry_out(|effects| {
+                presence.owner.with(pool, |holding| {
+                    if holding.presences >= limit {
+                        return Err(TrackError::TooManyPresences { limit });
+                    }
+                    let phx_ref = pool.track(presence.which(), &meta, effects)?;
+                    holding.presences += 1;
+                    Ok(phx_ref)
+                })
             })
         }
     }
@@ -211,19 +214,25 @@ impl<P: Presence> Tracker<P> {
     ) -> impl Future<Output = ()> + Send {
         let presence = PresenceKey::new(owner, topic, key);
         async move {
-            presence.owner.with(&self.shared.pool, |holding| {
-                if self.shared.pool.untrack(presence.which()) {
-                    holding.presences -= 1;
-                }
+            let pool = &self.shared.pool;
+            pool.and_then_carry_out(|effects| {
+                presence.owner.with(pool, |holding| {
+                    if pool.untrack(presence.which(), effects) {
+                        holding.presences -= 1;
+                    }
+                });
             });
         }
     }
 
     /// Ends all presences of the owner in this tracker. The owner can track again.
     pub async fn untrack_all(&self, owner: &Owner) {
-        owner.with(&self.shared.pool, |holding| {
-            self.shared.pool.owner_gone(owner.id());
-            holding.presences = 0;
+        let pool = &self.shared.pool;
+        pool.and_then_carry_out(|effects| {
+            owner.with(pool, |holding| {
+                pool.owner_gone(owner.id(), effects);
+                holding.presences = 0;
+            });
         });
     }
 

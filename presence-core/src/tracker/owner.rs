@@ -55,7 +55,14 @@ impl Owner {
         self.0.id
     }
 
-    /// Runs a change of the owner's presences in `pool`, alone.
+    /// Returns whether a change of the owner's presences runs now.
+    #[cfg(test)]
+    pub(super) fn is_locked(&self) -> bool {
+        self.0.holdings.is_locked()
+    }
+
+    /// Runs a change of the owner's presences in `pool`, alone. The effects of the change are
+    /// carried out after it, without this lock: an adapter may take its time.
     pub(super) fn with<T>(&self, pool: &Arc<Pool>, change: impl FnOnce(&mut Holding) -> T) -> T {
         let mut holdings = self.0.holdings.lock();
         let known = holdings
@@ -87,7 +94,7 @@ impl Drop for Life {
             if holding.presences > 0
                 && let Some(pool) = holding.pool.upgrade()
             {
-                pool.owner_gone(self.id);
+                pool.and_then_carry_out(|effects| pool.owner_gone(self.id, effects));
             }
         }
     }

@@ -86,8 +86,14 @@ impl Pool {
         }
     }
 
-    pub(super) fn track(&self, which: Which<'_>, meta: &MetaBody) -> Result<PhxRef, TrackRefused> {
-        self.drive(|node, _, out| node.track(which, meta, out))
+    /// Tracks a presence, in [`and_then_carry_out`](Self::and_then_carry_out).
+    pub(super) fn track(
+        &self,
+        which: Which<'_>,
+        meta: &MetaBody,
+        effects: &mut Vec<NodeEffect>,
+    ) -> Result<PhxRef, TrackRefused> {
+        self.node.track(which, meta, effects)
     }
 
     pub(super) fn update(
@@ -99,8 +105,10 @@ impl Pool {
         self.drive(|node, _, out| node.update(which, expected, meta, out))
     }
 
-    pub(super) fn untrack(&self, which: Which<'_>) -> bool {
-        self.drive(|node, _, out| node.untrack(which, out))
+    /// Untracks a presence, in [`and_then_carry_out`](Self::and_then_carry_out). Returns whether
+    /// there was one.
+    pub(super) fn untrack(&self, which: Which<'_>, effects: &mut Vec<NodeEffect>) -> bool {
+        self.node.untrack(which, effects)
     }
 
     pub(super) fn meta(&self, which: Which<'_>) -> Result<crate::crdt::Meta, UpdateRefused> {
@@ -143,8 +151,9 @@ impl Pool {
         }
     }
 
-    pub(super) fn owner_gone(&self, owner: OwnerId) {
-        self.drive(|node, now, out| node.owner_gone(owner, now, out));
+    /// Ends all presences of an owner, in [`and_then_carry_out`](Self::and_then_carry_out).
+    pub(super) fn owner_gone(&self, owner: OwnerId, effects: &mut Vec<NodeEffect>) {
+        self.node.owner_gone(owner, self.started.elapsed(), effects);
     }
 
     pub(super) fn tick(&self) {
@@ -288,9 +297,17 @@ impl Pool {
     }
 
     fn drive<T>(&self, run: impl FnOnce(&Node, Duration, &mut Vec<NodeEffect>) -> T) -> T {
-        let mut out = Vec::new();
-        let answer = run(&self.node, self.started.elapsed(), &mut out);
-        for effect in out {
+        self.and_then_carry_out(|effects| run(&self.node, self.started.elapsed(), effects))
+    }
+
+    /// Runs changes, and carries out their effects when no lock of the changes is held any more.
+    pub(super) fn and_then_carry_out<T>(
+        &self,
+        changes: impl FnOnce(&mut Vec<NodeEffect>) -> T,
+    ) -> T {
+        let mut effects = Vec::new();
+        let answer = changes(&mut effects);
+        for effect in effects {
             match effect {
                 NodeEffect::TopicDiff(diff) => {
                     self.begins();

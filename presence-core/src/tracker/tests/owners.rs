@@ -3,6 +3,7 @@
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::pubsub::{AdapterError, Broadcast};
 
 /// A task that tracks `key`, waits a second, and then ends by `end`.
 async fn task(tracker: &Tracker<Plain>, key: &'static str, end: fn()) -> [JoinHandle<()>; 1] {
@@ -81,4 +82,69 @@ async fn an_owner_may_outlive_a_tracker_and_go_on_elsewhere() {
     tracker.track_as(&owner, "t", "k", json!({})).await.unwrap();
     drop(owner);
     assert_eq!(tracker.count("t"), 0);
+}
+
+/// An engine that looks at an owner whenever a message is sent.
+struct Curious {
+    memory: crate::adapters::Memory,
+    owner: Owner,
+    sent: std::sync::Arc<parking_lot::Mutex<Vec<bool>>>,
+}
+
+impl crate::pubsub::Adapter for Curious {
+    fn node_name(&self) -> &str {
+        self.memory.node_name()
+    }
+
+    fn start(&self, inbox: crate::pubsub::Inbox) {
+        self.memory.start(inbox);
+    }
+
+    fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError> {
+        self.sent.lock().push(self.owner.is_locked());
+        self.memory.broadcast(message)
+    }
+
+    fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError> {
+        self.memory.direct(node, message)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_is_not_locked_while_a_message_is_sent() {
+    let cluster = crate::adapters::MemoryCluster::default();
+    let (owner, sent) = (Owner::new(), std::sync::Arc::default());
+    let here = PubSub::with_adapter(Curious {
+        memory: cluster.join("a"),
+        owner: owner.clone(),
+        sent: std::sync::Arc::clone(&sent),
+    });
+    let options = || TrackerOptions {
+        node: NodeOptions {
+            chunk_bytes: 256,
+            ..NodeOptions::default()
+        },
+        ..TrackerOptions::default()
+    };
+    let tracker = Tracker::start_with(&here, Plain, options());
+    let there = PubSub::with_adapter(cluster.join("b"));
+    let _other = Tracker::start_with(&there, Plain, options());
+    tokio::time::sleep(3000 * MS).await;
+    // A change that is as large as a message leaves at once.
+    let large = json!({ "text": "x".repeat(1000) });
+    let mut count = sent.lock().len();
+    for key in ["1", "2", "3"] {
+        tracker
+            .track_as(&owner, "t", key, large.clone())
+            .await
+            .unwrap();
+        let before = std::mem::replace(&mut count, sent.lock().len());
+        assert!(count > before, "nothing was sent at once");
+    }
+    tracker.update_as(&owner, "t", "1", large).await.unwrap();
+    tracker.untrack_as(&owner, "t", "1").await;
+    tracker.untrack_all(&owner).await;
+    tokio::time::sleep(100 * MS).await;
+    let sent = sent.lock();
+    assert!(!sent.contains(&true), "the owner was locked: {sent:?}");
 }

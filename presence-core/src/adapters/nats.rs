@@ -23,6 +23,12 @@ const CLIENT_CAPACITY: usize = 256;
 /// sends in order, so a heartbeat would wait behind them.
 const CLIENT_BYTES: usize = 256 * 1024;
 
+/// The limit of a server on messages unless its `max_payload` is changed, in bytes. A message that
+/// waits for a first connection may be as large.
+const USUAL_LIMIT: usize = 1024 * 1024;
+/// The limit for what is cut to fit before a server is known, in bytes: few servers have less.
+const CAUTIOUS_LIMIT: usize = 64 * 1024;
+
 /// The options of [`Nats`].
 #[derive(Debug)]
 pub struct NatsOptions {
@@ -91,7 +97,10 @@ pub enum NatsError {
 }
 
 /// Carries messages over NATS core: subjects, no JetStream. A message may be as large as the
-/// server's `max_payload` (1 MiB unless changed), names included.
+/// server's `max_payload` (1 MiB unless changed), names included. Before the first connection, with
+/// `retry_on_initial_connect`, the limit is taken to be 1 MiB, and a tracker that starts then cuts
+/// its messages to 64 KiB for good. A message that turns out to be too large for the server is
+/// dropped, counted and logged.
 ///
 /// A node trusts every client that may publish on the cluster's subjects: give each cluster an
 /// account or a user of its own. While the server is away, messages wait, up to
@@ -177,8 +186,17 @@ impl Nats {
         self.node.stats.clone()
     }
 
+    /// Returns the limit of the server, which is known from the first connection on.
+    fn known_limit(&self) -> Option<usize> {
+        // Until then, the client answers with a limit that is usual, and may be wrong.
+        let known = self.client.connection_state() != State::Pending;
+        let limit = self.client.max_payload();
+        (known && limit > 0).then_some(limit.min(wire::MAX_FRAME))
+    }
+
+    /// Returns the limit for a message that is queued now.
     fn limit(&self) -> usize {
-        self.client.max_payload().min(wire::MAX_FRAME)
+        self.known_limit().unwrap_or(USUAL_LIMIT)
     }
 }
 
@@ -188,8 +206,8 @@ impl Adapter for Nats {
     }
 
     fn max_message_bytes(&self) -> Option<usize> {
-        // The limit is not known before the first server has been reached.
-        Some(self.limit()).filter(|limit| *limit > 0)
+        // A tracker cuts its messages to the answer for as long as it runs.
+        Some(self.known_limit().unwrap_or(CAUTIOUS_LIMIT))
     }
 
     fn start(&self, inbox: Inbox) {
@@ -433,3 +451,6 @@ async fn receive(mut subscription: Subscriber, node: Arc<EngineNode>, inbox: Inb
         node.receive(&message.payload, &inbox);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,8 @@ pub trait Adapter: Send + Sync + 'static {
     }
 
     /// Returns the largest size of an encoded message in bytes, names included, or `None` without a
-    /// limit. A tracker calls it once, when it starts.
+    /// limit. A tracker calls it once, when it starts. An engine that does not know its limit yet
+    /// returns a cautious guess.
     ///
     /// Presence cuts its messages to other nodes to fit. A message that is longer nevertheless is
     /// an [`AdapterError::TooLarge`].

@@ -51,6 +51,7 @@
 //! | `presence_channels_limits_reached_total` | counter | | `socket`, `route`, `limit` | the times that a channel reached a limit on what waits for it: `max_waiting_messages` or `max_waiting_bytes` of [`Limits`](crate::Limits) |
 //! | `presence_channels_http_timeouts_total` | counter | | `limit` | HTTP connections that [`serve`](crate::serve) closed, and bodies it gave up, because the client was too slow: `head_timeout`, `body_timeout`, `drain_timeout` |
 //! | `presence_presences` | gauge | | `presence` | presences that this node's diffs have shown, by [`Presence::NAME`](crate::Presence::NAME) |
+//! | `presence_messages_dropped_total` | counter | | `presence` | messages of other nodes that were dropped, because this node did not keep up |
 //! | `presence_diffs_total` | counter | | `presence` | diffs broadcast to this node's clients |
 //! | `presence_replication_lag_seconds` | gauge | seconds | `presence` | for how long this node has known that it lacks changes of another node that is up, the longest of all; 0 if it lacks none. Looked at once a `broadcast_period` |
 //!

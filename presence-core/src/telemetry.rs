@@ -49,6 +49,15 @@ impl PresenceMeter {
     pub(crate) fn diff(&self, _: usize, _: usize) {}
 }
 
+/// Counts a message of another node that was dropped, because too many waited to be handled.
+#[cfg(feature = "metrics")]
+pub(crate) fn message_dropped(name: &'static str) {
+    metrics::counter!("presence_messages_dropped_total", "presence" => name).increment(1);
+}
+
+#[cfg(not(feature = "metrics"))]
+pub(crate) fn message_dropped(_: &'static str) {}
+
 /// Measures for how long this node has known that it lacks changes of others.
 #[cfg(feature = "metrics")]
 pub(crate) struct LagMeter {

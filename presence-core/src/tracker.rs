@@ -28,6 +28,7 @@ mod options;
 mod owner;
 mod pool;
 mod trouble;
+mod waiting;
 mod watch;
 
 #[cfg(test)]

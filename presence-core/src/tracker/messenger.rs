@@ -5,21 +5,23 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, watch};
 
 use super::Pool;
 use super::changes::MAX_NAME_BYTES;
 use super::trouble::Troubles;
+use super::waiting::{self, WaitingMessages};
 use crate::crdt::ReplicaName;
 use crate::node::{Rejected, ReplicaEvent};
 use crate::pubsub::{
-    AdapterError, Broadcast, Dispatch, EngineState, Payload, PeerHint, PubSub, PubSubError,
-    Subscriber, SubscriberId, Subscription, TrafficClass,
+    AdapterError, Broadcast, EngineState, Payload, PeerHint, PubSub, PubSubError, SubscriberId,
+    Subscription, TrafficClass,
 };
 
-/// The most messages that may wait to be handled. Further ones are dropped, as by a network, and
-/// replication makes up for them.
+/// The most messages that may wait to be handled, and the most bytes of them. Further ones are
+/// dropped and counted, as by a network, and replication makes up for them.
 const WAITING: usize = 4096;
+const WAITING_BYTES: usize = 16 * 1024 * 1024;
 /// The most events that a slow receiver may be behind.
 const EVENTS: usize = 256;
 /// The most bytes that a frame, and the message in it, have around their contents: the names of two
@@ -52,19 +54,6 @@ pub(super) struct Messenger {
     too_large: Troubles,
 }
 
-/// The queue of messages from other nodes, for the task that handles them.
-#[derive(Debug)]
-struct MessageQueue(mpsc::Sender<Bytes>);
-
-impl Subscriber for MessageQueue {
-    fn deliver(&self, dispatch: &mut Dispatch<'_>) {
-        if let Payload::Binary(bytes) = &dispatch.message().payload {
-            // If the queue is full, the message is lost, as any message may be.
-            let _ = self.0.try_send(bytes.clone());
-        }
-    }
-}
-
 impl Messenger {
     pub(super) fn new(presence: &'static str, pubsub: &PubSub) -> Self {
         Self {
@@ -81,13 +70,11 @@ impl Messenger {
 
     /// Subscribes to the messages of other nodes. The receiver gets them while the subscription
     /// lives.
-    pub(super) fn listen(&self) -> (Subscription, mpsc::Receiver<Bytes>) {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        let subscription = self
-            .pubsub
-            .subscribe(&self.topic, Arc::new(MessageQueue(sender)));
+    pub(super) fn listen(&self) -> (Subscription, WaitingMessages) {
+        let (queue, messages) = waiting::queue(self.presence, WAITING, WAITING_BYTES);
+        let subscription = self.pubsub.subscribe(&self.topic, Arc::new(queue));
         *self.me.lock() = Some(subscription.id());
-        (subscription, receiver)
+        (subscription, messages)
     }
 
     /// Returns the name of the presence.
@@ -225,7 +212,7 @@ fn half(engine: Option<usize>) -> usize {
 pub(super) async fn run(
     pool: Arc<Pool>,
     subscription: Subscription,
-    mut messages: mpsc::Receiver<Bytes>,
+    mut messages: WaitingMessages,
     mut hints: broadcast::Receiver<PeerHint>,
 ) {
     let mut lag = pool.lag_meter();

@@ -1,6 +1,10 @@
 //! WebSocket frames, built whole before they are queued.
 
+use std::{iter, sync::Arc};
+
 use bytes::Bytes;
+
+use crate::serializer::Text;
 
 /// The longest header of a frame from a server: two bytes and a length of eight.
 const MAX_HEADER: usize = 10;
@@ -8,6 +12,10 @@ const MAX_HEADER: usize = 10;
 /// The memory beside the bytes of a waiting frame: its place in a queue that has grown by doubling,
 /// the spare capacity of its buffer, the allocator's. Measured (`hostile`'s `floods.rs`).
 const BESIDE: usize = 160;
+
+/// A body of more bytes than this is not copied behind its header: the frame refers to it. Below, a
+/// copy costs less than another slice in each of the frame's writes.
+const COPIED: usize = 16 * 1024;
 
 /// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +32,11 @@ pub(crate) enum Opcode {
 // One unmasked, unfragmented frame of a WebSocket, header included.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// Header and body in one piece, so that a frame is one slice of a gathered write.
-    bytes: Bytes,
-    /// The beginning of the body. Transports without WebSocket headers send only the body.
+    /// The header, and the body or its beginning. Most frames are one slice of a gathered write.
+    head: Bytes,
+    /// The rest of a large body.
+    rest: Option<Arc<Rest>>,
+    /// The position of the body in `head`. Transports without WebSocket headers send only the body.
     body: u8,
     opcode: Opcode,
     /// Set if the frame may be dropped for a slow reader.
@@ -35,33 +45,106 @@ pub struct Frame {
     base64_for_polls: bool,
 }
 
+/// The part of a large body that was not copied.
+#[derive(Debug)]
+struct Rest {
+    payload: Bytes,
+    suffix: &'static [u8],
+}
+
+impl Rest {
+    fn len(&self) -> usize {
+        self.payload.len() + self.suffix.len()
+    }
+}
+
 impl Frame {
-    /// Creates a text frame.
+    /// Creates a text frame. A large text is not copied if it is a `String` or a [`Text`].
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_channels::serializer::{Frame, Text};
+    ///
+    /// let borrowed = Frame::text("hi");
+    /// let owned = Frame::text(format!("hi {}", "x".repeat(100_000)));
+    /// let shared = Frame::text(Text::from("hi"));
+    /// # let _ = (borrowed, owned, shared);
+    /// ```
     #[must_use]
-    pub fn text(body: &str) -> Self {
-        Self::build(Opcode::Text, body.len(), |frame| {
-            frame.extend_from_slice(body.as_bytes());
+    pub fn text(body: impl Into<Text>) -> Self {
+        let body = body.into();
+        Self::around(Opcode::Text, 0, |_| {}, body.bytes(), b"")
+    }
+
+    /// Creates a binary frame, which long-polling sends as base64. A large body is not copied.
+    ///
+    /// # Examples
+    /// ```
+    /// use bytes::Bytes;
+    /// use presence_channels::serializer::Frame;
+    ///
+    /// let owned = Frame::binary(vec![7; 100_000]);
+    /// let constant = Frame::binary(&b"hi"[..]);
+    /// let borrowed: &[u8] = &[1, 2, 3];
+    /// let copied = Frame::binary(Bytes::copy_from_slice(borrowed));
+    /// # let _ = (owned, constant, copied);
+    /// ```
+    #[must_use]
+    pub fn binary(body: impl Into<Bytes>) -> Self {
+        Self {
+            base64_for_polls: true,
+            ..Self::around(Opcode::Binary, 0, |_| {}, &body.into(), b"")
+        }
+    }
+
+    /// Builds a frame whose body is what `write` appends, then `payload`, then `suffix`. `capacity`
+    /// is a guess at the size of the first part. A large payload is not copied.
+    pub(crate) fn around(
+        opcode: Opcode,
+        capacity: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+        payload: &Bytes,
+        suffix: &'static [u8],
+    ) -> Self {
+        if payload.len() > COPIED {
+            return Self::chain(opcode, capacity, write, payload, suffix);
+        }
+        let capacity = capacity + payload.len() + suffix.len();
+        Self::build(opcode, capacity, |body| {
+            write(body);
+            body.extend_from_slice(payload);
+            body.extend_from_slice(suffix);
         })
     }
 
-    /// Creates a binary frame, which long-polling sends as base64.
-    #[must_use]
-    pub fn binary(body: &[u8]) -> Self {
-        let frame = Self::build(Opcode::Binary, body.len(), |frame| {
-            frame.extend_from_slice(body);
-        });
-        Self {
-            base64_for_polls: true,
-            ..frame
-        }
+    /// As [`around`](Self::around), without a copy of the payload, whatever its size.
+    pub(crate) fn chain(
+        opcode: Opcode,
+        capacity: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+        payload: &Bytes,
+        suffix: &'static [u8],
+    ) -> Self {
+        let payload = payload.clone();
+        let rest = Rest { payload, suffix };
+        Self::assemble(opcode, capacity, write, Some(rest))
     }
 
     /// Builds a frame whose body is what `write` appends. `capacity` is a guess at the body's size.
     pub(crate) fn build(opcode: Opcode, capacity: usize, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        Self::assemble(opcode, capacity, write, None)
+    }
+
+    fn assemble(
+        opcode: Opcode,
+        capacity: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+        rest: Option<Rest>,
+    ) -> Self {
         let mut buffer = Vec::with_capacity(MAX_HEADER + capacity);
         buffer.resize(MAX_HEADER, 0);
         write(&mut buffer);
-        let length = buffer.len() - MAX_HEADER;
+        let length = buffer.len() - MAX_HEADER + rest.as_ref().map_or(0, Rest::len);
         let fin_and_opcode = 0x80 | opcode as u8;
         // The header's size is known only now: it is written backwards from the body.
         let start = match length {
@@ -80,10 +163,11 @@ impl Frame {
                 0
             }
         };
-        let mut bytes = Bytes::from(buffer);
-        let bytes = bytes.split_off(start);
+        let mut head = Bytes::from(buffer);
+        let head = head.split_off(start);
         Self {
-            bytes,
+            head,
+            rest: rest.map(Arc::new),
             body: (MAX_HEADER - start) as u8,
             opcode,
             droppable: false,
@@ -132,17 +216,36 @@ impl Frame {
     /// The memory that the frame takes while it waits, in bytes: its own, and what is kept beside
     /// it. A frame that several clients wait for counts for each of them.
     pub(crate) fn cost(&self) -> usize {
-        self.bytes.len() + BESIDE
+        self.len() + BESIDE
     }
 
-    /// Header and body.
-    pub(crate) fn bytes(&self) -> &Bytes {
-        &self.bytes
+    /// The length of header and body, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.head.len() + self.rest.as_deref().map_or(0, Rest::len)
     }
 
-    /// The body alone.
+    /// Header and body, if they are in one piece.
+    pub(crate) fn whole(&self) -> Option<&[u8]> {
+        self.rest.is_none().then_some(&self.head)
+    }
+
+    /// Header and body, in their order. A part may be empty.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        let rest = self.rest.iter();
+        let rest = rest.flat_map(|rest| [&rest.payload[..], rest.suffix]);
+        iter::once(&self.head[..]).chain(rest)
+    }
+
+    /// The body alone. Copies the body of a large frame, unless that is all of its payload.
     pub(crate) fn body(&self) -> Bytes {
-        self.bytes.slice(usize::from(self.body)..)
+        let begin = self.head.slice(usize::from(self.body)..);
+        match self.rest.as_deref() {
+            None => begin,
+            Some(Rest { payload, suffix }) if begin.is_empty() && suffix.is_empty() => {
+                payload.clone()
+            }
+            Some(Rest { payload, suffix }) => [&begin, &payload[..], suffix].concat().into(),
+        }
     }
 
     pub(crate) fn opcode(&self) -> Opcode {
@@ -166,17 +269,49 @@ mod tests {
     #[test]
     fn headers_are_what_tungstenite_parses() {
         for length in [0, 1, 125, 126, 127, 0xffff, 0x1_0000, 200_000] {
-            let frame = Frame::build(Opcode::Binary, 0, |body| {
+            let whole = Frame::build(Opcode::Binary, 0, |body| {
                 body.resize(body.len() + length, 7);
             });
-            let mut cursor = Cursor::new(&frame.bytes()[..]);
-            let (header, parsed) = FrameHeader::parse(&mut cursor).unwrap().unwrap();
-            assert_eq!(parsed, length as u64);
-            assert!(header.is_final && header.mask.is_none());
-            assert_eq!(cursor.position() as usize, usize::from(frame.body));
-            assert_eq!(frame.body().len(), length);
-            assert!(frame.body().iter().all(|byte| *byte == 7));
+            let in_parts = (length > 2).then(|| {
+                let payload = Bytes::from(vec![7; length - 2]);
+                Frame::chain(Opcode::Binary, 1, |body| body.push(7), &payload, &[7])
+            });
+            for frame in [whole].into_iter().chain(in_parts) {
+                let bytes: Vec<_> = frame.parts().flatten().copied().collect();
+                assert_eq!(bytes.len(), frame.len());
+                let mut cursor = Cursor::new(&bytes);
+                let (header, parsed) = FrameHeader::parse(&mut cursor).unwrap().unwrap();
+                assert_eq!(parsed, length as u64);
+                assert!(header.is_final && header.mask.is_none());
+                assert_eq!(cursor.position() as usize, usize::from(frame.body));
+                assert_eq!(bytes[usize::from(frame.body)..], frame.body());
+                assert_eq!(frame.body().len(), length);
+                assert!(frame.body().iter().all(|byte| *byte == 7));
+            }
         }
+    }
+
+    /// Owned bytes of a large message are in the frame as they are.
+    #[test]
+    fn a_large_body_is_not_copied_and_a_small_one_is_a_single_slice() {
+        let large = "x".repeat(COPIED + 1);
+        let at = large.as_ptr();
+        let text = Frame::text(large);
+        assert!(text.whole().is_none());
+        assert_eq!(text.body().as_ptr(), at);
+        let large = vec![7; COPIED + 1];
+        let at = large.as_ptr();
+        assert_eq!(Frame::binary(large).body().as_ptr(), at);
+        let payload = Bytes::from(vec![b'1'; COPIED + 1]);
+        let write = |body: &mut Vec<u8>| body.push(b'[');
+        let around = Frame::around(Opcode::Text, 1, write, &payload, b"]");
+        let parts: Vec<_> = around.parts().collect();
+        assert_eq!(parts[1].as_ptr(), payload.as_ptr());
+        assert_eq!(around.body(), [b"[", &payload[..], b"]"].concat());
+        let payload = Bytes::from(vec![b'1'; COPIED]);
+        let around = Frame::around(Opcode::Text, 1, write, &payload, b"]");
+        assert!(around.whole().is_some());
+        assert_eq!(around.body(), [b"[", &payload[..], b"]"].concat());
     }
 
     #[test]

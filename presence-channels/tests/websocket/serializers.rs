@@ -91,7 +91,7 @@ impl Serializer for Fields {
         };
         let (join_ref, reference) = (join_ref.to_text(), reference.to_text());
         let names = [&*join_ref, &reference, topic, event, kind];
-        Ok(Frame::binary(&write(names, payload.bytes())))
+        Ok(Frame::binary(write(names, payload.bytes())))
     }
 }
 

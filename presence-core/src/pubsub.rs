@@ -26,6 +26,8 @@ use std::sync::{
 
 pub use adapter::{Adapter, AdapterError, Inbox, PeerHint};
 pub use broadcast::Broadcast;
+#[doc(hidden)]
+pub use payload::compact;
 pub use payload::{DecodeError, EncodeError, IntoPayload, Payload, PayloadIndex};
 pub use receiver::Receiver;
 pub use subscriber::{Dispatch, Subscriber, SubscriberId, Subscription};

@@ -3,6 +3,7 @@
 use std::{iter, sync::Arc};
 
 use bytes::Bytes;
+use presence_core::pubsub::compact;
 
 use crate::serializer::Text;
 
@@ -72,11 +73,13 @@ impl Frame {
     /// ```
     #[must_use]
     pub fn text(body: impl Into<Text>) -> Self {
-        let body = body.into();
-        Self::around(Opcode::Text, 0, |_| {}, body.bytes(), b"")
+        let body = compact(body.into().into_bytes());
+        Self::around(Opcode::Text, 0, |_| {}, &body, b"")
     }
 
-    /// Creates a binary frame, which long-polling sends as base64. A large body is not copied.
+    /// Creates a binary frame, which long-polling sends as base64. A large body is not copied. It
+    /// counts with its length in the limits on what waits for a client, so it should not be a small
+    /// slice of a large buffer.
     ///
     /// # Examples
     /// ```
@@ -91,9 +94,10 @@ impl Frame {
     /// ```
     #[must_use]
     pub fn binary(body: impl Into<Bytes>) -> Self {
+        let body = compact(body.into());
         Self {
             base64_for_polls: true,
-            ..Self::around(Opcode::Binary, 0, |_| {}, &body.into(), b"")
+            ..Self::around(Opcode::Binary, 0, |_| {}, &body, b"")
         }
     }
 

@@ -208,7 +208,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn next(&mut self) -> Option<u8> {
         match self.peek() {
-            // Most often there are none.
+            // Few texts have blanks between their values.
             Some(byte) if byte > b' ' => Some(byte),
             _ => {
                 self.skip_blanks();

@@ -52,7 +52,7 @@ pub(super) fn next_special(bytes: &[u8], mut at: usize) -> usize {
 
 /// As [`next_special`], for a position that is far away or near the end.
 fn next_special_far(bytes: &[u8], mut at: usize) -> usize {
-    // The compiler makes vector instructions of a loop over so many bytes at once.
+    // The compiler makes vector instructions of a loop over 64 bytes.
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<64>) {
         let specials = chunk.iter().map(|byte| u8::from(is_special(byte)));
         if specials.fold(0, |any, special| any | special) != 0 {

@@ -446,10 +446,12 @@ impl Outbox {
         &self.meter
     }
 
-    /// Counts the waiting frames and bytes. Without metrics the lock is not taken.
+    /// Counts the waiting frames and bytes, and gives the memory of an empty queue back. The
+    /// endpoint's watch calls this about once a second.
     pub(crate) fn see_queue(&self) {
+        let mut state = self.state.lock();
+        state.queue.release();
         if telemetry::IS_ON {
-            let state = self.state.lock();
             self.meter.see_queue(state.queue.cost(), state.queue.len());
         }
     }

@@ -58,6 +58,13 @@ impl FrameQueue {
         self.frames.push_back(frame);
     }
 
+    /// Gives the memory of an empty queue back, which the next frames would use again.
+    pub(super) fn release(&mut self) {
+        if self.frames.is_empty() {
+            self.frames = VecDeque::new();
+        }
+    }
+
     /// Drops the oldest frame that may be dropped and has not begun. Returns its cost.
     pub(super) fn drop_oldest(&mut self) -> Option<usize> {
         // Of a frame that has begun, the rest must follow.
@@ -331,6 +338,20 @@ mod tests {
                 model.check();
             }
         }
+    }
+
+    #[test]
+    fn an_idle_queue_holds_no_memory_and_a_waiting_one_keeps_its_frames() {
+        let mut queue = FrameQueue::default();
+        queue.push(Frame::text("one"));
+        queue.release();
+        assert_eq!(queue.len(), 1);
+        let mut taken = queue.take();
+        taken.advance(Frame::text("one").bytes().len());
+        queue.give_back(taken);
+        assert!(queue.is_empty() && queue.frames.capacity() > 0);
+        queue.release();
+        assert_eq!(queue.frames.capacity(), 0);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// The most keys of a topic that stand in one vector. A node of a `BTreeMap` has room for eleven.
 const FEW: usize = 8;
-/// A topic with so few keys goes back to a vector.
+/// A topic with this number of keys or fewer goes back to a vector.
 const FEW_AGAIN: usize = FEW / 2;
 
 /// A value for each key of a topic.

@@ -101,7 +101,7 @@ mod tests {
         judged_with(0, figures)
     }
 
-    /// Judges 60 intervals, in each of which this many sockets are replaced.
+    /// Returns whether 60 intervals are flat, in each of which this number of sockets is replaced.
     fn judged_with(replaced: u64, figures: impl Fn(usize) -> (f64, f64)) -> bool {
         let intervals: Vec<_> = (0..60)
             .map(|number| {

@@ -347,7 +347,7 @@ mod tests {
         queue.release();
         assert_eq!(queue.len(), 1);
         let mut taken = queue.take();
-        taken.advance(Frame::text("one").bytes().len());
+        taken.advance(Frame::text("one").len());
         queue.give_back(taken);
         assert!(queue.is_empty() && queue.frames.capacity() > 0);
         queue.release();

@@ -1,8 +1,8 @@
 //! WebSocket frames, built whole before they are queued.
 
-use std::{iter, sync::Arc};
+use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use presence_core::pubsub::compact;
 
 use crate::serializer::Text;
@@ -33,11 +33,8 @@ pub(crate) enum Opcode {
 // One unmasked, unfragmented frame of a WebSocket, header included.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// The header, and the body or its beginning. Most frames are one slice of a gathered write.
-    head: Bytes,
-    /// The rest of a large body.
-    rest: Option<Arc<Rest>>,
-    /// The position of the body in `head`. Transports without WebSocket headers send only the body.
+    content: Content,
+    /// The beginning of the body. Transports without WebSocket headers send only the body.
     body: u8,
     opcode: Opcode,
     /// Set if the frame may be dropped for a slow reader.
@@ -46,16 +43,30 @@ pub struct Frame {
     base64_for_polls: bool,
 }
 
-/// The part of a large body that was not copied.
+/// Header and body.
+#[derive(Clone, Debug)]
+enum Content {
+    /// One slice of a gathered write, as most frames are.
+    Whole(Bytes),
+    Chain(Arc<Chain>),
+}
+
+/// A large body that was not copied.
 #[derive(Debug)]
-struct Rest {
+struct Chain {
+    /// The header and the beginning of the body.
+    head: Bytes,
     payload: Bytes,
     suffix: &'static [u8],
 }
 
-impl Rest {
+impl Chain {
+    fn parts(&self) -> [&[u8]; 3] {
+        [&self.head, &self.payload, self.suffix]
+    }
+
     fn len(&self) -> usize {
-        self.payload.len() + self.suffix.len()
+        self.parts().map(<[u8]>::len).iter().sum()
     }
 }
 
@@ -129,50 +140,26 @@ impl Frame {
         payload: &Bytes,
         suffix: &'static [u8],
     ) -> Self {
+        let (head, body) = assemble(opcode, capacity, write, payload.len() + suffix.len());
         let payload = payload.clone();
-        let rest = Rest { payload, suffix };
-        Self::assemble(opcode, capacity, write, Some(rest))
+        let chain = Chain {
+            head,
+            payload,
+            suffix,
+        };
+        Self::new(opcode, Content::Chain(Arc::new(chain)), body)
     }
 
     /// Builds a frame whose body is what `write` appends. `capacity` is a guess at the body's size.
     pub(crate) fn build(opcode: Opcode, capacity: usize, write: impl FnOnce(&mut Vec<u8>)) -> Self {
-        Self::assemble(opcode, capacity, write, None)
+        let (bytes, body) = assemble(opcode, capacity, write, 0);
+        Self::new(opcode, Content::Whole(bytes), body)
     }
 
-    fn assemble(
-        opcode: Opcode,
-        capacity: usize,
-        write: impl FnOnce(&mut Vec<u8>),
-        rest: Option<Rest>,
-    ) -> Self {
-        let mut buffer = Vec::with_capacity(MAX_HEADER + capacity);
-        buffer.resize(MAX_HEADER, 0);
-        write(&mut buffer);
-        let length = buffer.len() - MAX_HEADER + rest.as_ref().map_or(0, Rest::len);
-        let fin_and_opcode = 0x80 | opcode as u8;
-        // The header's size is known only now: it is written backwards from the body.
-        let start = match length {
-            0..=125 => {
-                buffer[8..10].copy_from_slice(&[fin_and_opcode, length as u8]);
-                8
-            }
-            126..=0xffff => {
-                buffer[6..8].copy_from_slice(&[fin_and_opcode, 126]);
-                buffer[8..10].copy_from_slice(&(length as u16).to_be_bytes());
-                6
-            }
-            _ => {
-                buffer[..2].copy_from_slice(&[fin_and_opcode, 127]);
-                buffer[2..10].copy_from_slice(&(length as u64).to_be_bytes());
-                0
-            }
-        };
-        let mut head = Bytes::from(buffer);
-        let head = head.split_off(start);
+    fn new(opcode: Opcode, content: Content, body: u8) -> Self {
         Self {
-            head,
-            rest: rest.map(Arc::new),
-            body: (MAX_HEADER - start) as u8,
+            content,
+            body,
             opcode,
             droppable: false,
             base64_for_polls: false,
@@ -225,30 +212,37 @@ impl Frame {
 
     /// The length of header and body, in bytes.
     pub(crate) fn len(&self) -> usize {
-        self.head.len() + self.rest.as_deref().map_or(0, Rest::len)
+        match &self.content {
+            Content::Whole(bytes) => bytes.len(),
+            Content::Chain(chain) => chain.len(),
+        }
     }
 
     /// Header and body, if they are in one piece.
     pub(crate) fn whole(&self) -> Option<&[u8]> {
-        self.rest.is_none().then_some(&self.head)
+        match &self.content {
+            Content::Whole(bytes) => Some(bytes),
+            Content::Chain(_) => None,
+        }
     }
 
     /// Header and body, in their order. A part may be empty.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        let rest = self.rest.iter();
-        let rest = rest.flat_map(|rest| [&rest.payload[..], rest.suffix]);
-        iter::once(&self.head[..]).chain(rest)
+    pub(crate) fn parts(&self) -> [&[u8]; 3] {
+        match &self.content {
+            Content::Whole(bytes) => [bytes, &[], &[]],
+            Content::Chain(chain) => chain.parts(),
+        }
     }
 
     /// The body alone. Copies the body of a large frame, unless that is all of its payload.
     pub(crate) fn body(&self) -> Bytes {
-        let begin = self.head.slice(usize::from(self.body)..);
-        match self.rest.as_deref() {
-            None => begin,
-            Some(Rest { payload, suffix }) if begin.is_empty() && suffix.is_empty() => {
-                payload.clone()
-            }
-            Some(Rest { payload, suffix }) => [&begin, &payload[..], suffix].concat().into(),
+        let begin = usize::from(self.body);
+        match &self.content {
+            Content::Whole(bytes) => bytes.slice(begin..),
+            Content::Chain(chain) => match (&chain.head[begin..], chain.suffix) {
+                ([], []) => chain.payload.clone(),
+                (begin, end) => [begin, &chain.payload, end].concat().into(),
+            },
         }
     }
 
@@ -259,6 +253,41 @@ impl Frame {
     pub(crate) fn is_base64_for_polls(&self) -> bool {
         self.base64_for_polls
     }
+}
+
+/// Writes the header and, by `write`, the beginning of a body that ends with `missing` more bytes.
+/// Returns them with the position of the body.
+fn assemble(
+    opcode: Opcode,
+    capacity: usize,
+    write: impl FnOnce(&mut Vec<u8>),
+    missing: usize,
+) -> (Bytes, u8) {
+    let mut buffer = Vec::with_capacity(MAX_HEADER + capacity);
+    buffer.resize(MAX_HEADER, 0);
+    write(&mut buffer);
+    let length = buffer.len() - MAX_HEADER + missing;
+    let fin_and_opcode = 0x80 | opcode as u8;
+    // The header's size is known only now: it is written backwards from the body.
+    let start = match length {
+        0..=125 => {
+            buffer[8..10].copy_from_slice(&[fin_and_opcode, length as u8]);
+            8
+        }
+        126..=0xffff => {
+            buffer[6..8].copy_from_slice(&[fin_and_opcode, 126]);
+            buffer[8..10].copy_from_slice(&(length as u16).to_be_bytes());
+            6
+        }
+        _ => {
+            buffer[..2].copy_from_slice(&[fin_and_opcode, 127]);
+            buffer[2..10].copy_from_slice(&(length as u64).to_be_bytes());
+            0
+        }
+    };
+    let mut bytes = Bytes::from(buffer);
+    bytes.advance(start);
+    (bytes, (MAX_HEADER - start) as u8)
 }
 
 #[cfg(test)]
@@ -281,7 +310,7 @@ mod tests {
                 Frame::chain(Opcode::Binary, 1, |body| body.push(7), &payload, &[7])
             });
             for frame in [whole].into_iter().chain(in_parts) {
-                let bytes: Vec<_> = frame.parts().flatten().copied().collect();
+                let bytes = frame.parts().concat();
                 assert_eq!(bytes.len(), frame.len());
                 let mut cursor = Cursor::new(&bytes);
                 let (header, parsed) = FrameHeader::parse(&mut cursor).unwrap().unwrap();
@@ -309,8 +338,7 @@ mod tests {
         let payload = Bytes::from(vec![b'1'; COPIED + 1]);
         let write = |body: &mut Vec<u8>| body.push(b'[');
         let around = Frame::around(Opcode::Text, 1, write, &payload, b"]");
-        let parts: Vec<_> = around.parts().collect();
-        assert_eq!(parts[1].as_ptr(), payload.as_ptr());
+        assert_eq!(around.parts()[1].as_ptr(), payload.as_ptr());
         assert_eq!(around.body(), [b"[", &payload[..], b"]"].concat());
         let payload = Bytes::from(vec![b'1'; COPIED]);
         let around = Frame::around(Opcode::Text, 1, write, &payload, b"]");

@@ -165,16 +165,18 @@ impl TakenFrames {
     /// Fills `slices` with the bytes to write next. Returns the number of slices.
     pub(super) fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let (mut skip, mut filled) = (self.written, 0);
-        for part in self.frames.iter().flat_map(Frame::parts) {
-            if skip >= part.len() {
-                skip -= part.len();
-                continue;
+        for frame in &self.frames {
+            for part in frame.parts() {
+                if skip >= part.len() {
+                    skip -= part.len();
+                    continue;
+                }
+                let Some(slot) = slices.get_mut(filled) else {
+                    return filled;
+                };
+                *slot = IoSlice::new(&part[std::mem::take(&mut skip)..]);
+                filled += 1;
             }
-            let Some(slot) = slices.get_mut(filled) else {
-                break;
-            };
-            *slot = IoSlice::new(&part[std::mem::take(&mut skip)..]);
-            filled += 1;
         }
         filled
     }
@@ -202,7 +204,7 @@ mod tests {
 
     /// Header and body.
     fn wire(frame: &Frame) -> Vec<u8> {
-        frame.parts().flatten().copied().collect()
+        frame.parts().concat()
     }
 
     #[derive(Clone, Debug)]

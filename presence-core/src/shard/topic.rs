@@ -40,7 +40,7 @@ impl Topic {
     }
 
     pub(super) fn join(&mut self, entry: &Arc<Entry>) {
-        let new = match self.keys.get_mut(&*entry.key) {
+        let new = match self.keys.get_mut(&entry.key) {
             Some(holders) => holders.add(Arc::clone(entry)),
             None => {
                 let holders = Holders::One(Arc::clone(entry));
@@ -54,14 +54,14 @@ impl Topic {
     }
 
     pub(super) fn leave(&mut self, entry: &Arc<Entry>) {
-        let Some(holders) = self.keys.get_mut(&*entry.key) else {
+        let Some(holders) = self.keys.get_mut(&entry.key) else {
             return;
         };
         match holders.remove(entry) {
             Removed::Nothing => return,
             Removed::OneOfMany => {}
             Removed::Last => {
-                self.keys.remove(&*entry.key);
+                self.keys.remove(&entry.key);
             }
         }
         self.pending.leave(entry);

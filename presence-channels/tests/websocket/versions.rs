@@ -44,8 +44,8 @@ async fn each_member_gets_broadcasts_in_its_own_version() {
     assert_eq!(new.receive_json().await, as_v2(json!({ "from": "old" })));
 }
 
-/// Large payloads are not copied into their frames, and small ones are: both may leave in one write,
-/// which the peer takes in parts.
+/// Large payloads are not copied into their frames, and small ones are. Both may leave in one
+/// write, which the peer takes in parts.
 #[tokio::test]
 async fn large_and_small_messages_of_all_kinds_arrive_whole_and_in_order() {
     let server = Server::start_limited(|limits| limits.max_message_bytes(4 * 1024 * 1024)).await;

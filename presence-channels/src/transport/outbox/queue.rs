@@ -249,7 +249,7 @@ mod tests {
                 // A part may be empty.
                 let (begin, payload) = body.split_at(length / 3);
                 let write = |body: &mut Vec<u8>| body.extend_from_slice(begin);
-                let suffix: &[u8] = if length % 2 == 0 { b"}]" } else { b"" };
+                let suffix: &[u8] = if length.is_multiple_of(2) { b"}]" } else { b"" };
                 Frame::chain(
                     Opcode::Binary,
                     0,
@@ -266,7 +266,7 @@ mod tests {
         fn write(&mut self, count: usize, pushed: Vec<usize>) {
             let mut taken = self.queue.take();
             for length in pushed {
-                self.push(length, false, length % 2 == 0);
+                self.push(length, false, length.is_multiple_of(2));
             }
             let mut left = count;
             while left > 0 && !taken.is_empty() {

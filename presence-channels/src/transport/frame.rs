@@ -105,10 +105,29 @@ impl Frame {
     /// ```
     #[must_use]
     pub fn binary(body: impl Into<Bytes>) -> Self {
-        let body = compact(body.into());
+        Self::binary_with_payload(&[], body)
+    }
+
+    /// As [`binary`](Self::binary), for a body that is `head` and then `payload`. A large payload
+    /// is not copied behind the envelope of your format.
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_channels::{Payload, serializer::Frame};
+    ///
+    /// fn enveloped(event: &str, payload: &Payload) -> Frame {
+    ///     let head = format!("{event}\n");
+    ///     Frame::binary_with_payload(head.as_bytes(), payload.bytes().clone())
+    /// }
+    /// # let _ = enveloped;
+    /// ```
+    #[must_use]
+    pub fn binary_with_payload(head: &[u8], payload: impl Into<Bytes>) -> Self {
+        let payload = compact(payload.into());
+        let write = |body: &mut Vec<u8>| body.extend_from_slice(head);
         Self {
             base64_for_polls: true,
-            ..Self::around(Opcode::Binary, 0, |_| {}, &body, b"")
+            ..Self::around(Opcode::Binary, head.len(), write, &payload, b"")
         }
     }
 

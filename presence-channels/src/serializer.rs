@@ -50,7 +50,7 @@
 //!                 json!([join_ref, reference, topic.as_str(), "phx_reply", reply])
 //!             }
 //!         };
-//!         Ok(Frame::binary(array.to_string().as_bytes()))
+//!         Ok(Frame::binary(array.to_string()))
 //!     }
 //! }
 //!

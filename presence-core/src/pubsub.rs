@@ -28,6 +28,8 @@ use std::sync::{
 pub use adapter::{Adapter, AdapterError, EngineState, Inbox, PeerHint};
 pub use broadcast::Broadcast;
 pub use class::TrafficClass;
+#[doc(hidden)]
+pub use payload::compact;
 pub use payload::{DecodeError, EncodeError, IntoPayload, Payload, PayloadIndex};
 pub use receiver::Receiver;
 pub use subscriber::{Dispatch, Subscriber, SubscriberId, Subscription};

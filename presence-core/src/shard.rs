@@ -49,6 +49,7 @@ mod effect;
 mod holders;
 mod index;
 mod input;
+mod keys;
 mod mirror;
 mod mirrors;
 mod owned;

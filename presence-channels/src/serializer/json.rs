@@ -36,12 +36,24 @@ pub(super) fn json(payload: &Payload) -> Result<&Bytes, FrameError> {
     }
 }
 
-pub(super) fn put_response(body: &mut Vec<u8>, status: &str, response: &[u8]) {
+/// Appends what comes before the response of a reply. A `}` comes after it.
+pub(super) fn put_response(body: &mut Vec<u8>, status: &str) {
     body.extend_from_slice(b"{\"status\":");
     put(body, status);
     body.extend_from_slice(b",\"response\":");
-    body.extend_from_slice(response);
-    body.push(b'}');
+}
+
+/// A slice of a message may keep this many bytes of memory that are not in the slice.
+const KEPT_BESIDE: usize = 4 * 1024;
+
+/// Returns the part of a message that is its payload, without a copy. A payload that is the lesser
+/// part of a large message is copied: as long as it waits in a queue it counts with its own length,
+/// and must not keep the whole message.
+pub(super) fn part(message: &Bytes, payload: &[u8]) -> Bytes {
+    if message.len() - payload.len() > payload.len().max(KEPT_BESIDE) {
+        return Bytes::copy_from_slice(payload);
+    }
+    message.slice_ref(payload)
 }
 
 /// Makes a topic of checked JSON text.

@@ -70,6 +70,12 @@ impl From<String> for Text {
     }
 }
 
+impl From<&String> for Text {
+    fn from(text: &String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
 impl TryFrom<Bytes> for Text {
     type Error = Utf8Error;
 

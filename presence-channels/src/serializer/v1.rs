@@ -1,10 +1,13 @@
 //! Version 1: a JSON object a message, `Phoenix.Socket.V1.JSONSerializer`.
 
+use bytes::Bytes;
 use presence_core::{pubsub::Payload, strict_json};
 
 use super::{
     Data, FrameError, MalformedFrame, Serializer, Text,
-    json::{check_is_object, json, put, put_response, put_topic, unquoted, wire_event, wire_topic},
+    json::{
+        check_is_object, json, part, put, put_response, put_topic, unquoted, wire_event, wire_topic,
+    },
 };
 use crate::{
     message::{Message, Outgoing, Ref, TopicRef},
@@ -59,13 +62,14 @@ impl Serializer for V1 {
         };
         let members = Members::read(&text)?;
         let required = |member: Option<_>, name| member.ok_or(MalformedFrame::Missing(name));
+        let payload: &str = required(members.payload, "payload")?;
         Ok(Message {
             join_ref: Ref::from_json(members.join_ref.unwrap_or("null")),
             // The member must be there; its value may be null.
             reference: Ref::from_json(required(members.reference, "ref")?),
             topic: wire_topic(required(members.topic, "topic")?),
             event: wire_event(required(members.event, "event")?),
-            payload: Payload::Json(text.slice_of(required(members.payload, "payload")?)),
+            payload: Payload::Json(part(text.bytes(), payload.as_bytes())),
         })
     }
 
@@ -84,10 +88,9 @@ impl Serializer for V1 {
                     reference,
                     TopicRef::Text(topic),
                     event,
-                    payload.len(),
-                    |body| {
-                        body.extend_from_slice(payload);
-                    },
+                    |_| {},
+                    payload,
+                    b"}",
                 ))
             }
             Outgoing::Broadcast {
@@ -101,10 +104,9 @@ impl Serializer for V1 {
                     &Ref::NULL,
                     TopicRef::Text(topic),
                     event,
-                    payload.len(),
-                    |body| {
-                        body.extend_from_slice(payload);
-                    },
+                    |_| {},
+                    payload,
+                    b"}",
                 ))
             }
             Outgoing::Reply {
@@ -119,10 +121,9 @@ impl Serializer for V1 {
                     reference,
                     *topic,
                     "phx_reply",
-                    payload.len(),
-                    |body| {
-                        put_response(body, status, payload);
-                    },
+                    |body| put_response(body, status),
+                    payload,
+                    b"}}",
                 ))
             }
         }
@@ -133,10 +134,11 @@ fn object(
     reference: &Ref,
     topic: TopicRef<'_>,
     event: &str,
-    capacity: usize,
-    payload: impl FnOnce(&mut Vec<u8>),
+    before: impl FnOnce(&mut Vec<u8>),
+    payload: &Bytes,
+    after: &'static [u8],
 ) -> Frame {
-    Frame::build(Opcode::Text, capacity + 128, |body| {
+    let write = |body: &mut Vec<u8>| {
         body.extend_from_slice(b"{\"topic\":");
         put_topic(body, topic);
         body.extend_from_slice(b",\"event\":");
@@ -144,7 +146,7 @@ fn object(
         body.extend_from_slice(b",\"ref\":");
         body.extend_from_slice(reference.as_json().as_bytes());
         body.extend_from_slice(b",\"payload\":");
-        payload(body);
-        body.push(b'}');
-    })
+        before(body);
+    };
+    Frame::around(Opcode::Text, 128, write, payload, after)
 }

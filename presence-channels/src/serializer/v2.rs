@@ -11,7 +11,7 @@ use presence_core::{
 
 use super::{
     Data, FrameError, MalformedFrame, Serializer, Text,
-    json::{check_is_object, put, put_response, put_topic, wire_event, wire_topic},
+    json::{check_is_object, part, put, put_response, put_topic, wire_event, wire_topic},
 };
 use crate::{
     channel::KICK,
@@ -46,16 +46,7 @@ impl Serializer for V2 {
                 Payload::Json(text) => {
                     check_is_object(payload)?;
                     let topic = TopicRef::Text(topic);
-                    Ok(array(
-                        join_ref,
-                        reference,
-                        topic,
-                        event,
-                        text.len(),
-                        |body| {
-                            body.extend_from_slice(text);
-                        },
-                    ))
+                    Ok(array(join_ref, reference, topic, event, |_| {}, text, b"]"))
                 }
                 Payload::Binary(data) => binary(
                     PUSH,
@@ -80,10 +71,9 @@ impl Serializer for V2 {
                         &Ref::NULL,
                         topic,
                         event,
-                        text.len(),
-                        |body| {
-                            body.extend_from_slice(text);
-                        },
+                        |_| {},
+                        text,
+                        b"]",
                     ))
                 }
                 Payload::Binary(data) => {
@@ -102,10 +92,9 @@ impl Serializer for V2 {
                     reference,
                     *topic,
                     "phx_reply",
-                    payload.len(),
-                    |body| {
-                        put_response(body, status, payload);
-                    },
+                    |body| put_response(body, status),
+                    payload,
+                    b"}]",
                 )),
                 Payload::Binary(data) => {
                     let (join_ref, reference) = (join_ref.to_text(), reference.to_text());
@@ -141,7 +130,7 @@ fn decode_text(text: &Text) -> Result<Message, MalformedFrame> {
         reference: Ref::from_json(reference),
         topic: wire_topic(topic),
         event: wire_event(event),
-        payload: Payload::Json(text.slice_of(payload)),
+        payload: Payload::Json(part(text.bytes(), payload.as_bytes())),
     })
 }
 
@@ -166,7 +155,7 @@ fn decode_binary(bytes: &Bytes) -> Result<Message, MalformedFrame> {
         topic: WireTopic::Text(text(topic)?.into()),
         // An event that is not UTF-8 is an event that no channel knows, as in Phoenix.
         event: String::from_utf8_lossy(event).into(),
-        payload: Payload::Binary(bytes.slice_ref(rest)),
+        payload: Payload::Binary(part(bytes, rest)),
     })
 }
 
@@ -175,10 +164,11 @@ fn array(
     reference: &Ref,
     topic: TopicRef<'_>,
     event: &str,
-    capacity: usize,
-    payload: impl FnOnce(&mut Vec<u8>),
+    before: impl FnOnce(&mut Vec<u8>),
+    payload: &Bytes,
+    after: &'static [u8],
 ) -> Frame {
-    Frame::build(Opcode::Text, capacity + 96, |body| {
+    let write = |body: &mut Vec<u8>| {
         body.push(b'[');
         body.extend_from_slice(join_ref.as_json().as_bytes());
         body.push(b',');
@@ -188,9 +178,9 @@ fn array(
         body.push(b',');
         put(body, event);
         body.push(b',');
-        payload(body);
-        body.push(b']');
-    })
+        before(body);
+    };
+    Frame::around(Opcode::Text, 96, write, payload, after)
 }
 
 /// Checks that a broadcast has a frame in version 2. The sender gets the error here, because it
@@ -222,14 +212,14 @@ fn check_names(names: &[(&'static str, &str)]) -> Result<(), FrameError> {
 
 fn binary(kind: u8, names: &[(&'static str, &str)], data: &Bytes) -> Result<Frame, FrameError> {
     check_names(names)?;
-    Ok(Frame::build(Opcode::Binary, data.len() + 128, |body| {
+    let write = |body: &mut Vec<u8>| {
         body.push(kind);
         body.extend(names.iter().map(|(_, name)| name.len() as u8));
         for (_, name) in names {
             body.extend_from_slice(name.as_bytes());
         }
-        body.extend_from_slice(data);
-    }))
+    };
+    Ok(Frame::around(Opcode::Binary, 128, write, data, b""))
 }
 
 #[cfg(test)]
@@ -375,6 +365,16 @@ mod tests {
             binary(b"\0\x00\x00\x01\x00\xff"),
             Err(MalformedFrame::Utf8)
         ));
+    }
+
+    #[test]
+    fn a_small_payload_keeps_no_large_frame() {
+        let fill = "x".repeat(100_000);
+        let text = Text::from(format!(r#"["1","2","room:1","say",{{"a":1}},"{fill}"]"#));
+        let message = V2.decode(Data::Text(text.clone())).unwrap();
+        assert_eq!(message.payload.bytes(), &br#"{"a":1}"#[..]);
+        let frame = text.as_bytes().as_ptr_range();
+        assert!(!frame.contains(&message.payload.bytes().as_ptr()));
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! WebSocket frames, built whole before they are queued.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use presence_core::pubsub::compact;
+
+use crate::serializer::Text;
 
 /// The longest header of a frame from a server: two bytes and a length of eight.
 const MAX_HEADER: usize = 10;
@@ -8,6 +13,10 @@ const MAX_HEADER: usize = 10;
 /// The memory beside the bytes of a waiting frame: its place in a queue that has grown by doubling,
 /// the spare capacity of its buffer, the allocator's. Measured (`hostile`'s `floods.rs`).
 const BESIDE: usize = 160;
+
+/// A body of more bytes than this is not copied behind its header: the frame refers to it. Below, a
+/// copy costs less than another slice in each of the frame's writes.
+const COPIED: usize = 16 * 1024;
 
 /// The kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +33,7 @@ pub(crate) enum Opcode {
 // One unmasked, unfragmented frame of a WebSocket, header included.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// Header and body in one piece, so that a frame is one slice of a gathered write.
-    bytes: Bytes,
+    content: Content,
     /// The beginning of the body. Transports without WebSocket headers send only the body.
     body: u8,
     opcode: Opcode,
@@ -35,56 +43,142 @@ pub struct Frame {
     base64_for_polls: bool,
 }
 
+/// Header and body.
+#[derive(Clone, Debug)]
+enum Content {
+    /// One slice of a gathered write, as most frames are.
+    Whole(Bytes),
+    Chain(Arc<Chain>),
+}
+
+/// A large body that was not copied.
+#[derive(Debug)]
+struct Chain {
+    /// The header and the beginning of the body.
+    head: Bytes,
+    payload: Bytes,
+    suffix: &'static [u8],
+}
+
+impl Chain {
+    fn parts(&self) -> [&[u8]; 3] {
+        [&self.head, &self.payload, self.suffix]
+    }
+
+    fn len(&self) -> usize {
+        self.parts().map(<[u8]>::len).iter().sum()
+    }
+}
+
 impl Frame {
-    /// Creates a text frame.
+    /// Creates a text frame. A large text is not copied if it is a `String` or a [`Text`].
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_channels::serializer::{Frame, Text};
+    ///
+    /// let borrowed = Frame::text("hi");
+    /// let owned = Frame::text(format!("hi {}", "x".repeat(100_000)));
+    /// let shared = Frame::text(Text::from("hi"));
+    /// # let _ = (borrowed, owned, shared);
+    /// ```
     #[must_use]
-    pub fn text(body: &str) -> Self {
-        Self::build(Opcode::Text, body.len(), |frame| {
-            frame.extend_from_slice(body.as_bytes());
+    pub fn text(body: impl Into<Text>) -> Self {
+        let body = compact(body.into().into_bytes());
+        Self::around(Opcode::Text, 0, |_| {}, &body, b"")
+    }
+
+    /// Creates a binary frame, which long-polling sends as base64. A large body is not copied. It
+    /// counts with its length in the limits on what waits for a client, so it should not be a small
+    /// slice of a large buffer.
+    ///
+    /// # Examples
+    /// ```
+    /// use bytes::Bytes;
+    /// use presence_channels::serializer::Frame;
+    ///
+    /// let owned = Frame::binary(vec![7; 100_000]);
+    /// let constant = Frame::binary(&b"hi"[..]);
+    /// let borrowed: &[u8] = &[1, 2, 3];
+    /// let copied = Frame::binary(Bytes::copy_from_slice(borrowed));
+    /// # let _ = (owned, constant, copied);
+    /// ```
+    #[must_use]
+    pub fn binary(body: impl Into<Bytes>) -> Self {
+        Self::binary_with_payload(&[], body)
+    }
+
+    /// As [`binary`](Self::binary), for a body that is `head` and then `payload`. A large payload
+    /// is not copied behind the envelope of your format.
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_channels::{Payload, serializer::Frame};
+    ///
+    /// fn enveloped(event: &str, payload: &Payload) -> Frame {
+    ///     let head = format!("{event}\n");
+    ///     Frame::binary_with_payload(head.as_bytes(), payload.bytes().clone())
+    /// }
+    /// # let _ = enveloped;
+    /// ```
+    #[must_use]
+    pub fn binary_with_payload(head: &[u8], payload: impl Into<Bytes>) -> Self {
+        let payload = compact(payload.into());
+        let write = |body: &mut Vec<u8>| body.extend_from_slice(head);
+        Self {
+            base64_for_polls: true,
+            ..Self::around(Opcode::Binary, head.len(), write, &payload, b"")
+        }
+    }
+
+    /// Builds a frame whose body is what `write` appends, then `payload`, then `suffix`. `capacity`
+    /// is a guess at the size of the first part. A large payload is not copied.
+    pub(crate) fn around(
+        opcode: Opcode,
+        capacity: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+        payload: &Bytes,
+        suffix: &'static [u8],
+    ) -> Self {
+        if payload.len() > COPIED {
+            return Self::chain(opcode, capacity, write, payload, suffix);
+        }
+        let capacity = capacity + payload.len() + suffix.len();
+        Self::build(opcode, capacity, |body| {
+            write(body);
+            body.extend_from_slice(payload);
+            body.extend_from_slice(suffix);
         })
     }
 
-    /// Creates a binary frame, which long-polling sends as base64.
-    #[must_use]
-    pub fn binary(body: &[u8]) -> Self {
-        let frame = Self::build(Opcode::Binary, body.len(), |frame| {
-            frame.extend_from_slice(body);
-        });
-        Self {
-            base64_for_polls: true,
-            ..frame
-        }
+    /// As [`around`](Self::around), without a copy of the payload, whatever its size.
+    pub(crate) fn chain(
+        opcode: Opcode,
+        capacity: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+        payload: &Bytes,
+        suffix: &'static [u8],
+    ) -> Self {
+        let (head, body) = assemble(opcode, capacity, write, payload.len() + suffix.len());
+        let payload = payload.clone();
+        let chain = Chain {
+            head,
+            payload,
+            suffix,
+        };
+        Self::new(opcode, Content::Chain(Arc::new(chain)), body)
     }
 
     /// Builds a frame whose body is what `write` appends. `capacity` is a guess at the body's size.
     pub(crate) fn build(opcode: Opcode, capacity: usize, write: impl FnOnce(&mut Vec<u8>)) -> Self {
-        let mut buffer = Vec::with_capacity(MAX_HEADER + capacity);
-        buffer.resize(MAX_HEADER, 0);
-        write(&mut buffer);
-        let length = buffer.len() - MAX_HEADER;
-        let fin_and_opcode = 0x80 | opcode as u8;
-        // The header's size is known only now: it is written backwards from the body.
-        let start = match length {
-            0..=125 => {
-                buffer[8..10].copy_from_slice(&[fin_and_opcode, length as u8]);
-                8
-            }
-            126..=0xffff => {
-                buffer[6..8].copy_from_slice(&[fin_and_opcode, 126]);
-                buffer[8..10].copy_from_slice(&(length as u16).to_be_bytes());
-                6
-            }
-            _ => {
-                buffer[..2].copy_from_slice(&[fin_and_opcode, 127]);
-                buffer[2..10].copy_from_slice(&(length as u64).to_be_bytes());
-                0
-            }
-        };
-        let mut bytes = Bytes::from(buffer);
-        let bytes = bytes.split_off(start);
+        let (bytes, body) = assemble(opcode, capacity, write, 0);
+        Self::new(opcode, Content::Whole(bytes), body)
+    }
+
+    fn new(opcode: Opcode, content: Content, body: u8) -> Self {
         Self {
-            bytes,
-            body: (MAX_HEADER - start) as u8,
+            content,
+            body,
             opcode,
             droppable: false,
             base64_for_polls: false,
@@ -132,17 +226,43 @@ impl Frame {
     /// The memory that the frame takes while it waits, in bytes: its own, and what is kept beside
     /// it. A frame that several clients wait for counts for each of them.
     pub(crate) fn cost(&self) -> usize {
-        self.bytes.len() + BESIDE
+        self.len() + BESIDE
     }
 
-    /// Header and body.
-    pub(crate) fn bytes(&self) -> &Bytes {
-        &self.bytes
+    /// The length of header and body, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        match &self.content {
+            Content::Whole(bytes) => bytes.len(),
+            Content::Chain(chain) => chain.len(),
+        }
     }
 
-    /// The body alone.
+    /// Header and body, if they are in one piece.
+    pub(crate) fn whole(&self) -> Option<&[u8]> {
+        match &self.content {
+            Content::Whole(bytes) => Some(bytes),
+            Content::Chain(_) => None,
+        }
+    }
+
+    /// Header and body, in their order. A part may be empty.
+    pub(crate) fn parts(&self) -> [&[u8]; 3] {
+        match &self.content {
+            Content::Whole(bytes) => [bytes, &[], &[]],
+            Content::Chain(chain) => chain.parts(),
+        }
+    }
+
+    /// The body alone. Copies the body of a large frame, unless that is all of its payload.
     pub(crate) fn body(&self) -> Bytes {
-        self.bytes.slice(usize::from(self.body)..)
+        let begin = usize::from(self.body);
+        match &self.content {
+            Content::Whole(bytes) => bytes.slice(begin..),
+            Content::Chain(chain) => match (&chain.head[begin..], chain.suffix) {
+                ([], []) => chain.payload.clone(),
+                (begin, end) => [begin, &chain.payload, end].concat().into(),
+            },
+        }
     }
 
     pub(crate) fn opcode(&self) -> Opcode {
@@ -152,6 +272,41 @@ impl Frame {
     pub(crate) fn is_base64_for_polls(&self) -> bool {
         self.base64_for_polls
     }
+}
+
+/// Writes the header and, by `write`, the beginning of a body that ends with `missing` more bytes.
+/// Returns them with the position of the body.
+fn assemble(
+    opcode: Opcode,
+    capacity: usize,
+    write: impl FnOnce(&mut Vec<u8>),
+    missing: usize,
+) -> (Bytes, u8) {
+    let mut buffer = Vec::with_capacity(MAX_HEADER + capacity);
+    buffer.resize(MAX_HEADER, 0);
+    write(&mut buffer);
+    let length = buffer.len() - MAX_HEADER + missing;
+    let fin_and_opcode = 0x80 | opcode as u8;
+    // The header's size is known only now: it is written backwards from the body.
+    let start = match length {
+        0..=125 => {
+            buffer[8..10].copy_from_slice(&[fin_and_opcode, length as u8]);
+            8
+        }
+        126..=0xffff => {
+            buffer[6..8].copy_from_slice(&[fin_and_opcode, 126]);
+            buffer[8..10].copy_from_slice(&(length as u16).to_be_bytes());
+            6
+        }
+        _ => {
+            buffer[..2].copy_from_slice(&[fin_and_opcode, 127]);
+            buffer[2..10].copy_from_slice(&(length as u64).to_be_bytes());
+            0
+        }
+    };
+    let mut bytes = Bytes::from(buffer);
+    bytes.advance(start);
+    (bytes, (MAX_HEADER - start) as u8)
 }
 
 #[cfg(test)]
@@ -166,17 +321,48 @@ mod tests {
     #[test]
     fn headers_are_what_tungstenite_parses() {
         for length in [0, 1, 125, 126, 127, 0xffff, 0x1_0000, 200_000] {
-            let frame = Frame::build(Opcode::Binary, 0, |body| {
+            let whole = Frame::build(Opcode::Binary, 0, |body| {
                 body.resize(body.len() + length, 7);
             });
-            let mut cursor = Cursor::new(&frame.bytes()[..]);
-            let (header, parsed) = FrameHeader::parse(&mut cursor).unwrap().unwrap();
-            assert_eq!(parsed, length as u64);
-            assert!(header.is_final && header.mask.is_none());
-            assert_eq!(cursor.position() as usize, usize::from(frame.body));
-            assert_eq!(frame.body().len(), length);
-            assert!(frame.body().iter().all(|byte| *byte == 7));
+            let in_parts = (length > 2).then(|| {
+                let payload = Bytes::from(vec![7; length - 2]);
+                Frame::chain(Opcode::Binary, 1, |body| body.push(7), &payload, &[7])
+            });
+            for frame in [whole].into_iter().chain(in_parts) {
+                let bytes = frame.parts().concat();
+                assert_eq!(bytes.len(), frame.len());
+                let mut cursor = Cursor::new(&bytes);
+                let (header, parsed) = FrameHeader::parse(&mut cursor).unwrap().unwrap();
+                assert_eq!(parsed, length as u64);
+                assert!(header.is_final && header.mask.is_none());
+                assert_eq!(cursor.position() as usize, usize::from(frame.body));
+                assert_eq!(bytes[usize::from(frame.body)..], frame.body());
+                assert_eq!(frame.body().len(), length);
+                assert!(frame.body().iter().all(|byte| *byte == 7));
+            }
         }
+    }
+
+    /// Owned bytes of a large message are in the frame as they are.
+    #[test]
+    fn a_large_body_is_not_copied_and_a_small_one_is_a_single_slice() {
+        let large = "x".repeat(COPIED + 1);
+        let at = large.as_ptr();
+        let text = Frame::text(large);
+        assert!(text.whole().is_none());
+        assert_eq!(text.body().as_ptr(), at);
+        let large = vec![7; COPIED + 1];
+        let at = large.as_ptr();
+        assert_eq!(Frame::binary(large).body().as_ptr(), at);
+        let payload = Bytes::from(vec![b'1'; COPIED + 1]);
+        let write = |body: &mut Vec<u8>| body.push(b'[');
+        let around = Frame::around(Opcode::Text, 1, write, &payload, b"]");
+        assert_eq!(around.parts()[1].as_ptr(), payload.as_ptr());
+        assert_eq!(around.body(), [b"[", &payload[..], b"]"].concat());
+        let payload = Bytes::from(vec![b'1'; COPIED]);
+        let around = Frame::around(Opcode::Text, 1, write, &payload, b"]");
+        assert!(around.whole().is_some());
+        assert_eq!(around.body(), [b"[", &payload[..], b"]"].concat());
     }
 
     #[test]

@@ -164,7 +164,7 @@ impl Node {
 }
 
 fn frame(name: u8) -> Frame {
-    Frame::binary(&[name])
+    Frame::binary(vec![name])
 }
 
 fn broadcast(outbox: &Arc<Outbox>, name: u8) {

@@ -105,7 +105,7 @@ impl Outbox {
     /// Queues a frame for this client alone; drops it if the connection is closing.
     pub(crate) fn send(&self, frame: Frame) {
         // Pongs and closes are no messages.
-        let message = frame.is_message().then(|| frame.bytes().len());
+        let message = frame.is_message().then(|| frame.len());
         let Some(mut state) = self.push(frame) else {
             return;
         };
@@ -129,7 +129,7 @@ impl Outbox {
         turn: &mut DispatchTurn,
         deliveries: &mut Deliveries,
     ) {
-        let (cost, bytes) = (frame.cost(), frame.bytes().len());
+        let (cost, bytes) = (frame.cost(), frame.len());
         let Some(mut state) = self.push(frame) else {
             return;
         };
@@ -446,10 +446,12 @@ impl Outbox {
         &self.meter
     }
 
-    /// Counts the waiting frames and bytes. Without metrics the lock is not taken.
+    /// Counts the waiting frames and bytes, and gives the memory of an empty queue back. The
+    /// endpoint's watch calls this about once a second.
     pub(crate) fn see_queue(&self) {
+        let mut state = self.state.lock();
+        state.queue.release();
         if telemetry::IS_ON {
-            let state = self.state.lock();
             self.meter.see_queue(state.queue.cost(), state.queue.len());
         }
     }

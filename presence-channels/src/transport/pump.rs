@@ -1,5 +1,8 @@
 //! The task of one WebSocket: reads, hands messages to the connection's channels, writes.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     future::poll_fn,
     mem::MaybeUninit,
@@ -9,33 +12,57 @@ use std::{
 };
 
 use bytes::Bytes;
+use hyper::upgrade::OnUpgrade;
 
 use super::{
     Outbox, close_code,
     flushers::turn,
     outbox::OutboxPhase,
+    stream::Stream,
     websocket_reader::{WebSocketEvent, WebSocketReader},
 };
-use crate::{UserSocket, serializer::Data, socket::Connection, telemetry::Limit};
+use crate::{
+    UserSocket, endpoint::Admission, serializer::Data, socket::Connection, telemetry::Limit,
+};
 
 /// On the stack of the reading task, so that an idle socket holds none.
 const READ_AT_ONCE: usize = 8 * 1024;
 /// The bound on one turn, after which other tasks get theirs.
 const READS_A_TURN: usize = 8;
 
-/// Runs a WebSocket to its end. Its channels are gone when this returns. `unread` came with the
-/// handshake.
-pub(super) async fn run<S: UserSocket>(connection: Connection<S>, unread: Bytes) {
+/// Runs a WebSocket from its handshake to its end. Its channels are gone when the future is ready.
+/// The client's place is free after that.
+///
+/// The future is what an idle socket's task holds. Each value is in it once, because the block uses
+/// what it captures in place: an `async fn` keeps an argument beside the local that it moves to.
+pub(super) fn run<S: UserSocket>(
+    connection: Connection<S>,
+    upgrade: OnUpgrade,
+    admission: Admission,
+) -> impl Future<Output = ()> + Send {
     let outbox = connection.outbox().clone();
     let mut pump = Pump {
         reader: WebSocketReader::new(connection.limits().max_message_bytes),
         outbox: outbox.clone(),
         connection,
-        unread,
+        unread: Bytes::new(),
     };
-    poll_fn(|cx| attended(cx, &outbox, |cx| pump.read(cx))).await;
-    drop(pump);
-    poll_fn(|cx| attended(cx, &outbox, |cx| linger(cx, &outbox))).await;
+    async move {
+        let _place = &admission;
+        match upgrade.await {
+            Ok(upgraded) => {
+                let (stream, unread) = Stream::take_over(upgraded);
+                outbox.open(stream);
+                pump.unread = unread;
+            }
+            Err(error) => {
+                return tracing::debug!(%error, "a client went away during the handshake");
+            }
+        }
+        poll_fn(|cx| attended(cx, &outbox, |cx| pump.read(cx))).await;
+        drop(pump);
+        poll_fn(|cx| attended(cx, &outbox, |cx| linger(cx, &outbox))).await;
+    }
 }
 
 /// Runs one turn of the task. Frames that are queued during the turn are written at its end.

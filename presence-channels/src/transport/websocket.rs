@@ -14,7 +14,6 @@ use super::{
     Sink, Transport,
     handshake::{self, Candidate, Refusal},
     pump,
-    stream::Stream,
 };
 use crate::{Endpoint, UserSocket, socket::Mount};
 
@@ -74,17 +73,7 @@ async fn open<S: UserSocket>(
         version,
         idle_limit,
     );
-    runtime.spawn(async move {
-        let _admission = admission;
-        match upgrade.await {
-            Ok(upgraded) => {
-                let (stream, unread) = Stream::take_over(upgraded);
-                connection.outbox().open(stream);
-                pump::run(connection, unread).await;
-            }
-            Err(error) => tracing::debug!(%error, "a client went away during the handshake"),
-        }
-    });
+    runtime.spawn(pump::run(connection, upgrade, admission));
     Ok(switching_protocols(accept, subprotocol))
 }
 

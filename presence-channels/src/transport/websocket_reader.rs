@@ -31,7 +31,7 @@ const GROWTH: usize = 16 * 1024;
 /// A frame of which more than this is missing is read straight into its message.
 const DIRECT: usize = 4 * 1024;
 /// The most that is read at once: it is unmasked while the processor's cache has it.
-const DIRECT_AT_MOST: usize = 128 * 1024;
+const DIRECT_AT_MOST: usize = 64 * 1024;
 
 pub(super) struct WebSocketReader {
     max_message_bytes: usize,

@@ -50,7 +50,7 @@ impl Serializer for Slow {
             } => {
                 let payload = payload.value().unwrap();
                 let frame = json!([null, null, topic, event, payload]);
-                return Ok(Frame::text(&frame.to_string()));
+                return Ok(Frame::text(frame.to_string()));
             }
         };
         if &*reference == "1" {
@@ -61,7 +61,7 @@ impl Serializer for Slow {
             }
         }
         Ok(Frame::text(
-            &json!([null, reference, topic, event, {}]).to_string(),
+            json!([null, reference, topic, event, {}]).to_string(),
         ))
     }
 }

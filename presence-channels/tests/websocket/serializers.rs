@@ -91,17 +91,26 @@ impl Serializer for Fields {
         };
         let (join_ref, reference) = (join_ref.to_text(), reference.to_text());
         let names = [&*join_ref, &reference, topic, event, kind];
-        Ok(Frame::binary(&write(names, payload.bytes())))
+        let payload = payload.bytes();
+        let head = head(names, payload.len());
+        Ok(Frame::binary_with_payload(&head, payload.clone()))
     }
 }
 
-fn write(names: [&str; 5], payload: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::new();
-    for field in names.iter().map(|name| name.as_bytes()).chain([payload]) {
-        frame.extend_from_slice(&u32::try_from(field.len()).unwrap().to_be_bytes());
-        frame.extend_from_slice(field);
+/// Returns all but the payload.
+fn head(names: [&str; 5], payload_length: usize) -> Vec<u8> {
+    let mut head = Vec::new();
+    let length = |length: usize| u32::try_from(length).unwrap().to_be_bytes();
+    for name in names {
+        head.extend_from_slice(&length(name.len()));
+        head.extend_from_slice(name.as_bytes());
     }
-    frame
+    head.extend_from_slice(&length(payload_length));
+    head
+}
+
+fn write(names: [&str; 5], payload: &[u8]) -> Vec<u8> {
+    [&head(names, payload.len()), payload].concat()
 }
 
 fn read(mut bytes: &[u8]) -> Option<Vec<Bytes>> {
@@ -203,6 +212,15 @@ async fn replies_heartbeats_and_leaves_go_through_it() {
         (
             message("2", "room:1", "ping", json!({ "a": 1 })),
             json!(["1", "2", "room:1", "ok", { "a": 1 }]),
+        ),
+        (
+            message(
+                "2",
+                "room:1",
+                "ping",
+                json!({ "large": "x".repeat(100_000) }),
+            ),
+            json!(["1", "2", "room:1", "ok", { "large": "x".repeat(100_000) }]),
         ),
         (
             message("3", "phoenix", "heartbeat", json!({})),

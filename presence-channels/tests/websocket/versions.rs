@@ -44,6 +44,64 @@ async fn each_member_gets_broadcasts_in_its_own_version() {
     assert_eq!(new.receive_json().await, as_v2(json!({ "from": "old" })));
 }
 
+/// Large payloads are not copied into their frames, and small ones are. Both may leave in one
+/// write, which the peer takes in parts.
+#[tokio::test]
+async fn large_and_small_messages_of_all_kinds_arrive_whole_and_in_order() {
+    let server = Server::start_limited(|limits| limits.max_message_bytes(4 * 1024 * 1024)).await;
+    let mut old = join_v1(&server).await;
+    let mut new = Client::connect(&server, "new").await;
+    new.join("room:1").await;
+    let sizes = [0, 16 * 1024, 300_000, 1, 70_000, 20_000, 2_000_000, 5];
+    for (event, size) in sizes.into_iter().enumerate() {
+        let event = event.to_string();
+        let payload = json!({ "fill": "x".repeat(size) });
+        server
+            .endpoint
+            .broadcast("room:1", &event, payload)
+            .unwrap();
+        let data = Payload::Binary(vec![7; size].into());
+        server.endpoint.broadcast("room:1", "blob", data).unwrap();
+    }
+    for (event, size) in sizes.into_iter().enumerate() {
+        let payload = json!({ "fill": "x".repeat(size) });
+        let event = event.to_string();
+        assert!(
+            new.receive_json().await == json!([null, null, "room:1", event, payload]),
+            "{size}"
+        );
+        let blob = [&b"\x02\x06\x04room:1blob"[..], &vec![7; size]].concat();
+        assert!(new.receive().await == Message::binary(blob), "{size}");
+        let message = old.receive_json().await;
+        assert!(
+            message
+                == json!({ "topic": "room:1", "event": event, "payload": payload, "ref": null }),
+            "{size}"
+        );
+    }
+
+    // The replies, in version 2 as text and as bytes, and in version 1.
+    for size in sizes {
+        let payload = json!({ "fill": "y".repeat(size) });
+        let reply = new.request("room:1", "ping", payload.clone()).await;
+        assert!(
+            reply == json!({ "status": "ok", "response": payload }),
+            "{size}"
+        );
+        let ping = [&b"\x00\x01\x01\x06\x0419room:1ping"[..], &vec![8; size]].concat();
+        new.send(Message::binary(ping)).await;
+        let reply = [&b"\x01\x01\x01\x06\x0219room:1ok"[..], &vec![8; size]].concat();
+        assert!(new.receive().await == Message::binary(reply), "{size}");
+        let ping = json!({ "topic": "room:1", "event": "ping", "payload": payload, "ref": "2" });
+        old.send(ping.to_string()).await;
+        let reply = &old.receive_json().await["payload"];
+        assert!(
+            *reply == json!({ "status": "ok", "response": payload }),
+            "{size}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_binary_broadcast_reaches_version_2_and_is_a_logged_drop_for_version_1() {
     let log = Log::default();

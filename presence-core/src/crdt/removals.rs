@@ -29,12 +29,20 @@ impl Removals {
     }
 
     pub(super) fn push(&mut self, at: Clock, tag: Clock) {
-        self.log.push_back((at, tag));
-        while self.log.len() > self.bound {
+        if self.bound == 0 {
+            self.floor = at;
+            return;
+        }
+        if self.log.len() == self.bound {
+            // First, so that the buffer never holds one more than the bound, and doubles for it.
             if let Some((at, _)) = self.log.pop_front() {
                 self.floor = at;
             }
+        } else if self.log.len() == self.log.capacity() {
+            let more = self.log.len().max(4).min(self.bound - self.log.len());
+            self.log.reserve_exact(more);
         }
+        self.log.push_back((at, tag));
     }
 
     /// Returns the tags at or below `from` that were removed after it, in order. Returns `None` if
@@ -77,6 +85,19 @@ mod tests {
         assert_eq!(since(8), clocks(&[8]));
         // 8 was added and removed after 7: a receiver at 7 never had it.
         assert_eq!(since(7), clocks(&[]));
+    }
+
+    #[test]
+    fn the_memory_of_a_full_log_is_within_its_bound() {
+        for bytes in [0, 8, 16, 4096, 5000, 64 * 1024] {
+            let mut removals = Removals::new(bytes);
+            for at in 0..20_000 {
+                removals.push(Clock::new(2 * at + 2), Clock::new(2 * at + 1));
+                let held = removals.log.capacity() * size_of::<(Clock, Clock)>();
+                assert!(held <= bytes, "{held} bytes of {bytes} after {at} removals");
+            }
+            assert_eq!(removals.log.len(), bytes / size_of::<(Clock, Clock)>());
+        }
     }
 
     #[test]

@@ -6,6 +6,11 @@ use serde_json::Value;
 
 use crate::strict_json::{self, Fault, InvalidJson};
 
+/// Payloads of fewer bytes are copied into their frames.
+const LARGE: usize = 16 * 1024;
+/// A large payload may keep this many bytes of memory beside its own.
+const SPARE: usize = 2 * 1024;
+
 /// The data of a message, encoded. Cheap to clone, whatever its size.
 ///
 /// ```
@@ -44,7 +49,7 @@ impl Payload {
     /// [`EncodeError`] if `value` has no JSON form.
     pub fn encode(value: &(impl Serialize + ?Sized)) -> Result<Self, EncodeError> {
         match serde_json::to_vec(value) {
-            Ok(text) => Ok(Self::Json(text.into())),
+            Ok(text) => Ok(Self::Json(compact(text.into()))),
             Err(error) => Err(EncodeError(error)),
         }
     }
@@ -76,7 +81,7 @@ impl Payload {
                 });
             }
         }
-        Ok(Self::Json(text))
+        Ok(Self::Json(compact(text)))
     }
 
     /// Returns whether the payload is a JSON object. Phoenix lets a channel push and broadcast
@@ -114,6 +119,25 @@ impl Payload {
         match self {
             Self::Json(bytes) | Self::Binary(bytes) => bytes,
         }
+    }
+}
+
+/// Gives back the spare capacity of a large buffer that nothing else refers to. A queue counts a
+/// payload with its length, and the payload of a large frame is not copied.
+#[doc(hidden)]
+#[must_use]
+pub fn compact(bytes: Bytes) -> Bytes {
+    if bytes.len() < LARGE {
+        return bytes;
+    }
+    match bytes.try_into_mut() {
+        Ok(buffer) if buffer.capacity() - buffer.len() > SPARE => {
+            let mut bytes = Vec::from(buffer);
+            bytes.shrink_to_fit();
+            bytes.into()
+        }
+        Ok(buffer) => buffer.freeze(),
+        Err(shared) => shared,
     }
 }
 
@@ -182,12 +206,67 @@ impl<T: Serialize> IntoPayload for T {
 
 impl IntoPayload for Payload {
     fn into_payload(self) -> Result<Payload, EncodeError> {
-        Ok(self)
+        Ok(match self {
+            Self::Json(text) => Self::Json(compact(text)),
+            Self::Binary(bytes) => Self::Binary(compact(bytes)),
+        })
     }
 }
 
 impl IntoPayload for &Payload {
     fn into_payload(self) -> Result<Payload, EncodeError> {
         Ok(self.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_payload_keeps_no_spare_memory() {
+        let roomy = |length: usize| {
+            let mut text = String::with_capacity(4 * length);
+            text.push('"');
+            text.extend(std::iter::repeat_n('x', length - 2));
+            text.push('"');
+            text
+        };
+        let spare = |payload: Payload| {
+            let bytes = payload.bytes().clone();
+            drop(payload);
+            let buffer = bytes.try_into_mut().expect("nothing else refers to it");
+            buffer.capacity() - buffer.len()
+        };
+        let length = 100_000;
+        let payloads = [
+            Payload::encode(&"x".repeat(length - 2)),
+            Payload::Binary(roomy(length).into()).into_payload(),
+            Payload::Json(roomy(length).into()).into_payload(),
+            Ok(Payload::from_json(roomy(length)).unwrap()),
+        ];
+        for payload in payloads.map(Result::unwrap) {
+            assert_eq!(payload.bytes().len(), length);
+            assert!(
+                payload.bytes()[1..length - 1]
+                    .iter()
+                    .all(|byte| *byte == b'x')
+            );
+            assert!(spare(payload) <= SPARE);
+        }
+        // A slice that is alone keeps its bytes.
+        let part = Bytes::from(roomy(length)).slice(1..length - 40_000);
+        let Payload::Binary(part) = Payload::Binary(part).into_payload().unwrap() else {
+            panic!("another kind of payload");
+        };
+        assert_eq!(part, "x".repeat(length - 40_001));
+        assert!(spare(Payload::Binary(part)) <= SPARE);
+    }
+
+    #[test]
+    fn what_is_shared_stays_where_it_is() {
+        let shared = Bytes::from(vec![7; 100_000]);
+        let payload = Payload::Binary(shared.clone()).into_payload().unwrap();
+        assert_eq!(payload.bytes().as_ptr(), shared.as_ptr());
     }
 }

@@ -1,9 +1,9 @@
 //! One topic: who is in it, and what of that its listeners do not know yet.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::holders::{Holders, Removed};
+use super::keys::Keys;
 use super::pending::{Pending, Sides};
 use crate::crdt::Entry;
 
@@ -25,7 +25,7 @@ pub(super) struct Topic {
     /// The phase, which decides when the next diff may be sent.
     pub(super) phase: Phase,
     /// The entries by key. Ordered, so that lists are the same on every node.
-    keys: BTreeMap<Arc<str>, Holders>,
+    keys: Keys<Holders>,
     /// The changes since the last diff.
     pending: Pending,
 }
@@ -33,14 +33,14 @@ pub(super) struct Topic {
 impl Topic {
     /// The key as it is held already, so that all its entries share one text.
     pub(super) fn intern(&self, key: &str) -> Arc<str> {
-        match self.keys.get_key_value(key) {
+        match self.keys.get(key) {
             Some((key, _)) => Arc::clone(key),
             None => key.into(),
         }
     }
 
     pub(super) fn join(&mut self, entry: &Arc<Entry>) {
-        let new = match self.keys.get_mut(&*entry.key) {
+        let new = match self.keys.get_mut(&entry.key) {
             Some(holders) => holders.add(Arc::clone(entry)),
             None => {
                 let holders = Holders::One(Arc::clone(entry));
@@ -54,14 +54,14 @@ impl Topic {
     }
 
     pub(super) fn leave(&mut self, entry: &Arc<Entry>) {
-        let Some(holders) = self.keys.get_mut(&*entry.key) else {
+        let Some(holders) = self.keys.get_mut(&entry.key) else {
             return;
         };
         match holders.remove(entry) {
             Removed::Nothing => return,
             Removed::OneOfMany => {}
             Removed::Last => {
-                self.keys.remove(&*entry.key);
+                self.keys.remove(&entry.key);
             }
         }
         self.pending.leave(entry);
@@ -95,7 +95,7 @@ impl Topic {
 
     pub(super) fn under(&self, key: &str) -> Vec<Arc<Entry>> {
         let mut entries = Vec::new();
-        if let Some(holders) = self.keys.get(key) {
+        if let Some((_, holders)) = self.keys.get(key) {
             holders.collect_into(&mut entries);
         }
         entries

@@ -56,17 +56,25 @@ impl<'a> Cursor<'a> {
 
     /// Steps over a member's name and its colon. Returns the text of the name, with its quotes.
     pub(super) fn name(&mut self) -> Result<&'a str, InvalidJson> {
+        self.skip_blanks();
+        let start = self.at;
+        let end = self.skip_name()?;
+        Ok(&self.text[start..end])
+    }
+
+    /// Steps over a member's name and its colon. Returns the end of the name.
+    #[inline]
+    fn skip_name(&mut self) -> Result<usize, InvalidJson> {
         if self.next() != Some(b'"') {
             return Err(self.syntax());
         }
-        let start = self.at;
         self.string()?;
-        let name = &self.text[start..self.at];
+        let end = self.at;
         if self.next() != Some(b':') {
             return Err(self.syntax());
         }
         self.at += 1;
-        Ok(name)
+        Ok(end)
     }
 
     /// Steps over a value and all that is in it. Returns its text.
@@ -80,7 +88,7 @@ impl<'a> Cursor<'a> {
                     self.at += 1;
                     if !self.closes(b'}') {
                         nesting.push(true);
-                        self.name()?;
+                        self.skip_name()?;
                         continue;
                     }
                 }
@@ -105,7 +113,7 @@ impl<'a> Cursor<'a> {
                 };
                 if self.continues(if is_object { b'}' } else { b']' })? {
                     if is_object {
-                        self.name()?;
+                        self.skip_name()?;
                     }
                     break;
                 }
@@ -197,9 +205,16 @@ impl<'a> Cursor<'a> {
     }
 
     /// Returns the byte after blanks, and steps over them.
+    #[inline]
     fn next(&mut self) -> Option<u8> {
-        self.skip_blanks();
-        self.peek()
+        match self.peek() {
+            // Few texts have blanks between their values.
+            Some(byte) if byte > b' ' => Some(byte),
+            _ => {
+                self.skip_blanks();
+                self.peek()
+            }
+        }
     }
 
     #[inline]

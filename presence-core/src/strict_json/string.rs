@@ -19,33 +19,60 @@ const fn specials(word: u64) -> u64 {
     zeros(word ^ all(b'"')) | zeros(word ^ all(b'\\')) | controls
 }
 
+/// Returns the eight bytes at `at`, the first of them lowest, and `None` near the end of `bytes`.
+#[inline]
+fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    let chunk = bytes.get(at..)?.first_chunk::<8>()?;
+    Some(u64::from_le_bytes(*chunk))
+}
+
+/// Returns the number of bytes below the lowest mark.
+const fn before_mark(marks: u64) -> usize {
+    (marks.trailing_zeros() / 8) as usize
+}
+
+#[inline]
+fn is_special(byte: u8) -> bool {
+    // The first comparison is true for 0 to 0x1f and for a quote (0x22): one step less than two.
+    byte ^ 2 <= 0x20 || byte == b'\\'
+}
+
 /// Returns the first position from `at` on of a quote, a backslash or a control character. Returns
 /// the length of `bytes` if none follows.
 #[inline]
 pub(super) fn next_special(bytes: &[u8], mut at: usize) -> usize {
-    let word = |at: usize| {
-        let chunk = bytes.get(at..)?.first_chunk::<8>()?;
-        Some(u64::from_le_bytes(*chunk))
-    };
-    // Most of a long string.
-    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<32>) {
-        let (words, _) = chunk.as_chunks::<8>();
-        let marks = words.iter().map(|word| specials(u64::from_le_bytes(*word)));
-        if marks.fold(0, |all, marks| all | marks) != 0 {
+    // Most strings are short.
+    for _ in 0..4 {
+        let Some(word) = word(bytes, at) else { break };
+        match specials(word) {
+            0 => at += 8,
+            marks => return at + before_mark(marks),
+        }
+    }
+    next_special_far(bytes, at)
+}
+
+/// As [`next_special`], for a position that is far away or near the end.
+fn next_special_far(bytes: &[u8], mut at: usize) -> usize {
+    // The compiler makes vector instructions of a loop over 64 bytes.
+    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<64>) {
+        let specials = chunk.iter().map(|byte| u8::from(is_special(*byte)));
+        if specials.fold(0, |any, special| any | special) != 0 {
             break;
         }
-        at += 32;
+        at += 64;
     }
-    while let Some(word) = word(at) {
-        let marks = specials(word);
-        if marks != 0 {
-            return at + (marks.trailing_zeros() / 8) as usize;
+    while let Some(word) = word(bytes, at) {
+        match specials(word) {
+            0 => at += 8,
+            marks => return at + before_mark(marks),
         }
-        at += 8;
     }
     let rest = bytes.get(at..).unwrap_or_default();
-    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
-    at + rest.iter().position(special).unwrap_or(rest.len())
+    at + rest
+        .iter()
+        .position(|byte| is_special(*byte))
+        .unwrap_or(rest.len())
 }
 
 /// Returns the position after the escape whose backslash is at `at`.

@@ -241,10 +241,15 @@ proptest! {
         }
     }
 
+    /// Also where they are far away: at each place in the parts that are looked at as a whole.
     #[test]
-    fn special_bytes_are_found_one_by_one(bytes in prop::collection::vec(
-        prop_oneof![Just(b'"'), Just(b'\\'), 0..=255u8, Just(b'a')], 0..40), from in 0..40usize)
-    {
+    fn special_bytes_are_found_one_by_one(
+        plain in 0..300usize,
+        bytes in prop::collection::vec(
+            prop_oneof![Just(b'"'), Just(b'\\'), 0..=255u8, Just(b'a')], 0..40),
+        from in 0..40usize,
+    ) {
+        let bytes = [vec![b'a'; plain], bytes].concat();
         let from = from.min(bytes.len());
         let special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
         let expected = bytes[from..].iter().position(special);

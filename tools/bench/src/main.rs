@@ -19,6 +19,7 @@ mod floor;
 mod packets;
 mod plain;
 mod report;
+mod room;
 mod scenario;
 mod serve;
 mod soak;
@@ -42,6 +43,9 @@ enum Command {
     Ours(Threads),
     /// Serves the floor on a free port of 127.0.0.1, and prints the port. It has one thread.
     Floor(Threads),
+    /// Plays a room beside the clients of a scenario.
+    #[command(hide = true)]
+    Room(room::Args),
     /// Serves tokio-tungstenite alone on a free port of 127.0.0.1, and prints the port.
     Tungstenite(Threads),
 }
@@ -59,6 +63,7 @@ fn main() -> anyhow::Result<()> {
         Command::Soak(args) => soak::run(&args),
         Command::Ours(threads) => serve::run(threads.workers),
         Command::Floor(_) => floor::run(),
+        Command::Room(args) => room::run(&args),
         Command::Tungstenite(threads) => plain::run(threads.workers),
     }
 }

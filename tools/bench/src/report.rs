@@ -48,6 +48,8 @@ impl Args {
             joins: 50 * scale,
             idle: 50 * scale,
             large_mebibytes: 2 * scale as usize,
+            room: if self.smoke { 100 } else { 5_000 },
+            beside: Duration::from_millis(100 * scale),
             paced: Duration::from_millis(paced),
         }
     }

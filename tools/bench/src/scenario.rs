@@ -5,6 +5,7 @@ mod fan_out;
 mod idle;
 mod join;
 mod large;
+mod neighbour;
 mod push_reply;
 
 use std::time::{Duration, Instant};
@@ -32,6 +33,8 @@ pub(crate) enum Scenario {
     JoinWithPresence,
     /// 1,000 clients with presences join one room at once.
     Crowd,
+    /// Replies of a handler that waits, beside a large room that gets broadcasts, and without it.
+    Neighbour,
     /// The memory of idle clients that have joined.
     Idle,
     /// The memory of idle clients that have joined and are tracked, each in a room of its own.
@@ -50,6 +53,10 @@ pub(crate) struct Size {
     pub(crate) joins: u64,
     pub(crate) idle: u64,
     pub(crate) large_mebibytes: usize,
+    /// The members of the room beside neighbours.
+    pub(crate) room: u64,
+    /// The time for which neighbours are measured, with the room and without it.
+    pub(crate) beside: Duration,
     /// The time for which latencies are measured, at half of the throughput.
     pub(crate) paced: Duration,
 }
@@ -62,6 +69,8 @@ pub(crate) struct Measured {
     pub(crate) frames_per_packet: Option<f64>,
     /// In seconds.
     pub(crate) latencies: Option<Samples>,
+    /// The latencies without what the scenario puts beside the measured clients, in seconds.
+    pub(crate) alone: Option<Samples>,
     /// The frames of a crowd.
     pub(crate) frames: Option<Frames>,
 }
@@ -77,12 +86,12 @@ pub(crate) struct Frames {
 /// The clients of a room, and the clients that join a room at once.
 pub(crate) const ROOM: u64 = 1_000;
 /// The clients that connect at once: fewer than a listener queues.
-const AT_ONCE: u64 = 100;
+pub(crate) const AT_ONCE: u64 = 100;
 /// The topic of the loads that have one.
 const TOPIC: &str = "room:bench";
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::FanOut { in_flight: 8 },
         Self::FanOut { in_flight: 1 },
         Self::PushReply { in_flight: 1 },
@@ -90,6 +99,7 @@ impl Scenario {
         Self::Join,
         Self::JoinWithPresence,
         Self::Crowd,
+        Self::Neighbour,
         Self::Idle,
         Self::IdleTracked,
         Self::Large { mebibytes: 1 },
@@ -106,6 +116,7 @@ impl Scenario {
             Self::Join => "join".into(),
             Self::JoinWithPresence => "join with presence".into(),
             Self::Crowd => "1,000 join one room".into(),
+            Self::Neighbour => "neighbour".into(),
             Self::Idle => "idle memory".into(),
             Self::IdleTracked => "idle memory, tracked".into(),
             Self::Large { mebibytes } => format!("large {mebibytes} MiB"),
@@ -120,6 +131,7 @@ impl Scenario {
             Self::PushReply { .. } => "replies per CPU-second",
             Self::Join | Self::JoinWithPresence => "joins per CPU-second",
             Self::Crowd => "CPU-ms for 1,000 joins",
+            Self::Neighbour => "p99 beside a room / p99 alone",
             Self::Idle | Self::IdleTracked => "bytes per socket",
             Self::Large { .. } | Self::LargeEcho { .. } => "CPU-ms per MiB",
         }
@@ -141,7 +153,7 @@ impl Scenario {
                 &[Ours, Floor, Axum, Socketioxide]
             }
             Self::JoinWithPresence | Self::Crowd => &[Ours, Floor],
-            Self::IdleTracked => &[Ours],
+            Self::Neighbour | Self::IdleTracked => &[Ours],
             Self::Large { .. } | Self::LargeEcho { .. } => &[Ours, Tungstenite],
         }
     }
@@ -166,6 +178,7 @@ impl Scenario {
                 Self::Join => join::measure(&server, size.joins, false).await,
                 Self::JoinWithPresence => join::measure(&server, size.joins, is_ours).await,
                 Self::Crowd => crowd::measure(&server, is_ours).await,
+                Self::Neighbour => neighbour::measure(&server, size).await,
                 Self::Idle => idle::measure(&server, size.idle, false).await,
                 Self::IdleTracked => idle::measure(&server, size.idle, true).await,
                 Self::Large { mebibytes } => large::measure(&server, size, mebibytes, "size").await,

@@ -4,6 +4,8 @@
 //! This is not the sample app of the tests. The events and the probe of that app cost about a tenth
 //! of a reply, and a benchmark measures the server.
 
+use std::time::Duration;
+
 use axum::{Router, serve::ListenerExt};
 use presence_channels::{
     Channel, Config, ConnectError, ConnectInfo, Endpoint, HandleResult, InfoResult, JoinResult,
@@ -66,6 +68,10 @@ impl Channel for Room {
     ) -> HandleResult {
         match event {
             "ping" => reply_ok(payload),
+            "wait" => {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                reply_ok(payload)
+            }
             "size" => reply_ok(json!({ "bytes": payload.bytes().len() })),
             "shout" => {
                 socket.broadcast("shout", payload)?;

@@ -102,6 +102,7 @@ async fn soak(server: &ServerProcess, args: &Args, intervals: usize) -> anyhow::
             bytes_per_socket: server.memory()?.saturating_sub(empty) as f64 / args.sockets as f64,
             p50: samples.median() * 1e6,
             p99: samples.percentile(99.0) * 1e6,
+            replaced,
         };
         println!(
             "{}",

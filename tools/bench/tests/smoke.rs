@@ -48,6 +48,29 @@ fn a_run_prints_the_figures_of_each_server() {
 }
 
 #[test]
+fn neighbours_are_measured_beside_a_room_and_alone() {
+    let output = bench(&[
+        "run",
+        "--smoke",
+        "--rounds",
+        "1",
+        "--cores",
+        "all",
+        "--only",
+        "neighbour",
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    let row = &lines(&output)[0]["runs"][0]["rows"][0];
+    let ours = &row["servers"][0];
+    let p99 = |latencies: &str| ours[latencies]["p99"].as_f64().unwrap();
+    // The handler awaits a millisecond.
+    assert!(p99("latency_alone_us") >= 1_000.0, "{row}");
+    let ratio = p99("latency_us") / p99("latency_alone_us");
+    let figure = ours["figure"].as_f64().unwrap();
+    assert!((figure / ratio - 1.0).abs() < 0.01, "{row}");
+}
+
+#[test]
 fn a_soak_prints_each_interval_and_whether_it_was_flat() {
     let output = bench(&[
         "soak",

@@ -222,7 +222,7 @@ fn bytes_of<C: Channel>(letter: &Letter<C>) -> usize {
         + match letter {
             Letter::Out(broadcast) => broadcast_bytes(broadcast),
             Letter::Heard { bytes, .. } => *bytes,
-            Letter::Held(frame) => frame.bytes().len(),
+            Letter::Held(frame) => frame.len(),
             _ => 0,
         }
 }

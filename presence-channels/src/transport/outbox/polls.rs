@@ -27,7 +27,7 @@ impl Outbox {
         let mut state = self.state.lock();
         let (mut taken, mut bytes) = (Vec::new(), 0);
         while let Some(frame) = state.queue.first() {
-            bytes += frame.bytes().len();
+            bytes += frame.len();
             if bytes > max_bytes && !taken.is_empty() {
                 break;
             }

@@ -58,6 +58,13 @@ impl FrameQueue {
         self.frames.push_back(frame);
     }
 
+    /// Gives the memory of an empty queue back, which the next frames would use again.
+    pub(super) fn release(&mut self) {
+        if self.frames.is_empty() {
+            self.frames = VecDeque::new();
+        }
+    }
+
     /// Drops the oldest frame that may be dropped and has not begun. Returns its cost.
     pub(super) fn drop_oldest(&mut self) -> Option<usize> {
         // Of a frame that has begun, the rest must follow.
@@ -147,21 +154,31 @@ impl TakenFrames {
         self.moved
     }
 
-    /// The bytes to write next, if they are those of one frame.
+    /// The bytes to write next, if they are those of one frame, and in one piece.
     pub(super) fn only(&self) -> Option<&[u8]> {
         match (self.frames.len(), self.frames.front()) {
-            (1, Some(first)) => Some(&first.bytes()[self.written..]),
+            (1, Some(first)) => first.whole().map(|bytes| &bytes[self.written..]),
             _ => None,
         }
     }
 
     /// Fills `slices` with the bytes to write next. Returns the number of slices.
     pub(super) fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let mut skip = self.written;
-        let filled = slices.iter_mut().zip(&self.frames).map(|(slot, frame)| {
-            *slot = IoSlice::new(&frame.bytes()[std::mem::take(&mut skip)..]);
-        });
-        filled.count()
+        let (mut skip, mut filled) = (self.written, 0);
+        for frame in &self.frames {
+            for part in frame.parts() {
+                if skip >= part.len() {
+                    skip -= part.len();
+                    continue;
+                }
+                let Some(slot) = slices.get_mut(filled) else {
+                    return filled;
+                };
+                *slot = IoSlice::new(&part[std::mem::take(&mut skip)..]);
+                filled += 1;
+            }
+        }
+        filled
     }
 
     /// Takes off `count` bytes that are written.
@@ -169,9 +186,9 @@ impl TakenFrames {
         self.written += count;
         self.moved = true;
         while let Some(first) = self.frames.front()
-            && self.written >= first.bytes().len()
+            && self.written >= first.len()
         {
-            self.written -= first.bytes().len();
+            self.written -= first.len();
             self.cost -= first.cost();
             self.frames.pop_front();
         }
@@ -180,14 +197,20 @@ impl TakenFrames {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::*;
 
+    /// Header and body.
+    fn wire(frame: &Frame) -> Vec<u8> {
+        frame.parts().concat()
+    }
+
     #[derive(Clone, Debug)]
     enum Step {
-        /// A frame with this many bytes, which may be dropped or not.
-        Push(usize, bool),
+        /// A frame with this many bytes, which may be dropped or not, and be in one piece or not.
+        Push(usize, bool, bool),
         DropOldest,
         /// A writer takes the frames, more are pushed meanwhile, and it writes this many
         /// bytes.
@@ -198,7 +221,8 @@ mod tests {
     fn step() -> impl Strategy<Value = Step> {
         let pushed = prop::collection::vec(0..40usize, 0..3);
         prop_oneof![
-            4 => (0..40usize, any::<bool>()).prop_map(|(length, may)| Step::Push(length, may)),
+            4 => (0..40usize, any::<bool>(), any::<bool>())
+                .prop_map(|(length, may_drop, is_whole)| Step::Push(length, may_drop, is_whole)),
             1 => Just(Step::DropOldest),
             3 => (0..120usize, pushed).prop_map(|(count, pushed)| Step::Write(count, pushed)),
             1 => Just(Step::Pop),
@@ -216,9 +240,24 @@ mod tests {
     }
 
     impl Model {
-        fn push(&mut self, length: usize, may_drop: bool) {
+        fn push(&mut self, length: usize, may_drop: bool, is_whole: bool) {
             self.next = self.next.wrapping_add(1);
-            let frame = Frame::binary(&vec![self.next; length]);
+            let body = vec![self.next; length];
+            let frame = if is_whole {
+                Frame::binary(body)
+            } else {
+                // A part may be empty.
+                let (begin, payload) = body.split_at(length / 3);
+                let write = |body: &mut Vec<u8>| body.extend_from_slice(begin);
+                let suffix: &[u8] = if length.is_multiple_of(2) { b"}]" } else { b"" };
+                Frame::chain(
+                    Opcode::Binary,
+                    0,
+                    write,
+                    &Bytes::copy_from_slice(payload),
+                    suffix,
+                )
+            };
             let frame = if may_drop { frame.droppable() } else { frame };
             self.waiting.push_back((self.next, frame.clone()));
             self.queue.push(frame);
@@ -227,13 +266,15 @@ mod tests {
         fn write(&mut self, count: usize, pushed: Vec<usize>) {
             let mut taken = self.queue.take();
             for length in pushed {
-                self.push(length, false);
+                self.push(length, false, length.is_multiple_of(2));
             }
             let mut left = count;
             while left > 0 && !taken.is_empty() {
                 let mut slices = [IoSlice::new(&[]); 2];
                 let filled = taken.gather(&mut slices);
-                assert_eq!(taken.only().is_some(), taken.frames.len() == 1);
+                let is_one_piece = taken.frames.len() == 1 && taken.frames[0].whole().is_some();
+                assert_eq!(taken.only().is_some(), is_one_piece);
+                assert!(slices[..filled].iter().all(|slice| !slice.is_empty()));
                 let available: usize = slices[..filled].iter().map(|slice| slice.len()).sum();
                 let bytes: Vec<u8> = slices[..filled]
                     .iter()
@@ -251,12 +292,13 @@ mod tests {
         fn expect(&mut self, mut bytes: &[u8]) {
             while !bytes.is_empty() {
                 let (_, frame) = self.waiting.front().expect("nothing more was pushed");
-                let rest = &frame.bytes()[self.written..];
+                let frame = wire(frame);
+                let rest = &frame[self.written..];
                 let count = rest.len().min(bytes.len());
                 assert_eq!(&bytes[..count], &rest[..count]);
                 bytes = &bytes[count..];
                 self.written += count;
-                if self.written == frame.bytes().len() {
+                if self.written == frame.len() {
                     self.written = 0;
                     self.waiting.pop_front();
                 }
@@ -279,7 +321,7 @@ mod tests {
             let mut model = Model::default();
             for step in steps {
                 match step {
-                    Step::Push(length, may_drop) => model.push(length, may_drop),
+                    Step::Push(length, may_drop, is_whole) => model.push(length, may_drop, is_whole),
                     Step::Write(count, pushed) => model.write(count, pushed),
                     Step::DropOldest => {
                         let begun = usize::from(model.written > 0);
@@ -289,8 +331,8 @@ mod tests {
                     }
                     // Only clients that are never written to have their frames popped.
                     Step::Pop if model.written == 0 => {
-                        let popped = model.queue.pop().map(|frame| frame.bytes().clone());
-                        let expected = model.waiting.pop_front().map(|(_, frame)| frame.bytes().clone());
+                        let popped = model.queue.pop().map(|frame| wire(&frame));
+                        let expected = model.waiting.pop_front().map(|(_, frame)| wire(&frame));
                         prop_assert_eq!(popped, expected);
                     }
                     Step::Pop => {}
@@ -298,6 +340,20 @@ mod tests {
                 model.check();
             }
         }
+    }
+
+    #[test]
+    fn an_idle_queue_holds_no_memory_and_a_waiting_one_keeps_its_frames() {
+        let mut queue = FrameQueue::default();
+        queue.push(Frame::text("one"));
+        queue.release();
+        assert_eq!(queue.len(), 1);
+        let mut taken = queue.take();
+        taken.advance(Frame::text("one").len());
+        queue.give_back(taken);
+        assert!(queue.is_empty() && queue.frames.capacity() > 0);
+        queue.release();
+        assert_eq!(queue.frames.capacity(), 0);
     }
 
     #[test]
@@ -321,6 +377,6 @@ mod tests {
         queue.give_back(taken);
         queue.clear_unsent();
         assert_eq!(queue.cost(), frames[0].cost());
-        assert_eq!(queue.take().only(), Some(&frames[0].bytes()[1..]));
+        assert_eq!(queue.take().only(), Some(&wire(&frames[0])[1..]));
     }
 }

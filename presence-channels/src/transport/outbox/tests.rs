@@ -71,7 +71,7 @@ async fn who_takes_nothing_while_too_much_waits_is_closed_after_a_time() {
 #[tokio::test]
 async fn a_message_of_any_size_may_wait_alone_and_be_followed() {
     let outbox = stuck(1);
-    outbox.send(Frame::binary(&[b'a'; 100_000]));
+    outbox.send(Frame::binary(vec![b'a'; 100_000]));
     for name in b'b'..=b'k' {
         outbox.send(frame(name));
     }

@@ -57,7 +57,9 @@ fn read(bytes: &[u8], part: usize, direct: bool) -> Outcome {
         }
         loop {
             let answers = &mut outcome.answers;
-            match reader.next(&mut now, |frame| answers.push(frame.bytes().to_vec())) {
+            match reader.next(&mut now, |frame| {
+                answers.push(frame.whole().unwrap().to_vec());
+            }) {
                 Ok(None) => break,
                 Ok(Some(WebSocketEvent::Message(Data::Text(text)))) => {
                     outcome.events.push(format!("text {}", text.as_str()));

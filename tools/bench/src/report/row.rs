@@ -22,6 +22,9 @@ pub(super) struct Row {
     servers: Vec<Server>,
 }
 
+/// The latencies of each round, in microseconds: a percentile each.
+struct Percentiles([Samples; PERCENTILES.len()]);
+
 /// The figures of one server.
 struct Server {
     program: Program,
@@ -29,8 +32,10 @@ struct Server {
     /// Our figure divided by this one, of each round.
     ratios: Samples,
     frames_per_packet: Samples,
-    /// In microseconds, of each round: a percentile each.
-    latencies: [Samples; PERCENTILES.len()],
+    /// At half of the throughput, or beside what the scenario names.
+    latencies: Percentiles,
+    /// As `latencies`, of the measured clients alone.
+    alone: Percentiles,
     /// Of the round with the most frames for its bound.
     frames: Option<Frames>,
 }
@@ -42,7 +47,8 @@ impl Row {
             figures: Samples::new(1e-3),
             ratios: Samples::new(FINE),
             frames_per_packet: Samples::new(FINE),
-            latencies: std::array::from_fn(|_| Samples::new(1.0)),
+            latencies: Percentiles::new(),
+            alone: Percentiles::new(),
             frames: None,
         };
         Self {
@@ -58,11 +64,8 @@ impl Row {
             server.figures.add(measured.figure);
             server.ratios.add(ours / measured.figure);
             server.frames_per_packet.extend(measured.frames_per_packet);
-            if let Some(latencies) = measured.latencies {
-                for (samples, (_, percent)) in server.latencies.iter_mut().zip(PERCENTILES) {
-                    samples.add(latencies.percentile(percent) * 1e6);
-                }
-            }
+            server.latencies.add(measured.latencies);
+            server.alone.add(measured.alone);
             let share = |frames: &Frames| frames.delivered as f64 / frames.most as f64;
             let worst = [server.frames, measured.frames].into_iter().flatten();
             server.frames = worst.max_by(|one, other| share(one).total_cmp(&share(other)));
@@ -71,7 +74,7 @@ impl Row {
 
     pub(super) fn has_latencies(&self) -> bool {
         let mut servers = self.servers.iter();
-        servers.any(|server| !server.latencies[0].is_empty())
+        servers.any(|server| !server.latencies.is_empty())
     }
 
     pub(super) fn print_figures(&self) {
@@ -106,16 +109,14 @@ impl Row {
     pub(super) fn print_latencies(&self) {
         let name = self.scenario.name();
         for server in &self.servers {
-            if server.latencies[0].is_empty() {
-                continue;
+            let program = server.program.name();
+            for (latencies, alone) in [(&server.alone, ", alone"), (&server.latencies, "")] {
+                if !latencies.is_empty() {
+                    let all = latencies.medians();
+                    let all = all.map(|(_, latency)| format!("{latency:.0}"));
+                    println!("| {name}{alone} | {program} | {} |", all.join(" | "));
+                }
             }
-            let all = server.latencies.each_ref();
-            let all = all.map(|samples| format!("{:.0}", samples.median()));
-            println!(
-                "| {name} | {} | {} |",
-                server.program.name(),
-                all.join(" | ")
-            );
         }
     }
 
@@ -126,6 +127,29 @@ impl Row {
             "unit": self.scenario.unit(),
             "servers": servers.collect::<Vec<_>>(),
         })
+    }
+}
+
+impl Percentiles {
+    fn new() -> Self {
+        Self(std::array::from_fn(|_| Samples::new(1.0)))
+    }
+
+    /// Adds a round, if latencies were measured in it.
+    fn add(&mut self, measured: Option<Samples>) {
+        let Some(measured) = measured else { return };
+        for (samples, (_, percent)) in self.0.iter_mut().zip(PERCENTILES) {
+            samples.add(measured.percentile(percent) * 1e6);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0[0].is_empty()
+    }
+
+    /// Returns the name of each percentile and its median of all rounds.
+    fn medians(&self) -> [(&'static str, f64); PERCENTILES.len()] {
+        std::array::from_fn(|number| (PERCENTILES[number].0, self.0[number].median()))
     }
 }
 
@@ -141,12 +165,15 @@ impl Server {
         if !self.frames_per_packet.is_empty() {
             json["frames_per_packet"] = thousandths(self.frames_per_packet.median()).into();
         }
-        if !self.latencies[0].is_empty() {
-            let all = self.latencies.iter().zip(PERCENTILES);
-            json["latency_us"] = all
-                .map(|(samples, (name, _))| (name.to_owned(), samples.median().into()))
-                .collect::<serde_json::Map<_, _>>()
-                .into();
+        for (latencies, name) in [
+            (&self.latencies, "latency_us"),
+            (&self.alone, "latency_alone_us"),
+        ] {
+            if !latencies.is_empty() {
+                let all = latencies.medians().into_iter();
+                let all = all.map(|(name, latency)| (name.to_owned(), latency.into()));
+                json[name] = all.collect::<serde_json::Map<_, _>>().into();
+            }
         }
         if let Some(Frames { delivered, most }) = self.frames {
             json["frames"] = json!({ "delivered": delivered, "at_most": most });

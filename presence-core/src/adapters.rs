@@ -26,6 +26,7 @@ mod redis;
 #[cfg(feature = "zenoh")]
 mod zenoh;
 
+pub use crate::weather::{Bandwidth, Weather};
 /// The client of NATS, in the version that [`Nats`] uses.
 #[cfg(feature = "nats")]
 pub use ::async_nats as nats_client;

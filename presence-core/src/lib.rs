@@ -58,6 +58,7 @@ pub mod strict_json;
 mod sync;
 mod telemetry;
 pub mod tracker;
+mod weather;
 mod wire;
 
 pub use presence::Presence;

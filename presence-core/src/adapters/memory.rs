@@ -1,5 +1,9 @@
 //! Several nodes in one process, for tests of what crosses nodes.
 
+mod road;
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{HashMap, HashSet},
     future::Future,
@@ -9,9 +13,22 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::pubsub::{Adapter, AdapterError, Broadcast, EngineState, Inbox, PeerHint};
+use crate::{
+    pubsub::{Adapter, AdapterError, Broadcast, EngineState, Inbox, PeerHint},
+    weather::{Bandwidth, Weather},
+};
+use road::Roads;
 
-/// A cluster within one process. Messages arrive at once and in order, on the sender's thread.
+/// A cluster within one process. Messages arrive at once and in order, on the sender's thread,
+/// unless the network is told to misbehave.
+///
+/// | to test | call |
+/// | --- | --- |
+/// | a netsplit | [`part`](Self::part), [`part_one_way`](Self::part_one_way), [`heal`](Self::heal) |
+/// | loss, delay, doubled and late messages | [`set_weather`](Self::set_weather) |
+/// | a slow link | [`limit`](Self::limit) |
+/// | a crash | [`crash`](Self::crash) |
+/// | a broker that is away | [`disconnect`](Self::disconnect), [`reconnect`](Self::reconnect) |
 ///
 /// ```
 /// use presence_core::{adapters::MemoryCluster, PubSub};
@@ -37,6 +54,8 @@ struct ClusterState {
     parted: HashSet<(Arc<str>, Arc<str>)>,
     /// The nodes that have lost their broker.
     away: HashSet<Arc<str>>,
+    /// The roads of a network that has misbehaved at least once.
+    roads: Option<Roads>,
 }
 
 #[derive(Debug)]
@@ -51,6 +70,12 @@ impl ClusterState {
         let away = |node| !self.away.is_empty() && self.away.contains(node);
         let parted = !self.parted.is_empty() && self.parted.contains(&(from.into(), to.into()));
         !parted && !away(from) && !away(to)
+    }
+
+    /// Returns the inbox of this start of a node, if it is still there.
+    fn inbox_of(&self, node: &str, id: u64) -> Option<Inbox> {
+        let member = self.nodes.get(node).filter(|member| member.id == id);
+        Some(member?.inbox.clone())
     }
 
     /// The inboxes of all but `from` that something from there reaches.
@@ -92,6 +117,81 @@ impl MemoryCluster {
         let mut state = self.state.lock();
         state.parted.remove(&(one.into(), other.into()));
         state.parted.remove(&(other.into(), one.into()));
+    }
+
+    /// Changes how the network treats messages from now on. `None` lets all arrive at once again.
+    /// Messages on their way arrive as they would have. Hints do not go by this network.
+    ///
+    /// A message may overtake another one if the delays differ, or if it is late. No engine of this
+    /// crate lets that happen within a topic: for a test of code that relies on the order, choose
+    /// equal delays, and none late.
+    ///
+    /// Delays are on tokio's clock, so they pass at once in a test with `start_paused`. The k-th
+    /// message from one node to another has the same fate in each run.
+    ///
+    /// # Panics
+    /// Panics outside of a tokio runtime, whose task then delivers the messages.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::time::Duration;
+    /// use presence_core::{PubSub, adapters::{MemoryCluster, Weather}};
+    /// use presence_core::pubsub::{Broadcast, Payload};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # tokio::time::pause();
+    /// let cluster = MemoryCluster::default();
+    /// let a = PubSub::with_adapter(cluster.join("a"));
+    /// let b = PubSub::with_adapter(cluster.join("b"));
+    /// let mut on_b = b.receiver("t", 16);
+    /// cluster.set_weather(Some(Weather {
+    ///     least_delay: Duration::from_millis(40),
+    ///     longest_delay: Duration::from_millis(40),
+    ///     ..Weather::CALM
+    /// }));
+    /// a.broadcast(Broadcast::new("t", "slow", Payload::empty()))?;
+    /// assert!(on_b.try_recv().is_none());
+    /// let sent = tokio::time::Instant::now();
+    /// on_b.recv().await;
+    /// assert!(sent.elapsed() >= Duration::from_millis(40));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_weather(&self, weather: Option<Weather>) {
+        self.roads(|roads| roads.set_weather(weather));
+    }
+
+    /// Gives the link of a node a bandwidth, in each direction, from now on. `None` takes it away.
+    /// Messages wait for the link in order, and those that do not fit into its queue are lost.
+    ///
+    /// # Panics
+    /// Panics outside of a tokio runtime, as [`set_weather`](Self::set_weather) does.
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_core::adapters::{Bandwidth, MemoryCluster};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let cluster = MemoryCluster::default();
+    /// // 10 Mbit/s, and at most half a second of messages that wait.
+    /// cluster.limit("a", Some(Bandwidth {
+    ///     bytes_a_second: 1_250_000,
+    ///     queue_bytes: 625_000,
+    /// }));
+    /// # }
+    /// ```
+    pub fn limit(&self, node: &str, bandwidth: Option<Bandwidth>) {
+        self.roads(|roads| roads.limit(node.into(), bandwidth));
+    }
+
+    fn roads(&self, change: impl FnOnce(&mut Roads)) {
+        let mut state = self.state.lock();
+        if state.roads.as_ref().is_none_or(Roads::is_closed) {
+            state.roads = Some(Roads::open(&self.state));
+        }
+        state.roads.as_mut().map(change);
     }
 
     /// Takes the broker away from a node, as if this cluster had one. No message reaches the node
@@ -218,10 +318,21 @@ impl Adapter for Memory {
 
     fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError> {
         let others = {
-            let state = self.cluster.state.lock();
-            match self.is_there(&state) {
-                true => state.others(&self.node_name),
-                false => return Ok(()),
+            let mut state = self.cluster.state.lock();
+            if !self.is_there(&state) {
+                return Ok(());
+            }
+            match state.roads.take() {
+                None => state.others(&self.node_name),
+                Some(mut roads) => {
+                    for (name, member) in &state.nodes {
+                        if *name != self.node_name && state.passes(&self.node_name, name) {
+                            roads.send(&self.node_name, (name, member.id), message);
+                        }
+                    }
+                    state.roads = Some(roads);
+                    return Ok(());
+                }
             }
         };
         for inbox in others {
@@ -232,10 +343,15 @@ impl Adapter for Memory {
 
     fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError> {
         let (inbox, passes) = {
-            let state = self.cluster.state.lock();
+            let mut state = self.cluster.state.lock();
             let passes = self.is_there(&state) && state.passes(&self.node_name, node);
-            let node = state.nodes.get(node);
-            (node.map(|node| node.inbox.clone()), passes)
+            let ClusterState { nodes, roads, .. } = &mut *state;
+            let member = nodes.get_key_value(node);
+            if let (Some((name, member)), Some(roads), true) = (member, roads, passes) {
+                roads.send(&self.node_name, (name, member.id), message);
+                return Ok(());
+            }
+            (member.map(|(_, member)| member.inbox.clone()), passes)
         };
         match inbox {
             Some(_) if !passes => Ok(()),

@@ -1,47 +1,16 @@
 //! The network between machines: it loses, delays, doubles, reorders and parts.
 
-mod pipe;
-
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-pub use pipe::Bandwidth;
-use pipe::Pipe;
-
 use super::operation::millis;
-
-/// How the network treats a message that no cut stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Weather {
-    /// The least delay of a message.
-    pub least_delay: Duration,
-    /// The longest delay of a message that is not late. Delays between the two are equally likely,
-    /// so a message overtakes others sent within their difference.
-    pub longest_delay: Duration,
-    /// The number of messages that are lost, of a thousand.
-    pub lost: u16,
-    /// The number of messages that arrive twice, of a thousand.
-    pub doubled: u16,
-    /// The number of messages that are late, of a thousand.
-    pub late: u16,
-    /// The longest that a late one is late by.
-    pub late_by: Duration,
-}
+use crate::weather::Pipe;
+pub use crate::weather::{Bandwidth, Weather};
 
 impl Weather {
-    /// A network that loses nothing and is fast: from 1 to 3 ms.
-    pub const CALM: Self = Self {
-        least_delay: Duration::from_millis(1),
-        longest_delay: Duration::from_millis(3),
-        lost: 0,
-        doubled: 0,
-        late: 0,
-        late_by: Duration::ZERO,
-    };
-
     pub(super) fn from_words(words: &[&str]) -> Option<Self> {
         let [least, longest, lost, doubled, late, late_by] = words else {
             return None;

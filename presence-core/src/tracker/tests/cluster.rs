@@ -1,7 +1,7 @@
 //! Several nodes in one process.
 
 use super::*;
-use crate::adapters::MemoryCluster;
+use crate::adapters::{MemoryCluster, Weather};
 use crate::pubsub::PeerHint;
 
 struct TestCluster {
@@ -224,4 +224,29 @@ async fn a_newcomer_has_caught_up_when_it_shows_what_the_others_have() {
     last.caught_up().await;
     assert_eq!(count(&last), count(&b));
     assert!(begun.elapsed() < 60_000 * MS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn presences_arrive_over_a_network_that_loses_and_reorders() {
+    let nodes = TestCluster::new();
+    let (_, a) = nodes.start("a");
+    let (_, b) = nodes.start("b");
+    nodes.cluster.set_weather(Some(Weather {
+        longest_delay: 80 * MS,
+        lost: 200,
+        doubled: 100,
+        late: 50,
+        late_by: 2000 * MS,
+        ..Weather::CALM
+    }));
+    let owner = Owner::new();
+    for key in 0..200 {
+        a.track_as(&owner, "t", key.to_string(), json!({}))
+            .await
+            .unwrap();
+        tokio::time::sleep(10 * MS).await;
+    }
+    until("b shows all", || b.count("t") == 200).await;
+    drop(owner);
+    until("b shows nobody", || b.count("t") == 0).await;
 }

@@ -341,12 +341,14 @@ impl NatsWorker {
                 () = node.interests.changed() => self.subscribe_as_wanted().await,
                 _ = self.bulk.join_next(), if !idle => {}
                 batch = next(&node, &self.client, idle) => {
-                    let Some(batch) = batch else { break };
+                    let Some(Batch { control, live, bulk }) = batch else { break };
+                    self.send(control).await;
                     // One connection carries both, so the server knows of the subscription first.
                     if node.interests.stale() {
                         self.subscribe_as_wanted().await;
                     }
-                    self.send(batch).await;
+                    self.send(live).await;
+                    self.send_bulk(bulk);
                 }
             }
         }
@@ -354,9 +356,8 @@ impl NatsWorker {
         let _ = self.client.flush().await;
     }
 
-    async fn send(&mut self, batch: Batch<Item>) {
-        let Batch { urgent, bulk } = batch;
-        for (_, item) in urgent {
+    async fn send(&mut self, items: Vec<Item>) {
+        for item in items {
             self.unwritten += item.frame.len();
             publish(&self.node, &self.client, item).await;
             if self.unwritten >= CLIENT_BYTES {
@@ -365,6 +366,9 @@ impl NatsWorker {
                 let _ = self.client.flush().await;
             }
         }
+    }
+
+    fn send_bulk(&mut self, bulk: Vec<Item>) {
         if bulk.is_empty() {
             return;
         }
@@ -431,7 +435,8 @@ async fn next(node: &EngineNode, client: &Client, with_bulk: bool) -> Option<Bat
     while client.connection_state() != State::Connected {
         tokio::time::sleep(AWAY_POLL).await;
     }
-    node.outgoing.next(with_bulk).await
+    let takes = |class| with_bulk || class != TrafficClass::Bulk;
+    node.outgoing.next(takes).await
 }
 
 /// Reports the state of the connection, for as long as this node runs.

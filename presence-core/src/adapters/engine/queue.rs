@@ -82,13 +82,18 @@ struct Line<F> {
     bytes: usize,
 }
 
-/// Frames that are sent together, in this order.
+/// Frames that are sent together, by class.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::adapters) struct Batch<F> {
-    /// The frames of `Control`, then those of `Live`, each with its class.
-    pub(in crate::adapters) urgent: Vec<(TrafficClass, F)>,
-    /// The frames of `Bulk`.
+    pub(in crate::adapters) control: Vec<F>,
+    pub(in crate::adapters) live: Vec<F>,
     pub(in crate::adapters) bulk: Vec<F>,
+}
+
+impl<F> Batch<F> {
+    fn is_empty(&self) -> bool {
+        self.control.is_empty() && self.live.is_empty() && self.bulk.is_empty()
+    }
 }
 
 impl<F: QueuedFrame> Queue<F> {
@@ -140,19 +145,22 @@ impl<F: QueuedFrame> Queue<F> {
         }
     }
 
-    /// Returns the next frames, or `None` if the queue is closed and empty. For one task. Frames of
-    /// `Bulk` are left in the queue unless `with_bulk` is set: their sender still has earlier ones.
+    /// Returns the next frames, or `None` if the queue is closed and empty. For one task. Frames of a
+    /// class for which `takes` returns `false` stay: their sender still has earlier ones.
     ///
     /// This method is cancel safe: only a call that returns frames takes them off the queue.
-    pub(in crate::adapters) async fn next(&self, with_bulk: bool) -> Option<Batch<F>> {
+    pub(in crate::adapters) async fn next(
+        &self,
+        takes: impl Fn(TrafficClass) -> bool,
+    ) -> Option<Batch<F>> {
         loop {
             {
                 let mut queue = self.queue.lock();
-                let batch = queue.take(with_bulk);
-                if !batch.urgent.is_empty() || !batch.bulk.is_empty() {
+                let batch = queue.take(&takes);
+                if !batch.is_empty() {
                     return Some(batch);
                 }
-                if queue.closed && queue.bulk.items.is_empty() {
+                if queue.closed && queue.is_empty() {
                     return None;
                 }
             }
@@ -176,21 +184,29 @@ impl<F: QueuedFrame> Waiting<F> {
         }
     }
 
-    fn take(&mut self, with_bulk: bool) -> Batch<F> {
+    fn is_empty(&self) -> bool {
+        let Self {
+            control,
+            live,
+            bulk,
+            ..
+        } = self;
+        [control, live, bulk]
+            .iter()
+            .all(|line| line.items.is_empty())
+    }
+
+    fn take(&mut self, takes: &impl Fn(TrafficClass) -> bool) -> Batch<F> {
         let mut room = BATCH_BYTES;
-        let control = self.control.take(&mut room);
-        let live = self.live.take(&mut room);
-        let urgent = [(TrafficClass::Control, control), (TrafficClass::Live, live)];
-        let urgent = urgent
-            .into_iter()
-            .flat_map(|(class, items)| items.into_iter().map(move |item| (class, item)));
-        let urgent = urgent.collect();
-        let mut room = room.clamp(1, BULK_BYTES);
-        let bulk = match with_bulk {
-            true => self.bulk.take(&mut room),
+        let mut take = |class, room: &mut usize| match takes(class) {
+            true => self.line(class).take(room),
             false => Vec::new(),
         };
-        Batch { urgent, bulk }
+        Batch {
+            control: take(TrafficClass::Control, &mut room),
+            live: take(TrafficClass::Live, &mut room),
+            bulk: take(TrafficClass::Bulk, &mut room.clamp(1, BULK_BYTES)),
+        }
     }
 }
 

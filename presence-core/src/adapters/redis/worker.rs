@@ -180,10 +180,10 @@ impl RedisWorker {
     async fn deliver(&self) -> Result<Never, Lost> {
         loop {
             // The queue is never closed, so there always is a next batch.
-            let Some(batch) = self.incoming.next(true).await else {
+            let Some(batch) = self.incoming.next(|_| true).await else {
                 continue;
             };
-            for (_, frame) in batch.urgent {
+            for frame in batch.live {
                 self.node.receive(&frame, &self.inbox);
             }
             // Lets the other half of this task send.
@@ -212,21 +212,18 @@ impl RedisWorker {
             tokio::select! {
                 () = interests.changed() => subscribed.update(&self.node).await?,
                 Some(sent) = bulk.join_next() => sent.unwrap_or(Err(Lost::Closed))?,
-                batch = outgoing.next(idle) => {
-                    let batch = batch.ok_or(Lost::Stopped)?;
+                batch = outgoing.next(|class| idle || class != TrafficClass::Bulk) => {
+                    let Batch { control, live, bulk: more } = batch.ok_or(Lost::Stopped)?;
+                    send(self.node.clone(), control, publish.clone()).await?;
+                    // Heartbeats do not wait for the server's answer to a subscription.
                     if interests.stale() {
                         subscribed.update(&self.node).await?;
                     }
-                    let Batch { urgent, bulk: more } = batch;
-                    // In a pipeline of their own, so that the urgent ones do not wait for the
-                    // answer.
+                    // In a pipeline of their own, so that the others do not wait for the answer.
                     if !more.is_empty() {
                         bulk.spawn(send(self.node.clone(), more, publish.clone()));
                     }
-                    if !urgent.is_empty() {
-                        let urgent = urgent.into_iter().map(|(_, item)| item).collect();
-                        send(self.node.clone(), urgent, publish.clone()).await?;
-                    }
+                    send(self.node.clone(), live, publish.clone()).await?;
                 }
             }
         }
@@ -266,6 +263,9 @@ async fn send(
     items: Vec<Item>,
     mut publish: MultiplexedConnection,
 ) -> Result<(), Lost> {
+    if items.is_empty() {
+        return Ok(());
+    }
     let mut pipe = ::redis::pipe();
     for Item { target, frame } in &items {
         pipe.publish(node.subjects.of(target), &**frame).ignore();

@@ -48,8 +48,7 @@ pub(super) struct ZenohWorker {
     declared: Declared,
     /// The numbers of links and listed nodes at the last log line.
     logged: (usize, usize),
-    /// Sends frames of `Bulk`, if it has a task. Further ones wait for it.
-    bulk: JoinSet<()>,
+    lanes: Lanes,
 }
 
 /// The declarations of this node in its session. Dropping one takes it back.
@@ -57,6 +56,36 @@ pub(super) struct ZenohWorker {
 struct Declared {
     buckets: HashMap<u16, Subscriber<()>>,
     rest: Option<(LivelinessToken, Subscriber<()>, Subscriber<()>)>,
+}
+
+/// The senders: at most one task for each class, so that no class waits for another one's slow
+/// peer.
+#[derive(Default)]
+struct Lanes {
+    control: JoinSet<()>,
+    live: JoinSet<()>,
+    bulk: JoinSet<()>,
+}
+
+impl Lanes {
+    /// Waits until the sender of a class has sent all that it had.
+    ///
+    /// This method is cancel safe.
+    async fn next_sent(&mut self) -> Result<(), JoinError> {
+        tokio::select! {
+            Some(sent) = self.control.join_next() => sent,
+            Some(sent) = self.live.join_next() => sent,
+            Some(sent) = self.bulk.join_next() => sent,
+            else => std::future::pending().await,
+        }
+    }
+
+    /// Waits until all senders have ended.
+    async fn finish(&mut self) {
+        for lane in [&mut self.control, &mut self.live, &mut self.bulk] {
+            while lane.join_next().await.is_some() {}
+        }
+    }
 }
 
 impl ZenohWorker {
@@ -84,7 +113,7 @@ impl ZenohWorker {
             unlinked: Unlinked::default(),
             declared: Declared::default(),
             logged: (0, 1),
-            bulk: JoinSet::new(),
+            lanes: Lanes::default(),
         }
     }
 
@@ -95,23 +124,41 @@ impl ZenohWorker {
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let node = self.node.clone();
         loop {
-            let idle = self.bulk.is_empty();
+            let Lanes {
+                control,
+                live,
+                bulk,
+            } = &self.lanes;
+            let (control, live, bulk) = (control.is_empty(), live.is_empty(), bulk.is_empty());
+            let takes = |class| match class {
+                TrafficClass::Control => control,
+                TrafficClass::Live => live,
+                TrafficClass::Bulk => bulk,
+            };
             tokio::select! {
                 () = node.interests.changed() => self.subscribe_as_wanted().await,
-                _ = self.bulk.join_next(), if !idle => {}
+                sent = self.lanes.next_sent() => {
+                    // A panic in zenoh, or the end of the runtime. The unsent frames are lost.
+                    if let Err(error) = sent {
+                        tracing::error!("zenoh failed to send: {error}");
+                    }
+                }
                 _ = refresh.tick() => self.look_for_peers(),
                 Some(seen) = self.looks.join_next() => self.found_peers(seen).await,
-                batch = node.outgoing.next(idle) => {
-                    // `None` when the node stops and all frames are sent.
-                    let Some(batch) = batch else { break };
-                    // A link carries both, in order.
+                batch = node.outgoing.next(takes) => {
+                    // `None` when the node stops and all frames are taken.
+                    let Some(Batch { control, live, bulk }) = batch else { break };
+                    self.send(TrafficClass::Control, control);
+                    // A link carries both, and a declaration is more urgent than a message.
                     if node.interests.stale() {
                         self.subscribe_as_wanted().await;
                     }
-                    self.send(batch).await;
+                    self.send(TrafficClass::Live, live);
+                    self.send(TrafficClass::Bulk, bulk);
                 }
             }
         }
+        self.lanes.finish().await;
         self.declared = Declared::default();
         self.close().await;
     }
@@ -186,23 +233,23 @@ impl ZenohWorker {
             .await
     }
 
-    /// Sends a batch on blocking threads, because a put blocks while a peer is too slow. Frames of
-    /// `Bulk` have a thread of their own, so that the others do not wait for them.
-    async fn send(&mut self, batch: Batch<Item>) {
-        let Batch { urgent, bulk } = batch;
-        if !bulk.is_empty() {
-            let bulk = bulk.into_iter().map(|item| (TrafficClass::Bulk, item));
-            let put_all = put_all(&self.node, &self.session, bulk.collect());
-            self.bulk.spawn_blocking(put_all);
-        }
-        if urgent.is_empty() {
+    /// Sends frames of a class on a blocking thread of that class, because a put blocks while a peer
+    /// is too slow.
+    fn send(&mut self, class: TrafficClass, items: Vec<Item>) {
+        if items.is_empty() {
             return;
         }
-        let put_all = put_all(&self.node, &self.session, urgent);
-        // An error is a panic in zenoh, or the end of the runtime. The unsent frames are lost.
-        if let Err(error) = tokio::task::spawn_blocking(put_all).await {
-            tracing::error!("zenoh failed to send: {error}");
-        }
+        let lane = match class {
+            TrafficClass::Control => &mut self.lanes.control,
+            TrafficClass::Live => &mut self.lanes.live,
+            TrafficClass::Bulk => &mut self.lanes.bulk,
+        };
+        let (node, session) = (self.node.clone(), self.session.clone());
+        lane.spawn_blocking(move || {
+            for item in items {
+                put(&node, &session, class, item);
+            }
+        });
     }
 
     /// Starts a look for peers, unless one is under way.
@@ -286,19 +333,6 @@ fn notice(sample: &Sample, node: &EngineNode, living: &Living, inbox: &Inbox) {
     };
     tracing::debug!(?hint, "zenoh");
     inbox.hint(hint);
-}
-
-fn put_all(
-    node: &Arc<EngineNode>,
-    session: &Session,
-    items: Vec<(TrafficClass, Item)>,
-) -> impl FnOnce() + Send + use<> {
-    let (node, session) = (node.clone(), session.clone());
-    move || {
-        for (class, item) in items {
-            put(&node, &session, class, item);
-        }
-    }
 }
 
 fn put(node: &EngineNode, session: &Session, class: TrafficClass, item: Item) {

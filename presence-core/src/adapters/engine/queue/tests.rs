@@ -23,8 +23,13 @@ fn queue(limit: usize) -> (Queue<Item>, EngineStats) {
 
 /// Returns the texts of the next batch.
 async fn next(queue: &Queue<Item>, with_bulk: bool) -> Option<Vec<String>> {
-    let Batch { urgent, bulk } = queue.next(with_bulk).await?;
-    let items = urgent.into_iter().map(|(_, item)| item).chain(bulk);
+    let takes = |class| with_bulk || class != Bulk;
+    let Batch {
+        control,
+        live,
+        bulk,
+    } = queue.next(takes).await?;
+    let items = control.into_iter().chain(live).chain(bulk);
     let text = |item: Item| String::from_utf8_lossy(&item.frame).into_owned();
     Some(items.map(text).collect())
 }
@@ -109,12 +114,7 @@ async fn a_full_class_costs_the_others_nothing() {
             outgoing.push(other, item("taken too"));
         }
         assert_eq!(stats.dropped(), before, "{full:?} is full");
-        while outgoing.queue.lock().take(true)
-            != (Batch {
-                urgent: Vec::new(),
-                bulk: Vec::new(),
-            })
-        {}
+        while !outgoing.queue.lock().take(&|_| true).is_empty() {}
     }
 }
 
@@ -129,11 +129,31 @@ async fn a_flood_of_live_frames_leaves_a_place_in_each_batch() {
     }
     for (control, bulk) in [("c1", "b1"), ("c2", "b2"), ("c3", "b3")] {
         outgoing.push(Control, item(control));
-        let batch = outgoing.next(true).await.unwrap();
-        assert_eq!(batch.urgent[0], (Control, item(control)));
+        let batch = outgoing.next(|_| true).await.unwrap();
+        assert_eq!(batch.control, [item(control)]);
         assert_eq!(batch.bulk, [item(bulk)]);
     }
     assert_eq!(stats.dropped(), 0);
+}
+
+/// As an engine with a sender for each class does.
+#[tokio::test(start_paused = true)]
+async fn a_class_whose_sender_is_busy_stays_and_the_others_leave() {
+    let (outgoing, _) = queue(usize::MAX);
+    for class in [Bulk, Live, Control] {
+        outgoing.push(class, item("1"));
+    }
+    outgoing.close();
+    for free in [Control, Bulk, Live] {
+        let batch = outgoing.next(|class| class == free).await.unwrap();
+        let counts = [&batch.control, &batch.live, &batch.bulk].map(Vec::len);
+        let place = [Control, Live, Bulk]
+            .iter()
+            .position(|class| *class == free);
+        assert_eq!(counts.iter().sum::<usize>(), 1);
+        assert_eq!(counts[place.unwrap()], 1);
+    }
+    assert_eq!(outgoing.next(|_| false).await, None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -118,7 +118,7 @@ impl Hearing {
                         self.node.dispatched(&diff.topic, self.now, &mut out);
                     }
                     NodeEffect::Broadcast(_, bytes) | NodeEffect::Direct(_, _, bytes) => {
-                        said.push(bytes)
+                        said.push(bytes);
                     }
                     _ => {}
                 }

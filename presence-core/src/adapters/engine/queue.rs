@@ -145,8 +145,8 @@ impl<F: QueuedFrame> Queue<F> {
         }
     }
 
-    /// Returns the next frames, or `None` if the queue is closed and empty. For one task. Frames of a
-    /// class for which `takes` returns `false` stay: their sender still has earlier ones.
+    /// Returns the next frames, or `None` if the queue is closed and empty. For one task. Frames of
+    /// a class for which `takes` returns `false` stay: their sender still has earlier ones.
     ///
     /// This method is cancel safe: only a call that returns frames takes them off the queue.
     pub(in crate::adapters) async fn next(

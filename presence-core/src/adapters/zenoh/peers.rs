@@ -229,10 +229,8 @@ impl Missing {
         let awaited = now.own.is_some() && dials.iter().any(|node| !plan.listed.contains(node));
         let all = self.looks >= WAITED_LOOKS;
         let again = all || (unknown && self.looks == UNKNOWN_LOOKS) || awaited;
-        let plan = again.then(|| Plan {
-            all: all || now.all,
-            ..now
-        });
+        let all = all || now.all;
+        let plan = again.then_some(Plan { all, ..now });
         Found { complete, plan }
     }
 }

@@ -233,8 +233,8 @@ impl ZenohWorker {
             .await
     }
 
-    /// Sends frames of a class on a blocking thread of that class, because a put blocks while a peer
-    /// is too slow.
+    /// Sends frames of a class on a blocking thread of that class, because a put blocks while a
+    /// peer is too slow.
     fn send(&mut self, class: TrafficClass, items: Vec<Item>) {
         if items.is_empty() {
             return;

@@ -1,10 +1,12 @@
 //! The state of one replica, on its own node and on others, and the one way in which it changes.
 
-use std::collections::BTreeMap;
-use std::ops::Bound::{Excluded, Included, Unbounded};
+mod entries;
+
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use entries::Entries;
 
 use super::delta::{Inside, runs};
 use super::visits::visit;
@@ -21,7 +23,7 @@ pub(crate) struct Replica {
     /// The changes that are made or known.
     clock: Clock,
     /// The entries by clock, so that the adds since a clock are a range.
-    entries: BTreeMap<Clock, Arc<Entry>>,
+    entries: Entries,
     /// A hash of all entries. See [`Replica::check`].
     check: u64,
 }
@@ -59,7 +61,7 @@ impl Replica {
         Self {
             origin,
             clock: Clock::ZERO,
-            entries: BTreeMap::new(),
+            entries: Entries::default(),
             check: 0,
         }
     }
@@ -88,19 +90,17 @@ impl Replica {
     /// Returns the entry that the change at `clock` added, if it still lives.
     pub(crate) fn get(&self, clock: Clock) -> Option<&Arc<Entry>> {
         visit(1);
-        self.entries.get(&clock)
+        self.entries.get(clock)
     }
 
     /// Returns the live entries that were added after `clock`, oldest first. Visits only these.
     pub(crate) fn since(&self, clock: Clock) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
-        let range = self.entries.range((Excluded(clock), Unbounded));
-        range.map(|(_, entry)| entry).inspect(|_| visit(1))
+        self.entries.after(clock).inspect(|_| visit(1))
     }
 
     /// Returns the live entries that were added up to `clock`, oldest first. Visits only these.
     pub(crate) fn up_to(&self, clock: Clock) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
-        let range = self.entries.range((Unbounded, Included(clock)));
-        range.map(|(_, entry)| entry).inspect(|_| visit(1))
+        self.entries.up_to(clock).inspect(|_| visit(1))
     }
 
     /// Returns the changes after `from`, for a node that holds this replica at `from`.
@@ -200,20 +200,20 @@ impl Replica {
     pub(super) fn put(&mut self, entry: Arc<Entry>) {
         visit(1);
         self.check ^= check_of(&entry);
-        self.entries.insert(entry.tag.clock, entry);
+        self.entries.insert(entry);
     }
 
     pub(super) fn take(&mut self, clock: Clock) -> Option<Arc<Entry>> {
         visit(1);
-        let entry = self.entries.remove(&clock)?;
+        let entry = self.entries.remove(clock)?;
         self.check ^= check_of(&entry);
         Some(entry)
     }
 
     /// Removes and returns the youngest entry, of a replica that is given up.
     pub(crate) fn pop_last(&mut self) -> Option<Arc<Entry>> {
-        let (clock, _) = self.entries.last_key_value()?;
-        self.take(*clock)
+        let clock = self.entries.last()?.tag.clock;
+        self.take(clock)
     }
 
     pub(super) fn step(&mut self) -> Clock {

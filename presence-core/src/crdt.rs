@@ -173,10 +173,13 @@
 //! ## 11. Who leaves in order has a grace
 //!
 //! A node that leaves says so, and for how long what it tracked is to be shown on: until the time
-//! is over, or the same key is tracked in the same topic by another node, which is one diff of a
-//! leave and a join. It may leave long before it stops, and shows its own as long itself.
+//! is over, or the same key is tracked in the same topic by another node. Each new track ends one
+//! entry of the key, the oldest, by one diff of a join and a leave. An update is not a new track,
+//! and neither is an entry that is shown again. The node may leave long before it stops, and shows
+//! its own as long itself.
 //!
-//! *Without it:* in a rolling restart everybody is seen to leave and come again.
+//! *Without it:* in a rolling restart everybody is seen to leave and come again. If one track ended
+//! all entries of the key, a user with two tabs would have one for a while.
 //!
 //! ## 13. A diff is net, and a list seals
 //!

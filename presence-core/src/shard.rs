@@ -219,7 +219,7 @@ impl Shard {
         self.answers.gone_from_replica(&old);
         self.owned.insert(&new);
         self.index.leave(&old);
-        self.index.join(&new);
+        self.index.show(&new);
         self.changed(size(&new), effects);
         self.settle(effects);
         Ok(phx_ref)
@@ -432,7 +432,7 @@ impl Shard {
         self.owned = Owned::default();
         for new in self.writer.retag(incarnation) {
             self.owned.insert(&new);
-            self.index.join(&new);
+            self.index.show(&new);
         }
         // A machine that was set back has made its next references already, in the time that it
         // lost.

@@ -1,10 +1,12 @@
 //! The entries under one key of one topic.
 
-use std::collections::BTreeMap;
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::crdt::visits::visit;
-use crate::crdt::{Entry, PhxRef};
+use crate::crdt::{Clock, Entry, Origin, PhxRef, Tag};
 
 /// The result of removing an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +26,38 @@ pub(super) enum Removed {
 /// unnoticed.
 ///
 /// Nearly every key has one (a user with one tab), which then costs no allocation. A key that a
-/// whole room shares still finds and removes an entry without visiting the others.
+/// whole room shares still finds and removes an entry without visiting the others, and finds the
+/// oldest entry of an origin.
 #[derive(Clone, Debug)]
 pub(super) enum Holders {
     One(Arc<Entry>),
-    Many(BTreeMap<PhxRef, Arc<Entry>>),
+    Many(Box<Many>),
+}
+
+/// The entries of a key that has several.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Many {
+    by_ref: BTreeMap<PhxRef, Arc<Entry>>,
+    /// The same entries by origin, the oldest of an origin first.
+    by_tag: BTreeSet<ByTag>,
+}
+
+/// An entry, ordered by its tag.
+#[derive(Clone, Debug)]
+struct ByTag(Arc<Entry>);
+
+impl Many {
+    /// Adds an entry whose reference is not here.
+    fn insert(&mut self, entry: Arc<Entry>) {
+        self.by_tag.insert(ByTag(Arc::clone(&entry)));
+        self.by_ref.insert(entry.meta.reference(), entry);
+    }
+
+    fn remove(&mut self, phx_ref: PhxRef) {
+        if let Some(entry) = self.by_ref.remove(&phx_ref) {
+            self.by_tag.remove(&entry.tag);
+        }
+    }
 }
 
 impl Holders {
@@ -41,23 +70,29 @@ impl Holders {
         visit(1);
         let phx_ref = entry.meta.reference();
         match self {
-            Self::Many(entries) => match entries.get_mut(&phx_ref) {
+            Self::Many(many) => match many.by_ref.get_mut(&phx_ref) {
                 Some(held) => {
-                    replace(held, entry);
+                    let old = Arc::clone(held);
+                    if replace(held, &entry) {
+                        many.by_tag.remove(&old.tag);
+                        many.by_tag.insert(ByTag(entry));
+                    }
                     false
                 }
-                None => entries.insert(phx_ref, entry).is_none(),
+                None => {
+                    many.insert(entry);
+                    true
+                }
             },
             Self::One(first) if first.meta.reference() == phx_ref => {
-                replace(first, entry);
+                replace(first, &entry);
                 false
             }
             Self::One(first) => {
-                let first = Arc::clone(first);
-                *self = Self::Many(BTreeMap::from([
-                    (first.meta.reference(), first),
-                    (phx_ref, entry),
-                ]));
+                let mut many = Box::<Many>::default();
+                many.insert(Arc::clone(first));
+                many.insert(entry);
+                *self = Self::Many(many);
                 true
             }
         }
@@ -69,23 +104,37 @@ impl Holders {
         match self {
             Self::One(held) if held.tag == entry.tag => Removed::Last,
             Self::One(_) => Removed::Nothing,
-            Self::Many(entries) => {
+            Self::Many(many) => {
                 let phx_ref = entry.meta.reference();
-                if entries
-                    .get(&phx_ref)
-                    .is_none_or(|held| held.tag != entry.tag)
-                {
+                let held = many.by_ref.get(&phx_ref);
+                if held.is_none_or(|held| held.tag != entry.tag) {
                     return Removed::Nothing;
                 }
-                entries.remove(&phx_ref);
-                if entries.len() == 1
-                    && let Some((_, last)) = entries.pop_first()
+                many.remove(phx_ref);
+                if many.by_ref.len() == 1
+                    && let Some((_, last)) = many.by_ref.pop_first()
                 {
                     *self = Self::One(last);
                 }
                 Removed::OneOfMany
             }
         }
+    }
+
+    /// Returns the oldest entry of the origin.
+    pub(super) fn oldest_of(&self, origin: &Arc<Origin>) -> Option<&Arc<Entry>> {
+        visit(1);
+        let entry = match self {
+            Self::One(entry) => entry,
+            Self::Many(many) => {
+                let first = Tag {
+                    origin: Arc::clone(origin),
+                    clock: Clock::ZERO,
+                };
+                &many.by_tag.range(first..).next()?.0
+            }
+        };
+        (entry.tag.origin == *origin).then_some(entry)
     }
 
     pub(super) fn collect_into(&self, entries: &mut Vec<Arc<Entry>>) {
@@ -95,15 +144,44 @@ impl Holders {
                 entries.push(Arc::clone(entry));
             }
             Self::Many(many) => {
-                visit(many.len());
-                entries.extend(many.values().cloned());
+                visit(many.by_ref.len());
+                entries.extend(many.by_ref.values().cloned());
             }
         }
     }
 }
 
-fn replace(held: &mut Arc<Entry>, entry: Arc<Entry>) {
-    if held.tag.origin.name == entry.tag.origin.name {
-        *held = entry;
+/// Puts the entry in the place of one of its own node. Returns whether it did.
+fn replace(held: &mut Arc<Entry>, entry: &Arc<Entry>) -> bool {
+    let same_node = held.tag.origin.name == entry.tag.origin.name;
+    if same_node {
+        *held = Arc::clone(entry);
+    }
+    same_node
+}
+
+impl Borrow<Tag> for ByTag {
+    fn borrow(&self) -> &Tag {
+        &self.0.tag
     }
 }
+
+impl Ord for ByTag {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.tag.cmp(&other.0.tag)
+    }
+}
+
+impl PartialOrd for ByTag {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByTag {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.tag == other.0.tag
+    }
+}
+
+impl Eq for ByTag {}

@@ -57,9 +57,10 @@ pub(super) struct Index {
     stopped: bool,
     /// This node's own entries that ended since it left. `None`: it has not.
     lingering: Option<Vec<Arc<Entry>>>,
-    /// The replicas in their grace, whose entries are shown until their keys come back.
+    /// The replicas in their grace, the first that left first. Their entries are shown until their
+    /// keys come back.
     in_grace: Vec<Arc<Origin>>,
-    /// The number of keys that came back within the grace.
+    /// The number of entries whose keys came back within the grace.
     graces_ended_by_rejoin: u64,
 }
 
@@ -89,20 +90,36 @@ impl Index {
         }
     }
 
-    /// Shows an entry. One with the same reference is replaced by it, which nobody is told.
+    /// Shows a new track. It ends one entry of its key that is in its grace, the oldest of the
+    /// node that left first, in the same diff.
+    ///
+    /// An entry with a reference that is shown already replaces the shown one, without a diff.
     pub(super) fn join(&mut self, entry: &Arc<Entry>) {
-        let topic = self.topics.entry(Arc::clone(&entry.topic)).or_default();
-        if !self.in_grace.is_empty() {
-            for left in topic.under(&entry.key) {
-                let other = left.tag.origin != entry.tag.origin;
-                if other && self.in_grace.contains(&left.tag.origin) {
-                    topic.leave(&left);
-                    self.graces_ended_by_rejoin += 1;
-                }
-            }
+        if !self.show(entry) {
+            return;
         }
-        topic.join(entry);
+        if let Some(oldest) = self.oldest_in_grace(entry) {
+            self.leave(&oldest);
+            self.graces_ended_by_rejoin += 1;
+        }
+    }
+
+    /// Returns the entry in its grace whose place the new track takes.
+    fn oldest_in_grace(&self, new: &Entry) -> Option<Arc<Entry>> {
+        let topic = self.topics.get(&*new.topic)?;
+        let others = self.in_grace.iter();
+        let mut others = others.filter(|origin| **origin != new.tag.origin);
+        let oldest = others.find_map(|origin| topic.oldest_of(origin, &new.key));
+        oldest.cloned()
+    }
+
+    /// Shows an entry that is not a new track: the new state of a presence, or one that was shown
+    /// before. Returns whether its reference was not shown.
+    pub(super) fn show(&mut self, entry: &Arc<Entry>) -> bool {
+        let topic = self.topics.entry(Arc::clone(&entry.topic)).or_default();
+        let new = topic.join(entry);
         self.touch(&entry.topic);
+        new
     }
 
     /// Shows an entry no more. One that is not shown, or was replaced, stays as it is.

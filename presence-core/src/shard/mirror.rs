@@ -1,5 +1,6 @@
 //! The copy of another node's replica in one incarnation, and the part of it that is shown.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::Xxh3Default;
@@ -20,6 +21,9 @@ pub(super) struct Mirror {
     pub(super) replica: Replica,
     /// The mark. [`Clock::MAX`]: all is shown, and whatever comes.
     pub(super) shown: Clock,
+    /// The clock up to which entries have been shown at any time. To show them again is not a new
+    /// track.
+    seen: Clock,
     /// The clock that the replica itself has told of since it came: it is shown once that is
     /// reached.
     pub(super) target: Option<Clock>,
@@ -33,6 +37,7 @@ impl Mirror {
         Self {
             replica: Replica::new(origin),
             shown: Clock::ZERO,
+            seen: Clock::ZERO,
             target: None,
             catch_up: CatchUp::default(),
         }
@@ -74,8 +79,13 @@ impl Mirror {
             self.shown = before;
             return;
         }
+        let mut updates = Updates::of(&applied.removed);
         for entry in &applied.added {
-            index.join(entry);
+            if updates.has(entry) {
+                index.show(entry);
+            } else {
+                index.join(entry);
+            }
         }
     }
 
@@ -84,7 +94,11 @@ impl Mirror {
     pub(super) fn show_more(&mut self, budget: usize, index: &mut Index) -> usize {
         let mut left = budget;
         for entry in self.replica.since(self.shown).take(budget) {
-            index.join(entry);
+            if entry.tag.clock <= self.seen {
+                index.show(entry);
+            } else {
+                index.join(entry);
+            }
             self.shown = entry.tag.clock;
             left -= 1;
         }
@@ -96,6 +110,7 @@ impl Mirror {
 
     /// Hides up to `budget` entries; returns what is left of it. If anything is, none is shown.
     pub(super) fn hide_more(&mut self, budget: usize, index: &mut Index) -> usize {
+        self.seen = self.seen.max(self.shown.min(self.replica.clock()));
         let mut left = budget;
         for entry in self.replica.up_to(self.shown).rev().take(budget) {
             index.leave(entry);
@@ -142,6 +157,36 @@ impl Mirror {
             left -= 1;
         }
         left
+    }
+}
+
+/// The removed entries of a delta, to tell its updates from its new tracks.
+///
+/// An update removes an entry and adds one with a `phx_ref_prev`, which may be a reference between
+/// the two. So the entries are matched by topic and key. Without a removed entry, the presence was
+/// tracked and updated since the last delta, which is a new track.
+struct Updates<'a>(BTreeMap<(&'a str, &'a str), usize>);
+
+impl<'a> Updates<'a> {
+    fn of(removed: &'a [Arc<Entry>]) -> Self {
+        let mut counts = BTreeMap::new();
+        for entry in removed {
+            *counts.entry((&*entry.topic, &*entry.key)).or_default() += 1;
+        }
+        Self(counts)
+    }
+
+    /// Returns whether the added entry is an update. A removed entry is matched once.
+    fn has(&mut self, added: &'a Entry) -> bool {
+        if self.0.is_empty() || added.meta.phx_ref_prev().is_none() {
+            return false;
+        }
+        let count = self.0.get_mut(&(&*added.topic, &*added.key));
+        let Some(count) = count.filter(|count| **count > 0) else {
+            return false;
+        };
+        *count -= 1;
+        true
     }
 }
 

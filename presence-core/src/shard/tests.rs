@@ -1,5 +1,6 @@
 mod bounds;
 mod diffs;
+mod grace;
 mod merge;
 mod pending;
 mod random;

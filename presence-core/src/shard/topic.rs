@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::holders::{Holders, Removed};
 use super::keys::Keys;
 use super::pending::{Pending, Sides};
-use crate::crdt::Entry;
+use crate::crdt::{Entry, Origin};
 
 /// Where a topic stands between two diffs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,8 @@ impl Topic {
         }
     }
 
-    pub(super) fn join(&mut self, entry: &Arc<Entry>) {
+    /// Adds an entry. Returns whether no entry with its reference was here.
+    pub(super) fn join(&mut self, entry: &Arc<Entry>) -> bool {
         let new = match self.keys.get_mut(&entry.key) {
             Some(holders) => holders.add(Arc::clone(entry)),
             None => {
@@ -51,6 +52,12 @@ impl Topic {
         if new {
             self.pending.join(entry);
         }
+        new
+    }
+
+    /// Returns the oldest entry of the origin under the key.
+    pub(super) fn oldest_of(&self, origin: &Arc<Origin>, key: &str) -> Option<&Arc<Entry>> {
+        self.keys.get(key)?.1.oldest_of(origin)
     }
 
     pub(super) fn leave(&mut self, entry: &Arc<Entry>) {

@@ -274,8 +274,9 @@ impl<P: Presence> Tracker<P> {
     /// The other nodes keep showing this node's presences for a grace: for `spread`, the time over
     /// which the clients of this node are closed, plus
     /// [`leave_grace`](TrackerOptions::leave_grace). The sum is at most 10 min. A grace ends
-    /// earlier for a key that is tracked in the same topic on another node; that is one diff. So a
-    /// client that connects to another node within the grace never leaves.
+    /// earlier for a key that is tracked in the same topic on another node. Each new track takes
+    /// the place of one presence of the key, the oldest, by one diff. So a client that connects to
+    /// another node within the grace never leaves, and a user with two tabs always has two.
     ///
     /// This node also keeps showing its presences, until [`stop`](Self::stop). Otherwise its
     /// remaining clients would see users leave who only move. From now on, this node and the others

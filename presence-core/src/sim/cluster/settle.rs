@@ -109,7 +109,8 @@ impl Cluster {
             .map_err(|(_, what)| self.violation((Rule::AtOnce, what)))
     }
 
-    /// One machine leaves in order, is shown until its grace ends, and then is not.
+    /// One machine leaves in order and is shown until its grace ends, except for one tab of a user
+    /// with two, which comes back elsewhere.
     fn farewell(&mut self) -> Result<(), Violation> {
         const GRACE: Duration = Duration::from_secs(2);
         let mut up = (0..self.machines.len()).filter(|number| self.up(*number).is_some());
@@ -117,17 +118,32 @@ impl Cluster {
             return Ok(());
         };
         self.track(leaver, LAST_OWNER, LAST_TOPIC, "farewell", &json!({}))?;
+        for tab in [LAST_OWNER, LAST_OWNER + 1] {
+            self.track(leaver, tab, LAST_TOPIC, "tabs", &json!({}))?;
+        }
         self.run_for(self.options.broadcast_period)?;
         self.leave(leaver, GRACE)?;
-        for (pass, expected) in [(100, 2), (1600, 2), (800, 1)] {
-            self.run_for(Duration::from_millis(pass))?;
-            let count = self.count(other, LAST_TOPIC);
-            if count != expected {
-                let what = format!("{count} keys are shown and not {expected}");
-                return Err(self.violation((Rule::Grace, what)));
-            }
+        self.run_for(Duration::from_millis(100))?;
+        self.expect_metas(other, [1, 2])?;
+        self.track(other, LAST_OWNER, LAST_TOPIC, "tabs", &json!({}))?;
+        self.expect_metas(other, [1, 2])?;
+        self.run_for(Duration::from_millis(1600))?;
+        self.expect_metas(other, [1, 2])?;
+        self.run_for(Duration::from_millis(800))?;
+        self.expect_metas(other, [0, 1])
+    }
+
+    /// Checks the numbers of metas of the user who is gone and of the user with two tabs.
+    fn expect_metas(&mut self, at: usize, expected: [usize; 2]) -> Result<(), Violation> {
+        let metas = ["farewell", "tabs"].map(|key| {
+            let node = self.machines[at].running();
+            node.map_or(0, |node| node.get_by_key(LAST_TOPIC, key).len())
+        });
+        if metas == expected {
+            return Ok(());
         }
-        Ok(())
+        let what = format!("{metas:?} metas are shown and not {expected:?}");
+        Err(self.violation((Rule::Grace, what)))
     }
 
     /// Two nodes of one name never agree: all but the first are switched off.

@@ -1,4 +1,4 @@
-//! `cargo xtask mutants`: checks that the simulation notices each broken rule.
+//! `cargo xtask mutants`: checks that the simulation, or a unit test, notices each broken rule.
 
 mod mutant;
 
@@ -26,12 +26,12 @@ pub(crate) struct Args {
     only: Option<String>,
 }
 
-/// Breaks one rule after another in a copy of the tree, and runs the simulation on each. The last
-/// line is one JSON object.
+/// Breaks one rule after another in a copy of the tree, and runs the simulation or unit tests on
+/// each. The last line is one JSON object.
 ///
 /// # Errors
 ///
-/// Fails if the simulation misses a mutant, or a mutant no longer fits the code.
+/// Fails if a mutant is missed, or no longer fits the code.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let mutants = read(&workspace::root().join(FOLDER), args.only.as_deref())?;
     let tree = Copy::make()?;
@@ -42,7 +42,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut survived = Vec::new();
     for mutant in &mutants {
         let seed = tree
-            .with(mutant, || tree.first_violation(args.seeds))
+            .with(mutant, || match &mutant.test {
+                None => tree.first_violation(args.seeds),
+                Some(test) => tree.first_failure(test),
+            })
             .with_context(|| format!("{FOLDER}/{}", mutant.name))?;
         match seed {
             Some(found) => println!("caught    {}: {found}", mutant.name),
@@ -58,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         json!({ "mutants": mutants.len(), "caught": caught, "survived": survived })
     );
     if caught < mutants.len() {
-        bail!("the simulation did not notice {survived:?}");
+        bail!("nothing noticed {survived:?}");
     }
     Ok(())
 }
@@ -133,6 +136,34 @@ impl Copy {
             fs::write(path, text)?;
         }
         result
+    }
+
+    /// Returns the first of the named unit tests that fails in the copy. Returns `None` if all pass.
+    fn first_failure(&self, test: &str) -> Result<Option<String>> {
+        let command = |last: &[&str]| {
+            let mut command = workspace::cargo();
+            command
+                .current_dir(&self.root)
+                .args(["test", "--quiet", "--package", "presence-core", "--lib"])
+                .args(last)
+                .env("CARGO_TARGET_DIR", &self.target)
+                .env("RUSTFLAGS", "-Awarnings");
+            command
+        };
+        process::run(&mut command(&["--no-run"])).context("the mutant does not compile")?;
+        let (_, output) = process::run_captured_any(&mut command(&[test]))?;
+        // A filter that fits no test would let every mutant survive, or none.
+        let ran = output
+            .lines()
+            .any(|line| line.starts_with("running ") && line != "running 0 tests");
+        if !ran {
+            bail!("no test of presence-core has {test:?} in its name");
+        }
+        let mut failed = output.lines().filter_map(|line| line.strip_prefix("---- "));
+        let first = failed
+            .next()
+            .map(|line| line.trim_end_matches(" stdout ----"));
+        Ok(first.map(str::to_owned))
     }
 
     /// Returns the first violation that the simulation of the copy finds.

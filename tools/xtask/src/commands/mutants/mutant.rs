@@ -1,7 +1,8 @@
 //! A mutant: a rule, and the replacements in the code that break it.
 //!
-//! A mutant is a text file. Its first line says how the rule is broken. Then, for each replacement,
-//! `--- ` precedes the name of the file. The old text, which must occur in that file exactly once,
+//! A mutant is a text file. Its first line says how the rule is broken. A line `test: ` names the
+//! unit tests of presence-core that notice it; without such a line, the simulation must. Then, for
+//! each replacement, `--- ` precedes the name of the file. The old text, which must occur in that file exactly once,
 //! is between `<<<` and `===`, and the new text between `===` and `>>>`.
 
 use anyhow::{Context, Result, bail};
@@ -11,6 +12,8 @@ pub(crate) struct Mutant {
     pub(crate) name: String,
     /// The rule, and how the mutant breaks it.
     pub(crate) about: String,
+    /// A part of the names of the unit tests that notice it. `None`: the simulation does.
+    pub(crate) test: Option<String>,
     pub(crate) replacements: Vec<Replacement>,
 }
 
@@ -27,9 +30,11 @@ impl Mutant {
         let mut lines = text.lines();
         let about = lines.next().unwrap_or_default().to_owned();
         let mut replacements = Vec::new();
-        let mut file = None;
+        let (mut file, mut test) = (None, None);
         while let Some(line) = lines.next() {
-            if let Some(named) = line.strip_prefix("--- ") {
+            if let Some(named) = line.strip_prefix("test: ") {
+                test = Some(named.to_owned());
+            } else if let Some(named) = line.strip_prefix("--- ") {
                 file = Some(named.to_owned());
             } else if line == "<<<" {
                 let old = until(&mut lines, "===")?;
@@ -49,6 +54,7 @@ impl Mutant {
         Ok(Self {
             name: name.to_owned(),
             about,
+            test,
             replacements,
         })
     }

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::keys::Keyed;
 use crate::crdt::visits::visit;
 use crate::crdt::{Clock, Entry, Origin, PhxRef, Tag};
 
@@ -35,8 +36,9 @@ pub(super) enum Holders {
 }
 
 /// The entries of a key that has several.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Many {
+    key: Arc<str>,
     by_ref: BTreeMap<PhxRef, Arc<Entry>>,
     /// The same entries by origin, the oldest of an origin first.
     by_tag: BTreeSet<ByTag>,
@@ -56,6 +58,15 @@ impl Many {
     fn remove(&mut self, phx_ref: PhxRef) {
         if let Some(entry) = self.by_ref.remove(&phx_ref) {
             self.by_tag.remove(&entry.tag);
+        }
+    }
+}
+
+impl Keyed for Holders {
+    fn key(&self) -> &Arc<str> {
+        match self {
+            Self::One(entry) => &entry.key,
+            Self::Many(many) => &many.key,
         }
     }
 }
@@ -89,7 +100,11 @@ impl Holders {
                 false
             }
             Self::One(first) => {
-                let mut many = Box::<Many>::default();
+                let mut many = Box::new(Many {
+                    key: Arc::clone(&entry.key),
+                    by_ref: BTreeMap::new(),
+                    by_tag: BTreeSet::new(),
+                });
                 many.insert(Arc::clone(first));
                 many.insert(entry);
                 *self = Self::Many(many);

@@ -1,22 +1,40 @@
 //! The keys of one topic, in order.
 
 use std::collections::BTreeMap;
+use std::ops::Bound::{Included, Unbounded};
 use std::sync::Arc;
 
-/// The most keys of a topic that stand in one vector. A node of a `BTreeMap` has room for eleven.
-const FEW: usize = 8;
-/// A topic with this number of keys or fewer goes back to a vector.
-const FEW_AGAIN: usize = FEW / 2;
+/// The most values of a chunk.
+const CHUNK: usize = 64;
+/// A chunk with fewer values joins the one before it, if both fit into one.
+const SMALL: usize = CHUNK / 4;
+/// The places that a full chunk gets at once.
+const STEP: usize = 8;
 
-/// A value for each key of a topic.
+/// A value that has its key in itself.
+pub(super) trait Keyed {
+    fn key(&self) -> &Arc<str>;
+}
+
+/// The values of a topic, each of another key.
 ///
-/// Most topics have few keys. A vector costs them 40 bytes a key, and a `BTreeMap` 544 bytes for
-/// the first.
+/// A topic with few keys has one sorted vector, a larger one has chunks of it. A value costs about
+/// its own size. A `BTreeMap` would hold each key once more, leave its nodes half empty, and cost
+/// 544 bytes for the first.
 #[derive(Clone, Debug)]
 pub(super) enum Keys<T> {
-    /// At most [`FEW`] keys, sorted.
-    Few(Vec<(Arc<str>, T)>),
-    Many(BTreeMap<Arc<str>, T>),
+    /// At most [`CHUNK`] values, sorted.
+    Few(Vec<T>),
+    Many(Box<Chunks<T>>),
+}
+
+/// The sorted chunks of a topic with many keys.
+#[derive(Clone, Debug)]
+pub(super) struct Chunks<T> {
+    /// Each under a key that is at most its first, and above the last of the chunk before. No chunk
+    /// is empty.
+    chunks: BTreeMap<Arc<str>, Vec<T>>,
+    len: usize,
 }
 
 impl<T> Default for Keys<T> {
@@ -25,11 +43,11 @@ impl<T> Default for Keys<T> {
     }
 }
 
-impl<T> Keys<T> {
+impl<T: Keyed> Keys<T> {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Few(few) => few.len(),
-            Self::Many(many) => many.len(),
+            Self::Many(many) => many.len,
         }
     }
 
@@ -37,47 +55,38 @@ impl<T> Keys<T> {
         self.len() == 0
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<(&Arc<str>, &T)> {
-        match self {
-            Self::Few(few) => {
-                let (key, value) = &few[place(few, key).ok()?];
-                Some((key, value))
-            }
-            Self::Many(many) => many.get_key_value(key),
-        }
+    pub(super) fn get(&self, key: &str) -> Option<&T> {
+        let chunk = match self {
+            Self::Few(few) => few,
+            Self::Many(many) => many.chunk(key)?,
+        };
+        place(chunk, key).ok().map(|place| &chunk[place])
     }
 
     pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut T> {
-        match self {
-            Self::Few(few) => {
-                let place = place(few, key).ok()?;
-                Some(&mut few[place].1)
-            }
-            Self::Many(many) => many.get_mut(key),
-        }
+        let chunk = match self {
+            Self::Few(few) => few,
+            Self::Many(many) => many.chunk_mut(key)?.1,
+        };
+        let place = place(chunk, key).ok()?;
+        Some(&mut chunk[place])
     }
 
-    /// Adds a key, or replaces its value.
-    pub(super) fn insert(&mut self, key: Arc<str>, value: T) {
+    /// Adds a value, or replaces the one of its key.
+    pub(super) fn insert(&mut self, value: T) {
         match self {
-            Self::Few(few) => match place(few, &key) {
-                Ok(place) => few[place].1 = value,
-                Err(place) if few.len() < FEW => {
-                    if few.len() == few.capacity() {
-                        // Not the four that a vector begins with.
-                        few.reserve_exact(few.len().max(1));
-                    }
-                    few.insert(place, (key, value));
-                }
-                Err(_) => {
-                    let mut many: BTreeMap<_, _> = few.drain(..).collect();
-                    many.insert(key, value);
-                    *self = Self::Many(many);
-                }
-            },
-            Self::Many(many) => {
-                many.insert(key, value);
+            Self::Few(few) if few.len() < CHUNK || place(few, value.key()).is_ok() => {
+                put(few, value);
             }
+            Self::Few(few) => {
+                let mut many = Chunks {
+                    len: few.len(),
+                    chunks: BTreeMap::from([(few[0].key().clone(), std::mem::take(few))]),
+                };
+                many.insert(value);
+                *self = Self::Many(Box::new(many));
+            }
+            Self::Many(many) => many.insert(value),
         }
     }
 
@@ -90,8 +99,9 @@ impl<T> Keys<T> {
             }
             Self::Many(many) => {
                 many.remove(key);
-                if many.len() <= FEW_AGAIN {
-                    *self = Self::Few(std::mem::take(many).into_iter().collect());
+                if many.len < SMALL {
+                    let chunks = std::mem::take(&mut many.chunks).into_values();
+                    *self = Self::Few(chunks.flatten().collect());
                 }
             }
         }
@@ -103,52 +113,113 @@ impl<T> Keys<T> {
             Self::Few(few) => (Some(few), None),
             Self::Many(many) => (None, Some(many)),
         };
-        let few = few.into_iter().flatten().map(|(_, value)| value);
-        few.chain(many.into_iter().flat_map(BTreeMap::values))
+        let many = many.into_iter().flat_map(|many| many.chunks.values());
+        few.into_iter().chain(many).flatten()
     }
 }
 
-fn place<T>(few: &[(Arc<str>, T)], key: &str) -> Result<usize, usize> {
-    few.binary_search_by(|(known, _)| (**known).cmp(key))
-}
+impl<T: Keyed> Chunks<T> {
+    /// Returns the chunk that has the key, if any has.
+    fn chunk(&self, key: &str) -> Option<&Vec<T>> {
+        let upto = (Unbounded, Included(key));
+        let (_, chunk) = self.chunks.range::<str, _>(upto).next_back()?;
+        Some(chunk)
+    }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+    fn chunk_mut(&mut self, key: &str) -> Option<(Arc<str>, &mut Vec<T>)> {
+        let upto = (Unbounded, Included(key));
+        let (first, chunk) = self.chunks.range_mut::<str, _>(upto).next_back()?;
+        Some((Arc::clone(first), chunk))
+    }
 
-    use super::*;
-
-    #[test]
-    fn one_key_takes_no_more_than_its_own_memory() {
-        let mut keys = Keys::default();
-        keys.insert("key".into(), [0_u64; 3]);
-        let Keys::Few(few) = &keys else {
-            panic!("one key has a map");
+    fn insert(&mut self, value: T) {
+        let Some((_, chunk)) = self.chunk_mut(value.key()) else {
+            // Below all others: it joins the first of them, or begins a chunk before it.
+            let first = self.chunks.pop_first();
+            let (mut chunk, full) = match first {
+                Some((_, chunk)) if chunk.len() < CHUNK => (chunk, None),
+                first => (Vec::new(), first),
+            };
+            self.chunks.extend(full);
+            let key = Arc::clone(value.key());
+            put(&mut chunk, value);
+            self.chunks.insert(key, chunk);
+            self.len += 1;
+            return;
         };
-        assert_eq!(few.capacity(), 1);
+        let place = match place(chunk, value.key()) {
+            Ok(place) => {
+                chunk[place] = value;
+                return;
+            }
+            Err(place) => place,
+        };
+        if chunk.len() < CHUNK {
+            put(chunk, value);
+        } else {
+            // Keys that come in order leave whole chunks behind.
+            let half = if place == CHUNK { CHUNK } else { CHUNK / 2 };
+            let mut rest = chunk.split_off(half);
+            if place < half {
+                put(chunk, value);
+            } else {
+                put(&mut rest, value);
+            }
+            chunk.shrink_to_fit();
+            rest.shrink_to_fit();
+            self.chunks.insert(Arc::clone(rest[0].key()), rest);
+        }
+        self.len += 1;
     }
 
-    proptest! {
-        /// The keys answer as a map does, also where a vector becomes a map and a vector again.
-        #[test]
-        fn keys_are_as_those_of_a_map(
-            steps in prop::collection::vec((0..14u8, any::<bool>()), 0..120),
-        ) {
-            let (mut keys, mut model) = (Keys::default(), BTreeMap::new());
-            for (number, (key, comes)) in steps.into_iter().enumerate() {
-                let key: Arc<str> = format!("key {key}").into();
-                if comes {
-                    keys.insert(key.clone(), number);
-                    model.insert(key.clone(), number);
-                } else {
-                    keys.remove(&key);
-                    model.remove(&key);
-                }
-                prop_assert!(keys.values().eq(model.values()));
-                prop_assert_eq!((keys.len(), keys.is_empty()), (model.len(), model.is_empty()));
-                prop_assert_eq!(keys.get(&key), model.get_key_value(&key));
-                prop_assert_eq!(keys.get_mut(&key), model.get_mut(&key));
-            }
+    fn remove(&mut self, key: &str) {
+        let Some((first, chunk)) = self.chunk_mut(key) else {
+            return;
+        };
+        let Ok(place) = place(chunk, key) else {
+            return;
+        };
+        chunk.remove(place);
+        let left = chunk.len();
+        self.len -= 1;
+        if left == 0 {
+            self.chunks.remove(&first);
+        } else if left < SMALL {
+            self.join_to_the_one_before(&first, left);
+        }
+    }
+
+    fn join_to_the_one_before(&mut self, first: &Arc<str>, count: usize) {
+        let before = self.chunks.range(..Arc::clone(first)).next_back();
+        if before.is_none_or(|(_, before)| before.len() + count > CHUNK) {
+            return;
+        }
+        if let Some(small) = self.chunks.remove(first)
+            && let Some((_, before)) = self.chunks.range_mut(..Arc::clone(first)).next_back()
+        {
+            before.reserve_exact(count);
+            before.extend(small);
         }
     }
 }
+
+/// Puts a value into a chunk that is not full, or in the place of the one of its key.
+fn put<T: Keyed>(chunk: &mut Vec<T>, value: T) {
+    match place(chunk, value.key()) {
+        Ok(place) => chunk[place] = value,
+        Err(place) => {
+            if chunk.len() == chunk.capacity() {
+                // Not the four that a vector begins with, nor twice as many as there are.
+                chunk.reserve_exact(chunk.len().clamp(1, STEP));
+            }
+            chunk.insert(place, value);
+        }
+    }
+}
+
+fn place<T: Keyed>(chunk: &[T], key: &str) -> Result<usize, usize> {
+    chunk.binary_search_by(|value| (**value.key()).cmp(key))
+}
+
+#[cfg(test)]
+mod tests;

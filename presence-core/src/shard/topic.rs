@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::holders::{Holders, Removed};
-use super::keys::Keys;
+use super::keys::{Keyed, Keys};
 use super::pending::{Pending, Sides};
 use crate::crdt::{Entry, Origin};
 
@@ -34,7 +34,7 @@ impl Topic {
     /// The key as it is held already, so that all its entries share one text.
     pub(super) fn intern(&self, key: &str) -> Arc<str> {
         match self.keys.get(key) {
-            Some((key, _)) => Arc::clone(key),
+            Some(holders) => Arc::clone(holders.key()),
             None => key.into(),
         }
     }
@@ -44,8 +44,7 @@ impl Topic {
         let new = match self.keys.get_mut(&entry.key) {
             Some(holders) => holders.add(Arc::clone(entry)),
             None => {
-                let holders = Holders::One(Arc::clone(entry));
-                self.keys.insert(Arc::clone(&entry.key), holders);
+                self.keys.insert(Holders::One(Arc::clone(entry)));
                 true
             }
         };
@@ -57,7 +56,7 @@ impl Topic {
 
     /// Returns the oldest entry of the origin under the key.
     pub(super) fn oldest_of(&self, origin: &Arc<Origin>, key: &str) -> Option<&Arc<Entry>> {
-        self.keys.get(key)?.1.oldest_of(origin)
+        self.keys.get(key)?.oldest_of(origin)
     }
 
     pub(super) fn leave(&mut self, entry: &Arc<Entry>) {
@@ -102,7 +101,7 @@ impl Topic {
 
     pub(super) fn under(&self, key: &str) -> Vec<Arc<Entry>> {
         let mut entries = Vec::new();
-        if let Some((_, holders)) = self.keys.get(key) {
+        if let Some(holders) = self.keys.get(key) {
             holders.collect_into(&mut entries);
         }
         entries

@@ -17,7 +17,7 @@ use crate::{
     SocketOptions, UserSocket,
     limits::OptionFault,
     socket::{Mount, Mounted, Routes, UserRates},
-    telemetry::{LimitMeters, MountMeters},
+    telemetry::MountMeters,
     transport::{Flushers, longpoll::Longpoll},
 };
 
@@ -67,7 +67,6 @@ impl EndpointBuilder {
             options,
             meters: MountMeters::new(path),
             user_rates: UserRates::default(),
-            limit_meters: Arc::new(LimitMeters::new(path)),
         };
         self.mounts.push(Arc::new(mount));
         self

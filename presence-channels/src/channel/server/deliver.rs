@@ -10,7 +10,7 @@ use crate::{
     channel::{Channel, KICK, TerminateReason, letter::Letter},
     guard::call_guarded,
     serializer::BroadcastFrames,
-    telemetry::Drops,
+    telemetry::{Drops, Limit},
 };
 
 impl<C: Channel> ChannelServer<C> {
@@ -49,7 +49,8 @@ impl<C: Channel> Subscriber for ChannelServer<C> {
         let flushers = self.shared.endpoint.flushers();
         if dispatch.is_remote() && flushers.is_backlogged() {
             // Its sender cannot be made to wait.
-            self.shared.outbox.meter().dropped(Drops::Backlog);
+            let limits = self.shared.mount.meters.limits();
+            limits.dropped(Limit::UnflushedBytes);
             return;
         }
         let frames: &mut BroadcastFrames = dispatch.shared();

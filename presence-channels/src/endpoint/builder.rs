@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 use super::{
     Admissions, Config, Connections, Endpoint, EndpointInner, MountPoint, Salts, StartError,
-    Supervised, watch,
+    Supervised, kicks, watch,
 };
 use crate::{
     SocketOptions, UserSocket,
@@ -88,6 +88,7 @@ impl EndpointBuilder {
             MountPoint { mount, longpoll }
         });
         let (max_unflushed, max_queued) = (config.max_unflushed_bytes, config.max_queued_bytes);
+        let kicks = kicks::listen(&self.pubsub);
         let inner = Arc::new(EndpointInner {
             mounts: mounts.collect(),
             config,
@@ -97,6 +98,7 @@ impl EndpointBuilder {
             admissions: Admissions::default(),
             flushers: Flushers::start(&runtime, max_unflushed, max_queued),
             salts: Salts::default(),
+            _kicks: kicks,
             runtime,
         });
         watch::start(&inner);

@@ -69,7 +69,7 @@ impl Cause {
         let CauseKind::Anyhow(error) = &self.0 else {
             return None;
         };
-        let boxed: &Box<dyn Error + Send + Sync> = error.downcast_ref()?;
+        let boxed = error.downcast_ref::<Box<dyn Error + Send + Sync>>()?;
         chain(&**boxed).find_map(|error| error.downcast_ref())
     }
 

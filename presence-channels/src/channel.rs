@@ -30,10 +30,6 @@ pub(crate) use server::{AnyChannel, Started, Visited, Work, start, visit};
 
 use crate::{Topic, UserSocket, telemetry::Level};
 
-/// The event by which nodes tell each other to end a user's channel. Its payload is the user's id.
-/// No channel and no client gets it.
-pub(crate) const KICK: &str = "phx_kick";
-
 /// One client in one topic. `cargo phx gen channel Room` writes one.
 ///
 /// The value is the channel's own state, made by [`join`](Self::join) and gone when the client

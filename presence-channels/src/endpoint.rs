@@ -6,6 +6,7 @@ mod builder;
 mod config;
 mod connections;
 mod drain;
+mod kicks;
 mod routes;
 mod salts;
 mod start_error;
@@ -17,7 +18,7 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use presence_core::{
     Presence, Tracker,
-    pubsub::{Broadcast, IntoPayload, Payload, PubSub},
+    pubsub::{Broadcast, IntoPayload, Payload, PubSub, Subscription},
 };
 use tokio::runtime::Handle;
 
@@ -27,6 +28,7 @@ pub use start_error::StartError;
 
 pub(crate) use admission::{Admission, Full};
 pub(crate) use connections::Registration;
+pub(crate) use kicks::{Kick, TOPIC as KICK_TOPIC};
 
 use crate::{
     BroadcastError, Limits, UserSocket,
@@ -82,6 +84,7 @@ struct EndpointInner {
     admissions: Admissions,
     flushers: Arc<Flushers>,
     salts: Salts,
+    _kicks: Subscription,
     runtime: Handle,
 }
 

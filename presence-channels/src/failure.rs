@@ -1,6 +1,6 @@
 //! Errors of an app's callbacks: the part that the client may know, and the part for the log.
 
-use std::{any::Any, borrow::Cow, error::Error, fmt};
+use std::{any::Any, borrow::Cow, error::Error, fmt, io, iter};
 
 use http::StatusCode;
 use presence_core::pubsub::{DecodeError, EncodeError, IntoPayload, Payload};
@@ -9,8 +9,10 @@ use crate::{UserSocket, guard::call_guarded, socket::reason_payload, telemetry::
 
 /// The error behind a failed callback, for [`UserSocket::error_reply`].
 ///
-/// An error of the app may come by itself, in an `anyhow::Error`, as its context, or as the
-/// [source](Error::source) of another error. [`find`](Self::find) finds it in all of these places.
+/// An error of the app may come by itself, in an `anyhow::Error`, as its context, in an
+/// [`io::Error`], or as the [source](Error::source) of another error. [`find`](Self::find) finds it
+/// in all of these places. It does not find the context of an `anyhow::Error` that is inside of
+/// another error, because `anyhow` hides that type; it finds the error below the context.
 pub struct Cause(CauseKind);
 
 enum CauseKind {
@@ -60,16 +62,25 @@ impl Cause {
         {
             return Some(found);
         }
-        self.chain().find_map(|error| error.downcast_ref())
+        if let Some(found) = self.chain().find_map(|error| error.downcast_ref()) {
+            return Some(found);
+        }
+        // An anyhow::Error that was made from a box hides the type of the error in it.
+        let CauseKind::Anyhow(error) = &self.0 else {
+            return None;
+        };
+        let boxed = error.downcast_ref::<Box<dyn Error + Send + Sync>>()?;
+        chain(&**boxed).find_map(|error| error.downcast_ref())
     }
 
-    /// Returns the error and its sources, the outermost error first.
+    /// Returns the error and its sources, the outermost error first, and after each [`io::Error`]
+    /// the error in it.
     pub fn chain(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
         let first: &(dyn Error + 'static) = match &self.0 {
             CauseKind::Boxed(error) => &**error,
             CauseKind::Anyhow(error) => &**error,
         };
-        std::iter::successors(Some(first), |error| (**error).source())
+        chain(first)
     }
 
     /// Returns the texts of the chain, for the log. The error of a payload of the wrong shape
@@ -91,6 +102,20 @@ impl Cause {
         }
         Cut(&text).to_string()
     }
+}
+
+/// Returns an error and those below it.
+fn chain<'a>(first: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(Some(first), |error| {
+        // The source of an io::Error is that of the error in it.
+        match error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
+            Some(inner) => Some(inner as &(dyn Error + 'static)),
+            None => (**error).source(),
+        }
+    })
 }
 
 impl fmt::Display for Cause {
@@ -282,11 +307,25 @@ mod tests {
             found(by_context),
             found(Lookup(anyhow::Error::new(NoSuchRoom))),
             found(Lookup(anyhow::Error::new(NoSuchRoom).context("asked"))),
+            found(io::Error::other(NoSuchRoom)),
+            found(io::Error::other(Page(NoSuchRoom))),
+            found(io::Error::other(io::Error::other(NoSuchRoom))),
+            found(anyhow::Error::new(io::Error::other(NoSuchRoom)).context("while joining")),
+            found(io::Error::other(
+                anyhow::Error::new(NoSuchRoom).context("asked"),
+            )),
+            found(Lookup(anyhow::Error::new(io::Error::other(Lookup(
+                anyhow::Error::new(NoSuchRoom).context("asked"),
+            ))))),
+            found(anyhow::Error::from_boxed(Box::new(NoSuchRoom)).context("while joining")),
+            found(anyhow::Error::from_boxed(Box::new(io::Error::other(Page(
+                NoSuchRoom,
+            ))))),
         ] {
             assert_eq!(found, Some(NoSuchRoom));
         }
         assert_eq!(found("no such room"), None);
-        assert_eq!(found(std::io::Error::other("no such room")), None);
+        assert_eq!(found(io::Error::other("no such room")), None);
         assert_eq!(found(anyhow::anyhow!("no such room")), None);
     }
 
@@ -295,7 +334,7 @@ mod tests {
         let error = anyhow::Error::new(Page(NoSuchRoom)).context("while joining");
         let told = "while joining: the page failed: no such room";
         assert_eq!(Cause::new(error).for_log(), told);
-        let error = std::io::Error::other(NoSuchRoom);
+        let error = io::Error::other(NoSuchRoom);
         assert_eq!(Cause::new(error).for_log(), "no such room");
         assert!(Cause::new("x".repeat(10_000)).for_log().len() < 2100);
     }

@@ -13,13 +13,14 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     time::Duration,
 };
 
 use axum::Router;
 use tokio::net::TcpListener;
 
-use crate::{Endpoint, telemetry::HttpMeter};
+use crate::{Endpoint, telemetry::LimitMeters};
 
 /// The future of a [`Serve`], and of its shutdown signal.
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -74,7 +75,7 @@ pub fn serve(listener: TcpListener, app: Router, endpoint: &Endpoint) -> Serve {
         signal: None,
         timeouts: Timeouts::default(),
         drain_timeout: endpoint.config().drain_timeout,
-        meter: HttpMeter::new(),
+        limits: Arc::new(LimitMeters::of_server()),
     }
 }
 
@@ -87,7 +88,7 @@ pub struct Serve {
     signal: Option<BoxFuture<()>>,
     timeouts: Timeouts,
     drain_timeout: Duration,
-    meter: HttpMeter,
+    limits: Arc<LimitMeters>,
 }
 
 /// The limits on the time that a client takes for its requests.

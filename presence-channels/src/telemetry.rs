@@ -45,23 +45,42 @@
 //! | `presence_channels_queue_bytes` | gauge | bytes | `socket`, `transport` | what waits for clients to read it; looked at about once a second, at least 20 times in the shortest idle time |
 //! | `presence_channels_queue_frames` | gauge | | `socket`, `transport` | as messages |
 //! | `presence_channels_drops_total` | counter | | `socket`, `transport`, `reason` | see below |
-//! | `presence_channels_limit_refused_total` | counter | | `socket`, `limit` | connections, joins and messages that a limit refused; `limit` is the setting's name, as `max_channels`, with `route_rate` and `route_user_rate` for [`Route::rate`](crate::Route::rate) and [`Route::user_rate`](crate::Route::user_rate) |
+//! | `presence_channels_limits_total` | counter | | `socket`, `limit` | what a limit refused, dropped or closed; see below |
 //! | `presence_channels_handler_seconds` | histogram | seconds | `socket`, `route`, `callback` | how long callbacks took: `join`, `handle_in`, `handle_info`, `handle_out` |
 //! | `presence_channels_crashes_total` | counter | | `socket`, `route`, `reason` | channels that ended with `phx_error`: `panicked`, `timed_out`, `failed` |
-//! | `presence_channels_limits_reached_total` | counter | | `socket`, `route`, `limit` | the times that a channel reached a limit on what waits for it: `max_waiting_messages` or `max_waiting_bytes` of [`Limits`](crate::Limits) |
-//! | `presence_channels_http_timeouts_total` | counter | | `limit` | HTTP connections that [`serve`](crate::serve) closed, and bodies it gave up, because the client was too slow: `head_timeout`, `body_timeout`, `drain_timeout` |
 //! | `presence_presences` | gauge | | `presence` | presences that this node's diffs have shown, by [`Presence::NAME`](crate::Presence::NAME) |
 //! | `presence_messages_dropped_total` | counter | | `presence` | messages of other nodes that were dropped, because this node did not keep up |
 //! | `presence_diffs_total` | counter | | `presence` | diffs broadcast to this node's clients |
 //! | `presence_replication_lag_seconds` | gauge | seconds | `presence` | for how long this node has known that it lacks changes of another node that is up, the longest of all; 0 if it lacks none. Looked at once a `broadcast_period` |
 //!
 //! `transport` is `websocket` or `longpoll` (clients of the test kit count as the latter). The
-//! reasons of drops: `slow_reader` is a client closed because it did not read, `slow_broadcast` a
-//! broadcast dropped for one by [`SlowReader::DropBroadcasts`](crate::SlowReader::DropBroadcasts),
-//! `unencodable` a broadcast that the client's version of the protocol cannot carry, `malformed` a
-//! client closed for what it sent, `over_rate` a message refused for coming too soon after
-//! others, and `backlog` a broadcast of another node that came while more than
-//! [`Config::max_unflushed_bytes`](crate::Config::max_unflushed_bytes) waited.
+//! reasons of drops: `unencodable` is a broadcast that the client's version of the protocol cannot
+//! carry, `malformed` a client closed for what it sent.
+//!
+//! # Limits
+//!
+//! `presence_channels_limits_total` counts each time that a limit refuses, drops or closes
+//! something. Its label `limit` is the setting's name. A log line names the setting and what was
+//! refused, at most once a second for each mount and limit. Its field `suppressed` is the number of
+//! lines that were held back before it.
+//!
+//! | `limit` | setting | each time |
+//! | --- | --- | --- |
+//! | `max_connections`, `max_connections_per_address` | [`Config`](crate::Config) | a client is refused |
+//! | `max_connections_per_user` | [`Limits`](crate::Limits) | a client is refused |
+//! | `max_channels`, `max_topic_bytes`, `max_joins_under_way` | `Limits` | a join is refused |
+//! | `max_event_bytes` | `Limits` | a message is refused |
+//! | `max_message_bytes`, `max_ref_bytes` | `Limits` | a WebSocket is closed, or a publish refused, for a message |
+//! | `max_body_bytes`, `max_batch` | [`LongpollOptions`](crate::LongpollOptions) | a publish is refused |
+//! | `max_message_rate`, `max_channel_message_rate` | `Limits` | a message is refused |
+//! | `route_rate`, `event_rate`, `route_user_rate` | [`Route`](crate::Route): `rate`, `event_rate`, `user_rate` | a message is refused |
+//! | `user_rate` | [`Routes`](crate::Routes) | a message is refused |
+//! | `max_waiting_messages`, `max_waiting_bytes` | `Limits` | a channel ends because it handles too slowly, or a message of [`Notifier::notify`](crate::Notifier::notify) is refused |
+//! | `max_outgoing_bytes` | `Limits` | a broadcast is dropped for a client that reads slowly and may miss it |
+//! | `slow_reader_timeout` | `Limits` | a client is closed because it does not read |
+//! | `max_queued_bytes` | `Config` | a client is closed that does not read and holds more than its share |
+//! | `max_unflushed_bytes` | `Config` | a broadcast of another node is dropped for a client, while more waits |
+//! | `head_timeout`, `body_timeout`, `drain_timeout` | [`Serve`](crate::Serve); `socket` is empty | a connection is closed, or a request's body given up |
 //!
 //! Other names that begin with `presence_` are reserved.
 
@@ -82,8 +101,7 @@ pub(crate) use instrument::{IS_ON, Stopwatch};
 pub(crate) use level::{event_at, span_at};
 pub(crate) use limits::{Limit, LimitMeters};
 pub(crate) use meter::{
-    Asked, Callback, Connected, Deliveries, Drops, HttpClose, HttpMeter, MountMeters, Present,
-    ReachedLimit, RouteMeter, SocketMeter,
+    Asked, Callback, Connected, Deliveries, Drops, MountMeters, Present, RouteMeter, SocketMeter,
 };
 pub(crate) use shown::{Cut, Shown, ShownParams};
 

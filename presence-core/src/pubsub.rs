@@ -20,9 +20,12 @@ mod subscriber;
 mod tests;
 pub mod wire;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    any::Any,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 pub use adapter::{Adapter, AdapterError, EngineState, Inbox, PeerHint};
@@ -207,6 +210,41 @@ impl PubSub {
     pub fn local_broadcast_from(&self, from: SubscriberId, message: Broadcast) {
         if !self.inner.stopped.load(Ordering::Acquire) {
             self.inner.registry.dispatch(&message, Some(from));
+        }
+    }
+
+    /// Hands `signal` to the subscribers of `topic` on this node: to their
+    /// [`Subscriber::signal`]. A signal is no message. Only code that knows its type can send or
+    /// read it, whatever topics and events an app takes from its clients.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::{any::Any, sync::{Arc, atomic::{AtomicBool, Ordering}}};
+    ///
+    /// use presence_core::pubsub::{Dispatch, PubSub, Subscriber};
+    ///
+    /// struct End;
+    ///
+    /// #[derive(Default)]
+    /// struct Member(AtomicBool);
+    ///
+    /// impl Subscriber for Member {
+    ///     fn deliver(&self, _: &mut Dispatch<'_>) {}
+    ///
+    ///     fn signal(&self, signal: &dyn Any) {
+    ///         self.0.fetch_or(signal.is::<End>(), Ordering::Relaxed);
+    ///     }
+    /// }
+    ///
+    /// let pubsub = PubSub::local();
+    /// let member = Arc::new(Member::default());
+    /// let _subscription = pubsub.subscribe("room:1", member.clone());
+    /// pubsub.signal("room:1", &End);
+    /// assert!(member.0.load(Ordering::Relaxed));
+    /// ```
+    pub fn signal(&self, topic: &str, signal: &dyn Any) {
+        if !self.inner.stopped.load(Ordering::Acquire) {
+            self.inner.registry.signal(topic, signal);
         }
     }
 

@@ -9,7 +9,7 @@ use presence_core::pubsub::{Broadcast, Dispatch, Subscriber};
 use tokio::task::AbortHandle;
 
 use super::{
-    Channel, KICK, TerminateReason,
+    Channel, TerminateReason,
     letter::{Letter, broadcast_bytes},
     server::ChannelServer,
 };
@@ -153,9 +153,6 @@ where
             return;
         };
         let message = dispatch.message();
-        if *message.event == *KICK {
-            return;
-        }
         // This is the broadcaster's task, which may be any other channel's.
         server.post_heard(match call_guarded(|| message.clone().into()) {
             Ok(info) => Ok(Letter::Heard {

@@ -1,9 +1,9 @@
 //! Broadcasts that leave one channel out, and the end of a user's channels on all nodes.
 
-use presence_core::pubsub::{Broadcast, IntoPayload, Payload, SubscriberId};
+use presence_core::pubsub::{IntoPayload, SubscriberId};
 
 use super::{Endpoint, checked};
-use crate::{BroadcastError, channel::KICK, telemetry};
+use crate::{BroadcastError, endpoint::kicks, telemetry};
 
 impl Endpoint {
     /// As [`broadcast`](Self::broadcast), but not to the channel whose
@@ -74,8 +74,8 @@ impl Endpoint {
     /// may join again, unless `join` refuses.
     ///
     /// The channel's [`terminate`](crate::Channel::terminate) gets
-    /// [`TerminateReason::Kicked`](crate::TerminateReason::Kicked). Nodes tell each other by the
-    /// event `phx_kick` on the topic, which no channel and no client gets.
+    /// [`TerminateReason::Kicked`](crate::TerminateReason::Kicked). Nodes tell each other on a
+    /// topic of their own, so no event that an app broadcasts ends a channel.
     ///
     /// # Errors
     /// As [`broadcast`](Self::broadcast).
@@ -89,8 +89,6 @@ impl Endpoint {
     /// }
     /// ```
     pub fn kick(&self, topic: &str, id: &str) -> Result<(), BroadcastError> {
-        let id = Payload::Binary(id.as_bytes().to_vec().into());
-        let message = Broadcast::new(topic, KICK, id);
-        Ok(self.pubsub().broadcast(message)?)
+        Ok(self.pubsub().broadcast(kicks::message(topic, id))?)
     }
 }

@@ -11,13 +11,13 @@ use tokio::runtime::Handle;
 
 use super::{
     Admissions, Config, Connections, Endpoint, EndpointInner, MountPoint, Salts, StartError,
-    Supervised, watch,
+    Supervised, kicks, watch,
 };
 use crate::{
     SocketOptions, UserSocket,
     limits::OptionFault,
     socket::{Mount, Mounted, Routes, UserRates},
-    telemetry::{LimitMeters, MountMeters},
+    telemetry::MountMeters,
     transport::{Flushers, longpoll::Longpoll},
 };
 
@@ -67,7 +67,6 @@ impl EndpointBuilder {
             options,
             meters: MountMeters::new(path),
             user_rates: UserRates::default(),
-            limit_meters: Arc::new(LimitMeters::new(path)),
         };
         self.mounts.push(Arc::new(mount));
         self
@@ -89,6 +88,7 @@ impl EndpointBuilder {
             MountPoint { mount, longpoll }
         });
         let (max_unflushed, max_queued) = (config.max_unflushed_bytes, config.max_queued_bytes);
+        let kicks = kicks::listen(&self.pubsub);
         let inner = Arc::new(EndpointInner {
             mounts: mounts.collect(),
             config,
@@ -98,6 +98,7 @@ impl EndpointBuilder {
             admissions: Admissions::default(),
             flushers: Flushers::start(&runtime, max_unflushed, max_queued),
             salts: Salts::default(),
+            _kicks: kicks,
             runtime,
         });
         watch::start(&inner);

@@ -45,7 +45,7 @@ async fn run(inner: Weak<EndpointInner>, every: Duration) {
             look(&inner, turn * parts..(turn + 1) * parts);
             if turn + 1 == turns {
                 for point in &inner.mounts {
-                    point.mount.meters().tell_queues();
+                    point.mount.meters().tell();
                 }
             }
         }

@@ -79,10 +79,6 @@ pub enum FrameError {
     /// rely on an object. A reply may have any payload.
     #[error("the payload is not a JSON object, which every push and broadcast has")]
     NotAnObject,
-    /// The event `phx_kick` is what nodes tell each other by
-    /// [`Endpoint::kick`](crate::Endpoint::kick), and cannot be broadcast.
-    #[error("the event `phx_kick` is reserved; call `Endpoint::kick`")]
-    ReservedEvent,
     /// A binary frame counts each of its names in one byte.
     #[error("the {field} of a binary message is {bytes} bytes long, over the limit of 255")]
     TooLong {

@@ -14,7 +14,6 @@ use super::{
     json::{check_is_object, part, put, put_response, put_topic, wire_event, wire_topic},
 };
 use crate::{
-    channel::KICK,
     message::{Message, Outgoing, Ref, TopicRef, WireTopic},
     transport::{Frame, Opcode},
 };
@@ -185,13 +184,7 @@ fn array(
 
 /// Checks that a broadcast has a frame in version 2. The sender gets the error here, because it
 /// would not notice that the broadcast is dropped for each subscriber.
-///
-/// The event of a kick is refused: an app that broadcasts what its clients name would let them end
-/// each other's channels.
 pub(crate) fn check_broadcast(broadcast: &Broadcast) -> Result<(), FrameError> {
-    if *broadcast.event == *KICK {
-        return Err(FrameError::ReservedEvent);
-    }
     match broadcast.payload {
         Payload::Json(_) => check_is_object(&broadcast.payload),
         Payload::Binary(_) => {

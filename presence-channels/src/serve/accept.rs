@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{BoxFuture, Serve, connection::Server};
-use crate::telemetry::HttpClose;
+use crate::telemetry::Limit;
 
 /// The wait after a failure to accept that concerns the whole process.
 const RETRY: Duration = Duration::from_millis(100);
@@ -40,13 +40,13 @@ pub(super) async fn run(serve: Serve, signal: BoxFuture<()>) {
         endpoint,
         timeouts,
         drain_timeout,
-        meter,
+        limits,
         signal: _,
     } = serve;
     let server = Server {
         app,
         timeouts,
-        meter,
+        limits,
     };
     // Each connection has a receiver until it ends.
     let (phase, _) = watch::channel(Phase::Serving);
@@ -68,12 +68,11 @@ pub(super) async fn run(serve: Serve, signal: BoxFuture<()>) {
     tokio::join!(drained, endpoint.stop());
     let left = phase.receiver_count();
     if left > 0 {
-        tracing::warn!(
+        server.limits.closed_all(
+            Limit::DrainTimeout,
             left,
-            ?drain_timeout,
-            "closed connections whose requests had not ended"
+            format_args!("{left} connections whose requests had not ended"),
         );
-        server.meter.closed_all(HttpClose::Drain, left);
         let _ = phase.send(Phase::Closing);
         let _ = timeout(CLOSING, phase.closed()).await;
     }

@@ -21,7 +21,7 @@ use super::{
     request_body::RequestBody,
     requests::{Requests, ResponseBody, Silence},
 };
-use crate::telemetry::{HttpClose, HttpMeter};
+use crate::telemetry::{Limit, LimitMeters};
 
 /// The most bytes of a request's head, and of what hyper buffers of a connection. hyper's own
 /// default, 400 KB, is much for a client that sends half a head.
@@ -32,7 +32,7 @@ const BUFFER: usize = 64 * 1024;
 pub(super) struct Server {
     pub(super) app: Router,
     pub(super) timeouts: Timeouts,
-    pub(super) meter: HttpMeter,
+    pub(super) limits: Arc<LimitMeters>,
 }
 
 impl Server {
@@ -92,10 +92,10 @@ impl Server {
     > + 'static {
         let app = TowerToHyperService::new(self.app.clone());
         let timeout = self.timeouts.body;
-        let meter = self.meter.clone();
+        let limits = self.limits.clone();
         service_fn(move |request: Request<Incoming>| {
             let under_way = requests.begin();
-            let mut request = request.map(|body| RequestBody::new(body, timeout, meter.clone()));
+            let mut request = request.map(|body| RequestBody::new(body, timeout, limits.clone()));
             request.extensions_mut().insert(ConnectInfo(peer));
             let response = app.call(request);
             async move {
@@ -108,9 +108,8 @@ impl Server {
     fn close_silent(&self, silence: Silence, peer: SocketAddr) {
         match silence {
             Silence::Head => {
-                self.meter.closed(HttpClose::Head);
-                let timeout = self.timeouts.head;
-                tracing::debug!(%peer, ?timeout, "no request came within head_timeout");
+                let what = format_args!("a connection of {peer} without a request");
+                self.limits.closed(Limit::HeadTimeout, what);
             }
             Silence::KeepAlive => {
                 let timeout = self.timeouts.keep_alive;

@@ -4,6 +4,7 @@ use std::{
     future::Future,
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -12,7 +13,7 @@ use axum::{BoxError, body::Bytes};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::telemetry::{HttpClose, HttpMeter};
+use crate::telemetry::{Limit, LimitMeters};
 
 /// The rate, in bytes per second, at which a body that is late must arrive at least.
 const MIN_RATE: u64 = 500;
@@ -26,7 +27,7 @@ pub(super) struct RequestBody<B = Incoming> {
     waited: Duration,
     /// Set while the app waits.
     wait: Option<Wait>,
-    meter: HttpMeter,
+    limits: Arc<LimitMeters>,
 }
 
 struct Wait {
@@ -35,14 +36,14 @@ struct Wait {
 }
 
 impl<B> RequestBody<B> {
-    pub(super) fn new(body: B, timeout: Duration, meter: HttpMeter) -> Self {
+    pub(super) fn new(body: B, timeout: Duration, limits: Arc<LimitMeters>) -> Self {
         Self {
             body,
             timeout,
             received: 0,
             waited: Duration::ZERO,
             wait: None,
-            meter,
+            limits,
         }
     }
 
@@ -91,13 +92,9 @@ where
             return Poll::Pending;
         }
         this.end_wait();
-        this.meter.closed(HttpClose::Body);
         let (received, timeout) = (this.received, this.timeout);
-        tracing::debug!(
-            received,
-            ?timeout,
-            "a request's body did not arrive in time"
-        );
+        let what = format_args!("a request's body, of which {received} bytes came");
+        this.limits.closed(Limit::BodyTimeout, what);
         let error = format!(
             "the request's body did not arrive in time: {received} bytes came, and body_timeout is \
              {timeout:?}"
@@ -122,6 +119,10 @@ mod tests {
 
     use super::*;
 
+    fn server_limits() -> Arc<LimitMeters> {
+        Arc::new(LimitMeters::of_server())
+    }
+
     /// Returns a body that sends `part` every second, `parts` times, and then nothing more.
     fn trickle(part: &'static [u8], parts: usize) -> axum::body::Body {
         let sent = stream::iter(0..parts).then(move |_| async move {
@@ -133,7 +134,7 @@ mod tests {
 
     /// Reads such a body to its end. Returns the time until then, in seconds.
     async fn fails_after(body: axum::body::Body) -> u64 {
-        let body = RequestBody::new(body, Duration::from_secs(20), HttpMeter::new());
+        let body = RequestBody::new(body, Duration::from_secs(20), server_limits());
         let begin = Instant::now();
         let read = to_bytes(axum::body::Body::new(body), usize::MAX).await;
         assert!(read.is_err(), "a body that never ends was read to its end");
@@ -157,8 +158,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_time_that_the_app_takes_is_its_own() {
-        let mut body =
-            RequestBody::new(trickle(b"x", 3), Duration::from_secs(20), HttpMeter::new());
+        let mut body = RequestBody::new(trickle(b"x", 3), Duration::from_secs(20), server_limits());
         for _ in 0..3 {
             let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await;
             assert!(frame.unwrap().is_ok());

@@ -121,7 +121,7 @@ impl<S: UserSocket> Connection<S> {
 
     /// Counts what a limit refuses to the client, and logs it.
     pub(crate) fn limit_refused(&self, limit: Limit, what: impl fmt::Display) {
-        self.shared.mount.limit_meters.refused(limit, what);
+        self.shared.mount.meters.limits().refused(limit, what);
     }
 
     fn handle(&mut self, message: Message, frame_bytes: usize, cx: &mut Context<'_>) {
@@ -140,7 +140,6 @@ impl<S: UserSocket> Connection<S> {
             && event != "phx_leave"
             && let Some((limit, reason)) = self.over_socket_rates()
         {
-            self.shared.outbox.meter().dropped(Drops::OverRate);
             self.limit_refused(limit, &*event);
             return self
                 .shared
@@ -318,13 +317,13 @@ impl<S: UserSocket> Connection<S> {
             return None;
         }
         if event.len() > shared.mount.options.limits.max_event_bytes {
-            shared.mount.limit_meters.refused(Limit::EventBytes, topic);
+            let limits = shared.mount.meters.limits();
+            limits.refused(Limit::EventBytes, topic);
             return refuse(join_ref, "event too long");
         }
         if let Some(rate) = Bucket::over(&mut entry.bucket, || shared.endpoint.now()) {
-            shared.outbox.meter().dropped(Drops::OverRate);
-            let meters = &shared.mount.limit_meters;
-            meters.refused(Limit::ChannelMessageRate, topic);
+            let limits = shared.mount.meters.limits();
+            limits.refused(Limit::ChannelMessageRate, topic);
             let reason = format!("over the channel's limit of {rate} messages a second");
             return refuse(join_ref, &reason);
         }
@@ -337,8 +336,7 @@ impl<S: UserSocket> Connection<S> {
             &event,
         );
         if let Some((limit, reason)) = over {
-            shared.outbox.meter().dropped(Drops::OverRate);
-            shared.mount.limit_meters.refused(limit, topic);
+            shared.mount.meters.limits().refused(limit, topic);
             return refuse(join_ref, &reason);
         }
         channel.receive(reference, event, payload, bytes)

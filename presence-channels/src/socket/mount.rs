@@ -16,9 +16,7 @@ use crate::{
     limits::OptionFault,
     origin::OriginPolicy,
     serializer::Version,
-    telemetry::{
-        self, Asked, Cut, LimitMeters, MountMeters, ShownParams, Stopwatch, event_at, span_at,
-    },
+    telemetry::{self, Asked, Cut, MountMeters, ShownParams, Stopwatch, event_at, span_at},
     transport::{
         Sink, Transport,
         handshake::{Candidate, Refusal},
@@ -34,7 +32,6 @@ pub(crate) struct Mount<S: UserSocket> {
     pub(crate) options: SocketOptions,
     pub(crate) meters: MountMeters,
     pub(crate) user_rates: UserRates,
-    pub(crate) limit_meters: Arc<LimitMeters>,
     /// The policy for origins, from the options. An endpoint with an invalid origin does not start.
     pub(crate) origins: Result<OriginPolicy, InvalidOrigin>,
 }
@@ -54,7 +51,6 @@ pub(crate) trait Mounted: Send + Sync {
     /// Refuses a rate of a route that lets nothing through.
     fn check_rates(&self) -> Result<(), OptionFault>;
     fn origins(&self) -> &Result<OriginPolicy, InvalidOrigin>;
-    fn limit_meters(&self) -> &Arc<LimitMeters>;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     /// Answers a request to open a WebSocket.
     fn open(
@@ -100,10 +96,6 @@ impl<S: UserSocket> Mounted for Mount<S> {
 
     fn origins(&self) -> &Result<OriginPolicy, InvalidOrigin> {
         &self.origins
-    }
-
-    fn limit_meters(&self) -> &Arc<LimitMeters> {
-        &self.limit_meters
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
@@ -184,7 +176,7 @@ impl<S: UserSocket> Mount<S> {
             let taken = candidate.admission.take_for_user(id, limit);
             taken.map_err(|full| {
                 let id = user.id().unwrap_or_default();
-                self.limit_meters.refused(full.limit(), id);
+                self.meters.limits().refused(full.limit(), id);
                 Refusal::Full(full)
             })?;
         }

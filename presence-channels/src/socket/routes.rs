@@ -4,6 +4,7 @@ use super::{ConnectionShared, UserSocket};
 use crate::{
     Channel, Rate,
     channel::{Join, Started, start},
+    endpoint::KICK_TOPIC,
     limits::OptionFault,
     telemetry::RouteMeter,
     transport::longpoll,
@@ -35,7 +36,11 @@ pub struct Routes<S: UserSocket> {
 }
 
 /// The beginnings of topics on which nodes send messages to each other. No pattern matches them.
-const INTERNAL: [&str; 2] = [presence_core::tracker::TOPIC_PREFIX, longpoll::TOPIC_PREFIX];
+const INTERNAL: [&str; 3] = [
+    presence_core::tracker::TOPIC_PREFIX,
+    longpoll::TOPIC_PREFIX,
+    KICK_TOPIC,
+];
 
 /// Begins a join to a channel of one type: types end here.
 pub(super) type Start<S> = fn(Arc<ConnectionShared<S>>, Join) -> Started;

@@ -1,155 +1,136 @@
-//! Counts and logs what limits refuse.
+//! Counts and logs what limits refuse, drop and close.
 
-use std::{fmt, time::Duration};
+mod gate;
+mod limit;
 
-use parking_lot::Mutex;
-use tokio::time::Instant;
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+pub(crate) use limit::Limit;
 
 use super::{instrument::Counter, shown::Cut};
+use gate::Gate;
 
-/// The time between two log lines of one limit and mount.
-const LOG_PERIOD: Duration = Duration::from_secs(1);
-
-/// A limit that refuses something to a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Limit {
-    Connections,
-    ConnectionsPerAddress,
-    ConnectionsPerUser,
-    MessageBytes,
-    Channels,
-    TopicBytes,
-    EventBytes,
-    RefBytes,
-    JoinsUnderWay,
-    MessageRate,
-    ChannelMessageRate,
-    RouteRate,
-    EventRate,
-    RouteUserRate,
-    UserRate,
-    BodyBytes,
-    Batch,
-}
-
-impl Limit {
-    const ALL: [Self; 17] = [
-        Self::Connections,
-        Self::ConnectionsPerAddress,
-        Self::ConnectionsPerUser,
-        Self::MessageBytes,
-        Self::Channels,
-        Self::TopicBytes,
-        Self::EventBytes,
-        Self::RefBytes,
-        Self::JoinsUnderWay,
-        Self::MessageRate,
-        Self::ChannelMessageRate,
-        Self::RouteRate,
-        Self::EventRate,
-        Self::RouteUserRate,
-        Self::UserRate,
-        Self::BodyBytes,
-        Self::Batch,
-    ];
-
-    /// Returns the setting of the limit, as an app writes it.
-    pub(crate) fn setting(self) -> &'static str {
-        match self {
-            Self::Connections => "Config::max_connections",
-            Self::ConnectionsPerAddress => "Config::max_connections_per_address",
-            Self::ConnectionsPerUser => "Limits::max_connections_per_user",
-            Self::MessageBytes => "Limits::max_message_bytes",
-            Self::Channels => "Limits::max_channels",
-            Self::TopicBytes => "Limits::max_topic_bytes",
-            Self::EventBytes => "Limits::max_event_bytes",
-            Self::RefBytes => "Limits::max_ref_bytes",
-            Self::JoinsUnderWay => "Limits::max_joins_under_way",
-            Self::MessageRate => "Limits::max_message_rate",
-            Self::ChannelMessageRate => "Limits::max_channel_message_rate",
-            Self::RouteRate => "Route::rate",
-            Self::EventRate => "Route::event_rate",
-            Self::RouteUserRate => "Route::user_rate",
-            Self::UserRate => "Routes::user_rate",
-            Self::BodyBytes => "LongpollOptions::max_body_bytes",
-            Self::Batch => "LongpollOptions::max_batch",
-        }
-    }
-
-    /// Returns the name of the limit: its setting without the type, unless another has that, too.
-    fn name(self) -> &'static str {
-        match self {
-            Self::RouteRate => "route_rate",
-            Self::RouteUserRate => "route_user_rate",
-            limit => {
-                let (_, name) = limit
-                    .setting()
-                    .split_once("::")
-                    .expect("a setting has both");
-                name
-            }
-        }
-    }
-}
-
-/// Counters and log lines of the limits of one mount.
+/// Counters and log lines of the limits of one mount, or of one server.
 pub(crate) struct LimitMeters {
-    path: String,
-    refusals: [Refusals; Limit::ALL.len()],
+    /// The mount's path. `None` for a server.
+    path: Option<String>,
+    /// `None` for limits that a mount, or a server, does not have.
+    limits: [Option<LimitMeter>; Limit::ALL.len()],
+    origins: Gate,
+    versions: Gate,
 }
 
-struct Refusals {
+struct LimitMeter {
     counter: Counter,
-    gate: Mutex<Gate>,
+    gate: Gate,
+    /// The drops that no log line has told yet.
+    untold: AtomicU64,
 }
 
 impl LimitMeters {
     /// Creates the meters of the socket at `path`.
-    pub(crate) fn new(path: &str) -> Self {
-        let refusals = Limit::ALL.map(|limit| {
-            let labels = [("socket", path), ("limit", limit.name())];
-            Refusals {
-                counter: Counter::new("presence_channels_limit_refused_total", &labels),
-                gate: Mutex::default(),
-            }
+    pub(crate) fn of_socket(path: &str) -> Self {
+        Self::new(Some(path))
+    }
+
+    /// Creates the meters of a server.
+    pub(crate) fn of_server() -> Self {
+        Self::new(None)
+    }
+
+    fn new(path: Option<&str>) -> Self {
+        let limits = Limit::ALL.map(|limit| {
+            let labels = [
+                ("socket", path.unwrap_or_default()),
+                ("limit", limit.name()),
+            ];
+            (limit.is_of_server() == path.is_none()).then(|| LimitMeter {
+                counter: Counter::new("presence_channels_limits_total", &labels),
+                gate: Gate::default(),
+                untold: AtomicU64::new(0),
+            })
         });
         Self {
-            path: path.to_owned(),
-            refusals,
+            path: path.map(str::to_owned),
+            limits,
+            origins: Gate::default(),
+            versions: Gate::default(),
         }
     }
 
     /// Counts a refusal. Logs it, unless the same limit was logged within the last second. `what`
     /// is the topic, the address or the like that was refused.
     pub(crate) fn refused(&self, limit: Limit, what: impl fmt::Display) {
-        let refusals = &self.refusals[limit as usize];
-        refusals.counter.add(1);
-        let Some(suppressed) = refusals.gate.lock().pass(Instant::now()) else {
+        self.reached(limit, 1, "refused", what);
+    }
+
+    /// As [`refused`](Self::refused), for a connection, a channel or a request that is ended.
+    pub(crate) fn closed(&self, limit: Limit, what: impl fmt::Display) {
+        self.reached(limit, 1, "closed", what);
+    }
+
+    /// As [`closed`](Self::closed), for several at once.
+    pub(crate) fn closed_all(&self, limit: Limit, count: usize, what: impl fmt::Display) {
+        self.reached(limit, count as u64, "closed", what);
+    }
+
+    fn reached(&self, limit: Limit, count: u64, effect: &str, what: impl fmt::Display) {
+        let meter = self.of(limit);
+        meter.counter.add(count);
+        let Some(suppressed) = meter.gate.pass() else {
             return;
         };
-        let (socket, setting) = (&*self.path, limit.setting());
+        let (socket, setting) = (self.path.as_deref(), limit.setting());
         // A field of text is quoted, so that a client adds no lines.
         let what = Cut(&what).to_string();
-        tracing::warn!(socket, setting, what, suppressed, "refused by a limit");
-    }
-}
-
-/// Lets one line through per period, and counts those that it holds back.
-#[derive(Default)]
-struct Gate {
-    last: Option<Instant>,
-    suppressed: u64,
-}
-
-impl Gate {
-    /// Returns the number of lines held back since the last one, or `None` to hold this one back.
-    fn pass(&mut self, now: Instant) -> Option<u64> {
-        if self.last.is_some_and(|last| now < last + LOG_PERIOD) {
-            self.suppressed += 1;
-            return None;
+        if limit == Limit::HeadTimeout {
+            // Browsers open connections ahead of their requests, and may never use them.
+            tracing::info!(socket, setting, what, suppressed, "{effect} by a limit");
+        } else {
+            tracing::warn!(socket, setting, what, suppressed, "{effect} by a limit");
         }
-        self.last = Some(now);
-        Some(std::mem::take(&mut self.suppressed))
+    }
+
+    /// Counts a broadcast that is dropped for a client. Callers hold locks, and a big room drops
+    /// many at once, so the next [`tell_drops`](Self::tell_drops) logs it.
+    pub(crate) fn dropped(&self, limit: Limit) {
+        let meter = self.of(limit);
+        meter.counter.add(1);
+        meter.untold.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Logs the broadcasts that were dropped since the last line, at most one line a second for
+    /// each limit.
+    pub(crate) fn tell_drops(&self) {
+        for limit in Limit::ALL {
+            let Some(meter) = &self.limits[limit as usize] else {
+                continue;
+            };
+            if meter.untold.load(Ordering::Relaxed) == 0 || meter.gate.pass().is_none() {
+                continue;
+            }
+            let dropped = meter.untold.swap(0, Ordering::Relaxed);
+            let (socket, setting) = (self.path.as_deref(), limit.setting());
+            tracing::warn!(socket, setting, dropped, "broadcasts dropped by a limit");
+        }
+    }
+
+    /// Lets one log line a second of a refused origin through.
+    pub(crate) fn origins(&self) -> &Gate {
+        &self.origins
+    }
+
+    /// Lets one log line a second of a refused version through.
+    pub(crate) fn versions(&self) -> &Gate {
+        &self.versions
+    }
+
+    fn of(&self, limit: Limit) -> &LimitMeter {
+        let meter = self.limits[limit as usize].as_ref();
+        meter.expect("mounts meter the limits of mounts, servers those of servers")
     }
 }
 
@@ -158,25 +139,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_line_passes_a_second_and_names_the_number_of_the_others() {
-        let mut gate = Gate::default();
-        let start = Instant::now();
-        let at = |ms| start + Duration::from_millis(ms);
-        assert_eq!(gate.pass(at(0)), Some(0));
-        assert_eq!(gate.pass(at(1)), None);
-        assert_eq!(gate.pass(at(999)), None);
-        assert_eq!(gate.pass(at(1000)), Some(2));
-        assert_eq!(gate.pass(at(1500)), None);
-        assert_eq!(gate.pass(at(9000)), Some(1));
-        assert_eq!(gate.pass(at(10_000)), Some(0));
-    }
-
-    #[test]
-    fn each_limit_has_a_place_and_a_name_of_its_own() {
-        let names: std::collections::HashSet<_> = Limit::ALL.map(Limit::name).into();
-        assert_eq!(names.len(), Limit::ALL.len());
-        for (place, limit) in Limit::ALL.into_iter().enumerate() {
-            assert_eq!(limit as usize, place);
+    fn each_limit_is_metered_by_a_mount_or_by_a_server() {
+        let (socket, server) = (LimitMeters::of_socket("/s"), LimitMeters::of_server());
+        for limit in Limit::ALL {
+            let [socket, server] = [&socket, &server].map(|meters| &meters.limits[limit as usize]);
+            assert_eq!(socket.is_some(), !limit.is_of_server(), "{limit:?}");
+            assert_eq!(server.is_some(), limit.is_of_server(), "{limit:?}");
         }
     }
 }

@@ -1,15 +1,11 @@
 //! Meters of each mount and each route. Names, units and labels stand in the module's table.
 
 mod deliveries;
-mod http;
-mod limit;
 mod queues;
 mod route;
 mod socket;
 
 pub(crate) use deliveries::Deliveries;
-pub(crate) use http::{HttpClose, HttpMeter};
-pub(crate) use limit::ReachedLimit;
 pub(crate) use route::{Callback, Present, RouteMeter};
 pub(crate) use socket::{Connected, Drops, MountMeters, SocketMeter};
 

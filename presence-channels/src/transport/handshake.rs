@@ -63,10 +63,12 @@ pub(crate) async fn examine(
         // An endpoint with an invalid origin does not start.
         let origins = mount.origins().as_ref().map_err(|_| Refusal::Origin)?;
         origins.check(&request).map_err(|refusal| {
-            let origin = Cut(String::from_utf8_lossy(origin.as_bytes()));
-            let (socket, setting) = (mount.path(), refusal.setting);
-            let compared_with = Cut(refusal.compared_with);
-            tracing::warn!(socket, %origin, %compared_with, setting, "refused a page of another origin");
+            if let Some(suppressed) = mount.meters().limits().origins().pass() {
+                let origin = Cut(String::from_utf8_lossy(origin.as_bytes()));
+                let (socket, setting) = (mount.path(), refusal.setting);
+                let compared_with = Cut(refusal.compared_with);
+                tracing::warn!(socket, %origin, %compared_with, setting, suppressed, "refused a page of another origin");
+            }
             Refusal::Origin
         })?;
     }
@@ -105,8 +107,15 @@ pub(crate) fn admit(
     }
     let vsn = params.get("vsn");
     let Some(version) = Version::negotiate(vsn, &options.serializers) else {
-        let (socket, vsn) = (mount.path(), vsn.map(Cut));
-        tracing::warn!(socket, ?vsn, "refused an unknown version of the protocol");
+        if let Some(suppressed) = mount.meters().limits().versions().pass() {
+            let (socket, vsn) = (mount.path(), vsn.map(Cut));
+            tracing::warn!(
+                socket,
+                ?vsn,
+                suppressed,
+                "refused an unknown version of the protocol"
+            );
+        }
         return Err(Refusal::Version);
     };
     let subprotocol = chosen
@@ -118,7 +127,7 @@ pub(crate) fn admit(
     let address = info.client_ip();
     let admission = endpoint.admit(address).map_err(|full| {
         let address = address.map_or("an unknown address".to_owned(), |ip| ip.to_string());
-        mount.limit_meters().refused(full.limit(), address);
+        mount.meters().limits().refused(full.limit(), address);
         Refusal::Full(full)
     })?;
     Ok(Candidate {

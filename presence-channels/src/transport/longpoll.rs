@@ -88,7 +88,7 @@ impl Longpoll {
                 messages: options.max_batch,
             },
             options,
-            meters: mount.limit_meters().clone(),
+            meters: mount.meters().limits().clone(),
             tokens: SessionTokens::new(secret, mount.path()),
             sessions: Mutex::default(),
             next_id: AtomicU64::new(0),

@@ -37,7 +37,7 @@ use super::{
 };
 use crate::{
     Limits,
-    telemetry::{self, Deliveries, Drops, SocketMeter},
+    telemetry::{self, Deliveries, Limit, SocketMeter},
 };
 pub(crate) use liveness::Liveness;
 use peer::Peer;
@@ -172,18 +172,18 @@ impl Outbox {
                 }
             }
             while state.is_full(&frame, self.max_cost) && state.queue.drop_oldest().is_some() {
-                self.meter.dropped(Drops::SlowBroadcast);
+                self.meter.limits().dropped(Limit::OutgoingBytes);
             }
             if state.is_full(&frame, self.max_cost) {
                 if frame.is_droppable() {
-                    self.meter.dropped(Drops::SlowBroadcast);
+                    self.meter.limits().dropped(Limit::OutgoingBytes);
                     state.recount(self.flushers.backlog());
                     return None;
                 }
                 self.liveness.stalls(|| self.flushers.now());
                 let share = self.flushers.backlog().share_if_spent();
                 if share.is_some_and(|share| state.queue.cost() > share) {
-                    self.close_slow(state);
+                    self.close_slow(state, Limit::QueuedBytes);
                     return None;
                 }
             }
@@ -202,23 +202,18 @@ impl Outbox {
         {
             let state = self.state.lock();
             if state.phase == OutboxPhase::Open {
-                self.close_slow(state);
+                self.close_slow(state, Limit::SlowReaderTimeout);
             }
         }
     }
 
-    fn close_slow(&self, mut state: StateGuard<'_>) {
+    fn close_slow(&self, mut state: StateGuard<'_>, limit: Limit) {
         let bytes = state.queue.cost();
-        self.meter.dropped(Drops::SlowReader);
         state.queue.clear_unsent();
         state.close(close_code::TRY_AGAIN, "slow reader");
         self.closed(state);
-        tracing::warn!(
-            bytes,
-            limit = self.max_cost,
-            setting = "Limits::max_outgoing_bytes",
-            "a client reads too slowly and is closed"
-        );
+        let what = format_args!("a client that does not read what waits for it: {bytes} bytes");
+        self.meter.limits().closed(limit, what);
     }
 
     /// Closes the connection with a code and a reason. Later frames are dropped.

@@ -107,6 +107,7 @@ impl WebSocketReader {
             }
             self.take_body(bytes);
             if self.missing() > 0 {
+                self.check_first_part()?;
                 return Ok(None);
             }
             if let Step::Event(event) = self.end_frame(&mut answer)? {
@@ -243,7 +244,16 @@ impl WebSocketReader {
         frame.missing -= count;
     }
 
-    /// Refuses a text in fragments at the first that cannot be UTF-8.
+    /// Refuses a text that begins wrong before the rest of its frame comes. The rest of a large
+    /// frame is checked once, at the frame's end.
+    fn check_first_part(&mut self) -> Result<(), ProtocolViolation> {
+        match &self.message {
+            Some(message) if message.body.len() <= GROWTH => self.check_text(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a text whose bytes so far cannot be UTF-8 whatever follows.
     fn check_text(&mut self) -> Result<(), ProtocolViolation> {
         if let Some(OpenMessage {
             body,

@@ -3,6 +3,10 @@
 mod app;
 #[cfg(feature = "metrics")]
 mod calls;
+#[cfg(feature = "metrics")]
+mod limits;
 mod logs;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(feature = "metrics")]
+mod recorded;

@@ -1,96 +1,18 @@
 //! The metrics move as the module `telemetry` says.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use axum::body::{Body, to_bytes};
 use http::{Method, Request};
-use metrics_util::{
-    CompositeKey,
-    debugging::{DebugValue, DebuggingRecorder, Snapshotter},
-};
-use presence_channels::{
-    Endpoint, Presence, PubSub, Tracker, serve, telemetry::FilterParameters, testing,
-    tracker::Owner,
-};
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use presence_channels::{Presence, PubSub, Tracker, serve, testing, tracker::Owner};
 use presence_core::adapters::MemoryCluster;
 use sample_app::UserSocket;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
-use crate::app::start;
-
-/// The recorded metrics: `name{label=value,...}` and its number. The number of a histogram is its
-/// count.
-struct Recorded {
-    snapshotter: Snapshotter,
-    /// A snapshot begins anew.
-    counted: BTreeMap<String, f64>,
-}
-
-impl Recorded {
-    fn update(&mut self) {
-        for (key, _, _, value) in self.snapshotter.snapshot().into_vec() {
-            let key = key.key();
-            let labels = key
-                .labels()
-                .map(|label| format!("{}={}", label.key(), label.value()));
-            let labels: Vec<_> = labels.collect();
-            let name = format!("{}{{{}}}", key.name(), labels.join(","));
-            let counted = self.counted.entry(name).or_default();
-            match value {
-                DebugValue::Counter(more) => *counted += more as f64,
-                // By what it changed since, as the kit's recorder has it.
-                DebugValue::Gauge(change) => *counted += *change,
-                DebugValue::Histogram(more) => *counted += more.len() as f64,
-            }
-        }
-    }
-
-    /// Name, kind and labels of each.
-    fn metrics(&mut self) -> BTreeSet<(String, String, BTreeSet<String>)> {
-        let found = self.snapshotter.snapshot().into_vec();
-        let metric = |(key, _, _, value): (CompositeKey, _, _, _)| {
-            let kind = match value {
-                DebugValue::Counter(_) => "counter",
-                DebugValue::Gauge(_) => "gauge",
-                DebugValue::Histogram(_) => "histogram",
-            };
-            let labels = key.key().labels().map(|label| label.key().to_owned());
-            (
-                key.key().name().to_owned(),
-                kind.to_owned(),
-                labels.collect(),
-            )
-        };
-        found.into_iter().map(metric).collect()
-    }
-
-    #[track_caller]
-    fn assert(&mut self, expected: &[(&str, f64)]) {
-        self.update();
-        for (name, value) in expected {
-            let found = self.counted.get(*name);
-            assert_eq!(found, Some(value), "{name} among {:#?}", self.counted);
-        }
-    }
-}
-
-/// An endpoint whose metrics are recorded, which is done on this thread only.
-macro_rules! recorded {
-    ($endpoint:ident, $recorded:ident) => {
-        let recorder = DebuggingRecorder::new();
-        let mut $recorded = Recorded {
-            snapshotter: recorder.snapshotter(),
-            counted: BTreeMap::new(),
-        };
-        let _guard = metrics::set_default_local_recorder(&recorder);
-        let $endpoint: Endpoint = start(FilterParameters::default()).await;
-    };
-}
+use crate::recorded::{limited, recorded};
 
 const CLIENT: &str = "socket=/socket,transport=longpoll";
 const ROUTE: &str = "socket=/socket,route=lobby:*";
@@ -162,7 +84,7 @@ async fn messages_and_bytes_are_counted_both_ways() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn callbacks_are_timed_and_crashes_and_drops_counted() {
+async fn callbacks_are_timed_and_crashes_and_refusals_counted() {
     recorded!(endpoint, recorded);
     let client = testing::connect::<UserSocket>(&endpoint, json!({}));
     let client = client.await.unwrap();
@@ -188,42 +110,11 @@ async fn callbacks_are_timed_and_crashes_and_drops_counted() {
     for _ in 0..110 {
         quiet.push("ping", json!({})).await;
     }
-    let drops = |reason| format!("presence_channels_drops_total{{{CLIENT},reason={reason}}}");
-    recorded.assert(&[(&drops("over_rate"), 10.0), (&drops("slow_reader"), 0.0)]);
-    let refused = |limit| {
-        let name = "presence_channels_limit_refused_total";
-        format!("{name}{{socket=/socket,limit={limit}}}")
-    };
     recorded.assert(&[
-        (&refused("max_channel_message_rate"), 10.0),
-        (&refused("max_message_rate"), 0.0),
-        (&refused("route_rate"), 0.0),
-    ]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn limits_that_channels_reach_are_counted_by_their_name() {
-    recorded!(endpoint, recorded);
-    let client = testing::connect::<UserSocket>(&endpoint, json!({}));
-    let client = client.await.unwrap();
-    let reached = |limit| {
-        let name = "presence_channels_limits_reached_total";
-        format!("{name}{{socket=/socket,route=room:*,limit={limit}}}")
-    };
-    for (fill, count) in [(0, 1_100), (100_000, 50)] {
-        let (_, room) = client.join("room:1", json!({})).await.unwrap();
-        room.push("endless", json!({})).await;
-        let payload = json!({ "fill": "x".repeat(fill) });
-        for _ in 0..count {
-            endpoint.broadcast("room:1", "seen", &payload).unwrap();
-        }
-        // The handler's timeout.
-        tokio::time::sleep(Duration::from_secs(30)).await;
-        room.assert_crashed().await;
-    }
-    recorded.assert(&[
-        (&reached("max_waiting_messages"), 1.0),
-        (&reached("max_waiting_bytes"), 1.0),
+        (&limited("max_channel_message_rate"), 10.0),
+        (&limited("max_message_rate"), 0.0),
+        (&limited("route_rate"), 0.0),
+        (&limited("slow_reader_timeout"), 0.0),
     ]);
 }
 

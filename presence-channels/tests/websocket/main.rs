@@ -3,7 +3,9 @@
 mod auth_token;
 mod bad_input;
 mod connect_info;
+mod echo;
 mod fragments;
+mod frames;
 mod handshake;
 mod lifecycle;
 mod limits;

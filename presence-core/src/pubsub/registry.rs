@@ -1,6 +1,7 @@
 //! The topics of one node and their subscribers.
 
 use std::{
+    any::Any,
     collections::HashMap,
     hash::{BuildHasher, RandomState},
     sync::Arc,
@@ -81,12 +82,7 @@ impl Registry {
     }
 
     fn deliver(&self, message: &Broadcast, except: Option<SubscriberId>, remote: bool) {
-        let Some(subscribers) = self
-            .stripe(&message.topic)
-            .lock()
-            .get(&*message.topic)
-            .cloned()
-        else {
+        let Some(subscribers) = self.find(&message.topic) else {
             return;
         };
         let mut dispatch = Dispatch::new(message, remote);
@@ -97,6 +93,22 @@ impl Registry {
                 }
             }
         }
+    }
+
+    /// Hands `signal` to the subscribers of `topic`.
+    pub(super) fn signal(&self, topic: &str, signal: &dyn Any) {
+        let Some(subscribers) = self.find(topic) else {
+            return;
+        };
+        for segment in subscribers.segments() {
+            segment
+                .iter()
+                .for_each(|(_, subscriber)| subscriber.signal(signal));
+        }
+    }
+
+    fn find(&self, topic: &str) -> Option<Subscribers> {
+        self.stripe(topic).lock().get(topic).cloned()
     }
 
     pub(super) fn count(&self, topic: &str) -> usize {

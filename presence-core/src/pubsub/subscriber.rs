@@ -9,6 +9,13 @@ pub trait Subscriber: Send + Sync + 'static {
     /// Takes one message. Runs on the thread that broadcasts, once for each subscriber of the
     /// topic. It must neither block nor panic.
     fn deliver(&self, dispatch: &mut Dispatch<'_>);
+
+    /// Takes a signal of [`PubSub::signal`]. By default it does nothing. A subscriber recognizes a
+    /// signal by its type, which may be private to the crate that sends it. Runs like
+    /// [`deliver`](Self::deliver).
+    fn signal(&self, signal: &dyn Any) {
+        let _ = signal;
+    }
 }
 
 /// The delivery of one message to all subscribers of its topic on this node.

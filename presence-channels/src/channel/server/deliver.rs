@@ -1,16 +1,17 @@
 //! Broadcasts on their way to a channel's client.
 
-use std::sync::atomic::Ordering;
+use std::{any::Any, sync::atomic::Ordering};
 
-use presence_core::pubsub::{Dispatch, Payload, Subscriber};
+use presence_core::pubsub::{Dispatch, Subscriber};
 
 use super::{AnyChannel, ChannelServer};
 use crate::{
     SlowReader,
-    channel::{Channel, KICK, TerminateReason, letter::Letter},
+    channel::{Channel, TerminateReason, letter::Letter},
+    endpoint::Kick,
     guard::call_guarded,
     serializer::BroadcastFrames,
-    telemetry::Drops,
+    telemetry::{Drops, Limit},
 };
 
 impl<C: Channel> ChannelServer<C> {
@@ -22,9 +23,9 @@ impl<C: Channel> ChannelServer<C> {
     }
 
     /// Ends the channel if the kick is for its user.
-    fn kicked(&self, payload: &Payload) {
+    fn kicked(&self, Kick(kicked): &Kick) {
         let id = call_guarded(|| self.shared.user_id()).ok().flatten();
-        if id.is_some_and(|id| payload.bytes() == id.as_bytes())
+        if id.is_some_and(|id| kicked.bytes() == id.as_bytes())
             && let Some(server) = self.me.upgrade()
             && let Some(work) = server.close(TerminateReason::Kicked)
         {
@@ -36,9 +37,6 @@ impl<C: Channel> ChannelServer<C> {
 impl<C: Channel> Subscriber for ChannelServer<C> {
     fn deliver(&self, dispatch: &mut Dispatch<'_>) {
         let broadcast = dispatch.message();
-        if *broadcast.event == *KICK {
-            return self.kicked(&broadcast.payload);
-        }
         if C::INTERCEPTS.contains(&&*broadcast.event) {
             let mailbox = self.mailbox.lock();
             if let Some(server) = self.me.upgrade() {
@@ -49,7 +47,8 @@ impl<C: Channel> Subscriber for ChannelServer<C> {
         let flushers = self.shared.endpoint.flushers();
         if dispatch.is_remote() && flushers.is_backlogged() {
             // Its sender cannot be made to wait.
-            self.shared.outbox.meter().dropped(Drops::Backlog);
+            let limits = self.shared.mount.meters.limits();
+            limits.dropped(Limit::UnflushedBytes);
             return;
         }
         let frames: &mut BroadcastFrames = dispatch.shared();
@@ -74,5 +73,11 @@ impl<C: Channel> Subscriber for ChannelServer<C> {
             }
         }
         frames.send(&self.shared.outbox, frame);
+    }
+
+    fn signal(&self, signal: &dyn Any) {
+        if let Some(kick) = signal.downcast_ref() {
+            self.kicked(kick);
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
         Channel, TerminateReason,
         letter::{Letter, broadcast_bytes},
     },
-    telemetry::ReachedLimit,
+    telemetry::Limit,
     transport::Frame,
 };
 
@@ -81,21 +81,21 @@ impl<C: Channel> Mailbox<C> {
 
     /// Returns the limit at which no further broadcast is taken. The broadcast that goes over the
     /// bytes is still taken, so that one of any size gets through when nothing else waits.
-    pub(super) fn broadcasts_over(&self, limits: &Limits) -> Option<ReachedLimit> {
+    pub(super) fn broadcasts_over(&self, limits: &Limits) -> Option<Limit> {
         let waiting = &self.waiting.as_ref()?.broadcasts;
         if waiting.messages >= limits.max_waiting_messages.max(1) {
-            return Some(ReachedLimit::MaxWaitingMessages);
+            return Some(Limit::WaitingMessages);
         }
-        (waiting.bytes >= limits.max_waiting_bytes.max(1)).then_some(ReachedLimit::MaxWaitingBytes)
+        (waiting.bytes >= limits.max_waiting_bytes.max(1)).then_some(Limit::WaitingBytes)
     }
 
     /// As [`broadcasts_over`](Self::broadcasts_over), for messages of the app. What such a message
     /// holds elsewhere is not known.
-    pub(super) fn infos_over(&self, limits: &Limits) -> Option<ReachedLimit> {
+    pub(super) fn infos_over(&self, limits: &Limits) -> Option<Limit> {
         let waiting = self.waiting.as_ref()?.infos;
         (waiting >= most_infos::<C>(limits)).then_some(match waiting {
-            waiting if waiting >= limits.max_waiting_messages => ReachedLimit::MaxWaitingMessages,
-            _ => ReachedLimit::MaxWaitingBytes,
+            waiting if waiting >= limits.max_waiting_messages => Limit::WaitingMessages,
+            _ => Limit::WaitingBytes,
         })
     }
 

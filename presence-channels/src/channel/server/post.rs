@@ -9,12 +9,16 @@ use crate::{
     Limits,
     channel::{Channel, NotifyError, TerminateReason, letter::Letter},
     guard::drop_guarded,
-    telemetry::ReachedLimit,
+    telemetry::{Limit, LimitMeters},
 };
 
 impl<C: Channel> ChannelServer<C> {
     pub(super) fn limits(&self) -> &Limits {
         &self.shared.mount.options.limits
+    }
+
+    fn limit_meters(&self) -> &LimitMeters {
+        self.shared.mount.meters.limits()
     }
 
     /// Posts a letter. Returns the work of handling it, unless work of the channel is already under
@@ -112,7 +116,10 @@ impl<C: Channel> ChannelServer<C> {
         if let Some(limit) = mailbox.infos_over(self.limits()) {
             match waker {
                 Some(waker) => mailbox.wake_when_there_is_room(waker),
-                None => self.meter.reached(limit),
+                None => {
+                    drop(mailbox);
+                    self.limit_meters().refused(limit, &*self.topic);
+                }
             }
             return Err((NotifyError::Full, info));
         }
@@ -123,7 +130,7 @@ impl<C: Channel> ChannelServer<C> {
 
     /// Ends the channel before all that waits. The broadcasts are dropped at once. The client's own
     /// letters stay: they are answered, and count no longer as waiting, when the mailbox closes.
-    fn end_over(&self, mut mailbox: MutexGuard<'_, Mailbox<C>>, limit: ReachedLimit, what: &str) {
+    fn end_over(&self, mut mailbox: MutexGuard<'_, Mailbox<C>>, limit: Limit, what: &str) {
         let name = limit.name();
         let reason = format!("too slow for its {what}: {name} is reached");
         let broadcasts = mailbox.take_broadcasts();
@@ -131,7 +138,7 @@ impl<C: Channel> ChannelServer<C> {
         mailbox.push_close(reason.clone());
         drop(mailbox);
         self.log_abnormal(&reason);
-        self.meter.reached(limit);
+        self.limit_meters().closed(limit, &*self.topic);
         broadcasts.into_iter().for_each(drop_guarded);
     }
 

@@ -1,7 +1,7 @@
 //! The end of one user's channels of a topic, on all nodes.
 
 use super::*;
-use crate::{BroadcastError, FrameError, testing::MemoryCluster};
+use crate::testing::MemoryCluster;
 
 struct Guest(&'static str);
 
@@ -108,7 +108,7 @@ async fn a_kick_closes_the_user_s_channels_of_the_topic_on_all_nodes_and_no_othe
         let ping = channel.push("ping", json!({ "n": 1 })).await;
         channel.assert_reply(ping, "ok", json!({ "n": 1 })).await;
         // Nobody is told how nodes do it.
-        channel.refute_push("phx_kick").await;
+        channel.refute_push("phx:kick").await;
         channel.refute_push("heard").await;
     }
     // A kick is no ban.
@@ -142,19 +142,52 @@ async fn broadcasts_to_this_node_alone_and_to_all_but_one() {
     seen("done_here", [false, true, false]).await;
 }
 
-/// An app may broadcast whatever event its clients name.
-#[tokio::test]
+/// An app may broadcast whatever event its clients name, and so may a bare PubSub.
+#[tokio::test(start_paused = true)]
 async fn nobody_is_kicked_by_a_broadcast() {
-    let [endpoint, _] = nodes().await;
+    let [endpoint, other] = nodes().await;
+    let channel = join(&endpoint, "ann", "hall:1").await;
     let id = Payload::Binary("ann".as_bytes().into());
-    for sent in [
-        endpoint.broadcast("room:1", "phx_kick", id.clone()),
-        endpoint.local_broadcast("room:1", "phx_kick", id),
-    ] {
-        let error = sent.unwrap_err();
-        assert!(
-            matches!(error, BroadcastError::Frame(FrameError::ReservedEvent)),
-            "{error}"
-        );
+    for event in ["phx_kick", "phx:kick", "kick", "disconnect"] {
+        endpoint.broadcast("hall:1", event, id.clone()).unwrap();
+        channel.assert_push(event, id.clone()).await;
+        for node in [&endpoint, &other] {
+            let message = Broadcast::new("hall:1", event, id.clone());
+            node.pubsub().broadcast(message).unwrap();
+            channel.assert_push(event, id.clone()).await;
+        }
+    }
+    let ping = channel.push("ping", json!({})).await;
+    channel.assert_reply(ping, "ok", json!({})).await;
+}
+
+#[tokio::test]
+async fn no_client_joins_the_topic_of_kicks() {
+    let routes = Routes::<Everywhere>::collect("/socket");
+    assert!(routes.find("any").is_some() && routes.find(crate::endpoint::KICK_TOPIC).is_none());
+}
+
+struct Everywhere;
+
+impl UserSocket for Everywhere {
+    type State = ();
+
+    async fn connect(_: &Params, _: &ConnectInfo, (): &()) -> Result<Self, ConnectError> {
+        Ok(Self)
+    }
+
+    fn channels(routes: &mut Routes<Self>) {
+        routes.channel::<Anything>("*");
+    }
+}
+
+struct Anything;
+
+impl Channel for Anything {
+    type Socket = Everywhere;
+    type Info = ();
+
+    async fn join(_: &Topic, _: Payload, _: &mut Socket<Self>) -> JoinResult<Self> {
+        Ok(Self.into())
     }
 }

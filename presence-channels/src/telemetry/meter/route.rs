@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    Asked, AskedCounters,
-    limit::{LimitCounters, ReachedLimit},
-};
+use super::{Asked, AskedCounters};
 use crate::{
     TerminateReason,
     telemetry::{
@@ -23,7 +20,6 @@ struct RouteCounters {
     joins: AskedCounters,
     callbacks: [Times; 4],
     crashes: [Counter; 3],
-    limits: LimitCounters,
 }
 
 /// The callback that is measured.
@@ -53,7 +49,6 @@ impl RouteMeter {
             joins: AskedCounters::new("presence_channels_joins_total", labels),
             callbacks: ["join", "handle_in", "handle_info", "handle_out"].map(callback),
             crashes: ["panicked", "timed_out", "failed"].map(crash),
-            limits: LimitCounters::new(labels),
         }))
     }
 
@@ -73,10 +68,6 @@ impl RouteMeter {
             _ => return,
         };
         self.0.crashes[crash].add(1);
-    }
-
-    pub(crate) fn reached(&self, limit: ReachedLimit) {
-        self.0.limits.count(limit);
     }
 
     /// Counts a channel until the returned guard is dropped.

@@ -4,27 +4,43 @@ use std::sync::Arc;
 
 use super::{Asked, AskedCounters, queues::Queues};
 use crate::{
-    telemetry::instrument::{Counter, Gauge},
+    telemetry::{
+        LimitMeters,
+        instrument::{Counter, Gauge},
+    },
     transport::Transport,
 };
 
-/// Counts for one mount, a transport each.
-pub(crate) struct MountMeters([SocketMeter; 2]);
+/// Counts for one mount: for each transport, and of its limits.
+pub(crate) struct MountMeters {
+    sockets: [SocketMeter; 2],
+    limits: Arc<LimitMeters>,
+}
 
 impl MountMeters {
     /// Creates the meters of the socket at `path`.
     pub(crate) fn new(path: &str) -> Self {
-        let meter = |transport| SocketMeter::new(path, transport);
-        Self([Transport::Websocket, Transport::Longpoll].map(meter))
+        let limits = Arc::new(LimitMeters::of_socket(path));
+        let meter = |transport| SocketMeter::new(path, transport, limits.clone());
+        Self {
+            sockets: [Transport::Websocket, Transport::Longpoll].map(meter),
+            limits,
+        }
     }
 
     pub(crate) fn of(&self, transport: Transport) -> &SocketMeter {
-        &self.0[transport as usize]
+        &self.sockets[transport as usize]
     }
 
-    /// Records the sums of what waits in queues, after all queues have been sampled.
-    pub(crate) fn tell_queues(&self) {
-        self.0.iter().for_each(|meter| meter.0.queues.tell());
+    pub(crate) fn limits(&self) -> &Arc<LimitMeters> {
+        &self.limits
+    }
+
+    /// Records the sums of what waits in queues, after all queues have been sampled, and logs the
+    /// broadcasts that were dropped meanwhile.
+    pub(crate) fn tell(&self) {
+        self.sockets.iter().for_each(|meter| meter.0.queues.tell());
+        self.limits.tell_drops();
     }
 }
 
@@ -40,23 +56,20 @@ struct SocketCounters {
     bytes_in: Counter,
     messages_out: Counter,
     bytes_out: Counter,
-    drops: [Counter; 6],
+    drops: [Counter; 2],
     queues: Queues,
+    limits: Arc<LimitMeters>,
 }
 
 /// The reason that a message was dropped or a client was closed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Drops {
-    SlowReader,
-    SlowBroadcast,
     Unencodable,
     Malformed,
-    OverRate,
-    Backlog,
 }
 
 impl SocketMeter {
-    fn new(path: &str, transport: Transport) -> Self {
+    fn new(path: &str, transport: Transport, limits: Arc<LimitMeters>) -> Self {
         let name = transport.name();
         let labels = [("socket", path), ("transport", name)];
         let [socket, transport] = labels;
@@ -65,14 +78,6 @@ impl SocketMeter {
             let labels = [socket, transport, ("reason", reason)];
             Counter::new("presence_channels_drops_total", &labels)
         };
-        let reasons = [
-            "slow_reader",
-            "slow_broadcast",
-            "unencodable",
-            "malformed",
-            "over_rate",
-            "backlog",
-        ];
         Self(Arc::new(SocketCounters {
             transport: name,
             sockets: Gauge::new("presence_channels_sockets", &labels),
@@ -81,9 +86,15 @@ impl SocketMeter {
             bytes_in: counter("presence_channels_bytes_in_total"),
             messages_out: counter("presence_channels_messages_out_total"),
             bytes_out: counter("presence_channels_bytes_out_total"),
-            drops: reasons.map(drops),
+            drops: ["unencodable", "malformed"].map(drops),
             queues: Queues::new(&labels),
+            limits,
         }))
+    }
+
+    /// Returns the meters of the mount's limits.
+    pub(crate) fn limits(&self) -> &LimitMeters {
+        &self.0.limits
     }
 
     /// Returns the name of the transport.

@@ -190,6 +190,9 @@ fn violations_have_their_codes() {
         Some(1007)
     );
     assert_eq!(violation(&frame(true, 1, b"\xce")), Some(1007));
+    // Before its frame is whole, too.
+    let frame_of_5 = frame(true, 1, b"a\xffend");
+    assert_eq!(violation(&frame_of_5[..frame_of_5.len() - 3]), Some(1007));
     assert_eq!(violation(&[0x81, 0x81]), None);
     assert_eq!(violation(&[0x81, 0x01, b'a']), Some(1002));
     assert_eq!(violation(&[0xc1, 0x80, 1, 2, 3, 4]), Some(1002));

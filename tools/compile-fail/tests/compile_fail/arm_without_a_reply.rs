@@ -1,4 +1,4 @@
-//! An arm that ends in a broadcast, without a reply.
+//! An arm that ends in a broadcast, without a reply. No trait is asked, so the words are rustc's.
 
 mod app;
 

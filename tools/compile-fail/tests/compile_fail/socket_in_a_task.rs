@@ -1,4 +1,4 @@
-//! A task that takes the channel's socket with it.
+//! A task that takes the channel's socket with it. rustc takes no words of ours for lifetimes.
 
 mod app;
 

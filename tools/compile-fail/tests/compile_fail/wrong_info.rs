@@ -1,4 +1,4 @@
-//! `notify` with something else than the channel's `Info`.
+//! `notify` with another type than `Info`. A trait with words of ours would break `x.into()` there.
 
 mod app;
 

@@ -1,0 +1,86 @@
+/// Defines [`Limit`], each with its setting.
+macro_rules! limits {
+    ($($limit:ident => $setting:literal,)*) => {
+        /// A limit on what clients do or hold.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Limit {
+            $($limit,)*
+        }
+
+        impl Limit {
+            pub(crate) const ALL: [Self; [$($setting),*].len()] = [$(Self::$limit),*];
+
+            /// Returns the setting of the limit, as an app writes it.
+            pub(crate) fn setting(self) -> &'static str {
+                match self {
+                    $(Self::$limit => $setting,)*
+                }
+            }
+        }
+    };
+}
+
+limits! {
+    Connections => "Config::max_connections",
+    ConnectionsPerAddress => "Config::max_connections_per_address",
+    ConnectionsPerUser => "Limits::max_connections_per_user",
+    MessageBytes => "Limits::max_message_bytes",
+    Channels => "Limits::max_channels",
+    TopicBytes => "Limits::max_topic_bytes",
+    EventBytes => "Limits::max_event_bytes",
+    RefBytes => "Limits::max_ref_bytes",
+    JoinsUnderWay => "Limits::max_joins_under_way",
+    MessageRate => "Limits::max_message_rate",
+    ChannelMessageRate => "Limits::max_channel_message_rate",
+    RouteRate => "Route::rate",
+    EventRate => "Route::event_rate",
+    RouteUserRate => "Route::user_rate",
+    UserRate => "Routes::user_rate",
+    BodyBytes => "LongpollOptions::max_body_bytes",
+    Batch => "LongpollOptions::max_batch",
+    WaitingMessages => "Limits::max_waiting_messages",
+    WaitingBytes => "Limits::max_waiting_bytes",
+    OutgoingBytes => "Limits::max_outgoing_bytes",
+    SlowReaderTimeout => "Limits::slow_reader_timeout",
+    UnflushedBytes => "Config::max_unflushed_bytes",
+    QueuedBytes => "Config::max_queued_bytes",
+    HeadTimeout => "Serve::head_timeout",
+    BodyTimeout => "Serve::body_timeout",
+    DrainTimeout => "Serve::drain_timeout",
+}
+
+impl Limit {
+    /// Returns the name of the limit: its setting without the type, unless another has that, too.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::RouteRate => "route_rate",
+            Self::RouteUserRate => "route_user_rate",
+            limit => {
+                let (_, name) = limit
+                    .setting()
+                    .split_once("::")
+                    .expect("a setting has both");
+                name
+            }
+        }
+    }
+
+    /// Returns whether [`serve`](crate::serve) has the limit. All others are of mounts.
+    pub(super) fn is_of_server(self) -> bool {
+        self.setting().starts_with("Serve::")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_limit_has_a_place_and_a_name_of_its_own() {
+        let names: std::collections::HashSet<_> = Limit::ALL.map(Limit::name).into();
+        assert_eq!(names.len(), Limit::ALL.len());
+        for (place, limit) in Limit::ALL.into_iter().enumerate() {
+            assert_eq!(limit as usize, place);
+        }
+    }
+}

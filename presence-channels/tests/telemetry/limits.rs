@@ -1,0 +1,162 @@
+//! Limits are counted by their names.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use axum::body::{Body, to_bytes};
+use futures_util::{SinkExt, StreamExt};
+use http::{Method, Request};
+use presence_channels::{Config, Endpoint, Limits, Payload, PubSub, SlowReader, serve, testing};
+use presence_core::pubsub::{Adapter, AdapterError, Broadcast, Inbox};
+use sample_app::UserSocket;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::{client_async, tungstenite::Message};
+use tower::ServiceExt;
+
+use crate::{
+    app::start_on,
+    logs::Log,
+    recorded::{limited, recorded},
+};
+
+#[tokio::test(start_paused = true)]
+async fn limits_that_channels_reach_are_counted_by_their_name() {
+    recorded!(endpoint, recorded);
+    let client = testing::connect::<UserSocket>(&endpoint, json!({}));
+    let client = client.await.unwrap();
+    for (fill, count) in [(0, 1_100), (100_000, 50)] {
+        let (_, room) = client.join("room:1", json!({})).await.unwrap();
+        room.push("endless", json!({})).await;
+        let payload = json!({ "fill": "x".repeat(fill) });
+        for _ in 0..count {
+            endpoint.broadcast("room:1", "seen", &payload).unwrap();
+        }
+        // The handler's timeout.
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        room.assert_crashed().await;
+    }
+    recorded.assert(&[
+        (&limited("max_waiting_messages"), 1.0),
+        (&limited("max_waiting_bytes"), 1.0),
+    ]);
+}
+
+/// A client that has joined a topic by long-polling, and does not poll.
+async fn join_and_read_nothing(endpoint: &Endpoint, topic: &str) {
+    let send = async |method: Method, token: &str, body: String| {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!(
+                "/socket/longpoll?vsn=2.0.0&user_id=ann&token={token}"
+            ))
+            .body(Body::from(body));
+        let answered = endpoint.router::<()>().oneshot(request.unwrap()).await;
+        let body = to_bytes(answered.unwrap().into_body(), usize::MAX).await;
+        serde_json::from_slice::<Value>(&body.unwrap()).unwrap()
+    };
+    let opened = send(Method::GET, "", String::new()).await;
+    let join = json!(["1", "1", topic, "phx_join", {}]).to_string();
+    let joined = send(Method::POST, opened["token"].as_str().unwrap(), join).await;
+    assert_eq!(joined["status"], 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_slow_readers_reach_is_counted_by_the_limits_name() {
+    let limits = || Limits::default().max_outgoing_bytes(4_000);
+    let few = Config::default().max_queued_bytes(1_000);
+    let drops = limits().slow_reader(SlowReader::DropBroadcasts);
+    for (config, limits, limit, count) in [
+        (Config::default(), limits(), "slow_reader_timeout", 1.0),
+        (few, limits(), "max_queued_bytes", 1.0),
+        // Three of twenty fit beside the join's reply, of 1,160 bytes each.
+        (Config::default(), drops, "max_outgoing_bytes", 17.0),
+    ] {
+        recorded!(
+            endpoint,
+            recorded,
+            start_on(PubSub::local(), config, limits)
+        );
+        join_and_read_nothing(&endpoint, "quiet").await;
+        let payload = json!({ "fill": "x".repeat(950) });
+        for _ in 0..20 {
+            endpoint.broadcast("quiet", "news", &payload).unwrap();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(12)).await;
+        recorded.assert(&[(&limited(limit), count)]);
+        let prefix = "presence_channels_limits_total{";
+        let reached = recorded
+            .counted
+            .iter()
+            .filter(|(name, count)| name.starts_with(prefix) && **count > 0.0);
+        assert_eq!(reached.count(), 1, "{limit} alone");
+    }
+}
+
+/// An engine whose messages from other nodes the test makes up.
+#[derive(Clone, Default)]
+struct Engine(Arc<OnceLock<Inbox>>);
+
+impl Adapter for Engine {
+    fn node_name(&self) -> &str {
+        "here"
+    }
+
+    fn start(&self, inbox: Inbox) {
+        assert!(self.0.set(inbox).is_ok(), "started once");
+    }
+
+    fn broadcast(&self, _: &Broadcast) -> Result<(), AdapterError> {
+        Ok(())
+    }
+
+    fn direct(&self, node: &str, _: &Broadcast) -> Result<(), AdapterError> {
+        Err(AdapterError::UnknownNode(node.to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn broadcasts_of_other_nodes_that_the_backlog_drops_are_counted() {
+    let engine = Engine::default();
+    let pubsub = PubSub::with_adapter(engine.clone());
+    let config = Config::default().max_unflushed_bytes(1);
+    recorded!(
+        endpoint,
+        recorded,
+        start_on(pubsub, config, Limits::default())
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = serve(listener, endpoint.router(), &endpoint).into_future();
+    let _server = tokio::spawn(serving);
+    let stream = TcpStream::connect(address).await.unwrap();
+    let url = format!("ws://{address}/socket/websocket?vsn=2.0.0&user_id=ann");
+    let (mut client, _) = client_async(url, stream).await.unwrap();
+    let join = json!(["1", "1", "quiet", "phx_join", {}]).to_string();
+    client.send(Message::text(join)).await.unwrap();
+    client.next().await.unwrap().unwrap();
+
+    let payload = Payload::encode(&json!({})).unwrap();
+    let news = Broadcast::new("quiet", "news", payload);
+    // No flusher runs between the five, because this task does not wait.
+    for _ in 0..5 {
+        engine.0.get().unwrap().deliver(&news);
+    }
+    let log = Log::listen("presence_channels=warn");
+    recorded.assert(&[(&limited("max_unflushed_bytes"), 4.0)]);
+    let told = async {
+        while !log.text().contains("dropped") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let told = tokio::time::timeout(Duration::from_secs(20), told).await;
+    told.expect("a line");
+    let line = log.line("broadcasts dropped by a limit");
+    let fields = r#"setting="Config::max_unflushed_bytes" dropped=4"#;
+    assert!(line.contains(fields), "{line}");
+    // The line counts nothing again.
+    recorded.assert(&[(&limited("max_unflushed_bytes"), 4.0)]);
+}

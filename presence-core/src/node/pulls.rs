@@ -318,7 +318,7 @@ impl Pulls {
                 grants: VecDeque::new(),
                 missing: BTreeSet::new(),
                 repeated: BTreeSet::new(),
-                patience_ends: now + self.window.patience() * (1 + ask.attempt),
+                patience_ends: now + self.window.first_patience(ask.attempt),
                 silences: 0,
                 ask,
             };

@@ -199,6 +199,22 @@ fn an_answer_that_never_begins_is_given_up_after_one_silence() {
 }
 
 #[test]
+fn a_node_that_was_cut_off_is_soon_asked_again() {
+    let mut table = Table::new();
+    for attempt in 0..6 {
+        let ask = Ask {
+            attempt,
+            ..ask(attempt.into(), false)
+        };
+        table.pulls.want(0, ask);
+        table.go_on();
+        let before = table.now;
+        table.lose_patience();
+        assert!(table.now - before <= 1200 * MS, "attempt {attempt}");
+    }
+}
+
+#[test]
 fn an_answer_that_begins_anew_is_not_mixed_with_the_first() {
     let mut table = Table::new();
     table.want(1, false);

@@ -19,6 +19,8 @@ const FORGET_AFTER: Duration = Duration::from_secs(20);
 /// The bounds of the time that an answer may take.
 const LEAST_PATIENCE: Duration = Duration::from_millis(500);
 const MOST_PATIENCE: Duration = Duration::from_secs(5);
+/// The longest time that a first part may take, unless all parts take longer.
+const MOST_FIRST_PATIENCE: Duration = Duration::from_millis(1200);
 
 /// The window of one node, over all its shards and all replicas.
 #[derive(Clone, Debug)]
@@ -116,8 +118,15 @@ impl Window {
 
     /// Returns the time that an answer may take.
     pub(super) fn patience(&self) -> Duration {
-        let usual = self.delay.unwrap_or(LEAST_PATIENCE) * 4;
+        let usual = self.delay.unwrap_or_default() * 4;
         usual.clamp(LEAST_PATIENCE, MOST_PATIENCE)
+    }
+
+    /// Returns the time that the first part of an answer may take. It grows with the attempts, but
+    /// not for long: the node that was asked may be cut off, and back already.
+    pub(super) fn first_patience(&self, attempt: u32) -> Duration {
+        let usual = self.patience();
+        (usual * (1 + attempt)).min(usual.max(MOST_FIRST_PATIENCE))
     }
 
     fn bound(&mut self) {

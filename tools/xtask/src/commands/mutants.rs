@@ -152,7 +152,7 @@ impl Copy {
         };
         process::run(&mut command(&["--no-run"])).context("the mutant does not compile")?;
         let (_, output) = process::run_captured_any(&mut command(&[test]))?;
-        // A filter that fits no test would let every mutant survive, or none.
+        // A name that fits no test would let every mutant survive.
         let ran = output
             .lines()
             .any(|line| line.starts_with("running ") && line != "running 0 tests");

@@ -2,8 +2,8 @@
 //!
 //! A mutant is a text file. Its first line says how the rule is broken. A line `test: ` names the
 //! unit tests of presence-core that notice it; without such a line, the simulation must. Then, for
-//! each replacement, `--- ` precedes the name of the file. The old text, which must occur in that file exactly once,
-//! is between `<<<` and `===`, and the new text between `===` and `>>>`.
+//! each replacement, `--- ` precedes the name of the file. The old text, which must occur in that
+//! file exactly once, is between `<<<` and `===`, and the new text between `===` and `>>>`.
 
 use anyhow::{Context, Result, bail};
 

@@ -188,13 +188,21 @@ impl Node {
         self.tell_all(&Input::OwnerGone(owner), now, out);
     }
 
-    /// The topic's entries by key, the oldest first within a key; of all nodes that are up.
+    /// Returns the topic's entries by key, the oldest first within a key, of all nodes that are up.
     ///
-    /// Seals the topic's pending diff: what happened before this list never cancels against what
-    /// happens after it.
+    /// The list is taken in batches. Each batch seals the topic's pending diff: a change before it
+    /// never cancels against a change after it. A key that is present throughout is in the list
+    /// exactly once. A key that comes or goes meanwhile may be in it.
     #[must_use]
     pub(crate) fn list(&self, topic: &str) -> Vec<Arc<Entry>> {
-        self.shard_of(topic).lock().list(topic)
+        let shard = self.shard_of(topic);
+        let (mut entries, mut next) = shard.lock().list_batch(topic, None);
+        while let Some(place) = next {
+            let (more, after) = shard.lock().list_batch(topic, Some(&place));
+            entries.extend(more);
+            next = after;
+        }
+        entries
     }
 
     /// Returns the topic's entries under one key, the oldest first.

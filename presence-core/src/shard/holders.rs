@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use super::keys::Keyed;
@@ -152,15 +153,29 @@ impl Holders {
         (entry.tag.origin == *origin).then_some(entry)
     }
 
-    pub(super) fn collect_into(&self, entries: &mut Vec<Arc<Entry>>) {
+    /// Adds at most `most` entries after the reference, the oldest of a source first. Returns the
+    /// reference of the last one if others follow.
+    pub(super) fn collect_into(
+        &self,
+        entries: &mut Vec<Arc<Entry>>,
+        after: Option<PhxRef>,
+        most: usize,
+    ) -> Option<PhxRef> {
         match self {
             Self::One(entry) => {
                 visit(1);
-                entries.push(Arc::clone(entry));
+                if after.is_none_or(|after| entry.meta.reference() > after) {
+                    entries.push(Arc::clone(entry));
+                }
+                None
             }
             Self::Many(many) => {
-                visit(many.by_ref.len());
-                entries.extend(many.by_ref.values().cloned());
+                let start = after.map_or(Unbounded, Excluded);
+                let mut rest = many.by_ref.range((start, Unbounded));
+                let some = rest.by_ref().take(most).inspect(|_| visit(1));
+                entries.extend(some.map(|(_, entry)| Arc::clone(entry)));
+                let last = entries.last().map(|entry| entry.meta.reference());
+                rest.next().and(last)
             }
         }
     }

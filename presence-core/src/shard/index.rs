@@ -43,14 +43,19 @@ pub(super) struct Index {
     cooling: VecDeque<(Duration, Arc<str>)>,
     /// The wait between two diffs of a topic.
     diff_interval: Duration,
-    /// About how many changes are told in a turn.
+    /// About how many changes are told in a turn, and listed in a batch.
     batch: usize,
     /// The number of diffs so far.
     diffs: u64,
     /// The number of topics that are dispatching. A stopping driver waits until it is zero.
     dispatching: usize,
-    /// Topics that have changed in the piece of work at hand, which is one diff of each.
+    /// Topics that have changed, and whose diffs may go.
     touched: BTreeSet<Arc<str>>,
+    /// Topics that the work of several turns has changed, which is one diff of each. They wait for
+    /// its end. No other topic waits for it.
+    waiting: BTreeSet<Arc<str>>,
+    /// Set while the changes belong to the work of several turns.
+    in_turns: bool,
     /// Set if the work continues in a later turn.
     unfinished: bool,
     /// Set if diffs no longer wait for the interval.
@@ -74,6 +79,8 @@ impl Index {
             diffs: 0,
             dispatching: 0,
             touched: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            in_turns: false,
             unfinished: false,
             stopped: false,
             lingering: None,
@@ -138,9 +145,22 @@ impl Index {
         }
     }
 
+    /// Runs a turn of work that takes several: the topics that it changes wait for its end.
+    pub(super) fn in_turns<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.in_turns = true;
+        let result = work(self);
+        self.in_turns = false;
+        result
+    }
+
     fn touch(&mut self, topic: &Arc<str>) {
-        if !self.touched.contains(topic) {
-            self.touched.insert(Arc::clone(topic));
+        let topics = if self.in_turns {
+            &mut self.waiting
+        } else {
+            &mut self.touched
+        };
+        if !topics.contains(topic) {
+            topics.insert(Arc::clone(topic));
         }
     }
 
@@ -159,6 +179,10 @@ impl Index {
         self.graces_ended_by_rejoin
     }
 
+    pub(super) fn batch(&self) -> usize {
+        self.batch
+    }
+
     pub(super) fn topic_mut(&mut self, topic: &str) -> Option<&mut Topic> {
         self.topics.get_mut(topic)
     }
@@ -167,19 +191,30 @@ impl Index {
         self.topics.get(topic)
     }
 
-    /// Ends a turn: what it changed is told, unless the work goes on in a later one. So is the
-    /// telling, if it is of very many topics.
+    /// Ends a turn: what it changed is told, except for the topics that wait for the end of work
+    /// that is `unfinished`. The telling itself continues in later turns if it is of very many
+    /// topics.
     pub(super) fn settle(&mut self, unfinished: bool, effects: &mut Vec<Effect>) {
         self.unfinished = unfinished;
-        if unfinished {
-            return;
-        }
         let mut told = 0;
         while told < self.batch
-            && let Some(topic) = self.touched.pop_first()
+            && let Some(topic) = self.next_touched()
         {
             told += 1 + self.flush(&topic, effects);
         }
+    }
+
+    fn next_touched(&mut self) -> Option<Arc<str>> {
+        if let Some(topic) = self.touched.pop_first() {
+            if !self.unfinished {
+                self.waiting.remove(&topic);
+            }
+            return Some(topic);
+        }
+        if self.unfinished {
+            return None;
+        }
+        self.waiting.pop_first()
     }
 
     /// The driver has carried out the topic's last diff.
@@ -205,7 +240,7 @@ impl Index {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {
-        if !self.unfinished && !self.touched.is_empty() {
+        if !self.touched.is_empty() || (!self.unfinished && !self.waiting.is_empty()) {
             return Some(Duration::ZERO);
         }
         self.cooling.front().map(|(until, _)| *until)
@@ -257,7 +292,7 @@ impl Index {
         let Some(topic) = self.topics.get_mut(name) else {
             return 0;
         };
-        if topic.phase != Phase::Quiet || (self.unfinished && self.touched.contains(name)) {
+        if topic.phase != Phase::Quiet || (self.unfinished && self.waiting.contains(name)) {
             return 0;
         }
         let mut changes = 0;

@@ -107,14 +107,18 @@ impl<T: Keyed> Keys<T> {
         }
     }
 
-    /// Returns the values, in the order of their keys.
-    pub(super) fn values(&self) -> impl Iterator<Item = &T> {
+    /// Returns the values from the key `first` on, in the order of their keys. Without `first`, all
+    /// values.
+    pub(super) fn from<'a>(&'a self, first: Option<&str>) -> impl Iterator<Item = &'a T> {
         let (few, many) = match self {
             Self::Few(few) => (Some(few), None),
-            Self::Many(many) => (None, Some(many)),
+            Self::Many(many) => (None, Some(many.chunks_from(first))),
         };
-        let many = many.into_iter().flat_map(|many| many.chunks.values());
-        few.into_iter().chain(many).flatten()
+        let chunks = few.into_iter().chain(many.into_iter().flatten());
+        let mut chunks = chunks.map(Vec::as_slice);
+        let head = chunks.next().unwrap_or_default();
+        let start = first.map_or(0, |first| place(head, first).unwrap_or_else(|place| place));
+        head[start..].iter().chain(chunks.flatten())
     }
 }
 
@@ -124,6 +128,15 @@ impl<T: Keyed> Chunks<T> {
         let upto = (Unbounded, Included(key));
         let (_, chunk) = self.chunks.range::<str, _>(upto).next_back()?;
         Some(chunk)
+    }
+
+    /// Returns the chunks from the one that would have the key on.
+    fn chunks_from<'a>(&'a self, key: Option<&str>) -> impl Iterator<Item = &'a Vec<T>> {
+        let upto = key.map(|key| (Unbounded, Included(key)));
+        let before = upto.and_then(|upto| self.chunks.range::<str, _>(upto).next_back());
+        let start = before.map_or(Unbounded, |(first, _)| Included(&**first));
+        let chunks = self.chunks.range::<str, _>((start, Unbounded));
+        chunks.map(|(_, chunk)| chunk)
     }
 
     fn chunk_mut(&mut self, key: &str) -> Option<(Arc<str>, &mut Vec<T>)> {

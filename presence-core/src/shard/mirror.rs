@@ -59,6 +59,8 @@ impl Mirror {
     }
 
     /// Shows or hides what a delta changed, as far as the mark says.
+    ///
+    /// While the mark moves, what the delta removes waits for what it adds: both are one diff.
     pub(super) fn follow(
         &mut self,
         applied: &Applied,
@@ -66,19 +68,26 @@ impl Mirror {
         batch: usize,
         index: &mut Index,
     ) {
-        for entry in &applied.removed {
-            if entry.tag.clock <= self.shown {
-                index.leave(entry);
-            }
-        }
-        if !self.is_shown() {
+        if self.is_shown() && applied.added.len() <= batch {
+            self.follow_at_once(applied, index);
             return;
         }
-        if applied.added.len() > batch {
+        index.in_turns(|index| self.hide(&applied.removed, index));
+        if self.is_shown() {
             // All that was added is above the old clock: the mark goes back there, and up in turns.
             self.shown = before;
-            return;
         }
+    }
+
+    fn hide(&self, removed: &[Arc<Entry>], index: &mut Index) {
+        let shown = removed.iter().filter(|entry| entry.tag.clock <= self.shown);
+        for entry in shown {
+            index.leave(entry);
+        }
+    }
+
+    fn follow_at_once(&self, applied: &Applied, index: &mut Index) {
+        self.hide(&applied.removed, index);
         let mut updates = Updates::of(&applied.removed);
         for entry in &applied.added {
             if updates.has(entry) {

@@ -252,9 +252,12 @@ impl Mirrors {
 
     /// Moves marks by one bounded turn.
     pub(super) fn work(&mut self, index: &mut Index) {
-        if !self.busy {
-            return;
+        if self.busy {
+            index.in_turns(|index| self.turn(index));
         }
+    }
+
+    fn turn(&mut self, index: &mut Index) {
         // First what comes, then what goes: whoever is in both is never missing in between.
         let mut budget = self.limits.batch;
         for known in self.known.values_mut().filter(|known| known.visible) {

@@ -1,9 +1,11 @@
 mod bounds;
 mod diffs;
 mod grace;
+mod lists;
 mod merge;
 mod pending;
 mod random;
+mod turns;
 
 use std::num::NonZeroU64;
 
@@ -35,6 +37,19 @@ fn config(diff_interval: Duration) -> ShardConfig {
         batch: 1000,
         max_hidden: 1000,
         max_answers: 4,
+    }
+}
+
+impl Shard {
+    /// Returns the whole list of a topic.
+    fn list(&mut self, topic: &str) -> Vec<Arc<Entry>> {
+        let (mut entries, mut next) = self.list_batch(topic, None);
+        while let Some(place) = next {
+            let (more, after) = self.list_batch(topic, Some(&place));
+            entries.extend(more);
+            next = after;
+        }
+        entries
     }
 }
 

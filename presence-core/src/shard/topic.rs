@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::holders::{Holders, Removed};
 use super::keys::{Keyed, Keys};
 use super::pending::{Pending, Sides};
-use crate::crdt::{Entry, Origin};
+use crate::crdt::{Entry, Origin, PhxRef};
 
 /// Where a topic stands between two diffs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,15 @@ pub(super) enum Phase {
     Cooling,
 }
 
+/// The place in a topic's list where a batch of it ended.
+#[derive(Clone, Debug)]
+pub(crate) struct ListPlace {
+    /// The last key.
+    key: Arc<str>,
+    /// The last reference, if other entries of the key follow.
+    within: Option<PhxRef>,
+}
+
 /// One topic of a shard.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Topic {
@@ -28,6 +37,27 @@ pub(super) struct Topic {
     keys: Keys<Holders>,
     /// The changes since the last diff.
     pending: Pending,
+}
+
+impl super::Shard {
+    /// Returns a batch of the topic's list: entries by key, the oldest first within a key, from the
+    /// place on. Also returns the place of the next batch, `None` after the last one.
+    ///
+    /// A batch seals the topic's pending diff: a change before it never cancels against a change
+    /// after it. A key that is present throughout is in the whole list exactly once. A key that
+    /// comes or goes between two batches may be in it.
+    pub(crate) fn list_batch(
+        &mut self,
+        topic: &str,
+        from: Option<&ListPlace>,
+    ) -> (Vec<Arc<Entry>>, Option<ListPlace>) {
+        let most = self.index.batch();
+        let Some(topic) = self.index.topic_mut(topic) else {
+            return (Vec::new(), None);
+        };
+        topic.seal();
+        topic.batch(from, most)
+    }
 }
 
 impl Topic {
@@ -91,18 +121,38 @@ impl Topic {
         self.keys.len()
     }
 
-    pub(super) fn entries(&self) -> Vec<Arc<Entry>> {
-        let mut entries = Vec::with_capacity(self.keys.len());
-        for holders in self.keys.values() {
-            holders.collect_into(&mut entries);
+    /// Returns a batch of the list: entries by key from the place on, and the place of the next
+    /// batch. A batch ends with a key once it has `most` entries, and has at most twice as many.
+    pub(super) fn batch(
+        &self,
+        from: Option<&ListPlace>,
+        most: usize,
+    ) -> (Vec<Arc<Entry>>, Option<ListPlace>) {
+        let mut entries = Vec::with_capacity(most.min(self.keys.len()));
+        let mut keys = self.keys.from(from.map(|from| &*from.key));
+        while let Some(holders) = keys.next() {
+            let key = holders.key();
+            let mut after = None;
+            if let Some(from) = from.filter(|from| from.key == *key) {
+                if from.within.is_none() {
+                    continue;
+                }
+                after = from.within;
+            }
+            let within = holders.collect_into(&mut entries, after, most);
+            let is_full = entries.len() >= most && keys.next().is_some();
+            if within.is_some() || is_full {
+                let key = Arc::clone(key);
+                return (entries, Some(ListPlace { key, within }));
+            }
         }
-        entries
+        (entries, None)
     }
 
     pub(super) fn under(&self, key: &str) -> Vec<Arc<Entry>> {
         let mut entries = Vec::new();
         if let Some(holders) = self.keys.get(key) {
-            holders.collect_into(&mut entries);
+            holders.collect_into(&mut entries, None, usize::MAX);
         }
         entries
     }

@@ -177,6 +177,10 @@ impl<P: Presence> Tracker<P> {
     /// the list as its state, and applies the topic's diffs from then on, always ends with the
     /// present state.
     ///
+    /// A large list is taken in batches, so that it holds up no other call. A key that is present
+    /// throughout is in it once. A key that comes or goes meanwhile may be in it, and the diffs
+    /// that follow correct that.
+    ///
     /// If `fetch` panics or takes too long, this is logged, and the list lacks the fields of
     /// `fetch`.
     pub async fn list(&self, topic: impl AsRef<str> + Send) -> Presences {

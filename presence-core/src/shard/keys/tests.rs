@@ -70,6 +70,11 @@ proptest! {
                 prop_assert!(many.chunks.values().all(fits));
             }
         }
-        prop_assert!(keys.values().eq(model.values()));
+        prop_assert!(keys.from(None).eq(model.values()));
+        for first in ["", "key 1", "key 50", "z"].into_iter().chain(model.keys().map(|key| &**key)) {
+            let start = (Included(first), Unbounded);
+            let rest = model.range::<str, _>(start).map(|(_, value)| value);
+            prop_assert!(keys.from(Some(first)).eq(rest), "from {first:?}");
+        }
     }
 }

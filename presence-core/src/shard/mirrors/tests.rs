@@ -256,7 +256,7 @@ impl Held {
     /// The entries of others that are listed.
     fn listed(&self) -> Vec<Arc<Entry>> {
         let topics = TOPICS.iter().filter_map(|topic| self.index.topic(topic));
-        let listed = topics.flat_map(super::super::topic::Topic::entries);
+        let listed = topics.flat_map(|topic| topic.batch(None, usize::MAX).0);
         listed.filter(|entry| entry.owner.is_none()).collect()
     }
 

@@ -12,6 +12,20 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::PATIENCE;
 
+/// Connects to a node as `user`, and joins nothing.
+pub(crate) async fn open(node: SocketAddr, user: &str) -> Result<WebSocketStream<TcpStream>> {
+    let connecting = async {
+        let stream = TcpStream::connect(node).await?;
+        stream.set_nodelay(true)?;
+        let url = format!("ws://{node}/socket/websocket?vsn=2.0.0&user_id={user}");
+        let (stream, _) = tokio_tungstenite::client_async(url, stream).await?;
+        anyhow::Ok(stream)
+    };
+    tokio::time::timeout(PATIENCE, connecting)
+        .await
+        .with_context(|| format!("{node} does not accept a client"))?
+}
+
 /// A connection that has joined one topic.
 pub(crate) struct JoiningClient {
     stream: WebSocketStream<TcpStream>,
@@ -31,18 +45,8 @@ type Parts = (Value, Value, String, String, Box<RawValue>);
 impl JoiningClient {
     /// Connects as `user`. Does not join.
     pub(crate) async fn connect(node: SocketAddr, user: &str, topic: &str) -> Result<Self> {
-        let connecting = async {
-            let stream = TcpStream::connect(node).await?;
-            stream.set_nodelay(true)?;
-            let url = format!("ws://{node}/socket/websocket?vsn=2.0.0&user_id={user}");
-            let (stream, _) = tokio_tungstenite::client_async(url, stream).await?;
-            anyhow::Ok(stream)
-        };
-        let stream = tokio::time::timeout(PATIENCE, connecting)
-            .await
-            .with_context(|| format!("{node} does not accept a client"))??;
         Ok(Self {
-            stream,
+            stream: open(node, user).await?,
             topic: topic.to_owned(),
             next_ref: 1,
         })

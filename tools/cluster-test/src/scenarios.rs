@@ -2,6 +2,7 @@
 
 mod bad;
 mod broker;
+mod catch_up;
 mod crowd;
 mod kill;
 mod latency;
@@ -41,6 +42,8 @@ pub(crate) enum Scenario {
     Rolling,
     /// Count with NATS what three nodes send each other, idle and busy
     Traffic,
+    /// Let nodes join over slow links, under an app's messages, and after a partition
+    CatchUp,
     /// Run what CI runs: latency, kill, stop, restart and bad, small
     Short,
 }
@@ -57,6 +60,8 @@ pub(crate) struct Size {
     /// The clients in each room of `rolling`
     #[arg(long, default_value_t = 30, value_name = "N")]
     pub(crate) room: usize,
+    #[command(flatten)]
+    pub(crate) catch_up: catch_up::Options,
 }
 
 pub(crate) async fn run(
@@ -75,6 +80,7 @@ pub(crate) async fn run(
         Scenario::Netns => netns::run(setup, figures).await,
         Scenario::Rolling => rolling::run(setup, size, figures).await,
         Scenario::Traffic => traffic::run(setup, figures).await,
+        Scenario::CatchUp => catch_up::run(setup, &size.catch_up, figures).await,
         Scenario::Short => {
             latency::run(setup, 60, figures).await?;
             kill::run(setup, figures).await?;

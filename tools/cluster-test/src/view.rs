@@ -12,12 +12,13 @@ pub(crate) struct View {
     topics: Vec<TopicCount>,
 }
 
+/// A node's presences, as this node or another holds them.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-struct Replica {
-    name: String,
+pub(crate) struct Replica {
+    pub(crate) name: String,
     incarnation: String,
     state: String,
-    presences: usize,
+    pub(crate) presences: usize,
     check: String,
 }
 
@@ -43,6 +44,18 @@ impl View {
         let mut replicas = self.replicas.iter();
         let replica = replicas.find(|replica| replica.name == name && replica.state != "in grace");
         replica.map(|replica| replica.state.as_str())
+    }
+
+    /// Returns the replica of the node itself.
+    pub(crate) fn own(&self) -> Option<&Replica> {
+        let mut replicas = self.replicas.iter();
+        replicas.find(|replica| replica.name == self.name)
+    }
+
+    /// Returns whether the node shows exactly these presences of `replica`'s node.
+    pub(crate) fn shows(&self, replica: &Replica) -> bool {
+        let held = (&*replica.incarnation, replica.presences, &*replica.check);
+        self.shown().get(&*replica.name) == Some(&held)
     }
 
     /// Returns the replicas that are shown: incarnation, size and check number of each, by name.
@@ -115,6 +128,15 @@ mod tests {
             "topics": [{ "name": "t", "count": count }],
         });
         serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn a_view_shows_what_another_node_holds_itself() {
+        let (a, b) = (view("a", "y", 2), view("b", "y", 2));
+        let own = b.own().unwrap();
+        assert_eq!(own.name, "b");
+        assert!(a.shows(own));
+        assert!(!view("a", "z", 2).shows(own));
     }
 
     #[test]

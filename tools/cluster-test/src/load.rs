@@ -1,0 +1,295 @@
+//! An app's own messages: clients of several nodes send to a room, and a client of another node
+//! counts and times what arrives.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use futures_util::{SinkExt, StreamExt};
+use serde::Deserialize;
+use serde_json::{json, value::RawValue};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::client::open;
+
+/// The room of the messages.
+pub(crate) const ROOM: &str = "room:app";
+/// The bytes of a message without the engine's and the protocol's own.
+pub(crate) const MESSAGE: usize = 2000;
+/// The wait before another attempt to connect or to join.
+const AGAIN: Duration = Duration::from_millis(20);
+const HEARTBEAT: Duration = Duration::from_secs(30);
+
+/// A message, as its sender numbers it.
+#[derive(Debug, Deserialize)]
+struct Shout {
+    from: usize,
+    number: u64,
+}
+
+/// The times at which each sender has sent its messages, in order of their numbers.
+#[derive(Clone, Default)]
+pub(crate) struct Sent(Arc<Mutex<BTreeMap<usize, Vec<Instant>>>>);
+
+/// The sender on one node. Dropping it ends the sending.
+pub(crate) struct Sender {
+    task: JoinHandle<Result<()>>,
+}
+
+impl Sender {
+    /// Connects to a node and sends `per_second` messages from then on.
+    pub(crate) async fn start(
+        node: SocketAddr,
+        from: usize,
+        per_second: f64,
+        sent: Sent,
+    ) -> Result<Self> {
+        let mut stream = open(node, &format!("sender-{from}")).await?;
+        let join = json!(["1", "1", ROOM, "phx_join", {}]).to_string();
+        stream.send(Message::text(join)).await?;
+        let (mut sink, mut frames) = stream.split();
+        let pad = "x".repeat(MESSAGE);
+        let sending = async move {
+            let mut due = interval(Duration::from_secs_f64(1.0 / per_second));
+            // A burst after a pause would be more than the load that was asked for.
+            due.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            for number in 0_u64.. {
+                due.tick().await;
+                let text = json!(["1", null, ROOM, "shout",
+                    { "from": from, "number": number, "pad": pad }]);
+                sent.lock().entry(from).or_default().push(Instant::now());
+                sink.send(Message::text(text.to_string())).await?;
+            }
+            anyhow::Ok(())
+        };
+        let reading = async move {
+            while let Some(Ok(_)) = frames.next().await {}
+            anyhow::bail!("a sender's connection was closed")
+        };
+        let task = tokio::spawn(async {
+            tokio::select! {
+                ended = sending => ended,
+                ended = reading => ended,
+            }
+        });
+        Ok(Self { task })
+    }
+
+    /// Returns whether it still sends.
+    pub(crate) fn is_sending(&self) -> bool {
+        !self.task.is_finished()
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Sent {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, Vec<Instant>>> {
+        self.0.lock().expect("nobody panics with the times")
+    }
+}
+
+/// The messages of each sender that have arrived, and when.
+#[derive(Debug, Default)]
+struct Arrivals {
+    of: BTreeMap<usize, BTreeMap<u64, Instant>>,
+    count: u64,
+}
+
+/// A client in the room that counts what arrives. Dropping it aborts the connection.
+pub(crate) struct Watcher {
+    arrivals: Arc<Mutex<Arrivals>>,
+    task: JoinHandle<()>,
+}
+
+impl Watcher {
+    /// Connects as soon as the node accepts clients, and again after the connection is closed.
+    pub(crate) fn start(node: SocketAddr, key: String) -> Self {
+        let arrivals = Arc::<Mutex<Arrivals>>::default();
+        let watching = watch(node, key, Arc::clone(&arrivals));
+        Self {
+            arrivals,
+            task: tokio::spawn(watching),
+        }
+    }
+
+    /// Returns the number of messages that have arrived so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.lock().count
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arrivals> {
+        self.arrivals
+            .lock()
+            .expect("nobody panics with the arrivals")
+    }
+
+    /// Returns the time at which a message arrived from each of `senders` that was sent after
+    /// `since`, once there is one of each.
+    pub(crate) fn linked(&self, sent: &Sent, since: Instant, senders: usize) -> Option<Instant> {
+        let (arrivals, sent) = (self.lock(), sent.lock());
+        let firsts = arrivals.of.iter().filter_map(|(from, messages)| {
+            let times = sent.get(from)?;
+            let late = |number: &u64| times.get(*number as usize).is_some_and(|at| *at >= since);
+            messages
+                .iter()
+                .find(|(number, _)| late(number))
+                .map(|(_, at)| *at)
+        });
+        let firsts: Vec<_> = firsts.collect();
+        (firsts.len() == senders).then(|| firsts.into_iter().max())?
+    }
+
+    /// Returns what became of the messages sent between `since` and `until`. Of each sender, the
+    /// first that arrived begins the count: the engine had no path before.
+    pub(crate) fn outcome(&self, sent: &Sent, since: Instant, until: Instant) -> Outcome {
+        let (arrivals, sent) = (self.lock(), sent.lock());
+        let mut outcome = Outcome::default();
+        for (from, times) in sent.iter() {
+            let Some(arrived) = arrivals.of.get(from) else {
+                continue;
+            };
+            let wanted = times
+                .iter()
+                .enumerate()
+                .filter(|(_, at)| (since..until).contains(at));
+            let of_wanted = wanted.map(|(number, at)| (*at, arrived.get(&(number as u64))));
+            for (at, arrival) in of_wanted.skip_while(|(_, arrival)| arrival.is_none()) {
+                outcome.sent += 1;
+                match arrival {
+                    Some(arrival) => {
+                        let took = arrival.saturating_duration_since(at);
+                        outcome.latest = outcome.latest.max(took);
+                    }
+                    None => outcome.lost += 1,
+                }
+            }
+        }
+        outcome
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The fate of an app's messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) sent: u64,
+    pub(crate) lost: u64,
+    /// The longest time from the sender to the client.
+    pub(crate) latest: Duration,
+}
+
+async fn watch(node: SocketAddr, key: String, arrivals: Arc<Mutex<Arrivals>>) {
+    loop {
+        // An error means that the node is not there yet, or that it has closed the connection.
+        let _ = watch_once(node, &key, &arrivals).await;
+        sleep(AGAIN).await;
+    }
+}
+
+async fn watch_once(node: SocketAddr, key: &str, arrivals: &Mutex<Arrivals>) -> Result<()> {
+    let mut stream = open(node, key).await?;
+    let join = json!(["1", "1", ROOM, "phx_join", {}]).to_string();
+    stream.send(Message::text(join)).await?;
+    let mut due = interval(HEARTBEAT);
+    let beat = json!([null, "heartbeat", "phoenix", "heartbeat", {}]).to_string();
+    loop {
+        let frame = tokio::select! {
+            frame = stream.next() => frame,
+            _ = due.tick() => {
+                stream.send(Message::text(beat.clone())).await?;
+                continue;
+            }
+        };
+        let Some(frame) = frame else { return Ok(()) };
+        let Message::Text(text) = frame? else {
+            continue;
+        };
+        let now = Instant::now();
+        let (_, _, _, event, payload): Frame<'_> = serde_json::from_str(&text)?;
+        if event == "shout" {
+            let shout: Shout = serde_json::from_str(payload.get())?;
+            let mut arrivals = arrivals.lock().expect("nobody panics with the arrivals");
+            arrivals.count += 1;
+            let of_sender = arrivals.of.entry(shout.from).or_default();
+            of_sender.entry(shout.number).or_insert(now);
+        }
+    }
+}
+
+/// The members of every frame.
+type Frame<'a> = (
+    Option<&'a str>,
+    Option<&'a str>,
+    &'a str,
+    &'a str,
+    &'a RawValue,
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_count_from_the_first_that_arrives() {
+        let begin = Instant::now();
+        let at = |ms| begin + Duration::from_millis(ms);
+        let sent = Sent::default();
+        sent.lock()
+            .insert(0, (0..6).map(|number| at(number * 10)).collect());
+        let watcher = |numbers: &[u64]| Watcher {
+            arrivals: Arc::new(Mutex::new(Arrivals {
+                of: BTreeMap::from([(
+                    0,
+                    numbers
+                        .iter()
+                        .map(|number| (*number, at(number * 10 + 7)))
+                        .collect(),
+                )]),
+                count: 0,
+            })),
+            task: tokio::runtime::Handle::current().spawn(async {}),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let _inside = runtime.enter();
+        let missing_one = watcher(&[2, 4, 5]).outcome(&sent, begin, at(60));
+        let latest = Duration::from_millis(7);
+        assert_eq!(
+            missing_one,
+            Outcome {
+                sent: 4,
+                lost: 1,
+                latest
+            }
+        );
+        let later = watcher(&[2, 4, 5]).outcome(&sent, at(35), at(45));
+        assert_eq!(
+            later,
+            Outcome {
+                sent: 1,
+                lost: 0,
+                latest
+            }
+        );
+        let none = watcher(&[]).outcome(&sent, begin, at(60));
+        assert_eq!(none, Outcome::default());
+        assert_eq!(watcher(&[2]).linked(&sent, at(15), 1), Some(at(27)));
+        assert_eq!(watcher(&[2]).linked(&sent, at(25), 1), None);
+        assert_eq!(watcher(&[2]).linked(&sent, at(15), 2), None);
+    }
+}

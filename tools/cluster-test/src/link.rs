@@ -219,7 +219,8 @@ async fn carry(
         From::Node => (&shared.up, &shared.down),
         From::Network => (&shared.down, &shared.up),
     };
-    tokio::try_join!(
+    // An error in one direction leaves what is on its way in the other.
+    let (forth, back) = tokio::join!(
         pump(
             from_accepted,
             to_connected,
@@ -228,8 +229,8 @@ async fn carry(
             parted.clone()
         ),
         pump(from_connected, to_accepted, back, shared.delay, parted),
-    )?;
-    Ok(())
+    );
+    forth.and(back)
 }
 
 #[cfg(test)]

@@ -105,3 +105,21 @@ async fn others_reach_a_node_through_its_way_in() {
     assert_eq!((link.bytes_down(), link.bytes_up()), (1000, 0));
     assert!(link.first_connection().is_none());
 }
+
+#[tokio::test]
+async fn what_was_sent_before_a_reset_arrives() {
+    let quality = Quality {
+        mbit: Some(100),
+        round_trip: Duration::from_millis(100),
+    };
+    let (_link, mut node, mut network) = connected(quality).await;
+    carry_bytes(&mut network, &mut node, 10).await;
+    network.write_all(b"unread").await.unwrap();
+    node.readable().await.unwrap();
+    node.write_all(b"a last word").await.unwrap();
+    // The kernel resets a connection that is closed with unread bytes.
+    drop(node);
+    let mut arrived = Vec::new();
+    network.read_to_end(&mut arrived).await.unwrap();
+    assert_eq!(arrived, b"a last word");
+}

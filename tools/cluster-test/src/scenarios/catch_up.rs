@@ -60,7 +60,7 @@ pub(crate) struct Options {
     parted: u64,
 }
 
-/// What happens over a link.
+/// The events over a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Case {
     /// A node joins

@@ -27,7 +27,7 @@ pub(super) struct Field {
     next: usize,
 }
 
-/// What a node that was away during a churn lacks.
+/// The changes that a node lacks after it was away.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Change {
     /// The bytes of the rows of the presences that are new.

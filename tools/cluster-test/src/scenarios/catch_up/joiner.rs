@@ -44,7 +44,7 @@ impl Joiner {
         // A later variable of the same name wins.
         match setup.engine {
             Engine::Zenoh => {
-                // Nobody else lists this node, so it opens all its links itself.
+                // No other node lists this node, so this node opens all links.
                 let mut peers = Vec::new();
                 for node in &cluster.nodes {
                     peers.push(link.way_out(listen_address(node)?)?);
@@ -128,7 +128,7 @@ impl Joiner {
     }
 }
 
-/// What had arrived at a node by a time.
+/// The count of all that had arrived at a node by a time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Arrived {
     pub(super) at: Instant,

@@ -1,4 +1,4 @@
-//! What is measured of one joiner, and the promises.
+//! The measurements of one joiner, and the promises.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const RATIO: f64 = 1.3;
 /// The longest time from the app's sender to the joiner's client.
 const LATEST: Duration = Duration::from_secs(1);
 
-/// What one joiner took.
+/// The measurements of one joiner.
 #[derive(Clone, Debug)]
 pub(super) struct Outcome {
     pub(super) case: Case,

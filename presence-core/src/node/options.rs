@@ -97,8 +97,8 @@ pub struct NodeOptions {
     /// Lower it to bound memory during partitions, at some 450 bytes for each entry. Raise it if
     /// one node alone tracks more entries in a shard.
     pub max_hidden: usize,
-    /// The most large answers that a shard sends at once. Default 4, from 1 to 64. Further requests
-    /// wait until one of them ends.
+    /// The most large answers of a shard that have something to send at once. Default 4, from 1 to
+    /// 64. Further requests wait.
     ///
     /// Raise it if many nodes start together: each then gets its answers sooner, and all of them
     /// more slowly.

@@ -21,6 +21,9 @@ use crate::crdt::{Entry, Incarnation, Replica, ReplicaName};
 const PAUSE: Duration = Duration::from_millis(5);
 /// The number of parts that are sent in one turn.
 const PARTS_A_TURN: usize = 3;
+/// The most answers that are kept for further credit. Beyond it, the one that was not heard of for
+/// longest is given up.
+const MAX_UNDER_WAY: usize = 256;
 /// The most requests that wait for an answer to end.
 const MAX_WAITING: usize = 1024;
 
@@ -29,7 +32,7 @@ const MAX_WAITING: usize = 1024;
 pub(super) struct Answers {
     under_way: VecDeque<Answer>,
     waiting: VecDeque<PeerRequest>,
-    /// The most answers at once.
+    /// The most answers that have something to send at once.
     most: usize,
     /// When the next turn is due.
     next: Duration,
@@ -55,11 +58,11 @@ impl Answers {
         }
     }
 
-    /// Returns whether no further answer about this replica should begin for this peer. An answer
-    /// that replaces an earlier one may always begin.
-    fn is_full(&self, peer: &ReplicaName, replica: &ReplicaName) -> bool {
-        let replaces = |answer: &Answer| answer.to == *peer && answer.origin().name == *replica;
-        self.under_way.len() >= self.most && !self.under_way.iter().any(replaces)
+    /// Returns whether as many answers have something to send as may at once. Those that wait for
+    /// credit cost nearly nothing, and their askers may have gone.
+    fn is_full(&self) -> bool {
+        let sendable = self.under_way.iter().filter(|answer| answer.is_sendable());
+        sendable.count() >= self.most
     }
 
     /// Answers a request, gives an answer that is under way its credit, or keeps the request until
@@ -86,7 +89,10 @@ impl Answers {
         {
             return;
         }
-        if self.is_full(by, &ask.origin.name) {
+        let replaces =
+            |answer: &Answer| answer.to == *by && answer.origin().name == ask.origin.name;
+        // An answer that replaces an earlier one may always begin.
+        if self.is_full() && !self.under_way.iter().any(replaces) {
             counts.busy += 1;
             self.wait(request);
             return;
@@ -111,9 +117,10 @@ impl Answers {
 
     /// Takes out the first request that waits, if there is room for its answer.
     pub(super) fn next_waiting(&mut self) -> Option<PeerRequest> {
-        (self.under_way.len() < self.most)
-            .then(|| self.waiting.pop_front())
-            .flatten()
+        if self.is_full() {
+            return None;
+        }
+        self.waiting.pop_front()
     }
 
     /// Begins an answer about a replica. An earlier one to the same peer about the same replica is
@@ -127,6 +134,12 @@ impl Answers {
             let part = answer.next(replica);
             effects.extend(part.map(|part| Effect::Part(answer.to, part)));
             return;
+        }
+        if self.under_way.len() >= MAX_UNDER_WAY {
+            let heard = |(_, answer): &(usize, &Answer)| answer.expires();
+            let oldest = self.under_way.iter().enumerate().min_by_key(heard);
+            let oldest = oldest.map(|(place, _)| place);
+            oldest.and_then(|place| self.under_way.remove(place));
         }
         self.under_way.push_back(answer);
     }
@@ -157,7 +170,7 @@ impl Answers {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {
-        if self.under_way.len() < self.most && !self.waiting.is_empty() {
+        if !self.waiting.is_empty() && !self.is_full() {
             return Some(Duration::ZERO);
         }
         let sendable = self.under_way.iter().any(Answer::is_sendable);

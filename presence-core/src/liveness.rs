@@ -189,6 +189,7 @@ impl Liveness {
             Standing::Suspect { .. } => self.counts.suspects_saved += 1,
             Standing::Down { .. } => {
                 peer.back_since = before;
+                peer.up_since = now;
                 self.counts.ups += 1;
                 events.push(LivenessEvent::Tell(Input::Up(Arc::clone(&origin))));
                 events.push(LivenessEvent::Replica(ReplicaEvent::Up(
@@ -312,17 +313,13 @@ impl Liveness {
         let tomb = Tomb {
             incarnation: origin.incarnation,
             number,
+            since: now,
             until: now + self.options.permdown_period,
             left,
             second_hand: false,
             refused: None,
         };
         self.tombs.insert(origin.name.clone(), tomb);
-    }
-
-    /// Those that left, for others: name, incarnation, last number, and what is left of the grace.
-    pub(crate) fn left(&self, now: Duration) -> Vec<(Origin, u64, Duration)> {
-        self.tombs.left(now)
     }
 
     /// Handles an engine's hint that the process of a node, or the link to it, has ended.

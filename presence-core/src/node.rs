@@ -84,6 +84,8 @@ pub(crate) struct Node {
     pulls: Mutex<Pulls>,
     /// Set if a heartbeat was sent since nodes were last compared.
     compare: AtomicBool,
+    /// The bound of a message's changes, and of a vector.
+    chunk_bytes: usize,
     clustered: bool,
 }
 
@@ -92,6 +94,8 @@ pub(crate) struct Node {
 struct MessageCounts {
     malformed: u64,
     vectors: u64,
+    /// The row with which the next vector begins.
+    next_row: usize,
 }
 
 impl Node {
@@ -120,7 +124,8 @@ impl Node {
         };
         let shards: Box<[_]> = (0..options.pool_size).map(shard).collect();
         let beats = Beats::new(shards.len(), &origin);
-        let pulls = Pulls::new(options.chunk_bytes);
+        let chunk_bytes = options.chunk_bytes;
+        let pulls = Pulls::new(chunk_bytes);
         Self {
             shards,
             liveness: Mutex::new(Liveness::new(origin, options, seeds.u64(..), now)),
@@ -128,6 +133,7 @@ impl Node {
             order: Mutex::new(MessageCounts::default()),
             pulls: Mutex::new(pulls),
             compare: AtomicBool::new(false),
+            chunk_bytes,
             clustered: config.clustered,
         }
     }

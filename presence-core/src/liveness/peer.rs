@@ -18,6 +18,8 @@ pub(super) struct Peer {
     /// The number of the last message from before it was last down: what came later tells of it as
     /// it is now.
     pub(super) back_since: u64,
+    /// The time at which it was introduced, or came back.
+    pub(super) up_since: Duration,
     /// When that was, or when another node vouched for it.
     pub(super) heard: Duration,
     pub(super) standing: Standing,
@@ -54,6 +56,7 @@ impl Peer {
             origin,
             number,
             back_since: 0,
+            up_since: now,
             heard: now,
             standing: Standing::Up,
             probed: now,

@@ -21,7 +21,7 @@ fn a_leave_told_by_a_third_node_of_an_unknown_one_is_remembered_and_not_passed_o
     let (mut here, mut events) = (liveness(), Vec::new());
     let there = origin("there");
     here.has_told_of_leave(&there, 7, SECOND, Duration::ZERO, &mut events);
-    assert!(here.left(Duration::ZERO).is_empty());
+    assert!(here.left(&there.name, 1000, Duration::ZERO).is_empty());
     let late = here.heard(&there, 7, Duration::ZERO, &mut events);
     assert!(matches!(late, Verdict::Ignored), "{late:?}");
 
@@ -29,7 +29,8 @@ fn a_leave_told_by_a_third_node_of_an_unknown_one_is_remembered_and_not_passed_o
     let other = origin("other");
     here.heard(&other, 1, Duration::ZERO, &mut events);
     here.has_told_of_leave(&other, 7, SECOND, Duration::ZERO, &mut events);
-    assert_eq!(here.left(Duration::ZERO), [(other, 7, SECOND)]);
+    let left = here.left(&there.name, 1000, Duration::ZERO);
+    assert_eq!(left, [(other, 7, SECOND)]);
 }
 
 #[test]
@@ -161,4 +162,28 @@ fn dead_names_never_keep_healthy_nodes_out_and_the_bound_remains() {
         events.last(),
         Some(LivenessEvent::Replica(ReplicaEvent::TooMany(name))) if name.as_str() == "d"
     ));
+}
+
+#[test]
+fn a_leave_is_repeated_for_a_while_by_turns_and_to_those_who_came_later() {
+    let (mut here, mut events) = (liveness(), Vec::new());
+    let (peer, late) = (origin("peer"), origin("late"));
+    here.heard(&peer, 1, Duration::ZERO, &mut events);
+    for number in 0..600 {
+        let node = origin(&format!("node {number}"));
+        here.heard(&node, 1, 2 * SECOND, &mut events);
+        here.leaves(&node, 2, SECOND, 2 * SECOND, &mut events);
+    }
+    let mut told = std::collections::BTreeSet::new();
+    for _ in 0..100 {
+        let left = here.left(&peer.name, 400, 3 * SECOND);
+        assert!((1..=8).contains(&left.len()), "{}", left.len());
+        told.extend(left.into_iter().map(|(origin, ..)| origin));
+    }
+    assert_eq!(told.len(), 600, "each in its turn");
+    let later = 40 * SECOND;
+    assert!(here.left(&peer.name, 400, later).is_empty());
+    here.heard(&late, 1, later, &mut events);
+    assert!(!here.left(&late.name, 400, later).is_empty());
+    assert!(here.left(&late.name, 400, 2 * later).is_empty());
 }

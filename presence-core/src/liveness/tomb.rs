@@ -7,12 +7,17 @@ use super::Status;
 use super::peer::{again, refuse_again};
 use crate::crdt::{Incarnation, Origin, ReplicaName};
 
+/// The most bytes of a leave in a vector, without its name.
+const LEFT_BYTES: usize = 48;
+
 /// A node that was given up, or that left. Messages up to its last one are ignored.
 #[derive(Clone, Debug)]
 pub(super) struct Tomb {
     pub(super) incarnation: Incarnation,
     /// The number of the last message.
     pub(super) number: u64,
+    /// The time at which the tomb was made.
+    pub(super) since: Duration,
     /// The time at which the tomb is forgotten.
     pub(super) until: Duration,
     /// The end of its grace, if it left in order.
@@ -34,6 +39,30 @@ impl Tomb {
 pub(super) struct Tombs {
     tombs: BTreeMap<ReplicaName, Tomb>,
     most: usize,
+    /// The leave with which the next vector begins.
+    next_left: usize,
+}
+
+impl super::Liveness {
+    /// Returns the leaves that a peer may have missed, of at most `most` bytes on the wire, by
+    /// turns: origin, last number, and what remains of the grace.
+    ///
+    /// A leave is repeated for `down_period`. Whoever misses it for longer has seen the node go
+    /// down. A peer that came later, or was away, gets the earlier leaves too, for as long.
+    pub(crate) fn left(
+        &mut self,
+        to: &ReplicaName,
+        most: usize,
+        now: Duration,
+    ) -> Vec<(Origin, u64, Duration)> {
+        let recent = now.saturating_sub(self.options.down_period);
+        let is_new = |peer: &super::peer::Peer| peer.up_since >= recent;
+        let since = match self.peers.get(to).is_some_and(is_new) {
+            true => Duration::ZERO,
+            false => recent,
+        };
+        self.tombs.left(since, most, now)
+    }
 }
 
 impl Tombs {
@@ -41,6 +70,7 @@ impl Tombs {
         Self {
             tombs: BTreeMap::new(),
             most,
+            next_left: 0,
         }
     }
 
@@ -78,13 +108,31 @@ impl Tombs {
         }
     }
 
-    pub(super) fn left(&self, now: Duration) -> Vec<(Origin, u64, Duration)> {
+    /// Returns leaves that came after `since`, of at most `most` bytes on the wire, by turns.
+    fn left(
+        &mut self,
+        since: Duration,
+        most: usize,
+        now: Duration,
+    ) -> Vec<(Origin, u64, Duration)> {
         let first_hand = self.tombs.iter().filter(|(_, tomb)| !tomb.second_hand);
-        let left = first_hand.filter_map(|(name, tomb)| {
+        let left = first_hand.filter(|(_, tomb)| tomb.since >= since);
+        let left = left.filter_map(|(name, tomb)| {
             let grace = tomb.left?.saturating_sub(now);
             Some((origin(name, tomb), tomb.number, grace))
         });
-        left.collect()
+        let mut left: Vec<_> = left.collect();
+        let start = self.next_left % left.len().max(1);
+        left.rotate_left(start);
+        let mut bytes = 0;
+        let fit = left.iter().take_while(|(origin, ..)| {
+            bytes += origin.name.as_str().len() + LEFT_BYTES;
+            bytes <= most
+        });
+        let fit = fit.count();
+        left.truncate(fit);
+        self.next_left = start + fit;
+        left
     }
 
     pub(super) fn statuses(&self) -> impl Iterator<Item = (Origin, Status)> {

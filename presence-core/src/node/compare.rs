@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::iter::Peekable;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,12 @@ use crate::crdt::{Clock, Origin, Replica, ReplicaName};
 use crate::shard::Input;
 use crate::wire::{Body, Left, Row};
 
-/// The most shards of replicas in a vector. In a larger cluster, each vector has a part, by turns.
-const MAX_CELLS: usize = 8192;
+/// The most bytes of rows in a vector. In a larger cluster, each vector has a part, by turns.
+const MAX_BYTES: usize = 128 * 1024;
+/// The most bytes of a row without its name and its shards.
+const ROW_BYTES: usize = 24;
+/// The most bytes of a shard in a row.
+const CELL_BYTES: usize = 3 + 10 + 8;
 
 /// Where a replica stands in one shard.
 type Cell = (u16, u64, [u8; 8]);
@@ -79,21 +84,26 @@ impl Node {
                 cells.push(cell(place, held));
             }
         }
-        let most = (MAX_CELLS / self.shards.len()).max(1);
+        let most = self.vector_bytes();
         let mut rows: Vec<_> = all
             .into_iter()
-            .map(|(origin, cells)| row(&origin, cells))
+            .flat_map(|(origin, cells)| pieces(&origin, &cells, most))
             .collect();
-        if rows.len() > most {
-            // Others begin elsewhere, and so does this one with its next.
-            let start = counts.vectors as usize * most % rows.len();
-            rows.rotate_left(start);
-            rows.truncate(most);
-        }
+        // Others begin elsewhere, and so does this one with its next.
+        let start = counts.next_row % rows.len().max(1);
+        rows.rotate_left(start);
+        let rows = first_part(&mut rows.into_iter().peekable(), most);
+        counts.next_row = start + rows.len();
         counts.vectors += 1;
         self.say_vector(peer, rows, false, now, out);
     }
 
+    /// Returns the bytes for the rows of a vector, and for its leaves. The rest is for the header.
+    fn vector_bytes(&self) -> usize {
+        (self.chunk_bytes / 5 * 2).min(MAX_BYTES)
+    }
+
+    /// Sends rows, in several messages if they do not fit into one.
     fn say_vector(
         &self,
         to: ReplicaName,
@@ -102,7 +112,8 @@ impl Node {
         now: Duration,
         out: &mut Vec<NodeEffect>,
     ) {
-        let left = self.liveness.lock().left(now);
+        let most = self.vector_bytes();
+        let left = self.liveness.lock().left(&to, most, now);
         let left = left.into_iter().map(|(origin, number, grace)| Left {
             name: origin.name.to_string().into(),
             started_ms: origin.incarnation.started_ms,
@@ -110,8 +121,20 @@ impl Node {
             number,
             grace_ms: millis(grace),
         });
-        let left = left.collect();
-        self.say(to, &Body::Vector { rows, left, answer }, out);
+        let mut left: Vec<_> = left.collect();
+        let mut rows = rows.into_iter().peekable();
+        loop {
+            let rows_here = first_part(&mut rows, most);
+            let vector = Body::Vector {
+                rows: rows_here,
+                left: std::mem::take(&mut left),
+                answer,
+            };
+            self.say(to.clone(), &vector, out);
+            if rows.peek().is_none() {
+                return;
+            }
+        }
     }
 
     /// Compares what another node shows with what this one does.
@@ -257,6 +280,29 @@ fn cell(place: usize, replica: &Replica) -> Cell {
         replica.clock().get(),
         replica.check().to_le_bytes(),
     )
+}
+
+/// Makes rows of a replica, each of at most `most` bytes or of one shard.
+fn pieces(origin: &Origin, cells: &[Cell], most: usize) -> Vec<Row<'static>> {
+    let head = origin.name.as_str().len() + ROW_BYTES;
+    let fit = (most.saturating_sub(head) / CELL_BYTES).max(1);
+    let pieces = cells.chunks(fit);
+    pieces.map(|cells| row(origin, cells.to_vec())).collect()
+}
+
+/// Takes the rows that fit into `most` bytes, at least one.
+fn first_part(
+    rows: &mut Peekable<impl Iterator<Item = Row<'static>>>,
+    most: usize,
+) -> Vec<Row<'static>> {
+    let size = |row: &Row<'_>| row.name.len() + ROW_BYTES + row.shards.len() * CELL_BYTES;
+    let mut part: Vec<_> = rows.next().into_iter().collect();
+    let mut bytes: usize = part.iter().map(size).sum();
+    while let Some(row) = rows.next_if(|row| bytes + size(row) <= most) {
+        bytes += size(&row);
+        part.push(row);
+    }
+    part
 }
 
 fn row(origin: &Origin, shards: Vec<Cell>) -> Row<'static> {

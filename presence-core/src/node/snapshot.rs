@@ -19,6 +19,7 @@ impl Node {
             order: Mutex::new(*self.order.lock()),
             pulls: Mutex::new(self.pulls.lock().clone()),
             compare: AtomicBool::new(self.compare.load(Ordering::Relaxed)),
+            chunk_bytes: self.chunk_bytes,
             clustered: self.clustered,
         }
     }

@@ -96,3 +96,85 @@ fn a_heartbeat_waits_for_no_shard() {
         assert_eq!(sent, Ok(1));
     });
 }
+
+/// Returns the vectors among a node's messages, and checks that each keeps within `most` bytes.
+fn vectors(out: &[NodeEffect], most: usize) -> Vec<Bytes> {
+    let direct = out.iter().filter_map(|effect| match effect {
+        NodeEffect::Direct(_, _, bytes) => Some(bytes.clone()),
+        _ => None,
+    });
+    let vectors: Vec<_> = direct
+        .filter(|bytes| matches!(wire::decode(bytes).unwrap().1, Body::Vector { .. }))
+        .collect();
+    for bytes in &vectors {
+        assert!(bytes.len() <= most, "{} bytes", bytes.len());
+    }
+    vectors
+}
+
+// Vectors of a node that has seen 600 leaves, over an engine that carries 1 KiB.
+#[test]
+fn nodes_compare_within_a_small_limit_after_many_leaves() {
+    const MOST: usize = 1024;
+    let here = {
+        let config = NodeConfig {
+            name: ReplicaName::new("here"),
+            incarnation: Incarnation {
+                started_ms: 1,
+                nonce: 1,
+            },
+            seed: 1,
+            clustered: true,
+            options: NodeOptions {
+                pool_size: 64,
+                chunk_bytes: MOST,
+                ..NodeOptions::default()
+            },
+        };
+        Node::new(config, Duration::ZERO)
+    };
+    let mut out = Vec::new();
+    let message = |name: &str, number: u64, body: &Body<'_>| {
+        let header = wire::Header {
+            pool_size: 64,
+            name: name.into(),
+            started_ms: 1,
+            nonce: 1,
+            number,
+        };
+        wire::encode(&header, body).unwrap()
+    };
+    let heartbeat = Body::Heartbeat {
+        clocks: vec![0; 64],
+        check: [0; 8],
+        digest: [7; 8],
+    };
+    for number in 0..600 {
+        let name = format!("node {number}");
+        here.receive(&message(&name, 1, &heartbeat), Duration::ZERO, &mut out);
+        let leave = Body::Leave { grace_ms: 0 };
+        here.receive(&message(&name, 2, &leave), Duration::ZERO, &mut out);
+    }
+    out.clear();
+    let (mut rows, mut left) = (std::collections::BTreeSet::new(), 0);
+    for number in 1..=20 {
+        let now = number as u32 * Duration::from_millis(1100);
+        here.receive(&message("peer", number, &heartbeat), now, &mut out);
+        here.tick(now, &mut out);
+        for bytes in vectors(&std::mem::take(&mut out), MOST) {
+            let Body::Vector {
+                rows: some,
+                left: some_left,
+                ..
+            } = wire::decode(&bytes).unwrap().1
+            else {
+                unreachable!("only vectors are here");
+            };
+            let shards = some.iter().flat_map(|row| &row.shards);
+            rows.extend(shards.map(|(shard, ..)| *shard));
+            left += some_left.len();
+        }
+    }
+    assert_eq!(rows.len(), 64, "each shard of the own replica has its turn");
+    assert!(left > 20, "{left} leaves are repeated");
+}

@@ -162,3 +162,18 @@ fn dead_names_never_keep_healthy_nodes_out_and_the_bound_remains() {
         Some(LivenessEvent::Replica(ReplicaEvent::TooMany(name))) if name.as_str() == "d"
     ));
 }
+
+#[test]
+fn a_message_from_before_the_reconnect_extends_nothing_beyond_it() {
+    let (mut here, mut events) = (liveness(), Vec::new());
+    let mut now = SECOND;
+    here.beat(now);
+    here.engine_is_away(true, now);
+    pass(&mut here, &mut now, 600 * SECOND, &mut events);
+    // It waited in a queue of the engine.
+    here.heard(&origin("there"), 1, now, &mut events);
+    here.engine_is_away(false, now);
+    let back = now;
+    pass(&mut here, &mut now, back + 32 * SECOND, &mut events);
+    assert_eq!(here.counts().downs, 1);
+}

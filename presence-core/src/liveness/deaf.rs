@@ -38,11 +38,10 @@ impl Liveness {
 
     /// Extends every deadline by a time in which this node could hear nobody.
     fn extend(&mut self, deaf: Duration, now: Duration) {
-        let at_least = now + self.options.suspect_period;
         for peer in self.peers.values_mut() {
-            peer.extend(deaf, at_least);
+            peer.extend(deaf, now, &self.options);
         }
-        self.tombs.extend(deaf);
+        self.tombs.extend(deaf, now + self.options.permdown_period);
     }
 
     /// Returns the lateness above which the process was stopped, and the machine not only busy.

@@ -77,14 +77,22 @@ impl Peer {
         }
     }
 
-    /// This node heard nothing for so long, and it was its own fault. A suspect has until
-    /// `at_least` to answer: what it said meanwhile may still wait to be taken.
-    pub(super) fn extend(&mut self, lateness: Duration, at_least: Duration) {
-        self.heard += lateness;
+    /// This node heard nothing for so long, and it was its own fault. A suspect has
+    /// at least the `suspect_period` to answer: its answer may still wait to be taken.
+    ///
+    /// No deadline is later than if all had happened just now: a part of that time may have been
+    /// before what the deadline counts from.
+    pub(super) fn extend(&mut self, deaf: Duration, now: Duration, options: &NodeOptions) {
+        let until_now = |at: &mut Duration| *at = (*at + deaf).min(now);
+        until_now(&mut self.heard);
         match &mut self.standing {
             Standing::Up => {}
-            Standing::Suspect { until } => *until = at_least.max(*until + lateness),
-            Standing::Down { since } => *since += lateness,
+            Standing::Suspect { until } => {
+                let longest = now + options.down_period;
+                let at_least = now + options.suspect_period;
+                *until = (*until + deaf).min(longest).max(at_least);
+            }
+            Standing::Down { since } => until_now(since),
         }
     }
 

@@ -187,3 +187,18 @@ fn a_leave_is_repeated_for_a_while_by_turns_and_to_those_who_came_later() {
     assert!(!here.left(&late.name, 400, later).is_empty());
     assert!(here.left(&late.name, 400, 2 * later).is_empty());
 }
+
+#[test]
+fn a_message_from_before_the_reconnect_extends_nothing_beyond_it() {
+    let (mut here, mut events) = (liveness(), Vec::new());
+    let mut now = SECOND;
+    here.beat(now);
+    here.engine_is_away(true, now);
+    pass(&mut here, &mut now, 600 * SECOND, &mut events);
+    // It waited in a queue of the engine.
+    here.heard(&origin("there"), 1, now, &mut events);
+    here.engine_is_away(false, now);
+    let back = now;
+    pass(&mut here, &mut now, back + 32 * SECOND, &mut events);
+    assert_eq!(here.counts().downs, 1);
+}

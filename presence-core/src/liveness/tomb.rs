@@ -102,9 +102,10 @@ impl Tombs {
         self.tombs.retain(|_, tomb| tomb.until > now);
     }
 
-    pub(super) fn extend(&mut self, lateness: Duration) {
+    /// Keeps all tombs for `deaf` longer, and none beyond `longest`.
+    pub(super) fn extend(&mut self, deaf: Duration, longest: Duration) {
         for tomb in self.tombs.values_mut() {
-            tomb.until += lateness;
+            tomb.until = (tomb.until + deaf).min(longest);
         }
     }
 

@@ -43,7 +43,8 @@ impl Witness {
             nonce: header.nonce,
         };
         let latest = (incarnation, header.number);
-        let at = now.saturating_sub(self.stood_still);
+        // Without a broker, the time does not count, and so none has passed since then.
+        let at = self.away.unwrap_or(now).saturating_sub(self.stood_still);
         match self.heard.get_mut(&*header.name) {
             Some(heard) if heard.latest >= latest => {}
             Some(heard) => *heard = Heard { latest, at },

@@ -1,5 +1,5 @@
-//! The broker is killed under load and started again. Meanwhile nodes serve their own clients.
-//! Afterwards they find each other again.
+//! The broker is killed under load and started again. Meanwhile nodes serve their own clients, and
+//! go on showing what they knew of the others. Afterwards they find each other again.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::crowd::{Crowd, ROOM};
 use super::{RECONNECTING, healing};
-use crate::cluster::{BROADCAST_PERIOD, Cluster, Setup, counts, short_periods};
+use crate::cluster::{BROADCAST_PERIOD, Cluster, DOWN_PERIOD, Setup, counts, short_periods};
 use crate::figures::{Printer, ms};
 use crate::member::Member;
 
@@ -25,7 +25,9 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
         );
     };
 
+    let before = crowd.keys();
     broker.kill()?;
+    let killed = Instant::now();
     // Each node's clients see at once what happens on that node.
     let mut slowest = Duration::ZERO;
     for number in 0..LOAD {
@@ -49,10 +51,13 @@ pub(super) async fn run(setup: &Setup, figures: &Printer) -> Result<()> {
         slowest < Duration::from_secs(2),
         "without the broker, a join took {slowest:?} on its own node"
     );
+    // Without heartbeats, nodes would be down by now. The engine knows that its broker is away.
+    let silent = DOWN_PERIOD + 2 * BROADCAST_PERIOD;
+    tokio::time::sleep(silent.saturating_sub(killed.elapsed())).await;
     for node in 0..cluster.nodes.len() {
-        // Without heartbeats, the node marks the others as down.
-        let own = crowd.keys_on(&[node]);
-        crowd.on_node_see(node, &own).await?;
+        let mut shown = crowd.keys_on(&[node]);
+        shown.extend(before.iter().cloned());
+        crowd.on_node_see(node, &shown).await?;
     }
 
     let since = Instant::now();

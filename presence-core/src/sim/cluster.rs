@@ -342,6 +342,8 @@ impl Cluster {
             ("messages_delivered", fates.delivered),
             ("messages_cut", fates.cut),
             ("messages_lost", fates.lost),
+            ("messages_lost_in_bursts", fates.burst),
+            ("messages_overflowed", fates.overflowed),
             ("messages_doubled", fates.doubled),
             ("messages_late", fates.late),
             ("messages_overtaken", fates.overtaken),

@@ -96,7 +96,10 @@ impl Pipe {
         }
         self.longest_wait = self.longest_wait.max(wait);
         let end = start + takes;
-        match place.checked_sub(1).and_then(|last| self.busy.get_mut(last)) {
+        match place
+            .checked_sub(1)
+            .and_then(|last| self.busy.get_mut(last))
+        {
             Some(before) if before.end == start => before.end = end,
             _ => self.busy.insert(place, start..end),
         }

@@ -44,6 +44,15 @@ impl Node {
         self.liveness.lock().statuses()
     }
 
+    /// Returns the changes of this node's replica since these clocks, one for each shard.
+    #[cfg(test)]
+    pub(crate) fn changes_since(&self, clocks: &[Clock]) -> Vec<Delta> {
+        let shards = self.shards.iter().zip(clocks);
+        shards
+            .map(|(shard, since)| shard.lock().replica().delta(*since))
+            .collect()
+    }
+
     /// Returns all that this node tracks, as a delta of each shard.
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn snapshots(&self) -> Vec<Delta> {

@@ -176,6 +176,12 @@ impl Cluster {
     }
 
     fn send(&mut self, from: usize, to: usize, message: &Bytes) {
+        #[cfg(test)]
+        if let Some(loses) = &mut self.loses
+            && loses(from, to, message)
+        {
+            return;
+        }
         let version = self.machines[from].version.min(self.machines[to].version);
         let translated = (version < wire::VERSION).then(|| in_version(version, message));
         let message = match &translated {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Cluster;
-use crate::crdt::PhxRef;
+use crate::crdt::{Delta, PhxRef};
 use crate::node::{Node, Status};
 use crate::sim::ledger::Finding;
 use crate::sim::machine::Machine;
@@ -187,7 +187,10 @@ impl Cluster {
     /// of one whom all others ask.
     fn passages(&self) -> Duration {
         let nodes: Vec<_> = self.machines.iter().filter_map(Machine::running).collect();
-        let all: u64 = nodes.iter().map(|node| encoded_bytes(node)).sum();
+        let all: u64 = nodes
+            .iter()
+            .map(|node| encoded_bytes(&node.snapshots()))
+            .sum();
         let copies = (nodes.len() as u64).saturating_sub(1);
         // Rule 15, once a link is healed: a first request may have been lost before.
         2 * self.network.longest_passage(all * copies)
@@ -312,9 +315,8 @@ impl Cluster {
     }
 }
 
-/// Returns the bytes of all that a node tracks, as one delta of each shard.
-pub(in crate::sim) fn encoded_bytes(node: &Node) -> u64 {
-    let deltas = node.snapshots();
+/// Returns the bytes of these deltas, one of each shard.
+pub(in crate::sim) fn encoded_bytes(deltas: &[Delta]) -> u64 {
     let lengths = deltas.iter().enumerate().map(|(shard, delta)| {
         let body = wire::body_of_delta(shard as u16, delta);
         postcard::to_allocvec(&body).map_or(0, |bytes| bytes.len() as u64)

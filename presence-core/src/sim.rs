@@ -101,8 +101,8 @@ mod tests;
 
 pub use cluster::Cluster;
 pub use coverage::Coverage;
-pub use generator::generate;
-pub use network::{Bandwidth, LinkReport, Traffic, Weather};
+pub use generator::{generate, generate_large};
+pub use network::{Bandwidth, Bursts, LinkReport, Traffic, Weather};
 pub use operation::{Operation, ParseError, ScriptPresence};
 pub use run::{Outcome, run, run_watched};
 pub use script::Script;

@@ -1,6 +1,8 @@
 //! Networks that misbehave: for the simulator, and for
 //! [`MemoryCluster`](crate::adapters::MemoryCluster).
 
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Duration;
 
 /// How the network treats a message that no cut stops.
@@ -44,11 +46,12 @@ pub struct Bandwidth {
 }
 
 /// One direction of a machine's link.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Pipe {
     bandwidth: Bandwidth,
-    /// When all that was sent so far has passed.
-    free: Duration,
+    /// The times at which the link is in use, in order. A message that comes late must not make
+    /// those wait that are sent after it and come before it.
+    busy: VecDeque<Range<Duration>>,
     /// The longest time that a message has waited.
     pub(crate) longest_wait: Duration,
     pub(crate) overflows: u64,
@@ -58,22 +61,84 @@ impl Pipe {
     pub(crate) fn new(bandwidth: Bandwidth) -> Self {
         Self {
             bandwidth,
-            free: Duration::ZERO,
+            busy: VecDeque::new(),
             longest_wait: Duration::ZERO,
             overflows: 0,
         }
     }
 
-    /// Returns when a message that comes at this time has passed; `None` if the queue is full.
-    pub(crate) fn pass(&mut self, bytes: usize, at: Duration) -> Option<Duration> {
-        let rate = self.bandwidth.bytes_a_second.max(1) as f64;
-        let wait = self.free.saturating_sub(at);
-        if wait.as_secs_f64() * rate > self.bandwidth.queue_bytes as f64 {
+    /// Returns the time that a number of bytes takes behind a full queue.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn longest_passage(&self, bytes: u64) -> Duration {
+        self.time_of(bytes + self.bandwidth.queue_bytes)
+    }
+
+    /// Returns when a message has passed that comes to the link at a time from `now` on. Returns
+    /// `None` if the queue is full.
+    pub(crate) fn pass(&mut self, bytes: usize, at: Duration, now: Duration) -> Option<Duration> {
+        while self.busy.front().is_some_and(|busy| busy.end < now) {
+            self.busy.pop_front();
+        }
+        let takes = self.time_of(bytes as u64);
+        let mut start = at;
+        let mut place = 0_usize;
+        for busy in &self.busy {
+            if start + takes <= busy.start {
+                break;
+            }
+            start = start.max(busy.end);
+            place += 1;
+        }
+        let wait = start - at;
+        if wait > self.time_of(self.bandwidth.queue_bytes) {
             self.overflows += 1;
             return None;
         }
         self.longest_wait = self.longest_wait.max(wait);
-        self.free = at + wait + Duration::from_secs_f64(bytes as f64 / rate);
-        Some(self.free)
+        let end = start + takes;
+        match place
+            .checked_sub(1)
+            .and_then(|last| self.busy.get_mut(last))
+        {
+            Some(before) if before.end == start => before.end = end,
+            _ => self.busy.insert(place, start..end),
+        }
+        Some(end)
+    }
+
+    fn time_of(&self, bytes: u64) -> Duration {
+        Duration::from_secs_f64(bytes as f64 / self.bandwidth.bytes_a_second.max(1) as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn pipe() -> Pipe {
+        Pipe::new(Bandwidth {
+            bytes_a_second: 1000,
+            queue_bytes: 20,
+        })
+    }
+
+    #[test]
+    fn messages_wait_for_each_other_until_the_queue_is_full() {
+        let mut pipe = pipe();
+        let passed: Vec<_> = (0..4).map(|_| pipe.pass(10, MS, MS)).collect();
+        assert_eq!(passed, [Some(11 * MS), Some(21 * MS), Some(31 * MS), None]);
+        assert_eq!((pipe.longest_wait, pipe.overflows), (20 * MS, 1));
+        assert_eq!(pipe.pass(10, 22 * MS, 22 * MS), Some(41 * MS));
+    }
+
+    #[test]
+    fn a_late_message_stands_in_the_way_of_none_before_it() {
+        let mut pipe = pipe();
+        assert_eq!(pipe.pass(10, 1000 * MS, MS), Some(1010 * MS));
+        assert_eq!(pipe.pass(10, 2 * MS, MS), Some(12 * MS));
+        assert_eq!(pipe.pass(10, 995 * MS, MS), Some(1020 * MS));
+        assert_eq!(pipe.pass(10, 3 * MS, 3 * MS), Some(22 * MS));
     }
 }

@@ -1,12 +1,12 @@
 //! The counts of a node's events.
 
 use super::Node;
-#[cfg(test)]
-use crate::crdt::{Clock, Delta, Origin};
+#[cfg(any(test, feature = "sim"))]
+use crate::crdt::{Clock, Delta};
 use crate::liveness::LivenessCounts;
-#[cfg(test)]
-use crate::liveness::Status;
 use crate::shard::Counts;
+#[cfg(test)]
+use crate::{crdt::Origin, liveness::Status};
 
 /// The counts of all events since the node was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,8 +44,17 @@ impl Node {
         self.liveness.lock().statuses()
     }
 
-    /// Returns all that this node tracks, as a delta of each shard.
+    /// Returns the changes of this node's replica since these clocks, one for each shard.
     #[cfg(test)]
+    pub(crate) fn changes_since(&self, clocks: &[Clock]) -> Vec<Delta> {
+        let shards = self.shards.iter().zip(clocks);
+        shards
+            .map(|(shard, since)| shard.lock().replica().delta(*since))
+            .collect()
+    }
+
+    /// Returns all that this node tracks, as a delta of each shard.
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn snapshots(&self) -> Vec<Delta> {
         let shards = self.shards.iter();
         shards

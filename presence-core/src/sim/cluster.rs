@@ -3,7 +3,7 @@
 mod drive;
 mod lie;
 mod operate;
-mod settle;
+pub(super) mod settle;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +35,10 @@ const STORM: u64 = 2_000_000;
 
 /// Gets the time and the text of each event.
 type Watcher = Box<dyn FnMut(Duration, &str)>;
+
+/// Gets the sender and the receiver of each message. Returns whether it is lost.
+#[cfg(test)]
+pub(super) type Loses = Box<dyn FnMut(usize, usize, &[u8]) -> bool>;
 
 /// A cluster of machines in one thread, on virtual time, with every promise checked at every step.
 ///
@@ -73,6 +77,9 @@ pub struct Cluster {
     twins: bool,
     /// Told of everything that happens.
     watcher: Option<Watcher>,
+    /// Picks messages that are lost.
+    #[cfg(test)]
+    pub(super) loses: Option<Loses>,
 }
 
 impl Cluster {
@@ -103,6 +110,8 @@ impl Cluster {
             meddles_with: None,
             twins: false,
             watcher: None,
+            #[cfg(test)]
+            loses: None,
         };
         for number in 0..setup.nodes {
             // A node that starts shows nothing, so nothing can be wrong with it.
@@ -342,6 +351,8 @@ impl Cluster {
             ("messages_delivered", fates.delivered),
             ("messages_cut", fates.cut),
             ("messages_lost", fates.lost),
+            ("messages_lost_in_bursts", fates.burst),
+            ("messages_overflowed", fates.overflowed),
             ("messages_doubled", fates.doubled),
             ("messages_late", fates.late),
             ("messages_overtaken", fates.overtaken),

@@ -1,10 +1,15 @@
 //! Scripts from seeds.
 
+mod large;
+mod network;
+
 use std::time::Duration;
 
-use super::network::{Weather, mix};
+use super::network::mix;
 use super::{Operation, Script, ScriptPresence, Setup};
 use crate::node::NodeOptions;
+
+pub use large::generate_large;
 
 /// Makes the script of a seed: the same one always.
 ///
@@ -69,6 +74,10 @@ struct Mixture {
     long_waits: u32,
     rush: u32,
     disconnect: u32,
+    bursts: u32,
+    limit: u32,
+    rename: u32,
+    downgrade: u32,
 }
 
 impl Mixture {
@@ -95,6 +104,10 @@ impl Mixture {
             long_waits: weight(4),
             rush: weight(4),
             disconnect: weight(4),
+            bursts: weight(4),
+            limit: weight(6),
+            rename: weight(4),
+            downgrade: weight(3),
         }
     }
 }
@@ -146,8 +159,12 @@ impl ScriptWriter {
             long_waits,
             rush,
             disconnect,
+            bursts,
+            limit,
+            rename,
+            downgrade,
         } = self.mixture;
-        let choices: [Choice; 23] = [
+        let choices: [Choice; 27] = [
             (30, Self::track),
             (12, |writer| {
                 let presence = writer.presence();
@@ -193,6 +210,16 @@ impl ScriptWriter {
             (long_waits, Self::wait_long),
             (rush, Self::rush),
             (disconnect, Self::disconnect),
+            (bursts, Self::bursts),
+            (limit, Self::limit),
+            (rename, |writer| {
+                let node = writer.node();
+                writer.operations.push(Operation::Rename(node));
+            }),
+            (downgrade, |writer| {
+                let node = writer.node();
+                writer.operations.push(Operation::Downgrade(node));
+            }),
         ];
         let sum: u32 = choices.iter().map(|(weight, _)| weight).sum();
         let mut choice = self.rng.u32(..sum);
@@ -303,92 +330,6 @@ impl ScriptWriter {
         }
         if self.rng.bool() {
             self.track();
-        }
-    }
-
-    fn part(&mut self) {
-        match self.rng.u8(..6) {
-            0 | 1 => {
-                let (from, to) = self.pair();
-                self.operations.push(Operation::Cut(from, to));
-            }
-            2 => {
-                let (from, to) = self.pair();
-                self.operations.push(Operation::Mend(from, to));
-            }
-            3 => {
-                let side = (0..self.nodes).filter(|_| self.rng.bool()).collect();
-                self.operations.push(Operation::Part(side));
-            }
-            _ => self.operations.push(Operation::Heal),
-        }
-    }
-
-    /// The broker is away, for one machine or for all of them, each of which finds out at another
-    /// time.
-    fn disconnect(&mut self) {
-        let nodes: Vec<_> = match self.rng.bool() {
-            true => (0..self.nodes).collect(),
-            false => vec![self.node()],
-        };
-        for node in &nodes {
-            self.operations.push(Operation::Disconnect(*node));
-            self.wait(1..400);
-        }
-        match self.rng.u8(..4) {
-            0 => {}
-            1 => self.wait(100..3000),
-            2 => self.watch(),
-            _ => self.wait_long(),
-        }
-        if self.rng.u8(..6) == 0 {
-            return;
-        }
-        for node in nodes {
-            self.operations.push(Operation::Reconnect(node));
-            self.wait(1..400);
-        }
-    }
-
-    fn weather(&mut self) {
-        let rng = &mut self.rng;
-        let ms = Duration::from_millis;
-        let weather = if rng.u8(..3) == 0 {
-            Weather::CALM
-        } else {
-            Weather {
-                least_delay: ms(1),
-                longest_delay: ms(*pick(rng, &[3, 30, 100, 300])),
-                lost: *pick(rng, &[0, 0, 50, 300]),
-                doubled: *pick(rng, &[0, 50, 200]),
-                late: *pick(rng, &[0, 20, 100, 200]),
-                late_by: ms(*pick(rng, &[100, 500, 1000, 4000, 8000, 12_000])),
-            }
-        };
-        self.operations.push(Operation::Weather(weather));
-    }
-
-    /// Changes of one machine in quick succession, on a network where they overtake each other:
-    /// what is asked for comes in part before the answer does.
-    fn rush(&mut self) {
-        let ms = Duration::from_millis;
-        self.operations.push(Operation::Weather(Weather {
-            longest_delay: ms(*pick(&mut self.rng, &[40, 80, 150])),
-            lost: *pick(&mut self.rng, &[0, 50, 150]),
-            ..Weather::CALM
-        }));
-        let node = self.node();
-        for _ in 0..self.rng.usize(6..20) {
-            let presence = ScriptPresence {
-                node,
-                ..self.presence()
-            };
-            self.operations.push(match self.rng.u8(..3) {
-                0 => Operation::Untrack(presence),
-                1 => Operation::Update(presence),
-                _ => Operation::Track(presence),
-            });
-            self.wait(1..30);
         }
     }
 

@@ -12,6 +12,7 @@ use super::clock::MachineClock;
 use super::witness::Witness;
 use crate::crdt::{PhxRef, ReplicaName};
 use crate::node::{Node, ReplicaView};
+use crate::wire;
 
 /// The most diffs that a client may have held back before its first list.
 const HELD_BACK: usize = 4;
@@ -38,6 +39,8 @@ pub(super) struct Machine {
     pub(super) life: u64,
     /// The number of starts.
     pub(super) starts: u64,
+    /// The version of the format between nodes that it writes.
+    pub(super) version: u8,
     /// Set while the process is stopped.
     pub(super) stopped: bool,
     /// Set after it has left in order.
@@ -63,6 +66,7 @@ pub(super) struct Saved {
     node: Node,
     shown: Duration,
     left: bool,
+    version: u8,
     tracked: BTreeMap<TrackedPlace, PhxRef>,
     topics: BTreeMap<Arc<str>, Listeners>,
     /// The witness of the snapshot, which counts again after the restore.
@@ -122,6 +126,7 @@ impl Machine {
             node: None,
             life: 0,
             starts: 0,
+            version: wire::VERSION,
             stopped: false,
             left: false,
             restored: false,
@@ -158,6 +163,7 @@ impl Machine {
         self.stopped = false;
         self.left = false;
         self.restored = false;
+        self.version = wire::VERSION;
         self.inbox.clear();
         self.tracked.clear();
         self.topics.clear();
@@ -185,6 +191,7 @@ impl Machine {
             node: node.fork(),
             shown: self.clock.at(now),
             left: self.left,
+            version: self.version,
             tracked: self.tracked.clone(),
             topics: self.topics.clone(),
             witness: self.witness.clone(),
@@ -198,6 +205,7 @@ impl Machine {
         self.name = saved.name;
         self.node = Some(saved.node);
         self.left = saved.left;
+        self.version = saved.version;
         self.restored = true;
         self.tracked = saved.tracked;
         self.topics = saved.topics;

@@ -1,5 +1,7 @@
 //! The network between machines: it loses, delays, doubles, reorders and parts.
 
+mod bursts;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
@@ -7,6 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::operation::millis;
+pub use bursts::Bursts;
+
 use crate::weather::Pipe;
 pub use crate::weather::{Bandwidth, Weather};
 
@@ -55,6 +59,7 @@ pub(super) struct Fates {
     pub(super) delivered: u64,
     pub(super) cut: u64,
     pub(super) lost: u64,
+    pub(super) burst: u64,
     pub(super) doubled: u64,
     pub(super) late: u64,
     pub(super) overtaken: u64,
@@ -68,6 +73,7 @@ const KEPT: usize = 256;
 pub(super) struct Network {
     seed: u64,
     pub(super) weather: Weather,
+    pub(super) bursts: Bursts,
     cuts: BTreeSet<(usize, usize)>,
     /// The machines whose engines have lost their broker.
     away: BTreeSet<usize>,
@@ -88,6 +94,8 @@ struct Link {
     last_arrival: Duration,
     /// The bytes that came through.
     bytes: u64,
+    /// Set during a burst of loss.
+    is_bad: bool,
 }
 
 /// The traffic through a machine's link to it.
@@ -106,6 +114,7 @@ impl Network {
         Self {
             seed,
             weather: Weather::CALM,
+            bursts: Bursts::NONE,
             cuts: BTreeSet::new(),
             away: BTreeSet::new(),
             links: BTreeMap::new(),
@@ -145,6 +154,20 @@ impl Network {
     pub(super) fn limit(&mut self, machine: usize, bandwidth: Bandwidth) {
         self.to.insert(machine, Pipe::new(bandwidth));
         self.from.insert(machine, Pipe::new(bandwidth));
+    }
+
+    /// Takes the bound from a machine's link. What waits for the link comes as before.
+    pub(super) fn unlimit(&mut self, machine: usize) {
+        self.to.remove(&machine);
+        self.from.remove(&machine);
+    }
+
+    /// Returns the longest time that a number of bytes takes through one link, behind what waits
+    /// there.
+    pub(super) fn longest_passage(&self, bytes: u64) -> Duration {
+        let pipes = self.to.values().chain(self.from.values());
+        let longest = pipes.map(|pipe| pipe.longest_passage(bytes)).max();
+        longest.unwrap_or_default()
     }
 
     /// Returns the bytes that came through to a machine, and the longest time that one has waited.
@@ -212,6 +235,10 @@ impl Network {
             self.fates.lost += 1;
             return [None, None];
         }
+        if self.bursts.take(&mut link.is_bad, happens) {
+            self.fates.burst += 1;
+            return [None, None];
+        }
         let mut arrival = |late: bool| {
             let most = if late {
                 self.fates.late += 1;
@@ -224,11 +251,11 @@ impl Network {
             let delay = weather.least_delay + Duration::from_micros(rng.u64(..=spread));
             let mut through = Some(now);
             if let Some(pipe) = self.from.get_mut(&from) {
-                through = pipe.pass(bytes, now);
+                through = pipe.pass(bytes, now, now);
             }
             through = through.map(|at| at + delay);
             if let (Some(pipe), Some(at)) = (self.to.get_mut(&to), through) {
-                through = pipe.pass(bytes, at);
+                through = pipe.pass(bytes, at, now);
             }
             let Some(arrival) = through else {
                 self.fates.overflowed += 1;

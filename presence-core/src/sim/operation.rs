@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::network::Weather;
+use super::network::{Bandwidth, Bursts, Weather};
 
 /// The presence that a line of a script names: small numbers, so that scripts stay short and their
 /// lines often meet at one presence.
@@ -55,6 +55,12 @@ pub enum Operation {
     Crash(usize),
     /// `start n0`: power on, under the same name. A machine that runs crashes first.
     Start(usize),
+    /// `rename n0`: power on, under a name that no machine has had, as with a new deployment. It
+    /// has its own name again after its next start.
+    Rename(usize),
+    /// `downgrade n0`: power on, with the previous version of the format between nodes. It has the
+    /// present version again after its next start.
+    Downgrade(usize),
     /// `twin n0 n1`: the first is started anew under the name of the second, by mistake. It has its
     /// own name again after its next start.
     Twin(usize, usize),
@@ -80,6 +86,14 @@ pub enum Operation {
     /// `weather 1 30 100 50 20 4000`: least and longest delay of a message in milliseconds; how
     /// many of a thousand are lost, doubled, late; and by how many milliseconds late ones are.
     Weather(Weather),
+    /// `bursts 20 200 900`: how many messages of a thousand make a good link bad, make a bad link
+    /// good, and are lost on a bad link.
+    Bursts(Bursts),
+    /// `limit n0 12500 8192`: its link carries the given bytes a second in each direction, and the
+    /// given bytes wait for it at most. A message that comes when more wait is lost.
+    Limit(usize, Bandwidth),
+    /// `unlimit n0`: its link carries everything at once again.
+    Unlimit(usize),
     /// `wall-clock n0 -5000`: its wall clock jumps by the given milliseconds. It reads the clock
     /// when it starts.
     WallClock(usize, i64),
@@ -147,6 +161,8 @@ impl fmt::Display for Operation {
             }
             Self::Crash(node) => write!(f, "crash n{node}"),
             Self::Start(node) => write!(f, "start n{node}"),
+            Self::Rename(node) => write!(f, "rename n{node}"),
+            Self::Downgrade(node) => write!(f, "downgrade n{node}"),
             Self::Twin(node, of) => write!(f, "twin n{node} n{of}"),
             Self::Stop(node) => write!(f, "stop n{node}"),
             Self::Continue(node) => write!(f, "continue n{node}"),
@@ -161,6 +177,15 @@ impl fmt::Display for Operation {
             Self::Disconnect(node) => write!(f, "disconnect n{node}"),
             Self::Reconnect(node) => write!(f, "reconnect n{node}"),
             Self::Weather(weather) => write!(f, "weather {weather}"),
+            Self::Bursts(bursts) => write!(f, "bursts {bursts}"),
+            Self::Limit(node, bandwidth) => {
+                let Bandwidth {
+                    bytes_a_second,
+                    queue_bytes,
+                } = bandwidth;
+                write!(f, "limit n{node} {bytes_a_second} {queue_bytes}")
+            }
+            Self::Unlimit(node) => write!(f, "unlimit n{node}"),
             Self::WallClock(node, by) => write!(f, "wall-clock n{node} {by}"),
             Self::Skew(node, rate) => write!(f, "skew n{node} {rate}"),
             Self::SlowDispatch(node, time) => {
@@ -201,6 +226,8 @@ fn parse(line: &str) -> Option<Operation> {
         }
         ("crash", [node]) => Operation::Crash(at(node)?),
         ("start", [node]) => Operation::Start(at(node)?),
+        ("rename", [node]) => Operation::Rename(at(node)?),
+        ("downgrade", [node]) => Operation::Downgrade(at(node)?),
         ("twin", [node, of]) => Operation::Twin(at(node)?, at(of)?),
         ("stop", [node]) => Operation::Stop(at(node)?),
         ("continue", [node]) => Operation::Continue(at(node)?),
@@ -212,6 +239,15 @@ fn parse(line: &str) -> Option<Operation> {
         ("disconnect", [node]) => Operation::Disconnect(at(node)?),
         ("reconnect", [node]) => Operation::Reconnect(at(node)?),
         ("weather", rest) => Operation::Weather(Weather::from_words(rest)?),
+        ("bursts", rest) => Operation::Bursts(Bursts::from_words(rest)?),
+        ("limit", [node, rate, queue]) => {
+            let bandwidth = Bandwidth {
+                bytes_a_second: rate.parse().ok().filter(|rate| *rate > 0)?,
+                queue_bytes: queue.parse().ok()?,
+            };
+            Operation::Limit(at(node)?, bandwidth)
+        }
+        ("unlimit", [node]) => Operation::Unlimit(at(node)?),
         ("wall-clock", [node, by]) => Operation::WallClock(at(node)?, by.parse().ok()?),
         ("skew", [node, rate]) => Operation::Skew(at(node)?, rate.parse().ok()?),
         ("slow-dispatch", [node, time]) => Operation::SlowDispatch(at(node)?, millis(time)?),

@@ -3,4 +3,5 @@ mod counted;
 mod counterexamples;
 mod disconnects;
 mod scripts;
+mod slow_links;
 mod table;

@@ -25,6 +25,9 @@ struct Args {
     /// The number of seeds
     #[arg(long, default_value_t = 1000, value_name = "N")]
     seeds: u64,
+    /// Clusters of up to 50 machines
+    #[arg(long)]
+    large: bool,
     /// The first seed
     #[arg(long, default_value_t = 0, value_name = "SEED")]
     from: u64,
@@ -78,7 +81,7 @@ fn main() -> ExitCode {
         std::panic::set_hook(Box::new(|_| {}));
     }
     let result = match &args.replay {
-        Some(what) => replay::run(what, args.watch),
+        Some(what) => replay::run(what, args.large, args.watch),
         None if args.traffic => traffic::run(&args.clusters, &args.plot),
         None => seeds::run(&args),
     };

@@ -3,14 +3,16 @@
 use std::fs;
 
 use anyhow::{Context, Result};
-use presence_core::sim::{self, Script, generate};
+use presence_core::sim::{self, Script};
 
-/// Runs a script, from a file or a seed. Returns whether it kept every promise.
+use crate::seeds::script_of;
+
+/// Runs a script, from a file or a seed, which may be one of a large cluster. Returns whether it kept every promise.
 ///
 /// With `watch`, prints every message.
-pub(crate) fn run(what: &str, watch: bool) -> Result<bool> {
+pub(crate) fn run(what: &str, is_large: bool, watch: bool) -> Result<bool> {
     let script = match what.parse::<u64>() {
-        Ok(seed) => generate(seed),
+        Ok(seed) => script_of(seed, is_large),
         Err(_) => {
             let text = fs::read_to_string(what).with_context(|| {
                 format!("{what:?} is neither a seed nor a file that can be read")

@@ -40,7 +40,11 @@ pub(crate) fn run(args: &Args) -> Result<bool> {
     for found in &found {
         print_violation(args, found)?;
     }
-    let idle = idle(&coverage, ran);
+    // Large scripts have few of the misfortunes.
+    let idle = match args.large {
+        true => Vec::new(),
+        false => idle(&coverage, ran),
+    };
     let summary = json!({
         "seeds": ran,
         "from": args.from,
@@ -98,7 +102,7 @@ fn run_all(args: &Args) -> (Coverage, Vec<Found>, u64) {
                         break;
                     }
                     let seed = args.from + number_of_seed;
-                    let script = sim::generate(seed);
+                    let script = script_of(seed, args.large);
                     let outcome = sim::run(&script);
                     own.merge(&outcome.coverage);
                     if let Some(violation) = outcome.violation {
@@ -134,6 +138,14 @@ fn run_all(args: &Args) -> (Coverage, Vec<Found>, u64) {
     (coverage, found, ran)
 }
 
+/// Returns the script of a seed.
+pub(crate) fn script_of(seed: u64, is_large: bool) -> Script {
+    match is_large {
+        true => sim::generate_large(seed),
+        false => sim::generate(seed),
+    }
+}
+
 fn print_violation(args: &Args, found: &Found) -> Result<()> {
     let seed = found.seed;
     println!("seed {seed}: {}", found.violation);
@@ -147,13 +159,17 @@ fn print_violation(args: &Args, found: &Found) -> Result<()> {
         });
     fs::create_dir_all(&args.scripts)
         .with_context(|| format!("cannot make {}", args.scripts.display()))?;
-    let path = args.scripts.join(format!("seed-{seed}.txt"));
+    let path = args.scripts.join(format!(
+        "{}seed-{seed}.txt",
+        if args.large { "large-" } else { "" }
+    ));
     fs::write(&path, script.to_string())
         .with_context(|| format!("cannot write {}", path.display()))?;
     println!("cut down: {violation}");
     println!("\n{script}");
     println!("again: cargo xtask simulate --replay {}", path.display());
-    println!("whole: cargo xtask simulate --replay {seed}\n");
+    let large = if args.large { " --large" } else { "" };
+    println!("whole: cargo xtask simulate --replay {seed}{large}\n");
     Ok(())
 }
 

@@ -166,13 +166,14 @@ impl Roads {
             payload,
         } = message;
         let bytes = topic.len() + event.len() + payload.bytes().len() + AROUND;
-        let mut at = self.started.elapsed();
+        let now = self.started.elapsed();
+        let mut at = now;
         if let Some(pipe) = self.from.get_mut(from) {
-            at = pipe.pass(bytes, at)?;
+            at = pipe.pass(bytes, at, now)?;
         }
         at += delay;
         match self.to.get_mut(to) {
-            Some(pipe) => pipe.pass(bytes, at),
+            Some(pipe) => pipe.pass(bytes, at, now),
             None => Some(at),
         }
     }

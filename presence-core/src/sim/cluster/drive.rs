@@ -13,7 +13,7 @@ use crate::sim::client::PresenceDiff;
 use crate::sim::event::SimEvent;
 use crate::sim::ledger::Finding;
 use crate::sim::violation::{Rule, Violation};
-use crate::wire;
+use crate::wire::{self, Body};
 
 impl Cluster {
     pub(super) fn happen(&mut self, event: SimEvent) -> Result<(), Violation> {
@@ -176,6 +176,23 @@ impl Cluster {
     }
 
     fn send(&mut self, from: usize, to: usize, message: &Bytes) {
+        #[cfg(test)]
+        if let Some(loses) = &mut self.loses
+            && loses(from, to, message)
+        {
+            return;
+        }
+        let version = self.machines[from].version.min(self.machines[to].version);
+        let translated = (version < wire::VERSION).then(|| in_version(version, message));
+        let message = match &translated {
+            None => message,
+            Some(Some(translated)) => translated,
+            // As in a node of that version, which cannot read it.
+            Some(None) => {
+                self.coverage.add("messages_of_later_versions", 1);
+                return;
+            }
+        };
         let arrivals = self.network.send(from, to, message.len(), self.now);
         for arrival in arrivals.into_iter().flatten() {
             if let Some(message) = self.meddle(to, message) {
@@ -276,4 +293,19 @@ impl Cluster {
             what,
         }
     }
+}
+
+/// Returns a message in an earlier version of the format. Both ends then take each other for nodes
+/// of that version. Returns `None` if that version has no such message.
+fn in_version(version: u8, message: &Bytes) -> Option<Bytes> {
+    let is_later = matches!(
+        wire::decode(message),
+        Ok((_, Body::Pull { .. } | Body::Cancel { .. }))
+    );
+    if is_later && version < wire::PULL_SINCE {
+        return None;
+    }
+    let mut bytes = message.to_vec();
+    bytes[0] = version;
+    Some(bytes.into())
 }

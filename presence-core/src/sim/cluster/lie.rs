@@ -18,7 +18,7 @@ impl Cluster {
     /// A machine is told something false about another one, by a peer that introduces itself first.
     pub(super) fn lie(&mut self, to: usize, about: usize, which: u64) -> Result<(), Violation> {
         let me = self.machines[about].node.as_ref().map(origin_of);
-        let Some(Some(about)) = me else {
+        let (Some(Some(about)), false) = (me, self.network.is_away(to)) else {
             return Ok(());
         };
         self.coverage.add("lies", 1);

@@ -7,9 +7,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Cluster, mix, name_of};
+use crate::crdt::ReplicaName;
 use crate::sim::event::SimEvent;
-use crate::sim::network::{Bandwidth, Weather};
+use crate::sim::network::{Bandwidth, Bursts, Weather};
 use crate::sim::{Operation, ScriptPresence, Violation};
+use crate::wire;
 
 /// `Cluster::track` or `Cluster::update`.
 type TrackOrUpdate = fn(&mut Cluster, usize, u64, &str, &str, &Value) -> Result<bool, Violation>;
@@ -46,6 +48,8 @@ impl Cluster {
                 Ok(())
             }
             Operation::Start(node) => self.restart(node),
+            Operation::Rename(node) => self.start_renamed(node),
+            Operation::Downgrade(node) => self.start_downgraded(node),
             Operation::Twin(node, of) => self.start_as_twin(node, of),
             Operation::Stop(node) => {
                 self.stop(node);
@@ -73,6 +77,18 @@ impl Cluster {
             Operation::Reconnect(node) => self.reconnect(node),
             Operation::Weather(weather) => {
                 self.set_weather(weather);
+                Ok(())
+            }
+            Operation::Bursts(bursts) => {
+                self.set_bursts(bursts);
+                Ok(())
+            }
+            Operation::Limit(node, bandwidth) => {
+                self.limit(node, bandwidth);
+                Ok(())
+            }
+            Operation::Unlimit(node) => {
+                self.unlimit(node);
                 Ok(())
             }
             Operation::WallClock(node, by) => {
@@ -133,6 +149,28 @@ impl Cluster {
         self.crash(machine);
         self.coverage.add("starts", 1);
         self.machines[machine].name = name_of(machine);
+        self.start(machine)
+    }
+
+    /// Power on, under a name that no machine has had, as with a new deployment. A machine that is
+    /// on crashes first.
+    pub fn start_renamed(&mut self, machine: usize) -> Result<(), Violation> {
+        self.crash(machine);
+        self.coverage.add("renames", 1);
+        let starts = self.machines[machine].starts;
+        self.machines[machine].name = ReplicaName::new(format!("n{machine}-{starts}"));
+        self.start(machine)
+    }
+
+    /// Power on, with the version of the format between nodes before the present one. A machine
+    /// that is on crashes first. It has the present version again after its next start.
+    ///
+    /// A node of version 1 neither sends nor understands requests with credit.
+    pub fn start_downgraded(&mut self, machine: usize) -> Result<(), Violation> {
+        self.crash(machine);
+        self.coverage.add("downgrades", 1);
+        self.machines[machine].name = name_of(machine);
+        self.machines[machine].version = wire::PULL_SINCE - 1;
         self.start(machine)
     }
 
@@ -258,6 +296,17 @@ impl Cluster {
     /// Gives the link of a machine a bandwidth, in each direction, from now on.
     pub fn limit(&mut self, machine: usize, bandwidth: Bandwidth) {
         self.network.limit(machine, bandwidth);
+        self.coverage.add("limits", 1);
+    }
+
+    /// Takes the bandwidth's bound from the link of a machine.
+    pub fn unlimit(&mut self, machine: usize) {
+        self.network.unlimit(machine);
+    }
+
+    /// How the network loses messages in bursts from now on.
+    pub fn set_bursts(&mut self, bursts: Bursts) {
+        self.network.bursts = bursts;
     }
 
     /// The app sends a message of that many bytes. Returns the time that it takes; `None`: it is
@@ -342,6 +391,9 @@ impl Cluster {
         let Some(message) = self.network.past(which, oldest).cloned() else {
             return Ok(());
         };
+        if self.network.is_away(to) {
+            return Ok(());
+        }
         self.coverage.add("replays", 1);
         self.deliver(to, message)
     }
@@ -354,7 +406,9 @@ fn names(presence: ScriptPresence) -> (String, String) {
 /// The numbers of the machines that an operation names.
 fn machines_of(operation: &Operation) -> impl Iterator<Item = usize> {
     let (pair, side): ([Option<usize>; 2], &[usize]) = match operation {
-        Operation::Wait(_) | Operation::Heal | Operation::Weather(_) => ([None; 2], &[]),
+        Operation::Wait(_) | Operation::Heal | Operation::Weather(_) | Operation::Bursts(_) => {
+            ([None; 2], &[])
+        }
         Operation::Track(presence) | Operation::Update(presence) | Operation::Untrack(presence) => {
             ([Some(presence.node), None], &[])
         }
@@ -363,6 +417,10 @@ fn machines_of(operation: &Operation) -> impl Iterator<Item = usize> {
         | Operation::ListAgain(node, ..)
         | Operation::Crash(node)
         | Operation::Start(node)
+        | Operation::Rename(node)
+        | Operation::Downgrade(node)
+        | Operation::Limit(node, _)
+        | Operation::Unlimit(node)
         | Operation::Stop(node)
         | Operation::Continue(node)
         | Operation::Leave(node, _)

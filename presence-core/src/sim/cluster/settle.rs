@@ -6,12 +6,13 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Cluster;
-use crate::crdt::PhxRef;
+use crate::crdt::{Delta, PhxRef};
 use crate::node::{Node, Status};
 use crate::sim::ledger::Finding;
 use crate::sim::machine::Machine;
-use crate::sim::network::Weather;
+use crate::sim::network::{Bursts, Weather};
 use crate::sim::violation::{Rule, Violation};
+use crate::wire;
 
 /// The time between two checks whether the nodes agree.
 const LOOK: Duration = Duration::from_millis(20);
@@ -29,15 +30,16 @@ const LAST_OWNER: u64 = 1 << 32;
 
 impl Cluster {
     /// Heals the network, has all that stand still go on, and waits until every machine that is up
-    /// lists the truth of all that are up; returns how long that took.
+    /// lists the truth of all that are up; returns how long that took. Links keep their bandwidth.
     ///
     /// # Errors
     ///
-    /// If it takes longer than two heartbeats and what the transfers take, or something else is
-    /// wrong.
+    /// If it takes longer than two heartbeats and what the transfers take over the slowest link, or
+    /// something else is wrong.
     pub fn converge(&mut self) -> Result<Duration, Violation> {
         self.heal();
         self.set_weather(Weather::CALM);
+        self.set_bursts(Bursts::NONE);
         for number in 0..self.machines.len() {
             self.reconnect(number)?;
             self.machines[number].dispatch = Duration::ZERO;
@@ -45,7 +47,7 @@ impl Cluster {
         }
         let healed = self.now;
         self.part_twins();
-        let bound = slow(2 * self.options.broadcast_period) + self.transfers();
+        let bound = slow(2 * self.options.broadcast_period) + self.transfers() + self.passages();
         while let Err(finding) = self.agreement() {
             // Only now may a node find that it has turned too often.
             if self.now >= healed + bound + self.quarrel() {
@@ -71,6 +73,9 @@ impl Cluster {
     /// If something remains beyond its time, or something else is wrong.
     pub fn settle(&mut self, grace: Duration) -> Result<(), Violation> {
         self.converge()?;
+        for number in 0..self.machines.len() {
+            self.unlimit(number);
+        }
         // Whoever is gone may still be heard.
         let arrived = self.network.last_arrival().unwrap_or_default();
         self.run_for(arrived.saturating_sub(self.now))?;
@@ -175,6 +180,20 @@ impl Cluster {
     /// Returns the time for requests, their answers and bounded batches, beside the heartbeats.
     fn transfers(&self) -> Duration {
         self.options.suspect_period + 4 * self.options.diff_interval + Duration::from_secs(1)
+    }
+
+    /// Returns the longest time in which all that is tracked reaches every machine, over links with
+    /// a bandwidth. Everything may have to pass one link: into a machine that lacks it all, or out
+    /// of one whom all others ask.
+    fn passages(&self) -> Duration {
+        let nodes: Vec<_> = self.machines.iter().filter_map(Machine::running).collect();
+        let all: u64 = nodes
+            .iter()
+            .map(|node| encoded_bytes(&node.snapshots()))
+            .sum();
+        let copies = (nodes.len() as u64).saturating_sub(1);
+        // Rule 15, once a link is healed: a first request may have been lost before.
+        2 * self.network.longest_passage(all * copies)
     }
 
     fn check(&self, what: fn(&Self) -> Result<(), Finding>) -> Result<(), Violation> {
@@ -294,6 +313,15 @@ impl Cluster {
         });
         listed.collect()
     }
+}
+
+/// Returns the bytes of these deltas, one of each shard.
+pub(in crate::sim) fn encoded_bytes(deltas: &[Delta]) -> u64 {
+    let lengths = deltas.iter().enumerate().map(|(shard, delta)| {
+        let body = wire::body_of_delta(shard as u16, delta);
+        postcard::to_allocvec(&body).map_or(0, |bytes| bytes.len() as u64)
+    });
+    lengths.sum()
 }
 
 fn slow(time: Duration) -> Duration {

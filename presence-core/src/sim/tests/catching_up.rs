@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::table::MS;
 use crate::node::Status;
+use crate::sim::cluster::settle::encoded_bytes;
 use crate::sim::{Bandwidth, Cluster, Setup, Weather};
-use crate::wire;
 
 /// Returns the bytes that a link of this many megabits carries in a second.
-const fn mbit(megabits: u64) -> u64 {
+pub(super) const fn mbit(megabits: u64) -> u64 {
     megabits * 125_000
 }
 
@@ -146,32 +146,26 @@ impl Join {
     }
 }
 
-fn pass(cluster: &mut Cluster, time: Duration) {
+pub(super) fn pass(cluster: &mut Cluster, time: Duration) {
     if let Err(violation) = cluster.run_for(time) {
         panic!("{violation:?}");
     }
 }
 
 /// Returns the bytes of all that a node tracks, as one delta of each shard.
-fn encoded(cluster: &Cluster, node: usize) -> u64 {
-    let node = cluster.node(node).expect("it is on");
-    let deltas = node.snapshots();
-    let lengths = deltas.iter().enumerate().map(|(shard, delta)| {
-        let body = wire::body_of_delta(shard as u16, delta);
-        postcard::to_allocvec(&body).expect("it is encoded").len() as u64
-    });
-    lengths.sum()
+pub(super) fn encoded(cluster: &Cluster, node: usize) -> u64 {
+    encoded_bytes(&cluster.node(node).expect("it is on").snapshots())
 }
 
 /// Returns the number of presences of others that a node shows.
-fn held(cluster: &Cluster, node: usize) -> usize {
+pub(super) fn held(cluster: &Cluster, node: usize) -> usize {
     let topics = 0..100;
     topics
         .map(|topic| cluster.count(node, &format!("room:{topic}")))
         .sum()
 }
 
-fn sees_one_down(cluster: &Cluster) -> bool {
+pub(super) fn sees_one_down(cluster: &Cluster) -> bool {
     (0..cluster.len())
         .filter_map(|node| cluster.node(node))
         .any(|node| {

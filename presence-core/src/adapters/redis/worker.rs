@@ -12,7 +12,7 @@ use ::redis::{
     aio::{MultiplexedConnection, PubSubSink, PubSubStream},
 };
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream::FuturesOrdered};
 use parking_lot::Mutex;
 use tokio::{
     task::{JoinSet, coop::unconstrained, yield_now},
@@ -20,12 +20,14 @@ use tokio::{
 };
 
 use crate::{
-    adapters::engine::{Batch, EngineNode, Item, Queue, Target},
+    adapters::engine::{EngineNode, Item, Queue, Target},
     pubsub::{EngineState, Inbox, TrafficClass},
 };
 
 /// The longest that a connection, or an answer, may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The most pipelines of the app's messages whose answers are awaited at once.
+const PIPELINES: usize = 16;
 /// The time between two messages of a node to itself, which check that messages arrive.
 const PROBE: Duration = Duration::from_secs(5);
 /// The time without any message, own probes included, after which the connection is closed.
@@ -206,24 +208,34 @@ impl RedisWorker {
         answered(subscribed.sink.subscribe(self.own_channel())).await?;
         subscribed.update(&self.node).await?;
         self.inbox.engine_is(EngineState::Connected);
-        let mut bulk = JoinSet::new();
+        // Pipelines under way: the next need not wait for the answer to the last, which takes a
+        // round trip. Those of `Live` enter the connection in their order.
+        let (mut control, mut bulk) = (JoinSet::new(), JoinSet::new());
+        let mut live = FuturesOrdered::new();
         loop {
             let idle = bulk.is_empty();
             tokio::select! {
                 () = interests.changed() => subscribed.update(&self.node).await?,
+                Some(sent) = control.join_next() => sent.unwrap_or(Err(Lost::Closed))?,
                 Some(sent) = bulk.join_next() => sent.unwrap_or(Err(Lost::Closed))?,
-                batch = outgoing.next(|class| idle || class != TrafficClass::Bulk) => {
-                    let Batch { control, live, bulk: more } = batch.ok_or(Lost::Stopped)?;
-                    send(self.node.clone(), control, publish.clone()).await?;
+                Some(sent) = live.next(), if !live.is_empty() => sent?,
+                batch = outgoing.next(|class| idle || class != TrafficClass::Bulk),
+                    if live.len() < PIPELINES =>
+                {
+                    let batch = batch.ok_or(Lost::Stopped)?;
                     // Heartbeats do not wait for the server's answer to a subscription.
+                    if !batch.control.is_empty() {
+                        control.spawn(send(self.node.clone(), batch.control, publish.clone()));
+                    }
                     if interests.stale() {
                         subscribed.update(&self.node).await?;
                     }
-                    // In a pipeline of their own, so that the others do not wait for the answer.
-                    if !more.is_empty() {
-                        bulk.spawn(send(self.node.clone(), more, publish.clone()));
+                    if !batch.bulk.is_empty() {
+                        bulk.spawn(send(self.node.clone(), batch.bulk, publish.clone()));
                     }
-                    send(self.node.clone(), live, publish.clone()).await?;
+                    if !batch.live.is_empty() {
+                        live.push_back(send(self.node.clone(), batch.live, publish.clone()));
+                    }
                 }
             }
         }

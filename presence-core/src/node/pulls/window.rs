@@ -8,12 +8,21 @@
 use std::time::Duration;
 
 /// The wait in queues that the window aims at.
-const TARGET: Duration = Duration::from_millis(60);
+const TARGET: Duration = Duration::from_millis(80);
 /// The window of a node that knows nothing of its link, in bytes.
 const FIRST: usize = 32 * 1024;
 /// The smallest window, and the largest, in bytes.
 const LEAST: usize = 16 * 1024;
 const MOST: usize = 8 * 1024 * 1024;
+/// The longest wait in queues that the window may cause at the measured rate.
+const MOST_WAIT: Duration = Duration::from_millis(180);
+/// The round trip of the farthest link that the window is made for.
+const FARTHEST: Duration = Duration::from_millis(500);
+/// The number of delays of which the least counts: one that came late alone, as after a turn of a
+/// busy process, is no queue.
+const RECENT: usize = 4;
+/// The time over which the rate is measured.
+const RATE_SPAN: Duration = Duration::from_millis(200);
 /// The time after which the least delay is measured anew, because routes change.
 const FORGET_AFTER: Duration = Duration::from_secs(20);
 /// The bounds of the time that an answer may take.
@@ -33,8 +42,11 @@ pub(super) struct Window {
     least: [Option<Duration>; 2],
     /// When the present time span ends.
     span_ends: Duration,
+    /// The last delays.
+    recent: [Option<Duration>; RECENT],
     /// The delay of late, smoothed.
     delay: Option<Duration>,
+    rate: Rate,
     /// Set until the first sign of a queue: the window doubles in each round trip.
     doubling: bool,
     /// The window shrinks once in a round trip.
@@ -48,7 +60,9 @@ impl Default for Window {
             under_way: 0,
             least: [None; 2],
             span_ends: Duration::ZERO,
+            recent: [None; RECENT],
             delay: None,
+            rate: Rate::default(),
             doubling: true,
             shrunk: Duration::ZERO,
         }
@@ -82,11 +96,15 @@ impl Window {
         let least = self.least_delay(delay, now);
         let smoothed = self.delay.get_or_insert(delay);
         *smoothed = (*smoothed * 7 + delay) / 8;
-        let queued = delay.saturating_sub(least).as_secs_f64();
+        self.recent.rotate_right(1);
+        self.recent[0] = Some(delay);
+        let sure = self.recent.iter().flatten().min().copied();
+        let queued = sure.unwrap_or(delay).saturating_sub(least).as_secs_f64();
         let target = TARGET.as_secs_f64();
         if queued > target / 2.0 {
             self.doubling = false;
         }
+        self.rate.arrived(bytes, now);
         let bytes = bytes as f64;
         if self.doubling {
             if is_used {
@@ -102,6 +120,12 @@ impl Window {
             self.shrunk = now;
             let kept = (least.as_secs_f64() + target) / delay.as_secs_f64();
             self.size *= kept.max(0.5);
+        }
+        // Whatever the delays say: what is under way fits the link. Twice as much while the window
+        // doubles, for the rate follows it.
+        if let Some(rate) = self.rate.bytes_a_second.filter(|_| is_used) {
+            let most = rate * (least.min(FARTHEST) + MOST_WAIT).as_secs_f64();
+            self.size = self.size.min(if self.doubling { 2.0 * most } else { most });
         }
         self.bound();
     }
@@ -142,5 +166,35 @@ impl Window {
         *present = delay.min(*present);
         let least = *present;
         self.least[1].map_or(least, |earlier| earlier.min(least))
+    }
+}
+
+/// The rate at which parts arrive.
+#[derive(Clone, Debug, Default)]
+struct Rate {
+    bytes_a_second: Option<f64>,
+    /// The bytes of the present time span, and when it began.
+    bytes: usize,
+    since: Duration,
+    last: Duration,
+}
+
+impl Rate {
+    fn arrived(&mut self, bytes: usize, now: Duration) {
+        if now > self.last + RATE_SPAN * 2 {
+            // Nothing came for a while, which says nothing of the link.
+            *self = Self {
+                since: now,
+                ..Self::default()
+            };
+        }
+        self.last = now;
+        self.bytes += bytes;
+        let span = now.saturating_sub(self.since);
+        if span >= RATE_SPAN {
+            self.bytes_a_second = Some(self.bytes as f64 / span.as_secs_f64());
+            self.bytes = 0;
+            self.since = now;
+        }
     }
 }

@@ -138,7 +138,7 @@ impl Copy {
         result
     }
 
-    /// Returns the first of the named unit tests that fails in the copy. Returns `None` if all pass.
+    /// Returns the first of the named unit tests that fails in the copy; `None` if all pass.
     fn first_failure(&self, test: &str) -> Result<Option<String>> {
         let command = |last: &[&str]| {
             let mut command = workspace::cargo();

@@ -7,7 +7,9 @@ use presence_core::sim::{self, Script};
 
 use crate::seeds::script_of;
 
-/// Runs a script, from a file or a seed, which may be one of a large cluster. Returns whether it kept every promise.
+/// Runs a script, from a file or a seed, which may be one of a large cluster.
+///
+/// Returns whether it kept every promise.
 ///
 /// With `watch`, prints every message.
 pub(crate) fn run(what: &str, is_large: bool, watch: bool) -> Result<bool> {

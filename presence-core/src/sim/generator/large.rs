@@ -57,7 +57,7 @@ impl ScriptWriter {
         }
         self.wait(3000..5000);
         let bandwidth = crate::sim::Bandwidth {
-            // The heartbeats of so many nodes need a link that carries them.
+            // A link must carry the heartbeats of all nodes.
             bytes_a_second: bandwidth.bytes_a_second.max(1000 * self.nodes as u64),
             ..bandwidth
         };

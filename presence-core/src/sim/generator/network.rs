@@ -107,8 +107,8 @@ impl ScriptWriter {
         self.operations.push(Operation::Bursts(bursts));
     }
 
-    /// A machine's link gets a bandwidth, or all of them do. What a machine lacks then comes over a
-    /// link that is slow for it.
+    /// A machine's link gets a bandwidth, or the links of all machines do. Often a machine then
+    /// starts, and catches up over the slow link.
     pub(super) fn limit(&mut self) {
         let bandwidth = self.bandwidth();
         let nodes: Vec<_> = match self.rng.u8(..4) {

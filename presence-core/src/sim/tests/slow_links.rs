@@ -188,10 +188,10 @@ fn a_joiner_whose_answerer_dies_midway_gets_the_rest() {
     }
     assert!(held(&cluster, 2) < 8000);
     cluster.crash(0);
-    // What the dead one tracked is asked of the living one, until the dead one is found out.
+    // The joiner asks the living node for the presences of the dead one, until it is down.
     let most = begun + bound(minimum, link(10)) + 5 * SECOND - cluster.now();
     wait_for(&mut cluster, 2, 8000, most);
-    // What of an answer has come is of no use to another one's.
+    // The parts of one answer do not go with those of another.
     assert!(cluster.received(2).bytes - before < minimum * 2);
     wait_for(&mut cluster, 2, 4000, 60 * SECOND);
 }

@@ -85,7 +85,8 @@ impl Shrinker {
     fn simplify_setup(&mut self) {
         for option in 0..Setup::OPTIONS {
             let setup = self.smallest.setup.with_default(option);
-            if setup != self.smallest.setup {
+            // A default may contradict another option, as a short `down_period` does.
+            if setup != self.smallest.setup && setup.options.fault().is_none() {
                 self.try_one(Script {
                     setup,
                     operations: self.smallest.operations.clone(),

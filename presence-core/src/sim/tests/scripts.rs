@@ -1,6 +1,6 @@
 //! Scripts as text, and runs that repeat.
 
-use crate::sim::{Script, generate, run};
+use crate::sim::{Script, generate, generate_large, run};
 
 #[test]
 fn a_script_reads_back_as_it_was_written() {
@@ -35,5 +35,46 @@ fn a_run_repeats_exactly() {
         let (first, second) = (run(&script), run(&script));
         assert_eq!(first.violation, second.violation);
         assert_eq!(first.coverage, second.coverage);
+    }
+}
+
+#[test]
+fn a_script_of_a_large_cluster_reads_back_and_keeps_every_promise() {
+    for seed in 0..50 {
+        let script = generate_large(seed);
+        let text = script.to_string();
+        assert_eq!(text.parse::<Script>().as_ref(), Ok(&script), "{text}");
+    }
+    let script = generate_large(1);
+    let outcome = run(&script);
+    assert_eq!(outcome.violation, None);
+    assert!(outcome.coverage.get("limits") > 0);
+}
+
+/// Renamed and downgraded machines, over a slow link, agree as the others do.
+#[test]
+fn the_misfortunes_of_a_link_end_in_the_same_set() {
+    let script: Script = "
+        seed 3
+        nodes 4
+        track n0 o0 t0 k0
+        track n1 o0 t0 k1
+        limit n2 4000 2000
+        bursts 50 200 1000
+        downgrade n3
+        track n3 o0 t0 k2
+        wait 8000
+        rename n2
+        track n2 o0 t0 k0
+        wait 2000
+        untrack n1 o0 t0 k1
+        wait 300
+    "
+    .parse()
+    .unwrap();
+    let outcome = run(&script);
+    assert_eq!(outcome.violation, None);
+    for name in ["renames", "downgrades", "limits", "messages_lost_in_bursts"] {
+        assert!(outcome.coverage.get(name) > 0, "{name}");
     }
 }

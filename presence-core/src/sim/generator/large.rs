@@ -59,7 +59,8 @@ impl ScriptWriter {
         let bandwidth = crate::sim::Bandwidth {
             // A link must carry the heartbeats of all nodes.
             bytes_a_second: bandwidth.bytes_a_second.max(1000 * self.nodes as u64),
-            ..bandwidth
+            // And its queue holds those that come in one moment, after a link is healed.
+            queue_bytes: bandwidth.queue_bytes.max(400 * self.nodes as u64),
         };
         for node in 0..self.nodes {
             if self.rng.bool() {

@@ -42,7 +42,7 @@ fn encoded(cluster: &Cluster, node: usize) -> u64 {
     lengths.sum()
 }
 
-/// The requests for so many replicas and shards wait for each other in the window, and are within
+/// The requests for this many replicas and shards wait for each other in the window, and are within
 /// the time of rule 15 all the same.
 #[test]
 fn one_joins_nineteen() {

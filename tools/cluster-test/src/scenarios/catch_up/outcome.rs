@@ -199,9 +199,12 @@ mod tests {
         assert_eq!(kept().broken(), Vec::<String>::new());
     }
 
+    /// A change of an outcome, and the promise that it breaks.
+    type Break = (fn(&mut Outcome), &'static str);
+
     #[test]
     fn each_promise_can_break() {
-        let breaks: [(fn(&mut Outcome), &str); 7] = [
+        let breaks: [Break; 7] = [
             (|it| it.took = None, "it never had all presences"),
             (
                 |it| it.took = Some(Duration::from_millis(3600)),

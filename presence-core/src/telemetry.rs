@@ -25,8 +25,9 @@ impl PresenceMeter {
     /// For the presence of this `NAME`.
     #[cfg(feature = "metrics")]
     pub(crate) fn new(name: &'static str) -> Self {
-        // The gauge exists on a single node too, where no changes are ever missing.
+        // These exist on a single node too, where no changes are ever missing.
         lag(name).set(0.0);
+        dropped(name).increment(0);
         Self {
             presences: metrics::gauge!("presence_presences", "presence" => name),
             diffs: metrics::counter!("presence_diffs_total", "presence" => name),
@@ -52,7 +53,12 @@ impl PresenceMeter {
 /// Counts a message of another node that was dropped, because too many waited to be handled.
 #[cfg(feature = "metrics")]
 pub(crate) fn message_dropped(name: &'static str) {
-    metrics::counter!("presence_messages_dropped_total", "presence" => name).increment(1);
+    dropped(name).increment(1);
+}
+
+#[cfg(feature = "metrics")]
+fn dropped(name: &'static str) -> metrics::Counter {
+    metrics::counter!("presence_messages_dropped_total", "presence" => name)
 }
 
 #[cfg(not(feature = "metrics"))]

@@ -48,9 +48,20 @@ impl Liveness {
     }
 
     /// Chooses the node to ask for missing changes of a replica: the replica itself, and on every
-    /// second attempt another node.
-    pub(crate) fn whom_to_ask(&mut self, name: &ReplicaName, attempt: u32) -> Option<Answerer> {
-        let others: Vec<_> = self.up().filter(|other| *other != name).cloned().collect();
+    /// second attempt another node, of which something was heard lately if possible.
+    pub(crate) fn whom_to_ask(
+        &mut self,
+        name: &ReplicaName,
+        attempt: u32,
+        now: Duration,
+    ) -> Option<Answerer> {
+        let lately = now.saturating_sub(self.options.broadcast_period * 2);
+        let up = self.up().filter(|other| *other != name);
+        let (heard, silent): (Vec<_>, Vec<_>) = up.cloned().partition(|other| {
+            let peer = self.peers.get(other);
+            peer.is_some_and(|peer| peer.heard >= lately)
+        });
+        let others = if heard.is_empty() { silent } else { heard };
         if attempt % 2 == 1
             && let Some(place) = (!others.is_empty()).then(|| self.random.usize(..others.len()))
         {

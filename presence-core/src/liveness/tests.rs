@@ -202,3 +202,22 @@ fn a_message_from_before_the_reconnect_extends_nothing_beyond_it() {
     pass(&mut here, &mut now, back + 32 * SECOND, &mut events);
     assert_eq!(here.counts().downs, 1);
 }
+
+#[test]
+fn a_node_that_has_been_silent_is_not_asked_while_another_was_heard() {
+    let (mut here, mut events) = (liveness(), Vec::new());
+    let (of, silent, heard) = (origin("of"), origin("silent"), origin("heard"));
+    for node in [&of, &silent, &heard] {
+        here.heard(node, 1, Duration::ZERO, &mut events);
+    }
+    let mut now = Duration::ZERO;
+    here.beat(now);
+    pass(&mut here, &mut now, 5 * SECOND, &mut events);
+    here.heard(&heard, 2, now, &mut events);
+    for _ in 0..20 {
+        let whom = here.whom_to_ask(&of.name, 1, now).expect("two are up");
+        assert_eq!(whom.name, heard.name);
+    }
+    // If none was heard, any is better than none.
+    assert!(here.whom_to_ask(&of.name, 1, 3 * now).is_some());
+}

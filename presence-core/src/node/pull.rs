@@ -11,8 +11,13 @@ use crate::shard::{Ask, Credit, Input, Part};
 use crate::wire::{Body, EntryRow, GoneRow, Malformed};
 
 impl PullHost for &Node {
-    fn whom_to_ask(&mut self, replica: &ReplicaName, attempt: u32) -> Option<Answerer> {
-        self.liveness.lock().whom_to_ask(replica, attempt)
+    fn whom_to_ask(
+        &mut self,
+        replica: &ReplicaName,
+        attempt: u32,
+        now: Duration,
+    ) -> Option<Answerer> {
+        self.liveness.lock().whom_to_ask(replica, attempt, now)
     }
 
     fn is_wanted(&mut self, place: usize, ask: &Ask) -> bool {

@@ -126,7 +126,12 @@ pub(crate) struct Answerer {
 /// The node around the pulls.
 pub(super) trait PullHost {
     /// Returns the node to ask for a replica.
-    fn whom_to_ask(&mut self, replica: &ReplicaName, attempt: u32) -> Option<Answerer>;
+    fn whom_to_ask(
+        &mut self,
+        replica: &ReplicaName,
+        attempt: u32,
+        now: Duration,
+    ) -> Option<Answerer>;
 
     /// Returns whether the shard still waits for the answer to this request.
     fn is_wanted(&mut self, place: usize, ask: &Ask) -> bool;
@@ -295,7 +300,7 @@ impl Pulls {
                 continue;
             }
             let Some(Answerer { name, takes_credit }) =
-                host.whom_to_ask(&ask.origin.name, ask.attempt)
+                host.whom_to_ask(&ask.origin.name, ask.attempt, now)
             else {
                 actions.push(over(place, &ask));
                 continue;

@@ -10,7 +10,12 @@ struct Host {
 }
 
 impl PullHost for Host {
-    fn whom_to_ask(&mut self, replica: &ReplicaName, attempt: u32) -> Option<Answerer> {
+    fn whom_to_ask(
+        &mut self,
+        replica: &ReplicaName,
+        attempt: u32,
+        _: Duration,
+    ) -> Option<Answerer> {
         let name = match attempt {
             0 => replica.clone(),
             _ => ReplicaName::new("other"),

@@ -1,6 +1,8 @@
 //! The node's view of the cluster: itself, the other nodes, and the presences of each topic. It is
 //! served as a page, and as JSON for scripts.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,6 +15,9 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::application::App;
+
+/// The longest wait for the first links to other nodes.
+const FIRST_LINKS: Duration = Duration::from_secs(10);
 
 pub(crate) fn router(app: App) -> Router {
     Router::new()
@@ -106,8 +111,10 @@ async fn ready(State(app): State<App>) -> StatusCode {
     let complete = up.all(|replica| replica.shards.iter().all(|shard| shard.shown));
     // A node that has found its cluster stays ready while the broker is away, for its own clients.
     let engine = *app.endpoint.pubsub().engine_state().borrow();
-    let found = engine != EngineState::Connecting && Instant::now() >= app.acquainted;
-    match complete && found {
+    let now = Instant::now();
+    // A node that cannot reach the others serves its own clients all the same.
+    let found = engine != EngineState::Connecting || now >= app.acquainted + FIRST_LINKS;
+    match complete && found && now >= app.acquainted {
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,
     }

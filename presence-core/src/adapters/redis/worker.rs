@@ -222,7 +222,14 @@ impl RedisWorker {
                 batch = outgoing.next(|class| idle || class != TrafficClass::Bulk),
                     if live.len() < PIPELINES =>
                 {
-                    let batch = batch.ok_or(Lost::Stopped)?;
+                    let Some(batch) = batch else {
+                        // The queue is closed and empty: only answers are missing.
+                        for mut sent in [control, bulk] {
+                            while sent.join_next().await.is_some() {}
+                        }
+                        while live.next().await.is_some() {}
+                        return Err(Lost::Stopped);
+                    };
                     // Heartbeats do not wait for the server's answer to a subscription.
                     if !batch.control.is_empty() {
                         control.spawn(send(self.node.clone(), batch.control, publish.clone()));

@@ -363,7 +363,8 @@ impl Shard {
             Input::Cancelled(by, id) => self.answers.cancel(&by, id),
         }
         self.mirrors.work(&mut self.index);
-        self.answers.hear(&mut self.mirrors.news);
+        let me = &self.writer.replica().origin().name;
+        self.answers.hear(&mut self.mirrors.news, me);
         self.settle(effects);
     }
 
@@ -441,8 +442,6 @@ impl Shard {
         let (counts, most) = (&mut self.counts, self.chunk_bytes);
         self.answers
             .asked(request, &held, most, now, counts, effects);
-        let me = &self.writer.replica().origin().name;
-        self.mirrors.news.are_wanted = self.answers.are_about_others(me);
     }
 
     /// Returns whether the request of this number waits for its answer.

@@ -280,6 +280,9 @@ impl Pulls {
     }
 
     fn begin(&mut self, now: Duration, host: &mut impl PullHost, actions: &mut Vec<PullAction>) {
+        // Requests to nodes that take no credit, of which enough are under way. Those behind them
+        // do not wait for that.
+        let mut later = Vec::new();
         loop {
             let part_bytes = self.window.part_bytes(self.most_part_bytes);
             let small = self.active.iter().filter(|pull| pull.ask.is_small);
@@ -294,7 +297,7 @@ impl Pulls {
                 next => next,
             };
             let Some(WantedPull { place, ask }) = next else {
-                return;
+                break;
             };
             if !host.is_wanted(place, &ask) {
                 continue;
@@ -308,8 +311,8 @@ impl Pulls {
             if !takes_credit {
                 let others = self.active.iter().filter(|pull| !pull.takes_credit);
                 if others.count() >= MAX_WITHOUT_CREDIT {
-                    self.large.push_front(WantedPull { place, ask });
-                    return;
+                    later.push(WantedPull { place, ask });
+                    continue;
                 }
             }
             let mut pull = Pull {
@@ -339,6 +342,13 @@ impl Pulls {
                 });
             }
             self.active.push(pull);
+        }
+        for wanted in later.into_iter().rev() {
+            let queue = match wanted.ask.is_small {
+                true => &mut self.small,
+                false => &mut self.large,
+            };
+            queue.push_front(wanted);
         }
     }
 

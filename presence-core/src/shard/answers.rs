@@ -215,20 +215,17 @@ impl Answers {
         }
     }
 
-    /// Returns whether answers are under way about replicas of other nodes.
-    pub(super) fn are_about_others(&self, me: &ReplicaName) -> bool {
-        let mut answers = self.under_way.iter();
-        answers.any(|answer| answer.origin().name != *me)
-    }
-
-    /// Takes the news of copies that answers are made of.
-    pub(super) fn hear(&mut self, news: &mut News) {
+    /// Takes the news of copies that answers are made of, and says whether more is wanted: not when
+    /// all answers are about the replica of this node, `me`.
+    pub(super) fn hear(&mut self, news: &mut News, me: &ReplicaName) {
         for entry in news.gone.drain(..) {
             self.gone_from_replica(&entry);
         }
         for origin in news.replaced.drain(..) {
             self.under_way.retain(|answer| *answer.origin() != origin);
         }
+        let mut answers = self.under_way.iter();
+        news.are_wanted = answers.any(|answer| answer.origin().name != *me);
     }
 
     /// An entry has gone from its replica.

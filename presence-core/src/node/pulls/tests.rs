@@ -267,6 +267,42 @@ fn nodes_that_take_no_credit_are_asked_for_few_answers_at_once() {
     );
 }
 
+#[test]
+fn nodes_that_take_no_credit_hold_up_no_others() {
+    let mut table = Table::new();
+    table.host.takes_credit = false;
+    for id in 0..20 {
+        table.want(id, id % 2 == 0);
+    }
+    // Those that wait are of an old node. The next is of a new one.
+    let old = table.pulls.small.len() + table.pulls.large.len();
+    assert_eq!(old, 20 - MAX_WITHOUT_CREDIT);
+    struct Mixed(Host);
+    impl PullHost for Mixed {
+        fn whom_to_ask(&mut self, replica: &ReplicaName, _: u32, _: Duration) -> Option<Answerer> {
+            let takes_credit = replica.as_str() == "new";
+            let name = replica.clone();
+            Some(Answerer { name, takes_credit })
+        }
+        fn is_wanted(&mut self, place: usize, ask: &Ask) -> bool {
+            self.0.is_wanted(place, ask)
+        }
+    }
+    let mut new = ask(100, false);
+    new.origin = Arc::new(Origin {
+        name: ReplicaName::new("new"),
+        incarnation: new.origin.incarnation,
+    });
+    table.pulls.want(0, new);
+    let mut actions = Vec::new();
+    table
+        .pulls
+        .go_on(table.now, &mut Mixed(table.host), &mut actions);
+    assert_eq!(credits(&actions), [(100, 1, vec![])]);
+    let waits = table.pulls.large.iter().map(|wanted| wanted.ask.id);
+    assert!(waits.is_sorted(), "in their order");
+}
+
 /// Runs an endless answer over a link with a bandwidth and a round trip. Returns the longest time
 /// that a part waited in the last half, and the bytes that came.
 fn over_a_link(bytes_a_ms: f64, round_trip: Duration, time: Duration) -> (Duration, f64) {

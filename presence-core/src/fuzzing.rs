@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::crdt::{Clock, Incarnation, MetaBody, Origin, OwnerId, ReplicaName};
-use crate::node::{Node, NodeConfig, NodeEffect, NodeOptions};
-use crate::shard::Which;
-use crate::wire::{Body, EntryRow, GoneRow, decode, encode};
+use crate::replication::message::{Body, EntryRow, GoneRow, decode, encode};
+use crate::replication::node::{Node, NodeConfig, NodeEffect, NodeOptions};
+use crate::replication::set::{Clock, Incarnation, MetaBody, Origin, OwnerId, ReplicaName};
+use crate::replication::shard::Which;
 
 /// Reads what a peer said, down to the entries that it stands for, and writes it down again. None
 /// of what is no message.

@@ -39,19 +39,13 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// The private modules do no I/O, read no clock and draw no random number. From the ground up:
-// `crdt` is the replicated set, `shard` the state machine of one shard, `liveness` one node's
-// judgement of the others, `wire` the messages between nodes, and `node` joins them to one node.
 pub mod adapters;
-mod crdt;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-mod liveness;
-mod node;
 pub mod presence;
 pub mod pubsub;
-mod shard;
+mod replication;
 #[cfg(any(test, feature = "sim"))]
 pub mod sim;
 pub mod strict_json;
@@ -59,7 +53,6 @@ mod sync;
 mod telemetry;
 pub mod tracker;
 mod weather;
-mod wire;
 
 pub use presence::Presence;
 pub use pubsub::PubSub;

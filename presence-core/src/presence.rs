@@ -17,7 +17,7 @@ mod tests;
 
 use std::future::Future;
 
-pub use crate::crdt::{Meta, MetaError, PhxRef};
+pub use crate::replication::set::{Meta, MetaError, PhxRef};
 pub use current::Current;
 pub use diff::Diff;
 pub use presence_entry::{FieldError, PresenceEntry};

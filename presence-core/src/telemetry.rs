@@ -11,7 +11,7 @@ use {
     tokio::time::{Instant, MissedTickBehavior},
 };
 
-use crate::crdt::ReplicaName;
+use crate::replication::set::ReplicaName;
 
 /// Counts the presences and diffs of one tracker.
 pub(crate) struct PresenceMeter {

@@ -23,10 +23,10 @@ mod dispatcher;
 mod driver;
 mod error;
 mod handle;
+mod host;
 mod messenger;
 mod options;
 mod owner;
-mod pool;
 mod trouble;
 mod waiting;
 mod watch;
@@ -34,14 +34,14 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use crate::crdt::{Clock, Incarnation, Origin, ReplicaName};
-pub use crate::node::{NodeOptions, ReplicaEvent, ReplicaView, ShardView, Status};
+pub use crate::replication::node::{NodeOptions, ReplicaEvent, ReplicaView, ShardView, Status};
+pub use crate::replication::set::{Clock, Incarnation, Origin, ReplicaName};
 pub use error::{TrackError, UpdateError};
 pub use handle::Tracker;
+pub(crate) use host::Host;
 pub use messenger::TOPIC_PREFIX;
 pub use options::TrackerOptions;
 pub use owner::{Owner, Tracked};
-pub(crate) use pool::Pool;
 pub use watch::{Watch, WatchEvent};
 
 /// The event of the messages that carry a [`Diff`](crate::presence::Diff) to a topic's subscribers.

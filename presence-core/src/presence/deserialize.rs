@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::value::RawValue;
 
 use super::{Diff, PresenceEntry, Presences};
-use crate::crdt::Meta;
+use crate::replication::set::Meta;
 
 /// Reads the form of phoenix.js's `presence_state`.
 ///

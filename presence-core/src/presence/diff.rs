@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::{Presences, json};
 use crate::pubsub::Payload;
-use crate::shard::TopicDiff;
+use crate::replication::shard::TopicDiff;
 
 /// The net change of a topic since its last diff.
 ///

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::json;
-use crate::crdt::Meta;
+use crate::replication::set::Meta;
 
 /// [`PresenceEntry::insert`] rejected a field. The entry is unchanged.
 #[derive(Debug, thiserror::Error)]

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
 use super::{PresenceEntry, json};
-use crate::crdt::{self, Meta};
 use crate::pubsub::Payload;
+use crate::replication::set::{self, Meta};
 
 pub(super) type Slot = (Arc<str>, PresenceEntry);
 
@@ -25,7 +25,7 @@ pub struct Presences {
 
 impl Presences {
     /// Groups entries that are sorted by key.
-    pub(crate) fn from_sorted<'a>(entries: impl IntoIterator<Item = &'a Arc<crdt::Entry>>) -> Self {
+    pub(crate) fn from_sorted<'a>(entries: impl IntoIterator<Item = &'a Arc<set::Entry>>) -> Self {
         let mut slots: Vec<Slot> = Vec::new();
         for entry in entries {
             match slots.last_mut() {

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::crdt;
-use crate::crdt::{Content, Incarnation, MetaBody, Origin, OwnerId, PhxRefs, ReplicaName, Writer};
 use crate::pubsub::Payload;
-use crate::shard::TopicDiff;
+use crate::replication::set;
+use crate::replication::set::{
+    Content, Incarnation, MetaBody, Origin, OwnerId, PhxRefs, ReplicaName, Writer,
+};
+use crate::replication::shard::TopicDiff;
 
-fn entries(keys: &[&str]) -> Vec<Arc<crdt::Entry>> {
+fn entries(keys: &[&str]) -> Vec<Arc<set::Entry>> {
     let origin = Origin {
         name: ReplicaName::new("here"),
         incarnation: Incarnation {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::crdt::{Entry, PhxRef};
+use crate::replication::set::{Entry, PhxRef};
 
 /// Key to the references of its metas, in phoenix.js's order.
 pub(crate) type ClientState = BTreeMap<Arc<str>, Vec<PhxRef>>;

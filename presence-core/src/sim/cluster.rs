@@ -18,10 +18,10 @@ use super::machine::{Machine, TrackedPlace};
 use super::network::{LinkReport, Network, Traffic, mix};
 use super::violation::{Rule, Violation};
 use super::{Coverage, Setup};
-use crate::crdt::{Entry, Incarnation, MetaBody, OwnerId, PhxRef, ReplicaName};
-use crate::node::{Node, NodeConfig, NodeOptions};
 use crate::presence::Presences;
-use crate::shard::{TrackRefused, UpdateRefused, Which};
+use crate::replication::node::{Node, NodeConfig, NodeOptions};
+use crate::replication::set::{Entry, Incarnation, MetaBody, OwnerId, PhxRef, ReplicaName};
+use crate::replication::shard::{TrackRefused, UpdateRefused, Which};
 
 /// The longest meta of a simulated presence, in bytes.
 const MAX_META_BYTES: usize = 16 * 1024;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::network::mix;
 use super::{Operation, Script, ScriptPresence, Setup};
-use crate::node::NodeOptions;
+use crate::replication::node::NodeOptions;
 
 pub use large::generate_large;
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::client::{sets, state};
 use super::machine::Machine;
 use super::violation::Rule;
-use crate::crdt::{Clock, Entry, Origin, PhxRef, ReplicaName};
-use crate::node::{Node, ReplicaView, Status};
+use crate::replication::node::{Node, ReplicaView, Status};
+use crate::replication::set::{Clock, Entry, Origin, PhxRef, ReplicaName};
 
 /// Which rule is broken, and what was seen.
 pub(super) type Finding = (Rule, String);

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use super::client::{Alternation, ClientState, PresenceDiff, sync_diff};
 use super::clock::MachineClock;
 use super::witness::Witness;
-use crate::crdt::{PhxRef, ReplicaName};
-use crate::node::{Node, ReplicaView};
-use crate::wire;
+use crate::replication::message;
+use crate::replication::node::{Node, ReplicaView};
+use crate::replication::set::{PhxRef, ReplicaName};
 
 /// The most diffs that a client may have held back before its first list.
 const HELD_BACK: usize = 4;
@@ -126,7 +126,7 @@ impl Machine {
             node: None,
             life: 0,
             starts: 0,
-            version: wire::VERSION,
+            version: message::VERSION,
             stopped: false,
             left: false,
             restored: false,
@@ -163,7 +163,7 @@ impl Machine {
         self.stopped = false;
         self.left = false;
         self.restored = false;
-        self.version = wire::VERSION;
+        self.version = message::VERSION;
         self.inbox.clear();
         self.tracked.clear();
         self.topics.clear();

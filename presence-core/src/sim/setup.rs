@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::node::NodeOptions;
+use crate::replication::node::NodeOptions;
 
 /// The parameters of a simulated cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::ledger::Finding;
 use super::violation::Rule;
-use crate::crdt::{Entry, Incarnation, Origin};
-use crate::node::{NodeOptions, ReplicaView, Status};
-use crate::wire;
+use crate::replication::message;
+use crate::replication::node::{NodeOptions, ReplicaView, Status};
+use crate::replication::set::{Entry, Incarnation, Origin};
 
 /// The memory of what reached a node.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +35,7 @@ struct Heard {
 impl Witness {
     /// A message reaches the node.
     pub(super) fn hear(&mut self, message: &[u8], now: Duration) {
-        let Ok((header, _)) = wire::decode(message) else {
+        let Ok((header, _)) = message::decode(message) else {
             return;
         };
         let incarnation = Incarnation {

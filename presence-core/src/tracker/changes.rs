@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Owner, TrackError, Tracked, Tracker, UpdateError};
-use crate::crdt::{MetaBody, MetaError, PhxRef};
 use crate::presence::Presence;
-use crate::shard::{TrackRefused, UpdateRefused, Which};
+use crate::replication::set::{MetaBody, MetaError, PhxRef};
+use crate::replication::shard::{TrackRefused, UpdateRefused, Which};
 
 /// The longest topic and the longest key, in bytes.
 pub(super) const MAX_NAME_BYTES: usize = 16 * 1024;
@@ -105,13 +105,13 @@ impl<P: Presence> Tracker<P> {
             let meta = meta?;
             presence.check(self.shared.max_name_bytes)?;
             let limit = self.shared.options.max_presences_per_owner;
-            let pool = &self.shared.pool;
-            pool.and_then_carry_out(|effects| {
-                presence.owner.with(pool, |holding| {
+            let host = &self.shared.host;
+            host.and_then_carry_out(|effects| {
+                presence.owner.with(host, |holding| {
                     if holding.presences >= limit {
                         return Err(TrackError::TooManyPresences { limit });
                     }
-                    let phx_ref = pool.track(presence.which(), &meta, effects)?;
+                    let phx_ref = host.track(presence.which(), &meta, effects)?;
                     holding.presences += 1;
                     Ok(phx_ref)
                 })
@@ -184,8 +184,8 @@ impl<P: Presence> Tracker<P> {
         let presence = PresenceKey::new(owner, topic, key);
         async move {
             loop {
-                let pool = &self.shared.pool;
-                let present = pool.meta(presence.which())?;
+                let host = &self.shared.host;
+                let present = host.meta(presence.which())?;
                 let fields = present.json().map_err(MetaError::Encode)?;
                 let meta = self.encode(&change(fields))?;
                 match self.replace(&presence, Some(present.reference()), &meta) {
@@ -214,10 +214,10 @@ impl<P: Presence> Tracker<P> {
     ) -> impl Future<Output = ()> + Send {
         let presence = PresenceKey::new(owner, topic, key);
         async move {
-            let pool = &self.shared.pool;
-            pool.and_then_carry_out(|effects| {
-                presence.owner.with(pool, |holding| {
-                    if pool.untrack(presence.which(), effects) {
+            let host = &self.shared.host;
+            host.and_then_carry_out(|effects| {
+                presence.owner.with(host, |holding| {
+                    if host.untrack(presence.which(), effects) {
                         holding.presences -= 1;
                     }
                 });
@@ -227,10 +227,10 @@ impl<P: Presence> Tracker<P> {
 
     /// Ends all presences of the owner in this tracker. The owner can track again.
     pub async fn untrack_all(&self, owner: &Owner) {
-        let pool = &self.shared.pool;
-        pool.and_then_carry_out(|effects| {
-            owner.with(pool, |holding| {
-                pool.owner_gone(owner.id(), effects);
+        let host = &self.shared.host;
+        host.and_then_carry_out(|effects| {
+            owner.with(host, |holding| {
+                host.owner_gone(owner.id(), effects);
                 holding.presences = 0;
             });
         });
@@ -246,6 +246,6 @@ impl<P: Presence> Tracker<P> {
         expected: Option<PhxRef>,
         meta: &MetaBody,
     ) -> Result<PhxRef, UpdateRefused> {
-        self.shared.pool.update(presence.which(), expected, meta)
+        self.shared.host.update(presence.which(), expected, meta)
     }
 }

@@ -6,10 +6,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::handle::Shared;
-use super::{PRESENCE_DIFF, Pool};
+use super::{Host, PRESENCE_DIFF};
 use crate::presence::{Current, Diff, Presence, Presences};
 use crate::pubsub::{Broadcast, Payload};
-use crate::shard::TopicDiff;
+use crate::replication::shard::TopicDiff;
 use crate::telemetry::PresenceMeter;
 
 /// The most bytes of JSON of one `presence_diff`, unless a single meta has more.
@@ -19,11 +19,11 @@ pub(super) async fn run<P: Presence>(
     shared: Arc<Shared<P>>,
     mut diffs: mpsc::UnboundedReceiver<TopicDiff>,
 ) {
-    let pool = &shared.pool;
+    let host = &shared.host;
     let init = async { shared.presence.init().await };
     shared.call("init", "", init).await;
     // Set once, here alone.
-    let _ = pool.initialised.set(());
+    let _ = host.initialised.set(());
 
     let meter = PresenceMeter::new(P::NAME);
     // A task a diff, so that a slow `fetch` holds up its own topic only, and big rooms use several
@@ -31,7 +31,7 @@ pub(super) async fn run<P: Presence>(
     let mut under_way = JoinSet::new();
     loop {
         tokio::select! {
-            _ = pool.closed.wait() => return,
+            _ = host.closed.wait() => return,
             Some(done) = under_way.join_next() => {
                 if let Err(error) = done {
                     tracing::error!(%error, presence = P::NAME, "a subscriber of a presence_diff panicked");
@@ -49,7 +49,7 @@ async fn dispatch<P: Presence>(shared: Arc<Shared<P>>, changes: TopicDiff) {
     let topic = Arc::clone(&changes.topic);
     // Whatever becomes of this task, the topic goes on.
     let _under_way = UnderWay {
-        pool: Arc::clone(&shared.pool),
+        host: Arc::clone(&shared.host),
         topic: Arc::clone(&topic),
     };
     let diff = fetched(&shared, &changes).await;
@@ -61,7 +61,7 @@ async fn dispatch<P: Presence>(shared: Arc<Shared<P>>, changes: TopicDiff) {
     broadcast(&shared, &topic, &diff).await;
     shared.watchers.send(&topic, number, &diff);
 
-    let current = Current::new(&shared.pool, &topic);
+    let current = Current::new(&shared.host, &topic);
     let handled = async { shared.presence.handle_metas(&topic, &diff, &current).await };
     shared.call("handle_metas", &topic, handled).await;
 }
@@ -96,12 +96,12 @@ async fn fetched<P: Presence>(shared: &Shared<P>, changes: &TopicDiff) -> Diff {
 
 /// Tells the shard that a diff is out when dropped.
 struct UnderWay {
-    pool: Arc<Pool>,
+    host: Arc<Host>,
     topic: Arc<str>,
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.pool.dispatched(&self.topic);
+        self.host.dispatched(&self.topic);
     }
 }

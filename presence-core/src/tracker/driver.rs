@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use super::Pool;
+use super::Host;
 
-pub(super) async fn run(pool: Arc<Pool>) {
+pub(super) async fn run(host: Arc<Host>) {
     loop {
         let due = async {
-            match pool.next_deadline() {
+            match host.next_deadline() {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            _ = pool.closed.wait() => return,
-            () = due => pool.tick(),
-            () = pool.deadline_changed() => {}
+            _ = host.closed.wait() => return,
+            () = due => host.tick(),
+            () = host.deadline_changed() => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The errors of tracking and updating a presence.
 
-use crate::crdt::MetaError;
+use crate::replication::set::MetaError;
 
 /// [`Tracker::track`](crate::Tracker::track) failed. Nothing has changed.
 #[derive(Debug, thiserror::Error)]

@@ -9,10 +9,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc};
 
 use super::watch::{Watch, Watchers};
-use super::{Pool, TrackerOptions, callback, dispatcher, driver, messenger};
-use crate::node::{ReplicaEvent, ReplicaView};
+use super::{Host, TrackerOptions, callback, dispatcher, driver, messenger};
 use crate::presence::{Presence, PresenceEntry, Presences};
 use crate::pubsub::PubSub;
+use crate::replication::node::{ReplicaEvent, ReplicaView};
 
 /// A running presence: tracks presences in topics, and sends the changes to each topic's
 /// subscribers.
@@ -56,7 +56,7 @@ pub struct Tracker<P: Presence> {
 
 /// The state that the handles and the tasks of one tracker share.
 pub(super) struct Shared<P> {
-    pub(super) pool: Arc<Pool>,
+    pub(super) host: Arc<Host>,
     pub(super) pubsub: PubSub,
     pub(super) presence: P,
     pub(super) options: TrackerOptions,
@@ -65,7 +65,7 @@ pub(super) struct Shared<P> {
     pub(super) max_name_bytes: usize,
 }
 
-struct Ends(Arc<Pool>);
+struct Ends(Arc<Host>);
 
 impl Drop for Ends {
     fn drop(&mut self) {
@@ -92,9 +92,9 @@ impl<P: Presence> Shared<P> {
     }
 
     pub(super) async fn fetch(&self, topic: &str, presences: Presences) -> Option<Presences> {
-        self.pool.begins();
+        self.host.begins();
         // Also when the caller gives up.
-        let _under_way = Fetching(&self.pool);
+        let _under_way = Fetching(&self.host);
         // In a block of its own: a hand-written `fetch` may panic before it returns a future.
         let call = async { self.presence.fetch(topic, presences).await };
         self.call("fetch", topic, call).await
@@ -102,7 +102,7 @@ impl<P: Presence> Shared<P> {
 }
 
 /// A call of `fetch` that is under way.
-struct Fetching<'a>(&'a Pool);
+struct Fetching<'a>(&'a Host);
 
 impl Drop for Fetching<'_> {
     fn drop(&mut self) {
@@ -138,9 +138,9 @@ impl<P: Presence> Tracker<P> {
         // on.
         drop(tokio::time::sleep(Duration::ZERO));
         let (sender, diffs) = mpsc::unbounded_channel();
-        let pool = Arc::new(Pool::new(P::NAME, pubsub, &options, sender));
+        let host = Arc::new(Host::new(P::NAME, pubsub, &options, sender));
         let shared = Arc::new(Shared {
-            pool: Arc::clone(&pool),
+            host: Arc::clone(&host),
             pubsub: pubsub.clone(),
             presence,
             options,
@@ -148,21 +148,21 @@ impl<P: Presence> Tracker<P> {
             max_name_bytes,
         });
         if pubsub.is_clustered() {
-            let (subscription, messages) = pool.messenger.listen();
-            let hints = pool.messenger.hints();
+            let (subscription, messages) = host.messenger.listen();
+            let hints = host.messenger.hints();
             runtime.spawn(messenger::run(
-                Arc::clone(&pool),
+                Arc::clone(&host),
                 subscription,
                 messages,
                 hints,
             ));
-            runtime.spawn(messenger::beat(Arc::clone(&pool)));
+            runtime.spawn(messenger::beat(Arc::clone(&host)));
         }
-        runtime.spawn(driver::run(Arc::clone(&pool)));
+        runtime.spawn(driver::run(Arc::clone(&host)));
         runtime.spawn(dispatcher::run(Arc::clone(&shared), diffs));
         Self {
             shared,
-            ends: Arc::new(Ends(pool)),
+            ends: Arc::new(Ends(host)),
         }
     }
 
@@ -185,12 +185,12 @@ impl<P: Presence> Tracker<P> {
     /// `fetch`.
     pub async fn list(&self, topic: impl AsRef<str> + Send) -> Presences {
         let topic: Arc<str> = topic.as_ref().into();
-        let pool = &self.shared.pool;
-        pool.ready().await;
-        match self.shared.fetch(&topic, pool.list(&topic)).await {
+        let host = &self.shared.host;
+        host.ready().await;
+        match self.shared.fetch(&topic, host.list(&topic)).await {
             Some(list) => list,
             // The callback took the first list with it.
-            None => pool.list(&topic),
+            None => host.list(&topic),
         }
     }
 
@@ -206,9 +206,9 @@ impl<P: Presence> Tracker<P> {
     ) -> Option<PresenceEntry> {
         let topic: Arc<str> = topic.as_ref().into();
         let key: Arc<str> = key.as_ref().into();
-        let pool = &self.shared.pool;
-        pool.ready().await;
-        let found = pool.get_by_key(&topic, &key);
+        let host = &self.shared.host;
+        host.ready().await;
+        let found = host.get_by_key(&topic, &key);
         if found.is_empty() {
             return None;
         }
@@ -249,12 +249,12 @@ impl<P: Presence> Tracker<P> {
     /// # }
     /// ```
     pub async fn caught_up(&self) {
-        self.shared.pool.caught_up().await;
+        self.shared.host.caught_up().await;
     }
 
     /// Returns the number of distinct keys in the topic, in constant time.
     pub fn count(&self, topic: impl AsRef<str>) -> usize {
-        self.shared.pool.count(topic.as_ref())
+        self.shared.host.count(topic.as_ref())
     }
 
     /// Returns the topics with presences, in order, each with the number of its distinct keys.
@@ -262,7 +262,7 @@ impl<P: Presence> Tracker<P> {
     /// For node pages and tests. The call visits every topic, and locks each shard while it visits
     /// the topics of that shard.
     pub fn topics(&self) -> Vec<(Arc<str>, usize)> {
-        self.shared.pool.topics()
+        self.shared.host.topics()
     }
 
     /// Returns the presence that the tracker was started with.
@@ -291,7 +291,7 @@ impl<P: Presence> Tracker<P> {
     /// [`stop`](Self::stop) calls this method if it was not called before.
     pub fn leave(&self, spread: Duration) {
         let grace = self.shared.options.leave_grace;
-        self.shared.pool.leave(spread + grace);
+        self.shared.host.leave(spread + grace);
     }
 
     /// Returns a receiver of the events of other nodes from now on: a node comes up, goes down, is
@@ -299,19 +299,19 @@ impl<P: Presence> Tracker<P> {
     ///
     /// A receiver that is more than 256 events behind misses the oldest (`RecvError::Lagged`).
     pub fn replica_events(&self) -> broadcast::Receiver<ReplicaEvent> {
-        self.shared.pool.messenger.events()
+        self.shared.host.messenger.events()
     }
 
     /// Returns all known nodes, this node first: their status as this node sees it, and the entries
     /// that it holds of them.
     pub fn replicas(&self) -> Vec<ReplicaView> {
-        self.shared.pool.replicas()
+        self.shared.host.replicas()
     }
 
     /// Returns the counts of what happened between this node and the others.
     #[cfg(test)]
-    pub(super) fn counters(&self) -> crate::node::NodeCounters {
-        self.shared.pool.counters()
+    pub(super) fn counters(&self) -> crate::replication::node::NodeCounters {
+        self.shared.host.counters()
     }
 
     /// Waits until no call of [`fetch`](Presence::fetch) or
@@ -339,7 +339,7 @@ impl<P: Presence> Tracker<P> {
     /// # }
     /// ```
     pub async fn settled(&self) {
-        self.shared.pool.settled().await;
+        self.shared.host.settled().await;
     }
 
     /// Ends all presences, waits until the last diffs have been sent and handled, and ends the
@@ -350,9 +350,9 @@ impl<P: Presence> Tracker<P> {
     /// [`callback_timeout`](TrackerOptions::callback_timeout).
     pub async fn stop(&self) {
         self.leave(Duration::ZERO);
-        self.shared.pool.stop().await;
+        self.shared.host.stop().await;
         // An error means that it was stopped before.
-        let _ = self.shared.pool.closed.set(());
+        let _ = self.shared.host.closed.set(());
     }
 }
 

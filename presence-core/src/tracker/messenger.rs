@@ -7,16 +7,16 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
-use super::Pool;
+use super::Host;
 use super::changes::MAX_NAME_BYTES;
 use super::trouble::Troubles;
 use super::waiting::{self, WaitingMessages};
-use crate::crdt::ReplicaName;
-use crate::node::{Rejected, ReplicaEvent};
 use crate::pubsub::{
     AdapterError, Broadcast, EngineState, Payload, PeerHint, PubSub, PubSubError, SubscriberId,
     Subscription, TrafficClass,
 };
+use crate::replication::node::{Rejected, ReplicaEvent};
+use crate::replication::set::ReplicaName;
 
 /// The most messages that may wait to be handled, and the most bytes of them. Further ones are
 /// dropped and counted, as by a network, and replication makes up for them.
@@ -210,30 +210,30 @@ fn half(engine: Option<usize>) -> usize {
 
 /// Handles the messages of other nodes, and the engine's hints about them, one after another.
 pub(super) async fn run(
-    pool: Arc<Pool>,
+    host: Arc<Host>,
     subscription: Subscription,
     mut messages: WaitingMessages,
     mut hints: broadcast::Receiver<PeerHint>,
 ) {
-    let mut lag = pool.lag_meter();
-    let mut engine = pool.messenger.engine_state();
+    let mut lag = host.lag_meter();
+    let mut engine = host.messenger.engine_state();
     // The state may differ from the beginning.
     engine.mark_changed();
     loop {
         tokio::select! {
-            _ = pool.closed.wait() => break,
+            _ = host.closed.wait() => break,
             Ok(()) = engine.changed() => {
                 let state = *engine.borrow_and_update();
-                pool.engine_is_away(state == EngineState::Disconnected);
+                host.engine_is_away(state == EngineState::Disconnected);
             }
-            Some(message) = messages.recv() => pool.receive(&message),
-            () = lag.due() => lag.look(pool.behind()),
+            Some(message) = messages.recv() => host.receive(&message),
+            () = lag.due() => lag.look(host.behind()),
             hint = hints.recv() => match hint {
-                Ok(PeerHint::Gone(name)) => pool.peer_lost(&name),
-                Ok(PeerHint::Seen(name)) => pool.peer_seen(&name),
+                Ok(PeerHint::Gone(name)) => host.peer_lost(&name),
+                Ok(PeerHint::Seen(name)) => host.peer_seen(&name),
                 // Heartbeats make up for missed hints.
                 Err(RecvError::Lagged(_)) => {}
-                // Cannot happen: the pool holds the PubSub that sends the hints.
+                // Cannot happen: the host holds the PubSub that sends the hints.
                 Err(RecvError::Closed) => break,
             },
         }
@@ -242,11 +242,11 @@ pub(super) async fn run(
 }
 
 /// Sends the heartbeats of this node, independently of its other work.
-pub(super) async fn beat(pool: Arc<Pool>) {
-    while let Some(next) = pool.next_beat() {
+pub(super) async fn beat(host: Arc<Host>) {
+    while let Some(next) = host.next_beat() {
         tokio::select! {
-            _ = pool.closed.wait() => return,
-            () = tokio::time::sleep_until(next) => pool.beat(),
+            _ = host.closed.wait() => return,
+            () = tokio::time::sleep_until(next) => host.beat(),
         }
     }
 }

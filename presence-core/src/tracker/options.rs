@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::changes::MAX_NAME_BYTES;
-use crate::node::NodeOptions;
-use crate::wire;
+use crate::replication::message;
+use crate::replication::node::NodeOptions;
 
 /// The largest limit on metas: one fits into a message between nodes, with its topic and key, and
 /// with all that waits to be sent.
@@ -17,7 +17,7 @@ const MAX_OVERHEAD: usize = 4 * 1024;
 // Peers drop a message that is over the limit. The sender would repeat it for ever.
 const _: () = assert!(
     NodeOptions::MAX_CHUNK_BYTES + MAX_META_BYTES + 2 * MAX_NAME_BYTES + MAX_OVERHEAD
-        <= wire::MAX_BYTES,
+        <= message::MAX_BYTES,
     "the longest delta is longer than a message may be"
 );
 

@@ -7,8 +7,8 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::Pool;
-use crate::crdt::OwnerId;
+use super::Host;
+use crate::replication::set::OwnerId;
 
 /// The owner of presences: a channel, a connection, a job.
 ///
@@ -33,7 +33,7 @@ struct Life {
 #[derive(Debug)]
 pub(super) struct Holding {
     /// Weak: an owner that outlives a tracker must not keep its presences.
-    pool: Weak<Pool>,
+    host: Weak<Host>,
     /// The number of presences, for the limit. A tracker with zero is not called at the owner's
     /// end.
     pub(super) presences: usize,
@@ -61,19 +61,19 @@ impl Owner {
         self.0.holdings.is_locked()
     }
 
-    /// Runs a change of the owner's presences in `pool`, alone. The effects of the change are
+    /// Runs a change of the owner's presences in `host`, alone. The effects of the change are
     /// carried out after it, without this lock: an adapter may take its time.
-    pub(super) fn with<T>(&self, pool: &Arc<Pool>, change: impl FnOnce(&mut Holding) -> T) -> T {
+    pub(super) fn with<T>(&self, host: &Arc<Host>, change: impl FnOnce(&mut Holding) -> T) -> T {
         let mut holdings = self.0.holdings.lock();
         let known = holdings
             .iter()
-            .position(|holding| holding.pool.as_ptr() == Arc::as_ptr(pool));
+            .position(|holding| holding.host.as_ptr() == Arc::as_ptr(host));
         let place = known.unwrap_or_else(|| {
-            holdings.retain(|holding| holding.pool.strong_count() > 0);
+            holdings.retain(|holding| holding.host.strong_count() > 0);
             // Nearly all owners have one; a vector would take room for four.
             holdings.reserve_exact(1);
             holdings.push(Holding {
-                pool: Arc::downgrade(pool),
+                host: Arc::downgrade(host),
                 presences: 0,
             });
             holdings.len() - 1
@@ -92,9 +92,9 @@ impl Drop for Life {
     fn drop(&mut self) {
         for holding in self.holdings.get_mut() {
             if holding.presences > 0
-                && let Some(pool) = holding.pool.upgrade()
+                && let Some(host) = holding.host.upgrade()
             {
-                pool.and_then_carry_out(|effects| pool.owner_gone(self.id, effects));
+                host.and_then_carry_out(|effects| host.owner_gone(self.id, effects));
             }
         }
     }

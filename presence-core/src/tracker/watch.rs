@@ -12,8 +12,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::Tracker;
-use crate::crdt::{Meta, PhxRef};
 use crate::presence::{Diff, Presence, Presences};
+use crate::replication::set::{Meta, PhxRef};
 
 pub(super) use watchers::Watchers;
 use watchers::{NumberedDiff, WatcherSlot};
@@ -112,11 +112,11 @@ impl<P: Presence> Watch<P> {
             if self.wants_state {
                 return self.state().await.map(WatchEvent::State);
             }
-            let pool = &self.tracker.shared.pool;
+            let host = &self.tracker.shared.host;
             let next = tokio::select! {
                 biased;
                 next = self.diffs.recv() => next?,
-                _ = pool.closed.wait() => return None,
+                _ = host.closed.wait() => return None,
             };
             if next.number <= self.after || self.slot.has_lagged() {
                 continue;
@@ -129,13 +129,13 @@ impl<P: Presence> Watch<P> {
     }
 
     async fn state(&mut self) -> Option<Presences> {
-        let pool = Arc::clone(&self.tracker.shared.pool);
-        if pool.closed.get().is_some() {
+        let host = Arc::clone(&self.tracker.shared.host);
+        if host.closed.get().is_some() {
             return None;
         }
         self.slot.catch_up();
         while self.diffs.try_recv().is_ok() {}
-        let after = pool.last_diff(&self.topic);
+        let after = host.last_diff(&self.topic);
         let list = self.tracker.list(&self.topic).await;
         self.after = after;
         self.held = ids(&list).map(|(id, _)| id).collect();

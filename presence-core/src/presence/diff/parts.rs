@@ -128,7 +128,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::crdt::{Meta, MetaBody, PhxRefs};
+    use crate::replication::set::{Meta, MetaBody, PhxRefs};
 
     /// A client's state: the `phx_ref`s of each key.
     type State = BTreeMap<String, Vec<String>>;

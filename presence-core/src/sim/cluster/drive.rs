@@ -7,13 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Cluster, STORM, STUCK};
-use crate::node::{Node, NodeEffect, ReplicaEvent};
-use crate::shard::TopicDiff;
+use crate::replication::message::{self, Body};
+use crate::replication::node::{Node, NodeEffect, ReplicaEvent};
+use crate::replication::shard::TopicDiff;
 use crate::sim::client::PresenceDiff;
 use crate::sim::event::SimEvent;
 use crate::sim::ledger::Finding;
 use crate::sim::violation::{Rule, Violation};
-use crate::wire::{self, Body};
 
 impl Cluster {
     pub(super) fn happen(&mut self, event: SimEvent) -> Result<(), Violation> {
@@ -49,7 +49,7 @@ impl Cluster {
     }
 
     pub(super) fn deliver(&mut self, to: usize, message: Bytes) -> Result<(), Violation> {
-        self.watch(to, || format!("gets {}", wire::describe(&message)));
+        self.watch(to, || format!("gets {}", message::describe(&message)));
         let machine = &mut self.machines[to];
         if machine.stopped {
             machine.keep(message);
@@ -117,7 +117,9 @@ impl Cluster {
             match effect {
                 NodeEffect::TopicDiff(diff) => self.begin_dispatch(number, &diff)?,
                 NodeEffect::Broadcast(_, message) => {
-                    self.watch(number, || format!("to all: {}", wire::describe(&message)));
+                    self.watch(number, || {
+                        format!("to all: {}", message::describe(&message))
+                    });
                     self.network.remember(&message, self.now);
                     for to in (0..self.machines.len()).filter(|to| *to != number) {
                         self.send(number, to, &message);
@@ -125,7 +127,7 @@ impl Cluster {
                 }
                 NodeEffect::Direct(name, _, message) => {
                     self.watch(number, || {
-                        format!("to {name}: {}", wire::describe(&message))
+                        format!("to {name}: {}", message::describe(&message))
                     });
                     self.network.remember(&message, self.now);
                     for to in 0..self.machines.len() {
@@ -183,7 +185,7 @@ impl Cluster {
             return;
         }
         let version = self.machines[from].version.min(self.machines[to].version);
-        let translated = (version < wire::VERSION).then(|| in_version(version, message));
+        let translated = (version < message::VERSION).then(|| in_version(version, message));
         let message = match &translated {
             None => message,
             Some(Some(translated)) => translated,
@@ -299,10 +301,10 @@ impl Cluster {
 /// of that version. Returns `None` if that version has no such message.
 fn in_version(version: u8, message: &Bytes) -> Option<Bytes> {
     let is_later = matches!(
-        wire::decode(message),
+        message::decode(message),
         Ok((_, Body::Pull { .. } | Body::Cancel { .. }))
     );
-    if is_later && version < wire::PULL_SINCE {
+    if is_later && version < message::PULL_SINCE {
         return None;
     }
     let mut bytes = message.to_vec();

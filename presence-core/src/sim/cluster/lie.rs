@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use super::Cluster;
-use crate::crdt::Origin;
-use crate::node::Node;
+use crate::replication::message::{self, Body, Header, Row};
+use crate::replication::node::Node;
+use crate::replication::set::Origin;
 use crate::sim::Violation;
-use crate::wire::{self, Body, Header, Row};
 
 /// Nobody runs under this name: it only speaks.
 const LIAR: &str = "liar";
@@ -49,14 +49,14 @@ impl Cluster {
         if self.meddles_with != Some(to) {
             return None;
         }
-        let (header, mut body) = wire::decode(message).ok()?;
+        let (header, mut body) = message::decode(message).ok()?;
         let Body::Part { of, to, .. } = &mut body else {
             return None;
         };
         *of += 1;
         *to = u64::MAX;
         self.meddles_with = None;
-        wire::encode(&header, &body)
+        message::encode(&header, &body)
     }
 
     fn pool_size(&self) -> u16 {
@@ -72,7 +72,7 @@ impl Cluster {
             nonce: 1,
             number: self.lies_told,
         };
-        wire::encode(&header, body)
+        message::encode(&header, body)
     }
 }
 

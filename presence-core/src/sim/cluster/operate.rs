@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Cluster, mix, name_of};
-use crate::crdt::ReplicaName;
+use crate::replication::message;
+use crate::replication::set::ReplicaName;
 use crate::sim::event::SimEvent;
 use crate::sim::network::{Bandwidth, Bursts, Weather};
 use crate::sim::{Operation, ScriptPresence, Violation};
-use crate::wire;
 
 /// `Cluster::track` or `Cluster::update`.
 type TrackOrUpdate = fn(&mut Cluster, usize, u64, &str, &str, &Value) -> Result<bool, Violation>;
@@ -170,7 +170,7 @@ impl Cluster {
         self.crash(machine);
         self.coverage.add("downgrades", 1);
         self.machines[machine].name = name_of(machine);
-        self.machines[machine].version = wire::PULL_SINCE - 1;
+        self.machines[machine].version = message::PULL_SINCE - 1;
         self.start(machine)
     }
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Cluster;
-use crate::crdt::{Delta, PhxRef};
-use crate::node::{Node, Status};
+use crate::replication::message;
+use crate::replication::node::{Node, Status};
+use crate::replication::set::{Delta, PhxRef};
 use crate::sim::ledger::Finding;
 use crate::sim::machine::Machine;
 use crate::sim::network::{Bursts, Weather};
 use crate::sim::violation::{Rule, Violation};
-use crate::wire;
 
 /// The time between two checks whether the nodes agree.
 const LOOK: Duration = Duration::from_millis(20);
@@ -170,7 +170,7 @@ impl Cluster {
     /// later one.
     fn quarrel(&self) -> Duration {
         let mut nodes = self.machines.iter().filter_map(Machine::running);
-        if self.twins || nodes.any(|node| node.counters().liveness.conflicts > 0) {
+        if self.twins || nodes.any(|node| node.counters().membership.conflicts > 0) {
             slow(10 * self.options.broadcast_period)
         } else {
             Duration::ZERO
@@ -318,7 +318,7 @@ impl Cluster {
 /// Returns the bytes of these deltas, one of each shard.
 pub(in crate::sim) fn encoded_bytes(deltas: &[Delta]) -> u64 {
     let lengths = deltas.iter().enumerate().map(|(shard, delta)| {
-        let body = wire::body_of_delta(shard as u16, delta);
+        let body = message::body_of_delta(shard as u16, delta);
         postcard::to_allocvec(&body).map_or(0, |bytes| bytes.len() as u64)
     });
     lengths.sum()

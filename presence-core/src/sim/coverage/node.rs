@@ -1,8 +1,8 @@
 //! The counts of nodes, by name.
 
 use super::Coverage;
-use crate::node::{LivenessCounts, NodeCounters};
-use crate::shard::Counts;
+use crate::replication::node::{MembershipCounts, NodeCounters};
+use crate::replication::shard::Counts;
 
 /// Adds every field of a struct under its name. A field that is left out does not compile.
 macro_rules! add_all {
@@ -17,7 +17,7 @@ impl Coverage {
     pub(in crate::sim) fn add_node(&mut self, counters: &NodeCounters) {
         let NodeCounters {
             shards,
-            liveness,
+            membership,
             malformed,
             vectors,
         } = counters;
@@ -49,8 +49,8 @@ impl Coverage {
         );
         add_all!(
             self,
-            liveness,
-            LivenessCounts {
+            membership,
+            MembershipCounts {
                 ups,
                 suspects,
                 suspects_saved,

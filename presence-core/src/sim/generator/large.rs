@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Mixture, ScriptWriter, pick};
-use crate::node::NodeOptions;
+use crate::replication::node::NodeOptions;
 use crate::sim::network::mix;
 use crate::sim::{Operation, Script, ScriptPresence, Setup};
 

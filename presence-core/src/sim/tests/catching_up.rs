@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::table::MS;
-use crate::node::Status;
+use crate::replication::node::Status;
 use crate::sim::cluster::settle::encoded_bytes;
 use crate::sim::{Bandwidth, Cluster, Setup, Weather};
 

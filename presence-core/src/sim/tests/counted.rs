@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::crdt::visits::visited;
-use crate::crdt::{
+use crate::replication::node::NodeOptions;
+use crate::replication::set::visits::visited;
+use crate::replication::set::{
     Clock, Delta, Entry, Gone, Incarnation, Meta, MetaBody, Origin, OwnerId, PhxRefs, ReplicaName,
     Tag,
 };
-use crate::node::NodeOptions;
-use crate::shard::{Effect, Input, Shard, ShardConfig, Which};
+use crate::replication::shard::{Effect, Input, Shard, ShardConfig, Which};
 
 const CHANGES: u64 = 10;
 

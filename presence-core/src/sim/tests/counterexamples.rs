@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use super::table::{MS, PERIOD, Table, options};
-use crate::node::{NodeOptions, ReplicaEvent, Status};
+use crate::replication::message::Body;
+use crate::replication::node::{NodeOptions, ReplicaEvent, Status};
 use crate::sim::{Cluster, Operation, Setup};
-use crate::wire::Body;
 
 fn is_delta(body: &Body<'_>) -> bool {
     matches!(body, Body::Delta { .. })
@@ -341,7 +341,7 @@ fn two_live_nodes_of_one_name_are_named() {
     assert_eq!(mine.name.as_str(), "n0");
     assert_ne!(mine.incarnation.nonce, theirs.nonce, "at n{at}");
     for at in 0..2 {
-        let turns = table.node(at).counters().liveness.retags;
+        let turns = table.node(at).counters().membership.retags;
         assert!((1..=3).contains(&turns), "n{at} took {turns} turns");
     }
 

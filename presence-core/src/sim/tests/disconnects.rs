@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::node::Status;
+use crate::replication::node::Status;
 use crate::sim::{Cluster, Script, Setup, run};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::table::MS;
+use crate::replication::message;
 use crate::sim::{Bandwidth, Cluster, Setup, Violation, Weather};
-use crate::wire;
 
 const NODES: usize = 20;
 /// The presences of each node.
@@ -36,7 +36,7 @@ fn shown(cluster: &Cluster, node: usize) -> usize {
 fn encoded(cluster: &Cluster, node: usize) -> u64 {
     let deltas = cluster.node(node).expect("it is on").snapshots();
     let lengths = deltas.iter().enumerate().map(|(shard, delta)| {
-        let body = wire::body_of_delta(shard as u16, delta);
+        let body = message::body_of_delta(shard as u16, delta);
         postcard::to_allocvec(&body).expect("it is encoded").len() as u64
     });
     lengths.sum()

@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::catching_up::{encoded, held, mbit, pass, sees_one_down};
 use super::table::MS;
-use crate::crdt::Clock;
+use crate::replication::message::{self, Body};
+use crate::replication::set::Clock;
 use crate::sim::cluster::settle::encoded_bytes;
 use crate::sim::{Bandwidth, Cluster, Setup, Weather};
-use crate::wire::{self, Body};
 
 const SECOND: Duration = Duration::from_secs(1);
 const ROUND_TRIP: Duration = Duration::from_millis(20);
@@ -228,7 +228,7 @@ fn the_first_request_of_each_shard_may_be_lost() {
     cluster.limit(3, link(50));
     let mut asked = BTreeSet::new();
     cluster.loses = Some(Box::new(move |from, _, message| {
-        let Ok((_, Body::Pull { shard, name, .. })) = wire::decode(message) else {
+        let Ok((_, Body::Pull { shard, name, .. })) = message::decode(message) else {
             return false;
         };
         from == 3 && asked.insert((shard, name.to_string()))

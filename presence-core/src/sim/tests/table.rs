@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::crdt::{Incarnation, MetaBody, OwnerId, ReplicaName};
-use crate::node::{Node, NodeConfig, NodeEffect, NodeOptions, ReplicaEvent, ReplicaView};
-use crate::shard::Which;
+use crate::replication::message::{self, Body};
+use crate::replication::node::{
+    Node, NodeConfig, NodeEffect, NodeOptions, ReplicaEvent, ReplicaView,
+};
+use crate::replication::set::{Incarnation, MetaBody, OwnerId, ReplicaName};
+use crate::replication::shard::Which;
 use crate::sim::client::{ClientState, PresenceDiff, sets, state, sync_diff};
-use crate::wire::{self, Body};
 
 pub(super) const TOPIC: &str = "t";
 const KEYS: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
@@ -202,8 +204,9 @@ impl Table {
     /// Delivers held messages for which `which` says so, and what they lead to; returns how many
     /// there were.
     pub(super) fn release(&mut self, which: impl Fn(&Body<'_>) -> bool) -> usize {
-        let fits =
-            |letter: &mut Letter| wire::decode(&letter.bytes).is_ok_and(|(_, body)| which(&body));
+        let fits = |letter: &mut Letter| {
+            message::decode(&letter.bytes).is_ok_and(|(_, body)| which(&body))
+        };
         let released: Vec<_> = self.kept.extract_if(.., fits).collect();
         for letter in &released {
             self.arrive(letter);
@@ -215,8 +218,8 @@ impl Table {
     /// Delivers one held message only, the first for which `which` says so.
     pub(super) fn release_first(&mut self, which: impl Fn(&Body<'_>) -> bool) {
         let mut kept = self.kept.iter();
-        let place =
-            kept.position(|letter| wire::decode(&letter.bytes).is_ok_and(|(_, body)| which(&body)));
+        let place = kept
+            .position(|letter| message::decode(&letter.bytes).is_ok_and(|(_, body)| which(&body)));
         let letter = self.kept.remove(place.expect("such a message is held"));
         self.arrive(&letter);
         self.deliver();

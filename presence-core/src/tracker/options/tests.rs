@@ -1,10 +1,10 @@
 use std::num::NonZeroU64;
 
 use super::*;
-use crate::crdt::{Incarnation, MetaBody, OwnerId, ReplicaName};
-use crate::node::{Node, NodeConfig, NodeEffect};
-use crate::shard::Which;
-use crate::wire::{Body, Header, decode, encode};
+use crate::replication::message::{Body, Header, decode, encode};
+use crate::replication::node::{Node, NodeConfig, NodeEffect};
+use crate::replication::set::{Incarnation, MetaBody, OwnerId, ReplicaName};
+use crate::replication::shard::Which;
 
 const MAX_CHUNK_BYTES: usize = NodeOptions::MAX_CHUNK_BYTES;
 
@@ -15,7 +15,7 @@ fn node() -> Node {
         nonce: 1,
     };
     let config = NodeConfig {
-        name: ReplicaName::new("x".repeat(wire::MAX_NAME_BYTES)),
+        name: ReplicaName::new("x".repeat(message::MAX_NAME_BYTES)),
         incarnation,
         seed: 1,
         clustered: true,
@@ -92,7 +92,7 @@ fn the_longest_delta_is_a_message_that_peers_take() {
         panic!("it sent {body:?}");
     };
     assert_eq!(adds.len(), 2);
-    assert!(matches!(gone, crate::wire::GoneRow::Tags(tags) if tags.len() == 200));
+    assert!(matches!(gone, crate::replication::message::GoneRow::Tags(tags) if tags.len() == 200));
 }
 
 #[test]

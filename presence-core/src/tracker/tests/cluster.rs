@@ -125,7 +125,7 @@ async fn a_node_that_falls_silent_goes_down() {
 
     let before = tokio::time::Instant::now();
     // As a killed process: its tasks end without a word.
-    a.shared.pool.closed.set(()).unwrap();
+    a.shared.host.closed.set(()).unwrap();
     until("b shows nobody", || b.count("t") == 0).await;
     let silent = before.elapsed();
     assert!(
@@ -153,14 +153,14 @@ async fn an_engine_s_hint_hides_a_dead_node_within_a_second_and_a_false_one_does
     nodes.cluster.hint("b", gone.clone());
     tokio::time::sleep(3000 * MS).await;
     assert_eq!(b.count("t"), 1);
-    assert_eq!(b.counters().liveness.suspects_saved, 1);
+    assert_eq!(b.counters().membership.suspects_saved, 1);
 
     // The link between the two is cut, and the third can reach both.
     nodes.cluster.part("a", "b");
     nodes.cluster.hint("b", gone.clone());
     tokio::time::sleep(3000 * MS).await;
     assert_eq!(b.count("t"), 1);
-    assert!(b.counters().liveness.vouched >= 1);
+    assert!(b.counters().membership.vouched >= 1);
 
     let before = tokio::time::Instant::now();
     nodes.cluster.crash("a");

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
 use crate::adapters::{Memory, MemoryCluster};
-use crate::crdt::{Incarnation, MetaError, ReplicaName};
-use crate::node::{Node, NodeConfig, NodeEffect};
 use crate::pubsub::wire::{self, Kind, SendingNode};
 use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox};
-use crate::wire::VERSION;
+use crate::replication::message::VERSION;
+use crate::replication::node::{Node, NodeConfig, NodeEffect};
+use crate::replication::set::{Incarnation, MetaError, ReplicaName};
 
 /// The limit of an engine with small messages.
 const LIMIT: usize = 16 * 1024;

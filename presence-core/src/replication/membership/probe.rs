@@ -1,0 +1,96 @@
+//! Probes of suspect nodes, and the choice of peers to ask and to compare with.
+
+use std::time::Duration;
+
+use super::{Membership, MembershipEvent, Say, Standing};
+use crate::replication::message;
+use crate::replication::node::Answerer;
+use crate::replication::set::{Origin, ReplicaName};
+
+/// The number of other nodes that are asked to ping a suspect.
+const HELPERS: usize = 2;
+
+impl Membership {
+    /// Pings a node directly, and asks two others to ping it.
+    pub(super) fn probe(&mut self, name: &ReplicaName, events: &mut Vec<MembershipEvent>) {
+        let ping = Say::Ping { on_behalf_of: None };
+        events.push(MembershipEvent::Say(name.clone(), ping));
+        let mut others: Vec<_> = self.up().filter(|other| *other != name).cloned().collect();
+        self.random.shuffle(&mut others);
+        for other in others.into_iter().take(HELPERS) {
+            events.push(MembershipEvent::Say(other, Say::PingFor(name.clone())));
+        }
+    }
+
+    fn up(&self) -> impl Iterator<Item = &ReplicaName> {
+        let up = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.standing == Standing::Up);
+        up.map(|(name, _)| name)
+    }
+
+    /// Handles a vouch: a node that this one suspects answered another node.
+    pub(crate) fn vouched(&mut self, origin: &Origin, number: u64, now: Duration) {
+        let Some(peer) = self.peers.get_mut(&origin.name) else {
+            return;
+        };
+        // The number must be new, or an old word would keep a dead node. It does not become the
+        // last one heard: what others say of a node must not make its own messages look old.
+        let new = number > peer.number.max(peer.vouched);
+        if *peer.origin == *origin && new && matches!(peer.standing, Standing::Suspect { .. }) {
+            peer.vouched = number;
+            peer.heard = now;
+            peer.standing = Standing::Up;
+            self.counts.suspects_saved += 1;
+            self.counts.vouched += 1;
+        }
+    }
+
+    /// Chooses the node to ask for missing changes of a replica: the replica itself, and on every
+    /// second attempt another node, of which something was heard lately if possible.
+    pub(crate) fn whom_to_ask(
+        &mut self,
+        name: &ReplicaName,
+        attempt: u32,
+        now: Duration,
+    ) -> Option<Answerer> {
+        let lately = now.saturating_sub(self.options.broadcast_period * 2);
+        let up = self.up().filter(|other| *other != name);
+        let (heard, silent): (Vec<_>, Vec<_>) = up.cloned().partition(|other| {
+            let peer = self.peers.get(other);
+            peer.is_some_and(|peer| peer.heard >= lately)
+        });
+        let others = if heard.is_empty() { silent } else { heard };
+        if attempt % 2 == 1
+            && let Some(place) = (!others.is_empty()).then(|| self.random.usize(..others.len()))
+        {
+            return self.answerer(&others[place]);
+        }
+        self.answerer(name)
+    }
+
+    fn answerer(&self, name: &ReplicaName) -> Option<Answerer> {
+        let peer = self.peers.get(name)?;
+        Some(Answerer {
+            name: name.clone(),
+            takes_credit: peer.version >= message::PULL_SINCE,
+        })
+    }
+
+    /// Notes whether a node's digest differs from this node's, by its heartbeat.
+    pub(crate) fn differs(&mut self, name: &ReplicaName, differs: bool) {
+        if let Some(peer) = self.peers.get_mut(name) {
+            peer.differs = differs;
+        }
+    }
+
+    /// Picks one of the nodes whose digests differ, to compare with.
+    pub(crate) fn pick_one_that_differs(&mut self) -> Option<ReplicaName> {
+        let differ = self.peers.iter().filter(|(_, peer)| peer.differs);
+        let differ: Vec<_> = differ.map(|(name, _)| name.clone()).collect();
+        let picked = self.random.choice(differ)?;
+        self.differs(&picked, false);
+        Some(picked)
+    }
+}

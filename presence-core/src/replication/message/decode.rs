@@ -1,0 +1,201 @@
+//! From a peer's bytes to what it may mean. Nothing in them is believed.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::{Body, EntryRow, GoneRow, Header, MAX_BYTES, MAX_NAME_BYTES, STARTED_END, VERSION};
+use crate::replication::set::{Clock, DeltaError, Entry, Gone, Meta, Origin, Run, Tag};
+
+/// Why a peer's message was dropped. Nothing has changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Malformed {
+    /// It is longer than any message is.
+    #[error("a message of {0} bytes, where the longest has {MAX_BYTES}")]
+    TooLong(usize),
+    /// It is of a version that cannot be read here.
+    #[error("version {0} of the format, where this node reads versions {low} to {high}", low = VERSION - 1, high = VERSION + 1)]
+    Version(u8),
+    /// Its bytes are no message.
+    #[error("bytes that are no message: {0}")]
+    Encoding(#[from] postcard::Error),
+    /// A node without a name, or with a very long one.
+    #[error("a node's name of {0} bytes, where 1 to {MAX_NAME_BYTES} are allowed")]
+    Name(usize),
+    /// A node that says it was started in a far future.
+    #[error("a node started at {0} ms of Unix time, where less than 2^60 is allowed")]
+    Started(u64),
+    /// A cluster that spreads its topics otherwise.
+    #[error(
+        "a node with {theirs} shards, where this one has {ours}: pool_size must be the same on all nodes"
+    )]
+    PoolSize {
+        /// The number of shards of the sender.
+        theirs: u16,
+        /// The number of shards of this node.
+        ours: u16,
+    },
+    /// A shard that there is not.
+    #[error("a shard numbered {0}")]
+    Shard(u16),
+    /// An entry of a topic that is in another shard.
+    #[error("an entry in a shard that its topic is not in")]
+    Place,
+    /// A malformed delta.
+    #[error(transparent)]
+    Delta(#[from] DeltaError),
+    /// A meta that is no JSON object with a reference in front.
+    #[error("a meta that is none")]
+    Meta,
+    /// Clocks beyond the last.
+    #[error("a clock beyond the last")]
+    Clock,
+    /// Without the topic of its first entry.
+    #[error("an entry without a topic")]
+    Topic,
+}
+
+/// Reads a message.
+pub(crate) fn decode(bytes: &[u8]) -> Result<(Header<'_>, Body<'_>), Malformed> {
+    if bytes.len() > MAX_BYTES {
+        return Err(Malformed::TooLong(bytes.len()));
+    }
+    let (version, rest) = bytes.split_first().ok_or(Malformed::Encoding(
+        postcard::Error::DeserializeUnexpectedEnd,
+    ))?;
+    if version.abs_diff(VERSION) > 1 {
+        return Err(Malformed::Version(*version));
+    }
+    let (header, rest) = postcard::take_from_bytes::<Header<'_>>(rest)?;
+    check_node(&header.name, header.started_ms)?;
+    // A newer version may have appended the bytes that follow.
+    let (body, _) = postcard::take_from_bytes::<Body<'_>>(rest)?;
+    check(&body)?;
+    Ok((header, body))
+}
+
+/// Returns the sender of a message that cannot be read, if its header can: a header is the same in
+/// every version.
+pub(crate) fn sender(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    let (_, rest) = bytes.split_first()?;
+    let (header, _) = postcard::take_from_bytes::<Header<'_>>(rest).ok()?;
+    let named = !header.name.is_empty() && header.name.len() <= MAX_NAME_BYTES;
+    named.then_some(header.name)
+}
+
+/// Checks what a message says of nodes, before any of it is kept: a name that one peer may say is
+/// one that this node may have to say itself, in a message that all others take.
+fn check(body: &Body<'_>) -> Result<(), Malformed> {
+    match body {
+        Body::Request {
+            name, started_ms, ..
+        }
+        | Body::Part {
+            name, started_ms, ..
+        }
+        | Body::Vouch {
+            name, started_ms, ..
+        }
+        | Body::Pull {
+            name, started_ms, ..
+        } => check_node(name, *started_ms),
+        Body::Vector { rows, left, .. } => {
+            let rows = rows.iter().map(|row| (&row.name, row.started_ms));
+            let left = left.iter().map(|left| (&left.name, left.started_ms));
+            rows.chain(left)
+                .try_for_each(|(name, started_ms)| check_node(name, started_ms))
+        }
+        Body::Refusal {
+            started_ms,
+            known_started_ms,
+            ..
+        } => check_started(*started_ms).and_then(|()| check_started(*known_started_ms)),
+        Body::PingFor { name } => check_name(name),
+        // Empty, it means the sender.
+        Body::Ping { on_behalf_of } | Body::Pong { on_behalf_of } if on_behalf_of.is_empty() => {
+            Ok(())
+        }
+        Body::Ping { on_behalf_of } | Body::Pong { on_behalf_of } => check_name(on_behalf_of),
+        Body::Heartbeat { .. } | Body::Delta { .. } | Body::Leave { .. } | Body::Cancel { .. } => {
+            Ok(())
+        }
+    }
+}
+
+fn check_node(name: &str, started_ms: u64) -> Result<(), Malformed> {
+    check_name(name)?;
+    check_started(started_ms)
+}
+
+fn check_name(name: &str) -> Result<(), Malformed> {
+    match name.len() {
+        1..=MAX_NAME_BYTES => Ok(()),
+        bytes => Err(Malformed::Name(bytes)),
+    }
+}
+
+/// Rejects a start that no clock shows. A node must be able to continue above the incarnation that
+/// refuses it ([`Incarnation::above`](crate::replication::set::Incarnation::above)). Above the last
+/// possible number there is no other, so the node would be refused for ever.
+fn check_started(started_ms: u64) -> Result<(), Malformed> {
+    if started_ms < STARTED_END {
+        return Ok(());
+    }
+    Err(Malformed::Started(started_ms))
+}
+
+impl EntryRow<'_> {
+    /// The entries that rows stand for.
+    pub(crate) fn entries(
+        rows: &[Self],
+        origin: &Arc<Origin>,
+        from: Clock,
+    ) -> Result<Vec<Arc<Entry>>, Malformed> {
+        let (mut last, mut topic) = (from.get(), None);
+        let entries = rows.iter().map(|row| {
+            last = last.checked_add(row.step).ok_or(Malformed::Clock)?;
+            if let Some(named) = &row.topic {
+                topic = Some(Arc::<str>::from(&**named));
+            }
+            Ok(Arc::new(Entry {
+                tag: Tag {
+                    origin: Arc::clone(origin),
+                    clock: Clock::new(last),
+                },
+                topic: topic.clone().ok_or(Malformed::Topic)?,
+                key: Arc::from(&*row.key),
+                owner: None,
+                meta: Meta::from_text(row.meta.to_string()).ok_or(Malformed::Meta)?,
+            }))
+        });
+        entries.collect()
+    }
+}
+
+impl GoneRow {
+    /// Returns the removed tags.
+    pub(crate) fn gone(&self) -> Result<Gone, Malformed> {
+        let mut last = 0_u64;
+        let mut above = |step: u64| {
+            last = last.checked_add(step).ok_or(Malformed::Clock)?;
+            Ok(Clock::new(last))
+        };
+        match self {
+            Self::Tags(steps) => {
+                let tags: Result<_, Malformed> = steps.iter().map(|step| above(*step)).collect();
+                Ok(Gone::Tags(tags?))
+            }
+            Self::Except(runs) => {
+                let runs: Result<_, Malformed> = runs
+                    .iter()
+                    .map(|(step, length)| {
+                        let first = above(*step)?;
+                        let last = above(*length)?;
+                        Ok(Run { first, last })
+                    })
+                    .collect();
+                Ok(Gone::Except(runs?))
+            }
+        }
+    }
+}

@@ -1,0 +1,315 @@
+mod agreed;
+mod recorded;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::replication::set::{
+    Clock, Delta, Entry, Gone, Incarnation, Meta, Origin, ReplicaName, Run, Tag,
+};
+
+use recorded::{RECORDED, recorded};
+
+/// The number of a variant that there is not yet: the one after the last.
+const UNKNOWN: u8 = 13;
+
+fn header() -> Header<'static> {
+    Header {
+        pool_size: 8,
+        name: "a@1".into(),
+        started_ms: 1_700_000_000_000,
+        nonce: 77,
+        number: 5,
+    }
+}
+
+fn meta(n: u64) -> String {
+    format!("{{\"phx_ref\":\"AAAAAAAA{n:08}\",\"n\":{n}}}")
+}
+
+fn delta() -> Delta {
+    let origin = Arc::new(Origin {
+        name: ReplicaName::new("a@1"),
+        incarnation: Incarnation {
+            started_ms: 1_700_000_000_000,
+            nonce: 77,
+        },
+    });
+    let entry = |clock, topic: &str, key: &str| {
+        Arc::new(Entry {
+            tag: Tag {
+                origin: Arc::clone(&origin),
+                clock: Clock::new(clock),
+            },
+            topic: topic.into(),
+            key: key.into(),
+            owner: None,
+            meta: Meta::from_text(meta(clock)).unwrap(),
+        })
+    };
+    Delta {
+        adds: vec![
+            entry(6, "room:1", "ann"),
+            entry(9, "room:1", "bob"),
+            entry(10, "", "ann"),
+        ],
+        origin,
+        from: Clock::new(5),
+        to: Clock::new(12),
+        gone: Gone::Tags(vec![Clock::new(2), Clock::new(5)]),
+    }
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<_> = text
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.chunks(2).map(byte).collect()
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_delta_comes_back_as_it_was() {
+    let sent = delta();
+    let bytes = encode(&header(), &body_of_delta(3, &sent)).unwrap();
+    let (speaker, body) = decode(&bytes).unwrap();
+    assert_eq!(speaker, header());
+    let Body::Delta {
+        shard,
+        from,
+        to,
+        adds,
+        gone,
+    } = body
+    else {
+        panic!("it came back as {body:?}");
+    };
+    assert_eq!((shard, from, to), (3, 5, 12));
+    assert_eq!(
+        EntryRow::entries(&adds, &sent.origin, sent.from).unwrap(),
+        sent.adds
+    );
+    assert_eq!(gone.gone().unwrap(), sent.gone);
+
+    let runs = [(1, 3), (5, 5)].map(|(first, last)| Run {
+        first: Clock::new(first),
+        last: Clock::new(last),
+    });
+    let sent = Delta {
+        gone: Gone::Except(runs.to_vec()),
+        ..sent
+    };
+    let Body::Delta { gone, .. } = body_of_delta(0, &sent) else {
+        unreachable!()
+    };
+    assert_eq!(gone.gone().unwrap(), sent.gone);
+}
+
+#[test]
+fn what_a_newer_version_appends_is_left_out() {
+    let mut newer = encode(&header(), &recorded("leave")).unwrap().to_vec();
+    newer[0] = VERSION + 1;
+    newer.extend_from_slice(b"and more that nobody knows yet");
+    assert_eq!(decode(&newer).unwrap().1, recorded("leave"));
+    newer[0] = VERSION - 1;
+    assert!(decode(&newer).is_ok());
+    newer[0] = VERSION + 2;
+    assert_eq!(decode(&newer), Err(Malformed::Version(VERSION + 2)));
+}
+
+#[test]
+fn what_makes_no_sense_is_named() {
+    assert!(matches!(decode(&[]), Err(Malformed::Encoding(_))));
+    assert_eq!(
+        decode(&vec![1; MAX_BYTES + 1]),
+        Err(Malformed::TooLong(MAX_BYTES + 1))
+    );
+    let named = |name: String| {
+        let header = Header {
+            name: name.into(),
+            ..header()
+        };
+        decode(&encode(&header, &recorded("leave")).unwrap()).map(drop)
+    };
+    assert_eq!(named(String::new()), Err(Malformed::Name(0)));
+    assert_eq!(named("x".repeat(256)), Err(Malformed::Name(256)));
+
+    let origin = delta().origin;
+    let row = |step, topic: Option<&'static str>, meta: &str| EntryRow {
+        step,
+        topic: topic.map(Cow::from),
+        key: "k".into(),
+        meta: Cow::from(meta.to_owned()),
+    };
+    let read = |rows: &[EntryRow<'_>]| EntryRow::entries(rows, &origin, Clock::new(5)).map(drop);
+    let good = meta(1);
+    assert_eq!(read(&[row(1, Some("t"), &good)]), Ok(()));
+    assert_eq!(read(&[row(1, None, &good)]), Err(Malformed::Topic));
+    assert_eq!(
+        read(&[row(u64::MAX, Some("t"), &good)]),
+        Err(Malformed::Clock)
+    );
+    for bad in [
+        "",
+        "{}",
+        "[1]",
+        "{\"phx_ref\":\"short\"}",
+        "{\"phx_ref\":\"AAAAAAAAAAAAAAAA\",}",
+        &format!("{good}x"),
+    ] {
+        assert_eq!(
+            read(&[row(1, Some("t"), bad)]),
+            Err(Malformed::Meta),
+            "{bad}"
+        );
+    }
+}
+
+/// Every message that says something of a node: of this name, started then.
+fn about(name: &str, started_ms: u64) -> Vec<Body<'_>> {
+    let (shard, nonce, from, id, number) = (0, 4, 5, 6, 7);
+    let row = Row {
+        name: name.into(),
+        started_ms,
+        nonce,
+        shards: Vec::new(),
+    };
+    let left = Left {
+        name: name.into(),
+        started_ms,
+        nonce,
+        number,
+        grace_ms: 0,
+    };
+    let vector = |rows, left| Body::Vector {
+        rows,
+        left,
+        answer: false,
+    };
+    vec![
+        Body::Request {
+            shard,
+            name: name.into(),
+            started_ms,
+            nonce,
+            from,
+            id,
+        },
+        Body::Part {
+            shard,
+            name: name.into(),
+            started_ms,
+            nonce,
+            from,
+            to: from,
+            id,
+            index: 0,
+            of: 1,
+            adds: Vec::new(),
+            gone: GoneRow::Tags(Vec::new()),
+        },
+        vector(vec![row], Vec::new()),
+        vector(Vec::new(), vec![left]),
+        Body::Vouch {
+            name: name.into(),
+            started_ms,
+            nonce,
+            number,
+        },
+    ]
+}
+
+fn heard(body: &Body<'_>) -> Result<(), Malformed> {
+    decode(&encode(&header(), body).unwrap()).map(drop)
+}
+
+#[test]
+fn names_in_bodies_are_bounded_as_those_of_senders_are() {
+    let longest = "x".repeat(MAX_NAME_BYTES);
+    let longer = "x".repeat(MAX_NAME_BYTES + 1);
+    let pings = |name: &str| {
+        let on_behalf_of = Cow::from(name.to_owned());
+        [
+            Body::Ping {
+                on_behalf_of: on_behalf_of.clone(),
+            },
+            Body::Pong { on_behalf_of },
+        ]
+    };
+    let all = |name| {
+        let ping_for = Body::PingFor {
+            name: Cow::from(name),
+        };
+        let mut all = about(name, 3);
+        all.push(ping_for);
+        all
+    };
+    for body in all(&longest).iter().chain(&pings(&longest)) {
+        assert_eq!(heard(body), Ok(()), "{body:?}");
+    }
+    for body in all(&longer).iter().chain(&pings(&longer)) {
+        assert_eq!(heard(body), Err(Malformed::Name(256)), "{body:?}");
+    }
+    for body in all("") {
+        assert_eq!(heard(&body), Err(Malformed::Name(0)), "{body:?}");
+    }
+    for body in pings("") {
+        assert_eq!(heard(&body), Ok(()), "empty is the sender: {body:?}");
+    }
+}
+
+#[test]
+fn nobody_was_started_in_a_far_future() {
+    let refusal = |started_ms, known_started_ms| Body::Refusal {
+        started_ms,
+        nonce: 1,
+        known_started_ms,
+        known_nonce: 2,
+        number: 3,
+    };
+    let sender = |started_ms| {
+        let header = Header {
+            started_ms,
+            ..header()
+        };
+        decode(&encode(&header, &Body::Leave { grace_ms: 0 }).unwrap()).map(drop)
+    };
+    let last = STARTED_END - 1;
+    for body in about("b", last).iter().chain(&[refusal(last, last)]) {
+        assert_eq!(heard(body), Ok(()), "{body:?}");
+    }
+    assert_eq!(sender(last), Ok(()));
+    for late in [STARTED_END, u64::MAX] {
+        let refusals = [refusal(late, 1), refusal(1, late)];
+        for body in about("b", late).iter().chain(&refusals) {
+            assert_eq!(heard(body), Err(Malformed::Started(late)), "{body:?}");
+        }
+        assert_eq!(sender(late), Err(Malformed::Started(late)));
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_do_harm(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = decode(&bytes);
+    }
+
+    #[test]
+    fn no_change_of_a_message_does_harm(place in any::<prop::sample::Index>(), byte in any::<u8>(), which in 0..RECORDED.len()) {
+        let mut bytes = hex(RECORDED[which].1);
+        let place = place.index(bytes.len());
+        bytes[place] = byte;
+        if let Ok((_, Body::Delta { adds, gone, from, .. })) = decode(&bytes) {
+            let _ = EntryRow::entries(&adds, &delta().origin, Clock::new(from));
+            let _ = gone.gone();
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The node around its [pulls](super::pulls): it sends what they ask for, and hands them the parts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::pulls::{Answerer, PullAction, PullHost};
+use super::{Node, NodeEffect};
+use crate::replication::message::{Body, EntryRow, GoneRow, Malformed};
+use crate::replication::node::receive::{MessageSource, incarnation};
+use crate::replication::set::{Clock, ReplicaName};
+use crate::replication::shard::{Ask, Credit, Input, Part};
+
+impl PullHost for &Node {
+    fn whom_to_ask(
+        &mut self,
+        replica: &ReplicaName,
+        attempt: u32,
+        now: Duration,
+    ) -> Option<Answerer> {
+        self.membership.lock().whom_to_ask(replica, attempt, now)
+    }
+
+    fn is_wanted(&mut self, place: usize, ask: &Ask) -> bool {
+        self.shards[place].lock().wants(&ask.origin, ask.id)
+    }
+}
+
+/// A part of an answer, as it was received.
+pub(super) struct ReceivedPart<'a> {
+    pub(super) place: usize,
+    pub(super) name: &'a str,
+    pub(super) started_ms: u64,
+    pub(super) nonce: u64,
+    pub(super) from: u64,
+    pub(super) to: u64,
+    pub(super) id: u64,
+    pub(super) index: u32,
+    pub(super) of: u32,
+    pub(super) adds: &'a [EntryRow<'a>],
+    pub(super) gone: &'a GoneRow,
+}
+
+impl Node {
+    /// Lets the pulls go on, and does what follows from that and from `actions`.
+    pub(super) fn go_on_pulling(
+        &self,
+        now: Duration,
+        mut actions: Vec<PullAction>,
+        out: &mut Vec<NodeEffect>,
+    ) {
+        if !self.clustered {
+            return;
+        }
+        {
+            let mut pulls = self.pulls.lock();
+            let before = pulls.next_deadline();
+            pulls.go_on(now, &mut &*self, &mut actions);
+            let after = pulls.next_deadline();
+            if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
+                out.push(NodeEffect::Wake);
+            }
+        }
+        for action in actions {
+            self.carry_out_pull(action, now, out);
+        }
+    }
+
+    fn carry_out_pull(&self, action: PullAction, now: Duration, out: &mut Vec<NodeEffect>) {
+        match action {
+            PullAction::Over { place, origin, id } => {
+                self.tell(place, Input::Over(origin, id), now, out);
+            }
+            PullAction::Ask { to, place, ask } => {
+                let body = Body::Request {
+                    shard: place as u16,
+                    name: ask.origin.name.as_str().into(),
+                    started_ms: ask.origin.incarnation.started_ms,
+                    nonce: ask.origin.incarnation.nonce,
+                    from: ask.from.get(),
+                    id: ask.id,
+                };
+                self.say(to, &body, out);
+            }
+            PullAction::Pull {
+                to,
+                place,
+                ask,
+                credit,
+            } => {
+                let Credit {
+                    part_bytes,
+                    upto,
+                    again,
+                } = credit;
+                let body = Body::Pull {
+                    shard: place as u16,
+                    name: ask.origin.name.as_str().into(),
+                    started_ms: ask.origin.incarnation.started_ms,
+                    nonce: ask.origin.incarnation.nonce,
+                    from: ask.from.get(),
+                    id: ask.id,
+                    part_bytes: u32::try_from(part_bytes).unwrap_or(u32::MAX),
+                    upto,
+                    again,
+                };
+                self.say(to, &body, out);
+            }
+            PullAction::Cancel { to, place, id } => {
+                let shard = place as u16;
+                self.say(to, &Body::Cancel { shard, id }, out);
+            }
+        }
+    }
+
+    /// Takes a part of an answer that this node waits for.
+    pub(super) fn received_part(
+        &self,
+        sender: &MessageSource,
+        received: &ReceivedPart<'_>,
+        now: Duration,
+        out: &mut Vec<NodeEffect>,
+    ) -> Result<(), Malformed> {
+        let place = received.place;
+        if !self.pulls.lock().expects(received.id, &sender.origin.name) {
+            return Ok(());
+        }
+        // Contents are believed of replicas that are up here, whoever sends them.
+        let known = incarnation(received.started_ms, received.nonce);
+        let name = ReplicaName::new(received.name);
+        let Some(origin) = self.membership.lock().origin(&name, known) else {
+            return Ok(());
+        };
+        let own = origin.name == sender.origin.name;
+        let from = Clock::new(received.from);
+        let part = Part {
+            adds: EntryRow::entries(received.adds, &origin, from)?,
+            origin: Arc::clone(&origin),
+            from,
+            to: Clock::new(received.to),
+            id: received.id,
+            index: received.index,
+            of: received.of,
+            gone: received.gone.gone()?,
+        };
+        if part.adds.iter().any(|add| self.place(&add.topic) != place) {
+            return Err(Malformed::Place);
+        }
+        let arrival = (&part).into();
+        self.tell(place, Input::Part { part, own }, now, out);
+        let is_wanted = self.shards[place].lock().wants(&origin, received.id);
+        let mut actions = Vec::new();
+        let mut pulls = self.pulls.lock();
+        pulls.arrived(arrival, is_wanted, now, &mut actions);
+        drop(pulls);
+        self.go_on_pulling(now, actions, out);
+        Ok(())
+    }
+}

@@ -1,0 +1,354 @@
+use super::*;
+use crate::replication::set::{Clock, Incarnation};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// A node whose peers all take credit, unless they are told not to.
+struct Host {
+    takes_credit: bool,
+    unwanted: BTreeSet<u64>,
+}
+
+impl PullHost for Host {
+    fn whom_to_ask(
+        &mut self,
+        replica: &ReplicaName,
+        attempt: u32,
+        _: Duration,
+    ) -> Option<Answerer> {
+        let name = match attempt {
+            0 => replica.clone(),
+            _ => ReplicaName::new("other"),
+        };
+        Some(Answerer {
+            name,
+            takes_credit: self.takes_credit,
+        })
+    }
+
+    fn is_wanted(&mut self, _: usize, ask: &Ask) -> bool {
+        !self.unwanted.contains(&ask.id)
+    }
+}
+
+/// Pulls, and the time.
+struct Table {
+    pulls: Pulls,
+    host: Host,
+    now: Duration,
+}
+
+impl Table {
+    fn new() -> Self {
+        Self {
+            pulls: Pulls::new(48 * 1024),
+            host: Host {
+                takes_credit: true,
+                unwanted: BTreeSet::new(),
+            },
+            now: Duration::ZERO,
+        }
+    }
+
+    fn want(&mut self, id: u64, is_small: bool) -> Vec<PullAction> {
+        self.pulls.want(0, ask(id, is_small));
+        self.go_on()
+    }
+
+    fn go_on(&mut self) -> Vec<PullAction> {
+        let mut actions = Vec::new();
+        self.pulls.go_on(self.now, &mut self.host, &mut actions);
+        actions
+    }
+
+    /// A part comes, of an answer up to clock 9.
+    fn part(&mut self, id: u64, index: u32, of: u32) -> Vec<PullAction> {
+        self.part_up_to(9, id, index, of)
+    }
+
+    fn part_up_to(&mut self, to: u64, id: u64, index: u32, of: u32) -> Vec<PullAction> {
+        let part = PartArrival { id, index, of, to };
+        let is_wanted = !self.host.unwanted.contains(&id);
+        let mut actions = Vec::new();
+        self.pulls.arrived(part, is_wanted, self.now, &mut actions);
+        self.pulls.go_on(self.now, &mut self.host, &mut actions);
+        actions
+    }
+
+    /// Passes time until the patience with an answer ends.
+    fn lose_patience(&mut self) -> Vec<PullAction> {
+        self.now = self.pulls.next_deadline().expect("it waits");
+        self.go_on()
+    }
+}
+
+fn ask(id: u64, is_small: bool) -> Ask {
+    Ask {
+        origin: Arc::new(Origin {
+            name: ReplicaName::new("there"),
+            incarnation: Incarnation {
+                started_ms: 1,
+                nonce: 1,
+            },
+        }),
+        from: Clock::ZERO,
+        id,
+        attempt: 0,
+        is_small,
+    }
+}
+
+/// The credit in a request: the number of parts, and those to be sent again.
+fn credits(actions: &[PullAction]) -> Vec<(u64, u32, Vec<u32>)> {
+    let credits = actions.iter().filter_map(|action| match action {
+        PullAction::Pull { ask, credit, .. } => Some((ask.id, credit.upto, credit.again.clone())),
+        _ => None,
+    });
+    credits.collect()
+}
+
+fn is_over(actions: &[PullAction], of: u64) -> bool {
+    let mut actions = actions.iter();
+    actions.any(|action| matches!(action, PullAction::Over { id, .. } if *id == of))
+}
+
+fn is_cancelled(actions: &[PullAction], of: u64) -> bool {
+    let mut actions = actions.iter();
+    actions.any(|action| matches!(action, PullAction::Cancel { id, .. } if *id == of))
+}
+
+#[test]
+fn what_is_asked_for_at_once_keeps_within_the_window() {
+    let mut table = Table::new();
+    let mut begun = Vec::new();
+    for id in 0..100 {
+        begun.extend(credits(&table.want(id, false)));
+    }
+    assert_eq!(begun.len(), 4, "a quarter of the window each");
+    // The first answer is long. Others begin only when there is room.
+    let more = table.part(0, 0, 50);
+    assert_eq!(credits(&more), [(0, 2, vec![])]);
+    table.host.unwanted.insert(1);
+    let more = table.part(1, 0, 1);
+    assert_eq!(credits(&more), [(0, 3, vec![])], "what is begun goes first");
+}
+
+#[test]
+fn a_small_answer_waits_for_no_large_one() {
+    let mut table = Table::new();
+    for id in 0..10 {
+        table.want(id, false);
+    }
+    assert_eq!(credits(&table.want(11, true)), [(11, 1, vec![])]);
+}
+
+#[test]
+fn a_part_that_does_not_come_is_asked_for_again_and_the_others_are_kept() {
+    let mut table = Table::new();
+    table.want(1, false);
+    table.part(1, 0, 3);
+    table.part(1, 2, 3);
+    let again = table.lose_patience();
+    assert_eq!(credits(&again), [(1, 3, vec![1])]);
+    assert!(!is_over(&again, 1));
+    // It comes, and the shard has all.
+    table.host.unwanted.insert(1);
+    let end = table.part(1, 1, 3);
+    assert!(is_cancelled(&end, 1) && !is_over(&end, 1));
+    assert_eq!(table.pulls.next_deadline(), None);
+}
+
+#[test]
+fn a_part_that_three_others_overtook_is_asked_for_at_once() {
+    let mut table = Table::new();
+    table.want(1, false);
+    table.part(1, 0, 9);
+    for index in [2, 3] {
+        let more = table.part(1, index, 9);
+        assert!(credits(&more).iter().all(|(.., again)| again.is_empty()));
+    }
+    let more = table.part(1, 4, 9);
+    assert_eq!(credits(&more)[0].2, [1]);
+    let more = table.part(1, 5, 9);
+    assert!(
+        credits(&more).iter().all(|(.., again)| again.is_empty()),
+        "once"
+    );
+}
+
+#[test]
+fn an_answer_is_given_up_for_its_silence_and_not_for_its_length() {
+    let mut table = Table::new();
+    table.want(1, false);
+    for index in 0..200 {
+        table.now += 400 * MS;
+        let actions = table.part(1, index, 1000);
+        assert!(!is_over(&actions, 1), "after {:?}", table.now);
+    }
+    for _ in 1..MAX_SILENCES {
+        let actions = table.lose_patience();
+        assert!(!is_over(&actions, 1));
+        assert!(!credits(&actions).is_empty(), "it asks for the rest");
+    }
+    let actions = table.lose_patience();
+    assert!(is_over(&actions, 1) && is_cancelled(&actions, 1));
+}
+
+#[test]
+fn an_answer_that_never_begins_is_given_up_after_one_silence() {
+    let mut table = Table::new();
+    table.want(1, false);
+    let actions = table.lose_patience();
+    assert!(is_over(&actions, 1) && is_cancelled(&actions, 1));
+    assert_eq!(table.pulls.window.room(), 16 * 1024, "nothing is under way");
+}
+
+#[test]
+fn a_node_that_was_cut_off_is_soon_asked_again() {
+    let mut table = Table::new();
+    for attempt in 0..6 {
+        let ask = Ask {
+            attempt,
+            ..ask(attempt.into(), false)
+        };
+        table.pulls.want(0, ask);
+        table.go_on();
+        let before = table.now;
+        table.lose_patience();
+        assert!(table.now - before <= 1200 * MS, "attempt {attempt}");
+    }
+}
+
+#[test]
+fn an_answer_that_begins_anew_is_not_mixed_with_the_first() {
+    let mut table = Table::new();
+    table.want(1, false);
+    table.part(1, 0, 3);
+    let actions = table.part_up_to(10, 1, 1, 3);
+    assert!(is_over(&actions, 1) && is_cancelled(&actions, 1));
+}
+
+#[test]
+fn what_is_no_longer_wanted_is_cancelled_or_never_asked_for() {
+    let mut table = Table::new();
+    table.want(1, false);
+    table.part(1, 0, 100);
+    table.host.unwanted.insert(1);
+    let actions = table.part(1, 1, 100);
+    assert!(is_cancelled(&actions, 1) && !is_over(&actions, 1));
+    table.host.unwanted.insert(2);
+    assert!(table.want(2, false).is_empty());
+}
+
+#[test]
+fn only_the_node_that_was_asked_is_listened_to() {
+    let mut table = Table::new();
+    table.want(1, false);
+    assert!(table.pulls.expects(1, &ReplicaName::new("there")));
+    assert!(!table.pulls.expects(1, &ReplicaName::new("other")));
+    assert!(!table.pulls.expects(2, &ReplicaName::new("there")));
+}
+
+#[test]
+fn nodes_that_take_no_credit_are_asked_for_few_answers_at_once() {
+    let mut table = Table::new();
+    table.host.takes_credit = false;
+    let mut asked = 0;
+    for id in 0..20 {
+        asked += table.want(id, false).len();
+    }
+    assert_eq!(asked, MAX_WITHOUT_CREDIT);
+    // The first is complete.
+    table.host.unwanted.insert(0);
+    let actions = table.part(0, 0, 1);
+    assert!(
+        matches!(actions[..], [PullAction::Ask { .. }]),
+        "{actions:?}"
+    );
+}
+
+#[test]
+fn nodes_that_take_no_credit_hold_up_no_others() {
+    let mut table = Table::new();
+    table.host.takes_credit = false;
+    for id in 0..20 {
+        table.want(id, id % 2 == 0);
+    }
+    // Those that wait are of an old node. The next is of a new one.
+    let old = table.pulls.small.len() + table.pulls.large.len();
+    assert_eq!(old, 20 - MAX_WITHOUT_CREDIT);
+    struct Mixed(Host);
+    impl PullHost for Mixed {
+        fn whom_to_ask(&mut self, replica: &ReplicaName, _: u32, _: Duration) -> Option<Answerer> {
+            let takes_credit = replica.as_str() == "new";
+            let name = replica.clone();
+            Some(Answerer { name, takes_credit })
+        }
+        fn is_wanted(&mut self, place: usize, ask: &Ask) -> bool {
+            self.0.is_wanted(place, ask)
+        }
+    }
+    let mut new = ask(100, false);
+    new.origin = Arc::new(Origin {
+        name: ReplicaName::new("new"),
+        incarnation: new.origin.incarnation,
+    });
+    table.pulls.want(0, new);
+    let mut actions = Vec::new();
+    table
+        .pulls
+        .go_on(table.now, &mut Mixed(table.host), &mut actions);
+    assert_eq!(credits(&actions), [(100, 1, vec![])]);
+    let waits = table.pulls.large.iter().map(|wanted| wanted.ask.id);
+    assert!(waits.is_sorted(), "in their order");
+}
+
+/// Runs an endless answer over a link with a bandwidth and a round trip. Returns the longest time
+/// that a part waited in the last half, and the bytes that came.
+fn over_a_link(bytes_a_ms: f64, round_trip: Duration, time: Duration) -> (Duration, f64) {
+    let mut table = Table::new();
+    let mut arrivals: VecDeque<(Duration, u32)> = VecDeque::new();
+    let (mut free, mut sent, mut came) = (Duration::ZERO, 0, 0.0);
+    let mut longest = Duration::ZERO;
+    let mut actions = table.want(1, false);
+    while table.now < time {
+        for action in actions.drain(..) {
+            let PullAction::Pull { credit, .. } = action else {
+                panic!("{action:?}");
+            };
+            assert!(credit.again.is_empty(), "nothing is lost");
+            while sent < credit.upto {
+                let at = table.now + round_trip;
+                if table.now > time / 2 {
+                    longest = longest.max(free.saturating_sub(at));
+                }
+                let takes = Duration::from_secs_f64(credit.part_bytes as f64 / bytes_a_ms / 1e3);
+                free = free.max(at) + takes;
+                came += credit.part_bytes as f64;
+                arrivals.push_back((free, sent));
+                sent += 1;
+            }
+        }
+        let (at, index) = arrivals.pop_front().expect("it is never idle");
+        table.now = at;
+        actions = table.part(1, index, u32::MAX);
+    }
+    (longest, came)
+}
+
+#[test]
+fn the_window_fills_a_link_and_leaves_its_queue_short() {
+    // From 2 Mbit/s to 1 Gbit/s, near and far.
+    for bytes_a_ms in [250.0, 1250.0, 12_500.0, 125_000.0] {
+        for round_trip in [MS, 50 * MS, 200 * MS] {
+            let time = Duration::from_secs(20);
+            let (longest, came) = over_a_link(bytes_a_ms, round_trip, time);
+            let used = came / (bytes_a_ms * 20_000.0);
+            let what = format!("{bytes_a_ms} bytes a ms, {round_trip:?}: {used:.2}, {longest:?}");
+            assert!(longest < 200 * MS, "{what}");
+            // A far and fast link is filled to the largest window.
+            let most = 8.0 * 1024.0 * 1024.0 / (bytes_a_ms * 1000.0 * round_trip.as_secs_f64());
+            assert!(used > 0.7 * most.min(1.0), "{what}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+use std::num::NonZeroU64;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::replication::set::{
+    Content, Incarnation, Meta, MetaBody, OwnerId, PhxRefs, Writer, visits::visited,
+};
+use crate::replication::shard::copies::staging::{Staging, Whole};
+use crate::replication::shard::part::Ask;
+
+/// A change of a replica.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Add,
+    /// Of those that are left, by place.
+    Remove(prop::sample::Index),
+    Update(prop::sample::Index),
+}
+
+/// An event while an answer is under way.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Change(Change),
+    /// The next part is made.
+    Part,
+    /// A part that was made does not arrive.
+    Lose(prop::sample::Index),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        3 => Just(Change::Add),
+        1 => any::<prop::sample::Index>().prop_map(Change::Remove),
+        1 => any::<prop::sample::Index>().prop_map(Change::Update),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => change().prop_map(Step::Change),
+        2 => Just(Step::Part),
+        1 => any::<prop::sample::Index>().prop_map(Step::Lose),
+    ]
+}
+
+/// A node's replica, and its references.
+struct There {
+    writer: Writer,
+    refs: PhxRefs,
+}
+
+impl There {
+    fn new(removal_log_bytes: usize) -> Self {
+        let origin = Origin {
+            name: ReplicaName::new("there"),
+            incarnation: Incarnation {
+                started_ms: 1,
+                nonce: 1,
+            },
+        };
+        Self {
+            writer: Writer::new(origin, removal_log_bytes),
+            refs: PhxRefs::new(1),
+        }
+    }
+
+    /// Makes a change; returns the entry that has gone.
+    fn change(&mut self, change: Change) -> Option<Arc<Entry>> {
+        let held: Vec<_> = self.writer.replica().since(Clock::ZERO).collect();
+        let clock = |index: prop::sample::Index| {
+            (!held.is_empty()).then(|| held[index.index(held.len())].tag.clock)
+        };
+        let body = MetaBody::encode(&serde_json::json!({}), 100).expect("an object");
+        match change {
+            Change::Add => {
+                let content = Content {
+                    topic: "t".into(),
+                    key: "k".into(),
+                    owner: OwnerId::new(NonZeroU64::MIN),
+                    meta: Meta::new(self.refs.make(), None, &body),
+                };
+                self.writer.add(content);
+                None
+            }
+            Change::Remove(index) => {
+                let clock = clock(index)?;
+                self.writer.remove(clock)
+            }
+            Change::Update(index) => {
+                let clock = clock(index)?;
+                let meta = Meta::new(self.refs.make(), None, &body);
+                Some(self.writer.update(clock, meta)?.0)
+            }
+        }
+    }
+
+    /// Begins an answer of parts of one or two entries.
+    fn answer(&self, from: Clock, credit: Option<Credit>) -> Answer {
+        let request = PeerRequest {
+            by: ReplicaName::new("here"),
+            ask: Ask {
+                origin: Arc::clone(self.writer.replica().origin()),
+                from,
+                id: 7,
+                attempt: 0,
+                is_small: false,
+            },
+            credit,
+        };
+        let gone = self.writer.gone(from);
+        let replica = self.writer.replica();
+        Answer::new(&request, replica, gone, 1024, Duration::ZERO)
+    }
+}
+
+fn all() -> Credit {
+    Credit {
+        part_bytes: 0,
+        upto: u32::MAX,
+        again: Vec::new(),
+    }
+}
+
+fn clocks(replica: &Replica) -> Vec<Clock> {
+    let entries = replica.since(Clock::ZERO);
+    entries.map(|entry| entry.tag.clock).collect()
+}
+
+proptest! {
+    #[test]
+    fn the_parts_say_what_there_was_at_the_end_whatever_happens_meanwhile(
+        before in prop::collection::vec(change(), 0..150),
+        known in any::<prop::sample::Index>(),
+        steps in prop::collection::vec(step(), 0..100),
+        takes_credit in any::<bool>(),
+    ) {
+        let mut there = There::new(256);
+        let mut states = vec![there.writer.clone()];
+        for change in before {
+            there.change(change);
+            states.push(there.writer.clone());
+        }
+        // The asker has one of the earlier states.
+        let mut here = states[known.index(states.len())].replica().clone();
+        let truth = there.writer.replica().clone();
+        let mut answer = there.answer(here.clock(), takes_credit.then(all));
+        let (mut parts, mut arrived) = (0, Vec::new());
+        for step in steps {
+            match step {
+                Step::Change(change) => {
+                    if let Some(gone) = there.change(change) {
+                        answer.gone(&gone);
+                    }
+                }
+                Step::Part if answer.is_sendable() => {
+                    arrived.extend(answer.next(there.writer.replica()));
+                    parts = parts.max(arrived.len());
+                }
+                Step::Lose(index) if !arrived.is_empty() && takes_credit => {
+                    let lost = arrived.remove(index.index(arrived.len()));
+                    let again = vec![lost.index];
+                    answer.take(&Credit { again, ..all() }, Duration::ZERO);
+                }
+                Step::Part | Step::Lose(_) => {}
+            }
+        }
+        while answer.is_sendable() {
+            arrived.extend(answer.next(there.writer.replica()));
+        }
+        prop_assert_eq!(answer.is_done(), !takes_credit);
+
+        let mut staging = Staging::begin(&arrived[0]).expect("it makes sense");
+        for part in arrived {
+            prop_assert!(staging.fits(&part));
+            prop_assert!(staging.take(part).is_ok());
+        }
+        prop_assert!(staging.is_whole());
+        match staging.whole().expect("it makes sense") {
+            Whole::Replica(replica) => here = replica,
+            Whole::Delta(delta) if delta.to == here.clock() => {}
+            Whole::Delta(delta) => {
+                here.apply(&delta).expect("it goes on from there");
+            }
+        }
+        prop_assert_eq!(here.clock(), truth.clock());
+        prop_assert_eq!(clocks(&here), clocks(&truth));
+        prop_assert_eq!(here.check(), truth.check());
+    }
+}
+
+#[test]
+fn a_part_visits_its_own_entries_whatever_else_there_is() {
+    let visits = [1000, 100_000].map(|held| {
+        let mut there = There::new(1024);
+        for _ in 0..held {
+            let body = MetaBody::encode(&serde_json::json!({}), 100).expect("an object");
+            there.writer.add(Content {
+                topic: "t".into(),
+                key: "k".into(),
+                owner: OwnerId::new(NonZeroU64::MIN),
+                meta: Meta::new(there.refs.make(), None, &body),
+            });
+        }
+        let before = visited();
+        let mut answer = there.answer(Clock::ZERO, Some(all()));
+        let begun = visited();
+        answer.next(there.writer.replica()).expect("there is one");
+        answer.next(there.writer.replica()).expect("there are more");
+        (begun - before, visited() - begun)
+    });
+    assert_eq!(visits[0], visits[1]);
+    assert!(visits[0].0 < 100 && visits[0].1 < 200, "{visits:?}");
+}

@@ -1,0 +1,37 @@
+//! The replicas that a shard can answer for.
+
+use crate::replication::set::{Clock, Gone, Origin, Replica, Writer};
+use crate::replication::shard::copies::Copies;
+
+/// This node's replica, and the copies of others.
+#[derive(Debug)]
+pub(in crate::replication::shard) struct Held<'a> {
+    pub(in crate::replication::shard) writer: &'a Writer,
+    pub(in crate::replication::shard) copies: &'a Copies,
+}
+
+impl Held<'_> {
+    pub(super) fn is_own(&self, origin: &Origin) -> bool {
+        **self.writer.replica().origin() == *origin
+    }
+
+    /// Returns a replica, if this node may answer for it.
+    pub(super) fn get(&self, origin: &Origin) -> Option<&Replica> {
+        match self.is_own(origin) {
+            true => Some(self.writer.replica()),
+            false => self.copies.served(origin),
+        }
+    }
+
+    /// Returns the tags up to `from` that are gone from one of these replicas.
+    pub(super) fn gone(&self, replica: &Replica, from: Clock) -> Gone {
+        if replica.clock() <= from {
+            // There is nothing more.
+            return Gone::nothing();
+        }
+        match self.is_own(replica.origin()) {
+            true => self.writer.gone(from),
+            false => replica.gone(from),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! One topic: who is in it, and what of that its listeners do not know yet.
+
+use std::sync::Arc;
+
+use super::holders::{Holders, Removed};
+use super::keys::{Keyed, Keys};
+use super::pending::{Pending, Sides};
+use crate::replication::set::{Entry, Origin, PhxRef};
+
+/// Where a topic stands between two diffs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The next change leaves at once.
+    #[default]
+    Quiet,
+    /// A diff is out and not dispatched yet.
+    Dispatching,
+    /// The last diff is less than the interval old.
+    Cooling,
+}
+
+/// The place in a topic's list where a batch of it ended.
+#[derive(Clone, Debug)]
+pub(crate) struct ListPlace {
+    /// The last key.
+    key: Arc<str>,
+    /// The last reference, if other entries of the key follow.
+    within: Option<PhxRef>,
+}
+
+/// One topic of a shard.
+#[derive(Clone, Debug, Default)]
+pub(in crate::replication::shard) struct Topic {
+    /// The phase, which decides when the next diff may be sent.
+    pub(super) phase: Phase,
+    /// The entries by key. Ordered, so that lists are the same on every node.
+    keys: Keys<Holders>,
+    /// The changes since the last diff.
+    pending: Pending,
+}
+
+impl crate::replication::shard::Shard {
+    /// Returns a batch of the topic's list: entries by key, the oldest first within a key, from the
+    /// place on. Also returns the place of the next batch, `None` after the last one.
+    ///
+    /// A batch seals the topic's pending diff: a change before it never cancels against a change
+    /// after it. A key that is present throughout is in the whole list exactly once. A key that
+    /// comes or goes between two batches may be in it.
+    pub(crate) fn list_batch(
+        &mut self,
+        topic: &str,
+        from: Option<&ListPlace>,
+    ) -> (Vec<Arc<Entry>>, Option<ListPlace>) {
+        let most = self.index.batch();
+        let Some(topic) = self.index.topic_mut(topic) else {
+            return (Vec::new(), None);
+        };
+        topic.seal();
+        topic.batch(from, most)
+    }
+}
+
+impl Topic {
+    /// The key as it is held already, so that all its entries share one text.
+    pub(super) fn intern(&self, key: &str) -> Arc<str> {
+        match self.keys.get(key) {
+            Some(holders) => Arc::clone(holders.key()),
+            None => key.into(),
+        }
+    }
+
+    /// Adds an entry. Returns whether no entry with its reference was here.
+    pub(super) fn join(&mut self, entry: &Arc<Entry>) -> bool {
+        let new = match self.keys.get_mut(&entry.key) {
+            Some(holders) => holders.add(Arc::clone(entry)),
+            None => {
+                self.keys.insert(Holders::One(Arc::clone(entry)));
+                true
+            }
+        };
+        if new {
+            self.pending.join(entry);
+        }
+        new
+    }
+
+    /// Returns the oldest entry of the origin under the key.
+    pub(super) fn oldest_of(&self, origin: &Arc<Origin>, key: &str) -> Option<&Arc<Entry>> {
+        self.keys.get(key)?.oldest_of(origin)
+    }
+
+    pub(super) fn leave(&mut self, entry: &Arc<Entry>) {
+        let Some(holders) = self.keys.get_mut(&entry.key) else {
+            return;
+        };
+        match holders.remove(entry) {
+            Removed::Nothing => return,
+            Removed::OneOfMany => {}
+            Removed::Last => {
+                self.keys.remove(&entry.key);
+            }
+        }
+        self.pending.leave(entry);
+    }
+
+    pub(super) fn seal(&mut self) {
+        self.pending.seal();
+    }
+
+    /// The next diff to send.
+    pub(super) fn take_diff(&mut self) -> Option<Sides> {
+        self.pending.take()
+    }
+
+    /// Returns whether the topic has neither entries nor changes that wait for a diff.
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.pending.is_empty()
+    }
+
+    pub(in crate::replication::shard) fn count(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Returns a batch of the list: entries by key from the place on, and the place of the next
+    /// batch. A batch ends with a key once it has `most` entries, and has at most twice as many.
+    pub(in crate::replication::shard) fn batch(
+        &self,
+        from: Option<&ListPlace>,
+        most: usize,
+    ) -> (Vec<Arc<Entry>>, Option<ListPlace>) {
+        let mut entries = Vec::with_capacity(most.min(self.keys.len()));
+        let mut keys = self.keys.from(from.map(|from| &*from.key));
+        while let Some(holders) = keys.next() {
+            let key = holders.key();
+            let mut after = None;
+            if let Some(from) = from.filter(|from| from.key == *key) {
+                if from.within.is_none() {
+                    continue;
+                }
+                after = from.within;
+            }
+            let within = holders.collect_into(&mut entries, after, most);
+            let is_full = entries.len() >= most && keys.next().is_some();
+            if within.is_some() || is_full {
+                let key = Arc::clone(key);
+                return (entries, Some(ListPlace { key, within }));
+            }
+        }
+        (entries, None)
+    }
+
+    pub(in crate::replication::shard) fn under(&self, key: &str) -> Vec<Arc<Entry>> {
+        let mut entries = Vec::new();
+        if let Some(holders) = self.keys.get(key) {
+            holders.collect_into(&mut entries, None, usize::MAX);
+        }
+        entries
+    }
+}

@@ -1,0 +1,154 @@
+//! Work that takes several turns, and what does not wait for it.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::replication::set::{Delta, Gone, Tag};
+
+const BATCH: usize = 100;
+/// The number of topics of the other node, each with one presence.
+const TOPICS: u64 = 10_000;
+
+fn there() -> Arc<Origin> {
+    Arc::new(Origin {
+        name: ReplicaName::new("there"),
+        incarnation: Incarnation {
+            started_ms: 1,
+            nonce: 1,
+        },
+    })
+}
+
+fn topic(number: u64) -> String {
+    format!("theirs {number}")
+}
+
+/// The presences of the other node, the one of the first topic first.
+fn tracks() -> Input {
+    let mut refs = PhxRefs::new(1);
+    let adds = (1..=TOPICS).map(|clock| {
+        Arc::new(Entry {
+            tag: Tag {
+                origin: there(),
+                clock: Clock::new(clock),
+            },
+            topic: topic(clock).into(),
+            key: "k".into(),
+            owner: None,
+            meta: Meta::new(refs.make(), None, &body()),
+        })
+    });
+    Input::Delta {
+        delta: Delta {
+            origin: there(),
+            from: Clock::ZERO,
+            to: Clock::new(TOPICS),
+            adds: adds.collect(),
+            gone: Gone::nothing(),
+        },
+        recent: true,
+    }
+}
+
+/// A shard, and how many diffs of each topic it has sent.
+struct InTurns {
+    shard: Shard,
+    diffs: BTreeMap<String, Vec<(usize, usize)>>,
+    turns: u64,
+}
+
+impl InTurns {
+    fn new() -> Self {
+        Self {
+            shard: Shard::new(ShardConfig {
+                batch: BATCH,
+                max_hidden: usize::MAX,
+                diff_interval: Duration::ZERO,
+                ..config(INTERVAL)
+            }),
+            diffs: BTreeMap::new(),
+            turns: 0,
+        }
+    }
+
+    /// Runs one turn. Diffs are carried out at once.
+    fn turn(&mut self, input: Input) {
+        let mut out = Vec::new();
+        self.shard.handle(input, Duration::ZERO, &mut out);
+        self.turns += 1;
+        self.carry_out(out);
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            let Effect::TopicDiff(diff) = effect else {
+                continue;
+            };
+            let sizes = (diff.joins.len(), diff.leaves.len());
+            let topic = Arc::clone(&diff.topic);
+            self.diffs.entry(topic.to_string()).or_default().push(sizes);
+            let mut more = Vec::new();
+            // Not by an input, which would be a turn.
+            let index = &mut self.shard.index;
+            index.dispatched(&topic, Duration::ZERO, &mut more);
+            self.carry_out(more);
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.shard.next_deadline() == Some(Duration::ZERO)
+    }
+
+    fn take(&mut self, topic: &str) -> Vec<(usize, usize)> {
+        self.diffs.remove(topic).unwrap_or_default()
+    }
+}
+
+// A node with many presences comes and goes, while users of this node join rooms of their own.
+#[test]
+fn a_quiet_topic_waits_for_no_other_that_is_shown_or_hidden() {
+    let mut held = InTurns::new();
+    held.turn(Input::Up(there()));
+    for (input, sizes) in [
+        (tracks(), (1, 0)),
+        (Input::Down(there().name.clone()), (0, 1)),
+    ] {
+        held.turns = 0;
+        held.turn(input);
+        while held.is_busy() {
+            let own = format!("own {sizes:?} {}", held.turns);
+            let mut out = Vec::new();
+            let which = which(held.turns, &own, "k");
+            held.shard.track(which, &body(), &mut out).unwrap();
+            held.carry_out(out);
+            assert_eq!(held.take(&own), [(1, 0)], "in turn {}", held.turns);
+            held.turn(Input::Tick);
+        }
+        assert!(held.turns >= TOPICS / BATCH as u64);
+        for number in 1..=TOPICS {
+            assert_eq!(held.take(&topic(number)), [sizes], "one diff of {number}");
+        }
+    }
+}
+
+#[test]
+fn a_topic_that_the_work_has_changed_waits_for_its_end() {
+    let mut held = InTurns::new();
+    held.turn(Input::Up(there()));
+    held.turn(tracks());
+    assert!(held.is_busy());
+    let (first, last) = (topic(1), topic(TOPICS));
+    for own in [&first, &last] {
+        let mut out = Vec::new();
+        let which = which(0, own, "mine");
+        held.shard.track(which, &body(), &mut out).unwrap();
+        held.carry_out(out);
+    }
+    assert_eq!(held.take(&first), [], "a part of it is shown");
+    assert_eq!(held.take(&last), [(1, 0)], "nothing of it is shown yet");
+    while held.is_busy() {
+        held.turn(Input::Tick);
+    }
+    assert_eq!(held.take(&first), [(2, 0)]);
+    assert_eq!(held.take(&last), [(1, 0)]);
+}

@@ -1,0 +1,341 @@
+//! The node of a tracker on tokio: it carries out the node's effects.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{Notify, SetOnce, mpsc};
+use tokio::time::Instant;
+
+use super::TrackerOptions;
+use super::messenger::{Messenger, chunk_bytes};
+use crate::presence::Presences;
+use crate::pubsub::PubSub;
+use crate::replication::node::{Node, NodeConfig, NodeEffect, ReplicaView};
+use crate::replication::set::{Incarnation, MetaBody, OwnerId, PhxRef, ReplicaName};
+use crate::replication::shard::{TopicDiff, TrackRefused, UpdateRefused, Which};
+use crate::telemetry::LagMeter;
+
+/// The time by which a heartbeat may be late.
+const HEARTBEAT_SLACK: Duration = Duration::from_millis(500);
+
+/// The state that all parts of a tracker share, without the presence's type.
+#[derive(Debug)]
+pub(crate) struct Host {
+    node: Node,
+    /// Sends messages to other nodes.
+    pub(super) messenger: Messenger,
+    /// The moment that the node's times count from.
+    started: Instant,
+    broadcast_period: Duration,
+    /// To the dispatcher. Unbounded, but a topic has at most one diff in it. Sending needs no
+    /// runtime, so that an owner can be dropped anywhere.
+    diffs: mpsc::UnboundedSender<TopicDiff>,
+    /// Wakes the driver when something is due earlier than it waits for.
+    deadline: Notify,
+    /// Wakes those who wait for the last diffs of a stopping tracker.
+    finished: Notify,
+    /// Diffs that are not dispatched, and lists that are not fetched.
+    under_way: AtomicUsize,
+    /// Wakes those who wait until nothing is under way.
+    settled: Notify,
+    /// Wakes those who wait until this node has caught up.
+    changed: Notify,
+    is_clustered: bool,
+    /// Set once `Presence::init` has run: nothing of the presence is called before.
+    pub(super) initialised: SetOnce<()>,
+    /// Set when the tasks shall end.
+    pub(super) closed: SetOnce<()>,
+}
+
+impl Host {
+    pub(super) fn new(
+        presence: &'static str,
+        pubsub: &PubSub,
+        options: &TrackerOptions,
+        diffs: mpsc::UnboundedSender<TopicDiff>,
+    ) -> Self {
+        let mut node = options.node.clone();
+        node.chunk_bytes = chunk_bytes(node.chunk_bytes, pubsub.max_message_bytes());
+        let config = NodeConfig {
+            name: ReplicaName::new(pubsub.node_name()),
+            incarnation: Incarnation {
+                started_ms: unix_ms(),
+                nonce: random(),
+            },
+            seed: random(),
+            clustered: pubsub.is_clustered(),
+            options: node,
+        };
+        Self {
+            node: Node::new(config, Duration::ZERO),
+            messenger: Messenger::new(presence, pubsub),
+            started: Instant::now(),
+            broadcast_period: options.node.broadcast_period,
+            diffs,
+            deadline: Notify::new(),
+            finished: Notify::new(),
+            under_way: AtomicUsize::new(0),
+            settled: Notify::new(),
+            changed: Notify::new(),
+            is_clustered: pubsub.is_clustered(),
+            initialised: SetOnce::new(),
+            closed: SetOnce::new(),
+        }
+    }
+
+    /// Tracks a presence, in [`and_then_carry_out`](Self::and_then_carry_out).
+    pub(super) fn track(
+        &self,
+        which: Which<'_>,
+        meta: &MetaBody,
+        effects: &mut Vec<NodeEffect>,
+    ) -> Result<PhxRef, TrackRefused> {
+        self.node.track(which, meta, effects)
+    }
+
+    pub(super) fn update(
+        &self,
+        which: Which<'_>,
+        expected: Option<PhxRef>,
+        meta: &MetaBody,
+    ) -> Result<PhxRef, UpdateRefused> {
+        self.drive(|node, _, out| node.update(which, expected, meta, out))
+    }
+
+    /// Untracks a presence, in [`and_then_carry_out`](Self::and_then_carry_out). Returns whether
+    /// there was one.
+    pub(super) fn untrack(&self, which: Which<'_>, effects: &mut Vec<NodeEffect>) -> bool {
+        self.node.untrack(which, effects)
+    }
+
+    pub(super) fn meta(
+        &self,
+        which: Which<'_>,
+    ) -> Result<crate::replication::set::Meta, UpdateRefused> {
+        self.node.meta(which)
+    }
+
+    /// Reports to the topic's shard that its diff has been dispatched.
+    pub(super) fn dispatched(&self, topic: &Arc<str>) {
+        self.drive(|node, now, out| node.dispatched(topic, now, out));
+        self.finished.notify_waiters();
+        self.ends();
+    }
+
+    /// Counts something under way until [`Host::ends`].
+    pub(super) fn begins(&self) {
+        self.under_way.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn ends(&self) {
+        if self.under_way.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.settled.notify_waiters();
+        }
+    }
+
+    /// Waits until no diff and no list is under way.
+    pub(super) async fn settled(&self) {
+        loop {
+            let settled = self.settled.notified();
+            tokio::pin!(settled);
+            // Registered before the look, else an end in between wakes nobody.
+            settled.as_mut().enable();
+            if self.under_way.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            tokio::select! {
+                () = settled => {}
+                // The runtime that the tasks ran on is gone.
+                () = self.diffs.closed() => return,
+            }
+        }
+    }
+
+    /// Ends all presences of an owner, in [`and_then_carry_out`](Self::and_then_carry_out).
+    pub(super) fn owner_gone(&self, owner: OwnerId, effects: &mut Vec<NodeEffect>) {
+        self.node.owner_gone(owner, self.started.elapsed(), effects);
+    }
+
+    pub(super) fn tick(&self) {
+        self.drive(Node::tick);
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn beat(&self) {
+        self.drive(Node::beat);
+    }
+
+    /// Handles a message of a peer.
+    pub(super) fn receive(&self, message: &[u8]) {
+        self.drive(|node, now, out| node.receive(message, now, out));
+        self.changed.notify_waiters();
+    }
+
+    /// Handles an engine's hint that a peer has ended.
+    pub(super) fn peer_lost(&self, name: &str) {
+        self.drive(|node, now, out| node.peer_lost(name, now, out));
+    }
+
+    /// Handles an engine's hint that a peer can be reached.
+    pub(super) fn peer_seen(&self, name: &str) {
+        self.drive(|node, _, out| node.peer_seen(name, out));
+    }
+
+    /// Handles an engine's report that it has lost its broker, or is connected again.
+    pub(super) fn engine_is_away(&self, away: bool) {
+        self.drive(|node, now, out| node.engine_is_away(away, now, out));
+    }
+
+    pub(super) fn leave(&self, grace: Duration) {
+        self.drive(|node, _, out| node.leave(grace, out));
+    }
+
+    /// Ends all presences, and waits until the last diffs have been dispatched.
+    pub(super) async fn stop(&self) {
+        self.drive(Node::stop);
+        loop {
+            let finished = self.finished.notified();
+            tokio::pin!(finished);
+            // Registered before the look, else a diff that ends in between wakes nobody.
+            finished.as_mut().enable();
+            if self.node.is_finished() {
+                return;
+            }
+            tokio::select! {
+                () = finished => {}
+                // The runtime that the tasks ran on is gone: no diff will ever be out.
+                () = self.diffs.closed() => return,
+            }
+        }
+    }
+
+    /// Waits until `Presence::init` has run, or never will.
+    pub(super) async fn ready(&self) {
+        tokio::select! {
+            _ = self.initialised.wait() => {}
+            () = self.diffs.closed() => {}
+        }
+    }
+
+    /// Returns the time at which the driver is needed next.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        Some(self.started + self.node.next_deadline()?)
+    }
+
+    /// Returns the time at which the next heartbeat is due.
+    pub(super) fn next_beat(&self) -> Option<Instant> {
+        Some(self.started + self.node.next_beat()?)
+    }
+
+    /// Waits until [`Host::next_deadline`] may have become another.
+    pub(super) async fn deadline_changed(&self) {
+        self.deadline.notified().await;
+    }
+
+    pub(super) fn last_diff(&self, topic: &str) -> u64 {
+        self.node.last_diff(topic)
+    }
+
+    /// Waits until this node shows all that the nodes around it have.
+    pub(super) async fn caught_up(&self) {
+        if !self.is_clustered {
+            return;
+        }
+        // Each node that can be reached has told of itself by then.
+        let begun = self.started + self.broadcast_period + HEARTBEAT_SLACK;
+        tokio::select! {
+            () = tokio::time::sleep_until(begun) => {}
+            _ = self.closed.wait() => return,
+        }
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            // Registered before the look, else a change in between wakes nobody.
+            changed.as_mut().enable();
+            if self.node.is_caught_up() {
+                return;
+            }
+            tokio::select! {
+                () = changed => {}
+                _ = self.closed.wait() => return,
+            }
+        }
+    }
+
+    pub(crate) fn list(&self, topic: &str) -> Presences {
+        Presences::from_sorted(&self.node.list(topic))
+    }
+
+    /// Returns the key's presences, empty if the key is not present.
+    pub(crate) fn get_by_key(&self, topic: &str, key: &str) -> Presences {
+        Presences::from_sorted(&self.node.get_by_key(topic, key))
+    }
+
+    pub(crate) fn count(&self, topic: &str) -> usize {
+        self.node.count(topic)
+    }
+
+    pub(super) fn topics(&self) -> Vec<(Arc<str>, usize)> {
+        self.node.topics()
+    }
+
+    pub(super) fn replicas(&self) -> Vec<ReplicaView> {
+        self.node.replicas()
+    }
+
+    pub(super) fn behind(&self) -> BTreeSet<ReplicaName> {
+        self.node.behind()
+    }
+
+    pub(super) fn lag_meter(&self) -> LagMeter {
+        LagMeter::new(self.messenger.presence(), self.broadcast_period)
+    }
+
+    #[cfg(test)]
+    pub(super) fn counters(&self) -> crate::replication::node::NodeCounters {
+        self.node.counters()
+    }
+
+    fn drive<T>(&self, run: impl FnOnce(&Node, Duration, &mut Vec<NodeEffect>) -> T) -> T {
+        self.and_then_carry_out(|effects| run(&self.node, self.started.elapsed(), effects))
+    }
+
+    /// Runs changes, and carries out their effects when no lock of the changes is held any more.
+    pub(super) fn and_then_carry_out<T>(
+        &self,
+        changes: impl FnOnce(&mut Vec<NodeEffect>) -> T,
+    ) -> T {
+        let mut effects = Vec::new();
+        let answer = changes(&mut effects);
+        for effect in effects {
+            match effect {
+                NodeEffect::TopicDiff(diff) => {
+                    self.begins();
+                    // Refused only once the dispatcher has ended, and then nobody listens.
+                    if self.diffs.send(diff).is_err() {
+                        self.ends();
+                    }
+                }
+                NodeEffect::Wake => self.deadline.notify_one(),
+                NodeEffect::Broadcast(class, bytes) => self.messenger.broadcast(class, bytes),
+                NodeEffect::Direct(to, class, bytes) => self.messenger.direct(&to, class, bytes),
+                NodeEffect::Replica(event) => self.messenger.became(event),
+                NodeEffect::Rejected(rejected) => self.messenger.rejected(&rejected),
+            }
+        }
+        answer
+    }
+}
+
+/// A random number from the keys that the standard library draws for its maps.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as u64)
+}

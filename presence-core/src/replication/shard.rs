@@ -1,10 +1,9 @@
 //! One shard of a tracker, as a state machine: it does no I/O, reads no clock and draws no number.
 //!
 //! A tracker spreads its topics over several shards, each of which is driven alone. A question to a
-//! shard is a method with a typed answer ([`Shard::track`], [`Shard::list`], ...). An event is an
-//! [`Input`] to [`Shard::handle`]. Both may leave [`Effect`]s, which the driver
-//! carries out in order. `now`, where it matters, is the time since any fixed moment and never goes
-//! backwards.
+//! shard is a method with a typed answer ([`Shard::track`], [`Shard::list_batch`], ...). An event
+//! is an [`Input`] to [`Shard::handle`]. Both may leave [`Effect`]s, which the driver carries out
+//! in order. `now`, where it matters, is the time since any fixed moment and never goes backwards.
 //!
 //! # Diffs
 //!

@@ -5,6 +5,7 @@ mod documents;
 mod files;
 mod invariants;
 mod prose;
+mod rules;
 mod rustdoc;
 mod state_machines;
 
@@ -25,6 +26,7 @@ pub(crate) fn run() -> Result<()> {
     complaints.extend(prose::check(&tree));
     complaints.extend(rustdoc::check(&tree));
     complaints.extend(invariants::check(&tree));
+    complaints.extend(rules::check(&tree));
     complaints.extend(state_machines::check(&tree));
     let subcommands: Vec<String> = crate::Cli::command()
         .get_subcommands()

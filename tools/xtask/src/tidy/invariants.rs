@@ -61,7 +61,7 @@ impl Item {
 }
 
 /// Returns a complaint for each file or function in backticks that does not exist.
-fn missing(tree: &Tree, guard: &str) -> Vec<String> {
+pub(super) fn missing(tree: &Tree, guard: &str) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut file: Option<(&str, Option<&str>)> = None;
     let mut functions = 0;

@@ -1,5 +1,5 @@
 //! Answers to other nodes that are on their way out, a few parts a turn, within the credit that
-//! each asker gives.
+//! each asker gives. An asker of version 1 gives no credit: its answers pause between the turns.
 
 mod answer;
 mod held;
@@ -17,9 +17,10 @@ use super::effect::Effect;
 use super::part::{Ask, Credit};
 use crate::replication::set::{Entry, Incarnation, Replica, ReplicaName};
 
-/// The pause between two turns: with the parts a turn, about 30 MB/s of parts of 48 KiB.
+/// The pause between two turns of answers without credit: with the parts of a turn, about 30 MB/s of
+/// parts of 48 KiB. Credit is a pace of its own, set by the asker, which knows its link.
 const PAUSE: Duration = Duration::from_millis(5);
-/// The number of parts that are sent in one turn.
+/// The most parts that are sent in one turn, in one hold of the shard's lock.
 const PARTS_A_TURN: usize = 3;
 /// The most answers that are kept for further credit. Beyond it, the one that was not heard of for
 /// longest is given up.
@@ -34,7 +35,7 @@ pub(super) struct Answers {
     waiting: VecDeque<PeerRequest>,
     /// The most answers that have something to send at once.
     most: usize,
-    /// When the next turn is due.
+    /// When the next turn of answers without credit is due.
     next: Duration,
 }
 
@@ -173,13 +174,13 @@ impl Answers {
         if !self.waiting.is_empty() && !self.is_full() {
             return Some(Duration::ZERO);
         }
-        let sendable = self.under_way.iter().any(Answer::is_sendable);
+        let sendable = self.under_way.iter().filter(|answer| answer.is_sendable());
+        let turns = sendable.map(|answer| match answer.has_credit() {
+            true => Duration::ZERO,
+            false => self.next,
+        });
         let expiries = self.under_way.iter().filter_map(Answer::expires);
-        sendable
-            .then_some(self.next)
-            .into_iter()
-            .chain(expiries)
-            .min()
+        turns.chain(expiries).min()
     }
 
     /// Sends the parts of a turn.
@@ -187,9 +188,7 @@ impl Answers {
         self.under_way.retain(|answer| {
             answer.expires().is_none_or(|at| at > now) && held.get(answer.origin()).is_some()
         });
-        if self.next > now {
-            return;
-        }
+        let is_paused = self.next > now;
         let mut room = PARTS_A_TURN;
         // Each answer has its turn once, and again if parts are left to send.
         let mut idle = 0;
@@ -198,10 +197,15 @@ impl Answers {
             && let Some(mut answer) = self.under_way.pop_front()
         {
             idle += 1;
-            if answer.is_sendable()
+            let has_turn = answer.has_credit() || !is_paused;
+            if has_turn
+                && answer.is_sendable()
                 && let Some(replica) = held.get(answer.origin())
                 && let Some(part) = answer.next(replica)
             {
+                if !answer.has_credit() {
+                    self.next = now + PAUSE;
+                }
                 effects.push(Effect::Part(answer.to.clone(), part));
                 room -= 1;
                 idle = 0;
@@ -209,9 +213,6 @@ impl Answers {
             if !answer.is_done() {
                 self.under_way.push_back(answer);
             }
-        }
-        if room < PARTS_A_TURN {
-            self.next = now + PAUSE;
         }
     }
 

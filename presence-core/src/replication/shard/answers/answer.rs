@@ -122,6 +122,11 @@ impl Answer {
         self.again.extend(again);
     }
 
+    /// Returns whether its asker gives credit. An asker of version 1 takes all at once.
+    pub(super) fn has_credit(&self) -> bool {
+        self.heard.is_some()
+    }
+
     pub(super) fn is_sendable(&self) -> bool {
         let has_more = !self.is_whole || (self.sent as usize) < self.cuts.len();
         !self.again.is_empty() || (has_more && self.sent < self.credit)
@@ -129,7 +134,7 @@ impl Answer {
 
     /// Returns whether nothing more can be wanted of it.
     pub(super) fn is_done(&self) -> bool {
-        self.heard.is_none() && !self.is_sendable()
+        !self.has_credit() && !self.is_sendable()
     }
 
     pub(super) fn expires(&self) -> Option<Duration> {
@@ -197,10 +202,7 @@ impl Answer {
             Gone::Except(runs) => Gone::Except(runs[gone].to_vec()),
         };
         let count = self.cuts.len() as u32;
-        let says_count = match self.heard {
-            Some(_) => self.is_whole && index + 1 == count,
-            None => true,
-        };
+        let says_count = !self.has_credit() || (self.is_whole && index + 1 == count);
         Some(Part {
             origin: Arc::clone(&self.origin),
             from: self.from,

@@ -152,3 +152,56 @@ fn a_topic_that_the_work_has_changed_waits_for_its_end() {
     assert_eq!(held.take(&first), [(2, 0)]);
     assert_eq!(held.take(&last), [(1, 0)]);
 }
+
+/// Returns the parts that a shard of many entries sends at once, turn after turn, and whether more
+/// are due later.
+fn parts_at_once(credit: Option<Credit>) -> (usize, bool) {
+    let (mut shard, mut out) = (shard_with(INTERVAL), Vec::new());
+    shard.handle(Input::Alone(false), Duration::ZERO, &mut out);
+    for number in 0..1000 {
+        let topic = topic(number);
+        shard
+            .track(which(0, &topic, "k"), &body(), &mut out)
+            .unwrap();
+    }
+    let now = Duration::from_secs(1);
+    shard.handle(Input::Tick, now, &mut out);
+    let asked = Input::Asked {
+        by: there().name.clone(),
+        ask: Ask {
+            origin: Arc::clone(shard.replica().origin()),
+            from: Clock::ZERO,
+            id: 1,
+            attempt: 0,
+            is_small: false,
+        },
+        credit,
+    };
+    shard.handle(asked, now, &mut out);
+    let mut parts = 0;
+    loop {
+        let in_turn = out
+            .drain(..)
+            .filter(|effect| matches!(effect, Effect::Part(..)));
+        let in_turn = in_turn.count();
+        assert!(in_turn <= 3, "{in_turn} parts in one hold of the shard");
+        parts += in_turn;
+        if shard.next_deadline().is_none_or(|due| due > now) {
+            break;
+        }
+        shard.handle(Input::Tick, now, &mut out);
+    }
+    let soon = now + Duration::from_millis(5);
+    (parts, shard.next_deadline().is_some_and(|due| due <= soon))
+}
+
+#[test]
+fn an_answer_within_credit_has_no_pauses_and_one_without_has() {
+    let credit = Credit {
+        part_bytes: 1000,
+        upto: 20,
+        again: Vec::new(),
+    };
+    assert_eq!(parts_at_once(Some(credit)), (20, false));
+    assert_eq!(parts_at_once(None), (3, true));
+}

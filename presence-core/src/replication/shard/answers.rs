@@ -17,8 +17,8 @@ use super::effect::Effect;
 use super::part::{Ask, Credit};
 use crate::replication::set::{Entry, Incarnation, Replica, ReplicaName};
 
-/// The pause between two turns of answers without credit: with the parts of a turn, about 30 MB/s of
-/// parts of 48 KiB. Credit is a pace of its own, set by the asker, which knows its link.
+/// The pause between two turns of answers without credit: with the parts of a turn, about 30 MB/s
+/// of parts of 48 KiB. Credit is a pace of its own, set by the asker, which knows its link.
 const PAUSE: Duration = Duration::from_millis(5);
 /// The most parts that are sent in one turn, in one hold of the shard's lock.
 const PARTS_A_TURN: usize = 3;

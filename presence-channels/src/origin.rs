@@ -151,8 +151,9 @@ impl OriginParts {
     fn parse(origin: &str) -> Option<Self> {
         let uri: Uri = origin.parse().ok()?;
         let scheme = uri.scheme_str()?.to_ascii_lowercase();
-        let host = uri.host()?.to_ascii_lowercase();
-        let port = uri.port_u16().or(default_port(&scheme));
+        let authority = uri.authority()?;
+        let host = authority.host().to_ascii_lowercase();
+        let port = port_of(authority)?.or(default_port(&scheme));
         Some(Self { scheme, host, port })
     }
 
@@ -161,9 +162,23 @@ impl OriginParts {
         let Ok(authority) = host.parse::<Authority>() else {
             return false;
         };
+        let Some(port) = port_of(&authority) else {
+            return false;
+        };
         // A host without a port is reached at its scheme's default, and so is the page.
-        let port = authority.port_u16().or(default_port(&self.scheme));
+        let port = port.or(default_port(&self.scheme));
         authority.host().eq_ignore_ascii_case(&self.host) && port == self.port
+    }
+}
+
+/// Returns the port that an authority names, if it names one. Returns `None` for text that is not a
+/// port number: it must not be taken for the scheme's default.
+fn port_of(authority: &Authority) -> Option<Option<u16>> {
+    let text = authority.as_str();
+    let host_and_port = text.rsplit_once('@').map_or(text, |(_, rest)| rest);
+    match host_and_port.strip_prefix(authority.host())? {
+        "" | ":" => Some(None),
+        port => port.strip_prefix(':')?.parse().ok().map(Some),
     }
 }
 

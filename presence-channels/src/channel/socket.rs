@@ -1,11 +1,6 @@
 mod local;
 
-use std::{
-    fmt,
-    future::poll_fn,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{fmt, future::poll_fn, sync::Arc, time::Duration};
 
 use presence_core::{
     Presence, Tracker,
@@ -44,9 +39,9 @@ pub struct Socket<C: Channel> {
     pub(super) reference: Option<Ref>,
     /// Set by [`stop`](Self::stop), seen after the callback.
     pub(super) stopping: Option<TerminateReason>,
-    /// The owner of the channel's presences, which are untracked when the channel ends. Created
-    /// with the first presence.
-    owner: OnceLock<Owner>,
+    /// The owner of the channel's presences, which are untracked when the channel ends. Lists have
+    /// the metas of a key in the order of their owners, so it is created with the channel.
+    owner: Owner,
 }
 
 impl<C: Channel> Socket<C> {
@@ -58,7 +53,7 @@ impl<C: Channel> Socket<C> {
             timers: Vec::new(),
             reference: None,
             stopping: None,
-            owner: OnceLock::new(),
+            owner: Owner::new(),
         }
     }
 
@@ -353,7 +348,7 @@ impl<C: Channel> Drop for Socket<C> {
 
 impl<C: Channel> Tracked for Socket<C> {
     fn owner(&self) -> &Owner {
-        self.owner.get_or_init(Owner::new)
+        &self.owner
     }
 
     fn topic(&self) -> &str {

@@ -277,3 +277,28 @@ fn off_lets_any_page_in() {
     assert!(allows(&CheckOrigin::Off, "http://evil.test"));
     assert!(allows(&CheckOrigin::Off, "null"));
 }
+
+/// A port that is none must not be taken for the scheme's default.
+#[test]
+fn a_port_that_is_not_a_number_is_not_the_default() {
+    let check = only("http://example.com");
+    for allowed in [
+        "http://example.com:80",
+        "http://example.com:080",
+        "http://example.com:",
+        "http://user:secret@example.com",
+        "http://user:secret@example.com:80",
+    ] {
+        assert!(allows(&check, allowed), "{allowed}");
+    }
+    for port in ["99999", "x", "-1", "80x", "65616"] {
+        let origin = format!("http://example.com:{port}");
+        assert!(!allows(&check, &origin), "{origin}");
+    }
+    let any_port = only("//[::1]");
+    assert!(allows(&any_port, "http://[::1]:4000"));
+    assert!(!allows(&any_port, "http://[::1]:99999"));
+    let policy = CheckOrigin::SameHost.policy().unwrap();
+    let page = self::check(&policy, "http://localhost", "localhost:99999", None);
+    assert!(page.is_err());
+}

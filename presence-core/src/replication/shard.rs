@@ -241,7 +241,7 @@ impl Shard {
         Ok(entry.meta.clone())
     }
 
-    /// The topic's entries under one key, the oldest first.
+    /// The topic's entries under one key, in the order of a list.
     pub(crate) fn get_by_key(&self, topic: &str, key: &str) -> Vec<Arc<Entry>> {
         let topic = self.index.topic(topic);
         topic.map_or_else(Vec::new, |topic| topic.under(key))

@@ -4,11 +4,12 @@ use std::{fmt::Write, time::Duration};
 
 use presence_channels::{
     Accepted, Channel, HandleResult, InfoResult, JoinError, JoinResult, Payload, Socket, Topic,
-    no_reply, reply, reply_error, reply_ok, stop, stop_with_error, stop_with_reply, unhandled,
-    unix_seconds,
+    no_reply, reply, reply_error, reply_ok, stop, stop_with_error, stop_with_reply,
+    tracker::{TrackError, UpdateError},
+    unhandled, unix_seconds,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{json, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
 use super::user_socket::UserSocket;
 
@@ -19,11 +20,10 @@ pub(crate) enum Info {
 }
 
 #[derive(Deserialize)]
-struct Tracked {
-    key: String,
-    #[serde(default)]
+struct Keyed {
+    key: Value,
     /// As the client wrote it: a `Value` would round numbers of more than 64 bits.
-    meta: Box<RawValue>,
+    meta: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -96,7 +96,10 @@ impl Channel for RoomChannel {
                 presence(event, &payload, socket).await
             }
             "kick" => {
-                let Kick { id } = payload.json()?;
+                let Kick { id } = match payload.json() {
+                    Ok(kick) => kick,
+                    Err(error) => return stop_with_error(error.to_string()),
+                };
                 socket.endpoint().disconnect(&format!("user_socket:{id}"))?;
                 reply_ok(Payload::empty())
             }
@@ -117,9 +120,9 @@ impl Channel for RoomChannel {
         match info {
             Info::AfterJoin => {
                 let presence = &socket.state().presence;
-                let user_id = socket.user().user_id.as_deref().unwrap_or_default();
+                let user_id = text_of(&socket.user().user_id)?;
                 let meta = json!({ "online_at": unix_seconds().to_string() });
-                presence.track(socket, user_id, meta).await?;
+                presence.track(socket, &user_id, meta).await?;
                 socket.push("presence_state", presence.list(socket.topic()).await)?;
                 Ok(())
             }
@@ -133,9 +136,9 @@ impl Channel for RoomChannel {
         socket: &mut Socket<Self>,
     ) -> InfoResult {
         let mut payload = payload.value()?;
-        let user_id = json!(socket.user().user_id);
-        if payload["except"] != user_id {
-            payload["seen_by"] = user_id;
+        let user_id = &socket.user().user_id;
+        if payload["except"] != *user_id {
+            payload["seen_by"] = user_id.clone();
             socket.push(event, payload)?;
         }
         Ok(())
@@ -187,17 +190,24 @@ async fn presence(event: &str, payload: &Payload, socket: &Socket<RoomChannel>) 
     if event == "list" {
         return reply_ok(presence.list(socket.topic()).await);
     }
-    let Tracked { key, meta } = payload.json()?;
-    match event {
-        "track" => match presence.track(socket, &key, meta).await {
+    // The channel ends by what fits no clause, as in Phoenix.
+    let (key, meta) = match key_and_meta(payload) {
+        Ok(both) => both,
+        Err(error) => return stop_with_error(error.to_string()),
+    };
+    match (event, meta) {
+        ("track", Some(meta)) => match presence.track(socket, &key, meta).await {
             Ok(phx_ref) => reply_ok(json!({ "phx_ref": phx_ref })),
-            Err(_) => reply_error(json!({ "reason": "already_tracked" })),
+            Err(TrackError::AlreadyTracked) => reply_error(json!({ "reason": "already_tracked" })),
+            Err(error) => stop_with_error(error.to_string()),
         },
-        "update" => match presence.update(socket, &key, meta).await {
+        ("update", Some(meta)) => match presence.update(socket, &key, meta).await {
             Ok(phx_ref) => reply_ok(json!({ "phx_ref": phx_ref })),
-            Err(_) => reply_error(json!({ "reason": "nopresence" })),
+            Err(UpdateError::NotTracked) => reply_error(json!({ "reason": "nopresence" })),
+            Err(error) => stop_with_error(error.to_string()),
         },
-        "untrack" => {
+        ("track" | "update", None) => stop_with_error("no meta"),
+        ("untrack", _) => {
             presence.untrack(socket, &key).await;
             reply_ok(Payload::empty())
         }
@@ -208,5 +218,20 @@ async fn presence(event: &str, payload: &Payload, socket: &Socket<RoomChannel>) 
                 None => reply_ok(json!({ "presence": [] })),
             }
         }
+    }
+}
+
+fn key_and_meta(payload: &Payload) -> anyhow::Result<(String, Option<Box<RawValue>>)> {
+    let Keyed { key, meta } = payload.json()?;
+    Ok((text_of(&key)?, meta))
+}
+
+/// Returns the text of a user id or a key, which may be a number.
+fn text_of(value: &Value) -> anyhow::Result<String> {
+    match value {
+        Value::Null => Ok(String::new()),
+        Value::String(text) => Ok(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
+        Value::Array(_) | Value::Object(_) => anyhow::bail!("{value} is not a key"),
     }
 }

@@ -3,12 +3,14 @@
 use std::{collections::BTreeMap, time::SystemTime};
 
 use presence_channels::{ConnectError, ConnectInfo, Params, Routes};
+use serde_json::Value;
 
 use super::{room_channel::RoomChannel, system_channel::SystemChannel};
 use crate::application::AppState;
 
 pub(crate) struct UserSocket {
-    pub(crate) user_id: Option<String>,
+    /// A string, a number that a token was signed with, or null.
+    pub(crate) user_id: Value,
     /// The time at which the client's token expires.
     expires_at: Option<SystemTime>,
     pub(crate) user_agent: Option<String>,
@@ -31,9 +33,9 @@ impl presence_channels::UserSocket for UserSocket {
         let (user_id, expires_at) = match params.get("token").or(info.auth_token()) {
             Some(token) => {
                 let (user_id, expires_at) = state.tokens.verify_with_expiry(token)?;
-                (Some(user_id), expires_at)
+                (user_id, expires_at)
             }
-            None => (user_id.map(str::to_owned), None),
+            None => (Value::from(user_id), None),
         };
         let x_headers = info
             .x_headers()
@@ -49,9 +51,11 @@ impl presence_channels::UserSocket for UserSocket {
     }
 
     fn id(&self) -> Option<String> {
-        self.user_id
-            .as_ref()
-            .map(|user_id| format!("user_socket:{user_id}"))
+        match &self.user_id {
+            Value::Null => None,
+            Value::String(user_id) => Some(format!("user_socket:{user_id}")),
+            user_id => Some(format!("user_socket:{user_id}")),
+        }
     }
 
     fn expires_at(&self) -> Option<SystemTime> {
@@ -63,8 +67,8 @@ impl presence_channels::UserSocket for UserSocket {
         token: &str,
         state: &AppState,
     ) -> Result<Option<SystemTime>, ConnectError> {
-        let (user_id, expires_at) = state.tokens.verify_with_expiry(token)?;
-        if self.user_id != Some(user_id) {
+        let (user_id, expires_at) = state.tokens.verify_with_expiry::<Value>(token)?;
+        if self.user_id != user_id {
             return Err(ConnectError::new("another user's token"));
         }
         Ok(expires_at)

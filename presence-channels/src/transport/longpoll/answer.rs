@@ -160,8 +160,10 @@ pub(super) fn empty(status: StatusCode) -> Response {
 pub(super) fn preflight(headers: &HeaderMap) -> Response {
     let mut response = empty(StatusCode::OK);
     let allowed = response.headers_mut();
-    if let Some(asked) = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
-        allowed.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+    let asked = headers.get_all(header::ACCESS_CONTROL_REQUEST_HEADERS);
+    let asked: Vec<_> = asked.iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(asked) = HeaderValue::from_bytes(&asked.join(&b", "[..])) {
+        allowed.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked);
     }
     let methods = HeaderValue::from_static("get, post, options");
     allowed.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);

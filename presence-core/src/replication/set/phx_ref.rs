@@ -27,6 +27,13 @@ impl PhxRef {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    /// Returns the part that all references of one source share.
+    pub(crate) fn source(&self) -> [u8; 8] {
+        // 48 bits, at six bits a character.
+        let [a, b, c, d, e, f, g, h, ..] = self.0.map(|byte| RANK[usize::from(byte) & 127]);
+        [a, b, c, d, e, f, g, h]
+    }
+
     pub(super) fn from_text(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
         if !bytes.iter().all(|byte| ALPHABET.contains(byte)) {
@@ -49,7 +56,7 @@ const RANK: [u8; 128] = {
 
 impl Ord for PhxRef {
     fn cmp(&self, other: &Self) -> Ordering {
-        let rank = |byte: &u8| RANK[*byte as usize & 127];
+        let rank = |byte: &u8| RANK[usize::from(*byte) & 127];
         self.0.iter().map(rank).cmp(other.0.iter().map(rank))
     }
 }

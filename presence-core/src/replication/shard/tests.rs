@@ -151,7 +151,7 @@ fn what_is_not_tracked_cannot_be_updated() {
 }
 
 #[test]
-fn metas_of_a_key_are_listed_oldest_first() {
+fn metas_of_a_key_are_listed_by_owner() {
     let (mut shard, mut out) = (shard_with(INTERVAL), Vec::new());
     let mut refs: Vec<_> = (0..4)
         .map(|number| {
@@ -162,13 +162,10 @@ fn metas_of_a_key_are_listed_oldest_first() {
         .collect();
     shard.untrack(which(2, "t", "k"), &mut out);
     refs.remove(2);
-    // An updated meta is a new one.
-    refs.remove(0);
-    refs.push(
-        shard
-            .update(which(0, "t", "k"), None, &body(), &mut out)
-            .unwrap(),
-    );
+    // An updated meta keeps its place.
+    refs[0] = shard
+        .update(which(0, "t", "k"), None, &body(), &mut out)
+        .unwrap();
 
     let listed = shard.get_by_key("t", "k");
     let listed: Vec<_> = listed.iter().map(|entry| entry.meta.phx_ref()).collect();

@@ -51,7 +51,7 @@ async fn a_socket_is_tracked_on_its_topic() {
         .unwrap();
     let entry = tracker.get_by_key("t", "k").await.unwrap();
     assert_eq!(
-        entry.metas()[1].json::<Value>().unwrap(),
+        entry.metas()[0].json::<Value>().unwrap(),
         json!({ "n": 3, "phx_ref": updated, "phx_ref_prev": phx_ref })
     );
 

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::json;
@@ -17,8 +17,9 @@ fn start() -> Tracker<Plain> {
     Tracker::start(&PubSub::local(), Plain)
 }
 
-/// Keys with the references of their metas, as a watcher keeps them.
-type Kept = BTreeMap<String, Vec<String>>;
+/// Keys with the references of their metas, as a watcher keeps them. The references have no order: a
+/// list orders metas by owner, and events come in the order of the changes.
+type Kept = BTreeMap<String, BTreeSet<String>>;
 
 fn refs(presences: &Presences) -> Kept {
     let entries = presences.iter().map(|(key, entry)| {

@@ -1,5 +1,7 @@
 //! `cargo xtask conformance`: compares our messages with those recorded from Phoenix.
 //!
+//! Scenarios of our own, with the answers that follow from Phoenix's sources, are played with them.
+//!
 //! `tools/conformance/pending.txt` lists the scenarios that do not pass yet. To keep the list true,
 //! the command fails if an unlisted scenario fails, and also if a listed one passes.
 
@@ -13,6 +15,9 @@ use anyhow::{Context, Result, bail};
 use crate::apps::Apps;
 use crate::server::Server;
 use crate::{npm, process, workspace};
+
+/// The folders of the scenarios: those recorded from Phoenix, and our own.
+const FOLDERS: [&str; 2] = ["scenarios", "derived"];
 
 /// The arguments of `cargo xtask conformance`.
 #[derive(Default, clap::Args)]
@@ -31,7 +36,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let kit = workspace::root().join("tools/conformance");
     npm::ci(&kit)?;
-    let mut names = scenario_names(&kit.join("scenarios"))?;
+    let mut names = all_names(&kit)?;
     let mut pending = read_pending(&kit.join("pending.txt"), &names)?;
     if let Some(text) = &args.only {
         names.retain(|name| name.contains(text));
@@ -75,7 +80,7 @@ fn play(
     if let Some(text) = only {
         runner.args(["--only", text]);
     }
-    let (_, output) = process::run_captured_any(runner.arg("scenarios"))?;
+    let (_, output) = process::run_captured_any(runner.args(FOLDERS))?;
     let outcomes = read_outcomes(&output);
     let verdict = judge(names, pending, &outcomes);
     for name in &verdict.failed {
@@ -177,6 +182,18 @@ fn read_outcomes(output: &str) -> BTreeMap<String, ScenarioOutcome> {
     outcomes
 }
 
+fn all_names(kit: &Path) -> Result<BTreeSet<String>> {
+    let mut all = BTreeSet::new();
+    for folder in FOLDERS {
+        for name in scenario_names(&kit.join(folder))? {
+            if let Some(twice) = all.replace(name) {
+                bail!("two scenarios have the name {twice}");
+            }
+        }
+    }
+    Ok(all)
+}
+
 fn scenario_names(folder: &Path) -> Result<BTreeSet<String>> {
     let entries =
         fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
@@ -270,7 +287,7 @@ mod tests {
     #[test]
     fn the_checked_in_list_reads() {
         let kit = workspace::root().join("tools/conformance");
-        let names = scenario_names(&kit.join("scenarios")).unwrap();
+        let names = all_names(&kit).unwrap();
         assert!(names.len() > 100);
         read_pending(&kit.join("pending.txt"), &names).unwrap();
     }

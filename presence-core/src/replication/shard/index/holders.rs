@@ -153,8 +153,10 @@ impl Holders {
         (entry.tag.origin == *origin).then_some(entry)
     }
 
-    /// Adds at most `most` entries after the reference, the oldest of a source first. Returns the
-    /// reference of the last one if others follow.
+    /// Adds at most `most` entries after the reference. Returns the last reference if others follow.
+    ///
+    /// This node's entries are added in the order of their owners. So an update keeps its place, as
+    /// in Phoenix, which orders the metas of a key by process.
     pub(super) fn collect_into(
         &self,
         entries: &mut Vec<Arc<Entry>>,
@@ -173,8 +175,11 @@ impl Holders {
                 let start = after.map_or(Unbounded, Excluded);
                 let mut rest = many.by_ref.range((start, Unbounded));
                 let some = rest.by_ref().take(most).inspect(|_| visit(1));
+                let first = entries.len();
                 entries.extend(some.map(|(_, entry)| Arc::clone(entry)));
                 let last = entries.last().map(|entry| entry.meta.reference());
+                entries[first..]
+                    .sort_by_key(|entry| (entry.meta.reference().source(), entry.owner));
                 rest.next().and(last)
             }
         }

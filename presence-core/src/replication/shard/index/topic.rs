@@ -33,15 +33,16 @@ pub(crate) struct ListPlace {
 pub(in crate::replication::shard) struct Topic {
     /// The phase, which decides when the next diff may be sent.
     pub(super) phase: Phase,
-    /// The entries by key. Ordered, so that lists are the same on every node.
+    /// The entries by key, in order, so that lists have the same keys in the same places on every
+    /// node.
     keys: Keys<Holders>,
     /// The changes since the last diff.
     pending: Pending,
 }
 
 impl crate::replication::shard::Shard {
-    /// Returns a batch of the topic's list: entries by key, the oldest first within a key, from the
-    /// place on. Also returns the place of the next batch, `None` after the last one.
+    /// Returns a batch of the topic's list: entries by key, those of an earlier owner first within a
+    /// key, from the place on. Also returns the place of the next batch, `None` after the last one.
     ///
     /// A batch seals the topic's pending diff: a change before it never cancels against a change
     /// after it. A key that is present throughout is in the whole list exactly once. A key that

@@ -46,6 +46,26 @@ fn a_batch_ends_with_a_key_unless_the_key_is_large() {
 }
 
 #[test]
+fn the_metas_of_a_key_are_listed_in_the_order_of_their_owners() {
+    let mut shard = Shard::new(config(INTERVAL));
+    for number in [2, 0, 1] {
+        track(&mut shard, number, "a");
+    }
+    let owners = |entries: Vec<Arc<Entry>>| -> Vec<_> {
+        let owners = entries.into_iter().map(|entry| entry.owner.unwrap());
+        owners.collect()
+    };
+    let in_order = [owner(0), owner(1), owner(2)];
+    assert_eq!(owners(shard.list("t")), in_order);
+    // A new meta has a later reference, and keeps its place.
+    let updated = which(0, "t", "a");
+    let update = shard.update(updated, None, &body(), &mut Vec::new());
+    update.unwrap();
+    assert_eq!(owners(shard.list("t")), in_order);
+    assert_eq!(owners(shard.get_by_key("t", "a")), in_order);
+}
+
+#[test]
 fn a_key_that_is_present_throughout_is_listed_once() {
     let mut shard = shard_of_three();
     for key in ["b", "d", "f", "h", "j", "l"] {

@@ -278,7 +278,7 @@ fn off_lets_any_page_in() {
     assert!(allows(&CheckOrigin::Off, "null"));
 }
 
-/// A port that is none must not be taken for the scheme's default.
+/// Text that is not a port must not be taken for the scheme's default.
 #[test]
 fn a_port_that_is_not_a_number_is_not_the_default() {
     let check = only("http://example.com");

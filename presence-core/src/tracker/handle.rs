@@ -177,8 +177,8 @@ impl<P: Presence> Tracker<P> {
     /// the list as its state, and applies the topic's diffs from then on, always ends with the
     /// present state.
     ///
-    /// The metas of a key that this node tracks are in the order in which their owners were created.
-    /// So an updated meta keeps its place.
+    /// The metas of a key that this node tracks are in the order in which their owners were
+    /// created. So an updated meta keeps its place.
     ///
     /// A large list is taken in batches, so that it holds up no other call. A key that is present
     /// throughout is in it once. A key that comes or goes meanwhile may be in it, and the diffs

@@ -17,8 +17,8 @@ fn start() -> Tracker<Plain> {
     Tracker::start(&PubSub::local(), Plain)
 }
 
-/// Keys with the references of their metas, as a watcher keeps them. The references have no order: a
-/// list orders metas by owner, and events come in the order of the changes.
+/// Keys with the references of their metas, as a watcher keeps them. The references have no order:
+/// a list orders metas by owner, and events come in the order of the changes.
 type Kept = BTreeMap<String, BTreeSet<String>>;
 
 fn refs(presences: &Presences) -> Kept {

@@ -153,7 +153,8 @@ impl Holders {
         (entry.tag.origin == *origin).then_some(entry)
     }
 
-    /// Adds at most `most` entries after the reference. Returns the last reference if others follow.
+    /// Adds at most `most` entries after the reference. Returns the last reference if others
+    /// follow.
     ///
     /// This node's entries are added in the order of their owners. So an update keeps its place, as
     /// in Phoenix, which orders the metas of a key by process.

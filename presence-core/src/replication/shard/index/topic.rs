@@ -41,8 +41,9 @@ pub(in crate::replication::shard) struct Topic {
 }
 
 impl crate::replication::shard::Shard {
-    /// Returns a batch of the topic's list: entries by key, those of an earlier owner first within a
-    /// key, from the place on. Also returns the place of the next batch, `None` after the last one.
+    /// Returns a batch of the topic's list: entries by key, within a key those of an earlier owner
+    /// first, from the place on. Also returns the place of the next batch, `None` after the last
+    /// one.
     ///
     /// A batch seals the topic's pending diff: a change before it never cancels against a change
     /// after it. A key that is present throughout is in the whole list exactly once. A key that

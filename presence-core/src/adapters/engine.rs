@@ -1,12 +1,16 @@
-//! The parts that the engines over a network share: names, the outgoing queue, the handling of
-//! incoming frames, and statistics.
+//! The adapter over a network, which all engines share: names, the outgoing queue, the task that
+//! subscribes and sends, the handling of incoming frames, and statistics. An engine adds its
+//! [`Connection`].
 
 mod incoming;
 mod interests;
+mod lanes;
 mod log_limit;
+mod networked;
 mod queue;
 mod stats;
 mod subjects;
+mod worker;
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -15,12 +19,16 @@ use std::{
 
 use bytes::Bytes;
 
+pub use networked::Networked;
+
 pub use stats::EngineStats;
 pub use subjects::NameError;
 
 use incoming::Incoming;
 use interests::Interests;
-pub(super) use queue::{Batch, Item, Queue};
+pub(super) use networked::{Connection, Engine, NodeInbox};
+use queue::Batch;
+pub(super) use queue::{Item, Queue};
 pub(super) use subjects::Target;
 use subjects::{Subjects, bucket_of};
 
@@ -33,11 +41,16 @@ use crate::pubsub::{
 const OUT_FULL: &str =
     "the cluster engine does not keep up or is away; messages for other nodes are dropped";
 
-/// The default limit of an engine's outgoing queue, in bytes.
+/// The default name of a cluster.
+pub(super) const CLUSTER: &str = "presence";
+/// The default limit of each class in an engine's outgoing queue, in bytes.
 pub(super) const QUEUE_BYTES: usize = 8 * 1024 * 1024;
+/// The default limit on a message, over an engine without a limit of its own, in bytes.
+#[cfg(any(feature = "redis", feature = "zenoh"))]
+pub(super) const MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 
-/// The part of an adapter that is the same for all engines: the adapter puts messages in, and the
-/// engine's tasks take frames out.
+/// The part that the callers of an adapter and its task share: the callers put messages in, and the
+/// task takes frames out.
 #[derive(Debug)]
 pub(super) struct EngineNode {
     name: Arc<str>,

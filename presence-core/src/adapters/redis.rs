@@ -1,20 +1,14 @@
 //! The engine over [Redis](https://redis.io), or Valkey.
 
-mod worker;
-
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+mod connection;
 
 use ::redis::Client;
-use parking_lot::Mutex;
-use tokio::{runtime::Handle, task::JoinHandle, time::timeout};
 
-use super::engine::{EngineNode, EngineStats, NameError, QUEUE_BYTES};
-use worker::{Connections, RedisWorker};
-
-use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox, TrafficClass, wire};
-
-/// The longest that a stop waits for the queue to be sent.
-const STOP_PATIENCE: Duration = Duration::from_secs(3);
+use super::engine::{
+    CLUSTER, Engine, EngineNode, MESSAGE_BYTES, NameError, Networked, NodeInbox, QUEUE_BYTES,
+};
+use crate::pubsub::wire;
+use connection::{RedisConnection, Sockets};
 
 /// The options of [`Redis`].
 #[derive(Clone, Debug)]
@@ -32,9 +26,9 @@ pub struct RedisOptions {
     /// provider of rustls.
     pub client: Client,
     /// The most bytes of messages that may wait while the server is away, for each
-    /// [class](TrafficClass) of them. Also the most bytes of incoming messages that may wait, if
-    /// this node is slower than the others together. Default 8 MiB. Further messages are dropped,
-    /// and counted in [`EngineStats::dropped`].
+    /// [class](crate::pubsub::TrafficClass) of them. Also the most bytes of incoming messages that
+    /// may wait, if this node is slower than the others together. Default 8 MiB. Further messages
+    /// are dropped, and counted in [`EngineStats::dropped`](super::EngineStats::dropped).
     pub queue_bytes: usize,
     /// The largest message, in bytes, names included. Default 8 MiB, at most 16.
     ///
@@ -49,10 +43,10 @@ impl RedisOptions {
     pub fn new(node_name: impl Into<String>, client: Client) -> Self {
         Self {
             node_name: node_name.into(),
-            cluster: "presence".to_owned(),
+            cluster: CLUSTER.to_owned(),
             client,
             queue_bytes: QUEUE_BYTES,
-            max_message_bytes: 8 * 1024 * 1024,
+            max_message_bytes: MESSAGE_BYTES,
         }
     }
 }
@@ -94,22 +88,22 @@ pub enum RedisError {
 /// # Ok(())
 /// # }
 /// ```
-pub struct Redis {
-    node: Arc<EngineNode>,
+pub type Redis = Networked<RedisEngine>;
+
+/// Redis, as the adapter's callers need it.
+#[derive(Debug)]
+pub struct RedisEngine {
     limit: usize,
-    runtime: Handle,
-    /// The connections made by [`connect`](Self::connect), until the task has them.
-    ready: Mutex<Option<ConnectedRedis>>,
-    task: Mutex<Option<JoinHandle<()>>>,
 }
 
-struct ConnectedRedis {
+/// The parts that [`Redis::connect`] has opened.
+pub struct OpenedRedis {
     client: Client,
-    connections: Connections,
+    sockets: Sockets,
     queue_bytes: usize,
 }
 
-impl Redis {
+impl Networked<RedisEngine> {
     /// Connects to the server.
     ///
     /// Call it within a tokio runtime. The task of the node then runs in this runtime.
@@ -125,104 +119,32 @@ impl Redis {
             max_message_bytes,
         } = options;
         let node = EngineNode::new(&node_name, &cluster, ':', queue_bytes)?;
-        let connections = Connections::open(&client).await.map_err(|source| {
+        let sockets = Sockets::open(&client).await.map_err(|source| {
             let server = client.get_connection_info().addr().to_string();
             RedisError::Connect { server, source }
         })?;
-        Ok(Self {
-            node,
+        let engine = RedisEngine {
             limit: max_message_bytes.min(wire::MAX_FRAME),
-            runtime: Handle::current(),
-            ready: Mutex::new(Some(ConnectedRedis {
-                client,
-                connections,
-                queue_bytes,
-            })),
-            task: Mutex::default(),
-        })
-    }
-
-    /// Returns the statistics of the engine.
-    #[must_use]
-    pub fn stats(&self) -> EngineStats {
-        self.node.stats.clone()
-    }
-}
-
-impl Adapter for Redis {
-    fn node_name(&self) -> &str {
-        self.node.name()
-    }
-
-    fn max_message_bytes(&self) -> Option<usize> {
-        Some(self.limit)
-    }
-
-    fn start(&self, inbox: Inbox) {
-        let ready = self.ready.lock().take();
-        let ConnectedRedis {
+        };
+        let opened = OpenedRedis {
             client,
-            connections,
+            sockets,
             queue_bytes,
-        } = ready.expect("an adapter is started once");
-        let worker = RedisWorker::new(self.node.clone(), client, inbox, queue_bytes);
-        *self.task.lock() = Some(self.runtime.spawn(worker.run(connections)));
-    }
-
-    fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError> {
-        self.broadcast_as(TrafficClass::Live, message)
-    }
-
-    fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError> {
-        self.direct_as(TrafficClass::Live, node, message)
-    }
-
-    fn broadcast_as(&self, class: TrafficClass, message: &Broadcast) -> Result<(), AdapterError> {
-        self.node.broadcast(class, message, self.limit)
-    }
-
-    fn direct_as(
-        &self,
-        class: TrafficClass,
-        node: &str,
-        message: &Broadcast,
-    ) -> Result<(), AdapterError> {
-        self.node.direct(class, node, message, self.limit)
-    }
-
-    fn subscribed(&self, topic: &str) {
-        self.node.subscribed(topic);
-    }
-
-    fn unsubscribed(&self, topic: &str) {
-        self.node.unsubscribed(topic);
-    }
-
-    fn stop(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        self.node.outgoing.close();
-        let task = self.task.lock().take();
-        Box::pin(async move {
-            let Some(mut task) = task else { return };
-            if timeout(STOP_PATIENCE, &mut task).await.is_err() {
-                tracing::warn!("Redis is away; what waited for it is lost");
-                task.abort();
-            }
-        })
+        };
+        Ok(Self::new(node, engine, opened))
     }
 }
 
-impl Drop for Redis {
-    fn drop(&mut self) {
-        if let Some(task) = self.task.lock().take() {
-            task.abort();
-        }
-    }
-}
+impl Engine for RedisEngine {
+    const NAME: &'static str = "Redis";
+    type Opened = OpenedRedis;
+    type Connection = RedisConnection;
 
-impl fmt::Debug for Redis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redis")
-            .field("node_name", &self.node.name())
-            .finish_non_exhaustive()
+    fn connection(opened: OpenedRedis, node: NodeInbox) -> RedisConnection {
+        RedisConnection::new(opened, node)
+    }
+
+    fn limit(&self) -> usize {
+        self.limit
     }
 }

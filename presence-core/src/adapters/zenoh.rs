@@ -1,34 +1,27 @@
 //! The engine without a broker: [zenoh](https://zenoh.io), with every node a peer of every other.
 
+mod connection;
 mod error;
 mod living;
 mod lookout;
 mod options;
 mod peers;
 mod unlinked;
-mod worker;
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use parking_lot::Mutex;
-use tokio::{
-    runtime::{Handle, RuntimeFlavor},
-    task::JoinHandle,
-};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 pub use error::ZenohError;
 pub use options::{ZenohOptions, ZenohTls};
 pub use peers::Peers;
 
-use super::engine::{EngineNode, EngineStats};
-use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox, TrafficClass, wire};
+use super::engine::{Engine, EngineNode, Networked, NodeInbox};
+use crate::pubsub::wire;
+use connection::ZenohConnection;
 use living::Living;
 use lookout::Lookout;
 use peers::Plan;
-use worker::ZenohWorker;
-
-/// The longest that a stop waits for the queue to be sent, and for the session to close.
-const STOP_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Carries messages from node to node over [zenoh](https://zenoh.io), without a broker.
 ///
@@ -51,24 +44,25 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// # Ok(())
 /// # }
 /// ```
-pub struct Zenoh {
-    node: Arc<EngineNode>,
+pub type Zenoh = Networked<ZenohEngine>;
+
+/// zenoh, as the adapter's callers need it.
+#[derive(Debug)]
+pub struct ZenohEngine {
     living: Arc<Living>,
     limit: usize,
-    runtime: Handle,
-    /// The parts of the worker, until it is started.
-    ready: Mutex<Option<OpenedZenoh>>,
-    task: Mutex<Option<JoinHandle<()>>>,
 }
 
-struct OpenedZenoh {
+/// The parts that [`Zenoh::connect`] has opened.
+pub struct OpenedZenoh {
     options: ZenohOptions,
     session: zenoh::Session,
     plan: Plan,
     lookout: Lookout,
+    living: Arc<Living>,
 }
 
-impl Zenoh {
+impl Networked<ZenohEngine> {
     /// Listens, and begins to connect to the other nodes, without waiting for them.
     ///
     /// Call it within a multi-threaded tokio runtime. The task of the node then runs in this
@@ -79,9 +73,8 @@ impl Zenoh {
     /// that cannot be reached are no error, nor is a list of peers that cannot be read within 5 s:
     /// both are tried again.
     pub async fn connect(options: ZenohOptions) -> Result<Self, ZenohError> {
-        let runtime = Handle::current();
         // zenoh panics on a current-thread runtime.
-        if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+        if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
             return Err(ZenohError::Runtime);
         }
         let node = EngineNode::new(
@@ -97,25 +90,19 @@ impl Zenoh {
         let lookout = Lookout::start(&options).await;
         let plan = Plan::new(lookout.listed().clone(), &options.listen, false).await;
         let session = open(&options, &plan).await?;
-        Ok(Self {
-            node,
-            living: Arc::default(),
+        let living = Arc::<Living>::default();
+        let engine = ZenohEngine {
+            living: Arc::clone(&living),
             limit: options.max_message_bytes.min(wire::MAX_FRAME),
-            runtime,
-            ready: Mutex::new(Some(OpenedZenoh {
-                options,
-                session,
-                plan,
-                lookout,
-            })),
-            task: Mutex::default(),
-        })
-    }
-
-    /// Returns the statistics of the engine.
-    #[must_use]
-    pub fn stats(&self) -> EngineStats {
-        self.node.stats.clone()
+        };
+        let opened = OpenedZenoh {
+            options,
+            session,
+            plan,
+            lookout,
+            living,
+        };
+        Ok(Self::new(node, engine, opened))
     }
 }
 
@@ -140,84 +127,20 @@ async fn open(options: &ZenohOptions, plan: &Plan) -> Result<zenoh::Session, Zen
     zenoh::open(config).await.map_err(ZenohError::Open)
 }
 
-impl Adapter for Zenoh {
-    fn node_name(&self) -> &str {
-        self.node.name()
+impl Engine for ZenohEngine {
+    const NAME: &'static str = "zenoh";
+    type Opened = OpenedZenoh;
+    type Connection = ZenohConnection;
+
+    fn connection(opened: OpenedZenoh, node: NodeInbox) -> ZenohConnection {
+        ZenohConnection::new(opened, node)
     }
 
-    fn max_message_bytes(&self) -> Option<usize> {
-        Some(self.limit)
+    fn limit(&self) -> usize {
+        self.limit
     }
 
-    fn start(&self, inbox: Inbox) {
-        let ready = self
-            .ready
-            .lock()
-            .take()
-            .expect("an adapter is started once");
-        let worker = ZenohWorker::new(self.node.clone(), self.living.clone(), inbox, ready);
-        *self.task.lock() = Some(self.runtime.spawn(worker.run()));
-    }
-
-    fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError> {
-        self.broadcast_as(TrafficClass::Live, message)
-    }
-
-    fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError> {
-        self.direct_as(TrafficClass::Live, node, message)
-    }
-
-    fn broadcast_as(&self, class: TrafficClass, message: &Broadcast) -> Result<(), AdapterError> {
-        self.node.broadcast(class, message, self.limit)
-    }
-
-    fn direct_as(
-        &self,
-        class: TrafficClass,
-        node: &str,
-        message: &Broadcast,
-    ) -> Result<(), AdapterError> {
-        match self.living.contains(node) {
-            true => self.node.direct(class, node, message, self.limit),
-            false => Err(AdapterError::UnknownNode(node.to_owned())),
-        }
-    }
-
-    fn subscribed(&self, topic: &str) {
-        self.node.subscribed(topic);
-    }
-
-    fn unsubscribed(&self, topic: &str) {
-        self.node.unsubscribed(topic);
-    }
-
-    fn stop(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        self.node.outgoing.close();
-        let task = self.task.lock().take();
-        Box::pin(async move {
-            if let Some(mut task) = task
-                && tokio::time::timeout(STOP_PATIENCE, &mut task)
-                    .await
-                    .is_err()
-            {
-                tracing::warn!("zenoh does not stop; its links are cut");
-                task.abort();
-            }
-        })
-    }
-}
-
-impl Drop for Zenoh {
-    fn drop(&mut self) {
-        // The worker ends when there is nothing more to send, and closes the session in order.
-        self.node.outgoing.close();
-    }
-}
-
-impl fmt::Debug for Zenoh {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Zenoh")
-            .field("node_name", &self.node.name())
-            .finish_non_exhaustive()
+    fn may_reach(&self, node: &str) -> bool {
+        self.living.contains(node)
     }
 }

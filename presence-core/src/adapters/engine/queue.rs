@@ -11,7 +11,7 @@ use crate::pubsub::TrafficClass;
 
 /// An outgoing frame and its target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::adapters) struct Item {
+pub struct Item {
     pub(in crate::adapters) target: Target,
     pub(in crate::adapters) frame: Bytes,
 }

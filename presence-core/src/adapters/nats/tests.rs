@@ -4,8 +4,12 @@ use tokio::{
     sync::oneshot,
 };
 
-use super::*;
-use crate::{PubSub, adapters::MemoryCluster, pubsub::Payload};
+use super::{connection::CLIENT_BYTES, *};
+use crate::{
+    PubSub,
+    adapters::MemoryCluster,
+    pubsub::{Adapter, AdapterError, Broadcast, EngineState, Payload, TrafficClass},
+};
 
 const INFO: &str = "INFO {\"server_id\":\"x\",\"version\":\"2.10.0\",\"go\":\"go\",\"host\":\"x\",\
                     \"port\":4222,\"proto\":1,\"max_payload\":300000}\r\n";
@@ -98,7 +102,7 @@ async fn a_node_may_start_before_its_server_and_guesses_the_limit() {
     let mut options = NatsOptions::new("a", url);
     options.connect = options.connect.retry_on_initial_connect();
     let nats = Nats::connect(options).await.unwrap();
-    assert_eq!(nats.client.connection_state(), State::Pending);
+    assert_eq!(nats.engine.client.connection_state(), State::Pending);
     assert_eq!(nats.max_message_bytes(), Some(CAUTIOUS_LIMIT));
     nats.broadcast(&message("it waits", 100_000)).unwrap();
     let error = nats

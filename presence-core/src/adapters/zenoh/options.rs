@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use serde_json::{Value, json};
 
 use super::{Peers, ZenohError};
-use crate::{adapters::engine::QUEUE_BYTES, pubsub::wire};
+use crate::{
+    adapters::engine::{CLUSTER, MESSAGE_BYTES, QUEUE_BYTES},
+    pubsub::wire,
+};
 
 /// The longest that a slow peer may delay the messages of the others, before its own are dropped.
 const WAIT_BEFORE_DROP: Duration = Duration::from_millis(50);
@@ -54,12 +57,12 @@ impl ZenohOptions {
     pub fn new(node_name: impl Into<String>, listen: impl Into<String>, peers: Peers) -> Self {
         Self {
             node_name: node_name.into(),
-            cluster: "presence".to_owned(),
+            cluster: CLUSTER.to_owned(),
             listen: vec![listen.into()],
             peers,
             tls: None,
             queue_bytes: QUEUE_BYTES,
-            max_message_bytes: 8 * 1024 * 1024,
+            max_message_bytes: MESSAGE_BYTES,
             lease: Duration::from_secs(5),
             max_sessions: 1000,
             refresh: Duration::from_secs(5),

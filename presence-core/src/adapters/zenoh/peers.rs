@@ -88,7 +88,7 @@ impl fmt::Debug for Peers {
 /// link to the first, and messages on their way at that moment would be lost. So a node that finds
 /// itself in the list connects to the nodes before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Plan {
+pub struct Plan {
     /// All nodes.
     pub(super) listed: BTreeSet<String>,
     /// The address of this node in the list, if it can be found.

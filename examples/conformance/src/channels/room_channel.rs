@@ -23,7 +23,8 @@ pub(crate) enum Info {
 struct Keyed {
     key: Value,
     /// As the client wrote it: a `Value` would round numbers of more than 64 bits.
-    meta: Option<Box<RawValue>>,
+    #[serde(default)]
+    meta: Box<RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -195,19 +196,19 @@ async fn presence(event: &str, payload: &Payload, socket: &Socket<RoomChannel>) 
         Ok(both) => both,
         Err(error) => return stop_with_error(error.to_string()),
     };
-    match (event, meta) {
-        ("track", Some(meta)) => match presence.track(socket, &key, meta).await {
+    match event {
+        "track" => match presence.track(socket, &key, meta).await {
             Ok(phx_ref) => reply_ok(json!({ "phx_ref": phx_ref })),
             Err(TrackError::AlreadyTracked) => reply_error(json!({ "reason": "already_tracked" })),
-            Err(error) => stop_with_error(error.to_string()),
+            // A value that is not a meta, among others.
+            Err(error) => reply_error(json!({ "reason": error.to_string() })),
         },
-        ("update", Some(meta)) => match presence.update(socket, &key, meta).await {
+        "update" => match presence.update(socket, &key, meta).await {
             Ok(phx_ref) => reply_ok(json!({ "phx_ref": phx_ref })),
             Err(UpdateError::NotTracked) => reply_error(json!({ "reason": "nopresence" })),
-            Err(error) => stop_with_error(error.to_string()),
+            Err(error) => reply_error(json!({ "reason": error.to_string() })),
         },
-        ("track" | "update", None) => stop_with_error("no meta"),
-        ("untrack", _) => {
+        "untrack" => {
             presence.untrack(socket, &key).await;
             reply_ok(Payload::empty())
         }
@@ -221,7 +222,7 @@ async fn presence(event: &str, payload: &Payload, socket: &Socket<RoomChannel>) 
     }
 }
 
-fn key_and_meta(payload: &Payload) -> anyhow::Result<(String, Option<Box<RawValue>>)> {
+fn key_and_meta(payload: &Payload) -> anyhow::Result<(String, Box<RawValue>)> {
     let Keyed { key, meta } = payload.json()?;
     Ok((text_of(&key)?, meta))
 }

@@ -155,7 +155,8 @@ impl Endpoint {
     /// # use presence_channels::*;
     /// async fn tick(endpoint: &Endpoint, prices: &[f64]) -> Result<(), BroadcastError> {
     ///     for price in prices {
-    ///         endpoint.broadcast_and_wait("prices", "tick", price).await?;
+    ///         let tick = serde_json::json!({ "price": price });
+    ///         endpoint.broadcast_and_wait("prices", "tick", tick).await?;
     ///     }
     ///     Ok(())
     /// }

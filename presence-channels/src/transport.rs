@@ -43,6 +43,8 @@ impl Transport {
 
 /// The close codes that the server sends (RFC 6455, section 7.4, and Phoenix's use of them).
 pub(crate) mod close_code {
+    /// The client closed the connection.
+    pub(crate) const NORMAL: u16 = 1000;
     /// The client went silent, or broke the WebSocket protocol.
     pub(crate) const PROTOCOL: u16 = 1002;
     /// `disconnect` was broadcast on the socket's id.

@@ -204,13 +204,6 @@ impl Frame {
         })
     }
 
-    /// The answer to a close frame, which repeats its body.
-    pub(crate) fn close_body(body: &[u8]) -> Self {
-        Self::build(Opcode::Close, body.len(), |frame| {
-            frame.extend_from_slice(body);
-        })
-    }
-
     /// The answer to a ping, which repeats its body.
     pub(crate) fn pong(body: &[u8]) -> Self {
         Self::build(Opcode::Pong, body.len(), |frame| {

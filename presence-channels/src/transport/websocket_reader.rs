@@ -302,8 +302,7 @@ fn end_control(
     match control {
         Control::Ping => answer(Frame::pong(body)),
         Control::Close => {
-            check_close(body)?;
-            answer(Frame::close_body(body));
+            answer(Frame::close(close_answer(body)?, ""));
             return Ok(WebSocketEvent::Close);
         }
         // The parser of headers refuses those that are reserved.
@@ -312,17 +311,20 @@ fn end_control(
     Ok(WebSocketEvent::Control)
 }
 
-/// Checks the body of a close frame: nothing, or a code and a reason.
-fn check_close(body: &[u8]) -> Result<(), ProtocolViolation> {
+/// Checks the body of a close frame: nothing, or a code and a reason. Returns the code that answers
+/// it, which is 1000 for each code that a client may have, as recorded from Phoenix.
+fn close_answer(body: &[u8]) -> Result<u16, ProtocolViolation> {
     match body {
-        [] => Ok(()),
+        [] => Ok(close_code::NORMAL),
         [high, low, reason @ ..] => {
-            let code = CloseCode::from(u16::from_be_bytes([*high, *low]));
-            if !code.is_allowed() {
+            let code = u16::from_be_bytes([*high, *low]);
+            if !CloseCode::from(code).is_allowed() {
                 return Err(protocol("a close with a code that is not allowed"));
             }
             match std::str::from_utf8(reason) {
-                Ok(_) => Ok(()),
+                // Only servers have a use for these.
+                Ok(_) if (1012..=1014).contains(&code) => Ok(close_code::PROTOCOL),
+                Ok(_) => Ok(close_code::NORMAL),
                 Err(_) => Err(not_utf8()),
             }
         }

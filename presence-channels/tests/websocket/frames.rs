@@ -268,7 +268,7 @@ async fn text_is_utf8_wherever_it_is_cut() {
 }
 
 #[tokio::test]
-async fn closes_are_answered_by_their_codes() {
+async fn closes_are_answered_by_1000_or_1002() {
     let server = Echo::start().await;
     let allowed = [
         1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999,
@@ -276,10 +276,10 @@ async fn closes_are_answered_by_their_codes() {
     for code in allowed {
         let bytes = frame(FIN | CLOSE, &u16::to_be_bytes(code));
         let what = code.to_string();
-        server.assert_closed(&what, &bytes, &[], code).await;
+        server.assert_closed(&what, &bytes, &[], 1000).await;
     }
     let refused = [
-        0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535,
+        0, 999, 1004, 1005, 1006, 1012, 1013, 1014, 1015, 1016, 1100, 2000, 2999, 5000, 65_535,
     ];
     for code in refused {
         let bytes = frame(FIN | CLOSE, &u16::to_be_bytes(code));
@@ -312,7 +312,7 @@ async fn closes_are_answered_by_their_codes() {
     }
     let mut client = server.open().await;
     client.send(&frame(FIN | CLOSE, b""), 1).await;
-    assert_eq!(client.next().await, (FIN | CLOSE, Vec::new()));
+    assert_eq!(client.next().await, (FIN | CLOSE, vec![0x03, 0xe8]));
     client.ends().await;
 }
 

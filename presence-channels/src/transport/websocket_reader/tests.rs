@@ -243,7 +243,7 @@ fn a_message_over_the_limit_is_refused_when_it_is_announced() {
 }
 
 #[test]
-fn pings_and_closes_are_answered_with_their_bodies() {
+fn pings_are_answered_with_their_bodies_and_a_close_with_a_code() {
     let bytes = [
         frame(true, 9, b"one"),
         frame(true, 9, b"two"),
@@ -251,7 +251,7 @@ fn pings_and_closes_are_answered_with_their_bodies() {
     ]
     .concat();
     let outcome = read(&bytes, 3, false);
-    let answers: [&[u8]; 3] = [b"\x8a\x03one", b"\x8a\x03two", b"\x88\x05\x03\xe8bye"];
+    let answers: [&[u8]; 3] = [b"\x8a\x03one", b"\x8a\x03two", b"\x88\x02\x03\xe8"];
     assert_eq!(outcome.answers, answers);
 }
 

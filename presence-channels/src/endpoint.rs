@@ -28,7 +28,7 @@ pub use start_error::StartError;
 
 pub(crate) use admission::{Admission, Full};
 pub(crate) use connections::Registration;
-pub(crate) use kicks::{Kick, TOPIC as KICK_TOPIC};
+pub(crate) use kicks::{Kick, RecentKicks, SinceMark, TOPIC as KICK_TOPIC};
 
 use crate::{
     BroadcastError, Limits, UserSocket,
@@ -84,6 +84,7 @@ struct EndpointInner {
     admissions: Admissions,
     flushers: Arc<Flushers>,
     salts: Salts,
+    recent_kicks: Arc<RecentKicks>,
     _kicks: Subscription,
     runtime: Handle,
 }
@@ -266,6 +267,10 @@ impl Endpoint {
 
     pub(crate) fn handler_timeout(&self) -> Duration {
         self.inner.config.handler_timeout
+    }
+
+    pub(crate) fn recent_kicks(&self) -> &RecentKicks {
+        &self.inner.recent_kicks
     }
 
     pub(crate) fn runtime(&self) -> &Handle {

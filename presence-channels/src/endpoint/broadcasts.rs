@@ -71,7 +71,8 @@ impl Endpoint {
     /// Ends the channels of `topic`, on all nodes, of the user whose
     /// [`id`](crate::UserSocket::id) is `id`. The client gets `phx_close`, after which phoenix.js
     /// does not join again by itself. Other channels of the user go on. A client that asks again
-    /// may join again, unless `join` refuses.
+    /// may join again, unless `join` refuses. A join that is under way is answered, and its channel
+    /// ended at once.
     ///
     /// The channel's [`terminate`](crate::Channel::terminate) gets
     /// [`TerminateReason::Kicked`](crate::TerminateReason::Kicked). Nodes tell each other on a

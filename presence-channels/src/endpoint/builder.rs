@@ -88,7 +88,7 @@ impl EndpointBuilder {
             MountPoint { mount, longpoll }
         });
         let (max_unflushed, max_queued) = (config.max_unflushed_bytes, config.max_queued_bytes);
-        let kicks = kicks::listen(&self.pubsub);
+        let (kicks, recent_kicks) = kicks::listen(&self.pubsub);
         let inner = Arc::new(EndpointInner {
             mounts: mounts.collect(),
             config,
@@ -98,6 +98,7 @@ impl EndpointBuilder {
             admissions: Admissions::default(),
             flushers: Flushers::start(&runtime, max_unflushed, max_queued),
             salts: Salts::default(),
+            recent_kicks,
             _kicks: kicks,
             runtime,
         });

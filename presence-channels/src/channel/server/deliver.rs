@@ -8,7 +8,7 @@ use super::{AnyChannel, ChannelServer};
 use crate::{
     SlowReader,
     channel::{Channel, TerminateReason, letter::Letter},
-    endpoint::Kick,
+    endpoint::{Kick, SinceMark},
     guard::call_guarded,
     serializer::BroadcastFrames,
     telemetry::{Drops, Limit},
@@ -20,6 +20,26 @@ impl<C: Channel> ChannelServer<C> {
         let policy = self.shared.mount.options.limits.slow_reader;
         (policy == SlowReader::DropBroadcasts || C::DROPPABLE.contains(&event))
             && !event.starts_with("presence_")
+    }
+
+    /// Returns the end of a channel whose user was kicked since the mark, while no kick reached the
+    /// channel.
+    pub(super) fn kicked_since(&self, mark: u64) -> Option<TerminateReason> {
+        let recent = self.shared.endpoint.recent_kicks();
+        if recent.mark() == mark {
+            return None;
+        }
+        let id = call_guarded(|| self.shared.user_id()).ok().flatten()?;
+        match recent.since(mark, &self.topic, &id) {
+            SinceMark::Spared => None,
+            SinceMark::Kicked => Some(TerminateReason::Kicked),
+            // Its client joins again, by which time `join` knows whom to refuse.
+            SinceMark::Unknown => {
+                let reason =
+                    "too many kicks came during the join to know whether one is for its user";
+                Some(TerminateReason::Failed(reason.to_owned()))
+            }
+        }
     }
 
     /// Ends the channel if the kick is for its user.

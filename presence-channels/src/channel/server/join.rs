@@ -33,6 +33,7 @@ impl<C: Channel> ChannelServer<C> {
             self.shared.bytes_begun(*bytes);
         }
         let mut socket = Socket::new(self.clone());
+        let mark = self.shared.endpoint.recent_kicks().mark();
         let limit = self.shared.endpoint.handler_timeout();
         let span = span_at!(
             C::LOG_JOIN,
@@ -73,6 +74,9 @@ impl<C: Channel> ChannelServer<C> {
             Ok(Accepted { channel, reply }) => {
                 // Before the reply: a broadcast sent after the client has it must not be missed.
                 socket.subscription = Some(self.subscribe());
+                if let Some(kicked) = self.kicked_since(mark) {
+                    socket.stopping = Some(kicked);
+                }
                 self.answer_join(&reference, &reply);
                 drop(under_way);
                 last_words();

@@ -41,6 +41,9 @@ impl Channel for Hall {
         if topic.subtopic() == "listener" {
             socket.subscribe("hall:1");
         }
+        if topic.subtopic() == "slow" {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
         Ok(Self.into())
     }
 
@@ -113,6 +116,34 @@ async fn a_kick_closes_the_user_s_channels_of_the_topic_on_all_nodes_and_no_othe
     }
     // A kick is no ban.
     let (_, again) = kicked[2].socket().join("hall:1", json!({})).await.unwrap();
+    let ping = again.push("ping", json!({})).await;
+    again.assert_reply(ping, "ok", json!({})).await;
+}
+
+/// Whoever `join` has let in already, but who is not told yet, must not outrun the kick.
+#[tokio::test(start_paused = true)]
+async fn a_kick_reaches_the_joins_that_are_under_way() {
+    let [a, b] = nodes().await;
+    // A kick before the join is for `join` to know.
+    a.kick("hall:slow", "ann").unwrap();
+    let joins = async {
+        tokio::join!(
+            join(&a, "ann", "hall:slow"),
+            join(&b, "ann", "hall:slow"),
+            join(&a, "bob", "hall:slow"),
+        )
+    };
+    let kicks = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        a.kick("hall:slow", "ann").unwrap();
+    };
+    let ((ann, ann_elsewhere, bob), ()) = tokio::join!(joins, kicks);
+    ann.assert_closed().await;
+    ann_elsewhere.assert_closed().await;
+    let ping = bob.push("ping", json!({})).await;
+    bob.assert_reply(ping, "ok", json!({})).await;
+
+    let again = join(&a, "ann", "hall:slow").await;
     let ping = again.push("ping", json!({})).await;
     again.assert_reply(ping, "ok", json!({})).await;
 }

@@ -33,9 +33,9 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// - It sets `TCP_NODELAY` on every connection, so that a message leaves at once.
 /// - It gives a request the address of its peer as [`axum::extract::ConnectInfo`], which
 ///   [`ConnectInfo::client_ip`](crate::ConnectInfo::client_ip) reads.
-/// - It closes a connection that sends no request, or half a request: see
-///   [`head_timeout`](Serve::head_timeout), [`body_timeout`](Serve::body_timeout) and
-///   [`keep_alive_timeout`](Serve::keep_alive_timeout).
+/// - It closes a connection that sends no request, or half a request, or does not read its
+///   response: see [`head_timeout`](Serve::head_timeout), [`body_timeout`](Serve::body_timeout),
+///   [`write_timeout`](Serve::write_timeout) and [`keep_alive_timeout`](Serve::keep_alive_timeout).
 /// - It stops in order, and ends whatever clients do: see
 ///   [`with_graceful_shutdown`](Serve::with_graceful_shutdown).
 ///
@@ -91,12 +91,13 @@ pub struct Serve {
     limits: Arc<LimitMeters>,
 }
 
-/// The limits on the time that a client takes for its requests.
+/// The limits on the time that a client takes for its requests and their responses.
 #[derive(Clone, Copy, Debug)]
 struct Timeouts {
     head: Duration,
     keep_alive: Duration,
     body: Duration,
+    write: Duration,
 }
 
 impl Default for Timeouts {
@@ -105,6 +106,7 @@ impl Default for Timeouts {
             head: Duration::from_secs(20),
             keep_alive: Duration::from_secs(75),
             body: Duration::from_secs(20),
+            write: Duration::from_secs(60),
         }
     }
 }
@@ -118,6 +120,7 @@ impl Timeouts {
             ("head_timeout", self.head),
             ("keep_alive_timeout", self.keep_alive),
             ("body_timeout", self.body),
+            ("write_timeout", self.write),
         ];
         let Some((name, value)) = options.into_iter().find(|(_, value)| *value < Self::MIN) else {
             return Ok(());
@@ -239,6 +242,36 @@ impl Serve {
     /// ```
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.body = timeout;
+        self
+    }
+
+    /// Sets the time for which a client may take nothing of a response that waits for it. Default
+    /// 60 s. After it the connection is closed. A client that reads slowly is not closed: each part
+    /// that it takes begins the time anew. Raise it for clients that pause a download, such as a
+    /// video.
+    ///
+    /// The time counts for a connection. A client of HTTP/2 that reads some responses and leaves
+    /// others is not closed. A WebSocket has a limit of its own,
+    /// [`Limits::slow_reader_timeout`](crate::Limits::slow_reader_timeout).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use presence_channels::{Config, Endpoint, PubSub};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let endpoint = Endpoint::builder(PubSub::local()).start(Config::default()).await?;
+    /// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// use std::time::Duration;
+    ///
+    /// let server = presence_channels::serve(listener, endpoint.router(), &endpoint)
+    ///     .write_timeout(Duration::from_secs(30));
+    /// # drop(server);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.timeouts.write = timeout;
         self
     }
 

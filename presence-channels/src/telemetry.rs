@@ -80,7 +80,7 @@
 //! | `slow_reader_timeout` | `Limits` | a client is closed because it does not read |
 //! | `max_queued_bytes` | `Config` | a client is closed that does not read and holds more than its share |
 //! | `max_unflushed_bytes` | `Config` | a broadcast of another node is dropped for a client, while more waits |
-//! | `head_timeout`, `body_timeout`, `drain_timeout` | [`Serve`](crate::Serve); `socket` is empty | a connection is closed, or a request's body given up |
+//! | `head_timeout`, `body_timeout`, `write_timeout`, `drain_timeout` | [`Serve`](crate::Serve); `socket` is empty | a connection is closed, or a request's body given up |
 //!
 //! Other names that begin with `presence_` are reserved.
 

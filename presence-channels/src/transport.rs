@@ -10,6 +10,7 @@ pub(crate) mod longpoll;
 mod model;
 mod outbox;
 mod pump;
+mod served_stream;
 mod stream;
 mod sync;
 mod waiters;
@@ -20,6 +21,7 @@ pub(crate) use flushers::Flushers;
 pub use frame::Frame;
 pub(crate) use frame::Opcode;
 pub(crate) use outbox::{Outbox, OutboxPhase, Sink};
+pub(crate) use served_stream::{ServedStream, Stall};
 
 /// The transport of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

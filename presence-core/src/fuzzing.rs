@@ -1,4 +1,9 @@
-//! The internals that the fuzzer uses. This is not a public API, and changes without notice.
+//! The internals that the fuzzer and the benchmarks use. This is not a public API, and changes
+//! without notice.
+
+mod pair;
+
+pub use pair::{Pair, Said};
 
 use std::num::NonZeroU64;
 use std::sync::Arc;

@@ -21,7 +21,10 @@ use super::{
     request_body::RequestBody,
     requests::{Requests, ResponseBody, Silence},
 };
-use crate::telemetry::{Limit, LimitMeters};
+use crate::{
+    telemetry::{Limit, LimitMeters},
+    transport::ServedStream,
+};
 
 /// The most bytes of a request's head, and of what hyper buffers of a connection. hyper's own
 /// default, 400 KB, is much for a client that sends half a head.
@@ -43,11 +46,8 @@ impl Server {
         peer: SocketAddr,
         mut phase: watch::Receiver<Phase>,
     ) {
-        if let Err(error) = stream.set_nodelay(true) {
-            // The peer has gone away already. hyper sees that, too.
-            tracing::debug!(%error, %peer, "cannot set TCP_NODELAY");
-        }
-        let requests = Requests::new(self.timeouts);
+        let stream = ServedStream::new(stream);
+        let requests = Requests::new(self.timeouts, stream.stall().clone());
         let service = self.service(peer, requests.clone());
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().max_buf_size(BUFFER);
@@ -111,10 +111,63 @@ impl Server {
                 let what = format_args!("a connection of {peer} without a request");
                 self.limits.closed(Limit::HeadTimeout, what);
             }
+            Silence::Write => {
+                let what = format_args!("a connection of {peer} that reads no response");
+                self.limits.closed(Limit::WriteTimeout, what);
+            }
             Silence::KeepAlive => {
                 let timeout = self.timeouts.keep_alive;
                 tracing::trace!(%peer, ?timeout, "no request came within keep_alive_timeout");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{extract::Request, routing::get};
+    use http::StatusCode;
+    use hyper_util::server::conn::auto::upgrade::downcast;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// Upgrades the connection, and sends whether it has `TCP_NODELAY`.
+    async fn tell_nodelay(mut request: Request) -> (StatusCode, [(&'static str, &'static str); 2]) {
+        let upgrade = hyper::upgrade::on(&mut request);
+        tokio::spawn(async move {
+            let upgraded = upgrade.await.unwrap();
+            let connection = downcast::<TokioIo<ServedStream>>(upgraded).unwrap();
+            let mut stream = connection.io.into_inner().into_inner();
+            let nodelay = stream.nodelay().unwrap();
+            stream.write_all(&[u8::from(nodelay)]).await.unwrap();
+        });
+        let headers = [("connection", "upgrade"), ("upgrade", "test")];
+        (StatusCode::SWITCHING_PROTOCOLS, headers)
+    }
+
+    #[tokio::test]
+    async fn every_connection_has_tcp_nodelay() {
+        let server = Server {
+            app: Router::new().route("/", get(tell_nodelay)),
+            timeouts: Timeouts::default(),
+            limits: Arc::new(LimitMeters::of_server()),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (stream, peer) = listener.accept().await.unwrap();
+        let (_phase, follows) = watch::channel(Phase::Serving);
+        tokio::spawn(server.run(stream, peer, follows));
+        let request = "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\n\
+                       upgrade: test\r\n\r\n";
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer.last(), Some(&1), "{}", answer.escape_ascii());
     }
 }

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use super::Timeouts;
+use crate::transport::Stall;
 
 /// The time that the rest of a first request's head has when the server stops: it is on its way, or
 /// never comes.
@@ -21,6 +22,8 @@ const FIRST_HEAD_AT_STOP: Duration = Duration::from_secs(1);
 /// The requests of one connection.
 pub(super) struct Requests {
     state: Mutex<RequestsState>,
+    /// Of the writes of responses.
+    stall: Arc<Stall>,
     timeouts: Timeouts,
 }
 
@@ -31,18 +34,20 @@ struct RequestsState {
     has_begun: bool,
 }
 
-/// The reason to close a connection without a request.
+/// The reason to close a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Silence {
     /// The first request did not come within `head_timeout`.
     Head,
     /// The next request did not come within `keep_alive_timeout`.
     KeepAlive,
+    /// The client took nothing of a response for `write_timeout`.
+    Write,
 }
 
 impl Requests {
     /// Begins with a connection that has just been accepted.
-    pub(super) fn new(timeouts: Timeouts) -> Arc<Self> {
+    pub(super) fn new(timeouts: Timeouts, stall: Arc<Stall>) -> Arc<Self> {
         let state = RequestsState {
             under_way: 0,
             deadline: after(timeouts.head),
@@ -50,6 +55,7 @@ impl Requests {
         };
         Arc::new(Self {
             state: Mutex::new(state),
+            stall,
             timeouts,
         })
     }
@@ -70,33 +76,57 @@ impl Requests {
         }
     }
 
-    /// Waits until no request has begun in time. After [`hurry`](Self::hurry), call it anew.
+    /// Waits until no request has begun in time, or a response was not read. After
+    /// [`hurry`](Self::hurry), call it anew.
     pub(super) async fn silence(&self) -> Silence {
         loop {
-            let look_again = {
-                let state = self.state.lock();
-                // A request that ends after this look moves the deadline to this time or later.
-                let after_next = after(self.timeouts.keep_alive);
-                if state.under_way > 0 {
-                    after_next
-                } else if state.deadline <= Instant::now() {
-                    return match state.has_begun {
-                        false => Silence::Head,
-                        true => Silence::KeepAlive,
-                    };
-                } else {
-                    state.deadline.min(after_next)
-                }
+            let look_again = match self.look() {
+                Ok(silence) => return silence,
+                Err(look_again) => look_again,
             };
-            sleep_until(look_again).await;
+            tokio::select! {
+                () = sleep_until(look_again) => {}
+                () = self.stall.begins() => {}
+            }
+        }
+    }
+
+    /// Returns the reason to close the connection now, or the time for the next look.
+    fn look(&self) -> Result<Silence, Instant> {
+        if let Some(since) = self.stall.since() {
+            let end = since + within_decades(self.timeouts.write);
+            return match end <= Instant::now() {
+                true => Ok(Silence::Write),
+                false => Err(end),
+            };
+        }
+        let state = self.state.lock();
+        let keep_alive = within_decades(self.timeouts.keep_alive);
+        // A request that ends after this look moves the deadline to this time or later.
+        let after_next = Instant::now() + keep_alive;
+        if state.under_way > 0 {
+            return Err(after_next);
+        }
+        // A response that is already made may still be under way to its client.
+        let written = self.stall.ended().map(|ended| ended + keep_alive);
+        let deadline = written.map_or(state.deadline, |written| state.deadline.max(written));
+        match (deadline <= Instant::now(), state.has_begun) {
+            (false, _) => Err(deadline.min(after_next)),
+            (true, false) => Ok(Silence::Head),
+            (true, true) => Ok(Silence::KeepAlive),
         }
     }
 }
 
-/// Returns the time after `timeout`. Decades from now if `timeout` is beyond the clock.
+/// Returns the time after `timeout`.
 fn after(timeout: Duration) -> Instant {
+    Instant::now() + within_decades(timeout)
+}
+
+/// Returns the timeout, or decades if it is beyond the clock.
+fn within_decades(timeout: Duration) -> Duration {
     const DECADES: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-    Instant::now() + timeout.min(DECADES)
+    timeout.min(DECADES)
 }
 
 /// A request under way.
@@ -155,6 +185,7 @@ mod tests {
         head: Duration::from_secs(20),
         keep_alive: Duration::from_secs(75),
         body: Duration::from_secs(20),
+        write: Duration::from_secs(60),
     };
 
     async fn ends_after(requests: &Requests) -> (Silence, Duration) {
@@ -171,7 +202,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_without_a_request_has_the_head_timeout() {
-        let requests = Requests::new(TIMEOUTS);
+        let requests = Requests::new(TIMEOUTS, Arc::default());
         let (silence, elapsed) = ends_after(&requests).await;
         assert_eq!(silence, Silence::Head);
         assert!(is_about(elapsed, 20), "{elapsed:?}");
@@ -179,7 +210,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_under_way_may_take_long_and_the_keep_alive_begins_at_its_end() {
-        let requests = Requests::new(TIMEOUTS);
+        let requests = Requests::new(TIMEOUTS, Arc::default());
         let first = requests.begin();
         let second = requests.begin();
         tokio::spawn(async move {
@@ -199,7 +230,7 @@ mod tests {
             keep_alive: Duration::from_secs(5),
             ..TIMEOUTS
         };
-        let requests = Requests::new(timeouts);
+        let requests = Requests::new(timeouts, Arc::default());
         let first = requests.begin();
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(2)).await;
@@ -212,13 +243,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_stop_waits_a_second_for_a_first_head_and_cuts_no_other_wait() {
-        let requests = Requests::new(TIMEOUTS);
+        let requests = Requests::new(TIMEOUTS, Arc::default());
         requests.hurry();
         let (silence, elapsed) = ends_after(&requests).await;
         assert_eq!(silence, Silence::Head);
         assert!(is_about(elapsed, 1), "{elapsed:?}");
 
-        let requests = Requests::new(TIMEOUTS);
+        let requests = Requests::new(TIMEOUTS, Arc::default());
         drop(requests.begin());
         requests.hurry();
         let (silence, elapsed) = ends_after(&requests).await;
@@ -232,7 +263,7 @@ mod tests {
             head: Duration::MAX,
             ..TIMEOUTS
         };
-        let requests = Requests::new(timeouts);
+        let requests = Requests::new(timeouts, Arc::default());
         let day = Duration::from_secs(24 * 60 * 60);
         let silence = tokio::time::timeout(day, requests.silence()).await;
         assert!(silence.is_err(), "{silence:?}");

@@ -14,6 +14,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::served_stream::{ServedStream, set_nodelay};
+
 /// TCP where the server is plain, because it costs no call by a table then; else whatever the
 /// server serves, such as TLS.
 pub(super) enum Stream {
@@ -26,27 +28,33 @@ pub(super) enum Stream {
 impl Stream {
     /// Takes the connection over from the HTTP server, with what it has read beyond the handshake.
     ///
-    /// A frame must leave at once. With Nagle's algorithm it waits until the client has
-    /// acknowledged the one before, and a client delays that by 40 ms. So `TCP_NODELAY` is set
-    /// here, whatever the server did when it accepted the connection.
+    /// A frame must leave at once, so the stream has `TCP_NODELAY` then. [`serve`](crate::serve())
+    /// has set it already. Other servers may not have.
     pub(super) fn take_over(upgraded: Upgraded) -> (Self, Bytes) {
-        let (stream, unread) = match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
-            Ok(parts) => (parts.io, parts.read_buf),
-            Err(upgraded) => match upgraded.downcast::<TokioIo<TcpStream>>() {
-                Ok(parts) => (parts.io, parts.read_buf),
-                Err(upgraded) => return (Self::Other(TokioIo::new(upgraded)), Bytes::new()),
-            },
+        let (stream, unread) = match auto::upgrade::downcast::<TokioIo<ServedStream>>(upgraded) {
+            Ok(parts) => (parts.io.into_inner().into_inner(), parts.read_buf),
+            Err(upgraded) => {
+                let (stream, unread) = match of_another_server(upgraded) {
+                    Ok(parts) => parts,
+                    Err(upgraded) => return (Self::Other(TokioIo::new(upgraded)), Bytes::new()),
+                };
+                set_nodelay(&stream);
+                (stream, unread)
+            }
         };
         // Even when it is empty, it keeps the buffer of the HTTP server.
-        let unread = Bytes::copy_from_slice(&unread);
-        (Self::tcp(stream.into_inner()), unread)
+        (Self::Tcp(stream), Bytes::copy_from_slice(&unread))
     }
+}
 
-    fn tcp(stream: TcpStream) -> Self {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY cannot be set");
+/// Returns the TCP stream of another server than [`serve`](crate::serve()), such as that of axum.
+fn of_another_server(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
+    match auto::upgrade::downcast::<TokioIo<TcpStream>>(upgraded) {
+        Ok(parts) => Ok((parts.io.into_inner(), parts.read_buf)),
+        Err(upgraded) => {
+            let parts = upgraded.downcast::<TokioIo<TcpStream>>()?;
+            Ok((parts.io.into_inner(), parts.read_buf))
         }
-        Self::Tcp(stream)
     }
 }
 

@@ -8,12 +8,11 @@ use std::{future::pending, io, net::SocketAddr, time::Duration};
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::{ConnectInfo, Request},
+    extract::ConnectInfo,
     http::StatusCode,
     routing::{get, post},
 };
 use futures_util::stream;
-use hyper_util::{rt::TokioIo, server::conn::auto::upgrade::downcast};
 use presence_channels::{Config, Endpoint, LongpollOptions, Serve, SocketOptions, serve};
 use sample_app::SampleApp;
 use tokio::{
@@ -26,6 +25,8 @@ use tokio::{
 
 /// The time that a test waits for what must happen.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// More than the buffers of a connection take.
+const LARGE: usize = 32 * 1024 * 1024;
 /// A timeout that a test waits for.
 const SHORT: Duration = Duration::from_millis(200);
 /// A timeout that must not be waited for.
@@ -67,7 +68,7 @@ impl TestServer {
                 "/slow",
                 get(move || answer_when_told(slow_requests.clone())),
             )
-            .route("/nodelay", get(tell_nodelay))
+            .route("/large", get(large))
             .merge(endpoint.router());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -128,17 +129,9 @@ async fn answer_when_told(requests: mpsc::Sender<oneshot::Sender<()>>) -> &'stat
     "at last"
 }
 
-/// Upgrades the connection, and sends whether it has `TCP_NODELAY`.
-async fn tell_nodelay(mut request: Request) -> (StatusCode, [(&'static str, &'static str); 2]) {
-    let upgrade = hyper::upgrade::on(&mut request);
-    tokio::spawn(async move {
-        let connection = downcast::<TokioIo<TcpStream>>(upgrade.await.unwrap()).unwrap();
-        let mut stream = connection.io.into_inner();
-        let nodelay = stream.nodelay().unwrap();
-        stream.write_all(&[u8::from(nodelay)]).await.unwrap();
-    });
-    let headers = [("connection", "upgrade"), ("upgrade", "test")];
-    (StatusCode::SWITCHING_PROTOCOLS, headers)
+/// A response that is there at once, and is larger than the buffers of a connection.
+async fn large() -> Vec<u8> {
+    vec![b'x'; LARGE]
 }
 
 /// Reads until the server closes the connection.
@@ -288,14 +281,39 @@ async fn a_timeout_that_makes_no_sense_is_an_error() {
 }
 
 #[tokio::test]
-async fn every_connection_has_tcp_nodelay() {
-    let server = TestServer::start(|serve| serve).await;
-    let request = "GET /nodelay HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\n\
-                   upgrade: test\r\n\r\n";
-    let mut client = server.send(request).await;
+async fn who_reads_no_response_is_closed() {
+    for path in ["/endless", "/large"] {
+        let server = TestServer::start(|serve| serve.write_timeout(SHORT)).await;
+        let mut client = server.get(path).await;
+        // The server's side has ended once nothing is left to read, though it has not been read.
+        let end = Instant::now() + PATIENCE;
+        while client.write_all(b"x").await.is_ok() {
+            assert!(Instant::now() < end, "{path}: the connection is open");
+            tokio::time::sleep(SHORT / 50).await;
+        }
+        let mut read = Vec::new();
+        let _ = timeout(PATIENCE, client.read_to_end(&mut read)).await;
+        assert!(read.len() < LARGE, "{path}: {} bytes", read.len());
+    }
+}
+
+#[tokio::test]
+async fn who_reads_slowly_gets_the_whole_response() {
+    let limits = |serve: Serve| serve.keep_alive_timeout(SHORT).write_timeout(PATIENCE);
+    let server = TestServer::start(limits).await;
+    let mut client = server.get("/large").await;
     read_until(&mut client, "\r\n\r\n").await;
-    let nodelay = timeout(PATIENCE, client.read_u8()).await.unwrap().unwrap();
-    assert_eq!(nodelay, 1);
+    let begin = Instant::now();
+    let mut rest = vec![0; LARGE];
+    for part in rest.chunks_mut(LARGE / 64) {
+        tokio::time::sleep(SHORT / 20).await;
+        let read = timeout(PATIENCE, client.read_exact(part)).await;
+        read.expect("it comes").expect("no end before it");
+    }
+    assert!(
+        begin.elapsed() > SHORT,
+        "it took longer than keep_alive_timeout"
+    );
 }
 
 /// Begins a connection of HTTP/2, and asks for `/` in headers of the static table.

@@ -21,6 +21,7 @@ mod options;
 mod pull;
 mod pulls;
 mod receive;
+mod shard_lock;
 #[cfg(any(test, feature = "sim"))]
 mod snapshot;
 mod speech;
@@ -38,6 +39,7 @@ pub(crate) use effect::{NodeEffect, Rejected};
 pub use options::NodeOptions;
 pub(crate) use pulls::Answerer;
 use pulls::Pulls;
+use shard_lock::ShardLock;
 use speech::{body_of, millis};
 pub use view::{ReplicaView, ShardView};
 
@@ -75,7 +77,7 @@ pub(crate) struct NodeConfig {
 #[derive(Debug)]
 pub(crate) struct Node {
     /// A topic's shard is its `xxh3_64`, modulo their number. Nodes must agree on that.
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[ShardLock]>,
     /// The membership of the other nodes. The lock is not held while waiting for a shard.
     membership: Mutex<Membership>,
     /// The state of each shard for heartbeats, from when the shard was last free.
@@ -113,7 +115,7 @@ impl Node {
         let mut seeds = fastrand::Rng::with_seed(config.seed);
         let options = Arc::new(config.options);
         let shard = |_| {
-            Mutex::new(Shard::new(ShardConfig {
+            ShardLock::new(Shard::new(ShardConfig {
                 origin: origin.clone(),
                 ref_nonce: seeds.u64(..),
                 seed: seeds.u64(..),
@@ -387,7 +389,7 @@ impl Node {
         answer
     }
 
-    pub(crate) fn shard_of(&self, topic: &str) -> &Mutex<Shard> {
+    pub(crate) fn shard_of(&self, topic: &str) -> &ShardLock {
         &self.shards[self.place(topic)]
     }
 

@@ -20,8 +20,10 @@ use super::violation::{Rule, Violation};
 use super::{Coverage, Setup};
 use crate::presence::Presences;
 use crate::replication::node::{Node, NodeConfig, NodeOptions};
+use crate::replication::set::visits::take_most_in_a_hold;
 use crate::replication::set::{Entry, Incarnation, MetaBody, OwnerId, PhxRef, ReplicaName};
 use crate::replication::shard::{TrackRefused, UpdateRefused, Which};
+use settle::encoded_bytes;
 
 /// The longest meta of a simulated presence, in bytes.
 const MAX_META_BYTES: usize = 16 * 1024;
@@ -160,6 +162,19 @@ impl Cluster {
     /// machine's [link](Self::limit).
     pub fn received(&self, machine: usize) -> LinkReport {
         self.network.received(machine)
+    }
+
+    /// Returns the bytes that hold all that a machine tracks: the least that a node which lacks it
+    /// has to receive. Zero if the machine is off.
+    pub fn held_bytes(&self, machine: usize) -> u64 {
+        let node = self.machines[machine].running();
+        node.map_or(0, |node| encoded_bytes(&node.snapshots()))
+    }
+
+    /// Returns the most entries that one hold of a shard's lock has visited since the last call, of
+    /// all clusters in this thread. A hold visits a bounded number, whatever a node holds.
+    pub fn take_most_visits_in_a_hold(&mut self) -> u64 {
+        take_most_in_a_hold()
     }
 
     #[cfg(test)]

@@ -6,6 +6,8 @@
     reason = "a command-line tool talks to its user on the terminal"
 )]
 
+mod case;
+mod catch_up;
 mod replay;
 mod seeds;
 mod traffic;
@@ -14,6 +16,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+
+use case::Case;
 
 /// Run the replicated set on a simulated network, and check every promise at every step.
 ///
@@ -52,13 +56,13 @@ struct Args {
     /// Measure messages and bytes of idle and busy clusters instead
     #[arg(long)]
     traffic: bool,
-    /// With `--traffic`: the clusters, as nodes x presences
-    #[arg(
-        long = "cluster",
-        default_values = traffic::CASES,
-        value_name = "NODESxPRESENCES"
-    )]
-    clusters: Vec<traffic::Case>,
+    /// Measure a node that joins over a link of 100 Mbit/s instead
+    #[arg(long, conflicts_with = "traffic")]
+    catch_up: bool,
+    /// With `--traffic` or `--catch-up`: the clusters, as nodes x presences. Without it, those of
+    /// the documentation
+    #[arg(long = "cluster", value_name = "NODESxPRESENCES")]
+    clusters: Vec<Case>,
     /// The file for the plot of the traffic
     #[arg(
         long,
@@ -74,15 +78,29 @@ struct Args {
     commit: String,
 }
 
+impl Args {
+    /// Returns the clusters to measure: those that were asked for, or else the defaults.
+    fn clusters(&self, defaults: &[&str]) -> Vec<Case> {
+        match self.clusters.is_empty() {
+            true => defaults
+                .iter()
+                .map(|text| text.parse().expect("a cluster"))
+                .collect(),
+            false => self.clusters.clone(),
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let args = Args::parse();
     // A panic is reported as a violation. Without the hook, cutting one down prints hundreds.
-    if !args.traffic {
+    if !args.traffic && !args.catch_up {
         std::panic::set_hook(Box::new(|_| {}));
     }
     let result = match &args.replay {
         Some(what) => replay::run(what, args.large, args.watch),
-        None if args.traffic => traffic::run(&args.clusters, &args.plot),
+        None if args.traffic => traffic::run(&args.clusters(&traffic::CASES), &args.plot),
+        None if args.catch_up => catch_up::run(&args.clusters(&catch_up::CASES)),
         None => seeds::run(&args),
     };
     match result {
@@ -114,6 +132,15 @@ mod tests {
         assert!(commands > 1, "the page has {commands} commands");
     }
 
+    /// A small cluster's join keeps the bounds, and the documented clusters can be read.
+    #[test]
+    fn a_small_join_is_measured() {
+        let args = Args::parse_from(["simulate", "--catch-up", "--cluster", "3x1000"]);
+        assert!(catch_up::run(&args.clusters(&catch_up::CASES)).unwrap());
+        let args = Args::parse_from(["simulate", "--catch-up"]);
+        assert_eq!(args.clusters(&catch_up::CASES).len(), catch_up::CASES.len());
+    }
+
     /// Measures the smallest clusters, in the way that the table is made.
     #[test]
     fn a_small_cluster_is_measured() {
@@ -123,7 +150,7 @@ mod tests {
         assert!(traffic::run(&cases, &plot).unwrap());
         assert!(std::fs::read_to_string(plot).unwrap().contains("<svg"));
         for wrong in ["", "3", "1x1000", "3x", "x1000", "3x10", "3 x 1000"] {
-            assert!(wrong.parse::<traffic::Case>().is_err(), "{wrong}");
+            assert!(wrong.parse::<Case>().is_err(), "{wrong}");
         }
     }
 }

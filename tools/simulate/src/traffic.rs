@@ -4,12 +4,13 @@ mod plot;
 
 use std::fs;
 use std::path::Path;
-use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use presence_core::sim::{Cluster, Setup, Traffic, Violation, Weather};
 use serde_json::json;
+
+use crate::case::Case;
 
 /// The virtual time for which each state of a cluster is measured.
 const WATCHED: Duration = Duration::from_secs(15);
@@ -17,41 +18,8 @@ const WATCHED: Duration = Duration::from_secs(15);
 /// The virtual time that a cluster may take until all nodes show all presences.
 const SETTLING: Duration = Duration::from_secs(20);
 
-/// A cluster to measure: `3x10000` are 10,000 presences on three nodes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Case {
-    nodes: usize,
-    presences: u64,
-    /// The number of presences that leave in a second of the busy cluster. As many join.
-    moves: u64,
-}
-
 /// The clusters of the table in the documentation.
 pub(crate) const CASES: [&str; 5] = ["3x10000", "20x10000", "50x10000", "200x10000", "3x1000000"];
-
-impl FromStr for Case {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!(
-                "{text:?} is not a cluster: write NODESxPRESENCES, like 3x10000, with at least 2 nodes and 1000 presences"
-            )
-        };
-        let (nodes, presences) = text.split_once('x').ok_or_else(wrong)?;
-        let nodes: usize = nodes.parse().map_err(|_| wrong())?;
-        let presences: u64 = presences.parse().map_err(|_| wrong())?;
-        if nodes < 2 || presences < 1000 {
-            return Err(wrong());
-        }
-        let moves = (presences / 1000).clamp(100, 1000);
-        Ok(Self {
-            nodes,
-            presences,
-            moves,
-        })
-    }
-}
 
 /// One measured cluster.
 struct Row {
@@ -110,7 +78,7 @@ fn draw(rows: &[Row], plot_file: &Path) -> Result<()> {
 fn print_row(row: &Row) {
     let Row { case, idle, busy } = row;
     let receivers = (case.nodes - 1) as f64;
-    let changes = 2 * case.moves;
+    let changes = 2 * case.moves();
     // The heartbeats are the same in a busy cluster as in an idle one. Each node makes an equal
     // share of the changes.
     let own_changes = changes as f64 / case.nodes as f64;
@@ -132,7 +100,7 @@ fn as_json(row: &Row) -> serde_json::Value {
     json!({
         "nodes": row.case.nodes,
         "presences": row.case.presences,
-        "changes": 2 * row.case.moves,
+        "changes": 2 * row.case.moves(),
         "idle": rates(row.idle),
         "busy": rates(row.busy),
     })
@@ -165,7 +133,7 @@ fn measure(case: Case) -> Result<Row, Violation> {
     crowd.cluster.run_for(SETTLING)?;
     crowd.check(&case);
     let idle = crowd.watch(0)?;
-    let busy = crowd.watch(case.moves)?;
+    let busy = crowd.watch(case.moves())?;
     Ok(Row { case, idle, busy })
 }
 

@@ -46,6 +46,7 @@ limits! {
     QueuedBytes => "Config::max_queued_bytes",
     HeadTimeout => "Serve::head_timeout",
     BodyTimeout => "Serve::body_timeout",
+    WriteTimeout => "Serve::write_timeout",
     DrainTimeout => "Serve::drain_timeout",
 }
 

@@ -1,7 +1,6 @@
 //! Snapshots of a node: the simulator restores machines to an earlier state.
 
-use super::Node;
-use crate::replication::shard::Shard;
+use super::{Node, ShardLock};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, Ordering};
 
@@ -11,7 +10,7 @@ impl Node {
     /// Only one of the two may go on among the same peers.
     #[must_use]
     pub(crate) fn fork(&self) -> Self {
-        let copy = |shard: &Mutex<Shard>| Mutex::new(shard.lock().clone());
+        let copy = |shard: &ShardLock| ShardLock::new(shard.lock().clone());
         Self {
             shards: self.shards.iter().map(copy).collect(),
             membership: Mutex::new(self.membership.lock().clone()),

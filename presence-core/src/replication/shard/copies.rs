@@ -28,6 +28,9 @@ pub(super) struct Copies {
     leaving: VecDeque<ReplicaCopy>,
     /// Hidden ones, the longest hidden first.
     hidden: VecDeque<ReplicaName>,
+    /// The replicas with parts of an answer that wait to be put together, and whether the replica
+    /// itself sent them.
+    unfinished: VecDeque<(Arc<Origin>, bool)>,
     /// Set if marks have to move.
     busy: bool,
     /// The earliest moment at which a request may be due.
@@ -102,6 +105,7 @@ impl Copies {
             in_grace: Vec::new(),
             leaving: VecDeque::new(),
             hidden: VecDeque::new(),
+            unfinished: VecDeque::new(),
             busy: false,
             next_ask: None,
             rows: 0,
@@ -131,7 +135,7 @@ impl Copies {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {
-        if self.busy {
+        if self.busy || !self.unfinished.is_empty() {
             return Some(Duration::ZERO);
         }
         let grace = self.in_grace.iter().map(|(until, _)| *until).min();
@@ -306,6 +310,7 @@ impl Copies {
             counts.graces_expired += 1;
             self.dissolve(copy);
         }
+        self.put_together(now, index, counts);
         self.ask(now, counts, effects);
     }
 

@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::table::MS;
 use crate::replication::node::Status;
-use crate::sim::cluster::settle::encoded_bytes;
 use crate::sim::{Bandwidth, Cluster, Setup, Weather};
 
 /// Returns the bytes that a link of this many megabits carries in a second.
@@ -84,7 +83,7 @@ impl Join {
             ..Weather::CALM
         });
         cluster.limit(joiner, self.link);
-        let minimum = (0..joiner).map(|node| encoded(&cluster, node)).sum();
+        let minimum = (0..joiner).map(|node| cluster.held_bytes(node)).sum();
         let before = cluster.received(joiner).bytes;
         let begun = cluster.now();
         cluster
@@ -150,11 +149,6 @@ pub(super) fn pass(cluster: &mut Cluster, time: Duration) {
     if let Err(violation) = cluster.run_for(time) {
         panic!("{violation:?}");
     }
-}
-
-/// Returns the bytes of all that a node tracks, as one delta of each shard.
-pub(super) fn encoded(cluster: &Cluster, node: usize) -> u64 {
-    encoded_bytes(&cluster.node(node).expect("it is on").snapshots())
 }
 
 /// Returns the number of presences of others that a node shows.

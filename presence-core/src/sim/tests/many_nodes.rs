@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::table::MS;
-use crate::replication::message;
 use crate::sim::{Bandwidth, Cluster, Setup, Violation, Weather};
 
 const NODES: usize = 20;
@@ -30,16 +29,6 @@ fn shown(cluster: &Cluster, node: usize) -> usize {
     topics
         .map(|topic| cluster.count(node, &format!("room:{topic}")))
         .sum()
-}
-
-/// Returns the bytes of all that a node tracks, as one delta of each shard.
-fn encoded(cluster: &Cluster, node: usize) -> u64 {
-    let deltas = cluster.node(node).expect("it is on").snapshots();
-    let lengths = deltas.iter().enumerate().map(|(shard, delta)| {
-        let body = message::body_of_delta(shard as u16, delta);
-        postcard::to_allocvec(&body).expect("it is encoded").len() as u64
-    });
-    lengths.sum()
 }
 
 /// The requests for this many replicas and shards wait for each other in the window, and are within
@@ -69,7 +58,7 @@ fn one_joins_nineteen() {
         ..Weather::CALM
     });
     cluster.limit(joiner, LINK);
-    let minimum: u64 = (0..joiner).map(|node| encoded(&cluster, node)).sum();
+    let minimum: u64 = (0..joiner).map(|node| cluster.held_bytes(node)).sum();
     let transfer = Duration::from_secs_f64(2.0 * minimum as f64 / LINK.bytes_a_second as f64);
     let most = transfer + SECOND + 10 * ROUND_TRIP;
     let begun = cluster.now();

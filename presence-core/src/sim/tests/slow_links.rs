@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::catching_up::{encoded, held, mbit, pass, sees_one_down};
+use super::catching_up::{held, mbit, pass, sees_one_down};
 use super::table::MS;
 use crate::replication::message::{self, Body};
 use crate::replication::set::Clock;
@@ -131,7 +131,7 @@ fn after_a_partition_of_a_minute_only_what_changed_is_sent() {
             encoded_bytes(&node.changes_since(clocks))
         });
         let minimum: u64 = lacking.sum();
-        let whole = encoded(&cluster, 0) + encoded(&cluster, 1);
+        let whole = cluster.held_bytes(0) + cluster.held_bytes(1);
         assert!(minimum * 2 < whole, "{minimum} of {whole}");
         let before = cluster.received(2).bytes;
         cluster.heal();
@@ -152,7 +152,7 @@ fn three_joiners_catch_up_each_over_its_own_link() {
         fill(&mut cluster, node, 0..2000);
     }
     pass(&mut cluster, 3 * SECOND);
-    let minimum: u64 = (0..3).map(|node| encoded(&cluster, node)).sum();
+    let minimum: u64 = (0..3).map(|node| cluster.held_bytes(node)).sum();
     let links = [10, 20, 50].map(link);
     let before = joiners.map(|joiner| cluster.received(joiner).bytes);
     for (joiner, link) in joiners.into_iter().zip(links) {
@@ -178,7 +178,7 @@ fn a_joiner_whose_answerer_dies_midway_gets_the_rest() {
         fill(&mut cluster, node, 0..4000);
     }
     pass(&mut cluster, 3 * SECOND);
-    let minimum = encoded(&cluster, 0) + encoded(&cluster, 1);
+    let minimum = cluster.held_bytes(0) + cluster.held_bytes(1);
     cluster.limit(2, link(10));
     start(&mut cluster, 2);
     let begun = cluster.now();
@@ -202,7 +202,7 @@ fn four_joiners_share_the_uplink_of_one_answerer() {
     let mut cluster = cluster(5, &joiners);
     fill(&mut cluster, 0, 0..3000);
     pass(&mut cluster, 3 * SECOND);
-    let minimum = encoded(&cluster, 0);
+    let minimum = cluster.held_bytes(0);
     cluster.limit(0, link(10));
     let begun = cluster.now();
     let before = joiners.map(|joiner| cluster.received(joiner).bytes);
@@ -224,7 +224,7 @@ fn the_first_request_of_each_shard_may_be_lost() {
         fill(&mut cluster, node, 0..2000);
     }
     pass(&mut cluster, 3 * SECOND);
-    let minimum: u64 = (0..3).map(|node| encoded(&cluster, node)).sum();
+    let minimum: u64 = (0..3).map(|node| cluster.held_bytes(node)).sum();
     cluster.limit(3, link(50));
     let mut asked = BTreeSet::new();
     cluster.loses = Some(Box::new(move |from, _, message| {

@@ -4,10 +4,15 @@
     missing_docs,
     reason = "Criterion's macros make functions without docs"
 )]
+#![allow(
+    clippy::print_stdout,
+    reason = "a benchmark talks to its user on the terminal"
+)]
 
 mod dispatch;
 mod routes;
 mod serializers;
+mod set;
 
 use criterion::{criterion_group, criterion_main};
 
@@ -18,5 +23,8 @@ criterion_group!(
     dispatch::dispatch,
     dispatch::subscribe_during_a_dispatch,
     routes::topic_match,
+    set::one,
+    set::delta,
+    set::all,
 );
 criterion_main!(benches);

@@ -69,6 +69,8 @@ impl Want {
 pub(super) enum Taken {
     /// It is kept, or was of no use.
     Kept,
+    /// It is kept, and more can be [put together](CatchUp::put_together).
+    More,
     /// The answer is complete.
     Whole(Whole),
     /// The answer is complete, and no delta.
@@ -144,13 +146,17 @@ impl CatchUp {
         let Some(want) = self.want.as_mut().filter(|want| want.has_asked(id)) else {
             return;
         };
+        if self.staging.as_ref().is_some_and(Staging::has_all) {
+            // It led to an answer, which is being put together.
+            return;
+        }
         self.staging = None;
         let wait = (RETRY * want.attempt).min(MAX_RETRY);
         want.state = WantState::Due(now + wait + jitter(wait / 4));
     }
 
-    /// Takes a part of an answer.
-    pub(super) fn take(&mut self, part: Part) -> Taken {
+    /// Takes a part of an answer, and puts together about `most` entries.
+    pub(super) fn take(&mut self, part: Part, most: usize) -> Taken {
         if !self.wants(part.id) {
             return Taken::Kept;
         }
@@ -166,19 +172,31 @@ impl CatchUp {
         let Some(mut staging) = staging else {
             return Taken::Nonsense;
         };
-        if staging.take(part).is_err() {
+        staging.take(part);
+        self.staging = Some(staging);
+        self.put_together(most)
+    }
+
+    /// Puts together about `most` entries more of the parts that have come.
+    pub(super) fn put_together(&mut self, most: usize) -> Taken {
+        let Some(mut staging) = self.staging.take() else {
+            return Taken::Kept;
+        };
+        if staging.put_together(most).is_err() {
             return Taken::Nonsense;
         }
         if !staging.is_whole() {
+            let has_more = staging.has_more();
             self.staging = Some(staging);
-            return Taken::Kept;
+            return if has_more { Taken::More } else { Taken::Kept };
         }
         staging.whole().map_or(Taken::Nonsense, Taken::Whole)
     }
 
-    /// Returns whether `id` is the number of the request that waits for its answer.
+    /// Returns whether `id` is the number of the request that waits for parts of its answer.
     pub(super) fn wants(&self, id: u64) -> bool {
-        self.want.is_some_and(|want| want.has_asked(id))
+        let is_asked = self.want.is_some_and(|want| want.has_asked(id));
+        is_asked && !self.staging.as_ref().is_some_and(Staging::has_all)
     }
 
     /// The request that was out has been answered, by the replica itself or not. If more is

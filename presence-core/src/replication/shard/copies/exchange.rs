@@ -138,20 +138,53 @@ impl Copies {
     ) {
         let origin = Arc::clone(&part.origin);
         let batch = self.limits.batch;
-        let mut busy = false;
-        let lost = &mut Vec::new();
         let mut part = Some(part);
-        self.each(&origin, |copy, due, random| {
-            let Some(part) = part.take_if(|part| copy.catch_up.wants(part.id)) else {
-                return;
-            };
+        let take = |copy: &mut ReplicaCopy, counts: &mut Counts| {
+            let part = part.take_if(|part| copy.catch_up.wants(part.id))?;
             if part.of != 1 && !copy.catch_up.is_staging() {
                 counts.staged += 1;
             }
-            let whole = match copy.catch_up.take(part) {
-                Taken::Whole(whole) => whole,
-                Taken::Kept => return,
-                Taken::Nonsense => {
+            Some(copy.catch_up.take(part, batch))
+        };
+        self.go_on(&origin, own, take, now, index, counts);
+    }
+
+    /// Goes on with the answer whose turn it is, if parts of one wait to be put together.
+    pub(super) fn put_together(&mut self, now: Duration, index: &mut Index, counts: &mut Counts) {
+        let Some((origin, own)) = self.unfinished.pop_front() else {
+            return;
+        };
+        let batch = self.limits.batch;
+        let go_on = |copy: &mut ReplicaCopy, _: &mut Counts| {
+            let is_staging = copy.catch_up.is_staging();
+            is_staging.then(|| copy.catch_up.put_together(batch))
+        };
+        self.go_on(&origin, own, go_on, now, index, counts);
+    }
+
+    /// Goes on with an answer about a replica, and takes it over when it is whole.
+    fn go_on(
+        &mut self,
+        origin: &Arc<Origin>,
+        own: bool,
+        mut step: impl FnMut(&mut ReplicaCopy, &mut Counts) -> Option<Taken>,
+        now: Duration,
+        index: &mut Index,
+        counts: &mut Counts,
+    ) {
+        let batch = self.limits.batch;
+        let mut busy = false;
+        let mut has_more = false;
+        let lost = &mut Vec::new();
+        self.each(origin, |copy, due, random| {
+            let whole = match step(copy, counts) {
+                Some(Taken::Whole(whole)) => whole,
+                Some(Taken::More) => {
+                    has_more = true;
+                    return;
+                }
+                Some(Taken::Kept) | None => return,
+                Some(Taken::Nonsense) => {
                     counts.nonsense += 1;
                     return;
                 }
@@ -173,6 +206,9 @@ impl Copies {
             busy |= !copy.is_shown();
             earlier(due, copy.catch_up.due());
         });
+        if has_more && !self.unfinished.iter().any(|(other, _)| other == origin) {
+            self.unfinished.push_back((Arc::clone(origin), own));
+        }
         self.busy |= busy;
         self.news.lost(lost);
         self.advance(&origin.name, index);

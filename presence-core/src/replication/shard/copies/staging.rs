@@ -97,27 +97,49 @@ impl Staging {
             && part.of <= MAX_PARTS
     }
 
-    /// Takes a part that fits.
+    /// Takes a part that fits, and keeps it aside.
+    pub(in crate::replication::shard) fn take(&mut self, part: Part) {
+        if part.of > 0 {
+            self.of = Some(part.of);
+        }
+        if part.index >= self.next && part.index < self.of.unwrap_or(MAX_PARTS) {
+            self.early.entry(part.index).or_insert(part);
+        }
+    }
+
+    /// Puts parts together, of about `most` entries, as far as no part is missing. Behind a part
+    /// that came late many may wait.
     ///
     /// # Errors
     ///
     /// If the parts do not go together. The staging is of no use then.
-    pub(in crate::replication::shard) fn take(&mut self, part: Part) -> Result<(), Senseless> {
-        if part.of > 0 {
-            self.of = Some(part.of);
-        }
-        if part.index < self.next || part.index >= self.of.unwrap_or(MAX_PARTS) {
-            return Ok(());
-        }
-        self.early.entry(part.index).or_insert(part);
-        while let Some(part) = self.early.remove(&self.next) {
+    pub(in crate::replication::shard) fn put_together(
+        &mut self,
+        most: usize,
+    ) -> Result<(), Senseless> {
+        let mut put = 0;
+        while put < most
+            && let Some(part) = self.early.remove(&self.next)
+        {
+            put += part.adds.len().max(1);
             self.next += 1;
             self.contents.add(part)?;
         }
         Ok(())
     }
 
-    /// Returns whether all parts are there.
+    /// Returns whether parts can be put together.
+    pub(super) fn has_more(&self) -> bool {
+        self.early.contains_key(&self.next)
+    }
+
+    /// Returns whether all parts have come, put together or not.
+    pub(super) fn has_all(&self) -> bool {
+        let come = self.next as usize + self.early.len();
+        self.of.is_some_and(|of| come == of as usize)
+    }
+
+    /// Returns whether all parts are put together.
     pub(in crate::replication::shard) fn is_whole(&self) -> bool {
         self.of == Some(self.next)
     }

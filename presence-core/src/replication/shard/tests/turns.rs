@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::replication::set::visits::{HoldCount, take_most_in_a_hold};
 use crate::replication::set::{Delta, Gone, Tag};
+use crate::replication::shard::part::parts_of;
 
 const BATCH: usize = 100;
 /// The number of topics of the other node, each with one presence.
@@ -204,4 +206,52 @@ fn an_answer_within_credit_has_no_pauses_and_one_without_has() {
     };
     assert_eq!(parts_at_once(Some(credit)), (20, false));
     assert_eq!(parts_at_once(None), (3, true));
+}
+
+// The first part of an answer is lost and sent again, and all others wait behind it.
+#[test]
+fn the_parts_behind_one_that_came_late_are_put_together_in_turns() {
+    let Input::Delta { delta, .. } = tracks() else {
+        unreachable!("tracks are a delta");
+    };
+    let (mut shard, mut out) = (InTurns::new().shard, Vec::new());
+    let mut now = Duration::ZERO;
+    shard.handle(Input::Up(there()), now, &mut out);
+    let announced = Input::Announced {
+        origin: there(),
+        clock: delta.to,
+        recent: true,
+    };
+    shard.handle(announced, now, &mut out);
+    let id = loop {
+        let asked = out.iter().find_map(|effect| match effect {
+            Effect::Ask(ask) => Some(ask.id),
+            _ => None,
+        });
+        if let Some(id) = asked {
+            break id;
+        }
+        now = shard.next_deadline().expect("it asks");
+        shard.handle(Input::Tick, now, &mut out);
+    };
+    take_most_in_a_hold();
+    let handle = |shard: &mut Shard, input| {
+        let _hold = HoldCount::begin();
+        shard.handle(input, now, &mut Vec::new());
+    };
+    for part in parts_of(&delta, id).into_iter().rev() {
+        handle(&mut shard, Input::Part { part, own: true });
+    }
+    assert!(!shard.wants(&there(), id), "all parts have come");
+    handle(&mut shard, Input::Over(there(), id));
+    assert_eq!(shard.count(&topic(1)), 0, "it is not shown in part");
+    let mut turns = 0;
+    while shard.count(&topic(TOPICS)) == 0 {
+        assert_eq!(shard.next_deadline(), Some(Duration::ZERO));
+        handle(&mut shard, Input::Tick);
+        turns += 1;
+    }
+    assert!(turns >= TOPICS / BATCH as u64, "{turns} turns");
+    let most = take_most_in_a_hold();
+    assert!(most <= 5 * BATCH as u64, "a hold visits {most}");
 }

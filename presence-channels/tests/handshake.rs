@@ -43,6 +43,7 @@ impl presence_channels::UserSocket for UserSocket {
     }
 
     fn id(&self) -> Option<String> {
+        assert_ne!(self.user_id.as_deref(), Some("no id"), "asked to crash");
         self.user_id.clone()
     }
 
@@ -129,6 +130,20 @@ async fn a_page_asks_why_it_cannot_connect() {
         ask(&app, Method::POST, "/socket", &[JSON]).await.0.status(),
         404
     );
+}
+
+/// A panic in `id` is one of `connect`: it is this client's, whose request is answered.
+#[tokio::test]
+async fn a_user_whose_id_panics_is_refused() {
+    let app = start().await;
+    assert_eq!(probe(&app, "/socket?user_id=no%20id").await.0, 500);
+    let uri = "/socket/websocket?user_id=no%20id";
+    let (answer, body) = ask(&app, Method::GET, uri, &[]).await;
+    assert_eq!((answer.status().as_u16(), body), (500, Value::Null));
+    let uri = "/socket/longpoll?user_id=no%20id";
+    let (answer, body) = ask(&app, Method::GET, uri, &[]).await;
+    let answered = (answer.status().as_u16(), body);
+    assert_eq!(answered, (200, json!({"status": 500})));
 }
 
 #[tokio::test]

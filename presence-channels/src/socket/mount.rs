@@ -203,6 +203,8 @@ impl<S: UserSocket> Mount<S> {
         let watch = Stopwatch::start(!span.is_disabled());
         let connecting = || {
             let connecting = span.in_scope(|| S::connect(params, info, &self.state));
+            // A panic in `id` must not wait until the client has been let in.
+            let connecting = async { connecting.await.inspect(|user| drop(user.id())) };
             connecting.instrument(span.clone())
         };
         let failed =

@@ -443,6 +443,9 @@ impl Node {
                         out.push(NodeEffect::Wake);
                     }
                     self.tell_all(&input, now, out);
+                    if let Some(name) = input.judged_node() {
+                        self.gone_from_pulls(name, now, out);
+                    }
                 }
                 MembershipEvent::Say(to, say) => self.say(to, &body_of(&say), out),
                 MembershipEvent::Greet(to) => self.greet(to, out),

@@ -55,12 +55,9 @@ impl Membership {
         attempt: u32,
         now: Duration,
     ) -> Option<Answerer> {
-        let lately = now.saturating_sub(self.options.broadcast_period * 2);
         let up = self.up().filter(|other| *other != name);
-        let (heard, silent): (Vec<_>, Vec<_>) = up.cloned().partition(|other| {
-            let peer = self.peers.get(other);
-            peer.is_some_and(|peer| peer.heard >= lately)
-        });
+        let (silent, heard): (Vec<_>, Vec<_>) =
+            up.cloned().partition(|other| self.is_silent(other, now));
         let others = if heard.is_empty() { silent } else { heard };
         if attempt % 2 == 1
             && let Some(place) = (!others.is_empty()).then(|| self.random.usize(..others.len()))
@@ -68,6 +65,14 @@ impl Membership {
             return self.answerer(&others[place]);
         }
         self.answerer(name)
+    }
+
+    /// Returns whether no message of a node came for longer than its heartbeat takes, and half of
+    /// that again.
+    pub(crate) fn is_silent(&self, name: &ReplicaName, now: Duration) -> bool {
+        let lately = now.saturating_sub(self.options.broadcast_period * 3 / 2);
+        let peer = self.peers.get(name);
+        peer.is_none_or(|peer| peer.standing != Standing::Up || peer.heard < lately)
     }
 
     fn answerer(&self, name: &ReplicaName) -> Option<Answerer> {

@@ -20,6 +20,10 @@ impl PullHost for &Node {
         self.membership.lock().whom_to_ask(replica, attempt, now)
     }
 
+    fn is_silent(&mut self, answerer: &ReplicaName, now: Duration) -> bool {
+        self.membership.lock().is_silent(answerer, now)
+    }
+
     fn is_wanted(&mut self, place: usize, ask: &Ask) -> bool {
         self.shards[place].lock().wants(&ask.origin, ask.id)
     }
@@ -41,6 +45,19 @@ pub(super) struct ReceivedPart<'a> {
 }
 
 impl Node {
+    /// A node has gone, or has started again: what was asked of it, or of its earlier start, is not
+    /// waited for.
+    pub(super) fn gone_from_pulls(
+        &self,
+        name: &ReplicaName,
+        now: Duration,
+        out: &mut Vec<NodeEffect>,
+    ) {
+        let mut actions = Vec::new();
+        self.pulls.lock().gone(name, &mut &*self, &mut actions);
+        self.go_on_pulling(now, actions, out);
+    }
+
     /// Lets the pulls go on, and does what follows from that and from `actions`.
     pub(super) fn go_on_pulling(
         &self,

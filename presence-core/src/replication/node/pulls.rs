@@ -6,9 +6,10 @@
 //! app's messages and the heartbeats are in the same queues.
 //!
 //! A part that does not come is asked for again, and what has come is kept. An answer is given up
-//! when it has made no progress for several times the usual delay; then its shard asks anew, and
-//! another node.
+//! when it has made no progress for several times the usual delay, and sooner if nothing else comes
+//! from its node either; then its shard asks anew, and another node.
 
+mod transfer;
 mod window;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use transfer::Pull;
 use window::Window;
 
 use crate::replication::set::{Origin, ReplicaName};
@@ -54,35 +56,6 @@ pub(super) struct Pulls {
 struct WantedPull {
     place: usize,
     ask: Ask,
-}
-
-/// An answer that this node waits for.
-#[derive(Clone, Debug)]
-struct Pull {
-    /// Which shard.
-    place: usize,
-    ask: Ask,
-    /// The node that answers.
-    whom: ReplicaName,
-    /// `false`: the node is of a version that sends all at once.
-    takes_credit: bool,
-    /// The bytes that each part counts in the window.
-    part_bytes: usize,
-    /// The clock that the answer leads to, once a part has come.
-    end: Option<u64>,
-    /// The number of parts, once one has told it.
-    of: Option<u32>,
-    /// The parts with lower numbers have been granted.
-    granted: u32,
-    /// When they were: the parts below the number, at the time.
-    grants: VecDeque<(u32, Duration)>,
-    /// The granted parts that have not come.
-    missing: BTreeSet<u32>,
-    /// The parts that were asked for again: their delays say nothing.
-    repeated: BTreeSet<u32>,
-    /// When the silence becomes too long.
-    patience_ends: Duration,
-    silences: u32,
 }
 
 /// An action that the pulls want of their node.
@@ -132,6 +105,9 @@ pub(super) trait PullHost {
         attempt: u32,
         now: Duration,
     ) -> Option<Answerer>;
+
+    /// Returns whether nothing was received lately of a node that is asked.
+    fn is_silent(&mut self, answerer: &ReplicaName, now: Duration) -> bool;
 
     /// Returns whether the shard still waits for the answer to this request.
     fn is_wanted(&mut self, place: usize, ask: &Ask) -> bool;
@@ -224,6 +200,26 @@ impl Pulls {
         self.begin(now, host, actions);
     }
 
+    /// A node has gone, or has started again: ends the answers that its shard no longer waits for,
+    /// and those that the node would have sent.
+    pub(super) fn gone(
+        &mut self,
+        name: &ReplicaName,
+        host: &mut impl PullHost,
+        actions: &mut Vec<PullAction>,
+    ) {
+        let mut place = 0;
+        while let Some(pull) = self.active.get(place) {
+            if !host.is_wanted(pull.place, &pull.ask) {
+                self.end(place, actions);
+            } else if pull.whom == *name {
+                self.give_up(place, actions);
+            } else {
+                place += 1;
+            }
+        }
+    }
+
     /// When [`go_on`](Self::go_on) is due, if nothing comes.
     pub(super) fn next_deadline(&self) -> Option<Duration> {
         self.active.iter().map(|pull| pull.patience_ends).min()
@@ -245,14 +241,22 @@ impl Pulls {
                 self.end(place, actions);
                 continue;
             }
+            if pull.waits_for_room() {
+                // The silence is this node's own. The answerer keeps an answer that is mentioned.
+                pull.patience_ends = now + self.window.patience();
+                actions.push(pull.pull(Vec::new()));
+                place += 1;
+                continue;
+            }
             pull.silences += 1;
             let may_go_on = pull.takes_credit && pull.end.is_some();
-            if !may_go_on || pull.silences >= MAX_SILENCES {
+            let is_hopeless = pull.silences >= MAX_SILENCES || host.is_silent(&pull.whom, now);
+            if !may_go_on || is_hopeless {
                 self.window.lost(now);
                 self.give_up(place, actions);
                 continue;
             }
-            pull.patience_ends = now + self.window.patience() * (1 + pull.silences);
+            pull.patience_ends = now + self.window.repeated_patience(pull.silences);
             self.window.lost(now);
             let again = pull.missing.iter().copied().take(MAX_AGAIN);
             let again: Vec<_> = again.collect();
@@ -326,7 +330,7 @@ impl Pulls {
                 grants: VecDeque::new(),
                 missing: BTreeSet::new(),
                 repeated: BTreeSet::new(),
-                patience_ends: now + self.window.first_patience(ask.attempt),
+                patience_ends: now + self.window.repeated_patience(ask.attempt),
                 silences: 0,
                 ask,
             };
@@ -390,55 +394,6 @@ impl From<&Part> for PartArrival {
             of: part.of,
             to: part.to.get(),
         }
-    }
-}
-
-impl Pull {
-    fn grant(&mut self, more: u32, now: Duration) {
-        let upto = self.granted + more;
-        self.missing.extend(self.granted..upto);
-        self.granted = upto;
-        self.grants.push_back((upto, now));
-    }
-
-    fn pull(&self, again: Vec<u32>) -> PullAction {
-        PullAction::Pull {
-            to: self.whom.clone(),
-            place: self.place,
-            ask: self.ask.clone(),
-            credit: Credit {
-                part_bytes: self.part_bytes,
-                upto: self.granted,
-                again,
-            },
-        }
-    }
-
-    /// Returns the time from a part's grant to its arrival. The first part waits for the answer to
-    /// be made, and a repeated one may be the first or the second that was sent.
-    fn delay_of(&mut self, index: u32, now: Duration) -> Option<Duration> {
-        let oldest = self.missing.first().copied().unwrap_or(self.granted);
-        let grant = self.grants.iter().find(|(upto, _)| *upto > index);
-        let delay = grant.map(|(_, at)| now.saturating_sub(*at));
-        while self.grants.front().is_some_and(|(upto, _)| *upto <= oldest) {
-            self.grants.pop_front();
-        }
-        let says_nothing = index == 0 || self.repeated.remove(&index);
-        delay.filter(|_| !says_nothing)
-    }
-
-    /// Returns the parts that are lost, if this one has come: they are to be asked for again.
-    fn overtaken_by(&mut self, index: u32) -> Vec<u32> {
-        let missing = self.missing.range(..index.saturating_sub(OVERTAKEN_BY - 1));
-        let lost = missing.filter(|missing| !self.repeated.contains(missing));
-        let lost: Vec<_> = lost.copied().take(MAX_AGAIN).collect();
-        self.repeated.extend(&lost);
-        lost
-    }
-
-    fn is_whole(&self) -> bool {
-        let is_granted = self.of.is_some_and(|of| self.granted >= of);
-        self.takes_credit && is_granted && self.missing.is_empty()
     }
 }
 

@@ -184,6 +184,8 @@ impl Copies {
             }
         } else if known.visible {
             if !known.next.as_ref().is_some_and(|next| next.is_of(origin)) {
+                // Shown as it is until the later one is complete. Nobody has more of it.
+                known.current.catch_up.complete();
                 known.next = Some(ReplicaCopy::new(Arc::clone(origin)));
             }
         } else {

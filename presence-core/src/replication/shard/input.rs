@@ -76,3 +76,15 @@ pub(crate) enum Input {
     /// Another node no longer wants the answer to its request of this number.
     Cancelled(ReplicaName, u64),
 }
+
+impl Input {
+    /// Returns the name of another node whose judgement this is: it came, came back, has gone or
+    /// has started again.
+    pub(crate) fn judged_node(&self) -> Option<&ReplicaName> {
+        match self {
+            Self::Up(origin) | Self::Leave(origin, _) => Some(&origin.name),
+            Self::Down(name) | Self::Forget(name) => Some(name),
+            _ => None,
+        }
+    }
+}

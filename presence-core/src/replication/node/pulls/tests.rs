@@ -6,6 +6,7 @@ const MS: Duration = Duration::from_millis(1);
 /// A node whose peers all take credit, unless they are told not to.
 struct Host {
     takes_credit: bool,
+    is_silent: bool,
     unwanted: BTreeSet<u64>,
 }
 
@@ -26,6 +27,10 @@ impl PullHost for Host {
         })
     }
 
+    fn is_silent(&mut self, _: &ReplicaName, _: Duration) -> bool {
+        self.is_silent
+    }
+
     fn is_wanted(&mut self, _: usize, ask: &Ask) -> bool {
         !self.unwanted.contains(&ask.id)
     }
@@ -44,6 +49,7 @@ impl Table {
             pulls: Pulls::new(48 * 1024),
             host: Host {
                 takes_credit: true,
+                is_silent: false,
                 unwanted: BTreeSet::new(),
             },
             now: Duration::ZERO,
@@ -220,6 +226,71 @@ fn a_node_that_was_cut_off_is_soon_asked_again() {
 }
 
 #[test]
+fn the_rest_is_not_waited_for_if_nothing_else_comes_from_its_node() {
+    let mut table = Table::new();
+    table.want(1, false);
+    table.part(1, 0, 9);
+    table.host.is_silent = true;
+    let actions = table.lose_patience();
+    assert!(is_over(&actions, 1) && is_cancelled(&actions, 1));
+}
+
+#[test]
+fn one_message_that_came_late_is_no_reason_to_wait_for_long() {
+    let mut window = Window::default();
+    for number in 1..20 {
+        let delay = if number == 15 { 9000 * MS } else { 20 * MS };
+        window.arrived(8192, delay, number * 100 * MS);
+        assert!(window.patience() <= 500 * MS);
+        assert!(window.repeated_patience(MAX_SILENCES) <= 1200 * MS);
+    }
+    // A link on which all take long is another matter.
+    for number in 20..30 {
+        window.arrived(8192, 900 * MS, number * 100 * MS);
+    }
+    assert_eq!(window.patience(), 3600 * MS);
+}
+
+#[test]
+fn an_answer_that_waits_for_room_is_not_given_up() {
+    let mut table = Table::new();
+    for id in 0..4 {
+        table.want(id, false);
+    }
+    table.part(3, 0, 9);
+    for id in 0..3 {
+        table.part(id, 0, 9);
+    }
+    // The first answer has the whole window. The others have what they were granted.
+    table.part(3, 1, 9);
+    loop {
+        let actions = table.lose_patience();
+        assert!((1..4).all(|id| !is_over(&actions, id)), "{actions:?}");
+        if is_over(&actions, 0) {
+            break;
+        }
+    }
+}
+
+#[test]
+fn what_a_node_was_asked_for_is_over_when_it_has_gone() {
+    let mut table = Table::new();
+    for id in 1..4 {
+        table.want(id, false);
+    }
+    table.host.unwanted.insert(2);
+    let mut actions = Vec::new();
+    let there = ReplicaName::new("there");
+    let other = ReplicaName::new("other");
+    table.pulls.gone(&other, &mut table.host, &mut actions);
+    assert!(is_cancelled(&actions, 2) && !is_over(&actions, 2));
+    assert!(!is_over(&actions, 1) && !is_over(&actions, 3));
+    table.pulls.gone(&there, &mut table.host, &mut actions);
+    assert!(is_over(&actions, 1) && is_over(&actions, 3));
+    assert_eq!(table.pulls.next_deadline(), None);
+}
+
+#[test]
 fn an_answer_that_begins_anew_is_not_mixed_with_the_first() {
     let mut table = Table::new();
     table.want(1, false);
@@ -283,6 +354,9 @@ fn nodes_that_take_no_credit_hold_up_no_others() {
             let takes_credit = replica.as_str() == "new";
             let name = replica.clone();
             Some(Answerer { name, takes_credit })
+        }
+        fn is_silent(&mut self, answerer: &ReplicaName, now: Duration) -> bool {
+            self.0.is_silent(answerer, now)
         }
         fn is_wanted(&mut self, place: usize, ask: &Ask) -> bool {
             self.0.is_wanted(place, ask)

@@ -28,8 +28,8 @@ const FORGET_AFTER: Duration = Duration::from_secs(20);
 /// The bounds of the time that an answer may take.
 const LEAST_PATIENCE: Duration = Duration::from_millis(500);
 const MOST_PATIENCE: Duration = Duration::from_secs(5);
-/// The longest time that a first part may take, unless all parts take longer.
-const MOST_FIRST_PATIENCE: Duration = Duration::from_millis(1200);
+/// The longest time that a repeated request may take, unless all parts take longer.
+const MOST_REPEATED_PATIENCE: Duration = Duration::from_millis(1200);
 
 /// The window of one node, over all its shards and all replicas.
 #[derive(Clone, Debug)]
@@ -141,16 +141,21 @@ impl Window {
     }
 
     /// Returns the time that an answer may take.
+    ///
+    /// It follows the least of the last delays: one message that came late, as from before an
+    /// outage, is no reason to wait for long.
     pub(super) fn patience(&self) -> Duration {
-        let usual = self.delay.unwrap_or_default() * 4;
+        let delay = self.recent.iter().flatten().min();
+        let usual = delay.copied().unwrap_or_default() * 4;
         usual.clamp(LEAST_PATIENCE, MOST_PATIENCE)
     }
 
-    /// Returns the time that the first part of an answer may take. It grows with the attempts, but
-    /// not for long: the node that was asked may be cut off, and back already.
-    pub(super) fn first_patience(&self, attempt: u32) -> Duration {
+    /// Returns the time that an answer may take after some requests that led to nothing. It grows
+    /// with their number, but not for long: the node that was asked may be cut off, and back
+    /// already.
+    pub(super) fn repeated_patience(&self, fruitless: u32) -> Duration {
         let usual = self.patience();
-        (usual * (1 + attempt)).min(usual.max(MOST_FIRST_PATIENCE))
+        (usual * (1 + fruitless)).min(usual.max(MOST_REPEATED_PATIENCE))
     }
 
     fn bound(&mut self) {

@@ -1,0 +1,91 @@
+//! One answer that this node waits for, and the parts of it that have come.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use super::{MAX_AGAIN, OVERTAKEN_BY, PullAction};
+use crate::replication::set::ReplicaName;
+use crate::replication::shard::{Ask, Credit};
+
+/// An answer that this node waits for.
+#[derive(Clone, Debug)]
+pub(super) struct Pull {
+    /// Which shard.
+    pub(super) place: usize,
+    pub(super) ask: Ask,
+    /// The node that answers.
+    pub(super) whom: ReplicaName,
+    /// `false`: the node is of a version that sends all at once.
+    pub(super) takes_credit: bool,
+    /// The bytes that each part counts in the window.
+    pub(super) part_bytes: usize,
+    /// The clock that the answer leads to, once a part has come.
+    pub(super) end: Option<u64>,
+    /// The number of parts, once one has told it.
+    pub(super) of: Option<u32>,
+    /// The parts with lower numbers have been granted.
+    pub(super) granted: u32,
+    /// When they were: the parts below the number, at the time.
+    pub(super) grants: VecDeque<(u32, Duration)>,
+    /// The granted parts that have not come.
+    pub(super) missing: BTreeSet<u32>,
+    /// The parts that were asked for again: their delays say nothing.
+    pub(super) repeated: BTreeSet<u32>,
+    /// When the silence becomes too long.
+    pub(super) patience_ends: Duration,
+    pub(super) silences: u32,
+}
+
+impl Pull {
+    pub(super) fn grant(&mut self, more: u32, now: Duration) {
+        let upto = self.granted + more;
+        self.missing.extend(self.granted..upto);
+        self.granted = upto;
+        self.grants.push_back((upto, now));
+    }
+
+    pub(super) fn pull(&self, again: Vec<u32>) -> PullAction {
+        PullAction::Pull {
+            to: self.whom.clone(),
+            place: self.place,
+            ask: self.ask.clone(),
+            credit: Credit {
+                part_bytes: self.part_bytes,
+                upto: self.granted,
+                again,
+            },
+        }
+    }
+
+    /// Returns the time from a part's grant to its arrival. The first part waits for the answer to
+    /// be made, and a repeated one may be the first or the second that was sent.
+    pub(super) fn delay_of(&mut self, index: u32, now: Duration) -> Option<Duration> {
+        let oldest = self.missing.first().copied().unwrap_or(self.granted);
+        let grant = self.grants.iter().find(|(upto, _)| *upto > index);
+        let delay = grant.map(|(_, at)| now.saturating_sub(*at));
+        while self.grants.front().is_some_and(|(upto, _)| *upto <= oldest) {
+            self.grants.pop_front();
+        }
+        let says_nothing = index == 0 || self.repeated.remove(&index);
+        delay.filter(|_| !says_nothing)
+    }
+
+    /// Returns the parts that are lost, if this one has come: they are to be asked for again.
+    pub(super) fn overtaken_by(&mut self, index: u32) -> Vec<u32> {
+        let missing = self.missing.range(..index.saturating_sub(OVERTAKEN_BY - 1));
+        let lost = missing.filter(|missing| !self.repeated.contains(missing));
+        let lost: Vec<_> = lost.copied().take(MAX_AGAIN).collect();
+        self.repeated.extend(&lost);
+        lost
+    }
+
+    /// Returns whether all that was granted has come, and more waits for room in the window.
+    pub(super) fn waits_for_room(&self) -> bool {
+        self.takes_credit && self.end.is_some() && self.missing.is_empty()
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        let is_granted = self.of.is_some_and(|of| self.granted >= of);
+        self.takes_credit && is_granted && self.missing.is_empty()
+    }
+}

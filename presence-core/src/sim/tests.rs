@@ -4,5 +4,6 @@ mod counterexamples;
 mod disconnects;
 mod many_nodes;
 mod scripts;
+mod silences;
 mod slow_links;
 mod table;

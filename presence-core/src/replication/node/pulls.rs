@@ -241,8 +241,9 @@ impl Pulls {
                 self.end(place, actions);
                 continue;
             }
-            if pull.waits_for_room() {
-                // The silence is this node's own. The answerer keeps an answer that is mentioned.
+            let is_silent = host.is_silent(&pull.whom, now);
+            if pull.waits_for_room() && !is_silent {
+                // It is not the answerer that holds it up. An answer that is mentioned is kept.
                 pull.patience_ends = now + self.window.patience();
                 actions.push(pull.pull(Vec::new()));
                 place += 1;
@@ -250,7 +251,7 @@ impl Pulls {
             }
             pull.silences += 1;
             let may_go_on = pull.takes_credit && pull.end.is_some();
-            let is_hopeless = pull.silences >= MAX_SILENCES || host.is_silent(&pull.whom, now);
+            let is_hopeless = is_silent || pull.silences >= MAX_SILENCES;
             if !may_go_on || is_hopeless {
                 self.window.lost(now);
                 self.give_up(place, actions);

@@ -11,6 +11,9 @@ const MODELS: [(&str, &str); 2] = [
     ("presence-channels", "transport::model"),
 ];
 
+/// The flag of a build that uses the scheduler's locks.
+pub(super) const FLAG: &str = "--cfg shuttle";
+
 /// Has a node and the transport use the scheduler's locks, and runs their models. They have a
 /// target folder of their own, because every dependency is built with that flag.
 pub(crate) fn run() -> Result<()> {
@@ -18,7 +21,7 @@ pub(crate) fn run() -> Result<()> {
         let mut test = cargo();
         test.args(["test", "--package", package, "--lib"]);
         test.args(["--target-dir", "target/model", module]);
-        test.env("RUSTFLAGS", "--cfg shuttle");
+        test.env("RUSTFLAGS", FLAG);
         process::run(&mut test)?;
     }
     Ok(())

@@ -1,4 +1,5 @@
-//! `cargo xtask mutants`: checks that the simulation, or a unit test, notices each broken rule.
+//! `cargo xtask mutants`: checks that the simulation, a unit test or a model notices each broken
+//! rule.
 
 mod mutant;
 
@@ -9,9 +10,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use super::model;
 use super::simulate::PROFILE;
 use crate::{process, workspace};
-use mutant::Mutant;
+use mutant::{Check, Mutant};
 
 /// The folder of the mutants, relative to the checkout's root.
 const FOLDER: &str = "tools/xtask/mutants";
@@ -26,8 +28,8 @@ pub(crate) struct Args {
     only: Option<String>,
 }
 
-/// Breaks one rule after another in a copy of the tree, and runs the simulation or unit tests on
-/// each. The last line is one JSON object.
+/// Breaks one rule after another in a copy of the tree, and runs the simulation, unit tests or
+/// models on each. The last line is one JSON object.
 ///
 /// # Errors
 ///
@@ -36,15 +38,21 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mutants = read(&workspace::root().join(FOLDER), args.only.as_deref())?;
     let tree = Copy::make()?;
     // A violation in the code as it is would count as a caught mutant.
-    if let Some(found) = tree.first_violation(args.seeds)? {
+    let simulates = |mutant: &Mutant| mutant.check == Check::Simulation;
+    if mutants.iter().any(simulates)
+        && let Some(found) = tree.first_violation(args.seeds)?
+    {
         bail!("the code breaks a promise without any mutant: {found}");
     }
     let mut survived = Vec::new();
     for mutant in &mutants {
         let seed = tree
-            .with(mutant, || match &mutant.test {
-                None => tree.first_violation(args.seeds),
-                Some(test) => tree.first_failure(test),
+            .with(mutant, || match &mutant.check {
+                Check::Simulation => tree.first_violation(args.seeds),
+                Check::Tests(names) => tree.first_failure(names, &tree.target, ""),
+                Check::Models(names) => {
+                    tree.first_failure(names, &tree.target.join("model"), model::FLAG)
+                }
             })
             .with_context(|| format!("{FOLDER}/{}", mutant.name))?;
         match seed {
@@ -139,25 +147,25 @@ impl Copy {
     }
 
     /// Returns the first of the named unit tests that fails in the copy; `None` if all pass.
-    fn first_failure(&self, test: &str) -> Result<Option<String>> {
+    fn first_failure(&self, names: &str, target: &Path, flag: &str) -> Result<Option<String>> {
         let command = |last: &[&str]| {
             let mut command = workspace::cargo();
             command
                 .current_dir(&self.root)
                 .args(["test", "--quiet", "--package", "presence-core", "--lib"])
                 .args(last)
-                .env("CARGO_TARGET_DIR", &self.target)
-                .env("RUSTFLAGS", "-Awarnings");
+                .env("CARGO_TARGET_DIR", target)
+                .env("RUSTFLAGS", format!("-Awarnings {flag}"));
             command
         };
         process::run(&mut command(&["--no-run"])).context("the mutant does not compile")?;
-        let (_, output) = process::run_captured_any(&mut command(&[test]))?;
+        let (_, output) = process::run_captured_any(&mut command(&[names]))?;
         // A name that fits no test would let every mutant survive.
         let ran = output
             .lines()
             .any(|line| line.starts_with("running ") && line != "running 0 tests");
         if !ran {
-            bail!("no test of presence-core has {test:?} in its name");
+            bail!("no test of presence-core has {names:?} in its name");
         }
         let mut failed = output.lines().filter_map(|line| line.strip_prefix("---- "));
         let first = failed

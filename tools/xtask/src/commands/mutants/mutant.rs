@@ -1,9 +1,10 @@
 //! A mutant: a rule, and the replacements in the code that break it.
 //!
 //! A mutant is a text file. Its first line says how the rule is broken. A line `test: ` names the
-//! unit tests of presence-core that notice it; without such a line, the simulation must. Then, for
-//! each replacement, `--- ` precedes the name of the file. The old text, which must occur in that
-//! file exactly once, is between `<<<` and `===`, and the new text between `===` and `>>>`.
+//! unit tests of presence-core that notice it, and a line `model: ` those that run under the
+//! scheduler of `cargo xtask model`; without such a line, the simulation must. Then, for each
+//! replacement, `--- ` precedes the name of the file. The old text, which must occur in that file
+//! exactly once, is between `<<<` and `===`, and the new text between `===` and `>>>`.
 
 use anyhow::{Context, Result, bail};
 
@@ -12,9 +13,19 @@ pub(crate) struct Mutant {
     pub(crate) name: String,
     /// The rule, and how the mutant breaks it.
     pub(crate) about: String,
-    /// A part of the names of the unit tests that notice it. `None`: the simulation does.
-    pub(crate) test: Option<String>,
+    pub(crate) check: Check,
     pub(crate) replacements: Vec<Replacement>,
+}
+
+/// The check that must notice a mutant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// The simulation, over many seeds.
+    Simulation,
+    /// Unit tests with this text in their names.
+    Tests(String),
+    /// Models with this text in their names: tests that try one order of threads after another.
+    Models(String),
 }
 
 #[derive(Debug)]
@@ -30,10 +41,12 @@ impl Mutant {
         let mut lines = text.lines();
         let about = lines.next().unwrap_or_default().to_owned();
         let mut replacements = Vec::new();
-        let (mut file, mut test) = (None, None);
+        let (mut file, mut check) = (None, Check::Simulation);
         while let Some(line) = lines.next() {
             if let Some(named) = line.strip_prefix("test: ") {
-                test = Some(named.to_owned());
+                check = Check::Tests(named.to_owned());
+            } else if let Some(named) = line.strip_prefix("model: ") {
+                check = Check::Models(named.to_owned());
             } else if let Some(named) = line.strip_prefix("--- ") {
                 file = Some(named.to_owned());
             } else if line == "<<<" {
@@ -54,7 +67,7 @@ impl Mutant {
         Ok(Self {
             name: name.to_owned(),
             about,
-            test,
+            check,
             replacements,
         })
     }
@@ -95,6 +108,19 @@ mod tests {
         assert_eq!(mutant.about, "Breaks a rule.");
         assert_eq!(mutant.replacements[0].file, "a.rs");
         assert_eq!(mutant.replacements[0].apply("a\nb\n").unwrap(), "a\nc\nd\n");
+    }
+
+    #[test]
+    fn a_mutant_names_the_check_that_notices_it() {
+        let check = |line: &str| {
+            let text = TEXT.replacen("\n\n", line, 1);
+            Mutant::parse("x", &text).unwrap().check
+        };
+        assert_eq!(check("\n\n"), Check::Simulation);
+        let tests = Check::Tests("node::pulls".to_owned());
+        assert_eq!(check("\ntest: node::pulls\n\n"), tests);
+        let models = Check::Models("node::model".to_owned());
+        assert_eq!(check("\nmodel: node::model\n\n"), models);
     }
 
     #[test]

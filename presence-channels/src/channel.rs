@@ -15,7 +15,7 @@ use std::future::Future;
 
 use presence_core::pubsub::Payload;
 
-pub use error::{BroadcastError, ChannelError, PushError};
+pub use error::{ChannelError, PushError};
 pub use join::{Accepted, JoinError, JoinResult};
 pub use notifier::{FromBroadcast, Notifier, NotifyError, Timer};
 pub use reply::{

@@ -5,7 +5,7 @@ use std::{any::Any, borrow::Cow, error::Error, fmt, io, iter};
 use http::StatusCode;
 use presence_core::pubsub::{DecodeError, EncodeError, IntoPayload, Payload};
 
-use crate::{UserSocket, guard::call_guarded, socket::reason_payload, telemetry::Cut};
+use crate::{guard::call_guarded, telemetry::Cut};
 
 /// The error behind a failed callback, for [`UserSocket::error_reply`].
 ///
@@ -202,10 +202,18 @@ impl ErrorReply {
     }
 }
 
+/// A socket's [`UserSocket::error_reply`](crate::UserSocket::error_reply).
+pub(crate) type ChoosesReply = fn(&Cause) -> Option<ErrorReply>;
+
+/// `{"reason": reason}`.
+pub(crate) fn reason_payload(reason: &str) -> Payload {
+    Payload::encode(&serde_json::json!({ "reason": reason })).expect("a string has a JSON form")
+}
+
 /// Asks the socket for its reply to an error. A panic in the app's answer is logged, and counts as
 /// no reply.
-pub(crate) fn reply_to<S: UserSocket>(cause: &Cause) -> Option<ErrorReply> {
-    call_guarded(|| S::error_reply(cause)).unwrap_or_else(|panic| {
+pub(crate) fn reply_to(cause: &Cause, chooses: ChoosesReply) -> Option<ErrorReply> {
+    call_guarded(|| chooses(cause)).unwrap_or_else(|panic| {
         tracing::error!(panic, "UserSocket::error_reply panicked");
         None
     })
@@ -236,7 +244,7 @@ impl Failure {
             .map_or_else(|error| Self::Error(Cause::new(error)), Self::Refusal)
     }
 
-    pub(crate) fn settle<S: UserSocket>(self) -> Settled {
+    pub(crate) fn settle(self, chooses: ChoosesReply) -> Settled {
         match self {
             Self::Refusal(reply) => Settled {
                 reply,
@@ -244,7 +252,7 @@ impl Failure {
                 is_clients: true,
             },
             Self::Error(cause) => {
-                let chosen = reply_to::<S>(&cause).map(|reply| reply.payload);
+                let chosen = reply_to(&cause, chooses).map(|reply| reply.payload);
                 let is_clients = chosen.is_some() || cause.find::<DecodeError>().is_some();
                 Settled {
                     error: Some(cause.for_log()),

@@ -14,8 +14,9 @@ pub use crate::{
 use crate::{
     Routes, UserSocket,
     message::WireTopic,
-    serializer::{Data, FrameError, MalformedFrame, Outgoing, Ref, Serializer, Text, V1, V2},
-    transport::{Frame, Opcode},
+    serializer::{
+        Data, Frame, FrameError, MalformedFrame, Opcode, Outgoing, Ref, Serializer, Text, V1, V2,
+    },
 };
 
 /// A message as a client sent it.

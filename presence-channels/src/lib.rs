@@ -22,7 +22,9 @@ pub mod fuzzing;
 mod guard;
 mod limits;
 mod message;
+mod node;
 mod origin;
+mod outgoing;
 pub mod serializer;
 mod serve;
 mod socket;
@@ -33,16 +35,16 @@ mod topic;
 mod transport;
 
 pub use channel::{
-    Accepted, BroadcastError, Channel, ChannelError, FromBroadcast, HandleResult, InfoResult,
-    JoinError, JoinResult, Notifier, NotifyError, PushError, Reply, ReplyRef, Socket,
-    TerminateReason, Timer, no_reply, reply, reply_error, reply_ok, stop, stop_with_error,
-    stop_with_reply, unhandled,
+    Accepted, Channel, ChannelError, FromBroadcast, HandleResult, InfoResult, JoinError,
+    JoinResult, Notifier, NotifyError, PushError, Reply, ReplyRef, Socket, TerminateReason, Timer,
+    no_reply, reply, reply_error, reply_ok, stop, stop_with_error, stop_with_reply, unhandled,
 };
 pub use clock::unix_seconds;
-pub use endpoint::{Config, Endpoint, EndpointBuilder, StartError};
+pub use endpoint::{EndpointBuilder, StartError};
 pub use failure::{Cause, ErrorReply};
 pub use ipnet::IpNet;
 pub use limits::{Limits, Rate, SlowReader};
+pub use node::{BroadcastError, Config, Endpoint};
 pub use origin::{CheckOrigin, InvalidOrigin, Origin, OriginCheck};
 pub use presence_core::{
     Presence, PubSub, Tracker, adapters,
@@ -59,12 +61,11 @@ pub use presence_core::{
 pub use serializer::FrameError;
 pub use serve::{Serve, ServeFuture, serve};
 pub use socket::{
-    ChannelOf, ConnectError, ConnectInfo, HasPresence, Params, ParamsError, Route, Routes,
-    SocketOptions, UserSocket,
+    ChannelOf, ConnectError, ConnectInfo, HasPresence, LongpollOptions, Params, ParamsError, Route,
+    Routes, SocketOptions, UserSocket,
 };
 pub use token::{SecretKeyBase, TokenError, Tokens};
 pub use topic::Topic;
-pub use transport::longpoll::LongpollOptions;
 
 /// The README's code, compiled.
 #[cfg(doctest)]

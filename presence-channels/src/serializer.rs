@@ -62,8 +62,8 @@
 //! (a line that begins with `[` or `{` is a text message). It gets the binary frames of an app's
 //! serializer as base64, too.
 
-mod broadcast_frames;
 mod error;
+mod frame;
 mod json;
 mod requirement;
 mod text;
@@ -74,17 +74,15 @@ mod version;
 use bytes::Bytes;
 
 pub use error::{FrameError, MalformedFrame};
+pub use frame::Frame;
 pub use text::Text;
 
-pub(crate) use broadcast_frames::BroadcastFrames;
+pub(crate) use frame::Opcode;
 pub(crate) use v1::V1;
 pub(crate) use v2::{V2, check_broadcast};
 pub(crate) use version::{Added, Version};
 
-pub use crate::{
-    message::{Message, Outgoing, Ref, TopicRef},
-    transport::Frame,
-};
+pub use crate::message::{Message, Outgoing, Ref, TopicRef};
 
 /// One message as it arrived, at most [`max_message_bytes`](crate::Limits::max_message_bytes) long.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -74,7 +74,7 @@ pub fn serve(listener: TcpListener, app: Router, endpoint: &Endpoint) -> Serve {
         endpoint: endpoint.clone(),
         signal: None,
         timeouts: Timeouts::default(),
-        drain_timeout: endpoint.config().drain_timeout,
+        drain_timeout: endpoint.node().config().drain_timeout,
         limits: Arc::new(LimitMeters::of_server()),
     }
 }

@@ -90,6 +90,7 @@ mod level;
 mod limits;
 mod meter;
 mod shown;
+mod transport;
 
 use presence_core::pubsub::Broadcast;
 use tracing::span::EnteredSpan;
@@ -97,13 +98,16 @@ use tracing::span::EnteredSpan;
 pub use filter::FilterParameters;
 pub use tracing::Level;
 
+pub(crate) use filter::FILTERED;
 pub(crate) use instrument::{IS_ON, Stopwatch};
 pub(crate) use level::{event_at, span_at};
 pub(crate) use limits::{Limit, LimitMeters};
 pub(crate) use meter::{
-    Asked, Callback, Connected, Deliveries, Drops, MountMeters, Present, RouteMeter, SocketMeter,
+    Asked, Callback, Connected, Crash, Deliveries, Drops, MountMeters, Present, RouteMeter,
+    SocketMeter,
 };
-pub(crate) use shown::{Cut, Shown, ShownParams};
+pub(crate) use shown::{Cut, Shown, cut};
+pub(crate) use transport::Transport;
 
 /// Targets of what can be listened to by itself.
 pub(crate) mod target {

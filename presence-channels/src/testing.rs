@@ -148,12 +148,10 @@ pub use presence_core::adapters::MemoryCluster;
 
 use crate::{
     ConnectError, Endpoint, Params, UserSocket,
+    outgoing::Sink,
     serializer::{Data, Version},
-    socket::{AnyConnection, Mount, Mounted},
-    transport::{
-        Sink, Transport,
-        handshake::{self, Refusal},
-    },
+    socket::{AnyConnection, Mount, Mounted, Refusal, handshake},
+    telemetry::Transport,
 };
 use inbox::TestInbox;
 
@@ -191,7 +189,7 @@ pub async fn connect_with<S: UserSocket>(
         .unwrap_or_else(|error| panic!("the params do not fit into a URL: {error}"));
     let params = Params::from_query(&params).expect("it is encoded here");
     let (parts, ()) = request.into_parts();
-    let candidate = handshake::admit(&*mount, endpoint, params, parts, Transport::Longpoll);
+    let candidate = handshake::admit(&*mount, endpoint.node(), params, parts, Transport::Longpoll);
     let connected = async {
         let mut candidate = candidate?;
         candidate.version = Version::V2;

@@ -1,67 +1,7 @@
-//! Transports: frames, the queue of outgoing frames, the WebSocket, and long-polling.
+//! Transports: the WebSocket, long-polling, and a page's question whether it may connect.
 
-pub(crate) mod auth_token;
-mod backlog;
-pub(crate) mod flushers;
-mod frame;
-pub(crate) mod handshake;
 pub(crate) mod longpoll;
-#[cfg(all(test, shuttle))]
-mod model;
-mod outbox;
+pub(crate) mod probe;
 mod pump;
-mod served_stream;
-mod stream;
-mod sync;
-mod waiters;
 pub(crate) mod websocket;
 mod websocket_reader;
-
-pub(crate) use flushers::Flushers;
-pub use frame::Frame;
-pub(crate) use frame::Opcode;
-pub(crate) use outbox::{Outbox, OutboxPhase, Sink};
-pub(crate) use served_stream::{ServedStream, Stall};
-
-/// The transport of a client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
-    Websocket,
-    /// Also the transport of the test kit, which takes from the same kind of queue.
-    Longpoll,
-    /// A page's question whether it may connect. Nobody is connected, and no metric counts it.
-    Probe,
-}
-
-impl Transport {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Websocket => "websocket",
-            Self::Longpoll => "longpoll",
-            Self::Probe => "probe",
-        }
-    }
-}
-
-/// The close codes that the server sends (RFC 6455, section 7.4, and Phoenix's use of them).
-pub(crate) mod close_code {
-    /// The client closed the connection.
-    pub(crate) const NORMAL: u16 = 1000;
-    /// The client went silent, or broke the WebSocket protocol.
-    pub(crate) const PROTOCOL: u16 = 1002;
-    /// `disconnect` was broadcast on the socket's id.
-    pub(crate) const GOING_AWAY: u16 = 1001;
-    /// The client's token has expired, and it showed no new one. Clients connect again, with one.
-    pub(crate) const TOKEN_EXPIRED: u16 = 1008;
-    /// A text message that is not UTF-8.
-    pub(crate) const INVALID_DATA: u16 = 1007;
-    /// A message over the limit of bytes.
-    pub(crate) const TOO_BIG: u16 = 1009;
-    /// A message that is not one of the protocol's, as in Phoenix, or a serializer that cannot
-    /// encode a message of the protocol.
-    pub(crate) const INTERNAL_ERROR: u16 = 1011;
-    /// The server stops; clients connect again.
-    pub(crate) const RESTART: u16 = 1012;
-    /// The client reads too slowly; it may try again.
-    pub(crate) const TRY_AGAIN: u16 = 1013;
-}

@@ -2,12 +2,12 @@
 
 use std::{borrow::Cow, error::Error, fmt};
 
-use presence_core::pubsub::{EncodeError, IntoPayload, PubSubError};
+use presence_core::pubsub::{EncodeError, IntoPayload};
 
 use crate::{
-    failure::{Cause, Failure, Settled, default_reason},
+    BroadcastError, UserSocket,
+    failure::{Cause, Failure, Settled, default_reason, reason_payload},
     serializer::FrameError,
-    socket::{UserSocket, reason_payload},
 };
 
 /// A callback failed. The channel goes on; a message from the client is answered with an error
@@ -96,7 +96,7 @@ impl ChannelError {
     }
 
     pub(super) fn settle<S: UserSocket>(self) -> Settled {
-        self.failure.settle::<S>()
+        self.failure.settle(S::error_reply)
     }
 }
 
@@ -151,30 +151,6 @@ pub enum PushError {
     #[error(
         "`push` was called in `join`, where the client knows of no channel yet; call \
          `socket.notify(..)` in `join`, and push in `handle_info`"
-    )]
-    NotJoined,
-}
-
-/// A broadcast was not sent everywhere.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BroadcastError {
-    /// The payload has no encoding; nothing was sent.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-    /// The payload is JSON and not an object, or it is binary and the topic or the event is longer
-    /// than 255 bytes, which a binary message counts in one byte each, or the event is reserved;
-    /// nothing was sent.
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    /// This node's subscribers have it, others may not: see [`PubSubError`].
-    #[error(transparent)]
-    PubSub(#[from] PubSubError),
-    /// The join has not been answered yet; nothing was sent. Leave a message with
-    /// [`Socket::notify`](crate::Socket::notify) in `join`, and broadcast in `handle_info`.
-    #[error(
-        "`broadcast` was called in `join`, where the client is no member of the topic yet; call \
-         `socket.notify(..)` in `join`, and broadcast in `handle_info`"
     )]
     NotJoined,
 }

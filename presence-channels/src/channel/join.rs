@@ -5,9 +5,8 @@ use presence_core::pubsub::{EncodeError, IntoPayload, Payload};
 use super::{AnyChannel, Channel, ChannelError};
 use crate::{
     Topic,
-    failure::{Cause, Failure},
+    failure::{Cause, Failure, reason_payload},
     message::Ref,
-    socket::reason_payload,
     telemetry::RouteMeter,
 };
 

@@ -3,7 +3,7 @@ use presence_core::pubsub::{Broadcast, Payload};
 use smol_str::SmolStr;
 
 use super::{Channel, Socket, TerminateReason};
-use crate::{message::Ref, transport::Frame};
+use crate::{message::Ref, serializer::Frame};
 
 /// A look at a channel between its callbacks.
 pub(super) type Visit<C> = Box<dyn FnOnce(&mut C, &mut Socket<C>) + Send>;

@@ -8,8 +8,8 @@ use super::{ChannelError, PushError};
 use crate::{
     Topic,
     message::{Outgoing, Ref, TopicRef},
+    outgoing::Outbox,
     serializer::Version,
-    transport::Outbox,
 };
 
 /// The result of [`Channel::handle_in`](crate::Channel::handle_in).

@@ -32,9 +32,9 @@ use super::{
 use crate::{
     Topic,
     message::{Outgoing, Ref, TopicRef},
+    serializer::Frame,
     socket::ConnectionShared,
     telemetry::{Present, RouteMeter},
-    transport::Frame,
 };
 
 /// Something a channel has to do.
@@ -147,7 +147,7 @@ pub(crate) fn visit<C: Channel>(channel: Arc<dyn AnyChannel>, look: Visit<C>) ->
     let Ok(server) = channel.into_any().downcast::<ChannelServer<C>>() else {
         return Visited::OtherType;
     };
-    let runtime = server.shared.endpoint.runtime().clone();
+    let runtime = server.shared.node().runtime().clone();
     match server.post(Letter::Visit(look)) {
         Ok(work) => {
             work.map(|work| runtime.spawn(work));

@@ -10,12 +10,12 @@ use presence_core::{
 use tokio::task::AbortHandle;
 
 use super::{
-    BroadcastError, Channel, Notifier, PushError, ReplyRef, TerminateReason, Timer,
+    Channel, Notifier, PushError, ReplyRef, TerminateReason, Timer,
     notifier::{FromBroadcast, Listener},
     server::ChannelServer,
 };
 use crate::{
-    Endpoint, HasPresence, Topic, UserSocket,
+    BroadcastError, Endpoint, HasPresence, Topic, UserSocket,
     message::{Outgoing, Ref},
     serializer::check_broadcast,
     telemetry,
@@ -190,7 +190,7 @@ impl<C: Channel> Socket<C> {
         payload: P,
     ) -> impl Future<Output = Result<(), BroadcastError>> + Send + use<'_, C, P> {
         let sent = self.broadcast(event, payload);
-        self.endpoint().flushers().after(sent)
+        self.endpoint().node().flushers().after(sent)
     }
 
     /// As [`broadcast`](Self::broadcast), but not to this client.
@@ -231,7 +231,7 @@ impl<C: Channel> Socket<C> {
         payload: P,
     ) -> impl Future<Output = Result<(), BroadcastError>> + Send + use<'_, C, P> {
         let sent = self.broadcast_from(event, payload);
-        self.endpoint().flushers().after(sent)
+        self.endpoint().node().flushers().after(sent)
     }
 
     fn joined(&self) -> Result<&Subscription, BroadcastError> {
@@ -263,7 +263,7 @@ impl<C: Channel> Socket<C> {
     /// or by the returned [`Timer`].
     pub fn notify_after(&mut self, delay: Duration, info: C::Info) -> Timer {
         let server = Arc::downgrade(&self.server);
-        let timer = self.endpoint().runtime().spawn(async move {
+        let timer = self.endpoint().node().runtime().spawn(async move {
             tokio::time::sleep(delay).await;
             if let Some(server) = server.upgrade() {
                 server.post_own(info);

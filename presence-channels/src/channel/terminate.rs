@@ -1,5 +1,7 @@
 //! The ends of a channel.
 
+use crate::telemetry::Crash;
+
 /// The reason that a channel ends, for [`terminate`](crate::Channel::terminate).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -35,6 +37,16 @@ pub(super) enum Farewell {
 }
 
 impl TerminateReason {
+    /// Returns `None` if the channel did not crash.
+    pub(super) fn crash(&self) -> Option<Crash> {
+        match self {
+            Self::Panicked(_) => Some(Crash::Panicked),
+            Self::TimedOut => Some(Crash::TimedOut),
+            Self::Failed(_) => Some(Crash::Failed),
+            _ => None,
+        }
+    }
+
     pub(super) fn farewell(&self) -> Farewell {
         match self {
             Self::Left | Self::Kicked | Self::Stopped => Farewell::Close,

@@ -5,20 +5,17 @@ mod tests;
 
 use std::{collections::HashSet, sync::Arc};
 
-use parking_lot::Mutex;
 use presence_core::{Presence, PubSub, Tracker};
 use tokio::runtime::Handle;
 
-use super::{
-    Admissions, Config, Connections, Endpoint, EndpointInner, MountPoint, Salts, StartError,
-    Supervised, kicks, watch,
-};
+use super::{StartError, mounts::MountTable, watch};
 use crate::{
-    SocketOptions, UserSocket,
+    Config, Endpoint, SocketOptions, UserSocket,
     limits::OptionFault,
-    socket::{Mount, Mounted, Routes, UserRates},
+    node::{Node, Supervised},
+    socket::{Mount, Routes, UserRates},
     telemetry::MountMeters,
-    transport::{Flushers, longpoll::Longpoll},
+    transport::websocket::OpensWebSockets,
 };
 
 /// Collects what an endpoint runs. Made by [`Endpoint::builder`].
@@ -26,7 +23,7 @@ use crate::{
 pub struct EndpointBuilder {
     pubsub: PubSub,
     supervised: Vec<Box<dyn Supervised>>,
-    mounts: Vec<Arc<dyn Mounted>>,
+    mounts: Vec<Arc<dyn OpensWebSockets>>,
 }
 
 impl EndpointBuilder {
@@ -83,27 +80,11 @@ impl EndpointBuilder {
         self.check(&config)?;
         let runtime = Handle::current();
         let secret = config.secret_key_base.as_ref();
-        let mounts = self.mounts.into_iter().map(|mount| {
-            let longpoll = Longpoll::start(&*mount, secret, &self.pubsub, &runtime);
-            MountPoint { mount, longpoll }
-        });
-        let (max_unflushed, max_queued) = (config.max_unflushed_bytes, config.max_queued_bytes);
-        let (kicks, recent_kicks) = kicks::listen(&self.pubsub);
-        let inner = Arc::new(EndpointInner {
-            mounts: mounts.collect(),
-            config,
-            pubsub: self.pubsub,
-            supervised: Mutex::new(self.supervised),
-            connections: Connections::default(),
-            admissions: Admissions::default(),
-            flushers: Flushers::start(&runtime, max_unflushed, max_queued),
-            salts: Salts::default(),
-            recent_kicks,
-            _kicks: kicks,
-            runtime,
-        });
-        watch::start(&inner);
-        Ok(Endpoint { inner })
+        let mounts = MountTable::start(self.mounts, secret, &self.pubsub, &runtime);
+        let (mounts, node) = (Arc::new(mounts), Node::start(config, self.pubsub, runtime));
+        let node = Arc::new(node);
+        watch::start(&node, &mounts);
+        Ok(Endpoint::new(node, mounts, self.supervised))
     }
 
     fn check(&self, config: &Config) -> Result<(), StartError> {

@@ -7,8 +7,11 @@ use std::{
     time::Duration,
 };
 
-use super::{EndpointInner, connections::PARTS};
-use crate::transport::{OutboxPhase, close_code};
+use super::mounts::MountTable;
+use crate::{
+    node::{Node, PARTS},
+    outgoing::{OutboxPhase, close_code},
+};
 
 /// The time that a closed connection waits for the peer to close its side.
 const LINGER: Duration = Duration::from_secs(5);
@@ -17,36 +20,33 @@ const LINGER: Duration = Duration::from_secs(5);
 const AT_ONCE: usize = 2_000;
 
 /// Starts the watch. It ends with the endpoint.
-pub(super) fn start(inner: &Arc<EndpointInner>) {
-    let shortest = inner
-        .mounts
+pub(super) fn start(node: &Arc<Node>, mounts: &Arc<MountTable>) {
+    let shortest = mounts
         .iter()
-        .map(|point| point.mount.options())
+        .map(|mount| mount.options())
         .map(|options| options.timeout.min(options.limits.slow_reader_timeout))
         .min();
     let shortest = shortest.unwrap_or(LINGER).min(LINGER * 4);
     let every = (shortest / 20).max(Duration::from_millis(5));
-    inner.runtime.spawn(run(Arc::downgrade(inner), every));
+    let watching = run(Arc::downgrade(node), Arc::downgrade(mounts), every);
+    node.runtime().spawn(watching);
 }
 
-async fn run(inner: Weak<EndpointInner>, every: Duration) {
+async fn run(node: Weak<Node>, mounts: Weak<MountTable>, every: Duration) {
     loop {
         // Each round looks at all connections, in as many turns as they need.
-        let Some(turns) = inner
-            .upgrade()
-            .map(|inner| turns(inner.connections.count()))
-        else {
+        let Some(turns) = node.upgrade().map(|node| turns(node.connections())) else {
             return;
         };
         for turn in 0..turns {
             tokio::time::sleep(every / turns as u32).await;
-            let Some(inner) = inner.upgrade() else { return };
+            let (Some(node), Some(mounts)) = (node.upgrade(), mounts.upgrade()) else {
+                return;
+            };
             let parts = PARTS / turns;
-            look(&inner, turn * parts..(turn + 1) * parts);
+            look(&node, turn * parts..(turn + 1) * parts);
             if turn + 1 == turns {
-                for point in &inner.mounts {
-                    point.mount.meters().tell();
-                }
+                mounts.iter().for_each(|mount| mount.meters().tell());
             }
         }
     }
@@ -58,10 +58,10 @@ fn turns(connections: usize) -> usize {
     turns.min(PARTS)
 }
 
-fn look(inner: &EndpointInner, parts: Range<usize>) {
-    let now = inner.now();
+fn look(node: &Node, parts: Range<usize>) {
+    let now = node.now();
     let mut expiring = Vec::new();
-    inner.connections.visit(parts, |outbox, watched| {
+    node.visit(parts, |outbox, watched| {
         outbox.see_queue();
         let silent = Duration::from_millis(now.saturating_sub(outbox.liveness().heard()));
         match outbox.phase() {

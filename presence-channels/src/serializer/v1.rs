@@ -4,15 +4,12 @@ use bytes::Bytes;
 use presence_core::{pubsub::Payload, strict_json};
 
 use super::{
-    Data, FrameError, MalformedFrame, Serializer, Text,
+    Data, Frame, FrameError, MalformedFrame, Opcode, Serializer, Text,
     json::{
         check_is_object, json, part, put, put_response, put_topic, unquoted, wire_event, wire_topic,
     },
 };
-use crate::{
-    message::{Message, Outgoing, Ref, TopicRef},
-    transport::{Frame, Opcode},
-};
+use crate::message::{Message, Outgoing, Ref, TopicRef};
 
 pub(crate) struct V1;
 

@@ -10,13 +10,10 @@ use presence_core::{
 };
 
 use super::{
-    Data, FrameError, MalformedFrame, Serializer, Text,
+    Data, Frame, FrameError, MalformedFrame, Opcode, Serializer, Text,
     json::{check_is_object, part, put, put_response, put_topic, wire_event, wire_topic},
 };
-use crate::{
-    message::{Message, Outgoing, Ref, TopicRef, WireTopic},
-    transport::{Frame, Opcode},
-};
+use crate::message::{Message, Outgoing, Ref, TopicRef, WireTopic};
 
 pub(crate) struct V2;
 

@@ -3,13 +3,12 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Data, FrameError, MalformedFrame, Serializer, V1, V2,
+    Data, Frame, FrameError, MalformedFrame, Serializer, V1, V2,
     requirement::{InvalidRequirement, Requirement, parse_version},
 };
 use crate::{
     guard::call_guarded,
     message::{Message, Outgoing},
-    transport::Frame,
 };
 
 /// The encoding of a connection.

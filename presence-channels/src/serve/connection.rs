@@ -22,8 +22,8 @@ use super::{
     requests::{Requests, ResponseBody, Silence},
 };
 use crate::{
+    outgoing::ServedStream,
     telemetry::{Limit, LimitMeters},
-    transport::ServedStream,
 };
 
 /// The most bytes of a request's head, and of what hyper buffers of a connection. hyper's own

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 use super::Timeouts;
-use crate::transport::Stall;
+use crate::outgoing::Stall;
 
 /// The time that the rest of a first request's head has when the server stops: it is on its way, or
 /// never comes.

@@ -3,8 +3,8 @@ use std::{any::Any, sync::Arc, task::Context};
 use super::{Connection, UserSocket};
 use crate::{
     channel::AnyChannel,
+    outgoing::Outbox,
     serializer::{Data, MalformedFrame},
-    transport::Outbox,
 };
 
 /// A [`Connection`] of any socket type, for the test kit and for long-polling. Dropping it ends its

@@ -12,8 +12,12 @@ use http::{
 };
 use ipnet::IpNet;
 
-use super::client_ip::client_ip;
-use crate::transport::{auth_token, longpoll};
+use super::{client_ip::client_ip, handshake::auth_token};
+
+/// The header in which clients that poll may send their session's token instead of the URL. It
+/// overrides the URL's token.
+pub(crate) const LONGPOLL_TOKEN_HEADER: HeaderName =
+    HeaderName::from_static("x-phoenix-longpoll-token");
 
 /// Headers with credentials. The app can read their values, but `Debug` does not show them.
 const SECRETS: [HeaderName; 6] = [
@@ -22,7 +26,7 @@ const SECRETS: [HeaderName; 6] = [
     header::PROXY_AUTHORIZATION,
     header::SEC_WEBSOCKET_PROTOCOL,
     auth_token::HEADER,
-    longpoll::TOKEN_HEADER,
+    LONGPOLL_TOKEN_HEADER,
 ];
 
 /// The request by which a client connects: `connect_info` in Phoenix.

@@ -61,7 +61,11 @@ impl ConnectError {
 
     /// Takes the status that the socket chooses for the error, if the error is the app's.
     pub(crate) fn settle<S: UserSocket>(mut self) -> Self {
-        if let Some(reply) = self.cause.take().and_then(|cause| reply_to::<S>(&cause)) {
+        if let Some(reply) = self
+            .cause
+            .take()
+            .and_then(|cause| reply_to(&cause, S::error_reply))
+        {
             self.status = reply.http_status();
         }
         self

@@ -10,7 +10,7 @@ use presence_core::pubsub::{Dispatch, Payload, Subscriber, Subscription};
 use smol_str::SmolStr;
 
 use super::{
-    ConnectionShared, UserSocket, expiry,
+    ConnectionShared, UserSocket, refresh,
     user_rates::{UserBuckets, take},
 };
 use crate::{
@@ -18,9 +18,10 @@ use crate::{
     channel::{AnyChannel, Join, Work},
     limits::Bucket,
     message::{Message, Ref, TopicRef, WireTopic},
+    node::expiry,
+    outgoing::{Outbox, close_code},
     serializer::{Data, MalformedFrame},
     telemetry::{Drops, Limit},
-    transport::{Outbox, close_code},
 };
 
 /// A connected client. Dropping it ends its channels.
@@ -56,18 +57,18 @@ impl<S: UserSocket> Connection<S> {
         let id = shared.user.id();
         let kick = id.as_ref().map(|id| {
             let kick = Arc::new(Kick(shared.outbox.clone()));
-            shared.endpoint.pubsub().subscribe(id, kick)
+            shared.node().pubsub().subscribe(id, kick)
         });
         let mount = &shared.mount;
         let limits = &mount.options.limits;
         let user_buckets = mount.routes.limits_users().then(|| match &id {
-            Some(id) => mount.user_rates.of(id, shared.endpoint.now()),
+            Some(id) => mount.user_rates.of(id, shared.node().now()),
             None => Arc::default(),
         });
         Self {
             route_buckets: Vec::new(),
             user_buckets,
-            bucket: Bucket::of(limits.max_message_rate, shared.endpoint.now()),
+            bucket: Bucket::of(limits.max_message_rate, shared.node().now()),
             shared,
             channels: Vec::new(),
             _kick: kick,
@@ -90,7 +91,7 @@ impl<S: UserSocket> Connection<S> {
 
     /// Milliseconds since the endpoint's start.
     pub(crate) fn now(&self) -> u64 {
-        self.shared.endpoint.now()
+        self.shared.node().now()
     }
 
     /// Takes a frame from the client.
@@ -164,8 +165,8 @@ impl<S: UserSocket> Connection<S> {
                     .confirm(&Ref::NULL, &reference, TopicRef::Text(&topic));
                 None
             }
-            expiry::REFRESH if topic == expiry::TOPIC && self.shared.expiry.is_some() => {
-                expiry::refresh(&self.shared, reference, payload)
+            refresh::EVENT if topic == expiry::TOPIC && self.shared.expiry.is_some() => {
+                refresh::refresh(&self.shared, reference, payload)
             }
             "phx_join" => self.join(topic, join_ref, reference, payload, bytes, cx),
             "phx_leave" => self.leave(&topic, &join_ref, reference),
@@ -178,14 +179,14 @@ impl<S: UserSocket> Connection<S> {
 
     /// Counts a message of any topic. Returns the limit and the refusal of one that is over a rate.
     fn over_socket_rates(&mut self) -> Option<(Limit, String)> {
-        let endpoint = &self.shared.endpoint;
-        if let Some(rate) = Bucket::over(&mut self.bucket, || endpoint.now()) {
+        let node = self.shared.node();
+        if let Some(rate) = Bucket::over(&mut self.bucket, || node.now()) {
             let reason = format!("over the socket's limit of {rate} messages a second");
             return Some((Limit::MessageRate, reason));
         }
         let rate = self.shared.mount.routes.rate_of_users()?;
         let buckets = self.user_buckets.as_ref()?;
-        (!buckets.take(None, rate, endpoint.now())).then(|| {
+        (!buckets.take(None, rate, node.now())).then(|| {
             let rate = rate.messages();
             let reason = format!("over the user's limit of {rate} messages a second");
             (Limit::UserRate, reason)
@@ -195,7 +196,7 @@ impl<S: UserSocket> Connection<S> {
     /// Polls work once in this task, which is all that most handlers need; then on its own.
     fn perform(&self, mut work: Work, cx: &mut Context<'_>) {
         if work.as_mut().poll(cx).is_pending() {
-            self.shared.endpoint.runtime().spawn(work);
+            self.shared.node().runtime().spawn(work);
         }
     }
 
@@ -321,7 +322,7 @@ impl<S: UserSocket> Connection<S> {
             limits.refused(Limit::EventBytes, topic);
             return refuse(join_ref, "event too long");
         }
-        if let Some(rate) = Bucket::over(&mut entry.bucket, || shared.endpoint.now()) {
+        if let Some(rate) = Bucket::over(&mut entry.bucket, || shared.node().now()) {
             let limits = shared.mount.meters.limits();
             limits.refused(Limit::ChannelMessageRate, topic);
             let reason = format!("over the channel's limit of {rate} messages a second");
@@ -363,7 +364,7 @@ fn over_route_rates<S: UserSocket>(
     event: &str,
 ) -> Option<(Limit, String)> {
     let rates = shared.mount.routes.get(route).rates.as_ref()?;
-    let now = shared.endpoint.now();
+    let now = shared.node().now();
     let events = &mut rates.events.iter().zip(0_u32..);
     if let Some(((_, rate), index)) = events.find(|((limited, _), _)| limited == event)
         && !take(buckets, (route, Some(index)), *rate, now)
@@ -398,7 +399,7 @@ fn joined<'a>(channels: &'a mut [JoinedChannel], topic: &str) -> Option<&'a mut 
 impl<S: UserSocket> Drop for Connection<S> {
     fn drop(&mut self) {
         self.shared.log_end();
-        let runtime = self.shared.endpoint.runtime().clone();
+        let runtime = self.shared.node().runtime().clone();
         let _entered = runtime.enter();
         for JoinedChannel { channel, .. } in self.channels.drain(..) {
             if let Some(mut work) = channel.close(TerminateReason::Closed) {

@@ -10,15 +10,16 @@ use std::{
 use presence_core::pubsub::Payload;
 use tracing::field::DisplayValue;
 
-use super::{Expiry, Mount, UserSocket};
+use super::{Mount, UserSocket};
 use crate::{
     Endpoint,
-    endpoint::Registration,
+    failure::reason_payload,
     guard::call_guarded,
     message::{Outgoing, Ref, TopicRef},
+    node::{Expiry, Node, Registration},
+    outgoing::{Outbox, close_code},
     serializer::{FrameError, Version},
     telemetry::{Connected, Cut, event_at, target},
-    transport::{Outbox, close_code},
 };
 
 /// State that all channels of one connection share.
@@ -61,12 +62,14 @@ impl<S: UserSocket> ConnectionShared<S> {
         let notice = mount.options.token_expiry_notice;
         let expiry = user
             .expires_at()
-            .map(|at| Expiry::new(at, notice, version.clone(), endpoint.now()));
-        let registration = endpoint.register(&outbox, idle_limit, expiry.clone());
+            .map(|at| Expiry::new(at, notice, version.clone(), endpoint.node().now()));
+        let registration = endpoint
+            .node()
+            .register(&outbox, idle_limit, expiry.clone());
         Self {
             user,
             address,
-            since: endpoint.now(),
+            since: endpoint.node().now(),
             mount,
             endpoint,
             outbox,
@@ -78,6 +81,10 @@ impl<S: UserSocket> ConnectionShared<S> {
             _registration: registration,
             expiry,
         }
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        self.endpoint.node()
     }
 
     pub(crate) fn user_id(&self) -> Option<String> {
@@ -96,7 +103,7 @@ impl<S: UserSocket> ConnectionShared<S> {
 
     /// Logs the end of the connection.
     pub(super) fn log_end(&self) {
-        let lasted = Duration::from_millis(self.endpoint.now().saturating_sub(self.since));
+        let lasted = Duration::from_millis(self.node().now().saturating_sub(self.since));
         event_at!(
             self.mount.options.log,
             target::CONNECT,
@@ -229,9 +236,4 @@ pub(super) fn logged_user<S: UserSocket>(user: &S) -> Option<String> {
 
 pub(super) fn logged_address(address: Option<IpAddr>) -> Option<DisplayValue<IpAddr>> {
     address.map(tracing::field::display)
-}
-
-/// `{"reason": reason}`.
-pub(crate) fn reason_payload(reason: &str) -> Payload {
-    Payload::encode(&serde_json::json!({ "reason": reason })).expect("a string has a JSON form")
 }

@@ -1,27 +1,25 @@
 use std::{any::Any, net::IpAddr, sync::Arc, time::Duration};
 
-use axum::response::Response;
 use futures_util::future::BoxFuture;
-use http::{Request, StatusCode};
+use http::StatusCode;
 use tracing::Instrument;
 
 use super::{
     AnyConnection, ConnectError, ConnectInfo, Connection, ConnectionShared, Params, Routes,
     SocketOptions, UserRates, UserSocket,
     connection_shared::{logged_address, logged_user},
+    handshake::{Candidate, Refusal},
+    params::ShownParams,
 };
 use crate::{
     Endpoint, InvalidOrigin,
     guard::{CallbackOutcome, guard},
     limits::OptionFault,
+    node::Node,
     origin::OriginPolicy,
+    outgoing::Sink,
     serializer::Version,
-    telemetry::{self, Asked, Cut, MountMeters, ShownParams, Stopwatch, event_at, span_at},
-    transport::{
-        Sink, Transport,
-        handshake::{Candidate, Refusal},
-        websocket,
-    },
+    telemetry::{self, Asked, Cut, MountMeters, Stopwatch, Transport, event_at, span_at},
 };
 
 /// A socket at its path, with all that its connections share.
@@ -52,12 +50,6 @@ pub(crate) trait Mounted: Send + Sync {
     fn check_rates(&self) -> Result<(), OptionFault>;
     fn origins(&self) -> &Result<OriginPolicy, InvalidOrigin>;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
-    /// Answers a request to open a WebSocket.
-    fn open(
-        self: Arc<Self>,
-        endpoint: Endpoint,
-        request: Request<axum::body::Body>,
-    ) -> BoxFuture<'static, Response>;
     /// Connects a client whose messages are taken from its outbox, if the socket accepts it. Such a
     /// client has no timeout.
     fn connect_queue<'a>(
@@ -68,7 +60,7 @@ pub(crate) trait Mounted: Send + Sync {
     /// Asks the socket whether it accepts a client, and connects nobody.
     fn probe<'a>(
         &'a self,
-        endpoint: &'a Endpoint,
+        node: &'a Node,
         candidate: &'a mut Candidate,
     ) -> BoxFuture<'a, Result<(), Refusal>>;
 }
@@ -102,21 +94,13 @@ impl<S: UserSocket> Mounted for Mount<S> {
         self
     }
 
-    fn open(
-        self: Arc<Self>,
-        endpoint: Endpoint,
-        request: Request<axum::body::Body>,
-    ) -> BoxFuture<'static, Response> {
-        Box::pin(websocket::serve(self, endpoint, request))
-    }
-
     fn connect_queue<'a>(
         self: Arc<Self>,
         endpoint: Endpoint,
         candidate: &'a mut Candidate,
     ) -> BoxFuture<'a, Result<Box<dyn AnyConnection>, Refusal>> {
         Box::pin(async move {
-            let letting_in = self.let_in(candidate, Transport::Longpoll, &endpoint);
+            let letting_in = self.let_in(candidate, Transport::Longpoll, endpoint.node());
             let user = letting_in.await?;
             let (version, address) = (candidate.version.clone(), candidate.info.client_ip());
             let connection =
@@ -127,11 +111,11 @@ impl<S: UserSocket> Mounted for Mount<S> {
 
     fn probe<'a>(
         &'a self,
-        endpoint: &'a Endpoint,
+        node: &'a Node,
         candidate: &'a mut Candidate,
     ) -> BoxFuture<'a, Result<(), Refusal>> {
         Box::pin(async move {
-            let user = self.let_in(candidate, Transport::Probe, endpoint).await?;
+            let user = self.let_in(candidate, Transport::Probe, node).await?;
             drop(user);
             Ok(())
         })
@@ -154,7 +138,7 @@ impl<S: UserSocket> Mount<S> {
             Sink::WebSocket => Transport::Websocket,
         };
         let meter = self.meters.of(transport).clone();
-        let outbox = endpoint.outbox(sink, &self.options.limits, meter);
+        let outbox = endpoint.node().outbox(sink, &self.options.limits, meter);
         let shared =
             ConnectionShared::new(user, address, self, endpoint, outbox, version, idle_limit);
         Connection::new(Arc::new(shared))
@@ -165,10 +149,10 @@ impl<S: UserSocket> Mount<S> {
         &self,
         candidate: &mut Candidate,
         transport: Transport,
-        endpoint: &Endpoint,
+        node: &Node,
     ) -> Result<S, Refusal> {
         let (params, info) = (&candidate.params, &candidate.info);
-        let connecting = self.connect(params, info, transport, endpoint);
+        let connecting = self.connect(params, info, transport, node);
         let user = connecting.await.map_err(Refusal::App)?;
         if let Some(limit) = self.options.limits.max_connections_per_user
             && let Some(id) = user.id()
@@ -190,7 +174,7 @@ impl<S: UserSocket> Mount<S> {
         params: &Params,
         info: &ConnectInfo,
         transport: Transport,
-        endpoint: &Endpoint,
+        node: &Node,
     ) -> Result<S, ConnectError> {
         let (level, path, name) = (self.options.log, &*self.path, transport.name());
         let span = span_at!(
@@ -209,12 +193,12 @@ impl<S: UserSocket> Mount<S> {
         };
         let failed =
             |reason| Err(ConnectError::new(reason).status(StatusCode::INTERNAL_SERVER_ERROR));
-        let connected = match guard(endpoint.handler_timeout(), connecting).await {
+        let connected = match guard(node.handler_timeout(), connecting).await {
             CallbackOutcome::Done(connected) => connected.map_err(ConnectError::settle::<S>),
             CallbackOutcome::Panicked(panic) => failed(format!("connect panicked: {panic}")),
             CallbackOutcome::TimedOut => failed("connect took too long".to_owned()),
         };
-        let params = ShownParams(&endpoint.config().filter_parameters, params);
+        let params = ShownParams(&node.config().filter_parameters, params);
         let elapsed = watch.elapsed();
         let _entered = span.entered();
         let address = logged_address(info.client_ip());

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::LongpollOptions;
 use crate::{
-    CheckOrigin, Limits, LongpollOptions,
+    CheckOrigin, Limits,
     limits::{OptionFault, SHORTEST_TIMEOUT},
     serializer::{Added, Serializer},
     telemetry::Level,

@@ -1,6 +1,7 @@
 //! The parameters of a client's URL.
 
 mod query;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -11,8 +12,9 @@ use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
 
 pub(crate) use query::BadQuery;
+pub(super) use shown::ShownParams;
 
-use crate::telemetry::{FilterParameters, ShownParams};
+use crate::telemetry::FilterParameters;
 
 /// The parameter in which a page passes the CSRF token of its session, as in Phoenix.
 const CSRF_TOKEN: &str = "_csrf_token";

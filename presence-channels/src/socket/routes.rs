@@ -4,10 +4,9 @@ use super::{ConnectionShared, UserSocket};
 use crate::{
     Channel, Rate,
     channel::{Join, Started, start},
-    endpoint::KICK_TOPIC,
     limits::OptionFault,
+    node::topic,
     telemetry::RouteMeter,
-    transport::longpoll,
 };
 
 /// A channel whose `type Socket` is `S`, so that the socket `S` can route to it. Every such channel
@@ -34,13 +33,6 @@ pub struct Routes<S: UserSocket> {
     /// The rate of a user, over all connections and routes.
     user_rate: Option<Rate>,
 }
-
-/// The beginnings of topics on which nodes send messages to each other. No pattern matches them.
-const INTERNAL: [&str; 3] = [
-    presence_core::tracker::TOPIC_PREFIX,
-    longpoll::TOPIC_PREFIX,
-    KICK_TOPIC,
-];
 
 /// Begins a join to a channel of one type: types end here.
 pub(super) type Start<S> = fn(Arc<ConnectionShared<S>>, Join) -> Started;
@@ -247,7 +239,7 @@ impl<S: UserSocket> Routes<S> {
 
     /// Returns the number of the first route that `topic` fits.
     pub(crate) fn find(&self, topic: &str) -> Option<u32> {
-        if INTERNAL.iter().any(|prefix| topic.starts_with(prefix)) {
+        if topic::is_of_nodes(topic) {
             return None;
         }
         let route = self.routes.iter().position(|route| route.fits(topic))?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 /// The text that a log shows instead of a value.
-pub(super) const FILTERED: &str = "[FILTERED]";
+pub(crate) const FILTERED: &str = "[FILTERED]";
 
 /// A filter for the parameters of connections and payloads that are not logged. Their values are
 /// shown as `[FILTERED]`. For [`Config::filter_parameters`](crate::Config::filter_parameters).
@@ -55,7 +55,7 @@ impl FilterParameters {
     }
 
     /// Returns whether the value of the parameter `name` may be shown.
-    pub(super) fn shows(&self, name: &str) -> bool {
+    pub(crate) fn shows(&self, name: &str) -> bool {
         match &self.0 {
             Filter::Discard(parts) => {
                 let name = name.to_ascii_lowercase();

@@ -6,7 +6,7 @@ mod route;
 mod socket;
 
 pub(crate) use deliveries::Deliveries;
-pub(crate) use route::{Callback, Present, RouteMeter};
+pub(crate) use route::{Callback, Crash, Present, RouteMeter};
 pub(crate) use socket::{Connected, Drops, MountMeters, SocketMeter};
 
 use super::instrument::Counter;

@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 
 use crate::{
     Endpoint,
-    transport::{Frame, Opcode, Outbox},
+    outgoing::Outbox,
+    serializer::{Frame, Opcode},
 };
 
 /// The time that an assertion waits for its message.
@@ -91,7 +92,7 @@ impl TestInbox {
     ) -> Self {
         let collector = Arc::new(Collector::default());
         let (collecting, from) = (collector.clone(), outbox.clone());
-        endpoint.runtime().spawn(async move {
+        endpoint.node().runtime().spawn(async move {
             let next = || {
                 poll_fn(|cx| {
                     let taken = from.poll_take(cx);

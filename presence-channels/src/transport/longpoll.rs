@@ -16,7 +16,6 @@ mod answer;
 mod batch;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
-mod options;
 mod peers;
 mod request;
 mod session;
@@ -36,14 +35,12 @@ use parking_lot::Mutex;
 use presence_core::pubsub::{PubSub, Subscription};
 use tokio::runtime::Handle;
 
-pub use options::LongpollOptions;
-
 pub(crate) use answer::for_browsers;
-pub(crate) use peers::TOPIC_PREFIX;
-pub(crate) use request::{TOKEN_HEADER, serve};
+pub(crate) use request::serve;
 
 use crate::{
-    endpoint::Admission,
+    LongpollOptions,
+    node::Admission,
     socket::{AnyConnection, Mounted},
     telemetry::LimitMeters,
     token::SecretKeyBase,

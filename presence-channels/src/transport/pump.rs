@@ -14,15 +14,14 @@ use std::{
 use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
 
-use super::{
-    Outbox, close_code,
-    flushers::turn,
-    outbox::OutboxPhase,
-    stream::Stream,
-    websocket_reader::{WebSocketEvent, WebSocketReader},
-};
+use super::websocket_reader::{WebSocketEvent, WebSocketReader};
 use crate::{
-    UserSocket, endpoint::Admission, serializer::Data, socket::Connection, telemetry::Limit,
+    UserSocket,
+    node::Admission,
+    outgoing::{Outbox, OutboxPhase, Stream, close_code, turn},
+    serializer::Data,
+    socket::Connection,
+    telemetry::Limit,
 };
 
 /// On the stack of the reading task, so that an idle socket holds none.

@@ -1,4 +1,4 @@
-//! Opens WebSockets. The steps before it are those of every transport (`handshake.rs`).
+//! Opens WebSockets. The steps before it are those of every transport (`socket/handshake.rs`).
 //!
 //! The handshake is ours and not axum's `WebSocketUpgrade`, because what follows it is: frames
 //! built once for all subscribers, written in gathered writes from a queue a socket.
@@ -6,19 +6,43 @@
 use std::sync::Arc;
 
 use axum::{body::Body, response::Response};
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use tungstenite::handshake::derive_accept_key;
 
-use super::{
-    Sink, Transport,
-    handshake::{self, Candidate, Refusal},
-    pump,
+use super::pump;
+use crate::{
+    Endpoint, UserSocket,
+    outgoing::Sink,
+    socket::{
+        Mount, Mounted, Refusal,
+        handshake::{self, Candidate},
+    },
+    telemetry::Transport,
 };
-use crate::{Endpoint, UserSocket, socket::Mount};
 
-/// Answers a request at the mount's `/websocket`.
-pub(crate) async fn serve<S: UserSocket>(
+/// A [`Mounted`] socket that opens WebSockets. The task of a WebSocket knows the socket's type.
+pub(crate) trait OpensWebSockets: Mounted {
+    /// Answers a request at the mount's `/websocket`.
+    fn open(
+        self: Arc<Self>,
+        endpoint: Endpoint,
+        request: Request<Body>,
+    ) -> BoxFuture<'static, Response>;
+}
+
+impl<S: UserSocket> OpensWebSockets for Mount<S> {
+    fn open(
+        self: Arc<Self>,
+        endpoint: Endpoint,
+        request: Request<Body>,
+    ) -> BoxFuture<'static, Response> {
+        Box::pin(serve(self, endpoint, request))
+    }
+}
+
+async fn serve<S: UserSocket>(
     mount: Arc<Mount<S>>,
     endpoint: Endpoint,
     request: Request<Body>,
@@ -43,12 +67,14 @@ async fn open<S: UserSocket>(
     if parts.method != Method::GET {
         return Err(Refusal::NotAHandshake);
     }
-    let params = handshake::examine(&*mount, &endpoint, &mut parts).await?;
+    let params = handshake::examine(&*mount, endpoint.node(), &mut parts).await?;
     let accept = accept_key(&parts.headers);
     let upgrade = parts.extensions.remove::<OnUpgrade>();
     let transport = Transport::Websocket;
-    let mut candidate = handshake::admit(&*mount, &endpoint, params, parts, transport)?;
-    let user = mount.let_in(&mut candidate, transport, &endpoint).await?;
+    let mut candidate = handshake::admit(&*mount, endpoint.node(), params, parts, transport)?;
+    let user = mount
+        .let_in(&mut candidate, transport, endpoint.node())
+        .await?;
     // Last, as in Phoenix: a refusal by the socket comes before.
     let accept = accept.ok_or(Refusal::NotAHandshake)?;
     let Some(upgrade) = upgrade else {
@@ -62,7 +88,7 @@ async fn open<S: UserSocket>(
         subprotocol,
         ..
     } = candidate;
-    let runtime = endpoint.runtime().clone();
+    let runtime = endpoint.node().runtime().clone();
     let idle_limit = mount.options.timeout;
     // Before the answer: who is disconnected from here on must not slip through the handshake.
     let connection = mount.open_for(

@@ -19,8 +19,10 @@ use tungstenite::protocol::frame::{
     coding::{CloseCode, Control, Data as DataOpcode, OpCode},
 };
 
-use super::{Frame, close_code};
-use crate::serializer::{Data, Text};
+use crate::{
+    outgoing::close_code,
+    serializer::{Data, Frame, Text},
+};
 use mask::Mask;
 use text::TextCheck;
 

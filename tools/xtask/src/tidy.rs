@@ -4,6 +4,7 @@
 mod documents;
 mod files;
 mod invariants;
+mod layers;
 mod prose;
 mod rules;
 mod rustdoc;
@@ -27,6 +28,7 @@ pub(crate) fn run() -> Result<()> {
     complaints.extend(rustdoc::check(&tree));
     complaints.extend(invariants::check(&tree));
     complaints.extend(rules::check(&tree));
+    complaints.extend(layers::check(&tree));
     complaints.extend(state_machines::check(&tree));
     let subcommands: Vec<String> = crate::Cli::command()
         .get_subcommands()

@@ -8,9 +8,9 @@ use super::{AnyChannel, ChannelServer};
 use crate::{
     SlowReader,
     channel::{Channel, TerminateReason, letter::Letter},
-    endpoint::{Kick, SinceMark},
     guard::call_guarded,
-    serializer::BroadcastFrames,
+    node::{Kick, SinceMark},
+    outgoing::BroadcastFrames,
     telemetry::{Drops, Limit},
 };
 
@@ -25,7 +25,7 @@ impl<C: Channel> ChannelServer<C> {
     /// Returns the end of a channel whose user was kicked since the mark, while no kick reached the
     /// channel.
     pub(super) fn kicked_since(&self, mark: u64) -> Option<TerminateReason> {
-        let recent = self.shared.endpoint.recent_kicks();
+        let recent = self.shared.node().recent_kicks();
         if recent.mark() == mark {
             return None;
         }
@@ -49,7 +49,7 @@ impl<C: Channel> ChannelServer<C> {
             && let Some(server) = self.me.upgrade()
             && let Some(work) = server.close(TerminateReason::Kicked)
         {
-            self.shared.endpoint.runtime().spawn(work);
+            self.shared.node().runtime().spawn(work);
         }
     }
 }
@@ -64,7 +64,7 @@ impl<C: Channel> Subscriber for ChannelServer<C> {
             }
             return;
         }
-        let flushers = self.shared.endpoint.flushers();
+        let flushers = self.shared.node().flushers();
         if dispatch.is_remote() && flushers.is_backlogged() {
             // Its sender cannot be made to wait.
             let limits = self.shared.mount.meters.limits();

@@ -10,11 +10,12 @@ use tracing::Instrument;
 
 use super::{AnyChannel, ChannelServer, ChannelState, log::OVER_TIME, run::run};
 use crate::{
+    UserSocket,
     channel::{Accepted, Channel, JoinError, JoinResult, Socket},
-    failure::Settled,
+    failure::{Settled, reason_payload},
     guard::{CallbackOutcome, drop_guarded, guard},
     message::Ref,
-    socket::{Joining, reason_payload},
+    socket::Joining,
     telemetry::{self, Asked, Callback, Shown, Stopwatch, event_at, span_at},
 };
 
@@ -33,8 +34,8 @@ impl<C: Channel> ChannelServer<C> {
             self.shared.bytes_begun(*bytes);
         }
         let mut socket = Socket::new(self.clone());
-        let mark = self.shared.endpoint.recent_kicks().mark();
-        let limit = self.shared.endpoint.handler_timeout();
+        let mark = self.shared.node().recent_kicks().mark();
+        let limit = self.shared.node().handler_timeout();
         let span = span_at!(
             C::LOG_JOIN,
             telemetry::target::JOIN,
@@ -53,14 +54,14 @@ impl<C: Channel> ChannelServer<C> {
         self.meter.took(Callback::Join, watch);
         let accepted = span.in_scope(|| self.judge(joined));
         if let Some(payload) = logged {
-            let payload = Shown(&self.shared.endpoint.config().filter_parameters, &payload);
+            let payload = Shown(&self.shared.node().config().filter_parameters, &payload);
             let elapsed = watch.elapsed();
             span.in_scope(|| match &accepted {
                 Ok(_) => {
                     event_at!(C::LOG_JOIN, telemetry::target::JOIN, %payload, ?elapsed, "joined");
                 }
                 Err(refusal) => {
-                    let answer = Shown(&self.shared.endpoint.config().filter_parameters, refusal);
+                    let answer = Shown(&self.shared.node().config().filter_parameters, refusal);
                     event_at!(C::LOG_JOIN, telemetry::target::JOIN, %answer, %payload, ?elapsed, "refused a join");
                 }
             });
@@ -105,7 +106,7 @@ impl<C: Channel> ChannelServer<C> {
                     reply,
                     error,
                     is_clients,
-                } = failure.settle::<C::Socket>();
+                } = failure.settle(C::Socket::error_reply);
                 match error {
                     Some(error) if is_clients => {
                         event_at!(

@@ -9,8 +9,8 @@ use crate::{
         Channel, TerminateReason,
         letter::{Letter, broadcast_bytes},
     },
+    serializer::Frame,
     telemetry::Limit,
-    transport::Frame,
 };
 
 /// The letters that wait while something runs the channel, and the channel while nothing does.

@@ -144,7 +144,7 @@ impl<C: Channel> ChannelServer<C> {
 
     fn spawn(&self, work: Option<Work>) {
         if let Some(work) = work {
-            self.shared.endpoint.runtime().spawn(work);
+            self.shared.node().runtime().spawn(work);
         }
     }
 }

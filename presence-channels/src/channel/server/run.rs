@@ -11,10 +11,9 @@ use crate::{
         Channel, ChannelError, Reply, TerminateReason, letter::Letter, reply::Then,
         terminate::Farewell,
     },
-    failure::Settled,
+    failure::{Settled, reason_payload},
     guard::{CallbackOutcome, drop_guarded, guard},
     message::{Ref, TopicRef},
-    socket::reason_payload,
     telemetry::{self, Callback, Shown, Stopwatch, event_at, span_at},
 };
 
@@ -57,7 +56,7 @@ pub(super) async fn run<C: Channel>(
 
 impl<C: Channel> ChannelServer<C> {
     async fn serve(&self, body: &mut ChannelState<C>, letter: Letter<C>) -> Flow {
-        let limit = self.shared.endpoint.handler_timeout();
+        let limit = self.shared.node().handler_timeout();
         let ChannelState {
             channel, socket, ..
         } = body;
@@ -90,7 +89,7 @@ impl<C: Channel> ChannelServer<C> {
                 socket.reference = None;
                 self.meter.took(Callback::HandleIn, watch);
                 if let Some(payload) = logged {
-                    let filter = &self.shared.endpoint.config().filter_parameters;
+                    let filter = &self.shared.node().config().filter_parameters;
                     let (payload, elapsed) = (Shown(filter, &payload), watch.elapsed());
                     let answer = said(&handled);
                     span.in_scope(
@@ -211,8 +210,10 @@ impl<C: Channel> ChannelServer<C> {
     /// client is told.
     pub(super) async fn end(&self, mut body: Box<ChannelState<C>>, reason: TerminateReason) {
         self.log_end(&reason);
-        self.meter.ended(&reason);
-        let limit = self.shared.endpoint.handler_timeout();
+        if let Some(crash) = reason.crash() {
+            self.meter.crashed(crash);
+        }
+        let limit = self.shared.node().handler_timeout();
         let ChannelState {
             channel, socket, ..
         } = &mut *body;

@@ -195,7 +195,7 @@ async fn nobody_is_kicked_by_a_broadcast() {
 #[tokio::test]
 async fn no_client_joins_the_topic_of_kicks() {
     let routes = Routes::<Everywhere>::collect("/socket");
-    assert!(routes.find("any").is_some() && routes.find(crate::endpoint::KICK_TOPIC).is_none());
+    assert!(routes.find("any").is_some() && routes.find(crate::node::topic::KICK).is_none());
 }
 
 struct Everywhere;

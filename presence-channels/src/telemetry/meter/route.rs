@@ -3,12 +3,9 @@
 use std::sync::Arc;
 
 use super::{Asked, AskedCounters};
-use crate::{
-    TerminateReason,
-    telemetry::{
-        Stopwatch,
-        instrument::{Counter, Gauge, Times},
-    },
+use crate::telemetry::{
+    Stopwatch,
+    instrument::{Counter, Gauge, Times},
 };
 
 /// Counts for the channels of a route. A clone counts in the same place.
@@ -29,6 +26,14 @@ pub(crate) enum Callback {
     HandleIn,
     HandleInfo,
     HandleOut,
+}
+
+/// The reason of a channel's crash.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Crash {
+    Panicked,
+    TimedOut,
+    Failed,
 }
 
 impl RouteMeter {
@@ -60,14 +65,8 @@ impl RouteMeter {
         self.0.callbacks[callback as usize].record(watch);
     }
 
-    pub(crate) fn ended(&self, reason: &TerminateReason) {
-        let crash = match reason {
-            TerminateReason::Panicked(_) => 0,
-            TerminateReason::TimedOut => 1,
-            TerminateReason::Failed(_) => 2,
-            _ => return,
-        };
-        self.0.crashes[crash].add(1);
+    pub(crate) fn crashed(&self, crash: Crash) {
+        self.0.crashes[crash as usize].add(1);
     }
 
     /// Counts a channel until the returned guard is dropped.

@@ -3,12 +3,9 @@
 use std::sync::Arc;
 
 use super::{Asked, AskedCounters, queues::Queues};
-use crate::{
-    telemetry::{
-        LimitMeters,
-        instrument::{Counter, Gauge},
-    },
-    transport::Transport,
+use crate::telemetry::{
+    LimitMeters, Transport,
+    instrument::{Counter, Gauge},
 };
 
 /// Counts for one mount: for each transport, and of its limits.

@@ -11,7 +11,10 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::transport::{Frame, Opcode, handshake::Refusal};
+use crate::{
+    serializer::{Frame, Opcode},
+    socket::Refusal,
+};
 
 /// The messages of a poll's answer, as a JSON array of strings: each is a message as a WebSocket
 /// would have carried it.

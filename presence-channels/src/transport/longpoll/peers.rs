@@ -24,7 +24,7 @@ use presence_core::pubsub::{
 use serde::{Deserialize, Serialize};
 
 use super::{Longpoll, SessionKey, answer::Messages, batch::BodyKind, session::Session};
-use crate::transport::close_code;
+use crate::{node::topic::LONGPOLL as TOPIC_PREFIX, outgoing::close_code};
 
 /// The timeout for another node to say that it holds a session. Its answer may take this much
 /// longer than a window. As in Phoenix.
@@ -56,9 +56,6 @@ pub(super) fn listen(longpoll: &Arc<Longpoll>) -> Subscription {
     let topic = topic(&longpoll.instance);
     longpoll.pubsub.subscribe(&topic, Arc::new(requests))
 }
-
-/// The beginning of the topics on which nodes pass requests to each other.
-pub(crate) const TOPIC_PREFIX: &str = "phx:lp:";
 
 fn topic(instance: &str) -> String {
     format!("{TOPIC_PREFIX}{instance}")

@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, Request, StatusCode, request::Parts};
+use http::{HeaderMap, Method, Request, StatusCode, request::Parts};
 
 use super::{
     Longpoll, SessionKey,
@@ -17,17 +17,12 @@ use super::{
 use crate::{
     Endpoint, Params,
     serializer::Data,
-    socket::Mounted,
-    telemetry::Limit,
-    transport::{
-        Transport,
-        handshake::{self, Candidate, Refusal},
+    socket::{
+        LONGPOLL_TOKEN_HEADER, Mounted, Refusal,
+        handshake::{self, Candidate},
     },
+    telemetry::{Limit, Transport},
 };
-
-/// The header in which clients may send a session's token instead of the URL. It overrides the
-/// URL's token.
-pub(crate) const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-phoenix-longpoll-token");
 
 /// Answers a request at the mount's `/longpoll`.
 pub(crate) async fn serve(
@@ -48,7 +43,7 @@ async fn answered(
     mut parts: Parts,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let params = handshake::examine(&*mount, &endpoint, &mut parts).await?;
+    let params = handshake::examine(&*mount, endpoint.node(), &mut parts).await?;
     match parts.method {
         Method::OPTIONS => Ok(answer::preflight(&parts.headers)),
         Method::GET => get(longpoll, mount, endpoint, params, parts).await,
@@ -71,7 +66,8 @@ async fn get(
     {
         return Ok(answer::polled(token, &messages));
     }
-    let mut candidate = handshake::admit(&*mount, &endpoint, params, parts, Transport::Longpoll)?;
+    let mut candidate =
+        handshake::admit(&*mount, endpoint.node(), params, parts, Transport::Longpoll)?;
     let connection = mount.connect_queue(endpoint, &mut candidate).await?;
     let Candidate { admission, .. } = candidate;
     Ok(answer::opened(&longpoll.open(connection, admission)))
@@ -90,7 +86,7 @@ async fn post(longpoll: &Longpoll, params: &Params, parts: &Parts, body: Body) -
 }
 
 fn session_token<'a>(params: &'a Params, headers: &'a HeaderMap) -> Option<&'a str> {
-    match headers.get(TOKEN_HEADER) {
+    match headers.get(LONGPOLL_TOKEN_HEADER) {
         Some(token) => token.to_str().ok(),
         None => params.get("token"),
     }

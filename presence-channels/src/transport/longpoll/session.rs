@@ -14,10 +14,10 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::batch::BadBody;
 use crate::{
-    serializer::Data,
+    outgoing::{Outbox, OutboxPhase, close_code, turn},
+    serializer::{Data, Frame, Opcode},
     socket::AnyConnection,
     telemetry::Drops,
-    transport::{Frame, Opcode, Outbox, OutboxPhase, close_code, flushers::turn},
 };
 
 /// The messages that are handled before other tasks get their turn.

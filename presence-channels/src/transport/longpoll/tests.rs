@@ -3,7 +3,7 @@ use http::Request;
 use super::*;
 use crate::{
     Config, ConnectError, ConnectInfo, Endpoint, Params, Routes, SocketOptions, UserSocket,
-    transport::{Transport, handshake},
+    socket::handshake, telemetry::Transport,
 };
 
 struct Anybody;
@@ -26,13 +26,13 @@ async fn sessions_that_are_over_are_forgotten() {
     let endpoint = Endpoint::builder(PubSub::local());
     let endpoint = endpoint.socket_with::<Anybody>("/socket", (), options);
     let endpoint = endpoint.start(Config::default()).await.unwrap();
-    let (pubsub, runtime) = (endpoint.pubsub(), endpoint.runtime());
+    let (pubsub, runtime) = (endpoint.pubsub(), endpoint.node().runtime());
     let mount = endpoint.mount_of::<Anybody>().unwrap();
     let longpoll = Longpoll::start(&*mount, None, pubsub, runtime).unwrap();
     for _ in 0..10 {
         let (parts, ()) = Request::new(()).into_parts();
         let (params, transport) = (Params::default(), Transport::Longpoll);
-        let candidate = handshake::admit(&*mount, &endpoint, params, parts, transport);
+        let candidate = handshake::admit(&*mount, endpoint.node(), params, parts, transport);
         let mut candidate = candidate.ok().unwrap();
         let connecting = mount
             .clone()

@@ -1,0 +1,236 @@
+//! The app's handle of a running node. The module `endpoint` starts it.
+
+mod broadcasts;
+mod supervised;
+
+use std::{
+    any::{Any, TypeId},
+    sync::Arc,
+};
+
+use axum::Router;
+use parking_lot::Mutex;
+use presence_core::pubsub::{Broadcast, IntoPayload, Payload, PubSub};
+
+pub(crate) use supervised::Supervised;
+
+use super::{BroadcastError, Node};
+use crate::{
+    serializer::check_broadcast,
+    telemetry,
+    token::{MissingSecretKeyBase, Tokens},
+};
+
+/// The channels of a running application: the part of `Phoenix.Endpoint` that serves sockets.
+///
+/// An endpoint is cheap to clone, and usable as axum state: a POST handler or a job broadcasts,
+/// counts presences, and disconnects users. Merge its [`router`](Self::router) into the app's own,
+/// and serve the app with [`serve`](crate::serve), which stops the endpoint. An app that is served
+/// otherwise calls [`stop`](Self::stop) itself, as soon as it is to end.
+///
+/// ```
+/// use axum::{Router, extract::State, routing::post};
+/// use presence_channels::{Config, Endpoint, PubSub};
+///
+/// async fn announce(State(endpoint): State<Endpoint>, text: String) {
+///     let _ = endpoint.broadcast("room:lobby", "announcement", text);
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), presence_channels::StartError> {
+/// let endpoint = Endpoint::builder(PubSub::local()).start(Config::default()).await?;
+/// let app: Router = Router::new()
+///     .route("/announce", post(announce))
+///     .merge(endpoint.router())
+///     .with_state(endpoint.clone());
+/// # let _ = app;
+/// endpoint.stop().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Endpoint {
+    running: Arc<Running>,
+}
+
+struct Running {
+    node: Arc<Node>,
+    mounts: Arc<dyn Mounts>,
+    /// Stopped in reverse order, each once.
+    supervised: Mutex<Vec<Box<dyn Supervised>>>,
+}
+
+/// The mounted sockets, of types that the node does not know.
+pub(crate) trait Mounts: Send + Sync {
+    /// Returns the routes of all sockets.
+    fn router(&self, endpoint: &Endpoint) -> Router;
+
+    /// Returns the first mount of this type.
+    fn find(&self, mount: TypeId) -> Option<Arc<dyn Any + Send + Sync>>;
+}
+
+impl Endpoint {
+    pub(crate) fn new(
+        node: Arc<Node>,
+        mounts: Arc<dyn Mounts>,
+        supervised: Vec<Box<dyn Supervised>>,
+    ) -> Self {
+        let supervised = Mutex::new(supervised);
+        let running = Running {
+            node,
+            mounts,
+            supervised,
+        };
+        Self {
+            running: Arc::new(running),
+        }
+    }
+
+    /// Sends an event to all clients that have joined `topic`, on all nodes.
+    ///
+    /// # Errors
+    /// Returns a [`BroadcastError`], whose variants say which clients get the event nevertheless.
+    pub fn broadcast(
+        &self,
+        topic: &str,
+        event: &str,
+        payload: impl IntoPayload,
+    ) -> Result<(), BroadcastError> {
+        let message = checked(topic, event, payload)?;
+        let _span = telemetry::broadcast_span(&message);
+        Ok(self.node().pubsub().broadcast(message)?)
+    }
+
+    /// As [`broadcast`](Self::broadcast), and then waits while broadcasts come faster than this
+    /// node writes them: more than
+    /// [`Config::max_unflushed_bytes`](crate::Config::max_unflushed_bytes) are queued. For a job
+    /// that broadcasts without a pause. A client that reads slowly holds nothing up.
+    ///
+    /// # Errors
+    /// As [`broadcast`](Self::broadcast), at once.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::*;
+    /// async fn tick(endpoint: &Endpoint, prices: &[f64]) -> Result<(), BroadcastError> {
+    ///     for price in prices {
+    ///         let tick = serde_json::json!({ "price": price });
+    ///         endpoint.broadcast_and_wait("prices", "tick", tick).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn broadcast_and_wait<P: IntoPayload>(
+        &self,
+        topic: &str,
+        event: &str,
+        payload: P,
+    ) -> impl Future<Output = Result<(), BroadcastError>> + Send + use<'_, P> {
+        let sent = self.broadcast(topic, event, payload);
+        self.node().flushers().after(sent)
+    }
+
+    /// As [`broadcast`](Self::broadcast), but only to this node's clients.
+    ///
+    /// # Errors
+    /// [`BroadcastError::Encode`] or [`BroadcastError::Frame`], if the message has no form.
+    pub fn local_broadcast(
+        &self,
+        topic: &str,
+        event: &str,
+        payload: impl IntoPayload,
+    ) -> Result<(), BroadcastError> {
+        let message = checked(topic, event, payload)?;
+        let _span = telemetry::broadcast_span(&message);
+        self.node().pubsub().local_broadcast(message);
+        Ok(())
+    }
+
+    /// Closes every connection, on all nodes, of the socket whose [`id`](UserSocket::id) is `id`,
+    /// with code 1001. phoenix.js connects again, so `connect` must refuse a client that is to stay
+    /// away.
+    ///
+    /// # Errors
+    /// As [`broadcast`](Self::broadcast).
+    pub fn disconnect(&self, id: &str) -> Result<(), BroadcastError> {
+        self.broadcast(id, "disconnect", Payload::empty())
+    }
+
+    /// Returns the PubSub that the endpoint was built over.
+    #[must_use]
+    pub fn pubsub(&self) -> &PubSub {
+        self.node().pubsub()
+    }
+
+    /// Returns the tokens of `salt`, with the endpoint's [secret](Config::secret_key_base), as for
+    /// a handler that signs a token for its page. A salt is a constant of the app. The keys of the
+    /// first 64 salts are derived once and kept. The keys of further salts are derived at each
+    /// call.
+    ///
+    /// # Errors
+    /// [`MissingSecretKeyBase`] if the endpoint was started without a secret.
+    pub fn tokens(&self, salt: &str) -> Result<Tokens, MissingSecretKeyBase> {
+        self.node().tokens(salt)
+    }
+
+    /// Returns the number of clients that are connected to this node.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.node().connections()
+    }
+
+    /// Stops in order. First channels end, and replies of their handlers are delivered. Each
+    /// connection is then closed with code 1012, and its client connects again. Then presences
+    /// stop, then the PubSub. From the beginning, new connections are refused with the status 503.
+    ///
+    /// Connections are closed one after another over [`Config::drain_spread`], so that not all
+    /// clients connect to other nodes at once. Other nodes are told at the beginning. They keep the
+    /// presences of this node for that time and the
+    /// [grace](presence_core::tracker::TrackerOptions::leave_grace), so a client that connects to
+    /// another node in time never shows as gone. After the spread the endpoint waits for the
+    /// channels for at most [`Config::drain_timeout`], and closes the connections of channels that
+    /// have not ended. A second call does nothing. Dropping the future leaves the stop unfinished.
+    pub async fn stop(&self) {
+        let Running {
+            node, supervised, ..
+        } = &*self.running;
+        let connections = node.refuse_new();
+        // Before any client disconnects: otherwise other nodes would see its presences leave.
+        for supervised in supervised.lock().iter() {
+            supervised.leave(node.config.drain_spread);
+        }
+        node.drain(connections).await;
+        let supervised = std::mem::take(&mut *supervised.lock());
+        for supervised in supervised.iter().rev() {
+            supervised.stop().await;
+        }
+        node.stop().await;
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        &self.running.node
+    }
+
+    pub(crate) fn mounts(&self) -> &dyn Mounts {
+        &*self.running.mounts
+    }
+}
+
+/// Makes a broadcast that every client can get.
+fn checked(
+    topic: &str,
+    event: &str,
+    payload: impl IntoPayload,
+) -> Result<Broadcast, BroadcastError> {
+    let message = Broadcast::new(topic, event, payload.into_payload()?);
+    check_broadcast(&message)?;
+    Ok(message)
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("pubsub", self.pubsub())
+            .finish_non_exhaustive()
+    }
+}

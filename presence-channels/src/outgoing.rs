@@ -1,0 +1,20 @@
+//! The way out to a client: the queue of its frames, its connection, and the flushers that write
+//! for all clients of a node.
+
+mod backlog;
+mod broadcast_frames;
+pub(crate) mod close_code;
+mod flushers;
+#[cfg(all(test, shuttle))]
+mod model;
+mod outbox;
+mod served_stream;
+mod stream;
+mod sync;
+mod waiters;
+
+pub(crate) use broadcast_frames::BroadcastFrames;
+pub(crate) use flushers::{Flushers, turn};
+pub(crate) use outbox::{Outbox, OutboxPhase, Sink};
+pub(crate) use served_stream::{ServedStream, Stall};
+pub(crate) use stream::Stream;

@@ -1,0 +1,60 @@
+use std::sync::Arc;
+
+use presence_core::pubsub::Broadcast;
+
+use super::{Outbox, turn::DispatchTurn};
+use crate::{
+    message::Outgoing,
+    serializer::{Frame, FrameError, Serializer, Version},
+    telemetry::Deliveries,
+};
+
+type Encoded = Result<Frame, FrameError>;
+
+/// The frames of one broadcast, a serializer each, shared by all subscribers of a dispatch.
+#[derive(Default)]
+pub(crate) struct BroadcastFrames {
+    built_in: [Option<Encoded>; 2],
+    /// Those of serializers that apps have added: few, if any, so that looking for one is cheap.
+    added: Vec<(Arc<dyn Serializer>, Encoded)>,
+    /// Ends with the dispatch: then the outboxes that got a frame are handed to the flushers.
+    turn: Option<DispatchTurn>,
+    /// The frames that clients got.
+    deliveries: Deliveries,
+}
+
+impl BroadcastFrames {
+    /// Queues a frame for a client.
+    pub(crate) fn send(&mut self, outbox: &Arc<Outbox>, frame: Frame) {
+        let begin = || DispatchTurn::begin(outbox.flushers());
+        let turn = self.turn.get_or_insert_with(begin);
+        outbox.send_broadcast(frame, turn, &mut self.deliveries);
+    }
+
+    pub(crate) fn get(&mut self, version: &Version, broadcast: &Broadcast) -> &Encoded {
+        let encode = || encode(version, broadcast);
+        match version {
+            Version::V1 => self.built_in[0].get_or_insert_with(encode),
+            Version::V2 => self.built_in[1].get_or_insert_with(encode),
+            Version::Added(serializer) => {
+                let known = self.added.iter();
+                let known = known
+                    .map(|(known, _)| known)
+                    .position(|known| Arc::ptr_eq(known, serializer));
+                let index = known.unwrap_or_else(|| {
+                    self.added.push((serializer.clone(), encode()));
+                    self.added.len() - 1
+                });
+                &self.added[index].1
+            }
+        }
+    }
+}
+
+fn encode(version: &Version, broadcast: &Broadcast) -> Encoded {
+    version.encode(&Outgoing::Broadcast {
+        topic: &broadcast.topic,
+        event: &broadcast.event,
+        payload: &broadcast.payload,
+    })
+}

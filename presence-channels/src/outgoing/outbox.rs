@@ -1,0 +1,488 @@
+//! The frames that are yet to be sent to a client, and its connection.
+//!
+//! A push queues a frame and does no I/O. Who writes:
+//!
+//! - the socket's own task, at the end of each of its turns, for what was queued meanwhile. A frame
+//!   for this client alone runs the task, so that it waits behind no other room's broadcasts;
+//! - for a broadcast, a [flusher](super::flushers). A broadcast to a big room thus costs its sender
+//!   a queue push a member, and what piles up for one socket goes out in one gathered write;
+//! - the socket's own task again when the peer reads slowly: a write that would block leaves that
+//!   task's waker behind.
+//!
+//! A peer is slow only if it takes nothing, for a time, while more waits for it than may. Bytes
+//! that were never offered to the system are not its fault: where those pile up, the senders wait
+//! ([`Backlog`](super::backlog::Backlog)).
+
+mod liveness;
+mod peer;
+mod polls;
+mod queue;
+mod sender;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use super::{
+    Flushers, close_code,
+    flushers::{Mark, turn::DispatchTurn},
+    stream::Stream,
+    sync::{Mutex, MutexGuard},
+};
+use crate::{
+    Limits,
+    serializer::Frame,
+    telemetry::{self, Deliveries, Limit, SocketMeter},
+};
+pub(crate) use liveness::Liveness;
+use peer::Peer;
+pub(crate) use sender::Sender;
+pub(crate) use state::OutboxPhase;
+use state::OutboxState;
+pub(crate) use state::OutboxStatus;
+
+/// The destination of frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sink {
+    /// A WebSocket, once its handshake is done.
+    WebSocket,
+    /// A queue that is read with [`Outbox::poll_take`] or [`Outbox::take`].
+    Queue,
+}
+
+pub(crate) struct Outbox {
+    state: Mutex<OutboxState>,
+    /// Locked before `state`, and for the time of a system call: pushes do not wait for it.
+    peer: Mutex<Peer>,
+    sink: Sink,
+    mark: Mark,
+    liveness: Liveness,
+    sender: Sender,
+    flushers: Arc<Flushers>,
+    /// The most that may wait behind the first frame, in bytes.
+    max_cost: usize,
+    slow_reader_timeout: u64,
+    meter: SocketMeter,
+}
+
+impl Outbox {
+    pub(crate) fn new(
+        sink: Sink,
+        flushers: Arc<Flushers>,
+        limits: &Limits,
+        meter: SocketMeter,
+    ) -> Arc<Self> {
+        flushers.backlog().client_comes();
+        Arc::new(Self {
+            state: Mutex::new(OutboxState::new(sink == Sink::Queue)),
+            peer: Mutex::default(),
+            sink,
+            mark: Mark::default(),
+            sender: Sender::default(),
+            liveness: Liveness::new(flushers.now()),
+            flushers,
+            max_cost: limits.max_outgoing_bytes,
+            slow_reader_timeout: millis(limits.slow_reader_timeout),
+            meter,
+        })
+    }
+
+    /// The handshake is done, and frames can go.
+    pub(crate) fn open(&self, stream: Stream) {
+        self.peer().stream = Some(stream);
+    }
+
+    /// The connection, for its reader.
+    pub(crate) fn peer(&self) -> MutexGuard<'_, Peer> {
+        self.peer.lock()
+    }
+
+    /// Queues a frame for this client alone; drops it if the connection is closing.
+    pub(crate) fn send(&self, frame: Frame) {
+        // Pongs and closes are no messages.
+        let message = frame.is_message().then(|| frame.len());
+        let Some(mut state) = self.push(frame) else {
+            return;
+        };
+        message
+            .into_iter()
+            .for_each(|bytes| self.meter.message_out(bytes));
+        state.recount(self.flushers.backlog());
+        // A blocked peer's task is woken when the peer takes more.
+        if state.attended || (state.blocked && self.sink == Sink::WebSocket) || state.woken {
+            return;
+        }
+        state.woken = true;
+        wake(state.waker.clone(), state);
+    }
+
+    /// Queues a frame that many clients get; drops it if the connection is closing. A flusher
+    /// writes it after the dispatch, or after the turn that the dispatch is a part of.
+    pub(crate) fn send_broadcast(
+        self: &Arc<Self>,
+        frame: Frame,
+        turn: &mut DispatchTurn,
+        deliveries: &mut Deliveries,
+    ) {
+        let (cost, bytes) = (frame.cost(), frame.len());
+        let Some(mut state) = self.push(frame) else {
+            return;
+        };
+        deliveries.count(&self.meter, bytes);
+        if state.attended {
+            return;
+        }
+        if state.blocked {
+            state.recount(self.flushers.backlog());
+            if self.sink == Sink::Queue && !state.woken {
+                state.woken = true;
+                wake(state.waker.clone(), state);
+            }
+            return;
+        }
+        state.unflushed += cost;
+        drop(state);
+        turn.mark(self, cost);
+        if turn.is_overdrawn() {
+            // The sender pays: its broadcasts come faster than they can be written, and it does not
+            // wait for that.
+            self.flush_inline();
+        }
+    }
+
+    /// Queues a frame. Returns `None` if it is dropped.
+    fn push(&self, frame: Frame) -> Option<StateGuard<'_>> {
+        let mut state = self.state.lock();
+        if state.phase != OutboxPhase::Open {
+            return None;
+        }
+        if state.is_full(&frame, self.max_cost) {
+            if !state.blocked {
+                // Perhaps the queued frames have only not been written yet.
+                drop(state);
+                self.flush_inline();
+                state = self.state.lock();
+                if state.phase != OutboxPhase::Open {
+                    return None;
+                }
+            }
+            while state.is_full(&frame, self.max_cost) && state.queue.drop_oldest().is_some() {
+                self.meter.limits().dropped(Limit::OutgoingBytes);
+            }
+            if state.is_full(&frame, self.max_cost) {
+                if frame.is_droppable() {
+                    self.meter.limits().dropped(Limit::OutgoingBytes);
+                    state.recount(self.flushers.backlog());
+                    return None;
+                }
+                self.liveness.stalls(|| self.flushers.now());
+                let share = self.flushers.backlog().share_if_spent();
+                if share.is_some_and(|share| state.queue.cost() > share) {
+                    self.close_slow(state, Limit::QueuedBytes);
+                    return None;
+                }
+            }
+        }
+        state.queue.push(frame);
+        Some(state)
+    }
+
+    /// Closes the connection if the client has taken nothing for too long, while more waits for it
+    /// than may.
+    pub(crate) fn close_if_stalled(&self, now: u64) {
+        if self
+            .liveness
+            .stalled_for(now)
+            .is_some_and(|stalled| stalled >= self.slow_reader_timeout)
+        {
+            let state = self.state.lock();
+            if state.phase == OutboxPhase::Open {
+                self.close_slow(state, Limit::SlowReaderTimeout);
+            }
+        }
+    }
+
+    fn close_slow(&self, mut state: StateGuard<'_>, limit: Limit) {
+        let bytes = state.queue.cost();
+        state.queue.clear_unsent();
+        state.close(close_code::TRY_AGAIN, "slow reader");
+        self.closed(state);
+        let what = format_args!("a client that does not read what waits for it: {bytes} bytes");
+        self.meter.limits().closed(limit, what);
+    }
+
+    /// Closes the connection with a code and a reason. Later frames are dropped.
+    pub(crate) fn close(&self, code: u16, reason: &'static str) {
+        let mut state = self.state.lock();
+        if state.phase == OutboxPhase::Open {
+            state.close(code, reason);
+            self.closed(state);
+        }
+    }
+
+    /// Has the socket's task see the end of the connection, and write the close frame.
+    fn closed(&self, mut state: StateGuard<'_>) {
+        state.recount(self.flushers.backlog());
+        let room = std::mem::take(&mut state.room);
+        let waker = if state.attended {
+            None
+        } else {
+            state.waker.clone()
+        };
+        drop(state);
+        room.into_iter().chain(waker).for_each(Waker::wake);
+    }
+
+    /// Asks the connection to end as soon as its channels have: what their handlers still answer is
+    /// delivered, and then the connection is closed.
+    pub(crate) fn drain(&self, code: u16, reason: &'static str) {
+        let mut state = self.state.lock();
+        state.drain = Some((code, reason));
+        wake(state.waker.clone(), state);
+    }
+
+    /// Returns whether the client's messages are handled: it is neither closed nor asked to
+    /// disconnect.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.state.lock().standing() == (OutboxPhase::Open, false)
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.state.lock().drain.is_some()
+    }
+
+    /// Handles the end of the connection's last channel: a connection that was asked to drain is
+    /// closed.
+    pub(crate) fn drained(&self) {
+        let drain = self.state.lock().drain;
+        if let Some((code, reason)) = drain {
+            self.close(code, reason);
+        }
+    }
+
+    /// Begins a turn of the socket's own task.
+    pub(crate) fn attend(&self, waker: &Waker) -> OutboxStatus {
+        let mut state = self.state.lock();
+        state.attended = true;
+        state.woken = false;
+        let standing = state.standing();
+        if !state
+            .waker
+            .as_ref()
+            .is_some_and(|known| known.will_wake(waker))
+        {
+            state.waker = Some(waker.clone());
+            drop(state);
+            self.peer.lock().waker = Some(waker.clone());
+        }
+        standing
+    }
+
+    /// Ends a turn: writes what was queued in it.
+    pub(crate) fn leave(&self) -> OutboxStatus {
+        let (mut state, flushed) = self.write();
+        state.attended = false;
+        let standing = state.standing();
+        drop(state);
+        self.flushers.flushed(flushed);
+        standing
+    }
+
+    /// Writes what is queued, within a turn of the socket's own task. Ready if all of it is
+    /// written, or the connection is gone.
+    pub(crate) fn flush(&self) -> Poll<()> {
+        let (state, flushed) = self.write();
+        let is_done = state.queue.is_empty();
+        drop(state);
+        self.flushers.flushed(flushed);
+        if is_done {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Writes what is queued, on behalf of a flusher. Returns what counted in the backlog.
+    pub(super) fn flush_marked(&self) -> usize {
+        // Before the look: who pushes from here on marks the outbox again.
+        self.mark.clear();
+        // A turn that is under way writes at its end. A blocked peer's task is woken.
+        self.write_if(|state| !state.attended && !state.blocked).1
+    }
+
+    /// Writes what is queued, in the middle of a dispatch.
+    fn flush_inline(&self) {
+        // The task may have used up its share of I/O: tokio would then say of any socket that it
+        // blocks.
+        let write = std::future::poll_fn(|_| {
+            let (state, flushed) = self.write();
+            drop(state);
+            self.flushers.flushed(flushed);
+            Poll::Ready(())
+        });
+        let mut write = pin!(tokio::task::coop::unconstrained(write));
+        let _ = write.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    }
+
+    /// Writes until the queue is empty or the peer takes no more. An error ends the connection.
+    /// Returns the state as it is then, and what counted in the node's backlog.
+    fn write(&self) -> (StateGuard<'_>, usize) {
+        self.write_if(|_| true)
+    }
+
+    /// As [`write`](Self::write), if the state is of this kind.
+    fn write_if(&self, is_due: impl Fn(&OutboxState) -> bool) -> (StateGuard<'_>, usize) {
+        let mut peer = self.peer.lock();
+        let mut state = self.state.lock();
+        if !is_due(&state) {
+            return (state, 0);
+        }
+        let mut flushed = std::mem::take(&mut state.unflushed);
+        while peer.is_ready() && !state.queue.is_empty() && state.phase != OutboxPhase::Closed {
+            let before = state.queue.cost();
+            flushed += std::mem::take(&mut state.unflushed);
+            let mut frames = state.queue.take();
+            drop(state);
+            let written = peer.write(&mut frames);
+            let is_moving = frames.has_moved();
+            state = self.state.lock();
+            state.queue.give_back(frames);
+            if is_moving {
+                self.liveness.moves();
+                if std::mem::take(&mut state.blocked) && before > self.congestion() {
+                    // A client whose messages are not read because it is slow is not silent.
+                    self.liveness.hear(self.flushers.now());
+                }
+            }
+            match written {
+                Poll::Ready(Ok(())) => state.blocked = false,
+                Poll::Ready(Err(_)) => {
+                    state.abandon();
+                    if let Some(waker) = &peer.waker {
+                        waker.wake_by_ref();
+                    }
+                }
+                Poll::Pending => {
+                    state.blocked = true;
+                    if state.queue.cost_behind_first() > self.max_cost {
+                        self.liveness.stalls(|| self.flushers.now());
+                    }
+                    break;
+                }
+            }
+        }
+        state.recount(self.flushers.backlog());
+        state.make_room(self.congestion());
+        (state, flushed)
+    }
+
+    /// Ready when the client has taken so much that more may follow, or is gone.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.state.lock().poll_room(self.congestion(), cx)
+    }
+
+    /// The peer began to close, and its answer is queued: nothing may follow.
+    pub(crate) fn closed_by_peer(&self) {
+        let mut state = self.state.lock();
+        if state.phase == OutboxPhase::Open {
+            state.end.get_or_insert("closed by the client");
+            state.phase = OutboxPhase::Closing;
+        }
+    }
+
+    /// Returns the reason that the connection ends.
+    pub(crate) fn end(&self) -> &'static str {
+        self.state.lock().end_reason()
+    }
+
+    /// Drops the connection without a close frame.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.state.lock();
+        state.abandon();
+        self.closed(state);
+    }
+
+    /// Runs the socket's task again.
+    pub(crate) fn wake(&self) {
+        let state = self.state.lock();
+        wake(state.waker.clone(), state);
+    }
+
+    pub(crate) fn flushers(&self) -> &Arc<Flushers> {
+        &self.flushers
+    }
+
+    pub(super) fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    pub(crate) fn phase(&self) -> OutboxPhase {
+        self.state.lock().phase
+    }
+
+    /// Returns whether the client's messages are handled, and whether its queue has room for the
+    /// answers.
+    pub(crate) fn welcomes(&self) -> (bool, bool) {
+        let state = self.state.lock();
+        let is_heard = state.standing() == (OutboxPhase::Open, false);
+        (is_heard, state.queue.cost() <= self.congestion())
+    }
+
+    fn congestion(&self) -> usize {
+        self.max_cost / 4
+    }
+
+    pub(crate) fn meter(&self) -> &SocketMeter {
+        &self.meter
+    }
+
+    /// Counts the waiting frames and bytes, and gives the memory of an empty queue back. The
+    /// endpoint's watch calls this about once a second.
+    pub(crate) fn see_queue(&self) {
+        let mut state = self.state.lock();
+        state.queue.release();
+        if telemetry::IS_ON {
+            self.meter.see_queue(state.queue.cost(), state.queue.len());
+        }
+    }
+
+    pub(crate) fn liveness(&self) -> &Liveness {
+        &self.liveness
+    }
+
+    pub(crate) fn sender(&self) -> &Sender {
+        &self.sender
+    }
+}
+
+type StateGuard<'a> = MutexGuard<'a, OutboxState>;
+
+/// Wakes a task when the lock is free.
+fn wake(waker: Option<Waker>, state: StateGuard<'_>) {
+    drop(state);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let state = self.state.lock();
+        let (held, unflushed) = (state.held, state.unflushed);
+        drop(state);
+        let backlog = self.flushers.backlog();
+        backlog.hold(-(held as isize));
+        self.flushers.flushed(unflushed);
+        backlog.client_goes();
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

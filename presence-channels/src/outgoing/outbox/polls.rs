@@ -1,0 +1,61 @@
+//! Frames that the test kit and polls take from an outbox.
+
+use std::task::{Context, Poll, Waker};
+
+use super::{Outbox, OutboxPhase, OutboxState};
+use crate::serializer::Frame;
+
+/// Methods of an outbox with a [`Sink::Queue`](super::Sink::Queue).
+impl Outbox {
+    /// Takes the next frame of the queue. Returns `None` once the queue is closed and empty.
+    pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
+        let mut state = self.state.lock();
+        state.woken = false;
+        if let Some(frame) = state.queue.pop() {
+            self.taken(&mut state);
+            return Poll::Ready(Some(frame));
+        }
+        if state.phase != OutboxPhase::Open {
+            return Poll::Ready(None);
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Takes frames of the queue, up to `max_bytes`, but at least one if there is one.
+    pub(crate) fn take(&self, max_bytes: usize) -> Vec<Frame> {
+        let mut state = self.state.lock();
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while let Some(frame) = state.queue.first() {
+            bytes += frame.len();
+            if bytes > max_bytes && !taken.is_empty() {
+                break;
+            }
+            taken.extend(state.queue.pop());
+        }
+        if !taken.is_empty() {
+            self.taken(&mut state);
+        }
+        taken
+    }
+
+    /// Counts what the client took.
+    fn taken(&self, state: &mut OutboxState) {
+        self.liveness.moves();
+        state.recount(self.flushers.backlog());
+        state.make_room(self.congestion());
+    }
+
+    /// Returns whether messages wait in the queue. The close frame does not count, and is the last.
+    pub(crate) fn has_messages(&self) -> bool {
+        self.state.lock().queue.has_messages()
+    }
+
+    /// Wakes `waker` at the next frame of the queue, at its end, and when [`wake`](Self::wake) is
+    /// called.
+    pub(crate) fn listen(&self, waker: &Waker) {
+        let mut state = self.state.lock();
+        state.woken = false;
+        state.waker = Some(waker.clone());
+    }
+}

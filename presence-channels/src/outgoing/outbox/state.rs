@@ -1,0 +1,127 @@
+//! The state that a push, a writer and the socket's task share under one lock.
+
+use std::task::{Context, Poll, Waker};
+
+use super::queue::FrameQueue;
+use crate::{outgoing::backlog::Backlog, serializer::Frame};
+
+/// The reason of an end without a close frame.
+pub(super) const LOST: &str = "the client is gone";
+
+pub(super) struct OutboxState {
+    pub(super) queue: FrameQueue,
+    pub(super) phase: OutboxPhase,
+    /// The reason that the connection ends, once it is known.
+    pub(super) end: Option<&'static str>,
+    /// The code and reason to close with when the channels have ended, if they were asked to end.
+    pub(super) drain: Option<(u16, &'static str)>,
+    /// The task that reads, or that takes frames from a queue.
+    pub(super) waker: Option<Waker>,
+    /// Set while the socket's task is in a turn, at whose end it writes what is queued.
+    pub(super) attended: bool,
+    /// Set once the task was woken for what is queued.
+    pub(super) woken: bool,
+    /// Set while the peer takes no more. A client that takes from a queue is never written to.
+    pub(super) blocked: bool,
+    /// The part of the node's backlog: broadcasts that were not offered to the system yet.
+    pub(super) unflushed: usize,
+    /// The part that counts as waiting for blocked clients.
+    pub(super) held: usize,
+    /// Tasks that wait until there is room for more.
+    pub(super) room: Vec<Waker>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OutboxPhase {
+    Open,
+    /// The close frame is queued and nothing may follow it. Channels go now; the connection stays
+    /// until the peer has closed its side, so that the close frame is not lost.
+    Closing,
+    /// There is no connection any more.
+    Closed,
+}
+
+/// All that the socket's own task must notice: its phase, and whether it is asked to drain.
+pub(crate) type OutboxStatus = (OutboxPhase, bool);
+
+impl OutboxState {
+    /// A client is blocked from the start if it is never written to.
+    pub(super) fn new(blocked: bool) -> Self {
+        Self {
+            queue: FrameQueue::default(),
+            phase: OutboxPhase::Open,
+            end: None,
+            drain: None,
+            waker: None,
+            attended: false,
+            woken: false,
+            blocked,
+            unflushed: 0,
+            held: 0,
+            room: Vec::new(),
+        }
+    }
+
+    pub(super) fn end_reason(&self) -> &'static str {
+        let drain = self.drain.map(|(_, reason)| reason);
+        self.end.or(drain).unwrap_or(LOST)
+    }
+
+    pub(super) fn standing(&self) -> OutboxStatus {
+        (self.phase, self.drain.is_some())
+    }
+
+    /// Returns whether more would wait behind the first frame than may. An empty queue takes any
+    /// frame.
+    pub(super) fn is_full(&self, frame: &Frame, max_cost: usize) -> bool {
+        // All of it is less than the limit, most often.
+        self.queue.cost() + frame.cost() > max_cost
+            && !self.queue.is_empty()
+            && self.queue.cost_behind_first() + frame.cost() > max_cost
+    }
+
+    pub(super) fn close(&mut self, code: u16, reason: &'static str) {
+        self.end.get_or_insert(reason);
+        self.queue.push(Frame::close(code, reason));
+        self.phase = OutboxPhase::Closing;
+    }
+
+    pub(super) fn abandon(&mut self) {
+        self.end.get_or_insert(LOST);
+        self.phase = OutboxPhase::Closed;
+        self.queue.end();
+    }
+
+    /// Counts what waits for a blocked client.
+    pub(super) fn recount(&mut self, backlog: &Backlog) {
+        let held = if self.blocked { self.queue.cost() } else { 0 };
+        if held != self.held {
+            backlog.hold(held as isize - self.held as isize);
+            self.held = held;
+        }
+    }
+
+    /// Returns whether more may follow what waits, or nothing will.
+    fn has_room(&self, congestion: usize) -> bool {
+        self.queue.cost() <= congestion || self.phase != OutboxPhase::Open
+    }
+
+    /// Wakes those who wait for room, if there is some.
+    pub(super) fn make_room(&mut self, congestion: usize) {
+        if !self.room.is_empty() && self.has_room(congestion) {
+            std::mem::take(&mut self.room)
+                .into_iter()
+                .for_each(Waker::wake);
+        }
+    }
+
+    pub(super) fn poll_room(&mut self, congestion: usize, cx: &mut Context<'_>) -> Poll<()> {
+        if self.has_room(congestion) {
+            return Poll::Ready(());
+        }
+        if !self.room.iter().any(|known| known.will_wake(cx.waker())) {
+            self.room.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}

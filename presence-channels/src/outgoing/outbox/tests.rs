@@ -1,0 +1,144 @@
+use super::*;
+use crate::{Limits, serializer::Opcode};
+
+/// The cost of a frame of ten bytes.
+const COST: usize = 170;
+
+/// Returns an outbox that is never written to, for whose client ten frames may wait behind the
+/// first.
+fn stuck(max_queued: usize) -> Arc<Outbox> {
+    let limits = Limits::default().max_outgoing_bytes(10 * COST);
+    let runtime = tokio::runtime::Handle::current();
+    let flushers = Flushers::start(&runtime, usize::MAX, max_queued);
+    let meters = crate::telemetry::MountMeters::new("/socket");
+    let meter = meters.of(crate::telemetry::Transport::Longpoll).clone();
+    Outbox::new(Sink::Queue, flushers, &limits, meter)
+}
+
+/// A frame of ten bytes.
+fn frame(name: u8) -> Frame {
+    let frame = Frame::build(Opcode::Text, 8, |body| body.extend_from_slice(&[name; 8]));
+    assert_eq!(frame.cost(), COST);
+    frame
+}
+
+fn broadcast(outbox: &Arc<Outbox>, frame: Frame) {
+    let mut dispatch = DispatchTurn::begin(outbox.flushers());
+    outbox.send_broadcast(frame, &mut dispatch, &mut Deliveries::default());
+}
+
+fn waiting(outbox: &Outbox) -> String {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut names = String::new();
+    while let Poll::Ready(Some(frame)) = outbox.poll_take(&mut cx) {
+        names.push(char::from(frame.body()[0]));
+    }
+    names
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_nothing_while_too_much_waits_is_closed_after_a_time() {
+    let outbox = stuck(usize::MAX);
+    let second = Duration::from_secs(1);
+    let look = || outbox.close_if_stalled(outbox.flushers().now());
+    for name in b'a'..=b'k' {
+        outbox.send(frame(name));
+    }
+    tokio::time::sleep(20 * second).await;
+    look();
+    assert_eq!(outbox.phase(), OutboxPhase::Open, "no more waits than may");
+    outbox.send(frame(b'l'));
+    tokio::time::sleep(9 * second).await;
+    look();
+    assert_eq!(outbox.phase(), OutboxPhase::Open);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(outbox.poll_take(&mut cx).is_ready());
+    outbox.send(frame(b'm'));
+    tokio::time::sleep(9 * second).await;
+    look();
+    assert_eq!(outbox.phase(), OutboxPhase::Open, "it took one meanwhile");
+    tokio::time::sleep(second).await;
+    look();
+    assert_eq!(outbox.phase(), OutboxPhase::Closing);
+    outbox.send(frame(b'n'));
+    let Poll::Ready(Some(close)) = outbox.poll_take(&mut cx) else {
+        panic!("no close frame waits");
+    };
+    assert_eq!(close.body()[..2], close_code::TRY_AGAIN.to_be_bytes());
+    assert!(matches!(outbox.poll_take(&mut cx), Poll::Ready(None)));
+}
+
+#[tokio::test]
+async fn a_message_of_any_size_may_wait_alone_and_be_followed() {
+    let outbox = stuck(1);
+    outbox.send(Frame::binary(vec![b'a'; 100_000]));
+    for name in b'b'..=b'k' {
+        outbox.send(frame(name));
+    }
+    assert_eq!(outbox.phase(), OutboxPhase::Open);
+    assert_eq!(outbox.liveness().stalled_for(1_000_000), None);
+    assert_eq!(waiting(&outbox), "abcdefghijk");
+}
+
+#[tokio::test]
+async fn a_slow_reader_misses_the_oldest_droppable_and_nothing_else() {
+    let outbox = stuck(usize::MAX);
+    for name in b'a'..=b'e' {
+        outbox.send(frame(name));
+    }
+    for name in b'f'..=b'p' {
+        broadcast(&outbox, frame(name).droppable());
+    }
+    outbox.send(frame(b'z'));
+    assert_eq!(outbox.liveness().stalled_for(0), None);
+    assert_eq!(waiting(&outbox), "abcdelmnopz");
+}
+
+#[tokio::test]
+async fn when_the_budget_is_spent_who_holds_more_than_its_share_is_closed_at_once() {
+    let outbox = stuck(12 * COST - 1);
+    for name in b'a'..=b'l' {
+        outbox.send(frame(name));
+    }
+    assert_eq!(outbox.phase(), OutboxPhase::Open);
+    outbox.send(frame(b'm'));
+    assert_eq!(outbox.phase(), OutboxPhase::Closing);
+}
+
+#[tokio::test]
+async fn what_waits_is_counted_and_counted_off() {
+    let outbox = stuck(COST);
+    let flushers = outbox.flushers().clone();
+    let is_spent = || flushers.backlog().share_if_spent().is_some();
+    outbox.send(frame(b'a'));
+    assert!(!is_spent());
+    broadcast(&outbox, frame(b'b'));
+    assert!(is_spent());
+    assert_eq!(waiting(&outbox), "ab");
+    assert!(!is_spent());
+    outbox.send(frame(b'c'));
+    outbox.send(frame(b'd'));
+    drop(outbox);
+    assert!(!is_spent());
+}
+
+#[tokio::test]
+async fn who_waits_for_room_is_woken() {
+    let outbox = stuck(usize::MAX);
+    for name in b'a'..=b'c' {
+        outbox.send(frame(name));
+    }
+    let room = tokio::spawn({
+        let outbox = outbox.clone();
+        async move { std::future::poll_fn(|cx| outbox.poll_room(cx)).await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!room.is_finished());
+    assert_eq!(waiting(&outbox), "abc");
+    room.await.unwrap();
+    outbox.send(frame(b'd'));
+    outbox.send(frame(b'e'));
+    outbox.send(frame(b'f'));
+    outbox.abandon();
+    std::future::poll_fn(|cx| outbox.poll_room(cx)).await;
+}

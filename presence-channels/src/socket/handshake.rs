@@ -1,0 +1,135 @@
+//! The steps by which a client connects, the same for each transport: query, origin, subprotocol,
+//! version, admission, `connect`, the user's place. The first fault ends them with a [`Refusal`],
+//! which a transport translates to its own answer.
+//!
+//! The order is Phoenix's, with admission before `connect`, so that clients that wait there count.
+
+pub(super) mod auth_token;
+mod refusal;
+
+use axum::extract::{FromRequestParts, RawPathParams, rejection::RawPathParamsRejection};
+use http::{HeaderValue, header, request::Parts};
+
+pub(crate) use refusal::Refusal;
+
+use super::{BadQuery, ConnectInfo, Mounted, Params};
+use crate::{
+    node::{Admission, Node},
+    origin::{OriginRequest, authority},
+    serializer::Version,
+    telemetry::{Cut, Transport},
+};
+use auth_token::Offer;
+
+/// A client that has passed all steps before `connect`.
+pub(crate) struct Candidate {
+    pub(crate) params: Params,
+    pub(crate) info: ConnectInfo,
+    pub(crate) version: Version,
+    /// The client's place among the connections. A transport keeps it as long as the connection.
+    pub(crate) admission: Admission,
+    /// The subprotocol that the answer to a WebSocket's handshake names.
+    pub(crate) subprotocol: Option<HeaderValue>,
+}
+
+/// Reads the parameters of a request, and checks its origin. Each request of a transport passes
+/// these steps, those of an open session included.
+pub(crate) async fn examine(
+    mount: &dyn Mounted,
+    node: &Node,
+    parts: &mut Parts,
+) -> Result<Params, Refusal> {
+    let params = Params::from_query(parts.uri.query().unwrap_or_default())?;
+    let path = match RawPathParams::from_request_parts(parts, &()).await {
+        Ok(path) => Some(path),
+        Err(RawPathParamsRejection::InvalidUtf8InPathParam(_)) => {
+            return Err(BadQuery::NotUtf8.into());
+        }
+        // A mount whose path has no parameters.
+        Err(_) => None,
+    };
+    let params = params.with_path(path.iter().flatten());
+    if let Some(origin) = parts.headers.get(header::ORIGIN) {
+        let request = OriginRequest {
+            origin,
+            authority: authority(parts),
+            configured: node.config().host.as_deref(),
+        };
+        // An endpoint with an invalid origin does not start.
+        let origins = mount.origins().as_ref().map_err(|_| Refusal::Origin)?;
+        origins.check(&request).map_err(|refusal| {
+            if let Some(suppressed) = mount.meters().limits().origins().pass() {
+                let origin = Cut(String::from_utf8_lossy(origin.as_bytes()));
+                let (socket, setting) = (mount.path(), refusal.setting);
+                let compared_with = Cut(refusal.compared_with);
+                tracing::warn!(socket, %origin, %compared_with, setting, suppressed, "refused a page of another origin");
+            }
+            Refusal::Origin
+        })?;
+    }
+    Ok(params)
+}
+
+/// Takes an examined request through the steps up to `connect`.
+pub(crate) fn admit(
+    mount: &dyn Mounted,
+    node: &Node,
+    params: Params,
+    parts: Parts,
+    transport: Transport,
+) -> Result<Candidate, Refusal> {
+    if node.is_stopping() {
+        return Err(Refusal::Stopping);
+    }
+    let options = mount.options();
+    let mut offer = Offer::default();
+    let mut chosen = None;
+    match transport {
+        Transport::Websocket => {
+            offer = auth_token::from_subprotocols(&parts.headers, options.auth_token)
+                .and_then(|offer| {
+                    chosen = offer.choose(options.auth_token, &options.subprotocols)?;
+                    Ok(offer)
+                })
+                .inspect_err(|reason| {
+                    tracing::info!(socket = mount.path(), %reason, "refused a client");
+                })?;
+        }
+        Transport::Longpoll | Transport::Probe if options.auth_token => {
+            offer.token = auth_token::from_header(&parts.headers);
+        }
+        Transport::Longpoll | Transport::Probe => {}
+    }
+    let vsn = params.get("vsn");
+    let Some(version) = Version::negotiate(vsn, &options.serializers) else {
+        if let Some(suppressed) = mount.meters().limits().versions().pass() {
+            let (socket, vsn) = (mount.path(), vsn.map(Cut));
+            tracing::warn!(
+                socket,
+                ?vsn,
+                suppressed,
+                "refused an unknown version of the protocol"
+            );
+        }
+        return Err(Refusal::Version);
+    };
+    let subprotocol = chosen
+        .as_deref()
+        .and_then(|chosen| HeaderValue::from_str(chosen).ok());
+    let info = ConnectInfo::new(parts, &node.config().trusted_proxies)
+        .with_auth_token(offer.token)
+        .with_subprotocol(chosen);
+    let address = info.client_ip();
+    let admission = node.admit(address).map_err(|full| {
+        let address = address.map_or("an unknown address".to_owned(), |ip| ip.to_string());
+        mount.meters().limits().refused(full.limit(), address);
+        Refusal::Full(full)
+    })?;
+    Ok(Candidate {
+        params,
+        info,
+        version,
+        admission,
+        subprotocol,
+    })
+}

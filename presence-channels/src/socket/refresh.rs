@@ -1,0 +1,76 @@
+//! The check of a new token, which a client sends before its token expires.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use presence_core::pubsub::Payload;
+use serde::Deserialize;
+
+use super::{ConnectError, ConnectionShared, UserSocket};
+use crate::{
+    channel::Work,
+    guard::{CallbackOutcome, guard},
+    message::{Ref, TopicRef},
+    node::expiry::TOPIC,
+};
+
+/// The event by which a client sends a new token.
+pub(super) const EVENT: &str = "refresh_token";
+
+#[derive(Deserialize)]
+struct NewToken {
+    token: String,
+}
+
+/// Returns the work of checking a new token. Returns `None` if the client is already answered, or
+/// its token does not expire.
+pub(super) fn refresh<S: UserSocket>(
+    shared: &Arc<ConnectionShared<S>>,
+    reference: Ref,
+    payload: Payload,
+) -> Option<Work> {
+    let refuse = |reason: &str| {
+        shared.refuse(&Ref::NULL, &reference, TopicRef::Text(TOPIC), reason);
+        None
+    };
+    let token = match payload.json() {
+        Ok(NewToken { token }) => token,
+        Err(error) => return refuse(&format!("invalid payload: {error}")),
+    };
+    let expiry = shared.expiry.clone()?;
+    if !expiry.begin_refresh() {
+        return refuse("a refresh is under way");
+    }
+    let shared = shared.clone();
+    Some(Box::pin(async move {
+        let limit = shared.node().handler_timeout();
+        let refreshing = || shared.user.refresh(&token, &shared.mount.state);
+        let refusal = match guard(limit, refreshing).await {
+            CallbackOutcome::Done(Ok(expires_at)) => {
+                expiry.refreshed(expires_at, shared.node().now());
+                None
+            }
+            CallbackOutcome::Done(Err(refusal)) => Some(refusal),
+            CallbackOutcome::Panicked(panic) => Some(fault(format!("refresh panicked: {panic}"))),
+            CallbackOutcome::TimedOut => Some(fault("refresh took too long".to_owned())),
+        };
+        expiry.end_refresh();
+        let Some(refusal) = refusal else {
+            return shared.confirm(&Ref::NULL, &reference, TopicRef::Text(TOPIC));
+        };
+        let path = &shared.mount.path;
+        tracing::info!(path, reason = refusal.reason(), "refused a new token");
+        // As at connecting, the reason stays here. The client must only know whether to try again.
+        let reason = match refusal.http_status().is_server_error() {
+            true => "internal error",
+            false => "token refused",
+        };
+        shared.refuse(&Ref::NULL, &reference, TopicRef::Text(TOPIC), reason);
+    }))
+}
+
+fn fault(reason: String) -> ConnectError {
+    ConnectError::new(reason).status(http::StatusCode::INTERNAL_SERVER_ERROR)
+}

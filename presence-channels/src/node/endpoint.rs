@@ -147,8 +147,8 @@ impl Endpoint {
     }
 
     /// Closes every connection, on all nodes, of the socket whose [`id`](crate::UserSocket::id) is
-    /// `id`, with code 1001. phoenix.js connects again, so `connect` must refuse a client that is to
-    /// stay away.
+    /// `id`, with code 1001. phoenix.js connects again, so `connect` must refuse a client that is
+    /// to stay away.
     ///
     /// # Errors
     /// As [`broadcast`](Self::broadcast).
@@ -163,9 +163,9 @@ impl Endpoint {
     }
 
     /// Returns the tokens of `salt`, with the endpoint's
-    /// [secret](crate::Config::secret_key_base), as for a handler that signs a token for its page. A
-    /// salt is a constant of the app. The keys of the first 64 salts are derived once and kept. The
-    /// keys of further salts are derived at each call.
+    /// [secret](crate::Config::secret_key_base), as for a handler that signs a token for its page.
+    /// A salt is a constant of the app. The keys of the first 64 salts are derived once and kept.
+    /// The keys of further salts are derived at each call.
     ///
     /// # Errors
     /// [`MissingSecretKeyBase`] if the endpoint was started without a secret.
@@ -186,8 +186,8 @@ impl Endpoint {
     /// Connections are closed one after another over
     /// [`Config::drain_spread`](crate::Config::drain_spread), so that not all clients connect to
     /// other nodes at once. Other nodes are told at the beginning. They keep the presences of this
-    /// node for that time and the [grace](presence_core::tracker::TrackerOptions::leave_grace), so a
-    /// client that connects to another node in time never shows as gone. After the spread the
+    /// node for that time and the [grace](presence_core::tracker::TrackerOptions::leave_grace), so
+    /// a client that connects to another node in time never shows as gone. After the spread the
     /// endpoint waits for the channels for at most
     /// [`Config::drain_timeout`](crate::Config::drain_timeout), and closes the connections of
     /// channels that have not ended. A second call does nothing. Dropping the future leaves the stop

@@ -190,8 +190,8 @@ impl Endpoint {
     /// a client that connects to another node in time never shows as gone. After the spread the
     /// endpoint waits for the channels for at most
     /// [`Config::drain_timeout`](crate::Config::drain_timeout), and closes the connections of
-    /// channels that have not ended. A second call does nothing. Dropping the future leaves the stop
-    /// unfinished.
+    /// channels that have not ended. A second call does nothing. Dropping the future leaves the
+    /// stop unfinished.
     pub async fn stop(&self) {
         let Running {
             node, supervised, ..

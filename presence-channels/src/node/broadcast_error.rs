@@ -17,6 +17,10 @@ pub enum BroadcastError {
     /// This node's subscribers have it, others may not: see [`PubSubError`].
     #[error(transparent)]
     PubSub(#[from] PubSubError),
+    /// Nodes send each other messages on the topic, such as a [kick](crate::Endpoint::kick), so an
+    /// app broadcasts nothing on it; nothing was sent.
+    #[error("the topic {0:?} is reserved for messages between nodes; broadcast on another topic")]
+    ReservedTopic(String),
     /// The join has not been answered yet; nothing was sent. Leave a message with
     /// [`Socket::notify`](crate::Socket::notify) in `join`, and broadcast in `handle_info`.
     #[error(

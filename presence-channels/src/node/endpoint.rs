@@ -14,7 +14,7 @@ use presence_core::pubsub::{Broadcast, IntoPayload, Payload, PubSub};
 
 pub(crate) use supervised::Supervised;
 
-use super::{BroadcastError, Node};
+use super::{BroadcastError, Node, topic::is_of_nodes};
 use crate::{
     serializer::check_broadcast,
     telemetry,
@@ -134,6 +134,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`BroadcastError::Encode`] or [`BroadcastError::Frame`], if the message has no form.
+    /// [`BroadcastError::ReservedTopic`], if nodes send each other messages on the topic.
     pub fn local_broadcast(
         &self,
         topic: &str,
@@ -224,6 +225,10 @@ fn checked(
     event: &str,
     payload: impl IntoPayload,
 ) -> Result<Broadcast, BroadcastError> {
+    // An app may take the topic from a client.
+    if is_of_nodes(topic) {
+        return Err(BroadcastError::ReservedTopic(topic.to_owned()));
+    }
     let message = Broadcast::new(topic, event, payload.into_payload()?);
     check_broadcast(&message)?;
     Ok(message)

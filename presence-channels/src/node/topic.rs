@@ -1,4 +1,5 @@
-//! The topics on which nodes send messages to each other. No client can join them.
+//! The topics on which nodes send messages to each other. No client can join them,
+//! and no endpoint broadcasts on them for an app.
 
 /// The topic of kicks.
 pub(crate) const KICK: &str = "phx:kick";

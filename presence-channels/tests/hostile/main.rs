@@ -15,4 +15,5 @@ mod handlers;
 mod held;
 mod listeners;
 mod slow_reader;
+mod unread_responses;
 mod world;

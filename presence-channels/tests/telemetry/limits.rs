@@ -1,18 +1,26 @@
 //! Limits are counted by their names.
 
 use std::{
+    convert::Infallible,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use axum::body::{Body, to_bytes};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    routing::get,
+};
 use futures_util::{SinkExt, StreamExt};
 use http::{Method, Request};
 use presence_channels::{Config, Endpoint, Limits, Payload, PubSub, SlowReader, serve, testing};
 use presence_core::pubsub::{Adapter, AdapterError, Broadcast, Inbox};
 use sample_app::UserSocket;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+};
 use tokio_tungstenite::{client_async, tungstenite::Message};
 use tower::ServiceExt;
 
@@ -159,4 +167,33 @@ async fn broadcasts_of_other_nodes_that_the_backlog_drops_are_counted() {
     assert!(line.contains(fields), "{line}");
     // The line counts nothing again.
     recorded.assert(&[(&limited("max_unflushed_bytes"), 4.0)]);
+}
+
+#[tokio::test]
+async fn a_client_that_reads_no_response_is_counted() {
+    recorded!(endpoint, recorded);
+    let log = Log::listen("presence_channels=warn");
+    let endless = || async {
+        let parts = futures_util::stream::repeat_with(|| Ok::<_, Infallible>("x".repeat(4096)));
+        Body::from_stream(parts)
+    };
+    let app = Router::new().route("/endless", get(endless));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = serve(listener, app, &endpoint).write_timeout(Duration::from_millis(100));
+    let _server = tokio::spawn(serving.into_future());
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let request = "GET /endless HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    client.write_all(request.as_bytes()).await.unwrap();
+    let told = async {
+        while !log.text().contains("closed by a limit") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let told = tokio::time::timeout(Duration::from_secs(20), told).await;
+    told.expect("a line");
+    let line = log.line("closed by a limit");
+    assert!(line.contains(r#"setting="Serve::write_timeout""#), "{line}");
+    let counted = "presence_channels_limits_total{socket=,limit=write_timeout}";
+    recorded.assert(&[(counted, 1.0)]);
 }

@@ -1,7 +1,7 @@
 //! The end of one user's channels of a topic, on all nodes.
 
 use super::*;
-use crate::testing::MemoryCluster;
+use crate::{BroadcastError, testing::MemoryCluster};
 
 struct Guest(&'static str);
 
@@ -190,6 +190,41 @@ async fn nobody_is_kicked_by_a_broadcast() {
     }
     let ping = channel.push("ping", json!({})).await;
     channel.assert_reply(ping, "ok", json!({})).await;
+}
+
+/// An app may broadcast on whatever topic its clients name.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_broadcasts_nothing_on_topics_of_nodes() {
+    let [endpoint, other] = nodes().await;
+    let channels = [
+        join(&endpoint, "ann", "hall:1").await,
+        join(&other, "ann", "hall:1").await,
+    ];
+    let id = || Payload::Binary("ann".as_bytes().into());
+    for topic in [crate::node::topic::KICK, "phx:kick:1"] {
+        for refused in [
+            endpoint.broadcast(topic, "hall:1", id()),
+            endpoint.local_broadcast(topic, "hall:1", id()),
+        ] {
+            let error = refused.unwrap_err();
+            assert!(matches!(&error, BroadcastError::ReservedTopic(of) if of == topic));
+        }
+    }
+    for channel in &channels {
+        let ping = channel.push("ping", json!({})).await;
+        channel.assert_reply(ping, "ok", json!({})).await;
+    }
+}
+
+/// A node of the version before sends a kick as a broadcast on the topic.
+#[tokio::test(start_paused = true)]
+async fn a_kick_of_the_version_before_is_heard() {
+    let [endpoint, other] = nodes().await;
+    let channel = join(&endpoint, "ann", "hall:1").await;
+    let id = Payload::Binary("ann".as_bytes().into());
+    let kick = Broadcast::new("phx:kick", "hall:1", id);
+    other.pubsub().broadcast(kick).unwrap();
+    channel.assert_closed().await;
 }
 
 #[tokio::test]

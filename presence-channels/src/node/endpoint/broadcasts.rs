@@ -75,8 +75,8 @@ impl Endpoint {
     /// ended at once.
     ///
     /// The channel's [`terminate`](crate::Channel::terminate) gets
-    /// [`TerminateReason::Kicked`](crate::TerminateReason::Kicked). Nodes tell each other on a
-    /// topic of their own, so no event that an app broadcasts ends a channel.
+    /// [`TerminateReason::Kicked`](crate::TerminateReason::Kicked). Nodes send kicks on a
+    /// PubSub topic that is reserved for them, so no broadcast of an endpoint ends a channel.
     ///
     /// # Errors
     /// As [`broadcast`](Self::broadcast).

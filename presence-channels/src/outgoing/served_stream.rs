@@ -9,6 +9,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -87,13 +88,31 @@ impl ServedStream {
         self.stream
     }
 
-    fn note(&mut self, written: &Poll<io::Result<usize>>) {
-        match written {
+    /// Notes the beginning or the end of a stall. Returns the result of the write of `bytes`.
+    fn note(
+        &mut self,
+        mut written: Poll<io::Result<usize>>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if written.is_pending() && self.is_stalled {
+            written = self.probe(bytes);
+        }
+        match &written {
             Poll::Pending if !self.is_stalled => self.stall.begin(),
             Poll::Ready(_) if self.is_stalled => self.stall.end(),
-            _ => return,
+            _ => {}
         }
         self.is_stalled = written.is_pending();
+        written
+    }
+
+    /// Writes into what the client has left free of the socket's buffer. The system reports only a
+    /// third of the buffer as free, which may be a megabyte: much for a client on a slow link.
+    fn probe(&self, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match SockRef::from(&self.stream).send(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            written => Poll::Ready(written),
+        }
     }
 }
 
@@ -123,8 +142,7 @@ impl AsyncWrite for ServedStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.note(&written);
-        written
+        self.note(written, bytes)
     }
 
     fn poll_write_vectored(
@@ -133,8 +151,8 @@ impl AsyncWrite for ServedStream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.note(&written);
-        written
+        let first = slices.iter().find(|slice| !slice.is_empty());
+        self.note(written, first.map_or(&[], |slice| slice))
     }
 
     fn is_write_vectored(&self) -> bool {

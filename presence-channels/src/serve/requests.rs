@@ -19,6 +19,10 @@ use crate::outgoing::Stall;
 /// never comes.
 const FIRST_HEAD_AT_STOP: Duration = Duration::from_secs(1);
 
+/// The number of times that a write is tried within `write_timeout`, while the system does not
+/// report that it can go on.
+const PROBES: u32 = 8;
+
 /// The requests of one connection.
 pub(super) struct Requests {
     state: Mutex<RequestsState>,
@@ -94,10 +98,12 @@ impl Requests {
     /// Returns the reason to close the connection now, or the time for the next look.
     fn look(&self) -> Result<Silence, Instant> {
         if let Some(since) = self.stall.since() {
-            let end = since + within_decades(self.timeouts.write);
-            return match end <= Instant::now() {
+            let timeout = within_decades(self.timeouts.write);
+            let (now, end) = (Instant::now(), since + timeout);
+            return match end <= now {
                 true => Ok(Silence::Write),
-                false => Err(end),
+                // The look polls the connection, too, which then tries its write again.
+                false => Err(end.min(now + timeout / PROBES)),
             };
         }
         let state = self.state.lock();

@@ -2,8 +2,8 @@
 //! makes the server hold is bounded, and others notice nothing.
 //!
 //! Server and clients share a thread, a paused clock and pipes in memory, so that every byte that
-//! is held is counted, the clients' own included, and a minute costs nothing. `half_requests` is
-//! the exception: it needs TCP.
+//! is held is counted, the clients' own included, and a minute costs nothing. `half_requests`
+//! and `slow_downloads` are the exceptions: they need TCP.
 
 mod abandoned;
 mod client;
@@ -14,6 +14,6 @@ mod half_requests;
 mod handlers;
 mod held;
 mod listeners;
+mod slow_downloads;
 mod slow_reader;
-mod unread_responses;
 mod world;

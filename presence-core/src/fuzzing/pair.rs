@@ -313,4 +313,23 @@ mod tests {
         assert_eq!(pair.count(), 50);
         assert!(pair.take_most_visits_in_a_hold() > 0);
     }
+
+    #[test]
+    fn no_hold_visits_more_of_a_large_set_than_of_a_small_one() {
+        let most = |presences| {
+            let mut pair = Pair::new(presences);
+            let said = pair.changes(1000);
+            pair.hear(&said);
+            let _ = pair.list();
+            pair.down();
+            pair.up();
+            pair.permdown();
+            pair.join();
+            pair.take_most_visits_in_a_hold()
+        };
+        let (small, large) = (most(10_000), most(100_000));
+        assert!(large <= small, "{small} and {large}");
+        let batch = NodeOptions::default().batch as u64;
+        assert!(small <= 4 * batch, "{small}");
+    }
 }

@@ -22,6 +22,7 @@ mod report;
 mod room;
 mod scenario;
 mod serve;
+mod set;
 mod soak;
 mod wire;
 
@@ -39,6 +40,8 @@ enum Command {
     Run(report::Args),
     /// Holds thousands of sockets for minutes, and prints a line of JSON for each interval.
     Soak(soak::Args),
+    /// Prints the table of the replicated set's benchmarks, and draws their chart.
+    Set(set::Args),
     /// Serves our channels on a free port of 127.0.0.1, and prints the port.
     Ours(Threads),
     /// Serves the floor on a free port of 127.0.0.1, and prints the port. It has one thread.
@@ -61,6 +64,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Run(args) => report::run(&args),
         Command::Soak(args) => soak::run(&args),
+        Command::Set(args) => set::run(&args),
         Command::Ours(threads) => serve::run(threads.workers),
         Command::Floor(_) => floor::run(),
         Command::Room(args) => room::run(&args),

@@ -1,7 +1,5 @@
 //! Measures the cost of replication on the network, on simulated clusters, as a table and a plot.
 
-mod plot;
-
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use presence_core::sim::{Cluster, Setup, Traffic, Violation, Weather};
 use serde_json::json;
+use support::plot::{Titles, log_log};
 
 use crate::case::Case;
 
@@ -71,7 +70,12 @@ fn draw(rows: &[Row], plot_file: &Path) -> Result<()> {
         ("idle", points(|row| row.idle)),
         ("busy, 200 changes a second", points(|row| row.busy)),
     ];
-    let picture = plot::log_log("bytes a second that one node sends", "nodes", &lines);
+    let titles = Titles {
+        chart: "Bytes a second that one node sends",
+        across: "nodes",
+        up: "bytes a second",
+    };
+    let picture = log_log(titles, &lines)?;
     fs::write(plot_file, picture).with_context(|| format!("cannot write {}", plot_file.display()))
 }
 

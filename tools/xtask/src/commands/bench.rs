@@ -24,7 +24,8 @@ pub(crate) struct Args {
     /// Leave socketioxide and the axum chat out, whose crate takes minutes to compile
     #[arg(long)]
     no_peers: bool,
-    /// Run the Criterion benchmarks of the parts instead: encode, decode, dispatch, match
+    /// Run the Criterion benchmarks of the parts instead: encode, decode, dispatch, match, and the
+    /// replicated set (`set-`)
     #[arg(long, conflicts_with_all = ["quick", "cores", "rounds", "no_peers"])]
     micro: bool,
 }
@@ -78,5 +79,9 @@ fn micro(only: Option<&str>) -> Result<()> {
     let mut command = workspace::cargo();
     command.args(["bench", "--quiet", "--package", "bench", "--bench", "micro"]);
     command.arg("--").args(only);
-    process::run(&mut command)
+    process::run(&mut command)?;
+    if only.is_some_and(|only| !only.starts_with("set-")) {
+        return Ok(());
+    }
+    process::run(&mut bench("set"))
 }

@@ -2,8 +2,8 @@
 //!
 //! A kick goes to all nodes on a PubSub topic of its own. Each endpoint hands it to the channels of
 //! the kicked topic as a [signal](PubSub::signal), which is no message. No event and no topic that
-//! an app takes from its clients ends a channel: the endpoint broadcasts nothing on the kicks' topic
-//! for an app.
+//! an app takes from its clients ends a channel: the endpoint broadcasts nothing on the kicks'
+//! topic for an app.
 //!
 //! A channel gets signals from the end of its join on. So that no join outruns a kick, the endpoint
 //! remembers the last kicks, and each join looks for those that came since its beginning.

@@ -160,6 +160,7 @@ impl Pulls {
             // The node has begun anew, as after a restart: what has come does not go with it.
             return self.give_up(place, actions);
         }
+        pull.about = pull.about.max(pull.expects(&part));
         if let Some(of) = told.filter(|_| pull.of.is_none()) {
             pull.of = Some(of);
             // Nothing beyond the last part will come.
@@ -273,12 +274,17 @@ impl Pulls {
                 continue;
             }
             let room = (self.window.room() / pull.part_bytes).min(MAX_GRANT as usize) as u32;
-            let left = pull.of.unwrap_or(u32::MAX).saturating_sub(pull.granted);
-            let more = left.min(room);
+            // The window may have shrunk below the parts of an answer that began before.
+            let room = room.max(u32::from(self.window.is_idle()));
+            let more = pull.left().min(room);
             if more == 0 {
                 continue;
             }
             self.window.grant(more as usize * pull.part_bytes);
+            if pull.waits_for_room() {
+                // It was quiet because this node granted nothing.
+                pull.patience_ends = now + self.window.patience();
+            }
             pull.grant(more, now);
             actions.push(pull.pull(Vec::new()));
         }
@@ -327,6 +333,7 @@ impl Pulls {
                 part_bytes,
                 end: None,
                 of: None,
+                about: None,
                 granted: 0,
                 grants: VecDeque::new(),
                 missing: BTreeSet::new(),
@@ -385,6 +392,8 @@ pub(super) struct PartArrival {
     index: u32,
     of: u32,
     to: u64,
+    /// The clock of its last entry. `None` if it has no entries.
+    reached: Option<u64>,
 }
 
 impl From<&Part> for PartArrival {
@@ -394,6 +403,7 @@ impl From<&Part> for PartArrival {
             index: part.index,
             of: part.of,
             to: part.to.get(),
+            reached: part.adds.last().map(|entry| entry.tag.clock.get()),
         }
     }
 }

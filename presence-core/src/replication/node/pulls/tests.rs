@@ -1,3 +1,5 @@
+mod links;
+
 use super::*;
 use crate::replication::set::{Clock, Incarnation};
 
@@ -73,7 +75,17 @@ impl Table {
     }
 
     fn part_up_to(&mut self, to: u64, id: u64, index: u32, of: u32) -> Vec<PullAction> {
-        let part = PartArrival { id, index, of, to };
+        self.arrives(PartArrival {
+            id,
+            index,
+            of,
+            to,
+            reached: None,
+        })
+    }
+
+    fn arrives(&mut self, part: PartArrival) -> Vec<PullAction> {
+        let id = part.id;
         let is_wanted = !self.host.unwanted.contains(&id);
         let mut actions = Vec::new();
         self.pulls.arrived(part, is_wanted, self.now, &mut actions);
@@ -198,6 +210,36 @@ fn an_answer_is_given_up_for_its_silence_and_not_for_its_length() {
     }
     let actions = table.lose_patience();
     assert!(is_over(&actions, 1) && is_cancelled(&actions, 1));
+}
+
+#[test]
+fn an_answer_goes_on_though_its_parts_are_larger_than_the_window_has_become() {
+    let mut table = Table::new();
+    table.want(1, false);
+    let mut index = 0;
+    // Fast: the window grows, and so do the parts of the next answer.
+    while table.pulls.window.part_bytes(48 * 1024) < 48 * 1024 {
+        table.now += MS;
+        table.part(1, index, u32::MAX);
+        index += 1;
+    }
+    table.host.unwanted.insert(1);
+    table.part(1, index, u32::MAX);
+    table.want(2, false);
+    // Slow: the window becomes small.
+    let mut smallest = usize::MAX;
+    for index in 0..40 {
+        table.now += 450 * MS;
+        let before = table.pulls.active[0].granted;
+        table.part(2, index, u32::MAX);
+        let pull = &table.pulls.active[0];
+        assert!(!pull.missing.is_empty(), "{before} parts, and no more");
+        smallest = smallest.min(table.pulls.window.part_bytes(48 * 1024));
+    }
+    assert!(
+        smallest < 12 * 1024,
+        "the window has a part's size at least"
+    );
 }
 
 #[test]
@@ -375,54 +417,4 @@ fn nodes_that_take_no_credit_hold_up_no_others() {
     assert_eq!(credits(&actions), [(100, 1, vec![])]);
     let waits = table.pulls.large.iter().map(|wanted| wanted.ask.id);
     assert!(waits.is_sorted(), "in their order");
-}
-
-/// Runs an endless answer over a link with a bandwidth and a round trip. Returns the longest time
-/// that a part waited in the last half, and the bytes that came.
-fn over_a_link(bytes_a_ms: f64, round_trip: Duration, time: Duration) -> (Duration, f64) {
-    let mut table = Table::new();
-    let mut arrivals: VecDeque<(Duration, u32)> = VecDeque::new();
-    let (mut free, mut sent, mut came) = (Duration::ZERO, 0, 0.0);
-    let mut longest = Duration::ZERO;
-    let mut actions = table.want(1, false);
-    while table.now < time {
-        for action in actions.drain(..) {
-            let PullAction::Pull { credit, .. } = action else {
-                panic!("{action:?}");
-            };
-            assert!(credit.again.is_empty(), "nothing is lost");
-            while sent < credit.upto {
-                let at = table.now + round_trip;
-                if table.now > time / 2 {
-                    longest = longest.max(free.saturating_sub(at));
-                }
-                let takes = Duration::from_secs_f64(credit.part_bytes as f64 / bytes_a_ms / 1e3);
-                free = free.max(at) + takes;
-                came += credit.part_bytes as f64;
-                arrivals.push_back((free, sent));
-                sent += 1;
-            }
-        }
-        let (at, index) = arrivals.pop_front().expect("it is never idle");
-        table.now = at;
-        actions = table.part(1, index, u32::MAX);
-    }
-    (longest, came)
-}
-
-#[test]
-fn the_window_fills_a_link_and_leaves_its_queue_short() {
-    // From 2 Mbit/s to 1 Gbit/s, near and far.
-    for bytes_a_ms in [250.0, 1250.0, 12_500.0, 125_000.0] {
-        for round_trip in [MS, 50 * MS, 200 * MS] {
-            let time = Duration::from_secs(20);
-            let (longest, came) = over_a_link(bytes_a_ms, round_trip, time);
-            let used = came / (bytes_a_ms * 20_000.0);
-            let what = format!("{bytes_a_ms} bytes a ms, {round_trip:?}: {used:.2}, {longest:?}");
-            assert!(longest < 200 * MS, "{what}");
-            // A far and fast link is filled to the largest window.
-            let most = 8.0 * 1024.0 * 1024.0 / (bytes_a_ms * 1000.0 * round_trip.as_secs_f64());
-            assert!(used > 0.7 * most.min(1.0), "{what}");
-        }
-    }
 }

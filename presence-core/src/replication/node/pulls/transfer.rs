@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::{MAX_AGAIN, OVERTAKEN_BY, PullAction};
+use super::{MAX_AGAIN, OVERTAKEN_BY, PartArrival, PullAction};
 use crate::replication::set::ReplicaName;
 use crate::replication::shard::{Ask, Credit};
 
@@ -23,6 +23,8 @@ pub(super) struct Pull {
     pub(super) end: Option<u64>,
     /// The number of parts, once one has told it.
     pub(super) of: Option<u32>,
+    /// The number of parts to expect, while no part has told it.
+    pub(super) about: Option<u32>,
     /// The parts with lower numbers have been granted.
     pub(super) granted: u32,
     /// When they were: the parts below the number, at the time.
@@ -42,6 +44,28 @@ impl Pull {
         self.missing.extend(self.granted..upto);
         self.granted = upto;
         self.grants.push_back((upto, now));
+    }
+
+    /// Returns the number of parts that the answer may have, by how far this one leads. The window
+    /// would stand unused if more were granted than there are.
+    pub(super) fn expects(&self, part: &PartArrival) -> Option<u32> {
+        let from = self.ask.from.get();
+        let reached = part.reached?.checked_sub(from).filter(|way| *way > 0)?;
+        let way = part.to.saturating_sub(from);
+        let parts = (u128::from(part.index) + 1) * u128::from(way);
+        let parts = parts.div_ceil(u128::from(reached));
+        Some(u32::try_from(parts).unwrap_or(u32::MAX))
+    }
+
+    /// Returns the number of parts that may still be granted.
+    pub(super) fn left(&self) -> u32 {
+        let of = match (self.of, self.about) {
+            (Some(of), _) => of,
+            // The last expected part may not be the last one.
+            (None, Some(about)) => about.max(self.granted - self.missing.len() as u32 + 2),
+            (None, None) => u32::MAX,
+        };
+        of.saturating_sub(self.granted)
     }
 
     pub(super) fn pull(&self, again: Vec<u32>) -> PullAction {

@@ -4,6 +4,11 @@
 //! come later: then they wait in a queue, in which the app's messages wait as well. This is the
 //! rule of congestion control by delay (TCP Vegas, RFC 6817 LEDBAT): the delay of a part beyond the
 //! least delay seen is the time it has waited, and that time is kept near [`TARGET`].
+//!
+//! A process that gets no CPU for a while also handles parts late. That is no queue, and a smaller
+//! window would not help. So a long delay only makes the window doubt: it does not grow meanwhile.
+//! A part that was granted after the doubt began, and is late too, confirms the doubt (compare
+//! RFC 9406, HyStart++).
 
 use std::time::Duration;
 
@@ -47,8 +52,10 @@ pub(super) struct Window {
     /// The delay of late, smoothed.
     delay: Option<Duration>,
     rate: Rate,
-    /// Set until the first sign of a queue: the window doubles in each round trip.
+    /// Set until there is a queue: the window doubles in each round trip.
     doubling: bool,
+    /// The time since which parts have come late.
+    late_since: Option<Duration>,
     /// The window shrinks once in a round trip.
     shrunk: Duration,
 }
@@ -64,6 +71,7 @@ impl Default for Window {
             delay: None,
             rate: Rate::default(),
             doubling: true,
+            late_since: None,
             shrunk: Duration::ZERO,
         }
     }
@@ -73,6 +81,11 @@ impl Window {
     /// Returns the bytes that may be granted now.
     pub(super) fn room(&self) -> usize {
         (self.size as usize).saturating_sub(self.under_way)
+    }
+
+    /// Returns whether nothing is on its way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way == 0
     }
 
     /// Returns the size in bytes that parts should have, so that several are under way.
@@ -99,26 +112,29 @@ impl Window {
         self.recent.rotate_right(1);
         self.recent[0] = Some(delay);
         let sure = self.recent.iter().flatten().min().copied();
-        let queued = sure.unwrap_or(delay).saturating_sub(least).as_secs_f64();
-        let target = TARGET.as_secs_f64();
-        if queued > target / 2.0 {
-            self.doubling = false;
-        }
+        let queued = sure.unwrap_or(delay).saturating_sub(least);
+        let is_queue = self.confirms(queued, delay, now);
         self.rate.arrived(bytes, now);
         let bytes = bytes as f64;
+        let (queued, target) = (queued.as_secs_f64(), TARGET.as_secs_f64());
         if self.doubling {
-            if is_used {
+            if is_queue {
+                self.doubling = false;
+            } else if is_used && self.late_since.is_none() {
                 self.size += bytes;
             }
         } else if queued <= target {
             if is_used {
-                // A part of the window's own size in a round trip, less as the queue fills.
+                // A part of the window's own size in a round trip, less as the queue fills, and
+                // less over a far link, which shows the queue late.
                 let off = (target - queued) / target;
-                self.size += off * bytes * (bytes / self.size).max(0.05);
+                let gain = 0.3 * target / (least.as_secs_f64() + target);
+                self.size += off * bytes * gain.max(0.05);
             }
-        } else if now >= self.shrunk + delay {
+        } else if is_queue && now >= self.shrunk + delay {
             self.shrunk = now;
-            let kept = (least.as_secs_f64() + target) / delay.as_secs_f64();
+            let least = least.as_secs_f64();
+            let kept = (least + target) / (least + queued);
             self.size *= kept.max(0.5);
         }
         // Whatever the delays say: what is under way fits the link. Twice as much while the window
@@ -128,6 +144,17 @@ impl Window {
             self.size = self.size.min(if self.doubling { 2.0 * most } else { most });
         }
         self.bound();
+    }
+
+    /// Returns whether parts are late because they wait in a queue. The last one was granted
+    /// `delay` ago.
+    fn confirms(&mut self, queued: Duration, delay: Duration, now: Duration) -> bool {
+        if queued <= TARGET / 2 {
+            self.late_since = None;
+            return false;
+        }
+        let since = *self.late_since.get_or_insert(now);
+        now.saturating_sub(delay) >= since
     }
 
     /// Something granted did not come in time.

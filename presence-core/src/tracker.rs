@@ -34,7 +34,8 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-pub use crate::replication::node::{NodeOptions, ReplicaEvent, ReplicaView, ShardView, Status};
+pub use crate::replication::node::{ReplicaEvent, ReplicaView, ShardView, Status};
+pub use crate::replication::options::OptionError;
 pub use crate::replication::set::{Clock, Incarnation, Origin, ReplicaName};
 pub use error::{TrackError, UpdateError};
 pub use handle::Tracker;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use anyhow::Context;
 use hello::application::AppState;
 use hello::channels::presence::Presence;
 use hello::channels::user_socket::UserSocket;
-use presence_channels::tracker::{NodeOptions, TrackerOptions};
-use presence_channels::{Config, Endpoint, LongpollOptions, SocketOptions, Tracker};
+use presence_channels::tracker::TrackerOptions;
+use presence_channels::{Config, Endpoint, LongpollOptions, PubSub, SocketOptions, Tracker};
 use tokio::time::Instant;
 
 use crate::engine;
@@ -25,7 +26,7 @@ pub(crate) struct App {
 
 pub(crate) async fn start(settings: &Settings) -> anyhow::Result<App> {
     let pubsub = engine::connect(settings).await?;
-    let presence = Tracker::start_with(&pubsub, Presence, options(settings));
+    let presence = start_presence(&pubsub, settings.broadcast_period, settings.down_period)?;
     let state = AppState {
         presence: presence.clone(),
     };
@@ -48,13 +49,31 @@ pub(crate) async fn start(settings: &Settings) -> anyhow::Result<App> {
     })
 }
 
-fn options(settings: &Settings) -> TrackerOptions {
-    TrackerOptions {
-        node: NodeOptions {
-            broadcast_period: settings.broadcast_period,
-            down_period: settings.down_period,
-            ..NodeOptions::default()
-        },
-        ..TrackerOptions::default()
+fn start_presence(
+    pubsub: &PubSub,
+    broadcast_period: Duration,
+    down_period: Duration,
+) -> anyhow::Result<Tracker<Presence>> {
+    let options = TrackerOptions::default()
+        .broadcast_period(broadcast_period)
+        .down_period(down_period);
+    Tracker::start_with(pubsub, Presence, options)
+        .context("BROADCAST_PERIOD_MS or DOWN_PERIOD_MS is out of its bounds")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_error_names_the_variables_and_the_bounds() {
+        let second = Duration::from_secs(1);
+        let error = start_presence(&PubSub::local(), second, 5 * second).err();
+        let error = format!("{:#}", error.expect("an error"));
+        assert!(error.contains("DOWN_PERIOD_MS"), "{error}");
+        assert!(
+            error.contains("longer than") && error.contains("10s"),
+            "{error}"
+        );
     }
 }

@@ -17,7 +17,6 @@ mod compare;
 #[cfg(any(test, feature = "sim"))]
 mod counters;
 mod effect;
-mod options;
 mod pull;
 mod pulls;
 mod receive;
@@ -36,7 +35,6 @@ use beat::Beats;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use counters::NodeCounters;
 pub(crate) use effect::{NodeEffect, Rejected};
-pub use options::NodeOptions;
 pub(crate) use pulls::Answerer;
 use pulls::Pulls;
 use shard_lock::ShardLock;
@@ -49,6 +47,7 @@ pub use crate::replication::membership::{ReplicaEvent, Status};
 
 use crate::replication::membership::{Membership, MembershipEvent};
 use crate::replication::message::{self, Body};
+pub(crate) use crate::replication::options::NodeOptions;
 use crate::replication::set::{
     Entry, Incarnation, Meta, MetaBody, Origin, OwnerId, PhxRef, ReplicaName,
 };

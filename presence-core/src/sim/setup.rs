@@ -13,7 +13,7 @@ pub struct Setup {
     /// The number of machines. They are named `n0`, `n1` and so on. Default 3.
     pub nodes: usize,
     /// The options of every node.
-    pub options: NodeOptions,
+    pub(crate) options: NodeOptions,
 }
 
 impl Default for Setup {

@@ -86,7 +86,7 @@ impl Shrinker {
         for option in 0..Setup::OPTIONS {
             let setup = self.smallest.setup.with_default(option);
             // A default may contradict another option, as a short `down_period` does.
-            if setup != self.smallest.setup && setup.options.fault().is_none() {
+            if setup != self.smallest.setup && setup.options.check().is_ok() {
                 self.try_one(Script {
                     setup,
                     operations: self.smallest.operations.clone(),

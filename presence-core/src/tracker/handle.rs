@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc};
 
 use super::watch::{Watch, Watchers};
-use super::{Host, TrackerOptions, callback, dispatcher, driver, messenger};
+use super::{Host, OptionError, TrackerOptions, callback, dispatcher, driver, messenger};
 use crate::presence::{Presence, PresenceEntry, Presences};
 use crate::pubsub::PubSub;
 use crate::replication::node::{ReplicaEvent, ReplicaView};
@@ -118,18 +118,51 @@ impl<P: Presence> Tracker<P> {
     ///
     /// Outside a tokio runtime with timers.
     pub fn start(pubsub: &PubSub, presence: P) -> Self {
-        Self::start_with(pubsub, presence, TrackerOptions::default())
+        // Within their bounds, which a test checks.
+        Self::run(pubsub, presence, TrackerOptions::default())
     }
 
     /// Starts a tracker with options.
     ///
+    /// # Errors
+    ///
+    /// An [`OptionError`] if an option is out of its bounds. Nothing was started.
+    ///
     /// # Panics
     ///
-    /// Outside a tokio runtime with timers, and if an option is out of its bounds.
-    pub fn start_with(pubsub: &PubSub, presence: P, mut options: TrackerOptions) -> Self {
-        options.check();
+    /// Outside a tokio runtime with timers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use presence_core::{Presence, PubSub, Tracker};
+    /// # struct Online;
+    /// # impl Presence for Online {
+    /// #     const NAME: &str = "docs.online";
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use presence_core::tracker::TrackerOptions;
+    /// use std::time::Duration;
+    ///
+    /// let options = TrackerOptions::default().diff_interval(Duration::from_millis(200));
+    /// let online = Tracker::start_with(&PubSub::local(), Online, options)?;
+    /// # let _ = online;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn start_with(
+        pubsub: &PubSub,
+        presence: P,
+        options: TrackerOptions,
+    ) -> Result<Self, OptionError> {
+        options.check()?;
+        Ok(Self::run(pubsub, presence, options))
+    }
+
+    fn run(pubsub: &PubSub, presence: P, mut options: TrackerOptions) -> Self {
         let engine = pubsub.max_message_bytes();
-        options.max_meta_bytes = messenger::max_meta_bytes(options.max_meta_bytes, engine);
+        options.fit(P::NAME, engine);
         let max_name_bytes = messenger::max_name_bytes(engine);
         let Ok(runtime) = Handle::try_current() else {
             panic!("Tracker::start needs a tokio runtime: call it in an async fn that tokio runs");
@@ -230,7 +263,7 @@ impl<P: Presence> Tracker<P> {
     /// Waits until this node shows all presences of the nodes that it can reach: a node that has
     /// just started should take clients only then.
     ///
-    /// It waits at least until one [`broadcast_period`](super::NodeOptions::broadcast_period) and
+    /// It waits at least until one [`broadcast_period`](super::TrackerOptions::broadcast_period) and
     /// half a second have passed since the tracker's start, in which every other node tells of
     /// itself. There is no upper limit: while a node that is up cannot be reached, it waits until
     /// that node is down. Without other nodes it returns at once.
@@ -320,7 +353,7 @@ impl<P: Presence> Tracker<P> {
     /// Waits until no call of [`fetch`](Presence::fetch) or
     /// [`handle_metas`](Presence::handle_metas) is under way or due, for tests: what they query is
     /// not needed any more. A diff that waits for
-    /// [`diff_interval`](crate::tracker::NodeOptions::diff_interval) is not due yet.
+    /// [`diff_interval`](crate::tracker::TrackerOptions::diff_interval) is not due yet.
     ///
     /// # Examples
     ///

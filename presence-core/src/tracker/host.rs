@@ -10,7 +10,7 @@ use tokio::sync::{Notify, SetOnce, mpsc};
 use tokio::time::Instant;
 
 use super::TrackerOptions;
-use super::messenger::{Messenger, chunk_bytes};
+use super::messenger::Messenger;
 use crate::presence::Presences;
 use crate::pubsub::PubSub;
 use crate::replication::node::{Node, NodeConfig, NodeEffect, ReplicaView};
@@ -57,8 +57,6 @@ impl Host {
         options: &TrackerOptions,
         diffs: mpsc::UnboundedSender<TopicDiff>,
     ) -> Self {
-        let mut node = options.node.clone();
-        node.chunk_bytes = chunk_bytes(node.chunk_bytes, pubsub.max_message_bytes());
         let config = NodeConfig {
             name: ReplicaName::new(pubsub.node_name()),
             incarnation: Incarnation {
@@ -67,7 +65,7 @@ impl Host {
             },
             seed: random(),
             clustered: pubsub.is_clustered(),
-            options: node,
+            options: options.node.clone(),
         };
         Self {
             node: Node::new(config, Duration::ZERO),

@@ -27,7 +27,7 @@ const EVENTS: usize = 256;
 /// The most bytes that a frame, and the message in it, have around their contents: the names of two
 /// nodes, of the topic and of the event, and a few numbers.
 const AROUND: usize = 1024;
-/// The least that messages are cut to, as for [`NodeOptions`](crate::tracker::NodeOptions).
+/// The least that messages are cut to, as for [`NodeOptions`](crate::replication::options::NodeOptions).
 const MIN_CHUNK: usize = 256;
 
 /// The event of all messages between trackers.
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn messages_fit_what_the_engine_carries() {
-        let default = crate::tracker::NodeOptions::default().chunk_bytes;
+        let default = crate::replication::options::NodeOptions::default().chunk_bytes;
         assert_eq!(chunk_bytes(default, None), default);
         assert_eq!(chunk_bytes(default, Some(1024 * 1024)), default);
         assert_eq!(chunk_bytes(default, Some(16 * 1024)), 7680);

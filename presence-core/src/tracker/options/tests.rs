@@ -25,7 +25,7 @@ fn node() -> Node {
             ..NodeOptions::default()
         },
     };
-    assert_eq!(config.options.fault(), None);
+    assert_eq!(config.options.check(), Ok(()));
     let node = Node::new(config, Duration::ZERO);
     let header = Header {
         pool_size: 1,
@@ -95,12 +95,112 @@ fn the_longest_delta_is_a_message_that_peers_take() {
     assert!(matches!(gone, crate::replication::message::GoneRow::Tags(tags) if tags.len() == 200));
 }
 
+/// Fails unless the tracker's options are refused with this message.
+fn refused(options: &TrackerOptions, message: &str) {
+    assert_eq!(options.check().unwrap_err().to_string(), message);
+}
+
 #[test]
-#[should_panic(expected = "max_meta_bytes is 262145")]
-fn larger_metas_are_refused() {
-    let options = TrackerOptions {
-        max_meta_bytes: MAX_META_BYTES + 1,
-        ..TrackerOptions::default()
+fn an_option_out_of_its_bounds_is_named_with_its_value_and_bounds() {
+    let options = TrackerOptions::default;
+    assert_eq!(options().check(), Ok(()));
+    refused(
+        &options().pool_size(257),
+        "`TrackerOptions::pool_size` is 257, and must be from 1 to 256",
+    );
+    refused(
+        &options().leave_grace(601 * SECOND),
+        "`TrackerOptions::leave_grace` is 601s, and must be from 0ns to 600s",
+    );
+    for bytes in [1, MAX_META_BYTES + 1] {
+        refused(
+            &options().max_meta_bytes(bytes),
+            &format!("`TrackerOptions::max_meta_bytes` is {bytes}, and must be from 2 to 262144"),
+        );
+    }
+    refused(
+        &options().max_presences_per_owner(0),
+        "`TrackerOptions::max_presences_per_owner` is 0, and must be at least 1",
+    );
+    refused(
+        &options().callback_timeout(9 * MS),
+        "`TrackerOptions::callback_timeout` is 9ms, and must be from 10ms to 86400s",
+    );
+    for topics in [0, 65_537] {
+        refused(
+            &options().max_concurrent_diffs(topics),
+            &format!(
+                "`TrackerOptions::max_concurrent_diffs` is {topics}, and must be from 1 to 65536"
+            ),
+        );
+    }
+}
+
+#[test]
+fn options_at_their_bounds_are_taken() {
+    let least = TrackerOptions::default()
+        .leave_grace(Duration::ZERO)
+        .max_meta_bytes(2)
+        .max_presences_per_owner(1)
+        .callback_timeout(10 * MS)
+        .max_concurrent_diffs(1);
+    assert_eq!(least.check(), Ok(()));
+    let most = TrackerOptions::default()
+        .leave_grace(600 * SECOND)
+        .max_meta_bytes(MAX_META_BYTES)
+        .max_presences_per_owner(usize::MAX)
+        .callback_timeout(DAY)
+        .max_concurrent_diffs(65_536);
+    assert_eq!(most.check(), Ok(()));
+}
+
+// Two setters with one body would set one option twice.
+#[test]
+fn each_setter_sets_its_own_option() {
+    let (second, options) = (SECOND, TrackerOptions::default());
+    let set = options
+        .pool_size(1)
+        .diff_interval(2 * second)
+        .delta_interval(3 * second)
+        .broadcast_period(4 * second)
+        .max_silent_periods(5)
+        .down_period(60 * second)
+        .permdown_period(70 * second)
+        .suspect_period(8 * second)
+        .chunk_bytes(900)
+        .removal_log_bytes(10_000)
+        .batch(11)
+        .max_hidden(12)
+        .max_answers(13)
+        .max_replicas(14)
+        .leave_grace(15 * second)
+        .max_meta_bytes(16)
+        .max_presences_per_owner(17)
+        .callback_timeout(18 * second)
+        .max_concurrent_diffs(19);
+    let expected = TrackerOptions {
+        node: NodeOptions {
+            pool_size: 1,
+            diff_interval: 2 * second,
+            delta_interval: 3 * second,
+            broadcast_period: 4 * second,
+            max_silent_periods: 5,
+            down_period: 60 * second,
+            permdown_period: 70 * second,
+            suspect_period: 8 * second,
+            chunk_bytes: 900,
+            removal_log_bytes: 10_000,
+            batch: 11,
+            max_hidden: 12,
+            max_answers: 13,
+            max_replicas: 14,
+        },
+        leave_grace: 15 * second,
+        max_meta_bytes: 16,
+        max_presences_per_owner: 17,
+        callback_timeout: 18 * second,
+        max_concurrent_diffs: 19,
     };
-    options.check();
+    assert_eq!(set, expected);
+    assert_eq!(set.check(), Ok(()));
 }

@@ -95,11 +95,8 @@ async fn refusals_change_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn an_owner_has_only_so_many_presences() {
-    let options = TrackerOptions {
-        max_presences_per_owner: 2,
-        ..TrackerOptions::default()
-    };
-    let tracker = Tracker::start_with(&PubSub::local(), Plain, options);
+    let options = TrackerOptions::default().max_presences_per_owner(2);
+    let tracker = Tracker::start_with(&PubSub::local(), Plain, options).unwrap();
     let owner = Owner::new();
     tracker.track_as(&owner, "t", "a", json!({})).await.unwrap();
     tracker.track_as(&owner, "u", "a", json!({})).await.unwrap();

@@ -143,12 +143,9 @@ async fn a_slow_fetch_keeps_its_topics_order_and_holds_up_no_other() {
 #[tokio::test(start_paused = true)]
 async fn only_so_many_topics_are_fetched_at_once() {
     let pubsub = PubSub::local();
-    let options = TrackerOptions {
-        max_concurrent_diffs: 1,
-        ..TrackerOptions::default()
-    };
+    let options = TrackerOptions::default().max_concurrent_diffs(1);
     let mut last = pubsub.receiver("1", 100);
-    let tracker = Tracker::start_with(&pubsub, Slow, options);
+    let tracker = Tracker::start_with(&pubsub, Slow, options).unwrap();
     let owner = Owner::new();
     let started = Instant::now();
     for topic in ["1000", "1"] {

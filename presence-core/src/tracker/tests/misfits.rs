@@ -9,7 +9,7 @@ use crate::adapters::{Memory, MemoryCluster};
 use crate::pubsub::wire::{self, Kind, SendingNode};
 use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox};
 use crate::replication::message::VERSION;
-use crate::replication::node::{Node, NodeConfig, NodeEffect};
+use crate::replication::node::{Node, NodeConfig, NodeEffect, NodeOptions};
 use crate::replication::set::{Incarnation, MetaError, ReplicaName};
 
 /// The limit of an engine with small messages.
@@ -156,9 +156,8 @@ async fn nodes_with_another_number_of_shards_do_not_mix() {
     let cluster = MemoryCluster::default();
     let start = |name: &str, pool_size: usize| {
         let pubsub = PubSub::with_adapter(cluster.join(name));
-        let mut options = TrackerOptions::default();
-        options.node.pool_size = pool_size;
-        Tracker::start_with(&pubsub, Plain, options)
+        let options = TrackerOptions::default().pool_size(pool_size);
+        Tracker::start_with(&pubsub, Plain, options).unwrap()
     };
     let (a, b, c) = (start("a", 8), start("b", 4), start("c", 8));
     let owner = Owner::new();

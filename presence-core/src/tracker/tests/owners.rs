@@ -119,16 +119,10 @@ async fn an_owner_is_not_locked_while_a_message_is_sent() {
         owner: owner.clone(),
         sent: std::sync::Arc::clone(&sent),
     });
-    let options = || TrackerOptions {
-        node: NodeOptions {
-            chunk_bytes: 256,
-            ..NodeOptions::default()
-        },
-        ..TrackerOptions::default()
-    };
-    let tracker = Tracker::start_with(&here, Plain, options());
+    let options = || TrackerOptions::default().chunk_bytes(256);
+    let tracker = Tracker::start_with(&here, Plain, options()).unwrap();
     let there = PubSub::with_adapter(cluster.join("b"));
-    let _other = Tracker::start_with(&there, Plain, options());
+    let _other = Tracker::start_with(&there, Plain, options()).unwrap();
     tokio::time::sleep(3000 * MS).await;
     // A change that is as large as a message leaves at once.
     let large = json!({ "text": "x".repeat(1000) });

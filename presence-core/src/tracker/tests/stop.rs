@@ -103,16 +103,15 @@ fn outside_a_runtime_it_says_what_it_needs() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "pool_size is 0")]
-async fn options_out_of_bounds_are_refused() {
-    let options = TrackerOptions {
-        node: NodeOptions {
-            pool_size: 0,
-            ..NodeOptions::default()
-        },
-        ..TrackerOptions::default()
-    };
-    Tracker::start_with(&PubSub::local(), Plain, options);
+async fn options_out_of_bounds_are_refused_and_nothing_is_started() {
+    let pubsub = PubSub::with_adapter(crate::adapters::MemoryCluster::default().join("a"));
+    let options = TrackerOptions::default().pool_size(0);
+    let refused = Tracker::start_with(&pubsub, Plain, options).err();
+    assert_eq!(refused.expect("an error").option(), "pool_size");
+    let tasks = tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks();
+    assert_eq!(tasks, 0);
 }
 
 // Real threads and real time: nothing here depends on one thread doing it all.

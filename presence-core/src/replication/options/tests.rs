@@ -1,27 +1,32 @@
 use super::*;
 
-fn fault(change: impl FnOnce(&mut NodeOptions)) -> Option<String> {
+fn error(change: impl FnOnce(&mut NodeOptions)) -> Option<OptionError> {
     let mut options = NodeOptions::default();
     change(&mut options);
-    options.fault()
+    options.check().err()
 }
 
-/// The option that is complained of.
-fn named(fault: Option<&str>) -> Option<&str> {
-    fault.and_then(|words| words.split(' ').next())
+/// Returns the name of the option that is refused.
+fn refused(change: impl FnOnce(&mut NodeOptions)) -> Option<&'static str> {
+    error(change).map(|error| error.option())
 }
 
 macro_rules! bounds {
     ($field:ident: $least:expr, $most:expr; outside: $($outside:expr),*) => {
         for value in [$least, $most] {
-            let fault = fault(|options| options.$field = value);
+            let error = error(|options| options.$field = value);
             // It may not go together with the others, but is allowed by itself.
-            let alone = fault.as_ref().is_none_or(|words| !words.contains(" must be from "));
-            assert!(alone, "{fault:?}");
+            let alone = error.as_ref().is_none_or(|error| !error.bounds().starts_with("from "));
+            assert!(alone, "{error:?}");
         }
         for value in [$($outside),*] {
-            let fault = fault(|options| options.$field = value);
-            assert_eq!(named(fault.as_deref()), Some(stringify!($field)), "{value:?}");
+            let error = error(|options| options.$field = value).expect("an error");
+            assert_eq!(error.option(), stringify!($field));
+            assert_eq!(error.value(), format!("{value:?}"));
+            let bounds = format!("from {:?} to {:?}", $least, $most);
+            // The least of two periods depends on others.
+            let least = ["down_period", "permdown_period"].contains(&error.option());
+            assert!(least || error.bounds() == bounds, "{error}");
         }
     };
 }
@@ -48,15 +53,19 @@ fn every_option_has_bounds() {
 
 #[test]
 fn periods_must_go_together() {
-    assert_eq!(fault(|_| ()), None);
-    let silent = fault(|options| {
+    assert_eq!(error(|_| ()), None);
+    let silent = refused(|options| {
         options.broadcast_period = 100 * MS;
         options.max_silent_periods = 10;
         options.down_period = 1000 * MS;
     });
-    assert_eq!(named(silent.as_deref()), Some("down_period"));
-    let forgotten = fault(|options| options.permdown_period = options.down_period - MS);
-    assert_eq!(named(forgotten.as_deref()), Some("permdown_period"));
+    assert_eq!(silent, Some("down_period"));
+    let forgotten = error(|options| options.permdown_period = options.down_period - MS);
+    let message = forgotten.expect("an error").to_string();
+    assert_eq!(
+        message,
+        "`TrackerOptions::permdown_period` is 29.999s, and must be at least down_period, 30s"
+    );
 }
 
 // The options of simulations are options that a tracker accepts.
@@ -66,6 +75,6 @@ fn generated_scripts_keep_within_the_bounds() {
         let mut options = crate::sim::generate(seed).setup.options;
         // So small, what is rare happens often.
         options.removal_log_bytes = options.removal_log_bytes.max(4 << 10);
-        assert_eq!(options.fault(), None, "seed {seed}");
+        assert_eq!(options.check(), Ok(()), "seed {seed}");
     }
 }

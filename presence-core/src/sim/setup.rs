@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::replication::node::NodeOptions;
+use crate::tracker::TrackerOptions;
 
 /// The parameters of a simulated cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +72,36 @@ const LINES: &[Line] = &[
 ];
 
 impl Setup {
+    /// Creates the setup of a cluster with the default options.
+    pub fn new(seed: u64, nodes: usize) -> Self {
+        Self {
+            seed,
+            nodes,
+            ..Self::default()
+        }
+    }
+
+    /// Sets the options of every node. Those of callbacks, owners, metas and the grace do not apply
+    /// in a simulation.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use presence_core::sim::{Cluster, Setup};
+    /// use presence_core::tracker::TrackerOptions;
+    ///
+    /// let options = TrackerOptions::default().pool_size(1);
+    /// let setup = Setup::new(1, 3).with_options(&options);
+    /// assert!(setup.to_string().contains("pool_size 1"));
+    /// let cluster = Cluster::new(&setup);
+    /// # let _ = cluster;
+    /// ```
+    #[must_use]
+    pub fn with_options(mut self, options: &TrackerOptions) -> Self {
+        self.options = options.node.clone();
+        self
+    }
+
     /// The number of options.
     pub(super) const OPTIONS: usize = LINES.len();
 

@@ -47,7 +47,7 @@ const _: () = assert!(
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackerOptions {
-    pub(super) node: NodeOptions,
+    pub(crate) node: NodeOptions,
     pub(super) leave_grace: Duration,
     pub(super) max_meta_bytes: usize,
     pub(super) max_presences_per_owner: usize,

@@ -115,11 +115,7 @@ fn as_json(row: &Row) -> serde_json::Value {
 
 /// Has the last node join the others, which track all presences.
 fn measure(case: Case, empty: Option<u64>) -> Result<Row, Violation> {
-    let setup = Setup {
-        seed: 1,
-        nodes: case.nodes,
-        ..Setup::default()
-    };
+    let setup = Setup::new(1, case.nodes);
     let mut cluster = Cluster::new(&setup).unchecked();
     let joiner = case.nodes - 1;
     cluster.crash(joiner);

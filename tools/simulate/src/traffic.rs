@@ -111,11 +111,7 @@ fn as_json(row: &Row) -> serde_json::Value {
 }
 
 fn measure(case: Case) -> Result<Row, Violation> {
-    let setup = Setup {
-        seed: 1,
-        nodes: case.nodes,
-        ..Setup::default()
-    };
+    let setup = Setup::new(1, case.nodes);
     let mut crowd = Crowd {
         cluster: Cluster::new(&setup).unchecked(),
         nodes: case.nodes as u64,

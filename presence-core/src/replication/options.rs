@@ -12,8 +12,8 @@ pub(crate) const MS: Duration = Duration::from_millis(1);
 /// The longest of all periods. Moments are sums of a few of them, which must not overflow.
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The options of a node. [`TrackerOptions`](crate::tracker::TrackerOptions) documents each of them,
-/// with its bounds.
+/// The options of a node. [`TrackerOptions`](crate::tracker::TrackerOptions) documents each of
+/// them, with its bounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NodeOptions {
     pub(crate) pool_size: usize,
@@ -54,7 +54,8 @@ impl Default for NodeOptions {
 }
 
 impl NodeOptions {
-    /// The largest `chunk_bytes`. It leaves room for the largest presence: the unsent changes may be just below this size when that presence is added to their message.
+    /// The largest `chunk_bytes`. It leaves room for the largest presence: the unsent changes may be
+    /// just below this size when that presence is added to their message.
     pub(crate) const MAX_CHUNK_BYTES: usize = 192 * 1024;
 
     /// Fails if an option is out of its bounds.

@@ -27,7 +27,7 @@ const EVENTS: usize = 256;
 /// The most bytes that a frame, and the message in it, have around their contents: the names of two
 /// nodes, of the topic and of the event, and a few numbers.
 const AROUND: usize = 1024;
-/// The least that messages are cut to, as for [`NodeOptions`](crate::replication::options::NodeOptions).
+/// The least that messages are cut to, which is the least `chunk_bytes` of the options too.
 const MIN_CHUNK: usize = 256;
 
 /// The event of all messages between trackers.

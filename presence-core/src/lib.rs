@@ -43,6 +43,7 @@ pub mod adapters;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod log_limit;
 pub mod presence;
 pub mod pubsub;
 mod replication;

@@ -27,7 +27,6 @@ mod host;
 mod messenger;
 mod options;
 mod owner;
-mod trouble;
 mod waiting;
 mod watch;
 

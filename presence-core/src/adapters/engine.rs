@@ -5,7 +5,6 @@
 mod incoming;
 mod interests;
 mod lanes;
-mod log_limit;
 mod networked;
 mod queue;
 mod stats;

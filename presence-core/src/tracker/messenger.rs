@@ -9,8 +9,8 @@ use tokio::sync::{broadcast, watch};
 
 use super::Host;
 use super::changes::MAX_NAME_BYTES;
-use super::trouble::Troubles;
 use super::waiting::{self, WaitingMessages};
+use crate::log_limit::LogLimitByPeer;
 use crate::pubsub::{
     AdapterError, Broadcast, EngineState, Payload, PeerHint, PubSub, PubSubError, SubscriberId,
     Subscription, TrafficClass,
@@ -49,9 +49,9 @@ pub(super) struct Messenger {
     me: Mutex<Option<SubscriberId>>,
     events: broadcast::Sender<ReplicaEvent>,
     /// The limit on logs of rejected messages from other nodes.
-    refused: Troubles,
+    refused: LogLimitByPeer,
     /// The limit on logs of messages that are too large for the engine.
-    too_large: Troubles,
+    too_large: LogLimitByPeer,
 }
 
 impl Messenger {
@@ -63,8 +63,8 @@ impl Messenger {
             event: EVENT.into(),
             me: Mutex::new(None),
             events: broadcast::Sender::new(EVENTS),
-            refused: Troubles::default(),
-            too_large: Troubles::default(),
+            refused: LogLimitByPeer::default(),
+            too_large: LogLimitByPeer::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::trouble::Troubles;
+use crate::log_limit::LogLimitByPeer;
 use crate::pubsub::{Dispatch, Payload, Subscriber};
 use crate::telemetry;
 
@@ -18,7 +18,7 @@ pub(super) struct MessageQueue {
     /// The bytes of the messages that wait.
     bytes: Arc<AtomicUsize>,
     most_bytes: usize,
-    full: Troubles,
+    full: LogLimitByPeer,
 }
 
 /// The exit of the queue.
@@ -42,7 +42,7 @@ pub(super) fn queue(
         messages: sender,
         bytes: Arc::clone(&bytes),
         most_bytes,
-        full: Troubles::default(),
+        full: LogLimitByPeer::default(),
     };
     let messages = receiver;
     (queue, WaitingMessages { messages, bytes })

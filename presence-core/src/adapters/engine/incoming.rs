@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::{EngineStats, log_limit::LogLimit};
+use super::EngineStats;
+use crate::log_limit::LogLimit;
 use crate::pubsub::{
     Inbox,
     wire::{self, SendingNode, WireError},

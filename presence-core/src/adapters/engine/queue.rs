@@ -6,7 +6,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::{EngineStats, Target, log_limit::LogLimit};
+use super::{EngineStats, Target};
+use crate::log_limit::LogLimit;
 use crate::pubsub::TrafficClass;
 
 /// An outgoing frame and its target.

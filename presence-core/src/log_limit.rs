@@ -1,15 +1,20 @@
 //! The limit on log lines that other nodes cause, and could fill the disk with.
 
-use std::time::{Duration, Instant};
+mod by_peer;
+
+use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::time::Instant;
+
+pub(crate) use by_peer::LogLimitByPeer;
 
 /// The shortest time between two log lines of one complaint.
 const EVERY: Duration = Duration::from_secs(10);
 
 /// Lets one of many complaints through, and counts the others.
 #[derive(Debug, Default)]
-pub(super) struct LogLimit {
+pub(crate) struct LogLimit {
     state: Mutex<Window>,
 }
 
@@ -22,8 +27,14 @@ struct Window {
 impl LogLimit {
     /// Returns the number of complaints that were held back since the last log line, if it is time
     /// to log again.
-    pub(super) fn pass(&self) -> Option<u64> {
+    pub(crate) fn pass(&self) -> Option<u64> {
         self.pass_at(Instant::now())
+    }
+
+    /// Returns whether the next complaint passes.
+    fn is_open(&self) -> bool {
+        let next = self.state.lock().next;
+        next.is_none_or(|next| Instant::now() >= next)
     }
 
     fn pass_at(&self, now: Instant) -> Option<u64> {

@@ -54,8 +54,8 @@ impl Default for NodeOptions {
 }
 
 impl NodeOptions {
-    /// The largest `chunk_bytes`. It leaves room for the largest presence: the unsent changes may be
-    /// just below this size when that presence is added to their message.
+    /// The largest `chunk_bytes`. It leaves room for the largest presence: the unsent changes may
+    /// be just below this size when that presence is added to their message.
     pub(crate) const MAX_CHUNK_BYTES: usize = 192 * 1024;
 
     /// Fails if an option is out of its bounds.

@@ -263,11 +263,11 @@ impl<P: Presence> Tracker<P> {
     /// Waits until this node shows all presences of the nodes that it can reach: a node that has
     /// just started should take clients only then.
     ///
-    /// It waits at least until one [`broadcast_period`](TrackerOptions::broadcast_period) and half a
-    /// second have passed since the tracker's start, in which every other node tells of
-    /// itself. There is no upper limit: while a node that is up cannot be reached, it waits until
-    /// that node is down. Without other nodes it returns at once.
-    /// It also returns when the tracker is stopped.
+    /// It waits at least until half a second after one
+    /// [`broadcast_period`](TrackerOptions::broadcast_period) has passed since the tracker's start.
+    /// In this time every other node sends a heartbeat. There is no upper limit: while a node that
+    /// is up cannot be reached, it waits until that node is down. Without other nodes it returns at
+    /// once. It also returns when the tracker is stopped.
     ///
     /// # Examples
     ///

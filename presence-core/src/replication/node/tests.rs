@@ -5,10 +5,14 @@ use crate::replication::set::{MetaBody, OwnerId};
 use crate::replication::shard::Which;
 
 fn node(name: &str) -> Node {
+    started(name, 1)
+}
+
+fn started(name: &str, started_ms: u64) -> Node {
     let config = NodeConfig {
         name: ReplicaName::new(name),
         incarnation: Incarnation {
-            started_ms: 1,
+            started_ms,
             nonce: 1,
         },
         seed: 1,
@@ -177,4 +181,68 @@ fn nodes_compare_within_a_small_limit_after_many_leaves() {
     }
     assert_eq!(rows.len(), 64, "each shard of the own replica has its turn");
     assert!(left > 20, "{left} leaves are repeated");
+}
+
+/// Returns the messages of a node to others.
+fn sent(out: &mut Vec<NodeEffect>) -> Vec<Bytes> {
+    let sent = out.drain(..).filter_map(|effect| match effect {
+        NodeEffect::Broadcast(_, bytes) | NodeEffect::Direct(_, _, bytes) => Some(bytes),
+        _ => None,
+    });
+    sent.collect()
+}
+
+/// Returns whether one of the messages asks for changes of this incarnation.
+fn asks_for(messages: &[Bytes], incarnation: u64) -> bool {
+    messages.iter().any(|bytes| {
+        let body = message::decode(bytes).unwrap().1;
+        matches!(body, Body::Pull { started_ms, .. } if started_ms == incarnation)
+    })
+}
+
+#[test]
+fn an_incarnation_that_is_over_is_asked_for_no_more() {
+    let ms = Duration::from_millis;
+    let (here, there) = (node("here"), started("there", 1));
+    let mut out = Vec::new();
+    for bytes in says(&there, "a") {
+        here.receive(&bytes, ms(0), &mut out);
+    }
+    assert_eq!(here.count("a"), 1, "the incarnation is shown");
+
+    // The next change is lost. The heartbeat after it tells of it.
+    let mut lost = Vec::new();
+    let meta = MetaBody::encode(&serde_json::json!({}), 100).unwrap();
+    let which = Which {
+        owner: OwnerId::new(1.try_into().unwrap()),
+        topic: "a",
+        key: "l",
+    };
+    there.track(which, &meta, &mut lost).unwrap();
+    there.tick(ms(1100), &mut lost);
+    let mut beat = Vec::new();
+    there.beat(ms(10_000), &mut beat);
+    for bytes in broadcasts(&beat) {
+        here.receive(&bytes, ms(100), &mut out);
+    }
+    here.tick(ms(120), &mut out);
+    assert!(asks_for(&sent(&mut out), 1));
+
+    // It starts again before it has answered. Its new changes are still to come.
+    let again = started("there", 2);
+    says(&again, "a");
+    let mut beat = Vec::new();
+    again.beat(ms(10_000), &mut beat);
+    for bytes in broadcasts(&beat) {
+        here.receive(&bytes, ms(130), &mut out);
+    }
+    let cancels = sent(&mut out).into_iter().any(|bytes| {
+        let body = message::decode(&bytes).unwrap().1;
+        matches!(body, Body::Cancel { .. })
+    });
+    assert!(cancels, "the request waits for nothing");
+    for time in 14..500 {
+        here.tick(ms(10 * time), &mut out);
+        assert!(!asks_for(&sent(&mut out), 1), "after {time}0 ms");
+    }
 }

@@ -115,11 +115,8 @@ impl Node {
                 check,
                 digest,
             } => {
-                self.heard_clocks(sender, &clocks, u64::from_le_bytes(check), now, out);
-                if sender.fresh {
-                    let differs = self.digest() != u64::from_le_bytes(digest);
-                    self.membership.lock().differs(&sender.origin.name, differs);
-                }
+                let (check, digest) = (u64::from_le_bytes(check), u64::from_le_bytes(digest));
+                self.heard_heartbeat(sender, (&clocks, check), digest, now, out);
             }
             Body::Delta {
                 shard,
@@ -137,12 +134,7 @@ impl Node {
                     to: Clock::new(to),
                     gone: gone.gone()?,
                 };
-                delta.check()?;
-                if delta.adds.iter().any(|add| self.place(&add.topic) != place) {
-                    return Err(Malformed::Place);
-                }
-                let recent = sender.recent;
-                self.tell(place, Input::Delta { delta, recent }, now, out);
+                self.delta(sender, place, delta, now, out)?;
             }
             Body::Request {
                 shard,
@@ -152,8 +144,7 @@ impl Node {
                 from,
                 id,
             } => {
-                let replica = (&*name, started_ms, nonce);
-                let ask = ask(replica, from, id);
+                let ask = ask((&*name, started_ms, nonce), from, id);
                 self.asked(self.existing(shard)?, sender, ask, None, now, out);
             }
             Body::Pull {
@@ -167,8 +158,7 @@ impl Node {
                 upto,
                 again,
             } => {
-                let replica = (&*name, started_ms, nonce);
-                let ask = ask(replica, from, id);
+                let ask = ask((&*name, started_ms, nonce), from, id);
                 let credit = Some(Credit {
                     part_bytes: part_bytes as usize,
                     upto,
@@ -212,38 +202,14 @@ impl Node {
             Body::Vector { rows, left, answer } => {
                 self.heard_vector(sender, &rows, &left, answer, counts, now, out);
             }
+            // Handled before its sender was judged.
             Body::Refusal { .. } => {}
             Body::Leave { grace_ms } => {
-                if sender.fresh {
-                    let grace = Duration::from_millis(grace_ms).min(MAX_GRACE);
-                    let mut events = Vec::new();
-                    let mut membership = self.membership.lock();
-                    membership.leaves(&sender.origin, sender.number, grace, now, &mut events);
-                    drop(membership);
-                    self.carry(events, now, out);
-                }
+                self.peer_leaves(sender, Duration::from_millis(grace_ms), now, out);
             }
-            Body::Ping { on_behalf_of } => {
-                let on_behalf_of =
-                    (!on_behalf_of.is_empty()).then(|| ReplicaName::new(&*on_behalf_of));
-                let pong = Say::Pong { on_behalf_of };
-                self.say(sender.origin.name.clone(), &super::body_of(&pong), out);
-            }
-            Body::Pong { on_behalf_of } => {
-                if sender.fresh && !on_behalf_of.is_empty() {
-                    let vouch = Say::Vouch(sender.origin.as_ref().clone(), sender.number);
-                    self.say(
-                        ReplicaName::new(&*on_behalf_of),
-                        &super::body_of(&vouch),
-                        out,
-                    );
-                }
-            }
-            Body::PingFor { name } => {
-                let on_behalf_of = Some(sender.origin.name.clone());
-                let ping = Say::Ping { on_behalf_of };
-                self.say(ReplicaName::new(&*name), &super::body_of(&ping), out);
-            }
+            Body::Ping { on_behalf_of } => self.ping(sender, &on_behalf_of, out),
+            Body::Pong { on_behalf_of } => self.pong(sender, &on_behalf_of, out),
+            Body::PingFor { name } => self.ping_for(sender, &name, out),
             Body::Vouch {
                 name,
                 started_ms,
@@ -260,6 +226,85 @@ impl Node {
         Ok(())
     }
 
+    /// Compares the sender's clocks and its digest of the set with this node's.
+    fn heard_heartbeat(
+        &self,
+        sender: &MessageSource,
+        (clocks, check): (&[u64], u64),
+        digest: u64,
+        now: Duration,
+        out: &mut Vec<NodeEffect>,
+    ) {
+        self.heard_clocks(sender, clocks, check, now, out);
+        if sender.fresh {
+            let differs = self.digest() != digest;
+            self.membership.lock().differs(&sender.origin.name, differs);
+        }
+    }
+
+    /// Merges a delta of the sender's own replica into the shard.
+    fn delta(
+        &self,
+        sender: &MessageSource,
+        place: usize,
+        delta: Delta,
+        now: Duration,
+        out: &mut Vec<NodeEffect>,
+    ) -> Result<(), Malformed> {
+        delta.check()?;
+        if delta.adds.iter().any(|add| self.place(&add.topic) != place) {
+            return Err(Malformed::Place);
+        }
+        let recent = sender.recent;
+        self.tell(place, Input::Delta { delta, recent }, now, out);
+        Ok(())
+    }
+
+    /// Takes the sender's leave, unless a newer message of the sender was handled before.
+    fn peer_leaves(
+        &self,
+        sender: &MessageSource,
+        grace: Duration,
+        now: Duration,
+        out: &mut Vec<NodeEffect>,
+    ) {
+        if !sender.fresh {
+            return;
+        }
+        let grace = grace.min(MAX_GRACE);
+        let mut events = Vec::new();
+        let mut membership = self.membership.lock();
+        membership.leaves(&sender.origin, sender.number, grace, now, &mut events);
+        drop(membership);
+        self.carry(events, now, out);
+    }
+
+    /// Answers a probe. The name is empty if the sender probes for itself.
+    fn ping(&self, sender: &MessageSource, on_behalf_of: &str, out: &mut Vec<NodeEffect>) {
+        let on_behalf_of = (!on_behalf_of.is_empty()).then(|| ReplicaName::new(on_behalf_of));
+        let pong = Say::Pong { on_behalf_of };
+        self.say(sender.origin.name.clone(), &super::body_of(&pong), out);
+    }
+
+    /// Forwards the answer to a probe to the node that it was sent for.
+    fn pong(&self, sender: &MessageSource, on_behalf_of: &str, out: &mut Vec<NodeEffect>) {
+        if !sender.fresh || on_behalf_of.is_empty() {
+            return;
+        }
+        let vouch = Say::Vouch(sender.origin.as_ref().clone(), sender.number);
+        let asked_by = ReplicaName::new(on_behalf_of);
+        self.say(asked_by, &super::body_of(&vouch), out);
+    }
+
+    /// Probes the node of this name for the sender.
+    fn ping_for(&self, sender: &MessageSource, name: &str, out: &mut Vec<NodeEffect>) {
+        let on_behalf_of = Some(sender.origin.name.clone());
+        let ping = Say::Ping { on_behalf_of };
+        self.say(ReplicaName::new(name), &super::body_of(&ping), out);
+    }
+
+    /// Hands a request or a pull to the shard. The shard may find that a peer knows more of this
+    /// node than this node does.
     fn asked(
         &self,
         place: usize,

@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -23,6 +24,10 @@ use self::pump::pump;
 
 /// The size asked of the kernel for each socket buffer. Linux allocates twice as much: 64 KiB.
 const SOCKET_BUFFER: u32 = 32 * 1024;
+/// The largest segment, in bytes, as on Ethernet. The loopback device's own is as large as the
+/// buffers: a sender then waits for a whole free buffer, and only the kernel's probes, which come
+/// ever more rarely, tell it that there is one. That looks like a link that stands still.
+const SEGMENT: u32 = 1448;
 /// The connections that may wait to be accepted.
 const BACKLOG: u32 = 128;
 
@@ -154,15 +159,16 @@ impl Link {
     }
 }
 
-/// Binds a socket whose connections inherit small buffers.
+/// Binds a socket whose connections inherit small buffers and segments.
 fn listen() -> std::io::Result<std::net::TcpListener> {
     let socket = TcpSocket::new_v4()?;
-    small_buffers(&socket)?;
+    like_a_network(&socket)?;
     socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
     socket.listen(BACKLOG)?.into_std()
 }
 
-fn small_buffers(socket: &TcpSocket) -> std::io::Result<()> {
+fn like_a_network(socket: &TcpSocket) -> std::io::Result<()> {
+    SockRef::from(socket).set_tcp_mss(SEGMENT)?;
     socket.set_recv_buffer_size(SOCKET_BUFFER)?;
     socket.set_send_buffer_size(SOCKET_BUFFER)
 }
@@ -210,7 +216,7 @@ async fn carry(
         return Ok(());
     }
     let socket = TcpSocket::new_v4()?;
-    small_buffers(&socket)?;
+    like_a_network(&socket)?;
     let connected = socket.connect(target).await?;
     connected.set_nodelay(true)?;
     let (from_accepted, to_accepted) = accepted.into_split();

@@ -164,6 +164,11 @@ impl NodeProcess {
         usage::memory(self.process()?.id())
     }
 
+    /// Returns the CPU time that the process has used.
+    pub(crate) fn cpu_time(&self) -> Result<Duration> {
+        usage::cpu_time(self.process()?.id())
+    }
+
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.plan.log).unwrap_or_default()
     }

@@ -124,6 +124,8 @@ impl Joiner {
             bytes: self.link.bytes_down(),
             sent_bytes: self.link.bytes_up(),
             messages: self.watcher.count(),
+            // An error means that the node has ended, which is reported elsewhere.
+            cpu: self.node.cpu_time().unwrap_or_default(),
         }
     }
 }
@@ -137,6 +139,8 @@ pub(super) struct Arrived {
     pub(super) sent_bytes: u64,
     /// The messages of the app.
     pub(super) messages: u64,
+    /// The CPU time that the node had used.
+    pub(super) cpu: Duration,
 }
 
 fn local(port: u16) -> SocketAddr {

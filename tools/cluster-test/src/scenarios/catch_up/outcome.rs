@@ -30,6 +30,8 @@ pub(super) struct Outcome {
     pub(super) bytes: u64,
     /// The bytes of the link for one message of the app.
     pub(super) message_bytes: f64,
+    /// The CPU time of its process meanwhile. On a busy machine, the process had to wait for it.
+    pub(super) cpu: Duration,
     /// The bytes that hold what it lacked.
     pub(super) minimum: u64,
     /// The bytes that it sent meanwhile.
@@ -74,6 +76,7 @@ impl Outcome {
             "seconds": self.took.map(seconds),
             "allowed_seconds": self.allowed().map(seconds),
             "linked_after_seconds": self.linked_after.map(seconds),
+            "cpu_seconds": seconds(self.cpu),
             "bytes": self.bytes,
             "minimum": self.minimum,
             "ratio": hundredth(self.ratio()),
@@ -135,8 +138,8 @@ fn hundredth(number: f64) -> f64 {
 /// Returns a table for reading.
 pub(super) fn table(outcomes: &[Outcome]) -> String {
     let mut table = String::from(
-        "| case | link | seconds | allowed | MB | minimum | ratio | app lost | latest ms | down |\n\
-         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+        "| case | link | seconds | allowed | CPU seconds | MB | minimum | ratio | app lost | latest ms | down |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for outcome in outcomes {
         let time = |time: Option<Duration>, or: &str| {
@@ -145,11 +148,12 @@ pub(super) fn table(outcomes: &[Outcome]) -> String {
         // Writing to a text cannot fail.
         let _ = writeln!(
             table,
-            "| {} | {} | {} | {} | {:.2} | {:.2} | {:.2} | {} of {} | {} | {} |",
+            "| {} | {} | {} | {} | {:.2} | {:.2} | {:.2} | {:.2} | {} of {} | {} | {} |",
             outcome.case.name(),
             outcome.link(),
             time(outcome.took, "never"),
             time(outcome.allowed(), ""),
+            outcome.cpu.as_secs_f64(),
             outcome.bytes as f64 / 1e6,
             outcome.minimum as f64 / 1e6,
             outcome.ratio(),
@@ -180,6 +184,7 @@ mod tests {
             relinking: Duration::ZERO,
             bytes: 1_600_000,
             message_bytes: 2100.0,
+            cpu: Duration::from_millis(200),
             minimum: 1_250_000,
             sent_bytes: 20_000,
             load: Some(0.18),

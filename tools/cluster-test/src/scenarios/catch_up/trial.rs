@@ -48,6 +48,7 @@ struct Begin {
     bytes: u64,
     sent_bytes: u64,
     messages: u64,
+    cpu: Duration,
 }
 
 impl<'a> Trial<'a> {
@@ -101,6 +102,7 @@ impl<'a> Trial<'a> {
                 bytes: arrived.bytes,
                 sent_bytes: arrived.sent_bytes,
                 messages: arrived.messages,
+                cpu: arrived.cpu,
             }];
             joiner.link.part(false);
             completed = complete(&mut joiners, &wanted).await?;
@@ -141,6 +143,7 @@ impl<'a> Trial<'a> {
                 },
                 bytes: (received - of_app).max(0.0) as u64,
                 message_bytes,
+                cpu: arrived.cpu.saturating_sub(begin.cpu),
                 minimum,
                 sent_bytes: arrived.sent_bytes - begin.sent_bytes,
                 load: quality
@@ -224,6 +227,7 @@ async fn connected(joiner: &Joiner) -> Result<Begin> {
                 bytes: 0,
                 sent_bytes: 0,
                 messages: 0,
+                cpu: Duration::ZERO,
             });
         }
         let name = joiner.node.name();

@@ -169,7 +169,13 @@ impl Watcher {
                         let took = arrival.saturating_duration_since(at);
                         outcome.latest = outcome.latest.max(took);
                     }
-                    None => outcome.lost += 1,
+                    None => {
+                        let at = at.saturating_duration_since(since);
+                        let first = outcome.lost_within.map_or(at, |(first, _)| first.min(at));
+                        let last = outcome.lost_within.map_or(at, |(_, last)| last.max(at));
+                        outcome.lost += 1;
+                        outcome.lost_within = Some((first, last));
+                    }
                 }
             }
         }
@@ -190,6 +196,9 @@ pub(crate) struct Outcome {
     pub(crate) lost: u64,
     /// The longest time from the sender to the client.
     pub(crate) latest: Duration,
+    /// The times at which the first and the last of those that were lost were sent, counted from
+    /// the begin.
+    pub(crate) lost_within: Option<(Duration, Duration)>,
 }
 
 async fn watch(node: SocketAddr, key: String, arrivals: Arc<Mutex<Arrivals>>) {
@@ -274,7 +283,8 @@ mod tests {
             Outcome {
                 sent: 4,
                 lost: 1,
-                latest
+                latest,
+                lost_within: Some((Duration::from_millis(30), Duration::from_millis(30))),
             }
         );
         let later = watcher(&[2, 4, 5]).outcome(&sent, at(35), at(45));
@@ -283,7 +293,8 @@ mod tests {
             Outcome {
                 sent: 1,
                 lost: 0,
-                latest
+                latest,
+                lost_within: None,
             }
         );
         let none = watcher(&[]).outcome(&sent, begin, at(60));

@@ -112,7 +112,10 @@ impl Outcome {
         }
         if self.app.lost > 0 {
             let (lost, sent) = (self.app.lost, self.app.sent);
-            broken.push(format!("{lost} of {sent} messages of the app were lost"));
+            let (first, last) = self.app.lost_within.unwrap_or_default();
+            broken.push(format!(
+                "{lost} of {sent} messages of the app were lost, sent {first:.2?} to {last:.2?} after the begin"
+            ));
         }
         if self.app.latest > LATEST {
             let latest = self.app.latest;
@@ -192,6 +195,7 @@ mod tests {
                 sent: 300,
                 lost: 0,
                 latest: Duration::from_millis(900),
+                lost_within: None,
             },
             down: Vec::new(),
             warnings: 0,
@@ -222,7 +226,7 @@ mod tests {
             (|it| it.app.sent = 0, "no message of the app arrived"),
             (
                 |it| it.app.lost = 2,
-                "2 of 300 messages of the app were lost",
+                "2 of 300 messages of the app were lost, sent 0.00ns to 0.00ns after the begin",
             ),
             (
                 |it| it.app.latest = Duration::from_millis(1100),

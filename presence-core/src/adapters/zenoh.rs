@@ -28,7 +28,10 @@ use peers::Plan;
 /// Every node links to every other by TCP, or by TLS with [`ZenohOptions::tls`]; there is no
 /// discovery by multicast. A node trusts every peer that can connect, so use a private network or
 /// mutual certificates. A lost link is tried again every two seconds, and messages to that node
-/// are lost meanwhile. A peer that does not read for 50 ms while others do loses messages, so that
+/// are lost meanwhile. If a node subscribes while it links, it may miss messages of some
+/// milliseconds after the first ones: zenoh sends all messages over a new link, until it knows what
+/// the other node wants. A node should get clients once its engine is
+/// [connected](crate::PubSub::is_connected). A peer that does not read for 50 ms while others do loses messages, so that
 /// it does not delay the others.
 ///
 /// zenoh shows which nodes are alive. So there are [hints](crate::PubSub::peer_hints), and a direct

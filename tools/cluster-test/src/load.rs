@@ -23,6 +23,11 @@ pub(crate) const MESSAGE: usize = 2000;
 /// The wait before another attempt to connect or to join.
 const AGAIN: Duration = Duration::from_millis(20);
 const HEARTBEAT: Duration = Duration::from_secs(30);
+/// The time after a join, beside a round trip, from which on messages count: a subscription has to
+/// reach their senders, from and to busy processes. zenoh sends all messages over a link that is
+/// new, then those that the other node has subscribed to. So if a node subscribes while it links, a
+/// few messages arrive, and those of some milliseconds after them do not.
+const SUBSCRIBING: Duration = Duration::from_millis(100);
 
 /// A message, as its sender numbers it.
 #[derive(Debug, Deserialize)]
@@ -102,6 +107,8 @@ impl Sent {
 struct Arrivals {
     of: BTreeMap<usize, BTreeMap<u64, Instant>>,
     count: u64,
+    /// The time at which the room was first joined.
+    joined: Option<Instant>,
 }
 
 /// A client in the room that counts what arrives. Dropping it aborts the connection.
@@ -148,11 +155,22 @@ impl Watcher {
         (firsts.len() == senders).then(|| firsts.into_iter().max())?
     }
 
-    /// Returns what became of the messages sent between `since` and `until`. Of each sender, the
-    /// first that arrived begins the count: the engine had no path before.
-    pub(crate) fn outcome(&self, sent: &Sent, since: Instant, until: Instant) -> Outcome {
+    /// Returns what became of the messages sent between `since` and `until`, from the time on at
+    /// which their senders knew of the subscription. Of each sender, the first that arrived begins
+    /// the count: the engine had no path before.
+    pub(crate) fn outcome(
+        &self,
+        sent: &Sent,
+        since: Instant,
+        until: Instant,
+        round_trip: Duration,
+    ) -> Outcome {
         let (arrivals, sent) = (self.lock(), sent.lock());
         let mut outcome = Outcome::default();
+        let Some(joined) = arrivals.joined else {
+            return outcome;
+        };
+        let known = since.max(joined + round_trip + SUBSCRIBING);
         for (from, times) in sent.iter() {
             let Some(arrived) = arrivals.of.get(from) else {
                 continue;
@@ -160,7 +178,7 @@ impl Watcher {
             let wanted = times
                 .iter()
                 .enumerate()
-                .filter(|(_, at)| (since..until).contains(at));
+                .filter(|(_, at)| (known..until).contains(at));
             let of_wanted = wanted.map(|(number, at)| (*at, arrived.get(&(number as u64))));
             for (at, arrival) in of_wanted.skip_while(|(_, arrival)| arrival.is_none()) {
                 outcome.sent += 1;
@@ -229,7 +247,10 @@ async fn watch_once(node: SocketAddr, key: &str, arrivals: &Mutex<Arrivals>) -> 
         };
         let now = Instant::now();
         let (_, _, _, event, payload): Frame<'_> = serde_json::from_str(&text)?;
-        if event == "shout" {
+        if event == "phx_reply" {
+            let mut arrivals = arrivals.lock().expect("nobody panics with the arrivals");
+            arrivals.joined.get_or_insert(now);
+        } else if event == "shout" {
             let shout: Shout = serde_json::from_str(payload.get())?;
             let mut arrivals = arrivals.lock().expect("nobody panics with the arrivals");
             arrivals.count += 1;
@@ -269,6 +290,7 @@ mod tests {
                         .collect(),
                 )]),
                 count: 0,
+                joined: Some(begin - SUBSCRIBING),
             })),
             task: tokio::runtime::Handle::current().spawn(async {}),
         };
@@ -276,7 +298,7 @@ mod tests {
             .build()
             .unwrap();
         let _inside = runtime.enter();
-        let missing_one = watcher(&[2, 4, 5]).outcome(&sent, begin, at(60));
+        let missing_one = watcher(&[2, 4, 5]).outcome(&sent, begin, at(60), Duration::ZERO);
         let latest = Duration::from_millis(7);
         assert_eq!(
             missing_one,
@@ -287,7 +309,7 @@ mod tests {
                 lost_within: Some((Duration::from_millis(30), Duration::from_millis(30))),
             }
         );
-        let later = watcher(&[2, 4, 5]).outcome(&sent, at(35), at(45));
+        let later = watcher(&[2, 4, 5]).outcome(&sent, at(35), at(45), Duration::ZERO);
         assert_eq!(
             later,
             Outcome {
@@ -297,7 +319,11 @@ mod tests {
                 lost_within: None,
             }
         );
-        let none = watcher(&[]).outcome(&sent, begin, at(60));
+        // Its senders know of the subscription after the message 3.
+        let round_trip = Duration::from_millis(35);
+        let known = watcher(&[2, 4, 5]).outcome(&sent, begin, at(60), round_trip);
+        assert_eq!((known.sent, known.lost), (2, 0));
+        let none = watcher(&[]).outcome(&sent, begin, at(60), Duration::ZERO);
         assert_eq!(none, Outcome::default());
         assert_eq!(watcher(&[2]).linked(&sent, at(15), 1), Some(at(27)));
         assert_eq!(watcher(&[2]).linked(&sent, at(25), 1), None);

@@ -149,7 +149,9 @@ impl<'a> Trial<'a> {
                 load: quality
                     .bytes_per_second()
                     .map(|rate| bytes / seconds / rate),
-                app: joiner.watcher.outcome(&sent, begin.at, end),
+                app: joiner
+                    .watcher
+                    .outcome(&sent, begin.at, end, quality.round_trip),
                 down: down.clone(),
                 warnings: warnings(&joiner.node),
             });

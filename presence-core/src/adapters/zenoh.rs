@@ -31,8 +31,8 @@ use peers::Plan;
 /// are lost meanwhile. If a node subscribes while it links, it may miss messages of some
 /// milliseconds after the first ones: zenoh sends all messages over a new link, until it knows what
 /// the other node wants. A node should get clients once its engine is
-/// [connected](crate::PubSub::is_connected). A peer that does not read for 50 ms while others do loses messages, so that
-/// it does not delay the others.
+/// [connected](crate::PubSub::is_connected). A peer that does not read for 50 ms while others do
+/// loses messages, so that it does not delay the others.
 ///
 /// zenoh shows which nodes are alive. So there are [hints](crate::PubSub::peer_hints), and a direct
 /// message to a node that is not there is an [`AdapterError::UnknownNode`].

@@ -79,6 +79,21 @@ impl BenchClient {
         self.send(&message).await
     }
 
+    /// Sends an event several times in one write. The server answers each with one frame.
+    pub(crate) async fn ask_at_once(
+        &mut self,
+        event: &str,
+        payload: &str,
+        count: u64,
+    ) -> anyhow::Result<()> {
+        let message = masked(&self.wire.ask(&self.topic, event, payload));
+        let all = message.repeat(count as usize);
+        self.writes
+            .write_all(&all)
+            .await
+            .context("the server closed the connection of a client")
+    }
+
     /// Sends an event that the server sends to all members of the topic.
     pub(crate) async fn tell(&mut self, event: &str, payload: &str) -> anyhow::Result<()> {
         let message = self.wire.tell(&self.topic, event, payload);

@@ -27,6 +27,9 @@ pub(crate) enum Scenario {
     FanOut { in_flight: u64 },
     /// Pushes of 100 clients. At most `in_flight` of a client's pushes are not answered.
     PushReply { in_flight: u64 },
+    /// As `PushReply`, but each client sends all its pushes in one write, and then waits for all
+    /// replies. So the server has something to do all the time.
+    PushBurst { pushes: u64 },
     /// Clients that connect and join a room. The handshake is included.
     Join,
     /// As `Join`, each in a room of its own, with a presence, its state and its first diff.
@@ -91,11 +94,12 @@ pub(crate) const AT_ONCE: u64 = 100;
 const TOPIC: &str = "room:bench";
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::FanOut { in_flight: 8 },
         Self::FanOut { in_flight: 1 },
         Self::PushReply { in_flight: 1 },
         Self::PushReply { in_flight: 8 },
+        Self::PushBurst { pushes: 8 },
         Self::Join,
         Self::JoinWithPresence,
         Self::Crowd,
@@ -113,6 +117,7 @@ impl Scenario {
         match self {
             Self::FanOut { in_flight } => format!("fan-out w{in_flight}"),
             Self::PushReply { in_flight } => format!("push-reply w{in_flight}"),
+            Self::PushBurst { pushes } => format!("push-reply bursts of {pushes}"),
             Self::Join => "join".into(),
             Self::JoinWithPresence => "join with presence".into(),
             Self::Crowd => "1,000 join one room".into(),
@@ -128,7 +133,7 @@ impl Scenario {
     pub(crate) fn unit(self) -> &'static str {
         match self {
             Self::FanOut { .. } => "deliveries per CPU-second",
-            Self::PushReply { .. } => "replies per CPU-second",
+            Self::PushReply { .. } | Self::PushBurst { .. } => "replies per CPU-second",
             Self::Join | Self::JoinWithPresence => "joins per CPU-second",
             Self::Crowd => "CPU-ms for 1,000 joins",
             Self::Neighbour => "p99 beside a room / p99 alone",
@@ -141,7 +146,11 @@ impl Scenario {
     pub(crate) fn is_cost(self) -> bool {
         !matches!(
             self,
-            Self::FanOut { .. } | Self::PushReply { .. } | Self::Join | Self::JoinWithPresence
+            Self::FanOut { .. }
+                | Self::PushReply { .. }
+                | Self::PushBurst { .. }
+                | Self::Join
+                | Self::JoinWithPresence
         )
     }
 
@@ -149,9 +158,11 @@ impl Scenario {
     pub(crate) fn programs(self) -> &'static [Program] {
         use Program::{Axum, Floor, Ours, Socketioxide, Tungstenite};
         match self {
-            Self::FanOut { .. } | Self::PushReply { .. } | Self::Join | Self::Idle => {
-                &[Ours, Floor, Axum, Socketioxide]
-            }
+            Self::FanOut { .. }
+            | Self::PushReply { .. }
+            | Self::PushBurst { .. }
+            | Self::Join
+            | Self::Idle => &[Ours, Floor, Axum, Socketioxide],
             Self::JoinWithPresence | Self::Crowd => &[Ours, Floor],
             Self::Neighbour | Self::IdleTracked => &[Ours],
             Self::Large { .. } | Self::LargeEcho { .. } => &[Ours, Tungstenite],
@@ -174,6 +185,9 @@ impl Scenario {
                 Self::FanOut { in_flight } => fan_out::measure(&server, size, in_flight).await,
                 Self::PushReply { in_flight } => {
                     push_reply::measure(&server, size, in_flight).await
+                }
+                Self::PushBurst { pushes } => {
+                    push_reply::measure_bursts(&server, size, pushes).await
                 }
                 Self::Join => join::measure(&server, size.joins, false).await,
                 Self::JoinWithPresence => join::measure(&server, size.joins, is_ours).await,

@@ -20,13 +20,7 @@ pub(super) async fn measure(
     size: Size,
     in_flight: u64,
 ) -> anyhow::Result<Measured> {
-    let mut pingers = Vec::new();
-    for _ in 0..PINGERS {
-        let counter = Counter::default();
-        let client = BenchClient::join(server, TOPIC, &counter).await?;
-        counter.reach(1).await?;
-        pingers.push(Pinger { client, counter });
-    }
+    let pingers = connect(server).await?;
     let each = size.pings / PINGERS;
     let effort = Effort::begin(server)?;
     let pingers = at_once(pingers, |pinger| ping(pinger, each, in_flight)).await?;
@@ -46,6 +40,40 @@ pub(super) async fn measure(
     .await?;
     measured.latencies = Some(latencies.take());
     Ok(measured)
+}
+
+/// Measures clients that each send `pushes` in one write, and then wait for as many replies.
+pub(super) async fn measure_bursts(
+    server: &ServerProcess,
+    size: Size,
+    pushes: u64,
+) -> anyhow::Result<Measured> {
+    let pingers = connect(server).await?;
+    let bursts = size.pings / PINGERS / pushes;
+    let effort = Effort::begin(server)?;
+    at_once(pingers, |mut pinger| async move {
+        let start = pinger.counter.get();
+        for sent in 1..=bursts {
+            pinger.client.ask_at_once("ping", "{}", pushes).await?;
+            pinger.counter.reach(start + sent * pushes).await?;
+        }
+        Ok(pinger)
+    })
+    .await?;
+    let sent = bursts * PINGERS;
+    let (measured, _) = effort.end(server, sent * pushes, sent, sent * pushes)?;
+    Ok(measured)
+}
+
+async fn connect(server: &ServerProcess) -> anyhow::Result<Vec<Pinger>> {
+    let mut pingers = Vec::new();
+    for _ in 0..PINGERS {
+        let counter = Counter::default();
+        let client = BenchClient::join(server, TOPIC, &counter).await?;
+        counter.reach(1).await?;
+        pingers.push(Pinger { client, counter });
+    }
+    Ok(pingers)
 }
 
 /// Runs the work of all clients at once. Returns the clients.

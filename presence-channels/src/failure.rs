@@ -7,7 +7,8 @@ use presence_core::pubsub::{DecodeError, EncodeError, IntoPayload, Payload};
 
 use crate::{guard::call_guarded, telemetry::Cut};
 
-/// The error behind a failed callback, for [`UserSocket::error_reply`].
+/// The error behind a failed callback, for
+/// [`UserSocket::error_reply`](crate::UserSocket::error_reply).
 ///
 /// An error of the app may come by itself, in an `anyhow::Error`, as its context, in an
 /// [`io::Error`], or as the [source](Error::source) of another error. [`find`](Self::find) finds it
@@ -136,7 +137,8 @@ impl fmt::Debug for Cause {
     }
 }
 
-/// The reply that an app chooses for an error, from [`UserSocket::error_reply`].
+/// The reply that an app chooses for an error, from
+/// [`UserSocket::error_reply`](crate::UserSocket::error_reply).
 #[derive(Clone, Debug)]
 pub struct ErrorReply {
     payload: Payload,
@@ -181,7 +183,8 @@ impl ErrorReply {
     }
 
     /// Sets the HTTP status of the refusal, if the error comes from
-    /// [`connect`](UserSocket::connect). Default 403. A client that connects gets only the status.
+    /// [`connect`](crate::UserSocket::connect). Default 403. A client that connects gets only the
+    /// status.
     ///
     /// # Examples
     /// ```

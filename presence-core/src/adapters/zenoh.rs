@@ -35,7 +35,8 @@ use peers::Plan;
 /// loses messages, so that it does not delay the others.
 ///
 /// zenoh shows which nodes are alive. So there are [hints](crate::PubSub::peer_hints), and a direct
-/// message to a node that is not there is an [`AdapterError::UnknownNode`].
+/// message to a node that is not there is an
+/// [`UnknownNode`](crate::pubsub::AdapterError::UnknownNode).
 ///
 /// ```no_run
 /// use presence_core::{PubSub, adapters::{Peers, Zenoh, ZenohOptions}};

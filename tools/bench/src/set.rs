@@ -17,8 +17,17 @@ struct Comparison {
     group: &'static str,
     function: &'static str,
     with: &'static str,
-    /// Set if the time is for all presences that are held.
-    is_of_all: bool,
+    /// The number of changes that the time is for.
+    changes: Changes,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Changes {
+    One,
+    /// As many as a delta has.
+    Thousand,
+    /// One for each presence that is held.
+    All,
 }
 
 const fn compare(group: &'static str, function: &'static str, with: &'static str) -> Comparison {
@@ -26,13 +35,13 @@ const fn compare(group: &'static str, function: &'static str, with: &'static str
         group,
         function,
         with,
-        is_of_all: false,
+        changes: Changes::One,
     }
 }
 
 const fn compare_all(function: &'static str, with: &'static str) -> Comparison {
     Comparison {
-        is_of_all: true,
+        changes: Changes::All,
         ..compare("set-all", function, with)
     }
 }
@@ -41,11 +50,14 @@ const COMPARISONS: [Comparison; 9] = [
     compare("set-one", "track and untrack", "HashMap insert and remove"),
     compare("set-one", "count", "HashMap insert and remove"),
     compare("set-one", "list of 100", "HashMap insert and remove"),
-    compare(
-        "set-delta",
-        "delta of 1,000",
-        "1,000 HashMap inserts and removes",
-    ),
+    Comparison {
+        changes: Changes::Thousand,
+        ..compare(
+            "set-delta",
+            "delta of 1,000",
+            "1,000 HashMap inserts and removes",
+        )
+    },
     compare_all("down", "HashMap inserts"),
     compare_all("up", "HashMap inserts"),
     compare_all("permdown", "HashMap inserts"),
@@ -116,11 +128,12 @@ impl Row<'_> {
         })
     }
 
-    /// Returns the time for one presence.
+    /// Returns the time for one change.
     fn nanos_each(&self) -> f64 {
-        match self.comparison.is_of_all {
-            true => self.nanos / self.size as f64,
-            false => self.nanos,
+        match self.comparison.changes {
+            Changes::One => self.nanos,
+            Changes::Thousand => self.nanos / 1000.0,
+            Changes::All => self.nanos / self.size as f64,
         }
     }
 }
@@ -145,14 +158,15 @@ fn rows_of<'a>(comparison: &'a Comparison, means: &Means) -> Vec<Row<'a>> {
         .collect()
 }
 
-/// Draws the time of one operation by the presences that are held. For what is done to all of them,
-/// it is the time for each.
+/// Draws the time of one operation by the presences that are held. For several changes, it is the
+/// time for each.
 fn draw(rows: &[Row<'_>], file: &Path) -> Result<()> {
     let mut lines: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
     for row in rows {
-        let name = match row.comparison.is_of_all {
-            true => format!("{}, each presence", row.comparison.function),
-            false => row.comparison.function.to_owned(),
+        let name = match row.comparison.changes {
+            Changes::One => row.comparison.function.to_owned(),
+            Changes::Thousand => format!("{}, each change", row.comparison.function),
+            Changes::All => format!("{}, each presence", row.comparison.function),
         };
         let point = (row.size as f64, row.nanos_each());
         let points = lines.entry(name).or_default();
@@ -165,7 +179,7 @@ fn draw(rows: &[Row<'_>], file: &Path) -> Result<()> {
         .map(|(name, points)| (name.as_str(), points.clone()))
         .collect();
     let titles = Titles {
-        chart: "The cost of one operation, by the presences that are held",
+        chart: "The cost of one change or read, by the presences that are held",
         across: "presences",
         up: "nanoseconds",
     };

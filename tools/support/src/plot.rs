@@ -11,7 +11,10 @@ use plotters::{
     style::{BLACK, Color, Palette, Palette99, WHITE},
 };
 
-const SIZE: (u32, u32) = (720, 420);
+const SIZE: (u32, u32) = (720, 480);
+
+/// The height of a name in the legend.
+const NAME: u32 = 16;
 
 /// The names of a chart and of its axes.
 #[derive(Clone, Copy, Debug)]
@@ -38,10 +41,12 @@ pub fn log_log(titles: Titles<'_>, lines: &[Line<'_>]) -> Result<String> {
             "a chart with logarithmic axes needs points above zero"
         ));
     }
-    let (x, y) = (
-        decades(points().map(|(x, _)| *x)),
-        decades(points().map(|(_, y)| *y)),
-    );
+    let x = decades(points().map(|(x, _)| *x));
+    let mut y = decades(points().map(|(_, y)| *y));
+    // Room for the legend above the lines.
+    let share = f64::from(NAME * (lines.len() as u32 + 1)) / f64::from(SIZE.1 - 100);
+    let height = (y.end / y.start).log10() / (1.0 - share.min(0.6));
+    y.end = y.start * 10_f64.powf(height);
     let mut svg = String::new();
     // The errors of plotters borrow from the picture.
     draw(&mut svg, titles, lines, x, y).map_err(|error| anyhow!("{error}"))?;
@@ -60,6 +65,7 @@ fn draw(
     let mut chart = ChartBuilder::on(&root)
         .caption(titles.chart, ("sans-serif", 16))
         .margin(12)
+        .margin_right(40)
         .x_label_area_size(40)
         .y_label_area_size(70)
         .build_cartesian_2d(x.log_scale(), y.log_scale())?;
@@ -68,6 +74,8 @@ fn draw(
         .light_line_style(BLACK.mix(0.04))
         .x_desc(titles.across)
         .y_desc(titles.up)
+        .x_label_formatter(&whole)
+        .y_label_formatter(&whole)
         .draw()?;
     for (number, (name, points)) in lines.iter().enumerate() {
         let colour = Palette99::pick(number).to_rgba();
@@ -88,6 +96,14 @@ fn draw(
         .draw()?;
     root.present()?;
     Ok(())
+}
+
+/// Writes a value of an axis.
+fn whole(value: &f64) -> String {
+    match value {
+        value if *value < 1.0 => format!("{value}"),
+        value => format!("{value:.0}"),
+    }
 }
 
 /// Returns the powers of ten around the values.

@@ -35,7 +35,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let mut cluster = Cluster::new(&Setup { nodes: 3, seed: 1, ..Setup::default() });
+//! let mut cluster = Cluster::new(&Setup::new(1, 3));
 //! cluster.track(0, 1, "room:1", "alice", &json!({ "device": "phone" }))?;
 //! cluster.track(1, 1, "room:1", "alice", &json!({ "device": "laptop" }))?;
 //! cluster.run_for(Duration::from_secs(1))?;

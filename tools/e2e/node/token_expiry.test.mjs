@@ -4,6 +4,7 @@ import {describe, test} from "node:test"
 import {until} from "../bounded.mjs"
 import {snippet} from "../docs.mjs"
 import {address, collect, freshRoom, join, openSocket, reply} from "../phoenix.mjs"
+import {relayTo} from "../relay.mjs"
 import {newest, versions} from "../versions.mjs"
 
 const APP = address("CONFORMANCE_URL")
@@ -36,14 +37,18 @@ function keepFresh(state, fetchToken){
   return fetched
 }
 
-/** Opens a socket with a token that expires, and records its attempts, notices and close codes. */
+/**
+ * Opens a socket with a token that expires, and records its attempts, notices and close codes.
+ * `state.cut()` cuts its connections.
+ */
 async function open(t, version, options){
-  const state = {token: await fetchToken(), told: 0, tried: 0, opened: 0, closed: []}
+  const relay = await relayTo(t, APP)
+  const state = {token: await fetchToken(), told: 0, tried: 0, opened: 0, closed: [], cut: relay.cut}
   const params = () => {
     state.tried++
     return {token: state.token}
   }
-  state.socket = openSocket(t, `${APP}/expiring`, {params, ...options}, version)
+  state.socket = openSocket(t, `${relay.address}/expiring`, {params, ...options}, version)
   state.socket.onOpen(() => { state.opened++ })
   state.socket.onClose(event => state.closed.push(event.code))
   state.socket.onMessage(({topic, event}) => { if(topic === "phoenix" && event === "token_expiring") state.told++ })
@@ -89,7 +94,7 @@ describe("a token that expires", {concurrency: true}, () => {
       const fetched = keepFresh(state, fetchToken)
       const channel = await join(state.socket, freshRoom("away"))
       state.token = await fetchToken(EXPIRED)
-      state.socket.conn.close(4000, "the network is gone")
+      state.cut()
       await until("the next connection", () => state.opened === 2 && channel.state === "joined")
       assert.equal(fetched.length, 1)
       assert.equal((await reply("whoami", channel.push("whoami", {}))).response.user_id, "alice")
@@ -100,7 +105,7 @@ describe("a token that expires", {concurrency: true}, () => {
       const fetched = keepFresh(state, async () => null)
       await join(state.socket, freshRoom("logged-out"))
       state.token = await fetchToken(EXPIRED)
-      state.socket.conn.close(4000, "the network is gone")
+      state.cut()
       await until("the question for a token", () => fetched.length === 1)
       await until("the end", () => state.socket.connectionState() === "closed")
       const tries = state.tried
@@ -113,7 +118,7 @@ describe("a token that expires", {concurrency: true}, () => {
       const fetched = keepFresh(state, () => fetchToken(EXPIRED))
       await join(state.socket, freshRoom("refused"))
       state.token = await fetchToken(EXPIRED)
-      state.socket.conn.close(4000, "the network is gone")
+      state.cut()
       await until("several questions", () => fetched.length >= 4)
       assert.ok(fetched.length <= state.tried, `${fetched.length} fetched, ${state.tried} tried`)
       assert.equal(state.opened, 1)
@@ -129,7 +134,7 @@ describe("a token that expires", {concurrency: true}, () => {
     })
     const channel = await join(state.socket, freshRoom("failing"))
     state.token = await fetchToken(EXPIRED)
-    state.socket.conn.close(4000, "the network is gone")
+    state.cut()
     await until("the next connection", () => state.opened === 2 && channel.state === "joined")
     assert.equal(fetched.length, 4)
   })

@@ -33,7 +33,7 @@ const SCHEDULES: usize = 3000;
 
 /// A connection that takes `capacity` bytes until its peer reads.
 #[derive(Clone)]
-pub(super) struct ModelStream(Arc<Mutex<Pipe>>);
+pub(crate) struct ModelStream(Arc<Mutex<Pipe>>);
 
 struct Pipe {
     bytes: VecDeque<u8>,

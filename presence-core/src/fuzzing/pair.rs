@@ -37,20 +37,6 @@ pub struct Pair {
 #[derive(Debug, Default)]
 pub struct Said(Vec<Bytes>);
 
-impl Said {
-    /// Returns the number of bytes.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.0.iter().map(Bytes::len).sum()
-    }
-
-    /// Returns a copy of all bytes, one after the other.
-    #[must_use]
-    pub fn concat(&self) -> Vec<u8> {
-        self.0.concat()
-    }
-}
-
 impl Pair {
     /// Makes the two, with this many presences on the one and a copy on the other.
     ///
@@ -65,8 +51,8 @@ impl Pair {
             ..NodeOptions::default()
         };
         let mut pair = Self {
-            here: node("here", &options, Duration::ZERO),
-            there: node("there", &options, Duration::ZERO),
+            here: node("here", 1, &options, Duration::ZERO),
+            there: node("there", 1, &options, Duration::ZERO),
             now: Duration::ZERO,
             meta: MetaBody::encode(&serde_json::json!({ "online_at": 1_700_000_000 }), 100)
                 .expect("an object"),
@@ -77,8 +63,6 @@ impl Pair {
         for _ in 0..presences {
             let _ = pair.track_one();
         }
-        let here = node("here", &pair.options, pair.now);
-        pair.here = here;
         pair.join();
         pair
     }
@@ -180,7 +164,7 @@ impl Pair {
     pub fn join(&mut self) -> usize {
         self.now += self.options.broadcast_period * 2;
         let incarnation = self.now.as_millis() as u64;
-        self.here = node_of("here", incarnation, &self.options, self.now);
+        self.here = node("here", incarnation, &self.options, self.now);
         let mut out = Vec::new();
         self.here.beat(self.now, &mut out);
         let mut from_here = settle(&self.here, self.now, out);
@@ -253,11 +237,7 @@ fn place(number: u64) -> (OwnerId, String, String) {
     )
 }
 
-fn node(name: &str, options: &NodeOptions, now: Duration) -> Node {
-    node_of(name, 1, options, now)
-}
-
-fn node_of(name: &str, started_ms: u64, options: &NodeOptions, now: Duration) -> Node {
+fn node(name: &str, started_ms: u64, options: &NodeOptions, now: Duration) -> Node {
     let config = NodeConfig {
         name: ReplicaName::new(name),
         incarnation: Incarnation {

@@ -73,8 +73,10 @@ pub(super) enum Taken {
     More,
     /// The answer is complete.
     Whole(Whole),
-    /// The answer is complete, and no delta.
+    /// It is no part of the answer.
     Nonsense,
+    /// The parts do not go together. Call [`CatchUp::broken`].
+    Broken,
 }
 
 impl CatchUp {
@@ -143,14 +145,30 @@ impl CatchUp {
         now: Duration,
         jitter: impl FnOnce(Duration) -> Duration,
     ) {
-        let Some(want) = self.want.as_mut().filter(|want| want.has_asked(id)) else {
+        if !self.want.is_some_and(|want| want.has_asked(id)) {
             return;
-        };
+        }
         if self.staging.as_ref().is_some_and(Staging::has_all) {
             // It led to an answer, which is being put together.
             return;
         }
+        self.retry(now, jitter);
+    }
+
+    /// The parts of the answer do not go together, so the request led to nothing. All of them may
+    /// have come, and then no other call says that it is over.
+    pub(super) fn broken(&mut self, now: Duration, jitter: impl FnOnce(Duration) -> Duration) {
+        let is_asked = |want: &Want| matches!(want.state, WantState::Asked(_));
+        if self.want.as_ref().is_some_and(is_asked) {
+            self.retry(now, jitter);
+        }
+    }
+
+    fn retry(&mut self, now: Duration, jitter: impl FnOnce(Duration) -> Duration) {
         self.staging = None;
+        let Some(want) = &mut self.want else {
+            return;
+        };
         let wait = (RETRY * want.attempt).min(MAX_RETRY);
         want.state = WantState::Due(now + wait + jitter(wait / 4));
     }
@@ -183,14 +201,14 @@ impl CatchUp {
             return Taken::Kept;
         };
         if staging.put_together(most).is_err() {
-            return Taken::Nonsense;
+            return Taken::Broken;
         }
         if !staging.is_whole() {
             let has_more = staging.has_more();
             self.staging = Some(staging);
             return if has_more { Taken::More } else { Taken::Kept };
         }
-        staging.whole().map_or(Taken::Nonsense, Taken::Whole)
+        staging.whole().map_or(Taken::Broken, Taken::Whole)
     }
 
     /// Returns whether `id` is the number of the request that waits for parts of its answer.

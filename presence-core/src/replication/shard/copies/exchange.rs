@@ -184,6 +184,12 @@ impl Copies {
                     return;
                 }
                 Some(Taken::Kept) | None => return,
+                Some(Taken::Broken) => {
+                    counts.nonsense += 1;
+                    copy.catch_up.broken(now, |most| jitter(random, most));
+                    earlier(due, copy.catch_up.due());
+                    return;
+                }
                 Some(Taken::Nonsense) => {
                     counts.nonsense += 1;
                     return;

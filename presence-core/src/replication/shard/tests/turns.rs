@@ -208,12 +208,8 @@ fn an_answer_within_credit_has_no_pauses_and_one_without_has() {
     assert_eq!(parts_at_once(None), (3, true));
 }
 
-// The first part of an answer is lost and sent again, and all others wait behind it.
-#[test]
-fn the_parts_behind_one_that_came_late_are_put_together_in_turns() {
-    let Input::Delta { delta, .. } = tracks() else {
-        unreachable!("tracks are a delta");
-    };
+/// Returns a shard that has asked for the delta, the number of its request, and the time.
+fn asking(delta: &Delta) -> (Shard, u64, Duration) {
     let (mut shard, mut out) = (InTurns::new().shard, Vec::new());
     let mut now = Duration::ZERO;
     shard.handle(Input::Up(there()), now, &mut out);
@@ -234,6 +230,16 @@ fn the_parts_behind_one_that_came_late_are_put_together_in_turns() {
         now = shard.next_deadline().expect("it asks");
         shard.handle(Input::Tick, now, &mut out);
     };
+    (shard, id, now)
+}
+
+// The first part of an answer is lost and sent again, and all others wait behind it.
+#[test]
+fn the_parts_behind_one_that_came_late_are_put_together_in_turns() {
+    let Input::Delta { delta, .. } = tracks() else {
+        unreachable!("tracks are a delta");
+    };
+    let (mut shard, id, now) = asking(&delta);
     take_most_in_a_hold();
     let handle = |shard: &mut Shard, input| {
         let _hold = HoldCount::begin();
@@ -254,4 +260,30 @@ fn the_parts_behind_one_that_came_late_are_put_together_in_turns() {
     assert!(turns >= TOPICS / BATCH as u64, "{turns} turns");
     let most = take_most_in_a_hold();
     assert!(most <= 5 * BATCH as u64, "a hold visits {most}");
+}
+
+// A lying peer: all parts have come, and the last does not follow the others.
+#[test]
+fn an_answer_that_breaks_when_it_is_put_together_is_asked_for_again() {
+    let Input::Delta { delta, .. } = tracks() else {
+        unreachable!("tracks are a delta");
+    };
+    let (mut shard, id, mut now) = asking(&delta);
+    let mut parts = parts_of(&delta, id);
+    let first = parts[0].adds.clone();
+    parts.last_mut().expect("many").adds = first;
+    let mut out = Vec::new();
+    for part in parts.into_iter().rev() {
+        shard.handle(Input::Part { part, own: true }, now, &mut out);
+    }
+    assert!(!shard.wants(&there(), id), "all parts have come");
+    let again = |out: &[Effect]| {
+        out.iter()
+            .any(|effect| matches!(effect, Effect::Ask(ask) if ask.id != id))
+    };
+    while !again(&out) {
+        now = shard.next_deadline().expect("it asks again").max(now);
+        shard.handle(Input::Tick, now, &mut out);
+    }
+    assert_eq!(shard.count(&topic(1)), 0, "nothing of it is shown");
 }

@@ -27,6 +27,7 @@ pub(crate) struct Change {
     pub(crate) action: Action,
     /// The present text, or `None` if the file does not exist.
     pub(crate) before: Option<String>,
+    /// The text after the change. Empty if the plan deletes the file.
     pub(crate) after: String,
 }
 
@@ -37,6 +38,8 @@ pub(crate) enum Action {
     Create,
     /// Adds some lines to the user's file.
     Inject,
+    /// Deletes the file, and its folder if that is empty then.
+    Delete,
 }
 
 /// The effect that applying a change has.
@@ -44,6 +47,7 @@ pub(crate) enum Action {
 pub(crate) enum Status {
     Creating,
     Injecting,
+    Deleting,
     Unchanged,
     /// Overwrites a file of other content.
     Conflict,
@@ -52,6 +56,8 @@ pub(crate) enum Status {
 impl Change {
     pub(crate) fn status(&self) -> Status {
         match (&self.before, self.action) {
+            (None, Action::Delete) => Status::Unchanged,
+            (Some(_), Action::Delete) => Status::Deleting,
             (Some(before), _) if *before == self.after => Status::Unchanged,
             (None, _) => Status::Creating,
             (Some(_), Action::Create) => Status::Conflict,
@@ -73,9 +79,10 @@ impl Plan {
 
     /// Returns the text of a file as planned, else as it is on disk.
     ///
-    /// Returns `None` if the file is neither planned nor on disk.
+    /// Returns `None` if the file is neither planned nor on disk, or if the plan deletes it.
     pub(crate) fn read(&self, path: &Path) -> anyhow::Result<Option<String>> {
         match self.changes.iter().find(|change| change.path == path) {
+            Some(change) if change.action == Action::Delete => Ok(None),
             Some(change) => Ok(Some(change.after.clone())),
             None => self.on_disk(path),
         }
@@ -120,6 +127,21 @@ impl Plan {
         Ok(())
     }
 
+    /// Plans to delete a file. A file that does not exist is not listed.
+    #[cfg_attr(not(test), expect(dead_code, reason = "destroy comes next"))]
+    pub(crate) fn delete(&mut self, path: &Path) -> anyhow::Result<()> {
+        self.changes.retain(|change| change.path != path);
+        if let Some(before) = self.on_disk(path)? {
+            self.changes.push(Change {
+                path: path.to_path_buf(),
+                action: Action::Delete,
+                before: Some(before),
+                after: String::new(),
+            });
+        }
+        Ok(())
+    }
+
     /// Returns the changes to print: first new files, then edits. Unneeded edits are printed only
     /// if the whole plan changes nothing.
     fn listed(&self) -> impl Iterator<Item = &Change> {
@@ -134,6 +156,7 @@ impl Plan {
         };
         let edits = of(Action::Inject);
         of(Action::Create)
+            .chain(of(Action::Delete))
             .chain(edits.filter(move |change| idle || change.status() != Status::Unchanged))
     }
 
@@ -156,6 +179,7 @@ impl Plan {
             .filter(|change| is_rust(&change.path))
         {
             match (&change.before, change.action) {
+                (_, Action::Delete) => {}
                 (_, Action::Create) => change.after = format.created(&change.after),
                 (Some(before), _) if *before == change.after => {}
                 (Some(before), _) => change.after = format.edited(before, &change.after),

@@ -10,6 +10,7 @@ pub(super) fn line(change: &Change) -> String {
     let verb = match change.status() {
         Status::Creating => "creating",
         Status::Injecting => "injecting",
+        Status::Deleting => "deleting",
         Status::Unchanged => "unchanged",
         Status::Conflict => "overwriting",
     };
@@ -37,7 +38,9 @@ impl Plan {
                         console.line(format!("    {line}").trim_end())?;
                     }
                 }
-                Status::Creating | Status::Unchanged => console.line(line(change))?,
+                Status::Creating | Status::Deleting | Status::Unchanged => {
+                    console.line(line(change))?
+                }
             }
         }
         for notice in &self.notices {

@@ -57,6 +57,24 @@ fn applying_twice_changes_nothing_and_says_so() {
 }
 
 #[test]
+fn a_file_is_deleted_with_the_folders_that_it_leaves_empty() {
+    let folder = folder();
+    let root = folder.path();
+    fs::create_dir_all(root.join("a/b")).unwrap();
+    fs::write(root.join("a/b/c.rs"), "c\n").unwrap();
+    let mut plan = Plan::new(root);
+    plan.delete(Path::new("a/b/c.rs")).unwrap();
+    plan.delete(Path::new("a/missing.rs")).unwrap();
+    assert_eq!(plan.read(Path::new("a/b/c.rs")).unwrap(), None);
+
+    let (result, output) = run(&plan, false, "");
+    result.unwrap();
+    assert_eq!(output, "* deleting a/b/c.rs\n");
+    assert!(!root.join("a").exists());
+    assert_eq!(files(root), [("old.rs".to_owned(), "old\n".to_owned())]);
+}
+
+#[test]
 fn a_plan_reads_what_it_is_going_to_write() {
     let folder = folder();
     let mut plan = plan(folder.path());

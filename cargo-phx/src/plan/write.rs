@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use tempfile::NamedTempFile;
 
-use super::Change;
+use super::{Action, Change};
 use crate::hint::hinted;
 
 /// Writes all changes below `root`, or nothing. Only a rename that fails after all checks can leave
@@ -24,8 +24,13 @@ pub(super) fn all(root: &Path, changes: &[&Change]) -> anyhow::Result<()> {
 
     let mut folders = Folders::default();
     let mut staged = Vec::new();
+    let mut deleted = Vec::new();
     for (change, target) in changes.iter().zip(targets) {
-        staged.push(stage(&target, &change.after, &mut folders)?);
+        if change.action == Action::Delete {
+            deleted.push(target);
+        } else {
+            staged.push(stage(&target, &change.after, &mut folders)?);
+        }
     }
     for (file, target) in staged {
         file.persist(&target)
@@ -33,6 +38,22 @@ pub(super) fn all(root: &Path, changes: &[&Change]) -> anyhow::Result<()> {
             .with_context(|| format!("cannot write {}", target.display()))?;
     }
     folders.keep();
+    for target in deleted {
+        delete(root, &target)?;
+    }
+    Ok(())
+}
+
+/// Deletes a file, and each folder above it that is empty then, up to `root`.
+fn delete(root: &Path, target: &Path) -> anyhow::Result<()> {
+    fs::remove_file(target).with_context(|| format!("cannot delete {}", target.display()))?;
+    let folders = target.ancestors().skip(1);
+    for folder in folders.take_while(|folder| folder.starts_with(root) && *folder != root) {
+        // A folder that is not empty stays.
+        if fs::remove_dir(folder).is_err() {
+            break;
+        }
+    }
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! Names: checks what the user typed, and derives the names in generated code.
 
+use std::fmt;
+
 use heck::{ToSnakeCase, ToTitleCase, ToUpperCamelCase};
 
 use crate::hint::hinted;
@@ -32,10 +34,13 @@ impl Component {
     }
 }
 
-/// A checked name such as `Room`: UpperCamelCase, ASCII, not a Rust keyword.
+/// A checked name such as `Room` or `Admin.Room`: UpperCamelCase, ASCII, and no Rust keyword in
+/// what is made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Name {
     component: Component,
+    /// The modules above the generated one, as the user typed them: `Admin` of `Admin.Room`.
+    namespace: Vec<String>,
     camel: String,
 }
 
@@ -48,6 +53,8 @@ const TAKEN_BY_PRELUDE: &[&str] = &[
 ];
 /// Variables of `application::start` that the variable of a presence would shadow.
 const TAKEN_BY_VARIABLES: &[&str] = &["config", "endpoint", "pubsub", "state"];
+/// The module of the helper for tests, beside the channels.
+pub(crate) const TEST_SUPPORT: &str = "test_support";
 
 impl Name {
     /// Checks a typed name.
@@ -56,65 +63,54 @@ impl Name {
     ///
     /// Fails if the name cannot be used. The error's hint says what to type instead.
     pub(crate) fn parse(component: Component, typed: &str) -> anyhow::Result<Name> {
-        let command = |name: &str| format!("type `cargo phx gen {} {name}`", component.word());
-        let refuse = |why: &str, hint: String| {
-            let message = format!("`{typed}` cannot name a {}: {why}", component.word());
-            Err(hinted(message, hint))
-        };
-        let suggestion = suggest(typed);
-
-        if typed.is_empty() {
-            return refuse("it is empty", command("Room"));
-        }
-        if typed.starts_with(|first: char| first.is_ascii_digit()) {
-            return refuse(
-                "it starts with a digit",
-                format!("a name starts with a capital letter: {}", command("Room")),
-            );
-        }
-        if is_keyword(typed) || is_keyword(&typed.to_snake_case()) {
-            return refuse(
-                "it is a Rust keyword",
-                format!(
-                    "choose another name: {}",
-                    command(&format!("My{suggestion}"))
-                ),
-            );
-        }
-        if typed.contains('.') || typed.contains("::") {
-            return refuse("a name has no `.` and no `::`", command(&suggestion));
-        }
-        if !typed.chars().all(|c| c.is_ascii_alphanumeric()) {
-            return refuse(
-                "a name has only ASCII letters and digits",
-                command(&suggestion),
-            );
-        }
-        if typed != suggestion {
-            return refuse("a name is written like a Rust type", command(&suggestion));
-        }
-        if let Some(short) = typed.strip_suffix(component.suffix())
-            && short != typed
-        {
-            let why = format!("the generator adds `{}` to it", component.suffix());
-            let short = if short.is_empty() { "Room" } else { short };
-            return refuse(&why, command(short));
-        }
-        if component == Component::Presence {
-            let taken = TAKEN_BY_IMPORTS.contains(&typed)
-                || TAKEN_BY_PRELUDE.contains(&typed)
-                || TAKEN_BY_VARIABLES.contains(&typed.to_snake_case().as_str());
-            if taken {
-                return refuse(
-                    "application.rs uses that name already",
-                    command(&format!("{typed}Presence")),
-                );
-            }
-        }
-        Ok(Name {
-            component,
-            camel: typed.to_owned(),
+        Name::check(component, typed).map_err(|why| {
+            let word = component.word();
+            let command = format!("type `cargo phx gen {word} {}`", suggest(component, typed));
+            let hint = match why {
+                Refusal::Digit => format!("a name starts with a capital letter: {command}"),
+                Refusal::Keyword(_) => format!("choose another name: {command}"),
+                _ => command,
+            };
+            hinted(format!("`{typed}` cannot name a {word}: {why}"), hint)
         })
+    }
+
+    fn check(component: Component, typed: &str) -> Result<Name, Refusal> {
+        if typed.is_empty() {
+            return Err(Refusal::Empty);
+        }
+        let mut segments: Vec<&str> = segments(typed).collect();
+        if segments.len() > 1 && component != Component::Channel {
+            return Err(Refusal::Nested);
+        }
+        let last = segments.pop().unwrap_or_default();
+        let name = Name {
+            component,
+            namespace: segments.iter().map(ToString::to_string).collect(),
+            camel: last.to_owned(),
+        };
+        for segment in segments.iter().chain([&last]) {
+            check_segment(segment)?;
+        }
+        let short = last.strip_suffix(component.suffix());
+        if short.is_some_and(|short| short != last) {
+            return Err(Refusal::Suffix(component.suffix()));
+        }
+        // The names in generated code decide: `Match` is fine for `MatchChannel`.
+        let made = name.modules().into_iter().chain([name.type_name()]);
+        if let Some(keyword) = made.into_iter().find(|made| is_keyword(made)) {
+            return Err(Refusal::Keyword(keyword));
+        }
+        if name.modules().iter().any(|module| module == TEST_SUPPORT) {
+            return Err(Refusal::Taken("the helper for tests"));
+        }
+        let taken = TAKEN_BY_IMPORTS.contains(&last)
+            || TAKEN_BY_PRELUDE.contains(&last)
+            || TAKEN_BY_VARIABLES.contains(&last.to_snake_case().as_str());
+        if component == Component::Presence && taken {
+            return Err(Refusal::Taken("application.rs"));
+        }
+        Ok(name)
     }
 
     /// Returns the generated type: `RoomChannel`, `UserSocket`, `Presence`.
@@ -127,30 +123,135 @@ impl Name {
         self.type_name().to_snake_case()
     }
 
-    /// Returns the name in snake_case without a suffix, as in the topic `room:*`.
+    /// Returns the modules below `channels`, the outermost first: `admin`, `room_channel`.
+    pub(crate) fn modules(&self) -> Vec<String> {
+        let above = self.namespace.iter().map(|name| name.to_snake_case());
+        above.chain([self.module()]).collect()
+    }
+
+    /// Returns the file of the type below the source folder: `channels/admin/room_channel.rs`.
+    pub(crate) fn file(&self) -> String {
+        format!("channels/{}.rs", self.modules().join("/"))
+    }
+
+    /// Returns the module from the crate root: `channels::admin::room_channel`.
+    pub(crate) fn module_path(&self) -> String {
+        format!("channels::{}", self.modules().join("::"))
+    }
+
+    /// Returns the path of the type from within its crate.
+    pub(crate) fn import(&self) -> String {
+        format!("crate::{}::{}", self.module_path(), self.type_name())
+    }
+
+    /// Returns the name in snake_case without its namespace and suffix, as in the topic `room:*`.
     pub(crate) fn snake(&self) -> String {
         self.camel.to_snake_case()
     }
 
-    /// Returns the name as the user typed it.
-    pub(crate) fn typed(&self) -> &str {
-        &self.camel
+    /// Returns the name as the user typed it, with dots.
+    pub(crate) fn typed(&self) -> String {
+        let above = self.namespace.iter().map(|name| format!("{name}."));
+        above.chain([self.camel.clone()]).collect()
     }
 }
 
+/// The reason that a name cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    Empty,
+    Digit,
+    Keyword(String),
+    Nested,
+    NotAscii,
+    NotCamel,
+    Suffix(&'static str),
+    /// The code there uses a name that is made of this one.
+    Taken(&'static str),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Empty => f.write_str("it is empty"),
+            Refusal::Digit => f.write_str("it starts with a digit"),
+            Refusal::Keyword(made) => write!(f, "`{made}` is a Rust keyword"),
+            Refusal::Nested => f.write_str("only a channel's name has a `.` or `::`"),
+            Refusal::NotAscii => f.write_str("a name has only ASCII letters and digits"),
+            Refusal::NotCamel => f.write_str("a name is written like a Rust type"),
+            Refusal::Suffix(suffix) => write!(f, "the generator adds `{suffix}` to it"),
+            Refusal::Taken(place) => write!(f, "{place} uses that name already"),
+        }
+    }
+}
+
+/// Returns the parts of a nested name, which is written as in Elixir or as in Rust.
+fn segments(typed: &str) -> impl Iterator<Item = &str> {
+    typed.split("::").flat_map(|part| part.split('.'))
+}
+
+fn check_segment(segment: &str) -> Result<(), Refusal> {
+    if segment.is_empty() {
+        return Err(Refusal::NotCamel);
+    }
+    if segment.starts_with(|first: char| first.is_ascii_digit()) {
+        return Err(Refusal::Digit);
+    }
+    if !segment.chars().all(|c| c.is_ascii_alphanumeric()) {
+        return Err(Refusal::NotAscii);
+    }
+    if segment != camel(segment) {
+        return Err(Refusal::NotCamel);
+    }
+    Ok(())
+}
+
 /// Returns the valid name nearest to `typed`, or `Room` if nothing of it can be kept.
-fn suggest(typed: &str) -> String {
-    let ascii: String = typed
+fn suggest(component: Component, typed: &str) -> String {
+    let nested = component == Component::Channel;
+    let mut segments: Vec<String> = if nested {
+        segments(typed).map(camel).collect()
+    } else {
+        vec![camel(typed)]
+    };
+    segments.retain(|segment| segment.starts_with(|first: char| first.is_ascii_uppercase()));
+    if let Some(last) = segments.last_mut() {
+        let short = last.strip_suffix(component.suffix()).unwrap_or(last);
+        if short.is_empty() {
+            segments.pop();
+        } else {
+            *last = short.to_owned();
+        }
+    }
+    if segments.is_empty() {
+        return "Room".to_owned();
+    }
+    // A keyword and a name that is taken get one more word.
+    let mine = segments.iter().map(|segment| {
+        let keyword = is_keyword(&segment.to_snake_case());
+        format!("{}{segment}", if keyword { "My" } else { "" })
+    });
+    let mine = mine.collect::<Vec<_>>().join(".");
+    let plain = segments.join(".");
+    [
+        plain.clone(),
+        mine,
+        format!("{plain}Presence"),
+        format!("My{plain}"),
+    ]
+    .into_iter()
+    .find(|candidate| Name::check(component, candidate).is_ok())
+    .unwrap_or_else(|| "Room".to_owned())
+}
+
+/// Returns the words of `text` in UpperCamelCase. Only ASCII letters and digits are kept.
+fn camel(text: &str) -> String {
+    let ascii: String = text
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c } else { ' ' })
         .collect();
     // Twice: `a.b` gives `AB` first, which as one word is `Ab`.
-    let camel = ascii.to_upper_camel_case().to_upper_camel_case();
-    if camel.starts_with(|first: char| first.is_ascii_uppercase()) {
-        camel
-    } else {
-        "Room".to_owned()
-    }
+    ascii.to_upper_camel_case().to_upper_camel_case()
 }
 
 fn is_keyword(text: &str) -> bool {

@@ -74,19 +74,35 @@ impl Wiring {
         Ok(true)
     }
 
-    /// Declares `channels` in the crate root, and `module` in it.
-    pub(crate) fn declare_in_channels(&mut self, module: &str) -> anyhow::Result<()> {
-        let nested = self.source_path("channels/mod.rs");
-        let path = if self.plan.read(&nested)?.is_some() {
-            nested
-        } else {
-            self.source_path("channels.rs")
-        };
-        if self.plan.read(&path)?.is_none() {
-            self.create(&path, "phx.new/src/channels.rs.tera", &Context::new())?;
+    /// Declares `channels` in the crate root, and in it the modules, each in the one before.
+    pub(crate) fn declare_in_channels(&mut self, modules: &[String]) -> anyhow::Result<()> {
+        let mut folder = "channels".to_owned();
+        for module in modules {
+            let path = self.module_file(&folder)?;
+            if self.plan.read(&path)?.is_none() {
+                let text = if folder == "channels" {
+                    let template = "phx.new/src/channels.rs.tera";
+                    self.templates.render(template, &Context::new())?
+                } else {
+                    String::new()
+                };
+                self.plan.create(&path, text)?;
+            }
+            self.edit(&path, |source| modules::declare(source, module, true))?;
+            folder = format!("{folder}/{module}");
         }
-        self.edit(&path, |source| modules::declare(source, module, true))?;
         self.declare_in_root("channels")
+    }
+
+    /// Returns the file of the module in `folder`: `channels/admin.rs`, or `channels/admin/mod.rs`
+    /// in a project that writes its modules so.
+    fn module_file(&self, folder: &str) -> anyhow::Result<PathBuf> {
+        let named = self.source_path(&format!("{folder}.rs"));
+        let mod_rs = self.source_path(&format!("{folder}/mod.rs"));
+        let habit = self.plan.read(&self.source_path("channels/mod.rs"))?;
+        let exists = |path: &Path| Ok::<_, anyhow::Error>(self.plan.read(path)?.is_some());
+        let is_mod_rs = exists(&mod_rs)? || habit.is_some() && !exists(&named)?;
+        Ok(if is_mod_rs { mod_rs } else { named })
     }
 
     /// Declares a module in the crate root. In a library it is `pub`, so that tests and the binary

@@ -55,9 +55,9 @@ fn offer_socket(
         ));
     }
     wiring.create_socket(&name)?;
-    let path = wiring.source_path(&format!("channels/{}.rs", name.module()));
+    let path = wiring.source_path(&name.file());
     Ok(SocketFile {
-        module: format!("channels::{}", name.module()),
+        module: name.module_path(),
         name: socket,
         path,
     })
@@ -69,10 +69,10 @@ fn generate(wiring: &mut Wiring, name: &Name, socket: &SocketFile) -> anyhow::Re
         Dependency::new("serde_json", "1"),
         Dependency::new("tokio", "1").features(&["macros", "rt"]),
     ])?;
-    wiring.declare_in_channels(&name.module())?;
+    wiring.declare_in_channels(&name.modules())?;
 
     let mut context = context(wiring, name, socket)?;
-    let file = wiring.source_path(&format!("channels/{}.rs", name.module()));
+    let file = wiring.source_path(&name.file());
     wiring.create(&file, "phx.gen.channel/channel.rs.tera", &context)?;
     let (test, command) = test_file(wiring, name, &mut context)?;
     wiring.create(&test, "phx.gen.channel/channel_test.rs.tera", &context)?;
@@ -85,7 +85,7 @@ fn generate(wiring: &mut Wiring, name: &Name, socket: &SocketFile) -> anyhow::Re
         socket,
         &NewRoute {
             channel: name.type_name(),
-            import: format!("crate::channels::{}::{}", name.module(), name.type_name()),
+            import: name.import(),
             pattern: pattern.clone(),
         },
     )?;
@@ -125,16 +125,16 @@ fn test_file(
     name: &Name,
     context: &mut Context,
 ) -> anyhow::Result<(PathBuf, String)> {
-    let module = name.module();
+    let modules = name.modules();
     if wiring.exports_channels()? {
         context.insert("crate_path", &wiring.project.crate_name);
-        let test = format!("{module}_test");
+        let test = format!("{}_test", modules.join("_"));
         let command = format!("cargo test --test {test}");
         Ok((PathBuf::from(format!("tests/{test}.rs")), command))
     } else {
         context.insert("crate_path", "crate");
-        let path = wiring.source_path(&format!("channels/{module}/tests.rs"));
-        Ok((path, format!("cargo test {module}")))
+        let path = wiring.source_path(&format!("channels/{}/tests.rs", modules.join("/")));
+        Ok((path, format!("cargo test {}", modules.join("::"))))
     }
 }
 

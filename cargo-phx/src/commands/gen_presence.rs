@@ -25,14 +25,14 @@ fn plan(project: Project, name: &Name) -> anyhow::Result<Plan> {
     context.insert("name", &name.type_name());
     context.insert("field", &field);
     context.insert("crate_name", &crate_name);
-    let path = wiring.source_path(&format!("channels/{field}.rs"));
+    let path = wiring.source_path(&name.file());
     wiring.create(&path, "phx.gen.presence/presence.rs.tera", &context)?;
 
-    wiring.declare_in_channels(&field)?;
+    wiring.declare_in_channels(&name.modules())?;
     wiring.ensure_application()?;
     wiring.add_presence(&NewPresence {
         name: name.type_name(),
-        import: format!("crate::channels::{field}::{}", name.type_name()),
+        import: name.import(),
         field: field.clone(),
     })?;
 

@@ -38,7 +38,7 @@ impl Wiring {
     pub(crate) fn create_socket(&mut self, name: &Name) -> anyhow::Result<String> {
         self.ensure_application()?;
         let socket = name.type_name();
-        let path = self.source_path(&format!("channels/{}.rs", name.module()));
+        let path = self.source_path(&name.file());
 
         let mut context = Context::new();
         context.insert("socket", &socket);
@@ -49,11 +49,11 @@ impl Wiring {
         let text = self.with_present_routes(&path, &socket, text)?;
         self.plan.create(&path, text)?;
 
-        self.declare_in_channels(&name.module())?;
+        self.declare_in_channels(&name.modules())?;
         let library = checkout::presence_channels(&self.project.root);
         self.depend_on(&[library])?;
         self.mount_socket(&NewSocket {
-            import: format!("crate::channels::{}::{socket}", name.module()),
+            import: name.import(),
             second_path: format!("/{}", name.module()),
             name: socket,
         })

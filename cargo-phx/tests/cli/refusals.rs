@@ -30,18 +30,18 @@ fn bad_names() {
             "a name starts with a capital letter",
         ),
         (
-            "gen channel Self",
-            "it is a Rust keyword",
-            "type `cargo phx gen channel MySelf`",
+            "gen channel Mod.Room",
+            "`mod` is a Rust keyword",
+            "type `cargo phx gen channel MyMod.Room`",
         ),
         (
             "gen presence Type",
-            "it is a Rust keyword",
+            "`type` is a Rust keyword",
             "type `cargo phx gen presence MyType`",
         ),
         (
             "gen socket Admin.User",
-            "a name has no `.` and no `::`",
+            "only a channel's name has a `.` or `::`",
             "type `cargo phx gen socket AdminUser`",
         ),
         (

@@ -26,6 +26,18 @@ struct Flags {
     /// Overwrite files that differ without asking
     #[arg(long, global = true)]
     force: bool,
+    /// Answer every question with yes; files that differ are never overwritten by this
+    #[arg(long, short, global = true)]
+    yes: bool,
+    /// Print only questions, errors, and what is left to do by hand
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// Write new files only, and print the changes to make in the others
+    #[arg(long, global = true)]
+    no_wire: bool,
+    /// The binary that serves the app, if the package has several
+    #[arg(long, global = true, value_name = "NAME")]
+    bin: Option<String>,
     /// The Cargo.toml of the project, instead of the one in this folder or above it
     #[arg(long, global = true, value_name = "PATH")]
     manifest_path: Option<PathBuf>,
@@ -78,8 +90,13 @@ impl Cli {
         let options = Options {
             dry_run: self.flags.dry_run,
             force: self.flags.force,
+            yes: self.flags.yes,
+            quiet: self.flags.quiet,
+            no_wire: self.flags.no_wire,
+            bin: self.flags.bin,
             manifest_path: self.flags.manifest_path,
         };
+        options.prepare(console);
         match self.command {
             Command::New { path } => new::run(&path, &options, console),
             Command::Gen(Generator::Presence { name }) => {

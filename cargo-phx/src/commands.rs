@@ -14,14 +14,36 @@ pub(crate) mod new;
 /// The options that all commands take.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
+    /// Shows the plan, and writes nothing.
     pub(crate) dry_run: bool,
+    /// Overwrites files that differ, without a question.
     pub(crate) force: bool,
+    /// Answers every question with yes. A file that differs is an error.
+    pub(crate) yes: bool,
+    /// Prints only questions, errors and notices.
+    pub(crate) quiet: bool,
+    /// Writes new files only. For the user's files, prints the changes.
+    pub(crate) no_wire: bool,
+    /// The binary that serves the app.
+    #[allow(dead_code)]
+    pub(crate) bin: Option<String>,
     pub(crate) manifest_path: Option<PathBuf>,
 }
 
 impl Options {
-    /// Finds the project that a generator works on.
-    pub(crate) fn project(&self) -> anyhow::Result<Project> {
+    /// Makes the console answer and print as the options say. A dry run shows what the answer yes
+    /// would do.
+    pub(crate) fn prepare(&self, console: &mut Console) {
+        if self.yes || self.dry_run {
+            console.assume_yes();
+        }
+        if self.quiet {
+            console.be_quiet();
+        }
+    }
+
+    /// Finds the project that a generator works on. Asks which binary serves, if several might.
+    pub(crate) fn project(&self, _console: &mut Console) -> anyhow::Result<Project> {
         Project::find(self.manifest_path.as_deref(), &std::env::current_dir()?)
     }
 
@@ -30,7 +52,7 @@ impl Options {
         if self.dry_run {
             plan.show(console)
         } else {
-            plan.apply(self.force, console)
+            plan.apply(self, console)
         }
     }
 }

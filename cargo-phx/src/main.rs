@@ -1,14 +1,16 @@
 //! `cargo phx`: makes apps with Phoenix channels and presence, and generates code into axum apps.
 //!
-//! The exit code is 0 on success, 1 on an error, and 2 if the arguments cannot be read. A command
+//! The exit code is 0 on success, 1 on an error, 2 if the arguments cannot be read, and
+//! 130 if ctrl-c has stopped the command before it changed a file. A command
 //! that leaves lines for the user to add by hand prints them and succeeds.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use crate::cli::Cli;
 use crate::console::Console;
 use crate::hint::Hinted;
+use crate::plan::Interrupted;
 
 mod cli;
 mod commands;
@@ -27,8 +29,15 @@ fn main() -> ExitCode {
     let cli = Cli::from_arguments(std::env::args_os());
     let mut input = std::io::stdin().lock();
     let mut output = std::io::stdout().lock();
-    match cli.run(&mut Console::new(&mut input, &mut output)) {
+    let terminal = input.is_terminal() && output.is_terminal();
+    match cli.run(&mut Console::new(&mut input, &mut output).terminal(terminal)) {
         Ok(()) => ExitCode::SUCCESS,
+        // The reader of the output has what it wants: `cargo phx new hello --dry-run | head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Interrupted>() => {
+            let _ = std::io::stderr().write_all(format!("error: {error}\n").as_bytes());
+            ExitCode::from(Interrupted::EXIT_CODE)
+        }
         Err(error) => {
             let mut report = format!("error: {error:#}\n");
             if let Some(hinted) = error.downcast_ref::<Hinted>() {
@@ -39,4 +48,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<std::io::Error>();
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }

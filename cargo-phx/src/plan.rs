@@ -7,8 +7,11 @@ use anyhow::Context;
 use crate::format::Format;
 
 pub(crate) mod apply;
+mod interrupt;
 pub(crate) mod show;
 mod write;
+
+pub(crate) use interrupt::Interrupted;
 
 /// The file changes below one folder, and the messages to the user.
 #[derive(Debug)]
@@ -22,13 +25,14 @@ pub(crate) struct Plan {
 /// A file, with its text before and after.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
-    /// The path, relative to the plan's folder.
+    /// The path, relative to the plan's folder. It begins with `..` for the manifest of a workspace
+    /// above that folder.
     pub(crate) path: PathBuf,
     pub(crate) action: Action,
     /// The present text, or `None` if the file does not exist.
     pub(crate) before: Option<String>,
-    /// The text after the change. Empty if the plan deletes the file.
-    pub(crate) after: String,
+    /// The planned text, or `None` if the file is deleted.
+    pub(crate) after: Option<String>,
 }
 
 /// The way in which a plan changes a file.
@@ -36,7 +40,7 @@ pub(crate) struct Change {
 pub(crate) enum Action {
     /// Writes the whole file from a template. If a different file exists, the user is asked first.
     Create,
-    /// Adds some lines to the user's file.
+    /// Adds some lines to the user's file, or removes some.
     Inject,
     /// Deletes the file, and its folder if that is empty then.
     Delete,
@@ -56,10 +60,9 @@ pub(crate) enum Status {
 impl Change {
     pub(crate) fn status(&self) -> Status {
         match (&self.before, self.action) {
-            (None, Action::Delete) => Status::Unchanged,
-            (Some(_), Action::Delete) => Status::Deleting,
-            (Some(before), _) if *before == self.after => Status::Unchanged,
+            (before, _) if *before == self.after => Status::Unchanged,
             (None, _) => Status::Creating,
+            (Some(_), Action::Delete) => Status::Deleting,
             (Some(_), Action::Create) => Status::Conflict,
             (Some(_), Action::Inject) => Status::Injecting,
         }
@@ -82,8 +85,7 @@ impl Plan {
     /// Returns `None` if the file is neither planned nor on disk, or if the plan deletes it.
     pub(crate) fn read(&self, path: &Path) -> anyhow::Result<Option<String>> {
         match self.changes.iter().find(|change| change.path == path) {
-            Some(change) if change.action == Action::Delete => Ok(None),
-            Some(change) => Ok(Some(change.after.clone())),
+            Some(change) => Ok(change.after.clone()),
             None => self.on_disk(path),
         }
     }
@@ -100,45 +102,42 @@ impl Plan {
 
     /// Plans a whole file with this text, from a template.
     pub(crate) fn create(&mut self, path: &Path, text: String) -> anyhow::Result<()> {
-        let before = self.on_disk(path)?;
-        self.changes.push(Change {
-            path: path.to_path_buf(),
-            action: Action::Create,
-            before,
-            after: text,
-        });
-        Ok(())
+        self.change(path, Action::Create, Some(text))
     }
 
     /// Plans new text for a file of the user, or for a file that this plan creates. A file whose
     /// text stays the same is shown as unchanged.
     pub(crate) fn inject(&mut self, path: &Path, text: String) -> anyhow::Result<()> {
+        self.change(path, Action::Inject, Some(text))
+    }
+
+    /// Plans to delete a file, and the folders that are empty without it. A file that does not
+    /// exist is not listed.
+    #[cfg_attr(not(test), expect(dead_code, reason = "destroy comes next"))]
+    pub(crate) fn delete(&mut self, path: &Path) -> anyhow::Result<()> {
+        if self.on_disk(path)?.is_none() {
+            self.changes.retain(|change| change.path != path);
+            return Ok(());
+        }
+        self.change(path, Action::Delete, None)
+    }
+
+    /// Plans a change. A file that the plan creates and then edits is created with the edit.
+    fn change(&mut self, path: &Path, action: Action, after: Option<String>) -> anyhow::Result<()> {
         if let Some(change) = self.changes.iter_mut().find(|change| change.path == path) {
-            change.after = text;
+            if action != Action::Inject {
+                change.action = action;
+            }
+            change.after = after;
             return Ok(());
         }
         let before = self.on_disk(path)?;
         self.changes.push(Change {
             path: path.to_path_buf(),
-            action: Action::Inject,
+            action,
             before,
-            after: text,
+            after,
         });
-        Ok(())
-    }
-
-    /// Plans to delete a file. A file that does not exist is not listed.
-    #[cfg_attr(not(test), expect(dead_code, reason = "destroy comes next"))]
-    pub(crate) fn delete(&mut self, path: &Path) -> anyhow::Result<()> {
-        self.changes.retain(|change| change.path != path);
-        if let Some(before) = self.on_disk(path)? {
-            self.changes.push(Change {
-                path: path.to_path_buf(),
-                action: Action::Delete,
-                before: Some(before),
-                after: String::new(),
-            });
-        }
         Ok(())
     }
 
@@ -160,9 +159,12 @@ impl Plan {
             .chain(edits.filter(move |change| idle || change.status() != Status::Unchanged))
     }
 
-    /// Adds a notice about something that only the user can do. It is printed at the end.
+    /// Adds a notice about something that only the user can do. It is printed at the end, once.
     pub(crate) fn notice(&mut self, text: impl Into<String>) {
-        self.notices.push(text.into());
+        let text = text.into();
+        if !self.notices.contains(&text) {
+            self.notices.push(text);
+        }
     }
 
     /// Sets the next steps, printed after the plan has been applied. They use the guide's words.
@@ -178,13 +180,13 @@ impl Plan {
             .iter_mut()
             .filter(|change| is_rust(&change.path))
         {
-            match (&change.before, change.action) {
-                (_, Action::Delete) => {}
-                (_, Action::Create) => change.after = format.created(&change.after),
-                (Some(before), _) if *before == change.after => {}
-                (Some(before), _) => change.after = format.edited(before, &change.after),
-                (None, _) => change.after = format.created(&change.after),
-            }
+            let Some(after) = &change.after else { continue };
+            let formatted = match (&change.before, change.action) {
+                (before, _) if before.as_ref() == Some(after) => continue,
+                (Some(before), Action::Inject) => format.edited(before, after),
+                (Some(_) | None, _) => format.created(after),
+            };
+            change.after = Some(formatted);
         }
     }
 }

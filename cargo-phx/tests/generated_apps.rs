@@ -82,7 +82,7 @@ fn the_guides_app() {
     for (command, tests) in [
         ("gen presence", 0),
         ("gen socket User", 0),
-        ("gen channel Room", 4),
+        ("gen channel Room --yes", 4),
     ] {
         sandbox.phx(command).succeeded();
         check(&sandbox, tests);
@@ -91,7 +91,7 @@ fn the_guides_app() {
     sandbox.phx("gen presence CustomerSupportDesk").succeeded();
     sandbox.phx("gen socket CustomerSupport").succeeded();
     sandbox
-        .phx("gen channel CustomerSupportDesk --socket CustomerSupport")
+        .phx("gen channel CustomerSupportDesk --socket CustomerSupport --yes")
         .succeeded();
     check(&sandbox, 8);
 }
@@ -101,11 +101,11 @@ fn the_guides_app() {
 #[ignore = "slow; `cargo xtask apps` runs it"]
 fn the_channel_first() {
     let sandbox = Sandbox::app("channel_first");
-    sandbox.phx("gen channel Room").succeeded();
+    sandbox.phx("gen channel Room --yes").succeeded();
     check(&sandbox, 3);
     sandbox.phx("gen presence").succeeded();
     check(&sandbox, 3);
-    sandbox.phx("gen channel Room --force").succeeded();
+    sandbox.phx("gen channel Room --force --yes").succeeded();
     check(&sandbox, 4);
 }
 
@@ -120,8 +120,8 @@ fn an_app_with_several_of_each() {
         "gen presence",
         "gen presence Typing",
         "gen socket User",
-        "gen channel Room",
-        "gen channel Desk --socket Admin",
+        "gen channel Room --yes",
+        "gen channel Desk --socket Admin --yes",
     ] {
         sandbox.phx(command).succeeded();
     }
@@ -153,7 +153,7 @@ async fn main() {
     ]);
     sandbox.phx("gen presence").succeeded();
     check(&sandbox, 0);
-    sandbox.phx("gen channel Room").succeeded();
+    sandbox.phx("gen channel Room --yes").succeeded();
     check(&sandbox, 4);
 }
 
@@ -195,7 +195,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 ",
         ),
     ]);
-    sandbox.phx("gen channel Room").succeeded();
+    sandbox.phx("gen channel Room --yes").succeeded();
     check(&sandbox, 3);
     sandbox.phx("gen presence").succeeded();
     check(&sandbox, 3);
@@ -243,7 +243,7 @@ fn the_app_runs() {
     // Other tests build a `hello` in the same place.
     let sandbox = Sandbox::app("served");
     sandbox.phx("gen presence").succeeded();
-    sandbox.phx("gen channel Room").succeeded();
+    sandbox.phx("gen channel Room --yes").succeeded();
     cargo(&sandbox, "build --quiet");
     let binary = target().join("debug/served");
 

@@ -24,7 +24,7 @@ pub(crate) fn run(
     let wanted = socket
         .map(|socket| Name::parse(Component::Socket, socket))
         .transpose()?;
-    let mut wiring = Wiring::new(options.project()?);
+    let mut wiring = Wiring::new(options.project(console)?);
     let socket = match wiring.find_socket(wanted.as_ref())? {
         Some(socket) => socket,
         None => offer_socket(&mut wiring, wanted, console)?,

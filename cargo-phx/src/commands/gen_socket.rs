@@ -9,7 +9,7 @@ use crate::wiring::Wiring;
 
 pub(crate) fn run(name: &str, options: &Options, console: &mut Console) -> anyhow::Result<()> {
     let name = Name::parse(Component::Socket, name)?;
-    let plan = plan(options.project()?, &name)?;
+    let plan = plan(options.project(console)?, &name)?;
     options.carry_out(&plan, console)
 }
 

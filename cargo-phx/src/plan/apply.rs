@@ -1,51 +1,93 @@
 //! Applying a plan: asks before overwriting, checks, writes, and prints what was written.
 
-use super::{Plan, Status, show, write};
-use crate::console::Console;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::{Change, Plan, Status, show, write};
+use crate::commands::Options;
+use crate::console::{Console, Overwrite};
 use crate::hint::hinted;
 
 impl Plan {
-    /// Applies the plan. Unless `force` is set, first asks about each file that would be
-    /// overwritten.
+    /// Applies the plan, all or nothing. Unless `force` is set, first asks about each file that
+    /// would be overwritten.
     ///
     /// # Errors
     ///
-    /// Fails if an answer is no, or if a file cannot be written. A no, and every failed check,
-    /// leaves all files as they were.
-    pub(crate) fn apply(&self, force: bool, console: &mut Console) -> anyhow::Result<()> {
-        for change in &self.changes {
-            if change.status() != Status::Conflict || force {
-                continue;
-            }
-            let path = show::slashes(change);
-            let question = format!("{path} exists and differs. Overwrite it?");
-            if !console.confirm(&question, false)? {
-                return Err(hinted(
-                    format!("{path} was not overwritten, and nothing else was written"),
-                    "move your changes elsewhere and answer y, or use --force",
-                ));
-            }
-        }
-
+    /// Fails if the user quits at a question, if a question is not answered, or if a file cannot be
+    /// written. All files are then as they were.
+    pub(crate) fn apply(&self, options: &Options, console: &mut Console) -> anyhow::Result<()> {
+        let kept = self.ask_to_overwrite(options.force, console)?;
+        let by_hand = |change: &Change| options.no_wire && change.status() == Status::Injecting;
         let changed: Vec<_> = self
             .changes
             .iter()
             .filter(|change| change.status() != Status::Unchanged)
+            .filter(|change| !kept.contains(change.path.as_path()) && !by_hand(change))
             .collect();
         write::all(&self.root, &changed)?;
 
-        for change in self.listed() {
-            console.line(show::line(change))?;
+        for change in self.listed().filter(|change| !by_hand(change)) {
+            if kept.contains(change.path.as_path()) {
+                console.status(format!("* keeping {}", show::slashes(change)))?;
+            } else {
+                console.status(show::line(change))?;
+            }
+        }
+        for change in self.listed().filter(|change| by_hand(change)) {
+            console.line(show::instructions(change))?;
         }
         for notice in &self.notices {
             console.line(format!("\n{notice}"))?;
         }
-        if changed.is_empty() && self.notices.is_empty() {
-            return console.line("\nNothing to do: everything is there already.");
+        let idle = self
+            .changes
+            .iter()
+            .all(|change| change.status() == Status::Unchanged);
+        if idle && self.notices.is_empty() {
+            return console.status("\nNothing to do: everything is there already.");
         }
         if !self.next_steps.is_empty() {
-            console.line(format!("\n{}", self.next_steps))?;
+            console.status(format!("\n{}", self.next_steps))?;
         }
         Ok(())
+    }
+
+    /// Asks about each file that the plan would overwrite. Returns the files to keep.
+    fn ask_to_overwrite(
+        &self,
+        force: bool,
+        console: &mut Console,
+    ) -> anyhow::Result<BTreeSet<&Path>> {
+        let mut kept = BTreeSet::new();
+        let conflicts = self
+            .changes
+            .iter()
+            .filter(|change| change.status() == Status::Conflict && !force);
+        for change in conflicts {
+            let path = show::slashes(change);
+            loop {
+                match console.overwrite(&path)? {
+                    Overwrite::Yes => {}
+                    Overwrite::No => {
+                        kept.insert(change.path.as_path());
+                    }
+                    Overwrite::Diff => {
+                        console.line(show::diff(change).trim_end())?;
+                        continue;
+                    }
+                    Overwrite::All => return Ok(kept),
+                    Overwrite::Quit => {
+                        return Err(hinted(
+                            format!("stopped before {path}, and nothing was written"),
+                            "answer n to keep your file and write the others, \
+                             or use --force to overwrite all",
+                        ));
+                    }
+                }
+                break;
+            }
+        }
+        Ok(kept)
     }
 }

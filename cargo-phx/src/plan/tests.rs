@@ -1,12 +1,17 @@
 use std::fs;
 
 use super::*;
+use crate::commands::Options;
 use crate::console::Console;
 
 fn run(plan: &Plan, force: bool, typed: &str) -> (anyhow::Result<()>, String) {
     let mut output = Vec::new();
     let mut input = typed.as_bytes();
-    let result = plan.apply(force, &mut Console::new(&mut input, &mut output));
+    let options = Options {
+        force,
+        ..Options::default()
+    };
+    let result = plan.apply(&options, &mut Console::new(&mut input, &mut output));
     (result, String::from_utf8(output).unwrap())
 }
 
@@ -84,30 +89,100 @@ fn a_plan_reads_what_it_is_going_to_write() {
         .unwrap();
     assert_eq!(plan.changes.len(), 2);
     assert_eq!(plan.changes[0].status(), Status::Creating);
-    assert_eq!(plan.changes[0].after, "newer\n");
+    assert_eq!(plan.changes[0].after.as_deref(), Some("newer\n"));
+}
+
+/// A folder in which the plan's new file exists with another text.
+fn conflict() -> tempfile::TempDir {
+    let folder = folder();
+    fs::create_dir(folder.path().join("a")).unwrap();
+    fs::write(folder.path().join("a/new.rs"), "mine\n").unwrap();
+    folder
 }
 
 #[test]
 fn a_file_that_differs_is_asked_for() {
-    for (typed, force, overwritten) in [
-        ("", false, false),
-        ("n\n", false, false),
-        ("y\n", false, true),
-        ("", true, true),
+    for (typed, force, verb) in [
+        ("y\n", false, "overwriting"),
+        ("\n", false, "overwriting"),
+        ("a\n", false, "overwriting"),
+        ("n\n", false, "keeping"),
+        ("d\nn\n", false, "keeping"),
+        ("", true, "overwriting"),
     ] {
-        let folder = folder();
-        fs::create_dir(folder.path().join("a")).unwrap();
-        fs::write(folder.path().join("a/new.rs"), "mine\n").unwrap();
-        let before = files(folder.path());
+        let folder = conflict();
         let (result, output) = run(&plan(folder.path()), force, typed);
-        assert_eq!(result.is_ok(), overwritten, "{typed:?} {force}");
-        assert_eq!(
-            output.contains("a/new.rs exists and differs. Overwrite it? [yN]"),
-            !force
-        );
-        assert_eq!(files(folder.path()) == before, !overwritten);
-        assert_eq!(output.contains("* overwriting a/new.rs"), overwritten);
+        result.unwrap();
+        let asked = output.contains("a/new.rs exists and differs. Overwrite it? [Y]es");
+        assert_eq!(asked, !force);
+        assert!(output.contains(&format!("* {verb} a/new.rs\n")), "{output}");
+        assert!(output.ends_with("* injecting old.rs\n"), "{output}");
+        assert_eq!(output.contains("\n-mine\n+new\n"), typed == "d\nn\n");
+        let text = if verb == "keeping" { "mine\n" } else { "new\n" };
+        let expected = [
+            ("a/new.rs".to_owned(), text.to_owned()),
+            ("old.rs".to_owned(), "old\nmore\n".to_owned()),
+        ];
+        assert_eq!(files(folder.path()), expected, "{typed:?} {force}");
     }
+}
+
+#[test]
+fn a_question_that_nobody_answers_or_a_quit_leaves_everything() {
+    for (typed, message) in [
+        ("", "a/new.rs exists and differs, and nothing was written"),
+        ("q\n", "stopped before a/new.rs, and nothing was written"),
+    ] {
+        let folder = conflict();
+        let before = files(folder.path());
+        let (result, _) = run(&plan(folder.path()), false, typed);
+        assert_eq!(result.unwrap_err().to_string(), message);
+        assert_eq!(files(folder.path()), before);
+    }
+}
+
+#[test]
+fn the_answer_all_asks_no_more() {
+    let folder = conflict();
+    fs::write(folder.path().join("b.rs"), "mine too\n").unwrap();
+    let mut plan = plan(folder.path());
+    plan.create(Path::new("b.rs"), "new too\n".into()).unwrap();
+    run(&plan, false, "all\n").0.unwrap();
+    assert_eq!(
+        fs::read_to_string(folder.path().join("b.rs")).unwrap(),
+        "new too\n"
+    );
+}
+
+#[test]
+fn without_wiring_the_changes_of_present_files_are_printed() {
+    let folder = folder();
+    let mut output = Vec::new();
+    let mut input: &[u8] = b"";
+    let options = Options {
+        no_wire: true,
+        ..Options::default()
+    };
+    plan(folder.path())
+        .apply(&options, &mut Console::new(&mut input, &mut output))
+        .unwrap();
+    let expected = "* creating a/new.rs\n\nAdd to old.rs, below line 1:\n\n    more\n";
+    assert_eq!(String::from_utf8(output).unwrap(), expected);
+    assert_eq!(
+        fs::read_to_string(folder.path().join("old.rs")).unwrap(),
+        "old\n"
+    );
+    assert!(folder.path().join("a/new.rs").is_file());
+}
+
+#[test]
+fn a_notice_is_printed_once() {
+    let folder = folder();
+    let mut plan = plan(folder.path());
+    plan.notice("Add this line.");
+    plan.notice("Add this line.");
+    let output = run(&plan, false, "").1;
+    assert_eq!(output.matches("Add this line.").count(), 1);
 }
 
 #[test]
@@ -119,7 +194,11 @@ fn a_dry_run_writes_nothing() {
     plan(folder.path())
         .show(&mut Console::new(&mut input, &mut output))
         .unwrap();
-    let expected = "* creating a/new.rs\n* injecting old.rs\n    @@ -1 +1,2 @@\n     old\n    +more\n\n\
+    let expected = "* creating a/new.rs\n* injecting old.rs\n\n\
+                    diff --git a/a/new.rs b/a/new.rs\nnew file mode 100644\n\
+                    --- /dev/null\n+++ b/a/new.rs\n@@ -0,0 +1 @@\n+new\n\
+                    diff --git a/old.rs b/old.rs\n--- a/old.rs\n+++ b/old.rs\n\
+                    @@ -1 +1,2 @@\n old\n+more\n\n\
                     Nothing was written: this was a dry run.\n";
     assert_eq!(String::from_utf8(output).unwrap(), expected);
     assert_eq!(files(folder.path()), before);

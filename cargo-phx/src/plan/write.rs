@@ -1,58 +1,56 @@
-//! Writing files so that none is left half-written: checks all, writes all beside their places,
-//! then moves them there.
+//! Writing files, all or none: checks all, writes all beside their places, then moves them there.
+//!
+//! Until the last file is in its place, each replaced file has a second name beside it. A failure
+//! or ctrl-c moves the replaced files back.
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
-use super::{Action, Change};
+use super::Change;
+use super::interrupt::{self, Interrupted};
 use crate::hint::hinted;
 
-/// Writes all changes below `root`, or nothing. Only a rename that fails after all checks can leave
-/// some of the files written.
+/// Writes all changes below `root`, or nothing.
 pub(super) fn all(root: &Path, changes: &[&Change]) -> anyhow::Result<()> {
-    let targets: Vec<PathBuf> = changes
-        .iter()
-        .map(|change| root.join(&change.path))
-        .collect();
-    for target in &targets {
-        check(target)?;
+    interrupt::guarded(|interrupted| commit(root, changes, interrupted))
+}
+
+/// Writes all changes, or nothing. Stops if `interrupted` returns true at one of the steps.
+fn commit(root: &Path, changes: &[&Change], interrupted: &dyn Fn() -> bool) -> anyhow::Result<()> {
+    for change in changes {
+        check(&root.join(&change.path))?;
     }
 
     let mut folders = Folders::default();
     let mut staged = Vec::new();
-    let mut deleted = Vec::new();
-    for (change, target) in changes.iter().zip(targets) {
-        if change.action == Action::Delete {
-            deleted.push(target);
-        } else {
-            staged.push(stage(&target, &change.after, &mut folders)?);
-        }
+    for change in changes {
+        proceed(interrupted)?;
+        staged.push(Staged::new(root, change, &mut folders)?);
     }
-    for (file, target) in staged {
-        file.persist(&target)
-            .map_err(|error| error.error)
-            .with_context(|| format!("cannot write {}", target.display()))?;
+    let mut replaced = Replaced::default();
+    let moved = staged.into_iter().try_for_each(|file| {
+        proceed(interrupted)?;
+        replaced.replace(file)
+    });
+    if let Err(error) = moved {
+        return Err(replaced.restore(error));
     }
     folders.keep();
-    for target in deleted {
-        delete(root, &target)?;
+    // The second names are in the folders that may now be empty.
+    drop(replaced);
+    for change in changes.iter().filter(|change| change.after.is_none()) {
+        remove_empty_folders(root, &change.path);
     }
     Ok(())
 }
 
-/// Deletes a file, and each folder above it that is empty then, up to `root`.
-fn delete(root: &Path, target: &Path) -> anyhow::Result<()> {
-    fs::remove_file(target).with_context(|| format!("cannot delete {}", target.display()))?;
-    let folders = target.ancestors().skip(1);
-    for folder in folders.take_while(|folder| folder.starts_with(root) && *folder != root) {
-        // A folder that is not empty stays.
-        if fs::remove_dir(folder).is_err() {
-            break;
-        }
+fn proceed(interrupted: &dyn Fn() -> bool) -> anyhow::Result<()> {
+    if interrupted() {
+        return Err(Interrupted.into());
     }
     Ok(())
 }
@@ -114,30 +112,131 @@ fn check(target: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Writes the text beside its place, with the permissions of the file that it replaces. Returns the
-/// temporary file and its final path.
-fn stage(
-    target: &Path,
-    text: &str,
-    folders: &mut Folders,
-) -> anyhow::Result<(NamedTempFile, PathBuf)> {
-    // A link stays a link: the file that it points to is replaced.
-    let target = fs::canonicalize(target).unwrap_or_else(|_| target.to_path_buf());
-    let folder = target.parent().context("a file is in a folder")?;
-    let failed = || format!("cannot write {}", target.display());
-    folders.create(folder).with_context(failed)?;
+/// A change whose files are written, but not yet in their places.
+struct Staged {
+    target: PathBuf,
+    /// The new file, or `None` if the target is deleted.
+    new: Option<TempPath>,
+    /// A second name of the present file, or `None` if the target is new.
+    old: Option<TempPath>,
+}
+
+impl Staged {
+    /// Writes the new text beside its place, with the permissions of the file that it replaces.
+    fn new(root: &Path, change: &Change, folders: &mut Folders) -> anyhow::Result<Staged> {
+        let target = root.join(&change.path);
+        // A link stays a link: the file that it points to is replaced.
+        let target = match &change.after {
+            Some(_) => fs::canonicalize(&target).unwrap_or(target),
+            None => target,
+        };
+        let failed = || format!("cannot write {}, and nothing was written", target.display());
+        let folder = target.parent().context("a file is in a folder")?;
+        folders.create(folder).with_context(failed)?;
+        let new = match &change.after {
+            Some(text) => Some(write_beside(&target, folder, text).with_context(failed)?),
+            None => None,
+        };
+        let old = second_name(&target, folder).with_context(failed)?;
+        Ok(Staged { target, new, old })
+    }
+}
+
+/// Writes `text` into a temporary file in the folder of `target`.
+fn write_beside(target: &Path, folder: &Path, text: &str) -> std::io::Result<TempPath> {
     let mut builder = tempfile::Builder::new();
-    let permissions = permissions(&target);
+    let permissions = permissions(target);
     if let Some(permissions) = &permissions {
         builder.permissions(permissions.clone());
     }
-    let mut file = builder.tempfile_in(folder).with_context(failed)?;
-    file.write_all(text.as_bytes()).with_context(failed)?;
-    file.flush().with_context(failed)?;
-    if let (Ok(_), Some(permissions)) = (fs::metadata(&target), permissions) {
-        fs::set_permissions(file.path(), permissions).with_context(failed)?;
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.flush()?;
+    if let (Ok(_), Some(permissions)) = (fs::metadata(target), permissions) {
+        fs::set_permissions(file.path(), permissions)?;
     }
-    Ok((file, target))
+    Ok(file.into_temp_path())
+}
+
+/// Gives a file a second name in its folder, which is removed when the returned value is dropped.
+///
+/// Returns `None` if the file does not exist.
+fn second_name(target: &Path, folder: &Path) -> std::io::Result<Option<TempPath>> {
+    if fs::symlink_metadata(target).is_err() {
+        return Ok(None);
+    }
+    let linked = tempfile::Builder::new().make_in(folder, |path| fs::hard_link(target, path));
+    let name = match linked {
+        Ok(linked) => linked.into_temp_path(),
+        // The file system has no hard links, so the second name gets a copy.
+        Err(_) => {
+            let copy = NamedTempFile::new_in(folder)?.into_temp_path();
+            fs::copy(target, &copy)?;
+            copy
+        }
+    };
+    Ok(Some(name))
+}
+
+/// The files that are in their places, each with the second name of the file that it replaced.
+#[derive(Default)]
+struct Replaced(Vec<(PathBuf, Option<TempPath>)>);
+
+impl Replaced {
+    fn replace(&mut self, staged: Staged) -> anyhow::Result<()> {
+        let Staged { target, new, old } = staged;
+        let moved = match new {
+            Some(new) => new.persist(&target).map_err(|error| error.error),
+            None => fs::remove_file(&target),
+        };
+        moved.with_context(|| {
+            format!("cannot write {}, and nothing was written", target.display())
+        })?;
+        self.0.push((target, old));
+        Ok(())
+    }
+
+    /// Moves the replaced files back and removes the new ones. Returns `error`, or an error that
+    /// lists the files that cannot be restored and their copies.
+    fn restore(self, error: anyhow::Error) -> anyhow::Error {
+        let mut lost = Vec::new();
+        for (target, old) in self.0.into_iter().rev() {
+            let Some(old) = old else {
+                if fs::remove_file(&target).is_err() {
+                    lost.push(format!("{} is left over", target.display()));
+                }
+                continue;
+            };
+            if let Err(failed) = old.persist(&target) {
+                let copy = match failed.path.keep() {
+                    Ok(copy) => copy.display().to_string(),
+                    Err(failed) => failed.path.display().to_string(),
+                };
+                lost.push(format!("{} is now {copy}", target.display()));
+            }
+        }
+        if lost.is_empty() {
+            return error;
+        }
+        hinted(
+            format!(
+                "{:#}; and some changes could not be taken back",
+                error.root_cause()
+            ),
+            format!("put these files right by hand: {}", lost.join(", ")),
+        )
+    }
+}
+
+/// Removes the folders of a deleted file that are empty without it, up to `root`.
+fn remove_empty_folders(root: &Path, path: &Path) {
+    let folders = path.ancestors().skip(1);
+    for folder in folders.take_while(|folder| !folder.as_os_str().is_empty()) {
+        // Fails on a folder that is not empty, and so do all above it.
+        if fs::remove_dir(root.join(folder)).is_err() {
+            return;
+        }
+    }
 }
 
 /// Returns the permissions of the present file, else those of a new file. A temporary file's own
@@ -185,3 +284,6 @@ impl Drop for Folders {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,7 +63,8 @@ async fn main() -> anyhow::Result<()> {
 #[track_caller]
 fn transcript(sandbox: &Sandbox, command: &str) -> String {
     let before = sandbox.files();
-    let printed = sandbox.phx(command).succeeded();
+    // The answer to a question, if there is one, is an empty line.
+    let printed = sandbox.phx_typing(command, "\n").succeeded();
     let files = changed(&before, sandbox.files());
     format!("$ cargo phx {command}\n{printed}\n{}", listing(&files))
 }

@@ -174,21 +174,28 @@ fn a_file_that_differs_is_asked_for() {
     let mine = format!("{generated}// Mine.\n");
     sandbox.write("src/channels/presence.rs", &mine);
 
-    // The end of the input means no, as does n.
-    for typed in ["", "n\n"] {
-        let error = refused(&sandbox, "gen presence", typed);
-        assert!(
-            error.contains("src/channels/presence.rs was not overwritten"),
-            "{error}"
-        );
-        assert!(error.contains("hint: "), "{error}");
-    }
+    let error = refused(&sandbox, "gen presence", "");
+    assert!(
+        error.contains("src/channels/presence.rs exists and differs, and nothing was written"),
+        "{error}"
+    );
+    assert!(error.contains("hint: "), "{error}");
+    assert!(error.contains("--force"), "{error}");
+    // The answers of `--yes` overwrite nothing.
+    assert_eq!(refused(&sandbox, "gen presence --yes", "y\n"), error);
+    let error = refused(&sandbox, "gen presence", "q\n");
+    assert!(
+        error.contains("stopped before src/channels/presence.rs"),
+        "{error}"
+    );
+    sandbox.phx_typing("gen presence", "n\n").succeeded();
     assert_eq!(sandbox.read("src/channels/presence.rs"), mine);
 
     let printed = sandbox.phx_typing("gen presence", "y\n").succeeded();
     assert!(
         printed.starts_with(
-            "src/channels/presence.rs exists and differs. Overwrite it? [yN] \
+            "src/channels/presence.rs exists and differs. \
+             Overwrite it? [Y]es [n]o [d]iff [a]ll [q]uit y\n\
              * overwriting src/channels/presence.rs\n"
         ),
         "{printed}"
@@ -211,7 +218,7 @@ fn an_app_is_not_made_over_another() {
     sandbox.root.pop();
     let error = refused(&sandbox, "new hello", "");
     assert!(
-        error.contains("src/application.rs was not overwritten"),
+        error.contains("src/application.rs exists and differs, and nothing was written"),
         "{error}"
     );
 }
@@ -225,6 +232,18 @@ fn a_socket_that_is_declined() {
         error.contains("hint: make one with `cargo phx gen socket User` first"),
         "{error}"
     );
+}
+
+#[test]
+fn a_question_that_nobody_answers() {
+    let sandbox = Sandbox::hello();
+    let error = refused(&sandbox, "gen channel Room", "");
+    assert!(
+        error.contains("this question was not answered, and nothing was written: The project has"),
+        "{error}"
+    );
+    assert!(error.contains("add --yes"), "{error}");
+    sandbox.phx("gen channel Room --yes").succeeded();
 }
 
 #[test]

@@ -57,13 +57,13 @@ impl<'a> Console<'a> {
     }
 
     /// Returns whether a person reads the output and types the input.
-    #[cfg_attr(not(test), allow(dead_code))]
+    #[allow(dead_code)]
     pub(crate) fn is_terminal(&self) -> bool {
         self.terminal
     }
 
     /// Returns whether questions are answered with yes.
-    #[cfg_attr(not(test), allow(dead_code))]
+    #[allow(dead_code)]
     pub(crate) fn assumes_yes(&self) -> bool {
         self.yes
     }
@@ -112,7 +112,7 @@ impl<'a> Console<'a> {
 
     /// Offers something that is recommended and takes nothing away. The user is asked on a terminal
     /// only: elsewhere, and with `--yes`, the answer is yes.
-    #[cfg_attr(not(test), allow(dead_code))]
+    #[allow(dead_code)]
     pub(crate) fn offer(&mut self, question: &str) -> anyhow::Result<bool> {
         if !self.terminal {
             return Ok(true);
@@ -126,7 +126,7 @@ impl<'a> Console<'a> {
     ///
     /// Fails with a list of the choices if the input ends before an answer, or with `--yes`. The
     /// hint says to use `flag`, such as `--bin NAME`.
-    #[cfg_attr(not(test), allow(dead_code))]
+    #[allow(dead_code)]
     pub(crate) fn choose(
         &mut self,
         question: &str,

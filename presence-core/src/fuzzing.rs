@@ -25,12 +25,8 @@ use crate::replication::shard::Which;
 pub fn rewrite_peer_message(bytes: &[u8]) -> Option<Bytes> {
     let (header, body) = decode(bytes).ok()?;
     match &body {
-        Body::Delta {
-            from, adds, gone, ..
-        }
-        | Body::Part {
-            from, adds, gone, ..
-        } => understand(*from, adds, gone),
+        Body::Delta(delta) => understand(delta.from, &delta.adds, &delta.gone),
+        Body::Part(part) => understand(part.from, &part.adds, &part.gone),
         _ => {}
     }
     let written = encode(&header, &body).expect("what was read can be written");
@@ -38,7 +34,7 @@ pub fn rewrite_peer_message(bytes: &[u8]) -> Option<Bytes> {
     Some(written)
 }
 
-fn understand(from: u64, adds: &[EntryRow<'_>], gone: &GoneRow) {
+fn understand(from: Clock, adds: &[EntryRow<'_>], gone: &GoneRow) {
     let origin = Arc::new(Origin {
         name: ReplicaName::new("peer"),
         incarnation: Incarnation {
@@ -46,7 +42,7 @@ fn understand(from: u64, adds: &[EntryRow<'_>], gone: &GoneRow) {
             nonce: 1,
         },
     });
-    if let Ok(entries) = EntryRow::entries(adds, &origin, Clock::new(from)) {
+    if let Ok(entries) = EntryRow::entries(adds, &origin, from) {
         assert_eq!(entries.len(), adds.len());
     }
     // Only whether it is one: what it means is the replica's business.

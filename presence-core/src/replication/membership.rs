@@ -32,11 +32,12 @@ use std::time::Duration;
 
 use conflict::Turns;
 pub(crate) use counts::MembershipCounts;
-pub(crate) use event::{MembershipEvent, Say};
+pub(crate) use event::MembershipEvent;
 pub use event::{ReplicaEvent, Status};
 use peer::{Peer, Standing};
 use tomb::{Tomb, Tombs};
 
+use crate::replication::message::{Body, Refusal};
 use crate::replication::node::NodeOptions;
 use crate::replication::set::{Incarnation, Origin, ReplicaName};
 use crate::replication::shard::Input;
@@ -63,14 +64,34 @@ pub(crate) struct Membership {
     counts: MembershipCounts,
 }
 
+/// The place of an accepted message among the messages of its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// The message is newer than all before it.
+    New,
+    /// A newer message has overtaken it. What it says of contents may still be true.
+    Late,
+    /// As [`Age::Late`], and its sender was down since.
+    BeforeDown,
+}
+
+impl Age {
+    /// Returns whether the message is newer than all before it.
+    pub(crate) fn is_new(self) -> bool {
+        self == Self::New
+    }
+
+    /// Returns whether the message was sent after its sender was last down.
+    pub(crate) fn is_recent(self) -> bool {
+        self != Self::BeforeDown
+    }
+}
+
 /// The judgement of a message.
 #[derive(Clone, Debug)]
 pub(crate) enum Verdict {
-    /// The message is new, and its sender is up.
-    Fresh(Arc<Origin>),
-    /// A message of a node that is up, overtaken by a later one: what it says of contents may still
-    /// be true. And whether it is of the time since that node was last down.
-    Late(Arc<Origin>, bool),
+    /// The message is accepted, and its sender is up.
+    Accepted(Arc<Origin>, Age),
     /// The message is ignored.
     Ignored,
 }
@@ -175,13 +196,16 @@ impl Membership {
         let origin = Arc::clone(&peer.origin);
         if number <= peer.number {
             let down = matches!(peer.standing, Standing::Down { .. });
-            let recent = number > peer.back_since;
+            let age = match number > peer.back_since {
+                true => Age::Late,
+                false => Age::BeforeDown,
+            };
             // It came late, or its sender was set back; the sender knows which.
             self.counts.overtaken += 1;
             self.refuse_as_older(sender, now, events);
             return match down {
                 true => Verdict::Ignored,
-                false => Verdict::Late(origin, recent),
+                false => Verdict::Accepted(origin, age),
             };
         }
         let before = std::mem::replace(&mut peer.number, number);
@@ -200,7 +224,7 @@ impl Membership {
                 self.alone_or_not(events);
             }
         }
-        Verdict::Fresh(origin)
+        Verdict::Accepted(origin, Age::New)
     }
 
     fn introduce(
@@ -221,7 +245,7 @@ impl Membership {
         events.push(MembershipEvent::Replica(ReplicaEvent::Up(sender.clone())));
         // A heartbeat at once, so that the sender need not wait a period to know this node.
         events.push(MembershipEvent::Greet(sender.name.clone()));
-        Verdict::Fresh(origin)
+        Verdict::Accepted(origin, Age::New)
     }
 
     fn refuse_as_older(
@@ -245,23 +269,22 @@ impl Membership {
         events: &mut Vec<MembershipEvent>,
     ) {
         self.counts.refusals += 1;
-        let refused = sender.incarnation;
         events.push(MembershipEvent::Say(
             sender.name.clone(),
-            Say::Refusal { refused, known },
+            Body::Refusal(Refusal {
+                refused: sender.incarnation,
+                known: known.0,
+                number: known.1,
+            }),
         ));
     }
 
-    /// The incarnation under which a replica is up here. Contents of others are believed by third
-    /// nodes.
-    pub(crate) fn origin(
-        &self,
-        name: &ReplicaName,
-        incarnation: Incarnation,
-    ) -> Option<Arc<Origin>> {
-        let peer = self.peers.get(name)?;
+    /// Returns the shared origin, if the replica is up here in this incarnation. Contents of such a
+    /// replica are believed, whoever sends them.
+    pub(crate) fn origin(&self, origin: &Origin) -> Option<Arc<Origin>> {
+        let peer = self.peers.get(&origin.name)?;
         let up = !matches!(peer.standing, Standing::Down { .. });
-        (up && peer.origin.incarnation == incarnation).then(|| Arc::clone(&peer.origin))
+        (up && *peer.origin == *origin).then(|| Arc::clone(&peer.origin))
     }
 
     /// Handles a node's own announcement that it leaves.

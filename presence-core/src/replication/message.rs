@@ -41,7 +41,10 @@ mod encode;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use body::{Body, EntryRow, GoneRow, Header, Left, Row};
+pub(crate) use body::{
+    Body, Cell, DeltaMessage, EntryRow, GoneRow, Header, Heartbeat, Left, PartMessage, Pull,
+    Refusal, Request, Row, Vector,
+};
 pub(crate) use decode::{Malformed, decode, sender};
 pub(crate) use encode::{body_of_delta, body_of_part, encode};
 
@@ -64,7 +67,7 @@ pub(crate) const STARTED_END: u64 = 1 << 60;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) fn describe(message: &[u8]) -> String {
     match decode(message) {
-        Ok((header, body)) => format!("{} #{}: {body:?}", header.name, header.number),
+        Ok((header, body)) => format!("{} #{}: {body:?}", header.sender.name, header.number),
         Err(malformed) => malformed.to_string(),
     }
 }

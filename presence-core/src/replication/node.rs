@@ -38,7 +38,7 @@ pub(crate) use effect::{NodeEffect, Rejected};
 pub(crate) use pulls::Answerer;
 use pulls::Pulls;
 use shard_lock::ShardLock;
-use speech::{body_of, millis};
+use speech::millis;
 pub use view::{ReplicaView, ShardView};
 
 #[cfg(any(test, feature = "sim"))]
@@ -446,7 +446,7 @@ impl Node {
                         self.gone_from_pulls(name, now, out);
                     }
                 }
-                MembershipEvent::Say(to, say) => self.say(to, &body_of(&say), out),
+                MembershipEvent::Say(to, say) => self.say(to, &say, out),
                 MembershipEvent::Greet(to) => self.greet(to, out),
                 MembershipEvent::Replica(event) => out.push(NodeEffect::Replica(event)),
             }

@@ -38,19 +38,15 @@ impl Witness {
         let Ok((header, _)) = message::decode(message) else {
             return;
         };
-        let incarnation = Incarnation {
-            started_ms: header.started_ms,
-            nonce: header.nonce,
-        };
-        let latest = (incarnation, header.number);
+        let latest = (header.sender.incarnation, header.number);
         // Without a broker, the time does not count, and so none has passed since then.
         let at = self.away.unwrap_or(now).saturating_sub(self.stood_still);
-        match self.heard.get_mut(&*header.name) {
+        match self.heard.get_mut(header.sender.name.as_str()) {
             Some(heard) if heard.latest >= latest => {}
             Some(heard) => *heard = Heard { latest, at },
             None => {
                 self.heard
-                    .insert(header.name.into_owned(), Heard { latest, at });
+                    .insert(header.sender.name.as_str().to_owned(), Heard { latest, at });
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The output of one node's judgement of the others, inside the crate and for users.
 
+use crate::replication::message::Body;
 use crate::replication::set::{Incarnation, Origin, ReplicaName};
 use crate::replication::shard::Input;
 
@@ -9,30 +10,11 @@ pub(crate) enum MembershipEvent {
     /// An input for every shard.
     Tell(Input),
     /// A message to a peer.
-    Say(ReplicaName, Say),
+    Say(ReplicaName, Body<'static>),
     /// A heartbeat to this peer alone, at once.
     Greet(ReplicaName),
     /// An event for users.
     Replica(ReplicaEvent),
-}
-
-/// A message about membership to a peer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Say {
-    /// Rejects messages of an incarnation that is over, or with numbers from before. `known` is the
-    /// latest known incarnation of the receiver, and the number of its last message.
-    Refusal {
-        refused: Incarnation,
-        known: (Incarnation, u64),
-    },
-    /// Asks the peer for a [`Pong`](Self::Pong).
-    Ping { on_behalf_of: Option<ReplicaName> },
-    /// Answers a [`Ping`](Self::Ping).
-    Pong { on_behalf_of: Option<ReplicaName> },
-    /// Asks the peer to ping the node of this name.
-    PingFor(ReplicaName),
-    /// Vouches for a node, with the incarnation and number of its last message.
-    Vouch(Origin, u64),
 }
 
 /// A change in the status of a node, as this node sees it.

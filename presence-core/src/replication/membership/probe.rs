@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Membership, MembershipEvent, Say, Standing};
-use crate::replication::message;
+use super::{Membership, MembershipEvent, Standing};
+use crate::replication::message::{self, Body};
 use crate::replication::node::Answerer;
 use crate::replication::set::{Origin, ReplicaName};
 
@@ -13,12 +13,13 @@ const HELPERS: usize = 2;
 impl Membership {
     /// Pings a node directly, and asks two others to ping it.
     pub(super) fn probe(&mut self, name: &ReplicaName, events: &mut Vec<MembershipEvent>) {
-        let ping = Say::Ping { on_behalf_of: None };
+        let ping = Body::Ping { on_behalf_of: None };
         events.push(MembershipEvent::Say(name.clone(), ping));
         let mut others: Vec<_> = self.up().filter(|other| *other != name).cloned().collect();
         self.random.shuffle(&mut others);
         for other in others.into_iter().take(HELPERS) {
-            events.push(MembershipEvent::Say(other, Say::PingFor(name.clone())));
+            let ping_for = Body::PingFor { name: name.clone() };
+            events.push(MembershipEvent::Say(other, ping_for));
         }
     }
 

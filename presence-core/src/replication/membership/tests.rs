@@ -62,10 +62,15 @@ fn what_was_sent_before_a_node_went_is_told_from_what_was_overtaken_since() {
         assert!(now < 40 * SECOND, "{:?}", here.counts());
     }
     here.heard(&there, 9, now, &mut events);
-    for (number, since) in [(8, true), (5, true), (4, false), (1, false)] {
+    for (number, expected) in [
+        (8, Age::Late),
+        (5, Age::Late),
+        (4, Age::BeforeDown),
+        (1, Age::BeforeDown),
+    ] {
         let late = here.heard(&there, number, now, &mut events);
         assert!(
-            matches!(late, Verdict::Late(_, recent) if recent == since),
+            matches!(late, Verdict::Accepted(_, age) if age == expected),
             "{number}: {late:?}"
         );
     }
@@ -157,7 +162,10 @@ fn dead_names_never_keep_healthy_nodes_out_and_the_bound_remains() {
 
     for name in ["a", "b", "c"] {
         let verdict = here.heard(&origin(name), 1, now, &mut events);
-        assert!(matches!(verdict, Verdict::Fresh(_)), "{name}: {verdict:?}");
+        assert!(
+            matches!(verdict, Verdict::Accepted(_, Age::New)),
+            "{name}: {verdict:?}"
+        );
     }
     assert_eq!(names(&here), ["a", "b", "c"]);
     // All are up: the bound holds.

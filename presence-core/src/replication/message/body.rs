@@ -2,21 +2,19 @@
 
 use std::borrow::Cow;
 
+use postcard::fixint::le as fixed;
 use serde::{Deserialize, Serialize};
 
 use crate::pubsub::TrafficClass;
+use crate::replication::set::{Clock, Incarnation, Origin, ReplicaName};
 
 /// The sender of a message, at the beginning of every message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Header<'a> {
+pub(crate) struct Header {
     /// The number of shards that the sender spreads its topics over.
     pub(crate) pool_size: u16,
-    /// The sender's name.
-    #[serde(borrow)]
-    pub(crate) name: Cow<'a, str>,
-    /// Its incarnation: the start, and the nonce.
-    pub(crate) started_ms: u64,
-    pub(crate) nonce: u64,
+    /// The sender.
+    pub(crate) sender: Origin,
     /// The number of messages that it has sent in this incarnation, this one included.
     pub(crate) number: u64,
 }
@@ -24,137 +22,147 @@ pub(crate) struct Header<'a> {
 /// The contents of a message. The order of the variants is a part of the format.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Body<'a> {
-    /// To all, every period: the sender is there.
-    Heartbeat {
-        /// The clock of its replica in each shard.
-        clocks: Vec<u64>,
-        /// A number for all that its replica holds.
-        check: [u8; 8],
-        /// A number for all that the sender shows.
-        digest: [u8; 8],
-    },
+    /// To all, every period: the sender is up.
+    Heartbeat(Heartbeat),
     /// To all: changes of the sender's replica.
-    Delta {
-        shard: u16,
-        from: u64,
-        to: u64,
-        #[serde(borrow)]
-        adds: Vec<EntryRow<'a>>,
-        gone: GoneRow,
-    },
-    /// To one: what is missing of a replica?
-    Request {
-        shard: u16,
-        #[serde(borrow)]
-        name: Cow<'a, str>,
-        started_ms: u64,
-        nonce: u64,
-        from: u64,
-        id: u64,
-    },
+    #[serde(borrow)]
+    Delta(DeltaMessage<'a>),
+    /// To one: asks for what is missing of a replica, all at once.
+    Request(Request),
     /// To one: a part of what is missing of a replica.
-    Part {
-        shard: u16,
-        #[serde(borrow)]
-        name: Cow<'a, str>,
-        started_ms: u64,
-        nonce: u64,
-        from: u64,
-        to: u64,
-        id: u64,
-        index: u32,
-        of: u32,
-        #[serde(borrow)]
-        adds: Vec<EntryRow<'a>>,
-        gone: GoneRow,
-    },
+    #[serde(borrow)]
+    Part(PartMessage<'a>),
     /// To one: all that the sender shows, to be compared.
-    Vector {
-        #[serde(borrow)]
-        rows: Vec<Row<'a>>,
-        /// The nodes that left in order, whose messages are no longer accepted.
-        #[serde(borrow)]
-        left: Vec<Left<'a>>,
-        /// Set in an answer to a vector, which is not answered again.
-        answer: bool,
-    },
-    /// To one: the receiver speaks as an incarnation that is over, or counts its messages from
+    Vector(Vector),
+    /// To one: the receiver sends as an incarnation that is over, or numbers its messages from
     /// further back than it did.
-    Refusal {
-        /// The incarnation it spoke as.
-        started_ms: u64,
-        nonce: u64,
-        /// The one that is known here.
-        known_started_ms: u64,
-        known_nonce: u64,
-        /// The last message of that one which is known here.
-        number: u64,
-    },
+    Refusal(Refusal),
     /// To all: the sender leaves. Its presences may be shown for the grace.
     Leave { grace_ms: u64 },
-    /// To one: asks for an answer, because another node gets no messages from it.
+    /// To one: asks for a [`Body::Pong`], because a node gets no messages from the receiver.
     Ping {
-        /// The node that asks. Empty for the sender.
-        #[serde(borrow)]
-        on_behalf_of: Cow<'a, str>,
+        /// The node that asked the sender to ping. `None`: the sender itself asks.
+        #[serde(with = "or_empty")]
+        on_behalf_of: Option<ReplicaName>,
     },
-    /// To one: the sender is there. Answers a ping.
+    /// To one: the sender is up. Answers a [`Body::Ping`].
     Pong {
-        #[serde(borrow)]
-        on_behalf_of: Cow<'a, str>,
+        /// As in the ping.
+        #[serde(with = "or_empty")]
+        on_behalf_of: Option<ReplicaName>,
     },
-    /// To one: ping that node for me.
-    PingFor {
-        #[serde(borrow)]
-        name: Cow<'a, str>,
-    },
-    /// To one: that node answered a ping that you asked for.
-    Vouch {
-        #[serde(borrow)]
-        name: Cow<'a, str>,
-        started_ms: u64,
-        nonce: u64,
-        number: u64,
-    },
-    /// To one: as [`Body::Request`], with credit for a part of the answer. The same request again
+    /// To one: asks the receiver to ping the node of this name.
+    PingFor { name: ReplicaName },
+    /// To one: the node has answered a ping that the receiver asked for, with the message of this
+    /// number.
+    Vouch { origin: Origin, number: u64 },
+    /// To one: as [`Body::Request`], with credit for a part of the answer. The same pull again
     /// gives further credit. Since version 2.
-    Pull {
-        shard: u16,
-        #[serde(borrow)]
-        name: Cow<'a, str>,
-        started_ms: u64,
-        nonce: u64,
-        from: u64,
-        id: u64,
-        /// The size that parts should have, in bytes.
-        part_bytes: u32,
-        /// Parts with a lower index may be sent.
-        upto: u32,
-        /// Parts that have been sent and have not arrived.
-        again: Vec<u32>,
-    },
+    Pull(Pull),
     /// To one: the answer to the request of this number is complete, or no longer wanted. Since
     /// version 2.
     Cancel { shard: u16, id: u64 },
+}
+
+/// The clocks of the sender's replica, and hashes of what it holds and shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Heartbeat {
+    /// The clock of its replica in each shard.
+    pub(crate) clocks: Vec<Clock>,
+    /// The hash of all that its replica holds.
+    #[serde(with = "fixed")]
+    pub(crate) check: u64,
+    /// The hash of all that the sender shows.
+    #[serde(with = "fixed")]
+    pub(crate) digest: u64,
+}
+
+/// Changes of the sender's replica in one shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DeltaMessage<'a> {
+    pub(crate) shard: u16,
+    pub(crate) from: Clock,
+    pub(crate) to: Clock,
+    #[serde(borrow)]
+    pub(crate) adds: Vec<EntryRow<'a>>,
+    pub(crate) gone: GoneRow,
+}
+
+/// The question for all changes of a replica in one shard after a clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Request {
+    pub(crate) shard: u16,
+    pub(crate) origin: Origin,
+    pub(crate) from: Clock,
+    /// The number of the request, which comes back with the answer.
+    pub(crate) id: u64,
+}
+
+/// A part of the answer to a [`Request`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PartMessage<'a> {
+    pub(crate) shard: u16,
+    pub(crate) origin: Origin,
+    pub(crate) from: Clock,
+    pub(crate) to: Clock,
+    pub(crate) id: u64,
+    pub(crate) index: u32,
+    pub(crate) of: u32,
+    #[serde(borrow)]
+    pub(crate) adds: Vec<EntryRow<'a>>,
+    pub(crate) gone: GoneRow,
+}
+
+/// A [`Request`], with the credit for its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pull {
+    pub(crate) request: Request,
+    /// The size that parts should have, in bytes.
+    pub(crate) part_bytes: u32,
+    /// Parts with a lower index may be sent.
+    pub(crate) upto: u32,
+    /// Parts that have been sent and have not arrived.
+    pub(crate) again: Vec<u32>,
+}
+
+/// The state of replicas that the sender shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Vector {
+    pub(crate) rows: Vec<Row>,
+    /// The nodes that left in order, whose messages are no longer accepted.
+    pub(crate) left: Vec<Left>,
+    /// Set in an answer to a vector, which is not answered again.
+    pub(crate) answer: bool,
+}
+
+/// The rejection of an incarnation of the receiver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refusal {
+    /// The incarnation that is rejected.
+    pub(crate) refused: Incarnation,
+    /// The receiver's latest incarnation that the sender knows.
+    pub(crate) known: Incarnation,
+    /// The number of the last message of the known incarnation.
+    pub(crate) number: u64,
 }
 
 impl Body<'_> {
     /// Returns the class of the message among the traffic between nodes.
     pub(crate) fn class(&self) -> TrafficClass {
         match self {
-            Self::Heartbeat { .. }
-            | Self::Refusal { .. }
+            Self::Heartbeat(_)
+            | Self::Refusal(_)
             | Self::Leave { .. }
             | Self::Ping { .. }
             | Self::Pong { .. }
             | Self::PingFor { .. }
             | Self::Vouch { .. } => TrafficClass::Control,
-            Self::Delta { .. }
-            | Self::Request { .. }
-            | Self::Vector { .. }
-            | Self::Pull { .. }
+            Self::Delta(_)
+            | Self::Request(_)
+            | Self::Vector(_)
+            | Self::Pull(_)
             | Self::Cancel { .. } => TrafficClass::Live,
-            Self::Part { .. } => TrafficClass::Bulk,
+            Self::Part(_) => TrafficClass::Bulk,
         }
     }
 }
@@ -184,24 +192,48 @@ pub(crate) enum GoneRow {
 
 /// The state of one replica that the sender shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Row<'a> {
-    #[serde(borrow)]
-    pub(crate) name: Cow<'a, str>,
-    pub(crate) started_ms: u64,
-    pub(crate) nonce: u64,
-    /// A shard each: its number, the clock, and what is held at it.
-    pub(crate) shards: Vec<(u16, u64, [u8; 8])>,
+pub(crate) struct Row {
+    pub(crate) origin: Origin,
+    pub(crate) shards: Vec<Cell>,
+}
+
+/// The state of a replica in one shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cell {
+    pub(crate) shard: u16,
+    pub(crate) clock: Clock,
+    /// The hash of what is held at the clock.
+    #[serde(with = "fixed")]
+    pub(crate) check: u64,
 }
 
 /// A replica that left in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Left<'a> {
-    #[serde(borrow)]
-    pub(crate) name: Cow<'a, str>,
-    pub(crate) started_ms: u64,
-    pub(crate) nonce: u64,
+pub(crate) struct Left {
+    pub(crate) origin: Origin,
     /// The number of its last message.
     pub(crate) number: u64,
     /// The time for which its entries may still be shown.
     pub(crate) grace_ms: u64,
+}
+
+/// Encodes a missing name as an empty one.
+mod or_empty {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::ReplicaName;
+
+    pub(super) fn serialize<S: Serializer>(
+        name: &Option<ReplicaName>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(name.as_ref().map_or("", ReplicaName::as_str))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<ReplicaName>, D::Error> {
+        let name = ReplicaName::deserialize(deserializer)?;
+        Ok((!name.as_str().is_empty()).then_some(name))
+    }
 }

@@ -1,10 +1,13 @@
 //! From a peer's bytes to what it may mean. Nothing in them is believed.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Body, EntryRow, GoneRow, Header, MAX_BYTES, MAX_NAME_BYTES, STARTED_END, VERSION};
-use crate::replication::set::{Clock, DeltaError, Entry, Gone, Meta, Origin, Run, Tag};
+use super::{
+    Body, EntryRow, GoneRow, Header, MAX_BYTES, MAX_NAME_BYTES, Pull, Refusal, STARTED_END, VERSION,
+};
+use crate::replication::set::{
+    Clock, DeltaError, Entry, Gone, Incarnation, Meta, Origin, ReplicaName, Run, Tag,
+};
 
 /// Why a peer's message was dropped. Nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +48,7 @@ pub(crate) enum Malformed {
     #[error(transparent)]
     Delta(#[from] DeltaError),
     /// A meta that is no JSON object with a reference in front.
-    #[error("a meta that is none")]
+    #[error("a meta that is not a JSON object with a `phx_ref`")]
     Meta,
     /// Clocks beyond the last.
     #[error("a clock beyond the last")]
@@ -56,7 +59,7 @@ pub(crate) enum Malformed {
 }
 
 /// Reads a message.
-pub(crate) fn decode(bytes: &[u8]) -> Result<(Header<'_>, Body<'_>), Malformed> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<(Header, Body<'_>), Malformed> {
     if bytes.len() > MAX_BYTES {
         return Err(Malformed::TooLong(bytes.len()));
     }
@@ -66,8 +69,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Header<'_>, Body<'_>), Malformed> 
     if version.abs_diff(VERSION) > 1 {
         return Err(Malformed::Version(*version));
     }
-    let (header, rest) = postcard::take_from_bytes::<Header<'_>>(rest)?;
-    check_node(&header.name, header.started_ms)?;
+    let (header, rest) = postcard::take_from_bytes::<Header>(rest)?;
+    check_origin(&header.sender)?;
     // A newer version may have appended the bytes that follow.
     let (body, _) = postcard::take_from_bytes::<Body<'_>>(rest)?;
     check(&body)?;
@@ -76,72 +79,64 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Header<'_>, Body<'_>), Malformed> 
 
 /// Returns the sender of a message that cannot be read, if its header can: a header is the same in
 /// every version.
-pub(crate) fn sender(bytes: &[u8]) -> Option<Cow<'_, str>> {
+pub(crate) fn sender(bytes: &[u8]) -> Option<ReplicaName> {
     let (_, rest) = bytes.split_first()?;
-    let (header, _) = postcard::take_from_bytes::<Header<'_>>(rest).ok()?;
-    let named = !header.name.is_empty() && header.name.len() <= MAX_NAME_BYTES;
-    named.then_some(header.name)
+    let (header, _) = postcard::take_from_bytes::<Header>(rest).ok()?;
+    let name = header.sender.name;
+    check_name(&name).is_ok().then_some(name)
 }
 
 /// Checks what a message says of nodes, before any of it is kept: a name that one peer may say is
 /// one that this node may have to say itself, in a message that all others take.
 fn check(body: &Body<'_>) -> Result<(), Malformed> {
     match body {
-        Body::Request {
-            name, started_ms, ..
+        Body::Request(request) | Body::Pull(Pull { request, .. }) => check_origin(&request.origin),
+        Body::Part(part) => check_origin(&part.origin),
+        Body::Vouch { origin, .. } => check_origin(origin),
+        Body::Vector(vector) => {
+            let rows = vector.rows.iter().map(|row| &row.origin);
+            let left = vector.left.iter().map(|left| &left.origin);
+            rows.chain(left).try_for_each(check_origin)
         }
-        | Body::Part {
-            name, started_ms, ..
+        Body::Refusal(Refusal { refused, known, .. }) => {
+            check_started(*refused).and_then(|()| check_started(*known))
         }
-        | Body::Vouch {
-            name, started_ms, ..
+        Body::PingFor { name }
+        | Body::Ping {
+            on_behalf_of: Some(name),
         }
-        | Body::Pull {
-            name, started_ms, ..
-        } => check_node(name, *started_ms),
-        Body::Vector { rows, left, .. } => {
-            let rows = rows.iter().map(|row| (&row.name, row.started_ms));
-            let left = left.iter().map(|left| (&left.name, left.started_ms));
-            rows.chain(left)
-                .try_for_each(|(name, started_ms)| check_node(name, started_ms))
-        }
-        Body::Refusal {
-            started_ms,
-            known_started_ms,
-            ..
-        } => check_started(*started_ms).and_then(|()| check_started(*known_started_ms)),
-        Body::PingFor { name } => check_name(name),
-        // Empty, it means the sender.
-        Body::Ping { on_behalf_of } | Body::Pong { on_behalf_of } if on_behalf_of.is_empty() => {
-            Ok(())
-        }
-        Body::Ping { on_behalf_of } | Body::Pong { on_behalf_of } => check_name(on_behalf_of),
-        Body::Heartbeat { .. } | Body::Delta { .. } | Body::Leave { .. } | Body::Cancel { .. } => {
-            Ok(())
-        }
+        | Body::Pong {
+            on_behalf_of: Some(name),
+        } => check_name(name),
+        Body::Ping { on_behalf_of: None }
+        | Body::Pong { on_behalf_of: None }
+        | Body::Heartbeat(_)
+        | Body::Delta(_)
+        | Body::Leave { .. }
+        | Body::Cancel { .. } => Ok(()),
     }
 }
 
-fn check_node(name: &str, started_ms: u64) -> Result<(), Malformed> {
-    check_name(name)?;
-    check_started(started_ms)
+fn check_origin(origin: &Origin) -> Result<(), Malformed> {
+    check_name(&origin.name)?;
+    check_started(origin.incarnation)
 }
 
-fn check_name(name: &str) -> Result<(), Malformed> {
-    match name.len() {
+fn check_name(name: &ReplicaName) -> Result<(), Malformed> {
+    match name.as_str().len() {
         1..=MAX_NAME_BYTES => Ok(()),
         bytes => Err(Malformed::Name(bytes)),
     }
 }
 
 /// Rejects a start that no clock shows. A node must be able to continue above the incarnation that
-/// refuses it ([`Incarnation::above`](crate::replication::set::Incarnation::above)). Above the last
-/// possible number there is no other, so the node would be refused for ever.
-fn check_started(started_ms: u64) -> Result<(), Malformed> {
-    if started_ms < STARTED_END {
+/// refuses it ([`Incarnation::above`]). Above the last possible number there is no other, so the
+/// node would be refused for ever.
+fn check_started(incarnation: Incarnation) -> Result<(), Malformed> {
+    if incarnation.started_ms < STARTED_END {
         return Ok(());
     }
-    Err(Malformed::Started(started_ms))
+    Err(Malformed::Started(incarnation.started_ms))
 }
 
 impl EntryRow<'_> {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Body, EntryRow, GoneRow, Header, VERSION};
+use super::{Body, DeltaMessage, EntryRow, GoneRow, Header, PartMessage, VERSION};
 use crate::replication::set::{Clock, Delta, Entry, Gone};
 use crate::replication::shard::Part;
 
-/// Writes a message down. `None`: it is one that cannot be, which none of this crate's is.
-pub(crate) fn encode(header: &Header<'_>, body: &Body<'_>) -> Option<Bytes> {
+/// Returns `None` if postcard cannot encode the message. No message of this crate fails.
+pub(crate) fn encode(header: &Header, body: &Body<'_>) -> Option<Bytes> {
     let mut bytes = vec![VERSION];
     bytes = postcard::to_extend(header, bytes).ok()?;
     bytes = postcard::to_extend(body, bytes).ok()?;
@@ -18,29 +18,27 @@ pub(crate) fn encode(header: &Header<'_>, body: &Body<'_>) -> Option<Bytes> {
 }
 
 pub(crate) fn body_of_delta(shard: u16, delta: &Delta) -> Body<'_> {
-    Body::Delta {
+    Body::Delta(DeltaMessage {
         shard,
-        from: delta.from.get(),
-        to: delta.to.get(),
+        from: delta.from,
+        to: delta.to,
         adds: rows(&delta.adds, delta.from),
         gone: gone(&delta.gone),
-    }
+    })
 }
 
 pub(crate) fn body_of_part(shard: u16, part: &Part) -> Body<'_> {
-    Body::Part {
+    Body::Part(PartMessage {
         shard,
-        name: part.origin.name.as_str().into(),
-        started_ms: part.origin.incarnation.started_ms,
-        nonce: part.origin.incarnation.nonce,
-        from: part.from.get(),
-        to: part.to.get(),
+        origin: part.origin.as_ref().clone(),
+        from: part.from,
+        to: part.to,
         id: part.id,
         index: part.index,
         of: part.of,
         adds: rows(&part.adds, part.from),
         gone: gone(&part.gone),
-    }
+    })
 }
 
 fn rows(adds: &[Arc<Entry>], from: Clock) -> Vec<EntryRow<'_>> {

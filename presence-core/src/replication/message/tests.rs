@@ -16,13 +16,18 @@ use recorded::{RECORDED, recorded};
 /// The number of a variant that there is not yet: the one after the last.
 const UNKNOWN: u8 = 13;
 
-fn header() -> Header<'static> {
+fn header() -> Header {
     Header {
         pool_size: 8,
-        name: "a@1".into(),
-        started_ms: 1_700_000_000_000,
-        nonce: 77,
+        sender: origin("a@1", 1_700_000_000_000, 77),
         number: 5,
+    }
+}
+
+fn origin(name: &str, started_ms: u64, nonce: u64) -> Origin {
+    Origin {
+        name: ReplicaName::new(name),
+        incarnation: Incarnation { started_ms, nonce },
     }
 }
 
@@ -31,13 +36,7 @@ fn meta(n: u64) -> String {
 }
 
 fn delta() -> Delta {
-    let origin = Arc::new(Origin {
-        name: ReplicaName::new("a@1"),
-        incarnation: Incarnation {
-            started_ms: 1_700_000_000_000,
-            nonce: 77,
-        },
-    });
+    let origin = Arc::new(header().sender);
     let entry = |clock, topic: &str, key: &str| {
         Arc::new(Entry {
             tag: Tag {
@@ -82,22 +81,13 @@ fn a_delta_comes_back_as_it_was() {
     let bytes = encode(&header(), &body_of_delta(3, &sent)).unwrap();
     let (speaker, body) = decode(&bytes).unwrap();
     assert_eq!(speaker, header());
-    let Body::Delta {
-        shard,
-        from,
-        to,
-        adds,
-        gone,
-    } = body
-    else {
+    let Body::Delta(read) = body else {
         panic!("it came back as {body:?}");
     };
-    assert_eq!((shard, from, to), (3, 5, 12));
-    assert_eq!(
-        EntryRow::entries(&adds, &sent.origin, sent.from).unwrap(),
-        sent.adds
-    );
-    assert_eq!(gone.gone().unwrap(), sent.gone);
+    assert_eq!((read.shard, read.from, read.to), (3, sent.from, sent.to));
+    let adds = EntryRow::entries(&read.adds, &sent.origin, sent.from);
+    assert_eq!(adds.unwrap(), sent.adds);
+    assert_eq!(read.gone.gone().unwrap(), sent.gone);
 
     let runs = [(1, 3), (5, 5)].map(|(first, last)| Run {
         first: Clock::new(first),
@@ -107,10 +97,10 @@ fn a_delta_comes_back_as_it_was() {
         gone: Gone::Except(runs.to_vec()),
         ..sent
     };
-    let Body::Delta { gone, .. } = body_of_delta(0, &sent) else {
+    let Body::Delta(written) = body_of_delta(0, &sent) else {
         unreachable!()
     };
-    assert_eq!(gone.gone().unwrap(), sent.gone);
+    assert_eq!(written.gone.gone().unwrap(), sent.gone);
 }
 
 #[test]
@@ -134,7 +124,7 @@ fn what_makes_no_sense_is_named() {
     );
     let named = |name: String| {
         let header = Header {
-            name: name.into(),
+            sender: origin(&name, 1, 2),
             ..header()
         };
         decode(&encode(&header, &recorded("leave")).unwrap()).map(drop)
@@ -174,40 +164,43 @@ fn what_makes_no_sense_is_named() {
 }
 
 /// Every message that says something of a node: of this name, started then.
-fn about(name: &str, started_ms: u64) -> Vec<Body<'_>> {
-    let (shard, nonce, from, id, number) = (0, 4, 5, 6, 7);
+fn about(name: &str, started_ms: u64) -> Vec<Body<'static>> {
+    let origin = origin(name, started_ms, 4);
+    let (shard, from, id, number) = (0, Clock::new(5), 6, 7);
     let row = Row {
-        name: name.into(),
-        started_ms,
-        nonce,
+        origin: origin.clone(),
         shards: Vec::new(),
     };
     let left = Left {
-        name: name.into(),
-        started_ms,
-        nonce,
+        origin: origin.clone(),
         number,
         grace_ms: 0,
     };
-    let vector = |rows, left| Body::Vector {
-        rows,
-        left,
-        answer: false,
+    let vector = |rows, left| {
+        Body::Vector(Vector {
+            rows,
+            left,
+            answer: false,
+        })
+    };
+    let request = Request {
+        shard,
+        origin: origin.clone(),
+        from,
+        id,
+    };
+    let pull = Pull {
+        request: request.clone(),
+        part_bytes: 1,
+        upto: 1,
+        again: Vec::new(),
     };
     vec![
-        Body::Request {
+        Body::Request(request),
+        Body::Pull(pull),
+        Body::Part(PartMessage {
             shard,
-            name: name.into(),
-            started_ms,
-            nonce,
-            from,
-            id,
-        },
-        Body::Part {
-            shard,
-            name: name.into(),
-            started_ms,
-            nonce,
+            origin: origin.clone(),
             from,
             to: from,
             id,
@@ -215,15 +208,10 @@ fn about(name: &str, started_ms: u64) -> Vec<Body<'_>> {
             of: 1,
             adds: Vec::new(),
             gone: GoneRow::Tags(Vec::new()),
-        },
+        }),
         vector(vec![row], Vec::new()),
         vector(Vec::new(), vec![left]),
-        Body::Vouch {
-            name: name.into(),
-            started_ms,
-            nonce,
-            number,
-        },
+        Body::Vouch { origin, number },
     ]
 }
 
@@ -236,7 +224,7 @@ fn names_in_bodies_are_bounded_as_those_of_senders_are() {
     let longest = "x".repeat(MAX_NAME_BYTES);
     let longer = "x".repeat(MAX_NAME_BYTES + 1);
     let pings = |name: &str| {
-        let on_behalf_of = Cow::from(name.to_owned());
+        let on_behalf_of = (!name.is_empty()).then(|| ReplicaName::new(name));
         [
             Body::Ping {
                 on_behalf_of: on_behalf_of.clone(),
@@ -244,9 +232,9 @@ fn names_in_bodies_are_bounded_as_those_of_senders_are() {
             Body::Pong { on_behalf_of },
         ]
     };
-    let all = |name| {
+    let all = |name: &str| {
         let ping_for = Body::PingFor {
-            name: Cow::from(name),
+            name: ReplicaName::new(name),
         };
         let mut all = about(name, 3);
         all.push(ping_for);
@@ -268,16 +256,16 @@ fn names_in_bodies_are_bounded_as_those_of_senders_are() {
 
 #[test]
 fn nobody_was_started_in_a_far_future() {
-    let refusal = |started_ms, known_started_ms| Body::Refusal {
-        started_ms,
-        nonce: 1,
-        known_started_ms,
-        known_nonce: 2,
-        number: 3,
+    let refusal = |refused, known| {
+        Body::Refusal(Refusal {
+            refused: origin("b", refused, 1).incarnation,
+            known: origin("b", known, 2).incarnation,
+            number: 3,
+        })
     };
     let sender = |started_ms| {
         let header = Header {
-            started_ms,
+            sender: origin("a@1", started_ms, 77),
             ..header()
         };
         decode(&encode(&header, &Body::Leave { grace_ms: 0 }).unwrap()).map(drop)
@@ -307,9 +295,9 @@ proptest! {
         let mut bytes = hex(RECORDED[which].1);
         let place = place.index(bytes.len());
         bytes[place] = byte;
-        if let Ok((_, Body::Delta { adds, gone, from, .. })) = decode(&bytes) {
-            let _ = EntryRow::entries(&adds, &delta().origin, Clock::new(from));
-            let _ = gone.gone();
+        if let Ok((_, Body::Delta(read))) = decode(&bytes) {
+            let _ = EntryRow::entries(&read.adds, &delta().origin, read.from);
+            let _ = read.gone.gone();
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{Node, NodeEffect};
-use crate::replication::message::Body;
+use crate::replication::message::{Body, Heartbeat};
 use crate::replication::set::{Clock, Incarnation, Origin, ReplicaName};
 use crate::sync::atomic::Ordering;
 
@@ -72,10 +72,12 @@ impl Node {
         let incarnation = self.membership.lock().me().incarnation;
         let beats = self.look();
         let current = beats.iter().all(|beat| beat.incarnation == incarnation);
-        current.then(|| Body::Heartbeat {
-            clocks: beats.iter().map(|beat| beat.clock.get()).collect(),
-            check: together(beats.iter().map(|beat| beat.check)).to_le_bytes(),
-            digest: together(beats.iter().map(|beat| beat.digest)).to_le_bytes(),
+        current.then(|| {
+            Body::Heartbeat(Heartbeat {
+                clocks: beats.iter().map(|beat| beat.clock).collect(),
+                check: together(beats.iter().map(|beat| beat.check)),
+                digest: together(beats.iter().map(|beat| beat.digest)),
+            })
         })
     }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::beat::together;
-use super::receive::{MessageSource, incarnation};
+use super::receive::MessageSource;
 use super::{MessageCounts, Node, NodeEffect, millis};
-use crate::replication::message::{Body, Left, Row};
+use crate::replication::message::{Body, Cell, Left, Row, Vector};
 use crate::replication::set::{Clock, Origin, Replica, ReplicaName};
 use crate::replication::shard::Input;
 
@@ -20,15 +20,12 @@ const ROW_BYTES: usize = 24;
 /// The most bytes of a shard in a row.
 const CELL_BYTES: usize = 3 + 10 + 8;
 
-/// Where a replica stands in one shard.
-type Cell = (u16, u64, [u8; 8]);
-
 impl Node {
     /// A heartbeat tells its sender's own clocks, and a number for what it holds at them.
     pub(super) fn heard_clocks(
         &self,
         sender: &MessageSource,
-        clocks: &[u64],
+        clocks: &[Clock],
         check: u64,
         now: Duration,
         out: &mut Vec<NodeEffect>,
@@ -40,23 +37,23 @@ impl Node {
         for (place, (shard, clock)) in self.shards.iter().zip(clocks).enumerate() {
             let announced = Input::Announced {
                 origin: Arc::clone(&sender.origin),
-                clock: Clock::new(*clock),
-                recent: sender.recent,
+                clock: *clock,
+                recent: sender.age.is_recent(),
             };
             self.tell(place, announced, now, out);
             let shard = shard.lock();
             let Some(held) = shard.shown_of(&sender.origin) else {
                 continue;
             };
-            match held.clock().get().cmp(clock) {
+            match held.clock().cmp(clock) {
                 Ordering::Equal => same.push(cell(place, held)),
                 // Its heartbeat may be a little behind its deltas. Or it was set back: the sender
                 // knows.
-                Ordering::Greater if sender.fresh => ahead.push(cell(place, held)),
+                Ordering::Greater if sender.age.is_new() => ahead.push(cell(place, held)),
                 Ordering::Greater | Ordering::Less => {}
             }
         }
-        let checks = same.iter().map(|(_, _, check)| u64::from_le_bytes(*check));
+        let checks = same.iter().map(|cell| cell.check);
         let differs = same.len() == self.shards.len() && together(checks) != check;
         // If so, the invariant is broken in some shard: the sender says in which.
         let doubtful = if differs { same } else { ahead };
@@ -107,7 +104,7 @@ impl Node {
     fn say_vector(
         &self,
         to: ReplicaName,
-        rows: Vec<Row<'static>>,
+        rows: Vec<Row>,
         answer: bool,
         now: Duration,
         out: &mut Vec<NodeEffect>,
@@ -115,9 +112,7 @@ impl Node {
         let most = self.vector_bytes();
         let left = self.membership.lock().left(&to, most, now);
         let left = left.into_iter().map(|(origin, number, grace)| Left {
-            name: origin.name.to_string().into(),
-            started_ms: origin.incarnation.started_ms,
-            nonce: origin.incarnation.nonce,
+            origin,
             number,
             grace_ms: millis(grace),
         });
@@ -125,12 +120,12 @@ impl Node {
         let mut rows = rows.into_iter().peekable();
         loop {
             let rows_here = first_part(&mut rows, most);
-            let vector = Body::Vector {
+            let vector = Vector {
                 rows: rows_here,
                 left: std::mem::take(&mut left),
                 answer,
             };
-            self.say(to.clone(), &vector, out);
+            self.say(to.clone(), &Body::Vector(vector), out);
             if rows.peek().is_none() {
                 return;
             }
@@ -138,34 +133,27 @@ impl Node {
     }
 
     /// Compares what another node shows with what this one does.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one message")]
     pub(super) fn heard_vector(
         &self,
         sender: &MessageSource,
-        rows: &[Row<'_>],
-        left: &[Left<'_>],
-        answer: bool,
+        vector: &Vector,
         counts: &mut MessageCounts,
         now: Duration,
         out: &mut Vec<NodeEffect>,
     ) {
         let mut events = Vec::new();
-        for left in left {
-            let origin = Origin {
-                name: ReplicaName::new(&*left.name),
-                incarnation: incarnation(left.started_ms, left.nonce),
-            };
+        for left in &vector.left {
             let grace = Duration::from_millis(left.grace_ms).min(super::receive::MAX_GRACE);
             let mut membership = self.membership.lock();
-            membership.has_told_of_leave(&origin, left.number, grace, now, &mut events);
+            membership.has_told_of_leave(&left.origin, left.number, grace, now, &mut events);
         }
         self.carry(events, now, out);
 
         let mut answers = Vec::new();
-        for theirs in rows {
+        for theirs in &vector.rows {
             let me = Arc::clone(self.membership.lock().me());
-            let spoken = incarnation(theirs.started_ms, theirs.nonce);
-            if theirs.name == me.name.as_str() {
+            if theirs.origin.name == me.name {
+                let spoken = theirs.origin.incarnation;
                 if spoken > me.incarnation {
                     self.claimed(spoken, now, out);
                 } else if spoken == me.incarnation {
@@ -173,17 +161,13 @@ impl Node {
                 }
                 continue;
             }
-            let Some(origin) = self
-                .membership
-                .lock()
-                .origin(&ReplicaName::new(&*theirs.name), spoken)
-            else {
+            let Some(origin) = self.membership.lock().origin(&theirs.origin) else {
                 continue;
             };
-            let own = origin.name == sender.origin.name;
-            answers.extend(self.compare_other(&origin, theirs, own && sender.fresh, now, out));
+            let own = origin.name == sender.origin.name && sender.age.is_new();
+            answers.extend(self.compare_other(&origin, theirs, own, now, out));
         }
-        if !answer && !answers.is_empty() {
+        if !vector.answer && !answers.is_empty() {
             counts.vectors += 1;
             self.say_vector(sender.origin.name.clone(), answers, true, now, out);
         }
@@ -194,28 +178,23 @@ impl Node {
     fn compare_own(
         &self,
         me: &Arc<Origin>,
-        theirs: &Row<'_>,
+        theirs: &Row,
         now: Duration,
         out: &mut Vec<NodeEffect>,
-    ) -> Option<Row<'static>> {
+    ) -> Option<Row> {
         let mut cells = Vec::new();
-        for (place, clock, check) in &theirs.shards {
-            let Some(shard) = self.shards.get(usize::from(*place)) else {
+        for theirs in &theirs.shards {
+            let place = usize::from(theirs.shard);
+            let Some(shard) = self.shards.get(place) else {
                 continue;
             };
-            let (mine, held) = {
-                let shard = shard.lock();
-                (
-                    shard.replica().clock().get(),
-                    cell(usize::from(*place), shard.replica()),
-                )
-            };
-            if *clock > mine {
+            let mine = cell(place, shard.lock().replica());
+            if theirs.clock > mine.clock {
                 self.claimed(me.incarnation, now, out);
                 return None;
             }
-            if *clock < mine || *check != held.2 {
-                cells.push(held);
+            if theirs.clock < mine.clock || theirs.check != mine.check {
+                cells.push(mine);
             }
         }
         (!cells.is_empty()).then(|| row(me, cells))
@@ -226,14 +205,14 @@ impl Node {
     fn compare_other(
         &self,
         origin: &Arc<Origin>,
-        theirs: &Row<'_>,
+        theirs: &Row,
         own: bool,
         now: Duration,
         out: &mut Vec<NodeEffect>,
-    ) -> Option<Row<'static>> {
+    ) -> Option<Row> {
         let (mut ahead, mut doubtful) = (Vec::new(), Vec::new());
-        for (place, clock, check) in &theirs.shards {
-            let place = usize::from(*place);
+        for theirs in &theirs.shards {
+            let place = usize::from(theirs.shard);
             let Some(shard) = self.shards.get(place) else {
                 continue;
             };
@@ -241,26 +220,25 @@ impl Node {
                 let shard = shard.lock();
                 shard.shown_of(origin).map(|held| cell(place, held))
             };
-            let clock = *clock;
+            let clock = theirs.clock;
             match mine {
-                Some(mine) if mine.1 > clock => ahead.push(mine),
-                Some(mine) if mine.1 == clock && mine.2 == *check => {}
-                Some(mine) if mine.1 == clock && !own => doubtful.push(mine),
-                Some(mine) if mine.1 == clock => {
-                    let check = u64::from_le_bytes(*check);
-                    let compare = Input::Compare(Arc::clone(origin), Clock::new(clock), check);
+                Some(mine) if mine.clock > clock => ahead.push(mine),
+                Some(mine) if mine == *theirs => {}
+                Some(mine) if mine.clock == clock && !own => doubtful.push(mine),
+                Some(mine) if mine.clock == clock => {
+                    let compare = Input::Compare(Arc::clone(origin), clock, theirs.check);
                     self.tell(place, compare, now, out);
                 }
                 _ if own => {
                     let announced = Input::Announced {
                         origin: Arc::clone(origin),
-                        clock: Clock::new(clock),
+                        clock,
                         recent: true,
                     };
                     self.tell(place, announced, now, out);
                 }
                 _ => {
-                    let seen = Input::Seen(Arc::clone(origin), Clock::new(clock));
+                    let seen = Input::Seen(Arc::clone(origin), clock);
                     self.tell(place, seen, now, out);
                 }
             }
@@ -275,15 +253,15 @@ impl Node {
 }
 
 fn cell(place: usize, replica: &Replica) -> Cell {
-    (
-        place as u16,
-        replica.clock().get(),
-        replica.check().to_le_bytes(),
-    )
+    Cell {
+        shard: place as u16,
+        clock: replica.clock(),
+        check: replica.check(),
+    }
 }
 
 /// Makes rows of a replica, each of at most `most` bytes or of one shard.
-fn pieces(origin: &Origin, cells: &[Cell], most: usize) -> Vec<Row<'static>> {
+fn pieces(origin: &Origin, cells: &[Cell], most: usize) -> Vec<Row> {
     let head = origin.name.as_str().len() + ROW_BYTES;
     let fit = (most.saturating_sub(head) / CELL_BYTES).max(1);
     let pieces = cells.chunks(fit);
@@ -291,11 +269,9 @@ fn pieces(origin: &Origin, cells: &[Cell], most: usize) -> Vec<Row<'static>> {
 }
 
 /// Takes the rows that fit into `most` bytes, at least one.
-fn first_part(
-    rows: &mut Peekable<impl Iterator<Item = Row<'static>>>,
-    most: usize,
-) -> Vec<Row<'static>> {
-    let size = |row: &Row<'_>| row.name.len() + ROW_BYTES + row.shards.len() * CELL_BYTES;
+fn first_part(rows: &mut Peekable<impl Iterator<Item = Row>>, most: usize) -> Vec<Row> {
+    let size =
+        |row: &Row| row.origin.name.as_str().len() + ROW_BYTES + row.shards.len() * CELL_BYTES;
     let mut part: Vec<_> = rows.next().into_iter().collect();
     let mut bytes: usize = part.iter().map(size).sum();
     while let Some(row) = rows.next_if(|row| bytes + size(row) <= most) {
@@ -305,11 +281,9 @@ fn first_part(
     part
 }
 
-fn row(origin: &Origin, shards: Vec<Cell>) -> Row<'static> {
+fn row(origin: &Origin, shards: Vec<Cell>) -> Row {
     Row {
-        name: origin.name.to_string().into(),
-        started_ms: origin.incarnation.started_ms,
-        nonce: origin.incarnation.nonce,
+        origin: origin.clone(),
         shards,
     }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::pulls::{Answerer, PullAction, PullHost};
+use super::receive::MessageSource;
 use super::{Node, NodeEffect};
-use crate::replication::message::{Body, EntryRow, GoneRow, Malformed};
-use crate::replication::node::receive::{MessageSource, incarnation};
-use crate::replication::set::{Clock, ReplicaName};
+use crate::replication::message::{Body, EntryRow, Malformed, PartMessage, Pull, Request};
+use crate::replication::set::ReplicaName;
 use crate::replication::shard::{Ask, Credit, Input, Part};
 
 impl PullHost for &Node {
@@ -27,21 +27,6 @@ impl PullHost for &Node {
     fn is_wanted(&mut self, place: usize, ask: &Ask) -> bool {
         self.shards[place].lock().wants(&ask.origin, ask.id)
     }
-}
-
-/// A part of an answer, as it was received.
-pub(super) struct ReceivedPart<'a> {
-    pub(super) place: usize,
-    pub(super) name: &'a str,
-    pub(super) started_ms: u64,
-    pub(super) nonce: u64,
-    pub(super) from: u64,
-    pub(super) to: u64,
-    pub(super) id: u64,
-    pub(super) index: u32,
-    pub(super) of: u32,
-    pub(super) adds: &'a [EntryRow<'a>],
-    pub(super) gone: &'a GoneRow,
 }
 
 impl Node {
@@ -88,15 +73,7 @@ impl Node {
                 self.tell(place, Input::Over(origin, id), now, out);
             }
             PullAction::Ask { to, place, ask } => {
-                let body = Body::Request {
-                    shard: place as u16,
-                    name: ask.origin.name.as_str().into(),
-                    started_ms: ask.origin.incarnation.started_ms,
-                    nonce: ask.origin.incarnation.nonce,
-                    from: ask.from.get(),
-                    id: ask.id,
-                };
-                self.say(to, &body, out);
+                self.say(to, &Body::Request(request(place, &ask)), out);
             }
             PullAction::Pull {
                 to,
@@ -109,18 +86,13 @@ impl Node {
                     upto,
                     again,
                 } = credit;
-                let body = Body::Pull {
-                    shard: place as u16,
-                    name: ask.origin.name.as_str().into(),
-                    started_ms: ask.origin.incarnation.started_ms,
-                    nonce: ask.origin.incarnation.nonce,
-                    from: ask.from.get(),
-                    id: ask.id,
+                let pull = Pull {
+                    request: request(place, &ask),
                     part_bytes: u32::try_from(part_bytes).unwrap_or(u32::MAX),
                     upto,
                     again,
                 };
-                self.say(to, &body, out);
+                self.say(to, &Body::Pull(pull), out);
             }
             PullAction::Cancel { to, place, id } => {
                 let shard = place as u16;
@@ -133,43 +105,49 @@ impl Node {
     pub(super) fn received_part(
         &self,
         sender: &MessageSource,
-        received: &ReceivedPart<'_>,
+        message: &PartMessage<'_>,
         now: Duration,
         out: &mut Vec<NodeEffect>,
     ) -> Result<(), Malformed> {
-        let place = received.place;
-        if !self.pulls.lock().expects(received.id, &sender.origin.name) {
+        let place = self.existing(message.shard)?;
+        if !self.pulls.lock().expects(message.id, &sender.origin.name) {
             return Ok(());
         }
         // Contents are believed of replicas that are up here, whoever sends them.
-        let known = incarnation(received.started_ms, received.nonce);
-        let name = ReplicaName::new(received.name);
-        let Some(origin) = self.membership.lock().origin(&name, known) else {
+        let Some(origin) = self.membership.lock().origin(&message.origin) else {
             return Ok(());
         };
         let own = origin.name == sender.origin.name;
-        let from = Clock::new(received.from);
         let part = Part {
-            adds: EntryRow::entries(received.adds, &origin, from)?,
+            adds: EntryRow::entries(&message.adds, &origin, message.from)?,
             origin: Arc::clone(&origin),
-            from,
-            to: Clock::new(received.to),
-            id: received.id,
-            index: received.index,
-            of: received.of,
-            gone: received.gone.gone()?,
+            from: message.from,
+            to: message.to,
+            id: message.id,
+            index: message.index,
+            of: message.of,
+            gone: message.gone.gone()?,
         };
         if part.adds.iter().any(|add| self.place(&add.topic) != place) {
             return Err(Malformed::Place);
         }
         let arrival = (&part).into();
         self.tell(place, Input::Part { part, own }, now, out);
-        let is_wanted = self.shards[place].lock().wants(&origin, received.id);
+        let is_wanted = self.shards[place].lock().wants(&origin, message.id);
         let mut actions = Vec::new();
         let mut pulls = self.pulls.lock();
         pulls.arrived(arrival, is_wanted, now, &mut actions);
         drop(pulls);
         self.go_on_pulling(now, actions, out);
         Ok(())
+    }
+}
+
+fn request(place: usize, ask: &Ask) -> Request {
+    Request {
+        shard: place as u16,
+        origin: ask.origin.as_ref().clone(),
+        from: ask.from,
+        id: ask.id,
     }
 }

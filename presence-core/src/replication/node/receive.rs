@@ -3,21 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::pull::ReceivedPart;
 use super::{MessageCounts, Node, NodeEffect, Rejected};
-use crate::replication::membership::{Say, Verdict};
-use crate::replication::message::{self, Body, EntryRow, Header, Malformed};
-use crate::replication::set::{Clock, Delta, Incarnation, Origin, ReplicaName};
+use crate::replication::membership::{Age, Verdict};
+use crate::replication::message::{
+    self, Body, DeltaMessage, EntryRow, Header, Heartbeat, Malformed, Pull, Refusal, Request,
+};
+use crate::replication::set::{Delta, Incarnation, Origin, ReplicaName};
 use crate::replication::shard::{Ask, Credit, Effect, Input};
 
 /// The sender of a message, and the judgement of it.
 pub(super) struct MessageSource {
     pub(super) origin: Arc<Origin>,
     pub(super) number: u64,
-    /// Set if the message is new: its number is above the last one received.
-    pub(super) fresh: bool,
-    /// Set if the message was sent after its sender was last down.
-    pub(super) recent: bool,
+    pub(super) age: Age,
 }
 
 impl Node {
@@ -30,16 +28,17 @@ impl Node {
         let mut counts = self.order.lock();
         let rejected = match message::decode(message) {
             Ok((header, body)) => {
-                let from = header.name.to_string();
                 let version = message[0];
                 let taken = self.take(version, &header, body, &mut counts, now, out);
-                taken.err().map(|malformed| (Some(from), malformed))
+                let name = &header.sender.name;
+                taken.err().map(|malformed| (Some(name.clone()), malformed))
             }
-            Err(malformed) => Some((message::sender(message).map(String::from), malformed)),
+            Err(malformed) => Some((message::sender(message), malformed)),
         };
         if let Some((from, malformed)) = rejected {
             counts.malformed += 1;
             let reason = malformed.to_string();
+            let from = from.map(|name| name.to_string());
             out.push(NodeEffect::Rejected(Rejected { from, reason }));
         }
     }
@@ -47,7 +46,7 @@ impl Node {
     fn take(
         &self,
         version: u8,
-        header: &Header<'_>,
+        header: &Header,
         body: Body<'_>,
         counts: &mut MessageCounts,
         now: Duration,
@@ -59,44 +58,33 @@ impl Node {
                 ours: self.shards.len() as u16,
             });
         }
-        let speaker = Origin {
-            name: ReplicaName::new(&*header.name),
-            incarnation: incarnation(header.started_ms, header.nonce),
-        };
         let mut events = Vec::new();
         let mut membership = self.membership.lock();
         if membership.has_left() {
             return Ok(());
         }
         // A refusal may come from an unknown node, and concerns only this node.
-        if let Body::Refusal {
-            started_ms,
-            nonce,
-            known_started_ms,
-            known_nonce,
+        if let Body::Refusal(Refusal {
+            refused,
+            known,
             number,
-        } = body
+        }) = body
         {
-            let refused = incarnation(started_ms, nonce);
-            let known = incarnation(known_started_ms, known_nonce);
             membership.refused(refused, (known, number), now, &mut events);
         }
-        let verdict = membership.heard(&speaker, header.number, now, &mut events);
-        if let Verdict::Fresh(origin) = &verdict {
+        let verdict = membership.heard(&header.sender, header.number, now, &mut events);
+        if let Verdict::Accepted(origin, Age::New) = &verdict {
             membership.writes(&origin.name, version);
         }
         drop(membership);
         self.carry(events, now, out);
-        let (origin, fresh, recent) = match verdict {
-            Verdict::Fresh(origin) => (origin, true, true),
-            Verdict::Late(origin, recent) => (origin, false, recent),
-            Verdict::Ignored => return Ok(()),
+        let Verdict::Accepted(origin, age) = verdict else {
+            return Ok(());
         };
         let sender = MessageSource {
             origin,
             number: header.number,
-            fresh,
-            recent,
+            age,
         };
         self.understand(&sender, body, counts, now, out)
     }
@@ -110,116 +98,22 @@ impl Node {
         out: &mut Vec<NodeEffect>,
     ) -> Result<(), Malformed> {
         match body {
-            Body::Heartbeat {
-                clocks,
-                check,
-                digest,
-            } => {
-                let (check, digest) = (u64::from_le_bytes(check), u64::from_le_bytes(digest));
-                self.heard_heartbeat(sender, (&clocks, check), digest, now, out);
-            }
-            Body::Delta {
-                shard,
-                from,
-                to,
-                adds,
-                gone,
-            } => {
-                let place = self.existing(shard)?;
-                let from = Clock::new(from);
-                let delta = Delta {
-                    adds: EntryRow::entries(&adds, &sender.origin, from)?,
-                    origin: Arc::clone(&sender.origin),
-                    from,
-                    to: Clock::new(to),
-                    gone: gone.gone()?,
-                };
-                self.delta(sender, place, delta, now, out)?;
-            }
-            Body::Request {
-                shard,
-                name,
-                started_ms,
-                nonce,
-                from,
-                id,
-            } => {
-                let ask = ask((&*name, started_ms, nonce), from, id);
-                self.asked(self.existing(shard)?, sender, ask, None, now, out);
-            }
-            Body::Pull {
-                shard,
-                name,
-                started_ms,
-                nonce,
-                from,
-                id,
-                part_bytes,
-                upto,
-                again,
-            } => {
-                let ask = ask((&*name, started_ms, nonce), from, id);
-                let credit = Some(Credit {
-                    part_bytes: part_bytes as usize,
-                    upto,
-                    again,
-                });
-                self.asked(self.existing(shard)?, sender, ask, credit, now, out);
-            }
-            Body::Cancel { shard, id } => {
-                let by = sender.origin.name.clone();
-                let place = self.existing(shard)?;
-                self.tell(place, Input::Cancelled(by, id), now, out);
-            }
-            Body::Part {
-                shard,
-                name,
-                started_ms,
-                nonce,
-                from,
-                to,
-                id,
-                index,
-                of,
-                adds,
-                gone,
-            } => {
-                let received = ReceivedPart {
-                    place: self.existing(shard)?,
-                    name: &name,
-                    started_ms,
-                    nonce,
-                    from,
-                    to,
-                    id,
-                    index,
-                    of,
-                    adds: &adds,
-                    gone: &gone,
-                };
-                self.received_part(sender, &received, now, out)?;
-            }
-            Body::Vector { rows, left, answer } => {
-                self.heard_vector(sender, &rows, &left, answer, counts, now, out);
-            }
+            Body::Heartbeat(heartbeat) => self.heard_heartbeat(sender, &heartbeat, now, out),
+            Body::Delta(delta) => self.delta(sender, &delta, now, out)?,
+            Body::Request(request) => self.asked(sender, request, None, now, out)?,
+            Body::Pull(pull) => self.pulled(sender, pull, now, out)?,
+            Body::Cancel { shard, id } => self.cancelled(sender, shard, id, now, out)?,
+            Body::Part(part) => self.received_part(sender, &part, now, out)?,
+            Body::Vector(vector) => self.heard_vector(sender, &vector, counts, now, out),
             // Handled before its sender was judged.
-            Body::Refusal { .. } => {}
+            Body::Refusal(_) => {}
             Body::Leave { grace_ms } => {
                 self.peer_leaves(sender, Duration::from_millis(grace_ms), now, out);
             }
-            Body::Ping { on_behalf_of } => self.ping(sender, &on_behalf_of, out),
-            Body::Pong { on_behalf_of } => self.pong(sender, &on_behalf_of, out),
-            Body::PingFor { name } => self.ping_for(sender, &name, out),
-            Body::Vouch {
-                name,
-                started_ms,
-                nonce,
-                number,
-            } => {
-                let origin = Origin {
-                    name: ReplicaName::new(&*name),
-                    incarnation: incarnation(started_ms, nonce),
-                };
+            Body::Ping { on_behalf_of } => self.ping(sender, on_behalf_of, out),
+            Body::Pong { on_behalf_of } => self.pong(sender, on_behalf_of, out),
+            Body::PingFor { name } => self.ping_for(sender, name, out),
+            Body::Vouch { origin, number } => {
                 self.membership.lock().vouched(&origin, number, now);
             }
         }
@@ -230,14 +124,13 @@ impl Node {
     fn heard_heartbeat(
         &self,
         sender: &MessageSource,
-        (clocks, check): (&[u64], u64),
-        digest: u64,
+        heartbeat: &Heartbeat,
         now: Duration,
         out: &mut Vec<NodeEffect>,
     ) {
-        self.heard_clocks(sender, clocks, check, now, out);
-        if sender.fresh {
-            let differs = self.digest() != digest;
+        self.heard_clocks(sender, &heartbeat.clocks, heartbeat.check, now, out);
+        if sender.age.is_new() {
+            let differs = self.digest() != heartbeat.digest;
             self.membership.lock().differs(&sender.origin.name, differs);
         }
     }
@@ -246,16 +139,23 @@ impl Node {
     fn delta(
         &self,
         sender: &MessageSource,
-        place: usize,
-        delta: Delta,
+        message: &DeltaMessage<'_>,
         now: Duration,
         out: &mut Vec<NodeEffect>,
     ) -> Result<(), Malformed> {
+        let place = self.existing(message.shard)?;
+        let delta = Delta {
+            adds: EntryRow::entries(&message.adds, &sender.origin, message.from)?,
+            origin: Arc::clone(&sender.origin),
+            from: message.from,
+            to: message.to,
+            gone: message.gone.gone()?,
+        };
         delta.check()?;
         if delta.adds.iter().any(|add| self.place(&add.topic) != place) {
             return Err(Malformed::Place);
         }
-        let recent = sender.recent;
+        let recent = sender.age.is_recent();
         self.tell(place, Input::Delta { delta, recent }, now, out);
         Ok(())
     }
@@ -268,7 +168,7 @@ impl Node {
         now: Duration,
         out: &mut Vec<NodeEffect>,
     ) {
-        if !sender.fresh {
+        if !sender.age.is_new() {
             return;
         }
         let grace = grace.min(MAX_GRACE);
@@ -279,41 +179,62 @@ impl Node {
         self.carry(events, now, out);
     }
 
-    /// Answers a probe. The name is empty if the sender probes for itself.
-    fn ping(&self, sender: &MessageSource, on_behalf_of: &str, out: &mut Vec<NodeEffect>) {
-        let on_behalf_of = (!on_behalf_of.is_empty()).then(|| ReplicaName::new(on_behalf_of));
-        let pong = Say::Pong { on_behalf_of };
-        self.say(sender.origin.name.clone(), &super::body_of(&pong), out);
+    /// Answers a ping. The answer names the node that the ping was sent for, if it is not the
+    /// sender.
+    fn ping(
+        &self,
+        sender: &MessageSource,
+        on_behalf_of: Option<ReplicaName>,
+        out: &mut Vec<NodeEffect>,
+    ) {
+        self.say(
+            sender.origin.name.clone(),
+            &Body::Pong { on_behalf_of },
+            out,
+        );
     }
 
-    /// Forwards the answer to a probe to the node that it was sent for.
-    fn pong(&self, sender: &MessageSource, on_behalf_of: &str, out: &mut Vec<NodeEffect>) {
-        if !sender.fresh || on_behalf_of.is_empty() {
+    /// Forwards the answer to a ping to the node that it was sent for.
+    fn pong(
+        &self,
+        sender: &MessageSource,
+        on_behalf_of: Option<ReplicaName>,
+        out: &mut Vec<NodeEffect>,
+    ) {
+        let Some(asked_by) = on_behalf_of.filter(|_| sender.age.is_new()) else {
             return;
-        }
-        let vouch = Say::Vouch(sender.origin.as_ref().clone(), sender.number);
-        let asked_by = ReplicaName::new(on_behalf_of);
-        self.say(asked_by, &super::body_of(&vouch), out);
+        };
+        let vouch = Body::Vouch {
+            origin: sender.origin.as_ref().clone(),
+            number: sender.number,
+        };
+        self.say(asked_by, &vouch, out);
     }
 
-    /// Probes the node of this name for the sender.
-    fn ping_for(&self, sender: &MessageSource, name: &str, out: &mut Vec<NodeEffect>) {
+    /// Pings the node of this name for the sender.
+    fn ping_for(&self, sender: &MessageSource, name: ReplicaName, out: &mut Vec<NodeEffect>) {
         let on_behalf_of = Some(sender.origin.name.clone());
-        let ping = Say::Ping { on_behalf_of };
-        self.say(ReplicaName::new(name), &super::body_of(&ping), out);
+        self.say(name, &Body::Ping { on_behalf_of }, out);
     }
 
-    /// Hands a request or a pull to the shard. The shard may find that a peer knows more of this
-    /// node than this node does.
+    /// Hands a request to the shard, with its credit. The shard may find that a peer knows more of
+    /// this node than this node does.
     fn asked(
         &self,
-        place: usize,
         sender: &MessageSource,
-        ask: Ask,
+        request: Request,
         credit: Option<Credit>,
         now: Duration,
         out: &mut Vec<NodeEffect>,
-    ) {
+    ) -> Result<(), Malformed> {
+        let place = self.existing(request.shard)?;
+        let ask = Ask {
+            origin: Arc::new(request.origin),
+            from: request.from,
+            id: request.id,
+            attempt: 0,
+            is_small: false,
+        };
         let by = sender.origin.name.clone();
         let mut effects = Vec::new();
         let input = Input::Asked { by, ask, credit };
@@ -328,6 +249,35 @@ impl Node {
         if let Some(claimed) = claimed {
             self.claimed(claimed, now, out);
         }
+        Ok(())
+    }
+
+    fn pulled(
+        &self,
+        sender: &MessageSource,
+        pull: Pull,
+        now: Duration,
+        out: &mut Vec<NodeEffect>,
+    ) -> Result<(), Malformed> {
+        let credit = Credit {
+            part_bytes: pull.part_bytes as usize,
+            upto: pull.upto,
+            again: pull.again,
+        };
+        self.asked(sender, pull.request, Some(credit), now, out)
+    }
+
+    fn cancelled(
+        &self,
+        sender: &MessageSource,
+        shard: u16,
+        id: u64,
+        now: Duration,
+        out: &mut Vec<NodeEffect>,
+    ) -> Result<(), Malformed> {
+        let by = sender.origin.name.clone();
+        self.tell(self.existing(shard)?, Input::Cancelled(by, id), now, out);
+        Ok(())
     }
 
     /// A peer knows more of this node than it has done in this incarnation.
@@ -337,7 +287,7 @@ impl Node {
         self.carry(events, now, out);
     }
 
-    fn existing(&self, shard: u16) -> Result<usize, Malformed> {
+    pub(super) fn existing(&self, shard: u16) -> Result<usize, Malformed> {
         let place = usize::from(shard);
         (place < self.shards.len())
             .then_some(place)
@@ -345,24 +295,5 @@ impl Node {
     }
 }
 
-/// The request of a peer for what it lacks of a replica: name, start and nonce.
-fn ask((name, started_ms, nonce): (&str, u64, u64), from: u64, id: u64) -> Ask {
-    let origin = Origin {
-        name: ReplicaName::new(name),
-        incarnation: incarnation(started_ms, nonce),
-    };
-    Ask {
-        origin: Arc::new(origin),
-        from: Clock::new(from),
-        id,
-        attempt: 0,
-        is_small: false,
-    }
-}
-
 /// The longest grace that is believed.
 pub(super) const MAX_GRACE: Duration = Duration::from_secs(600);
-
-pub(super) fn incarnation(started_ms: u64, nonce: u64) -> Incarnation {
-    Incarnation { started_ms, nonce }
-}

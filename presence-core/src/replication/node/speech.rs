@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Node, NodeEffect};
-use crate::replication::membership::{Membership, Say};
+use crate::replication::membership::Membership;
 use crate::replication::message::{self, Body, Header};
 use crate::replication::set::{Incarnation, Origin, ReplicaName};
 use crate::sync::MutexGuard;
@@ -72,43 +72,10 @@ impl NextMessage {
     pub(super) fn encode(&self, body: &Body<'_>) -> Option<bytes::Bytes> {
         let header = Header {
             pool_size: self.pool_size,
-            name: self.sender.name.as_str().into(),
-            started_ms: self.sender.incarnation.started_ms,
-            nonce: self.sender.incarnation.nonce,
+            sender: self.sender.as_ref().clone(),
             number: self.number,
         };
         message::encode(&header, body)
-    }
-}
-
-pub(super) fn body_of(say: &Say) -> Body<'_> {
-    let name = |name: &Option<ReplicaName>| match name {
-        Some(name) => name.to_string().into(),
-        None => "".into(),
-    };
-    match say {
-        Say::Refusal { refused, known } => Body::Refusal {
-            started_ms: refused.started_ms,
-            nonce: refused.nonce,
-            known_started_ms: known.0.started_ms,
-            known_nonce: known.0.nonce,
-            number: known.1,
-        },
-        Say::Ping { on_behalf_of } => Body::Ping {
-            on_behalf_of: name(on_behalf_of),
-        },
-        Say::Pong { on_behalf_of } => Body::Pong {
-            on_behalf_of: name(on_behalf_of),
-        },
-        Say::PingFor(name) => Body::PingFor {
-            name: name.as_str().into(),
-        },
-        Say::Vouch(origin, number) => Body::Vouch {
-            name: origin.name.as_str().into(),
-            started_ms: origin.incarnation.started_ms,
-            nonce: origin.incarnation.nonce,
-            number: *number,
-        },
     }
 }
 

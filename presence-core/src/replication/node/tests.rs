@@ -1,7 +1,8 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::replication::set::{MetaBody, OwnerId};
+use crate::replication::message::Heartbeat;
+use crate::replication::set::{Clock, MetaBody, OwnerId};
 use crate::replication::shard::Which;
 
 fn node(name: &str) -> Node {
@@ -64,8 +65,8 @@ fn an_entry_in_a_shard_that_its_topic_is_not_in_is_rejected() {
             let mut out = Vec::new();
             for bytes in &said {
                 let (header, mut body) = message::decode(bytes).unwrap();
-                if let Body::Delta { shard, .. } = &mut body {
-                    *shard = if wrong { 1 - *shard } else { *shard };
+                if let Body::Delta(delta) = &mut body {
+                    delta.shard = if wrong { 1 - delta.shard } else { delta.shard };
                     deltas += 1;
                 }
                 let bytes = message::encode(&header, &body).unwrap();
@@ -108,7 +109,7 @@ fn vectors(out: &[NodeEffect], most: usize) -> Vec<Bytes> {
         _ => None,
     });
     let vectors: Vec<_> = direct
-        .filter(|bytes| matches!(message::decode(bytes).unwrap().1, Body::Vector { .. }))
+        .filter(|bytes| matches!(message::decode(bytes).unwrap().1, Body::Vector(_)))
         .collect();
     for bytes in &vectors {
         assert!(bytes.len() <= most, "{} bytes", bytes.len());
@@ -141,18 +142,22 @@ fn nodes_compare_within_a_small_limit_after_many_leaves() {
     let message = |name: &str, number: u64, body: &Body<'_>| {
         let header = message::Header {
             pool_size: 64,
-            name: name.into(),
-            started_ms: 1,
-            nonce: 1,
+            sender: Origin {
+                name: ReplicaName::new(name),
+                incarnation: Incarnation {
+                    started_ms: 1,
+                    nonce: 1,
+                },
+            },
             number,
         };
         message::encode(&header, body).unwrap()
     };
-    let heartbeat = Body::Heartbeat {
-        clocks: vec![0; 64],
-        check: [0; 8],
-        digest: [7; 8],
-    };
+    let heartbeat = Body::Heartbeat(Heartbeat {
+        clocks: vec![Clock::ZERO; 64],
+        check: 0,
+        digest: 7,
+    });
     for number in 0..600 {
         let name = format!("node {number}");
         here.receive(&message(&name, 1, &heartbeat), Duration::ZERO, &mut out);
@@ -166,17 +171,12 @@ fn nodes_compare_within_a_small_limit_after_many_leaves() {
         here.receive(&message("peer", number, &heartbeat), now, &mut out);
         here.tick(now, &mut out);
         for bytes in vectors(&std::mem::take(&mut out), MOST) {
-            let Body::Vector {
-                rows: some,
-                left: some_left,
-                ..
-            } = message::decode(&bytes).unwrap().1
-            else {
+            let Body::Vector(vector) = message::decode(&bytes).unwrap().1 else {
                 unreachable!("only vectors are here");
             };
-            let shards = some.iter().flat_map(|row| &row.shards);
-            rows.extend(shards.map(|(shard, ..)| *shard));
-            left += some_left.len();
+            let shards = vector.rows.iter().flat_map(|row| &row.shards);
+            rows.extend(shards.map(|cell| cell.shard));
+            left += vector.left.len();
         }
     }
     assert_eq!(rows.len(), 64, "each shard of the own replica has its turn");
@@ -196,7 +196,7 @@ fn sent(out: &mut Vec<NodeEffect>) -> Vec<Bytes> {
 fn asks_for(messages: &[Bytes], incarnation: u64) -> bool {
     messages.iter().any(|bytes| {
         let body = message::decode(bytes).unwrap().1;
-        matches!(body, Body::Pull { started_ms, .. } if started_ms == incarnation)
+        matches!(body, Body::Pull(pull) if pull.request.origin.incarnation.started_ms == incarnation)
     })
 }
 

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// The name of a replica, which is the name of its node.
 ///
 /// Two live nodes must not share one.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ReplicaName(Arc<str>);
 
 impl ReplicaName {
@@ -33,7 +34,7 @@ impl fmt::Display for ReplicaName {
 ///
 /// Ordered by wall clock, then by nonce: a later start supersedes an earlier one, and two starts in
 /// the same millisecond still differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Incarnation {
     /// The time of the start, in milliseconds of Unix time by the replica's own clock.
     pub started_ms: u64,
@@ -62,7 +63,9 @@ impl fmt::Display for Incarnation {
 }
 
 /// The number of changes that a replica has made in its incarnation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Clock(u64);
 
 impl Clock {
@@ -96,7 +99,7 @@ impl Clock {
 }
 
 /// The origin of tags: a replica in one of its incarnations.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Origin {
     /// The replica.
     pub name: ReplicaName,

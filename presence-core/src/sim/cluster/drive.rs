@@ -302,7 +302,7 @@ impl Cluster {
 fn in_version(version: u8, message: &Bytes) -> Option<Bytes> {
     let is_later = matches!(
         message::decode(message),
-        Ok((_, Body::Pull { .. } | Body::Cancel { .. }))
+        Ok((_, Body::Pull(_) | Body::Cancel { .. }))
     );
     if is_later && version < message::PULL_SINCE {
         return None;

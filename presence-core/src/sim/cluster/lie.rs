@@ -3,9 +3,11 @@
 use bytes::Bytes;
 
 use super::Cluster;
-use crate::replication::message::{self, Body, Header, Row};
+use crate::replication::message::{
+    self, Body, Cell, Header, Heartbeat, Refusal, Request, Row, Vector,
+};
 use crate::replication::node::Node;
-use crate::replication::set::Origin;
+use crate::replication::set::{Clock, Incarnation, Origin, ReplicaName};
 use crate::sim::Violation;
 
 /// Nobody runs under this name: it only speaks.
@@ -26,16 +28,15 @@ impl Cluster {
             self.meddles_with = Some(to);
             return Ok(());
         }
-        let clocks = match which % 2 {
-            0 => vec![u64::MAX; self.options.pool_size],
-            _ => vec![0; self.options.pool_size],
+        let clock = match which % 2 {
+            0 => Clock::MAX,
+            _ => Clock::ZERO,
         };
-        let digest = which.to_le_bytes();
-        let hello = self.as_liar(&Body::Heartbeat {
-            clocks,
-            check: digest,
-            digest,
-        });
+        let hello = self.as_liar(&Body::Heartbeat(Heartbeat {
+            clocks: vec![clock; self.options.pool_size],
+            check: which,
+            digest: which,
+        }));
         let lie = self.as_liar(&body(&about, which / 2, self.pool_size()));
         for message in [hello, lie].into_iter().flatten() {
             self.deliver(to, message)?;
@@ -50,11 +51,11 @@ impl Cluster {
             return None;
         }
         let (header, mut body) = message::decode(message).ok()?;
-        let Body::Part { of, to, .. } = &mut body else {
+        let Body::Part(part) = &mut body else {
             return None;
         };
-        *of += 1;
-        *to = u64::MAX;
+        part.of += 1;
+        part.to = Clock::MAX;
         self.meddles_with = None;
         message::encode(&header, &body)
     }
@@ -67,9 +68,13 @@ impl Cluster {
         self.lies_told += 1;
         let header = Header {
             pool_size: self.pool_size(),
-            name: LIAR.into(),
-            started_ms: 1,
-            nonce: 1,
+            sender: Origin {
+                name: ReplicaName::new(LIAR),
+                incarnation: Incarnation {
+                    started_ms: 1,
+                    nonce: 1,
+                },
+            },
             number: self.lies_told,
         };
         message::encode(&header, body)
@@ -82,60 +87,54 @@ fn origin_of(node: &Node) -> Option<Origin> {
 }
 
 fn body(about: &Origin, which: u64, shards: u16) -> Body<'static> {
-    let name = about.name.to_string();
-    let incarnation = about.incarnation;
-    let (started_ms, nonce) = (incarnation.started_ms, incarnation.nonce);
-    let all = || {
-        let shards = 0..shards;
-        shards
-            .map(|shard| (shard, u64::MAX, which.to_le_bytes()))
-            .collect()
+    let origin = about.clone();
+    let later = Incarnation {
+        started_ms: about.incarnation.started_ms + LATER_MS,
+        nonce: which,
+    };
+    let vector = |origin, answer| {
+        let cells = (0..shards).map(|shard| Cell {
+            shard,
+            clock: Clock::MAX,
+            check: which,
+        });
+        Body::Vector(Vector {
+            rows: vec![Row {
+                origin,
+                shards: cells.collect(),
+            }],
+            left: Vec::new(),
+            answer,
+        })
     };
     match which % 5 {
         // It is at the largest clock.
-        0 => Body::Vector {
-            rows: vec![Row {
-                name: name.into(),
-                started_ms,
-                nonce,
-                shards: all(),
-            }],
-            left: Vec::new(),
-            answer: which.is_multiple_of(2),
-        },
+        0 => vector(origin, which.is_multiple_of(2)),
         // It has been started anew.
-        1 => Body::Vector {
-            rows: vec![Row {
-                name: name.into(),
-                started_ms: started_ms + LATER_MS,
-                nonce: which,
-                shards: all(),
-            }],
-            left: Vec::new(),
-            answer: false,
-        },
+        1 => {
+            let name = origin.name;
+            let origin = Origin {
+                name,
+                incarnation: later,
+            };
+            vector(origin, false)
+        }
         // What comes after the largest clock?
-        2 => Body::Request {
+        2 => Body::Request(Request {
             shard: u16::try_from(which % u64::from(shards)).unwrap_or_default(),
-            name: name.into(),
-            started_ms,
-            nonce,
-            from: u64::MAX,
+            origin,
+            from: Clock::MAX,
             id: which,
-        },
+        }),
         // It is over.
-        3 => Body::Refusal {
-            started_ms,
-            nonce,
-            known_started_ms: started_ms + LATER_MS,
-            known_nonce: which,
+        3 => Body::Refusal(Refusal {
+            refused: about.incarnation,
+            known: later,
             number: u64::MAX,
-        },
+        }),
         // A later word of it than it has said: it is there.
         _ => Body::Vouch {
-            name: name.into(),
-            started_ms,
-            nonce,
+            origin,
             number: u64::MAX,
         },
     }

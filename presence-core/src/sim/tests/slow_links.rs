@@ -228,10 +228,11 @@ fn the_first_request_of_each_shard_may_be_lost() {
     cluster.limit(3, link(50));
     let mut asked = BTreeSet::new();
     cluster.loses = Some(Box::new(move |from, _, message| {
-        let Ok((_, Body::Pull { shard, name, .. })) = message::decode(message) else {
+        let Ok((_, Body::Pull(pull))) = message::decode(message) else {
             return false;
         };
-        from == 3 && asked.insert((shard, name.to_string()))
+        let request = pull.request;
+        from == 3 && asked.insert((request.shard, request.origin.name))
     }));
     let before = cluster.received(3).bytes;
     start(&mut cluster, 3);

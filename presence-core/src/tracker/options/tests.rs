@@ -1,9 +1,9 @@
 use std::num::NonZeroU64;
 
 use super::*;
-use crate::replication::message::{Body, Header, decode, encode};
+use crate::replication::message::{Body, DeltaMessage, Header, Heartbeat, decode, encode};
 use crate::replication::node::{Node, NodeConfig, NodeEffect};
-use crate::replication::set::{Incarnation, MetaBody, OwnerId, ReplicaName};
+use crate::replication::set::{Clock, Incarnation, MetaBody, Origin, OwnerId, ReplicaName};
 use crate::replication::shard::Which;
 
 const MAX_CHUNK_BYTES: usize = NodeOptions::MAX_CHUNK_BYTES;
@@ -29,16 +29,20 @@ fn node() -> Node {
     let node = Node::new(config, Duration::ZERO);
     let header = Header {
         pool_size: 1,
-        name: "there".into(),
-        started_ms: 1,
-        nonce: 2,
+        sender: Origin {
+            name: ReplicaName::new("there"),
+            incarnation: Incarnation {
+                started_ms: 1,
+                nonce: 2,
+            },
+        },
         number: 1,
     };
-    let beat = Body::Heartbeat {
-        clocks: vec![0],
-        check: [0; 8],
-        digest: [0; 8],
-    };
+    let beat = Body::Heartbeat(Heartbeat {
+        clocks: vec![Clock::ZERO],
+        check: 0,
+        digest: 0,
+    });
     let beat = encode(&header, &beat).unwrap();
     node.receive(&beat, Duration::ZERO, &mut Vec::new());
     node
@@ -88,7 +92,7 @@ fn the_longest_delta_is_a_message_that_peers_take() {
     assert_eq!(sent.len(), 1);
     assert!(sent[0].len() > MAX_CHUNK_BYTES + MAX_META_BYTES + 2 * MAX_NAME_BYTES);
     let (_, body) = decode(&sent[0]).unwrap();
-    let Body::Delta { adds, gone, .. } = body else {
+    let Body::Delta(DeltaMessage { adds, gone, .. }) = body else {
         panic!("it sent {body:?}");
     };
     assert_eq!(adds.len(), 2);

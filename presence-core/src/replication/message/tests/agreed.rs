@@ -83,17 +83,13 @@ fn the_numbers_of_a_heartbeat_are_the_same_on_every_node() {
     let [NodeEffect::Broadcast(_, beat)] = &out[..] else {
         panic!("{out:?}");
     };
-    let Body::Heartbeat {
-        clocks,
-        check,
-        digest,
-    } = decode(beat).unwrap().1
-    else {
+    let Body::Heartbeat(beat) = decode(beat).unwrap().1 else {
         panic!("{out:?}");
     };
-    assert_eq!(clocks, [0, 0]);
+    assert_eq!(beat.clocks, [Clock::ZERO, Clock::ZERO]);
+    let bytes = |hash: u64| to_hex(&hash.to_le_bytes());
     assert_eq!(
-        (to_hex(&check), to_hex(&digest)),
+        (bytes(beat.check), bytes(beat.digest)),
         ("688952c7656aa6d0".to_owned(), "a4358e5f09c8eabe".to_owned())
     );
 }
@@ -124,10 +120,5 @@ fn a_message_that_only_a_newer_version_knows_is_rejected_and_the_next_is_taken()
         .into_iter()
         .map(|view| view.origin)
         .collect();
-    assert!(
-        known
-            .iter()
-            .any(|origin| *origin.name.as_str() == *header().name),
-        "{known:?}"
-    );
+    assert!(known.contains(&header().sender), "{known:?}");
 }

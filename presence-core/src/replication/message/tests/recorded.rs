@@ -88,108 +88,106 @@ fn row(step: u64, topic: Option<&'static str>, key: &'static str, n: u64) -> Ent
     }
 }
 
+fn cell(shard: u16, clock: u64, check: [u8; 8]) -> Cell {
+    Cell {
+        shard,
+        clock: Clock::new(clock),
+        check: u64::from_le_bytes(check),
+    }
+}
+
+/// Returns the replica that messages speak of.
+fn other() -> Origin {
+    origin("b@2", 1_700_000_000_001, 78)
+}
+
+fn request() -> Request {
+    Request {
+        shard: 7,
+        origin: other(),
+        from: Clock::new(300),
+        id: u64::MAX,
+    }
+}
+
 /// Returns the body of the message of this name.
 pub(super) fn recorded(name: &str) -> Body<'static> {
     match name {
-        "heartbeat" => Body::Heartbeat {
-            clocks: vec![0, 1, 300, 70_000, 0, 0, 0, u64::MAX],
-            check: [8, 7, 6, 5, 4, 3, 2, 1],
-            digest: [1, 2, 3, 4, 5, 6, 7, 8],
-        },
-        "delta" => Body::Delta {
+        "heartbeat" => Body::Heartbeat(Heartbeat {
+            clocks: [0, 1, 300, 70_000, 0, 0, 0, u64::MAX]
+                .map(Clock::new)
+                .to_vec(),
+            check: u64::from_le_bytes([8, 7, 6, 5, 4, 3, 2, 1]),
+            digest: u64::from_le_bytes([1, 2, 3, 4, 5, 6, 7, 8]),
+        }),
+        "delta" => Body::Delta(DeltaMessage {
             shard: 3,
-            from: 5,
-            to: 12,
+            from: Clock::new(5),
+            to: Clock::new(12),
             adds: vec![
                 row(1, Some("room:1"), "ann", 6),
                 row(3, None, "bob", 9),
                 row(1, Some(""), "ann", 10),
             ],
             gone: GoneRow::Tags(vec![2, 3]),
-        },
+        }),
         // Of the tags up to 300, 1 to 3 live and 200.
-        "delta of which the removals are forgotten" => Body::Delta {
+        "delta of which the removals are forgotten" => Body::Delta(DeltaMessage {
             shard: 0,
-            from: 300,
-            to: 301,
+            from: Clock::new(300),
+            to: Clock::new(301),
             adds: Vec::new(),
             gone: GoneRow::Except(vec![(1, 2), (197, 0)]),
-        },
-        "request" => Body::Request {
+        }),
+        "request" => Body::Request(request()),
+        "part" => Body::Part(PartMessage {
             shard: 7,
-            name: "b@2".into(),
-            started_ms: 1_700_000_000_001,
-            nonce: 78,
-            from: 300,
-            id: u64::MAX,
-        },
-        "part" => Body::Part {
-            shard: 7,
-            name: "b@2".into(),
-            started_ms: 1_700_000_000_001,
-            nonce: 78,
-            from: 300,
-            to: 302,
+            origin: other(),
+            from: Clock::new(300),
+            to: Clock::new(302),
             id: u64::MAX,
             index: 1,
             of: 2,
             adds: vec![row(2, Some("t"), "k", 302)],
             gone: GoneRow::Tags(vec![300]),
-        },
-        "vector" => Body::Vector {
+        }),
+        "vector" => Body::Vector(Vector {
             rows: vec![Row {
-                name: "b".into(),
-                started_ms: 3,
-                nonce: 4,
-                shards: vec![(0, 9, [9; 8]), (7, 1, [1; 8])],
+                origin: origin("b", 3, 4),
+                shards: vec![cell(0, 9, [9; 8]), cell(7, 1, [1; 8])],
             }],
             left: vec![Left {
-                name: "c".into(),
-                started_ms: 1,
-                nonce: 2,
+                origin: origin("c", 1, 2),
                 number: 3,
                 grace_ms: 10_000,
             }],
             answer: true,
-        },
-        "refusal" => Body::Refusal {
-            started_ms: 1_700_000_000_000,
-            nonce: 77,
-            known_started_ms: 1_700_000_000_001,
-            known_nonce: 78,
+        }),
+        "refusal" => Body::Refusal(Refusal {
+            refused: header().sender.incarnation,
+            known: other().incarnation,
             number: 300,
-        },
+        }),
         "leave" => Body::Leave { grace_ms: 10_000 },
-        "ping" => Body::Ping {
-            on_behalf_of: "".into(),
-        },
+        "ping" => Body::Ping { on_behalf_of: None },
         "ping for another" => Body::Ping {
-            on_behalf_of: "c@3".into(),
+            on_behalf_of: Some(ReplicaName::new("c@3")),
         },
-        "pong" => Body::Pong {
-            on_behalf_of: "".into(),
-        },
+        "pong" => Body::Pong { on_behalf_of: None },
         "pong to be passed on" => Body::Pong {
-            on_behalf_of: "c@3".into(),
+            on_behalf_of: Some(ReplicaName::new("c@3")),
         },
-        "ping for me" => Body::PingFor { name: "b@2".into() },
+        "ping for me" => Body::PingFor { name: other().name },
         "vouch" => Body::Vouch {
-            name: "b@2".into(),
-            started_ms: 1_700_000_000_001,
-            nonce: 78,
+            origin: other(),
             number: 300,
         },
-        "pull" => Body::Pull {
-            shard: 7,
-            name: "b@2".into(),
-            started_ms: 1_700_000_000_001,
-            nonce: 78,
-            from: 300,
-            id: u64::MAX,
+        "pull" => Body::Pull(Pull {
+            request: request(),
             part_bytes: 16_384,
             upto: 12,
             again: vec![2, 7],
-        },
+        }),
         "cancel" => Body::Cancel {
             shard: 7,
             id: u64::MAX,

@@ -25,6 +25,7 @@ mod event;
 mod peer;
 mod probe;
 mod tomb;
+mod verdict;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub(crate) use event::MembershipEvent;
 pub use event::{ReplicaEvent, Status};
 use peer::{Peer, Standing};
 use tomb::{Tomb, Tombs};
+pub(crate) use verdict::{Age, Verdict};
 
 use crate::replication::message::{Body, Refusal};
 use crate::replication::node::NodeOptions;
@@ -62,38 +64,6 @@ pub(crate) struct Membership {
     left: bool,
     random: fastrand::Rng,
     counts: MembershipCounts,
-}
-
-/// The place of an accepted message among the messages of its sender.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Age {
-    /// The message is newer than all before it.
-    New,
-    /// A newer message has overtaken it. What it says of contents may still be true.
-    Late,
-    /// As [`Age::Late`], and its sender was down since.
-    BeforeDown,
-}
-
-impl Age {
-    /// Returns whether the message is newer than all before it.
-    pub(crate) fn is_new(self) -> bool {
-        self == Self::New
-    }
-
-    /// Returns whether the message was sent after its sender was last down.
-    pub(crate) fn is_recent(self) -> bool {
-        self != Self::BeforeDown
-    }
-}
-
-/// The judgement of a message.
-#[derive(Clone, Debug)]
-pub(crate) enum Verdict {
-    /// The message is accepted, and its sender is up.
-    Accepted(Arc<Origin>, Age),
-    /// The message is ignored.
-    Ignored,
 }
 
 impl Membership {
@@ -269,14 +239,13 @@ impl Membership {
         events: &mut Vec<MembershipEvent>,
     ) {
         self.counts.refusals += 1;
-        events.push(MembershipEvent::Say(
-            sender.name.clone(),
-            Body::Refusal(Refusal {
-                refused: sender.incarnation,
-                known: known.0,
-                number: known.1,
-            }),
-        ));
+        let refusal = Refusal {
+            refused: sender.incarnation,
+            known: known.0,
+            number: known.1,
+        };
+        let to = sender.name.clone();
+        events.push(MembershipEvent::Say(to, Body::Refusal(refusal)));
     }
 
     /// Returns the shared origin, if the replica is up here in this incarnation. Contents of such a

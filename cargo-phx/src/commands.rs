@@ -25,7 +25,6 @@ pub(crate) struct Options {
     /// Writes new files only. For the user's files, prints the changes.
     pub(crate) no_wire: bool,
     /// The binary that serves the app.
-    #[allow(dead_code)]
     pub(crate) bin: Option<String>,
     pub(crate) manifest_path: Option<PathBuf>,
 }
@@ -43,8 +42,10 @@ impl Options {
     }
 
     /// Finds the project that a generator works on. Asks which binary serves, if several might.
-    pub(crate) fn project(&self, _console: &mut Console) -> anyhow::Result<Project> {
-        Project::find(self.manifest_path.as_deref(), &std::env::current_dir()?)
+    pub(crate) fn project(&self, console: &mut Console) -> anyhow::Result<Project> {
+        let folder = std::env::current_dir()?;
+        let manifest = self.manifest_path.as_deref();
+        Project::find(manifest, &folder, self.bin.as_deref(), console)
     }
 
     /// Applies the plan, or shows it in a dry run.

@@ -126,7 +126,6 @@ impl<'a> Console<'a> {
     ///
     /// Fails with a list of the choices if the input ends before an answer, or with `--yes`. The
     /// hint says to use `flag`, such as `--bin NAME`.
-    #[allow(dead_code)]
     pub(crate) fn choose(
         &mut self,
         question: &str,

@@ -1,5 +1,7 @@
 //! Adding dependencies to a Cargo.toml, without touching the rest of it.
 
+use std::path::Path;
+
 use anyhow::Context;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value};
 
@@ -48,6 +50,12 @@ impl Dependency {
         }
         Value::InlineTable(table)
     }
+}
+
+/// Parses the text of the manifest at `path`. A byte order mark at its start does not count.
+pub(crate) fn parse(text: &str, path: &Path) -> anyhow::Result<DocumentMut> {
+    let document = text.trim_start_matches('\u{feff}').parse();
+    document.with_context(|| format!("{} is not valid TOML", path.display()))
 }
 
 /// Returns the manifest with these dependencies: adds new ones, and adds missing features to

@@ -109,6 +109,10 @@ impl Wiring {
     /// reach it.
     pub(crate) fn declare_in_root(&mut self, module: &str) -> anyhow::Result<()> {
         let root = self.project.crate_root().to_path_buf();
+        if self.project.new_library && self.plan.read(&root)?.is_none() {
+            let text = "//! The app's modules, which its binaries and its tests use.\n";
+            self.plan.create(&root, text.to_owned())?;
+        }
         let public = self.project.library.is_some();
         self.edit(&root, |source| modules::declare(source, module, public))?;
         Ok(())
@@ -128,7 +132,11 @@ impl Wiring {
     pub(crate) fn depend_on(&mut self, dependencies: &[Dependency]) -> anyhow::Result<()> {
         let path = Path::new("Cargo.toml");
         let text = self.plan.read(path)?.context("Cargo.toml does not exist")?;
-        let workspace = self.project.workspace.as_deref();
+        let workspace = match &self.project.workspace {
+            Some(path) => self.plan.read(path)?,
+            None => None,
+        };
+        let workspace = workspace.as_deref();
         manifest::check_axum(&text, workspace)?;
         let adds_library = dependencies
             .iter()

@@ -5,3 +5,4 @@ mod golden;
 mod refusals;
 mod sandbox;
 mod snapshot;
+mod targets;

@@ -101,23 +101,36 @@ fn no_cargo_project() {
         "{error}"
     );
 
-    let sandbox = Sandbox::with(&[(
-        "Cargo.toml",
-        "[workspace]\nmembers = [\"web\", \"worker\"]\n",
-    )]);
+    let member = |name: &str| format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\n");
+    let sandbox = Sandbox::with(&[
+        (
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"web\", \"worker\"]\n",
+        ),
+        ("web/Cargo.toml", &member("web")),
+        ("web/src/main.rs", ""),
+        ("worker/Cargo.toml", &member("worker")),
+        ("worker/src/lib.rs", ""),
+    ]);
     let error = refused(&sandbox, "gen presence", "");
     assert!(
         error.contains("is a workspace without a package"),
         "{error}"
     );
     assert!(
-        error.contains("or name one with --manifest-path: web, worker"),
+        error.contains("with --manifest-path: web/Cargo.toml, worker/Cargo.toml"),
         "{error}"
     );
 
     let sandbox = Sandbox::with(&[("Cargo.toml", "[package\n")]);
     let error = refused(&sandbox, "gen presence", "");
-    assert!(error.contains("Cargo.toml is not valid TOML"), "{error}");
+    assert!(
+        error.contains("/Cargo.toml, and nothing was written:"),
+        "{error}"
+    );
+    // Cargo's own message names the line.
+    assert!(error.contains("unclosed table"), "{error}");
+    assert!(error.contains("1 | [package"), "{error}");
 }
 
 #[test]

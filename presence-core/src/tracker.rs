@@ -40,6 +40,8 @@ pub use error::{TrackError, UpdateError};
 pub use handle::Tracker;
 pub(crate) use host::Host;
 pub use messenger::TOPIC_PREFIX;
+#[cfg(any(test, feature = "sim"))]
+pub(crate) use messenger::chunk_bytes;
 pub use options::TrackerOptions;
 pub use owner::{Owner, Tracked};
 pub use watch::{Watch, WatchEvent};

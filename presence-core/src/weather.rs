@@ -67,6 +67,12 @@ impl Pipe {
         }
     }
 
+    /// Returns the most bytes that wait for the link.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn queue_bytes(&self) -> u64 {
+        self.bandwidth.queue_bytes
+    }
+
     /// Returns the time that a number of bytes takes behind a full queue.
     #[cfg(any(test, feature = "sim"))]
     pub(crate) fn longest_passage(&self, bytes: u64) -> Duration {

@@ -351,7 +351,15 @@ impl Shard {
                     .part(part, own, now, &mut self.index, &mut self.counts);
             }
             Input::Over(origin, id) => self.copies.over(&origin, id, now),
-            Input::Asked { by, ask, credit } => {
+            Input::Asked {
+                by,
+                ask,
+                is_late: true,
+                ..
+            } if self.answers.is_cancelled(&by, ask.id) => {}
+            Input::Asked {
+                by, ask, credit, ..
+            } => {
                 self.asked(PeerRequest { by, ask, credit }, now, effects);
             }
             Input::Cancelled(by, id) => self.answers.cancel(&by, id),

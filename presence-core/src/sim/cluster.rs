@@ -23,6 +23,7 @@ use crate::replication::node::{Node, NodeConfig, NodeOptions};
 use crate::replication::set::visits::take_most_in_a_hold;
 use crate::replication::set::{Entry, Incarnation, MetaBody, OwnerId, PhxRef, ReplicaName};
 use crate::replication::shard::{TrackRefused, UpdateRefused, Which};
+use crate::tracker::chunk_bytes;
 use settle::encoded_bytes;
 
 /// The longest meta of a simulated presence, in bytes.
@@ -75,6 +76,8 @@ pub struct Cluster {
     lies_told: u64,
     /// The machine whose next answer will be distorted.
     meddles_with: Option<usize>,
+    /// Set if an answer was distorted.
+    has_lied: bool,
     /// Set if two machines have had one name.
     twins: bool,
     /// Told of everything that happens.
@@ -110,6 +113,7 @@ impl Cluster {
             metas: 0,
             lies_told: 0,
             meddles_with: None,
+            has_lied: false,
             twins: false,
             watcher: None,
             #[cfg(test)]
@@ -198,6 +202,7 @@ impl Cluster {
     ) -> Result<bool, Violation> {
         let meta = body(meta);
         let which = which(owner, topic, key);
+        let quiet = self.is_quiet(machine, topic);
         let tracked = self.act(machine, |node, _, out| node.track(which, &meta, out))?;
         let held = &mut self.machines[machine].tracked;
         let place = (owner, Arc::<str>::from(topic), Arc::<str>::from(key));
@@ -208,6 +213,7 @@ impl Cluster {
             Some(Ok(phx_ref)) if !known => {
                 held.insert(place.clone(), phx_ref);
                 self.note_tracked(machine, &place, phx_ref)?;
+                self.has_left_at_once(machine, topic, quiet)?;
             }
             other => {
                 let what = format!("n{machine}: track answers {other:?}, tracked before: {known}");
@@ -234,6 +240,7 @@ impl Cluster {
     ) -> Result<bool, Violation> {
         let meta = body(meta);
         let which = which(owner, topic, key);
+        let quiet = self.is_quiet(machine, topic);
         let updated = self.act(machine, |node, _, out| node.update(which, None, &meta, out))?;
         let held = &mut self.machines[machine].tracked;
         let place = (owner, Arc::<str>::from(topic), Arc::<str>::from(key));
@@ -243,6 +250,7 @@ impl Cluster {
             (Some(Ok(phx_ref)), Some(held)) => {
                 *held = phx_ref;
                 self.note_tracked(machine, &place, phx_ref)?;
+                self.has_left_at_once(machine, topic, quiet)?;
             }
             (other, held) => {
                 let what =
@@ -263,6 +271,7 @@ impl Cluster {
         key: &str,
     ) -> Result<bool, Violation> {
         let which = which(owner, topic, key);
+        let quiet = self.is_quiet(machine, topic);
         let untracked = self.act(machine, |node, _, out| node.untrack(which, out))?;
         let Some(untracked) = untracked else {
             return Ok(false);
@@ -272,6 +281,9 @@ impl Cluster {
         if untracked != held.is_some() {
             let what = format!("n{machine}: untrack answers {untracked}, tracked before: {held:?}");
             return Err(self.violation((Rule::LocalListed, what)));
+        }
+        if untracked {
+            self.has_left_at_once(machine, topic, quiet)?;
         }
         self.look(machine)?;
         Ok(untracked)
@@ -413,7 +425,10 @@ impl Cluster {
             },
             seed,
             clustered: true,
-            options: self.options.clone(),
+            options: NodeOptions {
+                chunk_bytes: chunk_bytes(self.options.chunk_bytes, machine.engine),
+                ..self.options.clone()
+            },
         };
         machine.node = Some(Node::new(config, machine.clock.at(self.now)));
         self.schedule(number);

@@ -78,6 +78,7 @@ struct Mixture {
     limit: u32,
     rename: u32,
     downgrade: u32,
+    engine: u32,
 }
 
 impl Mixture {
@@ -108,6 +109,7 @@ impl Mixture {
             limit: weight(6),
             rename: weight(4),
             downgrade: weight(3),
+            engine: weight(3),
         }
     }
 }
@@ -163,8 +165,9 @@ impl ScriptWriter {
             limit,
             rename,
             downgrade,
+            engine,
         } = self.mixture;
-        let choices: [Choice; 27] = [
+        let choices: [Choice; 28] = [
             (30, Self::track),
             (12, |writer| {
                 let presence = writer.presence();
@@ -220,6 +223,7 @@ impl ScriptWriter {
                 let node = writer.node();
                 writer.operations.push(Operation::Downgrade(node));
             }),
+            (engine, Self::engine),
         ];
         let sum: u32 = choices.iter().map(|(weight, _)| weight).sum();
         let mut choice = self.rng.u32(..sum);

@@ -41,6 +41,8 @@ pub(super) struct Machine {
     pub(super) starts: u64,
     /// The version of the format between nodes that it writes.
     pub(super) version: u8,
+    /// The longest message that its engine carries, in bytes. `None`: there is no limit.
+    pub(super) engine: Option<usize>,
     /// Set while the process is stopped.
     pub(super) stopped: bool,
     /// Set after it has left in order.
@@ -67,6 +69,7 @@ pub(super) struct Saved {
     shown: Duration,
     left: bool,
     version: u8,
+    engine: Option<usize>,
     tracked: BTreeMap<TrackedPlace, PhxRef>,
     topics: BTreeMap<Arc<str>, Listeners>,
     /// The witness of the snapshot, which counts again after the restore.
@@ -127,6 +130,7 @@ impl Machine {
             life: 0,
             starts: 0,
             version: message::VERSION,
+            engine: None,
             stopped: false,
             left: false,
             restored: false,
@@ -164,6 +168,7 @@ impl Machine {
         self.left = false;
         self.restored = false;
         self.version = message::VERSION;
+        self.engine = None;
         self.inbox.clear();
         self.tracked.clear();
         self.topics.clear();
@@ -192,6 +197,7 @@ impl Machine {
             shown: self.clock.at(now),
             left: self.left,
             version: self.version,
+            engine: self.engine,
             tracked: self.tracked.clone(),
             topics: self.topics.clone(),
             witness: self.witness.clone(),
@@ -206,6 +212,7 @@ impl Machine {
         self.node = Some(saved.node);
         self.left = saved.left;
         self.version = saved.version;
+        self.engine = saved.engine;
         self.restored = true;
         self.tracked = saved.tracked;
         self.topics = saved.topics;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::operation::millis;
+use crate::pubsub::TrafficClass;
 pub use bursts::Bursts;
 
 use crate::weather::Pipe;
@@ -64,6 +65,8 @@ pub(super) struct Fates {
     pub(super) late: u64,
     pub(super) overtaken: u64,
     pub(super) overflowed: u64,
+    /// Of these, live messages behind a queue that is half full of bulk.
+    pub(super) behind_bulk: u64,
 }
 
 /// The most past messages that are kept for a replay.
@@ -82,6 +85,9 @@ pub(super) struct Network {
     /// The links with a bandwidth, from the network to a machine and from a machine to the network.
     to: BTreeMap<usize, Pipe>,
     from: BTreeMap<usize, Pipe>,
+    /// The bulk messages that may wait for the links, in either direction: when each has passed,
+    /// and its bytes.
+    bulk: BTreeMap<(Direction, usize), VecDeque<(Duration, usize)>>,
     /// Past messages, with when they were sent.
     past: VecDeque<(Duration, Bytes)>,
     pub(super) traffic: Traffic,
@@ -94,8 +100,17 @@ struct Link {
     last_arrival: Duration,
     /// The bytes that came through.
     bytes: u64,
+    /// Of these, the messages and bytes of answers to requests.
+    bulk: Traffic,
     /// Set during a burst of loss.
     is_bad: bool,
+}
+
+/// A direction of a machine's link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Direction {
+    From,
+    To,
 }
 
 /// The traffic through a machine's link to it.
@@ -120,6 +135,7 @@ impl Network {
             links: BTreeMap::new(),
             to: BTreeMap::new(),
             from: BTreeMap::new(),
+            bulk: BTreeMap::new(),
             past: VecDeque::new(),
             traffic: Traffic::default(),
             fates: Fates::default(),
@@ -181,6 +197,15 @@ impl Network {
         }
     }
 
+    /// Returns the answers to requests that came through to a machine.
+    pub(super) fn bulk_received(&self, machine: usize) -> Traffic {
+        let links = self.links.iter().filter(|((_, to), _)| *to == machine);
+        links.fold(Traffic::default(), |sum, (_, link)| Traffic {
+            messages: sum.messages + link.bulk.messages,
+            bytes: sum.bytes + link.bulk.bytes,
+        })
+    }
+
     /// When all that has been sent so far has arrived.
     pub(super) fn last_arrival(&self) -> Option<Duration> {
         self.links.values().map(|link| link.last_arrival).max()
@@ -210,7 +235,7 @@ impl Network {
         &mut self,
         from: usize,
         to: usize,
-        bytes: usize,
+        (class, bytes): (TrafficClass, usize),
         now: Duration,
     ) -> [Option<Duration>; 2] {
         let link = self.links.entry((from, to)).or_default();
@@ -249,19 +274,29 @@ impl Network {
             let spread = most.saturating_sub(weather.least_delay).as_micros();
             let spread = u64::try_from(spread).unwrap_or(u64::MAX - 1);
             let delay = weather.least_delay + Duration::from_micros(rng.u64(..=spread));
-            let mut through = Some(now);
+            let mut through = Ok(now);
             if let Some(pipe) = self.from.get_mut(&from) {
-                through = pipe.pass(bytes, now, now);
+                let bulk = self.bulk.entry((Direction::From, from)).or_default();
+                through = pass(pipe, bulk, (class, bytes), now, now);
             }
             through = through.map(|at| at + delay);
-            if let (Some(pipe), Some(at)) = (self.to.get_mut(&to), through) {
-                through = pipe.pass(bytes, at, now);
+            if let (Some(pipe), Ok(at)) = (self.to.get_mut(&to), through) {
+                let bulk = self.bulk.entry((Direction::To, to)).or_default();
+                through = pass(pipe, bulk, (class, bytes), at, now);
             }
-            let Some(arrival) = through else {
-                self.fates.overflowed += 1;
-                return None;
+            let arrival = match through {
+                Ok(arrival) => arrival,
+                Err(Overflow { is_bulk }) => {
+                    self.fates.overflowed += 1;
+                    self.fates.behind_bulk += u64::from(is_bulk && class != TrafficClass::Bulk);
+                    return None;
+                }
             };
             link.bytes += bytes as u64;
+            if class == TrafficClass::Bulk {
+                link.bulk.messages += 1;
+                link.bulk.bytes += bytes as u64;
+            }
             self.fates.delivered += 1;
             if arrival < link.last_arrival {
                 self.fates.overtaken += 1;
@@ -274,6 +309,34 @@ impl Network {
         self.fates.doubled += u64::from(doubled);
         [first, second]
     }
+}
+
+/// The queue of a link is full.
+#[derive(Clone, Copy, Debug)]
+struct Overflow {
+    /// Set if at least half of what waits is bulk.
+    is_bulk: bool,
+}
+
+/// Returns when a message has passed a link that it comes to at a time from `now` on.
+fn pass(
+    pipe: &mut Pipe,
+    bulk: &mut VecDeque<(Duration, usize)>,
+    (class, bytes): (TrafficClass, usize),
+    at: Duration,
+    now: Duration,
+) -> Result<Duration, Overflow> {
+    bulk.retain(|(passed, _)| *passed > now);
+    let Some(passed) = pipe.pass(bytes, at, now) else {
+        let waiting = bulk.iter().filter(|(passed, _)| *passed > at);
+        let waiting: usize = waiting.map(|(_, bytes)| bytes).sum();
+        let is_bulk = waiting as u64 * 2 > pipe.queue_bytes();
+        return Err(Overflow { is_bulk });
+    };
+    if class == TrafficClass::Bulk {
+        bulk.push_back((passed, bytes));
+    }
+    Ok(passed)
 }
 
 /// One number of several, for a seed.
@@ -305,7 +368,8 @@ mod tests {
         let run = || {
             let mut network = Network::new(7);
             network.weather = STORM;
-            let sent = (0..1000).map(|ms| network.send(0, 1, 10, Duration::from_millis(ms)));
+            let sent = (0..1000)
+                .map(|ms| network.send(0, 1, (TrafficClass::Live, 10), Duration::from_millis(ms)));
             (sent.collect::<Vec<_>>(), network.fates)
         };
         let (arrivals, fates) = run();
@@ -319,9 +383,12 @@ mod tests {
     fn a_cut_is_one_way() {
         let mut network = Network::new(7);
         network.cut(0, 1);
-        assert_eq!(network.send(0, 1, 1, Duration::ZERO), [None, None]);
-        assert!(network.send(1, 0, 1, Duration::ZERO)[0].is_some());
+        assert_eq!(
+            network.send(0, 1, (TrafficClass::Live, 1), Duration::ZERO),
+            [None, None]
+        );
+        assert!(network.send(1, 0, (TrafficClass::Live, 1), Duration::ZERO)[0].is_some());
         network.heal();
-        assert!(network.send(0, 1, 1, Duration::ZERO)[0].is_some());
+        assert!(network.send(0, 1, (TrafficClass::Live, 1), Duration::ZERO)[0].is_some());
     }
 }

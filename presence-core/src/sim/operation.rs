@@ -61,6 +61,9 @@ pub enum Operation {
     /// `downgrade n0`: power on, with the previous version of the format between nodes. It has the
     /// present version again after its next start.
     Downgrade(usize),
+    /// `engine n0 2048`: power on, over an engine that carries messages of at most the given bytes.
+    /// Its engine has no limit again after its next start.
+    Engine(usize, usize),
     /// `twin n0 n1`: the first is started anew under the name of the second, by mistake. It has its
     /// own name again after its next start.
     Twin(usize, usize),
@@ -163,6 +166,7 @@ impl fmt::Display for Operation {
             Self::Start(node) => write!(f, "start n{node}"),
             Self::Rename(node) => write!(f, "rename n{node}"),
             Self::Downgrade(node) => write!(f, "downgrade n{node}"),
+            Self::Engine(node, bytes) => write!(f, "engine n{node} {bytes}"),
             Self::Twin(node, of) => write!(f, "twin n{node} n{of}"),
             Self::Stop(node) => write!(f, "stop n{node}"),
             Self::Continue(node) => write!(f, "continue n{node}"),
@@ -228,6 +232,7 @@ fn parse(line: &str) -> Option<Operation> {
         ("start", [node]) => Operation::Start(at(node)?),
         ("rename", [node]) => Operation::Rename(at(node)?),
         ("downgrade", [node]) => Operation::Downgrade(at(node)?),
+        ("engine", [node, bytes]) => Operation::Engine(at(node)?, bytes.parse().ok()?),
         ("twin", [node, of]) => Operation::Twin(at(node)?, at(of)?),
         ("stop", [node]) => Operation::Stop(at(node)?),
         ("continue", [node]) => Operation::Continue(at(node)?),

@@ -35,6 +35,14 @@ pub enum Rule {
     DownWhenSilent,
     /// A change is seen on other nodes at once, and not at the next heartbeat.
     AtOnce,
+    /// The first diff of a quiet topic leaves at once, whatever the shard is doing.
+    QuietTopic,
+    /// A node that lacks everything receives little more than the bytes that hold it.
+    Thrifty,
+    /// Catching up leaves room for the app's messages and the changes in the queue of a link.
+    LiveFirst,
+    /// No message is longer than the engine carries.
+    FitsEngine,
     /// Some time after the network heals, no node lacks changes, and no node sends a request.
     Quiet,
     /// The presences of a node that leaves in order are shown until the grace ends.
@@ -61,6 +69,10 @@ impl fmt::Display for Rule {
             Self::LeftForGood => "a replica that left is back",
             Self::DownWhenSilent => "a replica is down that was heard",
             Self::AtOnce => "a change is not seen at once",
+            Self::QuietTopic => "the first diff of a quiet topic waits",
+            Self::Thrifty => "more is sent than a node lacks",
+            Self::LiveFirst => "live messages are lost behind bulk ones",
+            Self::FitsEngine => "a message is longer than its engine carries",
             Self::Quiet => "changes are asked for that nobody has",
             Self::Grace => "a grace is not kept",
             Self::Progress => "ticks go on for ever",

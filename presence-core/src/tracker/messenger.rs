@@ -188,7 +188,7 @@ impl Messenger {
 ///
 /// Half of the engine's limit, because a message may have one more entry, or a few hundred
 /// removals.
-pub(super) fn chunk_bytes(wanted: usize, engine: Option<usize>) -> usize {
+pub(crate) fn chunk_bytes(wanted: usize, engine: Option<usize>) -> usize {
     wanted.min(half(engine).max(MIN_CHUNK))
 }
 

@@ -237,7 +237,13 @@ impl Node {
         };
         let by = sender.origin.name.clone();
         let mut effects = Vec::new();
-        let input = Input::Asked { by, ask, credit };
+        let is_late = !sender.age.is_new();
+        let input = Input::Asked {
+            by,
+            ask,
+            credit,
+            is_late,
+        };
         self.run(place, &mut effects, out, |shard, effects| {
             shard.handle(input, now, effects);
         });

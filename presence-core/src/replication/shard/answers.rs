@@ -25,6 +25,9 @@ const PARTS_A_TURN: usize = 3;
 /// The most answers that are kept for further credit. Beyond it, the one that was not heard of for
 /// longest is given up.
 const MAX_UNDER_WAY: usize = 256;
+/// The most cancelled requests that are remembered: one that a cancel has overtaken begins no
+/// answer.
+const MAX_CANCELLED: usize = 64;
 /// The most requests that wait for an answer to end.
 const MAX_WAITING: usize = 1024;
 
@@ -33,6 +36,8 @@ const MAX_WAITING: usize = 1024;
 pub(super) struct Answers {
     under_way: VecDeque<Answer>,
     waiting: VecDeque<PeerRequest>,
+    /// The peers and numbers of the last requests that were cancelled.
+    cancelled: VecDeque<(ReplicaName, u64)>,
     /// The most answers that have something to send at once.
     most: usize,
     /// When the next turn of answers without credit is due.
@@ -54,6 +59,7 @@ impl Answers {
         Self {
             under_way: VecDeque::new(),
             waiting: VecDeque::new(),
+            cancelled: VecDeque::new(),
             most,
             next: Duration::ZERO,
         }
@@ -156,18 +162,29 @@ impl Answers {
         waiting.any(|request| request.by == *to && request.ask.id == id)
     }
 
+    /// Returns whether a peer has cancelled its request of this number.
+    pub(super) fn is_cancelled(&self, by: &ReplicaName, id: u64) -> bool {
+        let mut cancelled = self.cancelled.iter();
+        cancelled.any(|(peer, number)| peer == by && *number == id)
+    }
+
     /// Gives up an answer that is no longer wanted.
     pub(super) fn cancel(&mut self, to: &ReplicaName, id: u64) {
         self.under_way
             .retain(|answer| answer.to != *to || answer.id != id);
         self.waiting
             .retain(|request| request.by != *to || request.ask.id != id);
+        if self.cancelled.len() == MAX_CANCELLED {
+            self.cancelled.pop_front();
+        }
+        self.cancelled.push_back((to.clone(), id));
     }
 
     /// Gives up all answers to a node.
     pub(super) fn gone(&mut self, to: &ReplicaName) {
         self.under_way.retain(|answer| answer.to != *to);
         self.waiting.retain(|request| request.by != *to);
+        self.cancelled.retain(|(peer, _)| peer != to);
     }
 
     pub(super) fn next_deadline(&self) -> Option<Duration> {

@@ -72,6 +72,8 @@ pub(crate) enum Input {
         /// The part of the answer that it takes for now. `None`: all of it, as nodes of version 1
         /// do.
         credit: Option<Credit>,
+        /// Set if a later message of that node has overtaken the request: maybe its cancel.
+        is_late: bool,
     },
     /// Another node no longer wants the answer to its request of this number.
     Cancelled(ReplicaName, u64),

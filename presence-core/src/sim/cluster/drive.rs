@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Cluster, STORM, STUCK};
+use crate::pubsub::TrafficClass;
 use crate::replication::message::{self, Body};
 use crate::replication::node::{Node, NodeEffect, ReplicaEvent};
 use crate::replication::shard::TopicDiff;
@@ -14,6 +15,9 @@ use crate::sim::client::PresenceDiff;
 use crate::sim::event::SimEvent;
 use crate::sim::ledger::Finding;
 use crate::sim::violation::{Rule, Violation};
+
+/// The ticks that may come before the first diff of a quiet topic, beside one for each meta of it.
+const FEW_TICKS: usize = 4;
 
 impl Cluster {
     pub(super) fn happen(&mut self, event: SimEvent) -> Result<(), Violation> {
@@ -116,23 +120,25 @@ impl Cluster {
         for effect in effects {
             match effect {
                 NodeEffect::TopicDiff(diff) => self.begin_dispatch(number, &diff)?,
-                NodeEffect::Broadcast(_, message) => {
+                NodeEffect::Broadcast(class, message) => {
                     self.watch(number, || {
                         format!("to all: {}", message::describe(&message))
                     });
                     self.network.remember(&message, self.now);
+                    self.fits_engine(number, &message)?;
                     for to in (0..self.machines.len()).filter(|to| *to != number) {
-                        self.send(number, to, &message);
+                        self.send(number, to, class, &message);
                     }
                 }
-                NodeEffect::Direct(name, _, message) => {
+                NodeEffect::Direct(name, class, message) => {
                     self.watch(number, || {
                         format!("to {name}: {}", message::describe(&message))
                     });
                     self.network.remember(&message, self.now);
+                    self.fits_engine(number, &message)?;
                     for to in 0..self.machines.len() {
                         if to != number && self.machines[to].name == name {
-                            self.send(number, to, &message);
+                            self.send(number, to, class, &message);
                         }
                     }
                 }
@@ -177,7 +183,20 @@ impl Cluster {
         watcher(self.now, &format!("n{number}{state} {}", what()));
     }
 
-    fn send(&mut self, from: usize, to: usize, message: &Bytes) {
+    /// Checks that the machine's engine carries a message.
+    fn fits_engine(&self, number: usize, message: &Bytes) -> Result<(), Violation> {
+        let machine = &self.machines[number];
+        match machine.engine {
+            Some(most) if message.len() > most => {
+                let (name, bytes) = (&machine.name, message.len());
+                let what = format!("{name} sends {bytes} bytes of {most}");
+                Err(self.violation((Rule::FitsEngine, what)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn send(&mut self, from: usize, to: usize, class: TrafficClass, message: &Bytes) {
         #[cfg(test)]
         if let Some(loses) = &mut self.loses
             && loses(from, to, message)
@@ -195,7 +214,9 @@ impl Cluster {
                 return;
             }
         };
-        let arrivals = self.network.send(from, to, message.len(), self.now);
+        let arrivals = self
+            .network
+            .send(from, to, (class, message.len()), self.now);
         for arrival in arrivals.into_iter().flatten() {
             if let Some(message) = self.meddle(to, message) {
                 self.events.put(arrival, SimEvent::Deliver { to, message });
@@ -235,6 +256,48 @@ impl Cluster {
         };
         self.events.put(self.now + machine.dispatch, event);
         Ok(())
+    }
+
+    /// Returns whether the next diff of a topic may leave at once: none is under way, and the last
+    /// one was longer ago than the interval. After a node has left, its own changes are not shown.
+    pub(super) fn is_quiet(&self, number: usize, topic: &str) -> bool {
+        let machine = &self.machines[number];
+        if machine.left {
+            return false;
+        }
+        let Some(listeners) = machine.topics.get(topic) else {
+            return true;
+        };
+        let local = machine.clock.at(self.now);
+        let over = |last: Duration| last + self.options.diff_interval <= local;
+        listeners.under_way.is_none() && listeners.last.is_none_or(over)
+    }
+
+    /// Checks that the diff of a change has left, if the topic was quiet. Ticks that are due may
+    /// come first: for the topics that wait, and for turns that show or hide metas of this topic.
+    /// Turns for metas of other topics may not.
+    pub(super) fn has_left_at_once(
+        &mut self,
+        number: usize,
+        topic: &str,
+        was_quiet: bool,
+    ) -> Result<(), Violation> {
+        if !was_quiet || self.ledger.is_none() {
+            return Ok(());
+        }
+        let metas = self.machines.iter().flat_map(|machine| &machine.tracked);
+        let metas = metas.filter(|((_, tracked, _), _)| **tracked == *topic);
+        for _ in 0..FEW_TICKS + metas.count() {
+            if !self.is_quiet(number, topic) {
+                return Ok(());
+            }
+            self.tick_if_due(number)?;
+        }
+        let what = format!(
+            "{}, {topic}: no diff is under way",
+            self.machines[number].name
+        );
+        Err(self.violation((Rule::QuietTopic, what)))
     }
 
     /// Sees to it that the machine wakes when its node's next deadline comes.

@@ -57,6 +57,7 @@ impl Cluster {
         part.of += 1;
         part.to = Clock::MAX;
         self.meddles_with = None;
+        self.has_lied = true;
         message::encode(&header, &body)
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Cluster, mix, name_of};
+use crate::pubsub::TrafficClass;
 use crate::replication::message;
 use crate::replication::set::ReplicaName;
 use crate::sim::event::SimEvent;
@@ -50,6 +51,7 @@ impl Cluster {
             Operation::Start(node) => self.restart(node),
             Operation::Rename(node) => self.start_renamed(node),
             Operation::Downgrade(node) => self.start_downgraded(node),
+            Operation::Engine(node, bytes) => self.start_over_engine(node, bytes),
             Operation::Twin(node, of) => self.start_as_twin(node, of),
             Operation::Stop(node) => {
                 self.stop(node);
@@ -171,6 +173,18 @@ impl Cluster {
         self.coverage.add("downgrades", 1);
         self.machines[machine].name = name_of(machine);
         self.machines[machine].version = message::PULL_SINCE - 1;
+        self.start(machine)
+    }
+
+    /// Power on, over an engine that carries messages of at most that many bytes. A machine that is
+    /// on crashes first. Its engine has no limit again after its next start.
+    ///
+    /// A node needs about 2 KiB. With less, it sends messages that the engine rejects.
+    pub fn start_over_engine(&mut self, machine: usize, bytes: usize) -> Result<(), Violation> {
+        self.crash(machine);
+        self.coverage.add("engines", 1);
+        self.machines[machine].name = name_of(machine);
+        self.machines[machine].engine = Some(bytes);
         self.start(machine)
     }
 
@@ -312,7 +326,9 @@ impl Cluster {
     /// The app sends a message of that many bytes. Returns the time that it takes; `None`: it is
     /// lost.
     pub fn app_message(&mut self, from: usize, to: usize, bytes: usize) -> Option<Duration> {
-        let [arrival, _] = self.network.send(from, to, bytes, self.now);
+        let [arrival, _] = self
+            .network
+            .send(from, to, (TrafficClass::Live, bytes), self.now);
         arrival.map(|arrival| arrival - self.now)
     }
 
@@ -419,6 +435,7 @@ fn machines_of(operation: &Operation) -> impl Iterator<Item = usize> {
         | Operation::Start(node)
         | Operation::Rename(node)
         | Operation::Downgrade(node)
+        | Operation::Engine(node, _)
         | Operation::Limit(node, _)
         | Operation::Unlimit(node)
         | Operation::Stop(node)

@@ -24,6 +24,9 @@ const SLOWEST: (u32, u32) = (10, 9);
 /// then asked for.
 const AT_ONCE: Duration = Duration::from_millis(50);
 
+/// The most bytes of a part of an answer beside its contents.
+const AROUND_A_PART: u64 = 100;
+
 /// Where the last presences are, which come when all has settled.
 const LAST_TOPIC: &str = "last";
 const LAST_OWNER: u64 = 1 << 32;
@@ -55,6 +58,7 @@ impl Cluster {
             }
             self.run_for(LOOK)?;
         }
+        self.live_first()?;
         let took = self.now - healed;
         self.coverage.add("converged", 1);
         if took > self.options.broadcast_period {
@@ -92,6 +96,7 @@ impl Cluster {
         self.check(Self::truth)?;
         self.prompt()?;
         self.farewell()?;
+        self.newcomer()?;
         for number in 0..self.machines.len() {
             let owners = self.machines[number].tracked.keys();
             let owners: BTreeSet<_> = owners.map(|(owner, ..)| *owner).collect();
@@ -138,6 +143,36 @@ impl Cluster {
         self.expect_metas(other, [0, 1])
     }
 
+    /// A machine starts again, lacks everything, and receives it once.
+    fn newcomer(&mut self) -> Result<(), Violation> {
+        let up: Vec<_> = (0..self.machines.len())
+            .filter(|number| self.up(*number).is_some())
+            .collect();
+        let [others @ .., newcomer] = &up[..] else {
+            return Ok(());
+        };
+        if others.is_empty() {
+            return Ok(());
+        }
+        let before = self.network.bulk_received(*newcomer);
+        self.meddles_with = None;
+        // Under the name that it has: an earlier start of another name would be silent, and shown.
+        self.crash(*newcomer);
+        self.start(*newcomer)?;
+        let minimum: u64 = others.iter().map(|other| self.held_bytes(*other)).sum();
+        self.converge()?;
+        self.run_for(slow(self.options.broadcast_period))?;
+        let received = self.network.bulk_received(*newcomer);
+        let messages = received.messages - before.messages;
+        // The beginning of a message, and what it says of its answer.
+        let contents = (received.bytes - before.bytes).saturating_sub(messages * AROUND_A_PART);
+        if contents * 10 > minimum * 13 {
+            let what = format!("{contents} bytes in {messages} answers, {minimum} are lacking");
+            return Err(self.violation((Rule::Thrifty, what)));
+        }
+        Ok(())
+    }
+
     /// Checks the numbers of metas of the user who is gone and of the user with two tabs.
     fn expect_metas(&mut self, at: usize, expected: [usize; 2]) -> Result<(), Violation> {
         let metas = ["farewell", "tabs"].map(|key| {
@@ -149,6 +184,17 @@ impl Cluster {
         }
         let what = format!("{metas:?} metas are shown and not {expected:?}");
         Err(self.violation((Rule::Grace, what)))
+    }
+
+    /// Checks that no live message was lost because bulk filled the queue of a link.
+    fn live_first(&self) -> Result<(), Violation> {
+        match self.network.fates.behind_bulk {
+            0 => Ok(()),
+            lost => {
+                let what = format!("{lost} of them");
+                Err(self.violation((Rule::LiveFirst, what)))
+            }
+        }
     }
 
     /// Two nodes of one name never agree: all but the first are switched off.
@@ -167,10 +213,12 @@ impl Cluster {
 
     /// Returns the time for which a node may be unheard if it had a twin or was set back again and
     /// again. Such a node has used up the new incarnations of ten periods, and its peers know a
-    /// later one.
+    /// later one. A copy that a liar has set ahead is noticed by a heartbeat that nothing
+    /// overtakes.
     fn quarrel(&self) -> Duration {
         let mut nodes = self.machines.iter().filter_map(Machine::running);
-        if self.twins || nodes.any(|node| node.counters().membership.conflicts > 0) {
+        if self.twins || self.has_lied || nodes.any(|node| node.counters().membership.conflicts > 0)
+        {
             slow(10 * self.options.broadcast_period)
         } else {
             Duration::ZERO

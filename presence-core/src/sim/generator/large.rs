@@ -106,6 +106,7 @@ impl ScriptWriter {
             let node = (first + number) % self.nodes;
             self.operations.push(match self.rng.u8(..4) {
                 0 => Operation::Downgrade(node),
+                1 => Operation::Engine(node, 2048),
                 _ => Operation::Start(node),
             });
         }

@@ -130,6 +130,13 @@ impl ScriptWriter {
         }
     }
 
+    /// A machine starts over an engine that carries short messages alone.
+    pub(super) fn engine(&mut self) {
+        let node = self.node();
+        let bytes = *pick(&mut self.rng, &[1600, 2048, 4096]);
+        self.operations.push(Operation::Engine(node, bytes));
+    }
+
     pub(super) fn bandwidth(&mut self) -> Bandwidth {
         let rng = &mut self.rng;
         Bandwidth {

@@ -96,6 +96,12 @@ fn wait_for(cluster: &mut Cluster, node: usize, presences: usize, most: Duration
     cluster.now() - begun
 }
 
+/// Checks that no hold of a shard's lock has visited more than two batches.
+fn check_holds(cluster: &mut Cluster) {
+    let most = cluster.take_most_visits_in_a_hold();
+    assert!(most <= 4000, "{most} visits in a hold");
+}
+
 /// Checks the bytes of rule 15, beside those of heartbeats.
 fn check_bytes(received: u64, minimum: u64) {
     let most = minimum * 13 / 10 + 10_000;
@@ -141,6 +147,7 @@ fn after_a_partition_of_a_minute_only_what_changed_is_sent() {
         wait_for(&mut cluster, 2, all, most);
         wait_for(&mut cluster, 0, all, most);
         check_bytes(cluster.received(2).bytes - before, minimum);
+        check_holds(&mut cluster);
     }
 }
 
@@ -169,6 +176,7 @@ fn three_joiners_catch_up_each_over_its_own_link() {
         assert_eq!(received.overflows, 0);
         assert!(!sees_one_down(&cluster));
     }
+    check_holds(&mut cluster);
 }
 
 #[test]

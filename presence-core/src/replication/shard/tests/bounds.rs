@@ -146,6 +146,7 @@ fn a_peer_has_no_more_answers_than_others() {
                 by,
                 ask,
                 credit: None,
+                is_late: false,
             },
             Duration::ZERO,
             &mut Vec::new(),
@@ -157,6 +158,45 @@ fn a_peer_has_no_more_answers_than_others() {
     }
     assert_eq!(ask(&mut shard, "e", 1), 1, "four are under way");
     assert_eq!(ask(&mut shard, "a", 2), 1, "in the place of its first");
+}
+
+// Rule 15: a request that its cancel has overtaken is not answered. A node that was set back may
+// use the number again.
+#[test]
+fn what_was_cancelled_is_not_answered_when_its_request_comes_late() {
+    let (mut shard, mut out) = (shard_with(INTERVAL), Vec::new());
+    shard.track(which(0, "t", "k"), &body(), &mut out).unwrap();
+    let mut served = |is_late| {
+        let ask = Ask {
+            origin: shard.replica().origin().clone(),
+            from: Clock::ZERO,
+            id: 7,
+            attempt: 0,
+            is_small: false,
+        };
+        let credit = Credit {
+            part_bytes: 1024,
+            upto: 1,
+            again: Vec::new(),
+        };
+        let asked = Input::Asked {
+            by: ReplicaName::new("a"),
+            ask,
+            credit: Some(credit),
+            is_late,
+        };
+        let mut out = Vec::new();
+        shard.handle(asked, Duration::ZERO, &mut out);
+        let parts = out.iter();
+        let parts = parts.filter(|effect| matches!(effect, Effect::Part(..)));
+        let parts = parts.count();
+        let cancelled = Input::Cancelled(ReplicaName::new("a"), 7);
+        shard.handle(cancelled, Duration::ZERO, &mut out);
+        parts
+    };
+    assert_eq!(served(true), 1, "it was not cancelled yet");
+    assert_eq!(served(true), 0);
+    assert_eq!(served(false), 1);
 }
 
 #[test]

@@ -178,6 +178,7 @@ fn parts_at_once(credit: Option<Credit>) -> (usize, bool) {
             is_small: false,
         },
         credit,
+        is_late: false,
     };
     shard.handle(asked, now, &mut out);
     let mut parts = 0;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::new::Engine;
 use crate::commands::{Options, gen_channel, gen_presence, gen_socket, new};
 use crate::console::Console;
 
@@ -49,6 +50,9 @@ enum Command {
     New {
         /// The folder to make; its name becomes the name of the app
         path: PathBuf,
+        /// Make the app for several nodes, with this engine to carry messages between them
+        #[arg(long, value_enum, value_name = "ENGINE")]
+        cluster: Option<Engine>,
     },
     /// Generate code into this project, and wire it in
     #[command(subcommand)]
@@ -98,7 +102,7 @@ impl Cli {
         };
         options.prepare(console);
         match self.command {
-            Command::New { path } => new::run(&path, &options, console),
+            Command::New { path, cluster } => new::run(&path, cluster, &options, console),
             Command::Gen(Generator::Presence { name }) => {
                 gen_presence::run(&name, &options, console)
             }

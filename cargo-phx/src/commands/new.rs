@@ -18,9 +18,11 @@ use crate::wiring::checkout;
 
 /// The templates, each with the path of the file that it becomes.
 const FILES: &[(&str, &str)] = &[
+    ("phx.new/AGENTS.md.tera", "AGENTS.md"),
     ("phx.new/Cargo.toml.tera", "Cargo.toml"),
     ("phx.new/README.md.tera", "README.md"),
     ("phx.new/gitignore.tera", ".gitignore"),
+    ("phx.new/assets/app.css.tera", "assets/app.css"),
     ("phx.new/assets/app.js.tera", "assets/app.js"),
     ("phx.new/assets/index.html.tera", "assets/index.html"),
     ("phx.new/assets/package.json.tera", "assets/package.json"),
@@ -31,7 +33,41 @@ const FILES: &[(&str, &str)] = &[
     ("phx.new/src/web.rs.tera", "src/web.rs"),
 ];
 
-pub(crate) fn run(path: &Path, options: &Options, console: &mut Console) -> anyhow::Result<()> {
+/// The file that an app of several nodes has in addition.
+const CLUSTER: (&str, &str) = ("phx.new/src/cluster.rs.tera", "src/cluster.rs");
+
+/// An engine: it carries messages between the nodes of an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Engine {
+    /// zenoh: nodes link to each other, without a broker
+    Zenoh,
+    /// NATS: a server that you run
+    Nats,
+    /// Redis or Valkey: a server that you run
+    Redis,
+}
+
+impl Engine {
+    /// Returns the name of the engine in templates, which is also its feature of the library.
+    fn name(self) -> &'static str {
+        self.features()[0]
+    }
+
+    fn features(self) -> &'static [&'static str] {
+        match self {
+            Engine::Zenoh => &["zenoh"],
+            Engine::Nats => &["nats"],
+            Engine::Redis => &["redis"],
+        }
+    }
+}
+
+pub(crate) fn run(
+    path: &Path,
+    cluster: Option<Engine>,
+    options: &Options,
+    console: &mut Console,
+) -> anyhow::Result<()> {
     if options.manifest_path.is_some() {
         return Err(hinted(
             "`cargo phx new` takes no --manifest-path: it makes a new project",
@@ -41,7 +77,7 @@ pub(crate) fn run(path: &Path, options: &Options, console: &mut Console) -> anyh
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = AppName::parse(&name)?;
     let root = absolute(path)?;
-    let plan = plan(path, &root, &name)?;
+    let plan = plan(path, &root, &name, cluster)?;
     options.carry_out(&plan, console)
 }
 
@@ -61,17 +97,21 @@ fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
     })
 }
 
-fn plan(path: &Path, root: &Path, name: &AppName) -> anyhow::Result<Plan> {
+fn plan(path: &Path, root: &Path, name: &AppName, cluster: Option<Engine>) -> anyhow::Result<Plan> {
     let mut context = Context::new();
     context.insert("package", name.package());
     context.insert("crate_name", &name.crate_name());
     context.insert("title", &name.title());
-    let library = checkout::presence_channels(root).value().to_string();
-    context.insert("presence_channels", &library);
+    context.insert("cluster", &cluster.map(Engine::name));
+    let mut library = checkout::presence_channels(root);
+    if let Some(engine) = cluster {
+        library = library.features(engine.features());
+    }
+    context.insert("presence_channels", &library.value().to_string());
 
     let mut plan = Plan::new(root);
     let templates = Templates::embedded();
-    for (template, file) in FILES {
+    for (template, file) in FILES.iter().chain(cluster.map(|_| &CLUSTER)) {
         plan.create(Path::new(file), templates.render(template, &context)?)?;
     }
     let folder = root.ancestors().find(|folder| folder.is_dir());

@@ -1,4 +1,4 @@
-//! The page and its JavaScript, for the browser.
+//! The page and its files, for the browser.
 
 use std::env;
 use std::io;
@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use axum::Router;
 use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, HeaderValue};
 use axum::response::Html;
 use axum::routing::get;
 use tower_http::services::ServeFile;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 /// The message in the log, and in place of the page, while phoenix.js is not installed.
 const PHOENIX_JS_MISSING: &str = "phoenix.js is not installed: run npm install --prefix assets";
@@ -24,12 +26,16 @@ pub fn router() -> Router {
     }
 
     let page = assets.join("index.html");
-    let app_js = assets.join("app.js");
     let client = phoenix_js.clone();
+    // A browser keeps the files, and asks each time whether they are new.
+    let revalidate =
+        SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Router::new()
         .route("/", get(async move || index(&page, &client).await))
-        .route_service("/assets/app.js", ServeFile::new(app_js))
+        .route_service("/assets/app.css", ServeFile::new(assets.join("app.css")))
+        .route_service("/assets/app.js", ServeFile::new(assets.join("app.js")))
         .route_service("/assets/phoenix.mjs", ServeFile::new(phoenix_js))
+        .layer(revalidate)
 }
 
 async fn index(page: &Path, phoenix_js: &Path) -> Result<Html<String>, (StatusCode, String)> {

@@ -18,9 +18,9 @@ use crate::wiring::checkout;
 
 /// The templates, each with the path of the file that it becomes.
 const FILES: &[(&str, &str)] = &[
-    ("phx.new/AGENTS.md.tera", "AGENTS.md"),
     ("phx.new/Cargo.toml.tera", "Cargo.toml"),
     ("phx.new/README.md.tera", "README.md"),
+    ("phx.new/AGENTS.md.tera", "AGENTS.md"),
     ("phx.new/gitignore.tera", ".gitignore"),
     ("phx.new/assets/app.css.tera", "assets/app.css"),
     ("phx.new/assets/app.js.tera", "assets/app.js"),
@@ -33,8 +33,14 @@ const FILES: &[(&str, &str)] = &[
     ("phx.new/src/web.rs.tera", "src/web.rs"),
 ];
 
-/// The file that an app of several nodes has in addition.
-const CLUSTER: (&str, &str) = ("phx.new/src/cluster.rs.tera", "src/cluster.rs");
+/// The templates that an app of several nodes has in addition, or in place of those above.
+const CLUSTER: &[(&str, &str)] = &[
+    (
+        "phx.new/src/cluster/application.rs.tera",
+        "src/application.rs",
+    ),
+    ("phx.new/src/cluster/cluster.rs.tera", "src/cluster.rs"),
+];
 
 /// An engine: it carries messages between the nodes of an app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -111,7 +117,10 @@ fn plan(path: &Path, root: &Path, name: &AppName, cluster: Option<Engine>) -> an
 
     let mut plan = Plan::new(root);
     let templates = Templates::embedded();
-    for (template, file) in FILES.iter().chain(cluster.map(|_| &CLUSTER)) {
+    let more = if cluster.is_some() { CLUSTER } else { &[] };
+    let replaced = |file: &str| more.iter().any(|(_, other)| *other == file);
+    let files = FILES.iter().filter(|(_, file)| !replaced(file));
+    for (template, file) in files.chain(more) {
         plan.create(Path::new(file), templates.render(template, &context)?)?;
     }
     let folder = root.ancestors().find(|folder| folder.is_dir());

@@ -11,7 +11,7 @@ const SENTENCE = "phoenix.js is not installed: run npm install --prefix assets"
 test("without phoenix.js the page and the log say what to do", {timeout: 120_000}, async t => {
   const assets = await fs.mkdtemp(path.join(os.tmpdir(), "assets-"))
   t.after(() => fs.rm(assets, {recursive: true}))
-  for(const file of ["index.html", "app.js"]){
+  for(const file of ["index.html", "app.css", "app.js"]){
     await fs.copyFile(path.join(process.env.HELLO_ASSETS, file), path.join(assets, file))
   }
   const app = new Hello(await freePort(), {ASSETS: assets})

@@ -413,7 +413,7 @@ impl Node {
         let shard = place as u16;
         for effect in effects {
             match effect {
-                Effect::TopicDiff(diff) => out.push(NodeEffect::TopicDiff(diff)),
+                Effect::TopicDiff(diff) => out.push(NodeEffect::TopicDiff(diff.sides())),
                 Effect::Delta(delta) => {
                     let body = message::body_of_delta(shard, &delta);
                     self.speak_as(delta.origin.incarnation, &body, |bytes| {

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::index::pending::NetChanges;
 use super::part::{Ask, Part};
 use crate::replication::set::{Delta, Entry, Incarnation, ReplicaName};
 
@@ -11,7 +12,7 @@ use crate::replication::set::{Delta, Entry, Incarnation, ReplicaName};
 pub(crate) enum Effect {
     /// Tell the topic's listeners, then answer with
     /// [`Input::Dispatched`](super::Input::Dispatched).
-    TopicDiff(TopicDiff),
+    TopicDiff(TakenDiff),
     /// Send this node's own changes to all other nodes.
     Delta(Delta),
     /// Send a part of what a node asked for to it.
@@ -26,6 +27,29 @@ pub(crate) enum Effect {
 pub(super) fn by_key_and_age(a: &Entry, b: &Entry) -> Ordering {
     let by_age = || a.meta.reference().cmp(&b.meta.reference());
     a.key.cmp(&b.key).then_with(by_age)
+}
+
+/// The diff of a topic, as the shard gives it away.
+#[derive(Clone, Debug)]
+pub(crate) struct TakenDiff {
+    /// The topic.
+    pub(crate) topic: Arc<str>,
+    /// The number of the diff, among those of its shard.
+    pub(super) number: u64,
+    pub(super) changes: NetChanges,
+}
+
+impl TakenDiff {
+    /// Tells the joins from the leaves. Visits every change, so call it without the shard's lock.
+    pub(crate) fn sides(self) -> TopicDiff {
+        let (joins, leaves) = self.changes.sides();
+        TopicDiff {
+            topic: self.topic,
+            number: self.number,
+            joins,
+            leaves,
+        }
+    }
 }
 
 /// The net change of a topic since its last diff, each side by key, the oldest first within a key.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::effect::{Effect, TopicDiff};
+use super::effect::{Effect, TakenDiff};
 use crate::replication::set::{Entry, Origin};
 use topic::{Phase, Topic};
 
@@ -301,16 +301,15 @@ impl Index {
             return 0;
         }
         let mut changes = 0;
-        if let Some((joins, leaves)) = topic.take_diff() {
-            changes = joins.len() + leaves.len();
+        if let Some(net) = topic.take_diff() {
+            changes = net.len();
             self.diffs += 1;
             topic.phase = Phase::Dispatching;
             self.dispatching += 1;
-            effects.push(Effect::TopicDiff(TopicDiff {
+            effects.push(Effect::TopicDiff(TakenDiff {
                 topic: Arc::clone(name),
                 number: self.diffs,
-                joins,
-                leaves,
+                changes: net,
             }));
         } else if topic.is_empty() {
             self.topics.remove(name);

@@ -78,6 +78,7 @@ fn told(effects: &mut Vec<Effect>) -> Vec<(String, Vec<String>, Vec<String>)> {
             let Effect::TopicDiff(diff) = effect else {
                 panic!("nobody else is there, yet there is {effect:?}");
             };
+            let diff = diff.sides();
             (
                 diff.topic.to_string(),
                 keys(&diff.joins),

@@ -35,9 +35,6 @@ use std::sync::Arc;
 use crate::replication::set::visits::visit;
 use crate::replication::set::{Entry, PhxRef};
 
-/// The joins and the leaves of one diff, each by key, the oldest first within a key.
-pub(in crate::replication::shard) type Sides = (Vec<Arc<Entry>>, Vec<Arc<Entry>>);
-
 /// The identity of a meta for clients: its key and its reference.
 type MetaId = (Arc<str>, PhxRef);
 
@@ -52,6 +49,33 @@ pub(in crate::replication::shard) struct Pending {
     seals: u64,
     /// The diffs to come, the next one first. Ordered maps, for a run must repeat exactly.
     diffs: VecDeque<BTreeMap<MetaId, MetaChange>>,
+}
+
+/// The changes of one diff. The shard gives them away whole, so that nobody visits each of many
+/// changes while the shard's lock is held.
+#[derive(Clone, Debug)]
+pub(in crate::replication::shard) struct NetChanges(BTreeMap<MetaId, MetaChange>);
+
+impl NetChanges {
+    /// Returns the number of metas that join, leave, or do both.
+    pub(in crate::replication::shard) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns the joins and the leaves, each by key, the oldest first within a key.
+    pub(in crate::replication::shard) fn sides(self) -> (Vec<Arc<Entry>>, Vec<Arc<Entry>>) {
+        let (mut joins, mut leaves) = (Vec::new(), Vec::new());
+        for change in self.0.into_values() {
+            visit(1);
+            if change.joined.is_some() {
+                joins.push(Arc::clone(&change.entry));
+            }
+            if change.left.is_some() {
+                leaves.push(change.entry);
+            }
+        }
+        (joins, leaves)
+    }
 }
 
 /// The change of one meta in a future diff.
@@ -123,7 +147,7 @@ impl Pending {
     }
 
     /// Takes the next diff, if there is one.
-    pub(in crate::replication::shard) fn take(&mut self) -> Option<Sides> {
+    pub(in crate::replication::shard) fn take(&mut self) -> Option<NetChanges> {
         let next = loop {
             let next = self.diffs.pop_front()?;
             // All that was in it may have cancelled.
@@ -135,17 +159,7 @@ impl Pending {
             // Most topics are quiet most of the time, and then keep no room for diffs.
             self.diffs = VecDeque::new();
         }
-        let (mut joins, mut leaves) = (Vec::new(), Vec::new());
-        visit(next.len());
-        for change in next.into_values() {
-            if change.joined.is_some() {
-                joins.push(Arc::clone(&change.entry));
-            }
-            if change.left.is_some() {
-                leaves.push(change.entry);
-            }
-        }
-        Some((joins, leaves))
+        Some(NetChanges(next))
     }
 
     /// The last diff that speaks of the meta: what comes next for it must not come earlier.

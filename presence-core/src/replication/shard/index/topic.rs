@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::holders::{Holders, Removed};
 use super::keys::{Keyed, Keys};
-use super::pending::{Pending, Sides};
+use super::pending::{NetChanges, Pending};
 use crate::replication::set::{Entry, Origin, PhxRef};
 
 /// Where a topic stands between two diffs.
@@ -110,7 +110,7 @@ impl Topic {
     }
 
     /// The next diff to send.
-    pub(super) fn take_diff(&mut self) -> Option<Sides> {
+    pub(super) fn take_diff(&mut self) -> Option<NetChanges> {
         self.pending.take()
     }
 

@@ -70,6 +70,7 @@ fn an_update_is_one_diff() {
     let Some(Effect::TopicDiff(diff)) = out.pop() else {
         panic!("no diff");
     };
+    let diff = diff.sides();
     assert_eq!(diff.joins.len(), 1);
     assert_eq!(diff.joins[0].meta.phx_ref(), new.as_str());
     assert_eq!(diff.joins[0].meta.phx_ref_prev(), Some(old.as_str()));

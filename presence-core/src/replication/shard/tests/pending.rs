@@ -39,7 +39,10 @@ fn entries() -> Vec<Arc<Entry>> {
 
 fn frames(pending: &mut Pending) -> Vec<PresenceDiff> {
     std::iter::from_fn(|| pending.take())
-        .map(|(joins, leaves)| PresenceDiff::new(&joins, &leaves))
+        .map(|changes| {
+            let (joins, leaves) = changes.sides();
+            PresenceDiff::new(&joins, &leaves)
+        })
         .collect()
 }
 
@@ -115,7 +118,8 @@ proptest! {
         let mut alternation = Alternation::default();
 
         let send = |pending: &mut Pending, listeners: &mut [ClientState], alternation: &mut Alternation| {
-            let Some((joins, leaves)) = pending.take() else { return false };
+            let Some(changes) = pending.take() else { return false };
+            let (joins, leaves) = changes.sides();
             let frame = PresenceDiff::new(&joins, &leaves);
             alternation.check(&frame).unwrap();
             for listener in listeners {

@@ -151,6 +151,7 @@ impl World {
             let Effect::TopicDiff(diff) = effect else {
                 panic!("nobody else is there, yet there is {effect:?}");
             };
+            let diff = diff.sides();
             let topic = TOPICS.iter().position(|name| *name == &*diff.topic);
             let listeners = &mut self.topics[topic.unwrap()];
             let frame = PresenceDiff::new(&diff.joins, &diff.leaves);

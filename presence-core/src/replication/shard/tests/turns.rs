@@ -86,6 +86,7 @@ impl InTurns {
             let Effect::TopicDiff(diff) = effect else {
                 continue;
             };
+            let diff = diff.sides();
             let sizes = (diff.joins.len(), diff.leaves.len());
             let topic = Arc::clone(&diff.topic);
             self.diffs.entry(topic.to_string()).or_default().push(sizes);
@@ -287,4 +288,26 @@ fn an_answer_that_breaks_when_it_is_put_together_is_asked_for_again() {
         shard.handle(Input::Tick, now, &mut out);
     }
     assert_eq!(shard.count(&topic(1)), 0, "nothing of it is shown");
+}
+
+#[test]
+fn a_diff_of_many_changes_is_split_without_the_lock() {
+    let (mut shard, mut out) = (shard_with(INTERVAL), Vec::new());
+    for number in 0..3000 {
+        let key = format!("k{number}");
+        let tracked = shard.track(which(number, "t", &key), &body(), &mut out);
+        tracked.expect("nothing is tracked yet");
+    }
+    out.clear();
+    shard.handle(Input::Dispatched("t".into()), Duration::ZERO, &mut out);
+    take_most_in_a_hold();
+    let hold = HoldCount::begin();
+    shard.handle(Input::Tick, INTERVAL, &mut out);
+    drop(hold);
+    let most = take_most_in_a_hold();
+    assert!(most < 10, "{most} visits");
+    let Some(Effect::TopicDiff(diff)) = out.pop() else {
+        panic!("no diff");
+    };
+    assert_eq!(diff.sides().joins.len(), 2999, "the first left alone");
 }

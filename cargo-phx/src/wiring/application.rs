@@ -8,8 +8,9 @@ use walkdir::WalkDir;
 
 use super::{Wiring, checkout};
 use crate::manifest::Dependency;
+use crate::source::Source;
 use crate::source::application::{self, NewPresence, NewSocket};
-use crate::source::{Source, serve};
+use crate::source::serve::{self, Functions, Wiring as Serving};
 
 impl Wiring {
     /// Makes sure that the project has an application and starts it.
@@ -70,54 +71,80 @@ impl Wiring {
         Ok(mount)
     }
 
-    /// Wires `application::start` into the binary, unless a file of the project already calls it.
+    /// Wires `application::start` in where the app serves, unless a file of the project already
+    /// calls it.
     fn ensure_started(&mut self) -> anyhow::Result<()> {
         if self.is_started()? {
             return Ok(());
         }
-        let start = if self.project.library.is_some() {
-            format!("{}::application::start", self.project.crate_name)
-        } else {
-            "application::start".to_owned()
-        };
-        let binary = self.project.binary.clone();
-        let wired = match &binary {
-            Some(path) => self.edit(path, |source| serve::wire(source, &start))?,
-            None => false,
-        };
-        if wired {
-            self.advise_graceful_shutdown()?;
-        } else {
-            let place = binary.unwrap_or_else(|| self.project.crate_root().to_path_buf());
-            self.plan.notice(format!(
-                "The call of axum::serve was not found in {}. Add these lines around it:\n\n    \
-                 let endpoint = {start}(presence_channels::Config::default()).await?;\n    \
-                 let app = app.merge(endpoint.router());\n    \
-                 axum::serve(listener, app).await?;    // as it is\n    \
-                 endpoint.stop().await;",
-                place.display()
-            ));
+        let mut by_hand = None;
+        for path in self.serving_files() {
+            let text = self.plan.read(&path)?.unwrap_or_default();
+            // A file that serves nothing need not be valid Rust.
+            if !text.contains("serve") {
+                continue;
+            }
+            let source = Source::parse(&path, &text)?;
+            match serve::wire(&source, &self.application_module(&path), &*self) {
+                Serving::Wired(text) => {
+                    self.plan.inject(&path, text)?;
+                    return self.depend_on(&[
+                        Dependency::new("tokio", "1").features(&["macros", "rt", "signal"])
+                    ]);
+                }
+                Serving::ByHand { line } => {
+                    by_hand.get_or_insert((path, line));
+                }
+                Serving::Nothing => {}
+            }
         }
+        let place = match by_hand {
+            Some((path, line)) => format!(
+                "The server at {}:{line} is of a kind that the generator does not know.",
+                path.display()
+            ),
+            None => {
+                let path = self.project.binary.as_deref();
+                let path = path.unwrap_or_else(|| self.project.crate_root());
+                format!("No server was found in {}.", path.display())
+            }
+        };
+        let path = self.project.binary.clone().unwrap_or_default();
+        let module = self.application_module(&path);
+        self.plan.notice(format!(
+            "{place} Add these lines where the app serves its router:\n\n    \
+             let endpoint = {module}::start(presence_channels::Config::default()).await?;\n    \
+             let app = app.merge(endpoint.router());\n    \
+             presence_channels::serve(listener, app, &endpoint)\n        \
+             .with_graceful_shutdown(shutdown())    // returns on ctrl-c and SIGTERM\n        \
+             .await?;\n\n\
+             Another server than this one stays. Then stop the endpoint beside it, at the signal:\n\n    \
+             endpoint.stop().await;"
+        ));
         Ok(())
     }
 
-    /// Adds a notice if the server has no graceful shutdown: the endpoint's `stop` would never run.
-    fn advise_graceful_shutdown(&mut self) -> anyhow::Result<()> {
-        let Some(path) = self.project.binary.clone() else {
-            return Ok(());
-        };
-        let text = self.plan.read(&path)?.unwrap_or_default();
-        if !text.contains("with_graceful_shutdown") {
-            self.plan.notice(format!(
-                "{} serves until the process is killed, so `endpoint.stop()` never runs, and \
-                 clients take every restart for a crash. Tell the server when to end:\n\n    \
-                 .with_graceful_shutdown(shutdown())    // to axum::serve(..)\n\n\
-                 Here `shutdown` returns on ctrl-c and on SIGTERM. `cargo phx new` writes such a \
-                 function into main.rs.",
-                path.display()
-            ));
+    /// Returns the files in which the app may serve: first the binary.
+    fn serving_files(&self) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = self.project.binary.clone().into_iter().collect();
+        for path in rust_files(&self.project.root, self.project.source_folder()) {
+            let is_test = path.file_stem().is_some_and(|name| name == "tests");
+            let of_another_binary = path.starts_with(self.project.source_folder().join("bin"));
+            if !is_test && !of_another_binary && !files.contains(&path) {
+                files.push(path);
+            }
         }
-        Ok(())
+        files
+    }
+
+    /// Returns the path of the module `application` in a file.
+    fn application_module(&self, path: &Path) -> String {
+        let is_binary = self.project.binary.as_deref() == Some(path);
+        match (&self.project.library, is_binary) {
+            (Some(_), true) => format!("{}::application", self.project.crate_name),
+            (None, true) => "application".to_owned(),
+            (_, false) => "crate::application".to_owned(),
+        }
     }
 
     fn is_started(&self) -> anyhow::Result<bool> {
@@ -138,6 +165,22 @@ impl Wiring {
             }
         }
         Ok(false)
+    }
+}
+
+impl Functions for Wiring {
+    fn return_type(&self, name: &str) -> Option<String> {
+        let root = &self.project.root;
+        let mut files = rust_files(root, self.project.source_folder());
+        files.extend(self.project.binary.clone());
+        let declaration = format!("fn {name}");
+        files.into_iter().find_map(|path| {
+            let text = self.plan.read(&path).ok()??;
+            if !text.contains(&declaration) {
+                return None;
+            }
+            serve::return_type(&Source::parse(&path, &text).ok()?, name)
+        })
     }
 }
 

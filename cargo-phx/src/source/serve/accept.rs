@@ -1,0 +1,94 @@
+//! A loop that accepts connections and hands each of them to hyper.
+//!
+//! The loop stays: it may do TLS, or another protocol. It gets `TCP_NODELAY`, and ends at the
+//! signal. The endpoint stops after the loop.
+
+use syn::{Expr, Pat, ReturnType, Stmt};
+
+use super::find::Accept;
+use super::{Edit, Place, Server, indented};
+
+pub(super) fn wire(edit: &mut Edit, server: &Server, accept: &Accept) -> Option<()> {
+    let source = edit.source;
+    let place = edit.place(&server.found.scope)?;
+    // The value of a loop without an end is that of any type.
+    let returned = match (place.statement(), server.found.function()) {
+        (Stmt::Expr(Expr::Loop(_), _), Some((signature, body))) => match &signature.output {
+            ReturnType::Default => None,
+            ReturnType::Type(..) if !std::ptr::eq(body, place.block) => None,
+            ReturnType::Type(_, ty) => {
+                let ty: String = source.slice(&**ty).split_whitespace().collect();
+                if !ty.contains("Result<()") {
+                    return None;
+                }
+                Some("Ok(())")
+            }
+        },
+        _ => return None,
+    };
+    edit.start(server, place)?;
+    let signal = edit.signal(server);
+    edit.before(
+        place,
+        &[format!("let mut stop = std::pin::pin!({signal});")],
+    );
+
+    let inner = Place {
+        block: accept.body,
+        index: accept.statement,
+    };
+    let statement = source.range(inner.statement());
+    let indent = source.indent(statement.start);
+    match accept.accept {
+        // A branch of its own in the user's `select!`.
+        Expr::Call(call) => {
+            let open = source.range(&*call.func).end;
+            let open = open + source.text()[open..].find(['{', '('])? + 1;
+            edit.edits
+                .insert(open, format!("\n{indent}    () = &mut stop => break,"));
+        }
+        Expr::Await(awaited) => {
+            let accepts = source.slice(&*awaited.base);
+            edit.before(
+                inner,
+                &[format!(
+                    "let accepted = tokio::select! {{\n    accepted = {} => accepted,\n    \
+                     () = &mut stop => break,\n}};",
+                    indented(accepts, "    ")
+                )],
+            );
+            edit.edits.replace(source.range(accept.accept), "accepted");
+        }
+        _ => return None,
+    }
+    if let Some(stream) = stream(inner.statement()) {
+        edit.after(
+            inner,
+            &[format!(
+                "// Without it, a message may wait for the client's acknowledgement.\n\
+                 let _ = {stream}.set_nodelay(true);"
+            )],
+        );
+    }
+
+    let mut lines = vec!["endpoint.stop().await;".to_owned()];
+    let is_last = place.index + 1 == place.block.stmts.len();
+    lines.extend(returned.filter(|_| is_last).map(str::to_owned));
+    edit.after(place, &lines);
+    Some(())
+}
+
+/// Returns the variable of the stream in `let (stream, address) = ...;`.
+fn stream(stmt: &Stmt) -> Option<String> {
+    let Stmt::Local(local) = stmt else {
+        return None;
+    };
+    let mut pat = &local.pat;
+    if let Pat::TupleStruct(inner) = pat {
+        pat = inner.elems.first()?;
+    }
+    let Pat::Tuple(tuple) = pat else {
+        return None;
+    };
+    super::find::variable(tuple.elems.first()?).map(ToString::to_string)
+}

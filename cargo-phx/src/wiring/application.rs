@@ -80,11 +80,18 @@ impl Wiring {
         let mut by_hand = None;
         for path in self.serving_files() {
             let text = self.plan.read(&path)?.unwrap_or_default();
-            // A file that serves nothing need not be valid Rust.
-            if !text.contains("serve") {
+            if !["serve", ".accept()"]
+                .iter()
+                .any(|part| text.contains(part))
+            {
                 continue;
             }
-            let source = Source::parse(&path, &text)?;
+            let source = match Source::parse(&path, &text) {
+                Ok(source) => source,
+                Err(error) if self.project.binary.as_ref() == Some(&path) => return Err(error),
+                // Another file than the binary may be one that no module declares.
+                Err(_) => continue,
+            };
             match serve::wire(&source, &self.application_module(&path), &*self) {
                 Serving::Wired(text) => {
                     self.plan.inject(&path, text)?;

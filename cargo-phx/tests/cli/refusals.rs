@@ -403,9 +403,11 @@ fn a_server_of_another_shape_is_left_to_the_user() {
     ]);
     let printed = sandbox.phx("gen presence").succeeded();
     for line in [
-        "The call of axum::serve was not found in src/main.rs. Add these lines around it:",
+        "No server was found in src/main.rs. Add these lines where the app serves its router:",
         "    let endpoint = application::start(presence_channels::Config::default()).await?;",
         "    let app = app.merge(endpoint.router());",
+        "    presence_channels::serve(listener, app, &endpoint)",
+        "        .with_graceful_shutdown(shutdown())    // returns on ctrl-c and SIGTERM",
         "    endpoint.stop().await;",
     ] {
         assert!(printed.contains(line), "{line}\n{printed}");

@@ -5,8 +5,9 @@
 
 use syn::{Expr, Pat, ReturnType, Stmt};
 
+use super::Server;
+use super::edit::{Edit, Place, indented};
 use super::find::Accept;
-use super::{Edit, Place, Server, indented};
 
 pub(super) fn wire(edit: &mut Edit, server: &Server, accept: &Accept) -> Option<()> {
     let source = edit.source;
@@ -92,3 +93,6 @@ fn stream(stmt: &Stmt) -> Option<String> {
     };
     super::find::variable(tuple.elems.first()?).map(ToString::to_string)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,9 +7,11 @@
 
 use syn::{Expr, ExprCall, ExprMethodCall};
 
+use super::Server;
+use super::edit::{Edit, Place};
 use super::find::Level;
-use super::flow::{Way, is_tcp};
-use super::{Edit, Place, Server};
+use super::flow::Way;
+use super::listener::is_tcp;
 
 pub(super) fn wire(edit: &mut Edit, server: &Server, call: &ExprCall) -> Option<()> {
     let place = edit.place(&server.found.scope)?;
@@ -165,3 +167,6 @@ fn keep(edit: &mut Edit, server: &Server, call: &ExprCall, place: Place) -> Opti
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,12 @@
 //! `axum_server::bind_rustls(address, config).serve(app)`, and the other servers of that crate.
 //!
-//! The server stays: it has TLS, which `presence_channels::serve` has not. It gets `TCP_NODELAY`,
-//! and a handle that ends it at the signal if it has none. A task stops the endpoint beside it.
+//! The server stays: `presence_channels::serve` has no TLS. It gets `TCP_NODELAY` and, if it has no
+//! handle, one that ends it at the signal. A task stops the endpoint beside it.
 
 use syn::{Expr, ExprMethodCall};
 
-use super::{Edit, Server};
+use super::Server;
+use super::edit::Edit;
 
 /// The lines that end the server at the signal.
 const END: &str = "        // The server accepts no more, and its requests have 10 s to end.
@@ -75,3 +76,6 @@ fn is_rustls(edit: &Edit, server: &Server, expr: &Expr) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

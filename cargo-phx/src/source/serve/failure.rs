@@ -1,4 +1,4 @@
-//! What a function does with the error of `application::start`, an `anyhow::Error`.
+//! The way of a function with the error of `application::start`, an `anyhow::Error`.
 
 use syn::{Item, ReturnType};
 
@@ -146,3 +146,6 @@ fn converts(source: &Source, error: &str) -> bool {
             _ => false,
         })
 }
+
+#[cfg(test)]
+mod tests;

@@ -302,69 +302,6 @@ impl Flow<'_> {
             None => ["router", "routes"].iter().any(|word| name.contains(word)),
         }
     }
-
-    /// Returns the number of routes in the router that `expr` makes, as far as they can be seen.
-    pub(super) fn routes<'s>(&self, expr: &'s Expr, scope: &[Level<'s>]) -> usize {
-        let text = match expr {
-            Expr::Path(path) => {
-                let Some(name) = path.path.get_ident().map(ToString::to_string) else {
-                    return 0;
-                };
-                let Some((scope, made)) = value(scope, &name) else {
-                    return 0;
-                };
-                return self.routes(made, &scope);
-            }
-            Expr::MethodCall(call) => {
-                let is_route = ["route", "route_service", "nest", "nest_service", "merge"]
-                    .iter()
-                    .any(|name| call.method == name);
-                return usize::from(is_route) + self.routes(&call.receiver, scope);
-            }
-            Expr::Call(call) => match &*call.func {
-                Expr::Path(path) => paths::last(&path.path),
-                _ => return 0,
-            },
-            Expr::Try(expr) => return self.routes(&expr.expr, scope),
-            Expr::Await(expr) => return self.routes(&expr.base, scope),
-            _ => return 0,
-        };
-        self.routes_of(&text)
-    }
-
-    /// Returns the number of routes in the body of a function of the file.
-    fn routes_of(&self, function: &str) -> usize {
-        let found = self.source.file.items.iter().find_map(|item| match item {
-            syn::Item::Fn(item) if item.sig.ident == function => Some(item),
-            _ => None,
-        });
-        found.map_or(0, |item| {
-            let text: String = self.source.slice(item).split_whitespace().collect();
-            [
-                ".route(",
-                ".nest(",
-                ".merge(",
-                ".route_service(",
-                ".nest_service(",
-            ]
-            .iter()
-            .map(|call| text.matches(call).count())
-            .sum()
-        })
-    }
-}
-
-/// Returns the value of a variable, with the scope of its `let`: the last statement of `scope` itself,
-/// or an earlier one.
-fn value<'s>(scope: &[Level<'s>], name: &str) -> Option<(Vec<Level<'s>>, &'s Expr)> {
-    if let Some(Level::Statement(block, index)) = scope.last()
-        && let Stmt::Local(local) = &block.stmts[*index]
-        && variable(&local.pat).is_some_and(|bound| bound == name)
-    {
-        return Some((scope.to_vec(), &local.init.as_ref()?.expr));
-    }
-    let (block, index, local) = local(scope, name)?;
-    Some((at(scope, block, index), &local.init.as_ref()?.expr))
 }
 
 /// Returns the scope of the statement at `index` of `block`, which is around or before the end of
@@ -381,7 +318,7 @@ pub(super) fn at<'s>(scope: &[Level<'s>], block: &'s Block, index: usize) -> Vec
     result
 }
 
-fn function<'s>(scope: &[Level<'s>]) -> Option<&'s Signature> {
+pub(super) fn function<'s>(scope: &[Level<'s>]) -> Option<&'s Signature> {
     scope.iter().rev().find_map(|level| match level {
         Level::Function(signature, _) => Some(*signature),
         _ => None,
@@ -425,7 +362,7 @@ fn is_router_text(ty: &str) -> bool {
 }
 
 /// Returns the expressions that an expression may evaluate to.
-fn tails(expr: &Expr) -> Vec<&Expr> {
+pub(super) fn tails(expr: &Expr) -> Vec<&Expr> {
     match expr {
         Expr::Block(block) => last(&block.block),
         Expr::If(expr) => {
@@ -446,74 +383,4 @@ fn last(block: &Block) -> Vec<&Expr> {
         Some(Stmt::Expr(expr, None)) => tails(expr),
         _ => Vec::new(),
     }
-}
-
-/// Returns whether `expr` makes a `TcpListener` of tokio.
-pub(super) fn is_tcp(flow: &Flow, expr: &Expr, scope: &[Level]) -> bool {
-    match expr {
-        Expr::Paren(inner) => is_tcp(flow, &inner.expr, scope),
-        Expr::Try(inner) => is_tcp(flow, &inner.expr, scope),
-        Expr::Await(inner) => is_tcp(flow, &inner.base, scope),
-        Expr::MethodCall(call) => {
-            let keeps = [
-                "unwrap",
-                "expect",
-                "context",
-                "with_context",
-                "map_err",
-                "unwrap_or_else",
-            ];
-            keeps.iter().any(|name| call.method == name) && is_tcp(flow, &call.receiver, scope)
-        }
-        Expr::Call(call) => {
-            let Expr::Path(path) = &*call.func else {
-                return false;
-            };
-            let path = &path.path;
-            let makes = ["bind", "from_std"];
-            if makes
-                .iter()
-                .any(|name| paths::ends_with(path, &["TcpListener", name]))
-            {
-                return true;
-            }
-            let ty = flow.functions.return_type(&paths::last(path));
-            ty.is_some_and(|ty| {
-                let ty = ty.rsplit_once("Result<").map_or(&*ty, |(_, ty)| ty);
-                let ty = ty.split([',', '>']).next().unwrap_or(ty);
-                ty.rsplit("::").next() == Some("TcpListener")
-            })
-        }
-        Expr::Path(path) => {
-            let Some(name) = path.path.get_ident().map(ToString::to_string) else {
-                return false;
-            };
-            if let Some((block, index, found)) = local(scope, &name) {
-                let scope = at(scope, block, index);
-                return found
-                    .init
-                    .as_ref()
-                    .is_some_and(|init| is_tcp(flow, &init.expr, &scope));
-            }
-            function(scope).is_some_and(|signature| {
-                signature.inputs.iter().any(|input| match input {
-                    FnArg::Typed(typed) => {
-                        variable(&typed.pat).is_some_and(|bound| *bound == name)
-                            && paths::type_name(&typed.ty).as_deref() == Some("TcpListener")
-                    }
-                    FnArg::Receiver(_) => false,
-                })
-            })
-        }
-        Expr::If(_) | Expr::Match(_) | Expr::Block(_) => {
-            let tails = tails(expr);
-            !tails.is_empty() && tails.into_iter().all(|tail| is_tcp_tail(flow, tail, scope))
-        }
-        _ => false,
-    }
-}
-
-/// Returns whether the value of a block is a `TcpListener`, which may be in a variable of the block.
-fn is_tcp_tail(flow: &Flow, expr: &Expr, scope: &[Level]) -> bool {
-    matches!(expr, Expr::Return(_) | Expr::Macro(_)) || is_tcp(flow, expr, scope)
 }

@@ -19,6 +19,7 @@ mod format;
 mod hint;
 mod manifest;
 mod names;
+mod paths;
 mod plan;
 mod project;
 mod render;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use crate::format::Format;
+use crate::paths::normal;
 
 pub(crate) mod apply;
 mod interrupt;
@@ -91,7 +92,7 @@ impl Plan {
     }
 
     fn on_disk(&self, path: &Path) -> anyhow::Result<Option<String>> {
-        match std::fs::read_to_string(self.root.join(path)) {
+        match std::fs::read_to_string(target(&self.root, path)) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             // The parent is a file, so this file does not exist. Writing reports the parent.
@@ -189,6 +190,11 @@ impl Plan {
             change.after = Some(formatted);
         }
     }
+}
+
+/// Returns the place of a path below `root`, or above it. The root need not exist yet.
+fn target(root: &Path, path: &Path) -> PathBuf {
+    normal(&root.join(path))
 }
 
 #[cfg(test)]

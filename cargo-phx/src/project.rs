@@ -3,7 +3,7 @@
 //! Cargo alone knows which targets a package has: some are declared, others are found by their
 //! place. See `docs/decisions/generator.md`.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use cargo_metadata::{Metadata, MetadataCommand, Package, Target};
@@ -12,6 +12,7 @@ use toml_edit::DocumentMut;
 use crate::console::Console;
 use crate::hint::hinted;
 use crate::manifest;
+use crate::paths::relative;
 
 mod binary;
 
@@ -241,17 +242,6 @@ pub(crate) fn enclosing_workspace(folder: &Path) -> anyhow::Result<Option<(PathB
         }
     }
     Ok(None)
-}
-
-/// Returns the path from the folder `root` to `path`. Both are absolute.
-pub(crate) fn relative(path: &Path, root: &Path) -> PathBuf {
-    let common = path
-        .components()
-        .zip(root.components())
-        .take_while(|(one, other)| one == other)
-        .count();
-    let up = root.components().skip(common).map(|_| Component::ParentDir);
-    up.chain(path.components().skip(common)).collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::hint::hinted;
 
 pub(crate) mod application;
 pub(crate) mod chain;
+pub(crate) mod crates;
 pub(crate) mod imports;
 pub(crate) mod modules;
 pub(crate) mod order;

@@ -6,11 +6,13 @@ use anyhow::Context as _;
 use tera::Context;
 
 use crate::format::Format;
-use crate::manifest::{self, Dependency};
+use crate::hint::hinted;
+use crate::manifest::{Dependency, Manifests};
+use crate::paths::{normal, relative};
 use crate::plan::Plan;
 use crate::project::Project;
 use crate::render::Templates;
-use crate::source::{Outcome, Source, modules};
+use crate::source::{Outcome, Source, crates, modules};
 
 pub(crate) mod application;
 pub(crate) mod checkout;
@@ -54,7 +56,18 @@ impl Wiring {
         context: &Context,
     ) -> anyhow::Result<()> {
         let text = self.templates.render(template, context)?;
-        self.plan.create(path, text)
+        self.plan.create(path, self.with_crate_names(text)?)
+    }
+
+    /// Returns generated code with the names that the project has for the crates.
+    pub(crate) fn with_crate_names(&self, mut text: String) -> anyhow::Result<String> {
+        let manifests = self.manifests()?;
+        for package in NAMED {
+            if let Some(name) = manifests.crate_name(package) {
+                text = crates::rename(&text, package, &name);
+            }
+        }
+        Ok(text)
     }
 
     /// Edits a file, and returns whether the place for the edit was found. If not, the file stays
@@ -128,24 +141,81 @@ impl Wiring {
         Ok(modules::find(&source, "channels") == Some(true))
     }
 
-    /// Adds dependencies to Cargo.toml.
+    /// Adds dependencies to Cargo.toml, and to the workspace's if packages inherit from it.
     pub(crate) fn depend_on(&mut self, dependencies: &[Dependency]) -> anyhow::Result<()> {
         let path = Path::new("Cargo.toml");
         let text = self.plan.read(path)?.context("Cargo.toml does not exist")?;
-        let workspace = match &self.project.workspace {
-            Some(path) => self.plan.read(path)?,
-            None => None,
-        };
-        let workspace = workspace.as_deref();
-        manifest::check_axum(&text, workspace)?;
+        let workspace = self.workspace_manifest()?;
+        let mut manifests = self.manifests()?;
+        manifests.check_axum()?;
+        if !manifests.has_any(SERVERS) {
+            return Err(hinted(
+                "this project depends neither on axum nor on another server that takes its routes",
+                "add axum first, for example with `cargo add axum`, or make a new app with \
+                 `cargo phx new hello`",
+            ));
+        }
         let adds_library = dependencies
             .iter()
             .any(|dependency| dependency.name == checkout::LIBRARY)
-            && !manifest::has(&text, checkout::LIBRARY)?;
+            && !manifests.has_any(&[checkout::LIBRARY]);
         if adds_library && let Some(notice) = checkout::notice() {
             self.plan.notice(notice);
         }
-        let new = manifest::add(&text, workspace, dependencies)?;
-        self.plan.inject(path, new)
+        for notice in manifests.add(dependencies)? {
+            self.plan.notice(notice);
+        }
+        self.plan.inject(path, manifests.package_text(&text))?;
+        if let Some((path, text)) = workspace
+            && let Some(new) = manifests.workspace_text(&text)
+        {
+            self.plan.inject(&path, new)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the project's manifests as planned.
+    pub(crate) fn manifests(&self) -> anyhow::Result<Manifests> {
+        let text = self.plan.read(Path::new("Cargo.toml"))?;
+        let text = text.context("Cargo.toml does not exist")?;
+        let workspace = self.workspace_manifest()?;
+        let folder = match &workspace {
+            Some((path, _)) => {
+                let workspace = self.project.root.join(path);
+                let root = normal(workspace.parent().unwrap_or(&workspace));
+                relative(&self.project.root, &root)
+            }
+            None => PathBuf::new(),
+        };
+        let workspace = workspace
+            .as_ref()
+            .map(|(path, text)| (path.as_path(), text.as_str()));
+        Manifests::parse(&text, workspace, folder)
+    }
+
+    /// Returns the manifest of the workspace, as planned, if it is another file than the package's:
+    /// its path and text.
+    fn workspace_manifest(&self) -> anyhow::Result<Option<(PathBuf, String)>> {
+        let own = Path::new("Cargo.toml");
+        let Some(path) = self.project.workspace.as_ref().filter(|path| *path != own) else {
+            return Ok(None);
+        };
+        let text = self.plan.read(path)?;
+        let text = text.with_context(|| format!("{} does not exist", path.display()))?;
+        Ok(Some((path.clone(), text)))
     }
 }
+
+/// The packages that can serve the endpoint's routes, and the library itself: a package that has it
+/// has been set up.
+const SERVERS: &[&str] = &[
+    "axum",
+    "hyper",
+    "hyper-util",
+    "loco-rs",
+    "tower",
+    checkout::LIBRARY,
+];
+
+/// The packages that generated code names.
+const NAMED: &[&str] = &["anyhow", "axum", "serde_json", "tokio", checkout::LIBRARY];

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use tera::Context;
-use toml_edit::{DocumentMut, Item};
 
 use super::Options;
 use crate::console::Console;
 use crate::format::Format;
 use crate::hint::hinted;
+use crate::manifest::{Manifests, member};
 use crate::names::AppName;
+use crate::paths::relative;
 use crate::plan::Plan;
 use crate::project::enclosing_workspace;
 use crate::render::Templates;
@@ -128,9 +129,7 @@ fn plan(path: &Path, root: &Path, name: &AppName, cluster: Option<Engine>) -> an
         folder: folder.unwrap_or(root),
         edition: "2024",
     });
-    if let Some(notice) = workspace_notice(root)? {
-        plan.notice(notice);
-    }
+    join_workspace(root, &mut plan)?;
     if let Some(notice) = checkout::notice() {
         plan.notice(notice);
     }
@@ -149,83 +148,31 @@ fn plan(path: &Path, root: &Path, name: &AppName, cluster: Option<Engine>) -> an
     Ok(plan)
 }
 
-/// Returns a notice if the app is below a workspace that neither lists nor excludes it: cargo
-/// rejects such a package.
-fn workspace_notice(root: &Path) -> anyhow::Result<Option<String>> {
+/// Makes the app a member of the workspace that it is in, and lets it inherit from the workspace. A
+/// workspace that excludes the app is left alone.
+fn join_workspace(root: &Path, plan: &mut Plan) -> anyhow::Result<()> {
     let Some((manifest, document)) = enclosing_workspace(root)? else {
-        return Ok(None);
+        return Ok(());
     };
     let folder = manifest.parent().context("a manifest is in a folder")?;
     let inside = root.strip_prefix(folder)?;
-    let matches = |key: &str, matching: fn(&Path, &Path) -> bool| {
-        list(&document, key)
-            .iter()
-            .any(|pattern| matching(Path::new(pattern), inside))
-    };
-    if matches("members", is_member)
-        || matches("exclude", |folder, inside| inside.starts_with(folder))
-    {
-        return Ok(None);
+    if member::is_excluded(&document, inside) {
+        return Ok(());
     }
-    let inside = inside.display();
-    Ok(Some(format!(
-        "The app is inside the workspace of {}, which does not list it.\n\
-         Add \"{inside}\" to its `members`, or to its `exclude` to keep the app on its own.",
-        manifest.display()
-    )))
-}
-
-fn list(document: &DocumentMut, key: &str) -> Vec<String> {
-    let workspace = document.get("workspace");
-    let array = workspace
-        .and_then(|workspace| workspace.get(key))
-        .and_then(Item::as_array);
-    let values = array.into_iter().flatten();
-    values
-        .filter_map(|value| value.as_str().map(str::to_owned))
-        .collect()
-}
-
-/// Returns whether a member pattern matches the folder. `*` stands for the name of one folder, or
-/// for a part of it.
-fn is_member(pattern: &Path, folder: &Path) -> bool {
-    let (pattern, folder): (Vec<_>, Vec<_>) = (pattern.iter().collect(), folder.iter().collect());
-    pattern.len() == folder.len()
-        && pattern.iter().zip(&folder).all(|(pattern, name)| {
-            let (pattern, name) = (pattern.to_string_lossy(), name.to_string_lossy());
-            match pattern.split_once('*') {
-                Some((start, end)) => name.starts_with(start) && name.ends_with(end),
-                None => pattern == name,
-            }
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn members_match_as_cargo_matches_them() {
-        let member = |pattern: &str, folder: &str| is_member(Path::new(pattern), Path::new(folder));
-        assert!(member("examples/*", "examples/hello"));
-        assert!(member("examples/hello", "examples/hello"));
-        assert!(member("app-*", "app-hello"));
-        assert!(!member("examples/*", "examples/deep/hello"));
-        assert!(!member("examples/other", "examples/hello"));
+    let path = relative(&manifest, root);
+    let workspace = plan.read(&path)?;
+    let workspace = workspace.with_context(|| format!("{} is gone", manifest.display()))?;
+    let own = Path::new("Cargo.toml");
+    let package = plan.read(own)?.context("the app has a Cargo.toml")?;
+    let shared = Some((path.as_path(), workspace.as_str()));
+    let mut manifests = Manifests::parse(&package, shared, inside.to_path_buf())?;
+    if !member::is_settled(&document, inside) {
+        manifests.list_member();
     }
-
-    #[test]
-    fn an_app_in_a_workspace_says_what_to_add() {
-        let folder = tempfile::tempdir().unwrap();
-        let manifest = "[workspace]\nmembers = [\"apps/*\"]\nexclude = [\"target\"]\n";
-        std::fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
-        let notice = |path: &str| workspace_notice(&folder.path().join(path)).unwrap();
-        assert_eq!(notice("apps/hello"), None);
-        assert_eq!(notice("target/demo/hello"), None);
-        let said = notice("web/hello").unwrap();
-        assert!(
-            said.contains("Add \"web/hello\" to its `members`"),
-            "{said}"
-        );
+    manifests.inherit();
+    plan.inject(own, manifests.package_text(&package))?;
+    if let Some(new) = manifests.workspace_text(&workspace) {
+        plan.inject(&path, new)?;
     }
+    Ok(())
 }

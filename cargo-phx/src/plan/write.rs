@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use tempfile::{NamedTempFile, TempPath};
 
-use super::Change;
 use super::interrupt::{self, Interrupted};
+use super::{Change, target};
 use crate::hint::hinted;
 
 /// Writes all changes below `root`, or nothing.
@@ -22,7 +22,7 @@ pub(super) fn all(root: &Path, changes: &[&Change]) -> anyhow::Result<()> {
 /// Writes all changes, or nothing. Stops if `interrupted` returns true at one of the steps.
 fn commit(root: &Path, changes: &[&Change], interrupted: &dyn Fn() -> bool) -> anyhow::Result<()> {
     for change in changes {
-        check(&root.join(&change.path))?;
+        check(&target(root, &change.path))?;
     }
 
     let mut folders = Folders::default();
@@ -124,7 +124,7 @@ struct Staged {
 impl Staged {
     /// Writes the new text beside its place, with the permissions of the file that it replaces.
     fn new(root: &Path, change: &Change, folders: &mut Folders) -> anyhow::Result<Staged> {
-        let target = root.join(&change.path);
+        let target = target(root, &change.path);
         // A link stays a link: the file that it points to is replaced.
         let target = match &change.after {
             Some(_) => fs::canonicalize(&target).unwrap_or(target),

@@ -46,6 +46,7 @@ impl Wiring {
         let text = self
             .templates
             .render("phx.gen.socket/socket.rs.tera", &context)?;
+        let text = self.with_crate_names(text)?;
         let text = self.with_present_routes(&path, &socket, text)?;
         self.plan.create(&path, text)?;
 

@@ -2,6 +2,7 @@
 
 mod generators;
 mod golden;
+mod manifests;
 mod refusals;
 mod sandbox;
 mod snapshot;

@@ -417,14 +417,3 @@ fn a_server_of_another_shape_is_left_to_the_user() {
         format!("mod application;\nmod channels;\n\n{main}")
     );
 }
-
-#[test]
-fn an_app_inside_another_workspace_says_what_to_add() {
-    let sandbox = Sandbox::with(&[("Cargo.toml", "[workspace]\nmembers = [\"web\"]\n")]);
-    let printed = sandbox.phx("new apps/hello").succeeded();
-    assert!(
-        printed.contains("Add \"apps/hello\" to its `members`"),
-        "{printed}"
-    );
-    assert!(sandbox.root.join("apps/hello/src/main.rs").is_file());
-}

@@ -85,7 +85,7 @@ pub(crate) fn parse(text: &str, path: &Path) -> anyhow::Result<DocumentMut> {
 /// The manifests of a package and of its workspace, as they are edited.
 pub(crate) struct Manifests {
     package: DocumentMut,
-    /// The workspace's manifest, or `None` if it is the package's own, or if there is none.
+    /// The workspace's manifest, or `None` if it is the package's own, or outside a workspace.
     workspace: Option<DocumentMut>,
     /// The folder of the package, relative to that of the workspace.
     folder: PathBuf,

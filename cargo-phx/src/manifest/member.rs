@@ -36,8 +36,8 @@ impl Manifests {
     }
 
     /// Makes the package take from its workspace what the workspace has for it: the fields of
-    /// `[workspace.package]`, its lints, and the versions of `[workspace.dependencies]`. In the last
-    /// table, missing packages are added.
+    /// `[workspace.package]`, its lints, and the versions of `[workspace.dependencies]`. Packages
+    /// that are missing in that table are added.
     pub(crate) fn inherit(&mut self) {
         let Some(workspace) = self
             .workspace
@@ -97,7 +97,7 @@ impl Manifests {
         }
     }
 
-    /// Returns the workspace's entry for a package, which is made if there is none: its key and
+    /// Returns the workspace's entry for a package, which is made if it is missing: its key and
     /// what it holds.
     ///
     /// Returns `None` if the workspace has another version, or uses the name for another package.

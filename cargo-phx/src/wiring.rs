@@ -16,6 +16,7 @@ use crate::source::{Outcome, Source, crates, modules};
 
 pub(crate) mod application;
 pub(crate) mod checkout;
+mod collision;
 pub(crate) mod sockets;
 
 /// A project, its templates, and the plan that the generators fill.
@@ -126,6 +127,7 @@ impl Wiring {
             let text = "//! The app's modules, which its binaries and its tests use.\n";
             self.plan.create(&root, text.to_owned())?;
         }
+        self.check_module(module)?;
         let public = self.project.library.is_some();
         self.edit(&root, |source| modules::declare(source, module, public))?;
         Ok(())

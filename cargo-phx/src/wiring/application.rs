@@ -26,7 +26,12 @@ impl Wiring {
     }
 
     pub(crate) fn application_path(&self) -> PathBuf {
-        self.source_path("application.rs")
+        let nested = self.source_path("application/mod.rs");
+        if self.project.root.join(&nested).is_file() {
+            nested
+        } else {
+            self.source_path("application.rs")
+        }
     }
 
     /// Starts a presence in `application.rs`, or adds a notice with the lines to add there.

@@ -1,5 +1,6 @@
 //! Runs the command line as a user does, and checks its output, its files and its errors.
 
+mod flags;
 mod generators;
 mod golden;
 mod manifests;

@@ -417,3 +417,48 @@ fn a_server_of_another_shape_is_left_to_the_user() {
         format!("mod application;\nmod channels;\n\n{main}")
     );
 }
+
+/// A module with the name of a generated one, but of another purpose.
+#[test]
+fn a_module_of_the_users_own_with_the_same_name() {
+    let own = "pub enum Channel {\n    Email,\n}\n";
+    let main = |line: &str| format!("use axum::Router;\n\n{line}\n\nfn main() {{}}\n");
+    for (line, file, place) in [
+        ("mod channels;", "src/channels.rs", "src/main.rs, line 3: "),
+        (
+            "mod channels;",
+            "src/channels/mod.rs",
+            "src/main.rs, line 3: ",
+        ),
+        (
+            "mod application;",
+            "src/application.rs",
+            "src/main.rs, line 3: ",
+        ),
+        (
+            "mod application;",
+            "src/application/mod.rs",
+            "src/main.rs, line 3: ",
+        ),
+        ("mod channels {}", "src/other.rs", "src/main.rs, line 3: "),
+        (
+            "#[path = \"own.rs\"]\nmod channels;",
+            "src/own.rs",
+            "src/main.rs, line 4: ",
+        ),
+        ("use std::fs as channels;", "src/other.rs", "src/main.rs: "),
+        ("", "src/channels.rs", "src/channels.rs: "),
+    ] {
+        let sandbox = Sandbox::with(&[
+            ("Cargo.toml", &crate::targets::manifest("", "")),
+            ("src/main.rs", &main(line)),
+            (file, own),
+        ]);
+        let error = refused(&sandbox, "gen presence", "");
+        assert!(
+            error.starts_with(&format!("error: {place}the project has a module")),
+            "{error}"
+        );
+        assert!(error.contains("hint: rename that module"), "{error}");
+    }
+}

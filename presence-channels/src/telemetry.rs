@@ -101,7 +101,7 @@ pub use tracing::Level;
 pub(crate) use filter::FILTERED;
 pub(crate) use instrument::{IS_ON, Stopwatch};
 pub(crate) use level::{event_at, span_at};
-pub(crate) use limits::{Limit, LimitMeters};
+pub(crate) use limits::{Gate, Limit, LimitMeters};
 pub(crate) use meter::{
     Asked, Callback, Connected, Crash, Deliveries, Drops, MountMeters, Present, RouteMeter,
     SocketMeter,

@@ -9,13 +9,10 @@ use tokio::{
 };
 
 use super::{BoxFuture, Serve, connection::Server};
-use crate::telemetry::Limit;
+use crate::telemetry::{Gate, Limit};
 
 /// The wait after a failure to accept that concerns the whole process.
 const RETRY: Duration = Duration::from_millis(100);
-
-/// The time between two log lines about such failures, which come by the dozen.
-const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The time that connections have to end once they are told to close. They need none, unless the
 /// app blocks their threads.
@@ -87,7 +84,8 @@ async fn wait_until(begin: Instant, timeout: Duration) {
 
 /// Accepts connections until the future is dropped.
 async fn accept_all(listener: &TcpListener, server: &Server, phase: &watch::Sender<Phase>) {
-    let mut logged: Option<Instant> = None;
+    // Such failures come by the dozen.
+    let log = Gate::default();
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => spawn(server, stream, peer, phase.subscribe()),
@@ -95,10 +93,10 @@ async fn accept_all(listener: &TcpListener, server: &Server, phase: &watch::Send
                 tracing::debug!(%error, "a client went away before it was accepted");
             }
             Err(error) => {
-                if logged.is_none_or(|logged| logged.elapsed() >= LOG_INTERVAL) {
-                    logged = Some(Instant::now());
+                if let Some(suppressed) = log.pass() {
                     tracing::error!(
                         %error,
+                        suppressed,
                         "cannot accept connections and tries again; if no file descriptors are \
                          left, raise the limit of the process"
                     );

@@ -8,10 +8,10 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+pub(crate) use gate::Gate;
 pub(crate) use limit::Limit;
 
 use super::{instrument::Counter, shown::Cut};
-use gate::Gate;
 
 /// Counters and log lines of the limits of one mount, or of one server.
 pub(crate) struct LimitMeters {

@@ -1,3 +1,5 @@
+//! A limit on log lines.
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;

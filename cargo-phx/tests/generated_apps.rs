@@ -6,6 +6,8 @@
 
 #[path = "generated_apps/example.rs"]
 mod example;
+#[path = "generated_apps/fixtures.rs"]
+mod fixtures;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
 #[path = "cli/snapshot.rs"]
@@ -36,7 +38,7 @@ fn target() -> &'static Path {
 /// packages from that file, and would choose other versions for them later.
 #[track_caller]
 fn cargo(sandbox: &Sandbox, arguments: &str) -> String {
-    let lock = sandbox.root.join("Cargo.lock");
+    let lock = fixtures::root(sandbox).join("Cargo.lock");
     fs::copy(checkout().join("Cargo.lock"), lock).expect("the lock file is copied");
     // The workspace's profile, so that its builds are reused.
     let debug = std::env::var_os("CARGO_PROFILE_DEV_DEBUG");

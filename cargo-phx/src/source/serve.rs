@@ -18,16 +18,19 @@
 //! 3. the lines of its kind: see its file,
 //! 4. `async fn shutdown()` after the function, if no function of the file waits for a signal.
 
-use syn::File;
 use syn::visit::{self, Visit};
 
+pub(crate) use self::app_state::AppState;
 use self::edit::Edit;
 use self::find::{Found, Kind, Level};
 pub(crate) use self::flow::Functions;
 use self::flow::{Flow, Router};
+use self::names::Names;
+pub(crate) use self::names::Place as TypePlace;
 use super::{Edits, Source, imports, paths};
 
 mod accept;
+mod app_state;
 mod axum;
 mod axum_server;
 mod count;
@@ -37,6 +40,7 @@ mod failure;
 mod find;
 mod flow;
 mod listener;
+mod names;
 mod signal;
 
 /// The outcome of the search for a place to wire the endpoint in.
@@ -45,21 +49,34 @@ pub(crate) enum Wiring {
     /// The file serves no router.
     Nothing,
     /// The file with the endpoint.
-    Wired(String),
+    Wired {
+        text: String,
+        /// The state that `application::start` takes.
+        state: Option<AppState>,
+        /// The line of a state that `application::start` cannot take.
+        lost_state: Option<usize>,
+    },
     /// The file serves on this line, but in a way that only the user can wire.
     ByHand { line: usize },
 }
 
 /// Adds the endpoint to the file. `module` is the path of the module `application` in that file.
-pub(crate) fn wire(source: &Source, module: &str, functions: &dyn Functions) -> Wiring {
+///
+/// With `place`, the endpoint gets the state of the app's router.
+pub(crate) fn wire(
+    source: &Source,
+    module: &str,
+    functions: &dyn Functions,
+    place: Option<&TypePlace>,
+) -> Wiring {
     let file = expand::expanded(&source.file);
     let flow = Flow { source, functions };
-    let servers = routers(&flow, &file);
-    let Some(server) = choose(&flow, &servers) else {
-        return match find::servers(&file).first() {
-            Some(found) => Wiring::ByHand {
-                line: line(source, found),
-            },
+    let (found, states) = find::servers(&file);
+    let first = found.first().map(|found| line(source, found));
+    let servers = routers(&flow, found);
+    let Some(server) = choose(&servers) else {
+        return match first {
+            Some(line) => Wiring::ByHand { line },
             None => Wiring::Nothing,
         };
     };
@@ -80,6 +97,24 @@ pub(crate) fn wire(source: &Source, module: &str, functions: &dyn Functions) -> 
         module,
         edits: Edits::default(),
         has_signal: false,
+        state: place.and_then(|place| {
+            let names = Names::of(&source.file, place);
+            app_state::find(&flow, server, &states, &names).filter(|state| {
+                // The whole expression is moved into a variable, so a part of it cannot be.
+                let app = server.found.app().map(|app| source.range(app));
+                match (&state.value, app) {
+                    (app_state::Value::Expression(value), Some(app)) => {
+                        !app.contains(&source.range(*value).start)
+                    }
+                    _ => true,
+                }
+            })
+        }),
+    };
+    let state = edit.state.as_ref().map(|found| found.state.clone());
+    let lost_state = match (&state, states.first()) {
+        (None, Some(lost)) => Some(line_of(source, source.range(&lost.call.method).start)),
+        _ => None,
     };
     let wired = match server.found.kind {
         Kind::Axum(call) => axum::wire(&mut edit, server, call),
@@ -87,7 +122,11 @@ pub(crate) fn wire(source: &Source, module: &str, functions: &dyn Functions) -> 
         Kind::Accept(accept) => accept::wire(&mut edit, server, &accept),
     };
     match wired {
-        Some(()) => Wiring::Wired(edit.edits.apply(source.text())),
+        Some(()) => Wiring::Wired {
+            text: edit.edits.apply(source.text()),
+            state,
+            lost_state,
+        },
         None => Wiring::ByHand {
             line: line(source, &server.found),
         },
@@ -102,8 +141,8 @@ struct Server<'s> {
     routes: usize,
 }
 
-fn routers<'s>(flow: &Flow, file: &'s File) -> Vec<Server<'s>> {
-    find::servers(file)
+fn routers<'s>(flow: &Flow, found: Vec<Found<'s>>) -> Vec<Server<'s>> {
+    found
         .into_iter()
         .filter_map(|found| {
             let (router, routes) = match found.app() {
@@ -125,7 +164,7 @@ fn routers<'s>(flow: &Flow, file: &'s File) -> Vec<Server<'s>> {
 
 /// Returns the app's server: the one with the most routes, and of several the one in `main`, else
 /// the first.
-fn choose<'a, 's>(_flow: &Flow, servers: &'a [Server<'s>]) -> Option<&'a Server<'s>> {
+fn choose<'a, 's>(servers: &'a [Server<'s>]) -> Option<&'a Server<'s>> {
     let rank = |server: &&Server| {
         let is_main = server
             .found
@@ -143,6 +182,10 @@ fn line(source: &Source, found: &Found) -> usize {
         Kind::AxumServer(call) => source.range(call).start,
         Kind::Accept(accept) => source.range(accept.accept).start,
     };
+    line_of(source, at)
+}
+
+fn line_of(source: &Source, at: usize) -> usize {
     source.text()[..at].matches('\n').count() + 1
 }
 

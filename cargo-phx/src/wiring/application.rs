@@ -10,19 +10,26 @@ use super::{Wiring, checkout};
 use crate::manifest::Dependency;
 use crate::source::Source;
 use crate::source::application::{self, NewPresence, NewSocket};
-use crate::source::serve::{self, Functions, Wiring as Serving};
+use crate::source::serve::{self, AppState, Functions, TypePlace, Wiring as Serving};
 
 impl Wiring {
     /// Makes sure that the project has an application and starts it.
     pub(crate) fn ensure_application(&mut self) -> anyhow::Result<()> {
         let path = self.application_path();
-        if self.plan.read(&path)?.is_none() {
-            self.create(&path, "phx.new/src/application.rs.tera", &Context::new())?;
+        let is_new = self.plan.read(&path)?.is_none();
+        let state = self.ensure_started(is_new)?;
+        if is_new {
+            let mut context = Context::new();
+            if let Some(state) = &state {
+                context.insert("state", &state.name);
+                context.insert("state_type", &state.ty);
+            }
+            context.insert("is_binary", &self.project.library.is_none());
+            self.create(&path, "phx.new/src/application.rs.tera", &context)?;
         }
         self.declare_in_root("application")?;
         let library = checkout::presence_channels(&self.project.root);
-        self.depend_on(&[Dependency::new("anyhow", "1"), library])?;
-        self.ensure_started()
+        self.depend_on(&[Dependency::new("anyhow", "1"), library])
     }
 
     pub(crate) fn application_path(&self) -> PathBuf {
@@ -77,10 +84,10 @@ impl Wiring {
     }
 
     /// Wires `application::start` in where the app serves, unless a file of the project already
-    /// calls it.
-    fn ensure_started(&mut self) -> anyhow::Result<()> {
+    /// calls it. Returns the state that a new application takes from the app.
+    fn ensure_started(&mut self, is_new: bool) -> anyhow::Result<Option<AppState>> {
         if self.is_started()? {
-            return Ok(());
+            return Ok(None);
         }
         let mut by_hand = None;
         for path in self.serving_files() {
@@ -97,12 +104,19 @@ impl Wiring {
                 // Another file than the binary may be one that no module declares.
                 Err(_) => continue,
             };
-            match serve::wire(&source, &self.application_module(&path), &*self) {
-                Serving::Wired(text) => {
+            let module = self.application_module(&path);
+            let types = self.types_of(&path);
+            match serve::wire(&source, &module, &*self, is_new.then_some(&types)) {
+                Serving::Wired {
+                    text,
+                    state,
+                    lost_state,
+                } => {
                     self.plan.inject(&path, text)?;
-                    return self.depend_on(&[
-                        Dependency::new("tokio", "1").features(&["macros", "rt", "signal"])
-                    ]);
+                    let tokio = Dependency::new("tokio", "1");
+                    self.depend_on(&[tokio.features(&["macros", "rt", "signal"])])?;
+                    self.notice_state(&path, state.as_ref(), lost_state.filter(|_| is_new));
+                    return Ok(state);
                 }
                 Serving::ByHand { line } => {
                     by_hand.get_or_insert((path, line));
@@ -133,7 +147,46 @@ impl Wiring {
              Another server than this one stays. Then stop the endpoint beside it, at the signal:\n\n    \
              endpoint.stop().await;"
         ));
-        Ok(())
+        Ok(None)
+    }
+
+    /// Adds notices on the way between the channels and the handlers.
+    fn notice_state(&mut self, path: &Path, state: Option<&AppState>, lost: Option<usize>) {
+        if let Some(line) = lost {
+            self.plan.notice(format!(
+                "The state at {}:{line} does not reach the channels. Make it where the endpoint \
+                 starts, and hand it over:\n\n    \
+                 pub app: YourState,                                // to AppState\n    \
+                 start(config: Config, app: YourState)              // in application.rs\n    \
+                 application::start(config, state.clone()).await    // where the app serves",
+                path.display(),
+            ));
+        }
+        if let Some(AppState { name, .. }) = state {
+            self.plan.notice(format!(
+                "Channels reach the state of the handlers as `socket.state().{name}`. A handler \
+                 reaches the endpoint as an extension of the router:\n\n    \
+                 .layer(axum::Extension(endpoint.clone()))                       // to the router\n    \
+                 Extension(endpoint): Extension<presence_channels::Endpoint>    // in a handler"
+            ));
+        }
+    }
+
+    /// Returns the place of a file's types, as `application` sees it.
+    fn types_of(&self, path: &Path) -> TypePlace {
+        let is_foreign =
+            self.project.library.is_some() && self.project.binary.as_deref() == Some(path);
+        let module = self.module_of(path);
+        let module = if module.is_empty() {
+            "crate".to_owned()
+        } else {
+            format!("crate::{module}")
+        };
+        TypePlace {
+            crate_name: self.project.crate_name.clone(),
+            module: (!is_foreign).then_some(module),
+            public: self.project.library.is_some(),
+        }
     }
 
     /// Returns the files in which the app may serve: first the binary.

@@ -133,7 +133,7 @@ impl Wiring {
 
     /// Returns the module of a file: `channels::user_socket`, or an empty string for the crate
     /// root.
-    fn module_of(&self, path: &Path) -> String {
+    pub(super) fn module_of(&self, path: &Path) -> String {
         let below = path
             .strip_prefix(self.project.source_folder())
             .unwrap_or(path);

@@ -84,10 +84,8 @@ fn replace(edit: &mut Edit, server: &Server, call: &ExprCall, place: Place) -> O
             edit.edits.replace(from..source.range(app).end, "");
         }
     } else {
-        let unwrap = super::failure::unwrap(source, &server.found);
-        let start = edit.start_line(&unwrap);
         let merged = merged(source.slice(router.expr));
-        edit.before(place, &[vec![start], merged].concat());
+        edit.start_before(server, place, &merged)?;
         edit.edits.replace(source.range(app), "app");
     }
     edit.edits

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use syn::{Block, Expr, ReturnType, Stmt};
 
+use super::app_state::{self, Value};
 use super::find::Level;
 use super::flow::{Flow, Variable, Way};
 use super::{Server, failure, signal};
@@ -17,6 +18,8 @@ pub(super) struct Edit<'a> {
     pub(super) edits: Edits,
     /// `true` once the file has a function that waits for a signal.
     pub(super) has_signal: bool,
+    /// The state that the endpoint gets.
+    pub(super) state: Option<app_state::Found<'a>>,
 }
 
 /// A place between statements: before the statement of this index.
@@ -64,14 +67,12 @@ impl<'a> Edit<'a> {
 
     /// Starts the endpoint before `place`, and merges its routes into the router of `server`.
     pub(super) fn start<'s>(&mut self, server: &Server<'s>, place: Place<'s>) -> Option<()> {
-        let unwrap = failure::unwrap(self.source, &server.found);
         let merge = |name: &str| format!("let {name} = {name}.merge(endpoint.router());");
         let router = &server.router;
         let direct = router.way != Way::Wrapped;
-        let start = self.start_line(&unwrap);
         match &router.variable {
             Some(variable) if direct => {
-                self.before(place, &[start, merge(variable.name())]);
+                self.start_before(server, place, &[merge(variable.name())])?;
             }
             // The router is used before the place: it gets the endpoint's routes where it is made.
             Some(Variable::Local(name, block, index)) => {
@@ -80,7 +81,7 @@ impl<'a> Edit<'a> {
                     index: *index,
                 };
                 self.place(&router.scope)?;
-                self.before(made, &[start]);
+                self.start_before(server, made, &[])?;
                 self.after(made, &[merge(name)]);
             }
             Some(Variable::Parameter(name)) => {
@@ -89,11 +90,11 @@ impl<'a> Edit<'a> {
                     block: body,
                     index: 0,
                 };
-                self.before(first, &[start, merge(name)]);
+                self.start_before(server, first, &[merge(name)])?;
             }
             None => {
                 let place = self.place(&router.scope)?;
-                self.before(place, &[start]);
+                self.start_before(server, place, &[])?;
                 let end = self.source.range(router.expr).end;
                 let call = ".merge(endpoint.router())";
                 let on_lines = self.source.slice(router.expr).contains('\n');
@@ -113,15 +114,57 @@ impl<'a> Edit<'a> {
         Some(())
     }
 
-    pub(super) fn start_line(&self, unwrap: &str) -> String {
-        let start = format!(
-            "let endpoint = {}::start(presence_channels::Config::default())",
-            self.module
-        );
+    /// Inserts the start of the endpoint, then `lines`, before `place`. The endpoint starts earlier
+    /// if the app hands its state to the router before `place`.
+    pub(super) fn start_before(
+        &mut self,
+        server: &Server,
+        place: Place,
+        lines: &[String],
+    ) -> Option<()> {
+        let unwrap = failure::unwrap(self.source, &server.found);
+        let config = "presence_channels::Config::default()";
+        let Some(state) = self.state.take() else {
+            let start = self.start_line(config, &unwrap);
+            self.before(place, &[&[start], lines].concat());
+            return Some(());
+        };
+        let mut first = Vec::new();
+        let name = match state.value {
+            Value::Variable(name) => name,
+            Value::Expression(value) => {
+                let names = ["state", "app_state", "handlers_state"];
+                let (_, body) = server.found.function()?;
+                let text = self.source.slice(body);
+                let name = names
+                    .into_iter()
+                    .find(|name| !signal::has_word(text, name))?;
+                first.push(format!("let {name} = {};", self.source.slice(value)));
+                self.edits.replace(self.source.range(value), name);
+                name.to_owned()
+            }
+        };
+        first.push(self.start_line(&format!("{config}, {name}.clone()"), &unwrap));
+        let offset = |place: Place| self.source.range(place.statement()).start;
+        if offset(state.place) == offset(place) {
+            first.extend_from_slice(lines);
+            self.before(place, &first);
+        } else if offset(state.place) < offset(place) {
+            self.before(state.place, &first);
+            if !lines.is_empty() {
+                self.before(place, lines);
+            }
+        } else {
+            return None;
+        }
+        Some(())
+    }
+
+    fn start_line(&self, arguments: &str, unwrap: &str) -> String {
+        let start = format!("let endpoint = {}::start({arguments})", self.module);
         if unwrap == "?" {
             format!("{start}.await?;")
         } else {
-            let unwrap = unwrap.replace(")?", ")?");
             format!("{start}\n    .await\n    {unwrap};")
         }
     }

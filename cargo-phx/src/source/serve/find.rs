@@ -72,11 +72,17 @@ impl<'s> Found<'s> {
     }
 }
 
-/// Returns the places in a file, without those in its tests.
-pub(super) fn servers(file: &File) -> Vec<Found<'_>> {
+/// A call of `with_state`, and the code around it.
+pub(super) struct StateCall<'s> {
+    pub(super) call: &'s ExprMethodCall,
+    pub(super) scope: Vec<Level<'s>>,
+}
+
+/// Returns the places in a file that serve, and its calls of `with_state`. Skips the file's tests.
+pub(super) fn servers(file: &File) -> (Vec<Found<'_>>, Vec<StateCall<'_>>) {
     let mut finder = Finder::default();
     finder.visit_file(file);
-    finder.found
+    (finder.found, finder.states)
 }
 
 #[derive(Default)]
@@ -84,6 +90,7 @@ struct Finder<'s> {
     scope: Vec<Level<'s>>,
     parents: Vec<&'s Expr>,
     found: Vec<Found<'s>>,
+    states: Vec<StateCall<'s>>,
 }
 
 impl<'s> Finder<'s> {
@@ -191,6 +198,12 @@ impl<'s> Visit<'s> for Finder<'s> {
     fn visit_expr_method_call(&mut self, call: &'s ExprMethodCall) {
         if call.method == "serve" && call.args.len() == 1 && self.is_axum_server(&call.receiver) {
             self.add(Kind::AxumServer(call));
+        }
+        if call.method == "with_state" && call.args.len() == 1 {
+            self.states.push(StateCall {
+                call,
+                scope: self.scope.clone(),
+            });
         }
         visit::visit_expr_method_call(self, call);
     }

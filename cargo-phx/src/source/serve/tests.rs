@@ -25,14 +25,19 @@ pub(super) fn wiring(text: &str) -> Wiring {
         .iter()
         .map(|(name, ty)| (&**name, &**ty))
         .collect();
-    wire(&source, "application", &Project(&functions))
+    let place = TypePlace {
+        crate_name: "shop".to_owned(),
+        module: Some("crate".to_owned()),
+        public: false,
+    };
+    wire(&source, "application", &Project(&functions), Some(&place))
 }
 
 /// Returns the wired text, in the format of rustfmt, without the function that waits for a signal.
 /// A second run of this edit is not tested: its caller first looks for `application`.
 #[track_caller]
 pub(super) fn wired(text: &str) -> String {
-    let Wiring::Wired(result) = wiring(text) else {
+    let Wiring::Wired { text: result, .. } = wiring(text) else {
         panic!("nothing was wired in:\n{text}");
     };
     assert!(starts_application(

@@ -204,3 +204,45 @@ fn help_names_the_command_as_it_is_typed() {
         assert!(printed.contains("Usage: cargo phx"), "{printed}");
     }
 }
+
+/// An app with a state of its own, which its channels need too.
+#[test]
+fn the_state_of_an_app_reaches_its_channels() {
+    let sandbox = Sandbox::with(&[
+        BINARY[0],
+        (
+            "src/main.rs",
+            "\
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use sqlx::SqlitePool;
+
+#[derive(Clone)]
+struct AppState {
+    db: SqlitePool,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let db = SqlitePool::connect(\"sqlite::memory:\").await?;
+    let state = AppState { db };
+
+    // The routes of the shop.
+    let app = Router::new().route(\"/\", get(index)).with_state(state);
+
+    let listener = tokio::net::TcpListener::bind(\"127.0.0.1:3000\").await?;
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
+async fn index(State(state): State<AppState>) -> String {
+    format!(\"{} connections\", state.db.size())
+}
+",
+        ),
+    ]);
+    let text = transcript(&sandbox, "gen presence");
+    assert_golden("state.txt", &text);
+    assert_unchanged(&sandbox, &["gen presence"]);
+}

@@ -144,7 +144,8 @@ impl Wiring {
              presence_channels::serve(listener, app, &endpoint)\n        \
              .with_graceful_shutdown(shutdown())    // returns on ctrl-c and SIGTERM\n        \
              .await?;\n\n\
-             Another server than this one stays. Then stop the endpoint beside it, at the signal:\n\n    \
+             Another server than this one stays. Then stop the endpoint beside it, at the \
+             signal:\n\n    \
              endpoint.stop().await;"
         ));
         Ok(None)
@@ -166,8 +167,9 @@ impl Wiring {
             self.plan.notice(format!(
                 "Channels reach the state of the handlers as `socket.state().{name}`. A handler \
                  reaches the endpoint as an extension of the router:\n\n    \
-                 .layer(axum::Extension(endpoint.clone()))                       // to the router\n    \
-                 Extension(endpoint): Extension<presence_channels::Endpoint>    // in a handler"
+                 // to the router, and to the arguments of a handler:\n    \
+                 .layer(axum::Extension(endpoint.clone()))\n    \
+                 Extension(endpoint): Extension<presence_channels::Endpoint>"
             ));
         }
     }

@@ -14,7 +14,7 @@ pub(crate) struct Names {
 /// The crate and the file that names are looked up in.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
-    /// The name of the library, or of the package if it has none.
+    /// The name of the library, else of the package.
     pub(crate) crate_name: String,
     /// The path of the file's module in the crate of `application`: `crate`, or
     /// `crate::server`. `None` if the file is of another crate, the binary beside a library.

@@ -27,6 +27,7 @@ mod host;
 mod messenger;
 mod options;
 mod owner;
+mod reads;
 mod waiting;
 mod watch;
 
@@ -44,6 +45,7 @@ pub use messenger::TOPIC_PREFIX;
 pub(crate) use messenger::chunk_bytes;
 pub use options::TrackerOptions;
 pub use owner::{Owner, Tracked};
+pub use reads::Page;
 pub use watch::{Watch, WatchEvent};
 
 /// The event of the messages that carry a [`Diff`](crate::presence::Diff) to a topic's subscribers.

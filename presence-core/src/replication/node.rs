@@ -19,6 +19,7 @@ mod counters;
 mod effect;
 mod pull;
 mod pulls;
+mod reads;
 mod receive;
 mod shard_lock;
 #[cfg(any(test, feature = "sim"))]
@@ -48,9 +49,7 @@ pub use crate::replication::membership::{ReplicaEvent, Status};
 use crate::replication::membership::{Membership, MembershipEvent};
 use crate::replication::message::{self, Body};
 pub(crate) use crate::replication::options::NodeOptions;
-use crate::replication::set::{
-    Entry, Incarnation, Meta, MetaBody, Origin, OwnerId, PhxRef, ReplicaName,
-};
+use crate::replication::set::{Incarnation, Meta, MetaBody, Origin, OwnerId, PhxRef, ReplicaName};
 use crate::replication::shard::{
     Effect, Input, Shard, ShardConfig, TrackRefused, UpdateRefused, Which,
 };
@@ -197,35 +196,6 @@ impl Node {
     /// Ends all that an owner tracked on this node.
     pub(crate) fn owner_gone(&self, owner: OwnerId, now: Duration, out: &mut Vec<NodeEffect>) {
         self.tell_all(&Input::OwnerGone(owner), now, out);
-    }
-
-    /// Returns the topic's entries by key, the oldest first within a key, of all nodes that are up.
-    ///
-    /// The list is taken in batches. Each batch seals the topic's pending diff: a change before it
-    /// never cancels against a change after it. A key that is present throughout is in the list
-    /// exactly once. A key that comes or goes meanwhile may be in it.
-    #[must_use]
-    pub(crate) fn list(&self, topic: &str) -> Vec<Arc<Entry>> {
-        let shard = self.shard_of(topic);
-        let (mut entries, mut next) = shard.lock().list_batch(topic, None);
-        while let Some(place) = next {
-            let (more, after) = shard.lock().list_batch(topic, Some(&place));
-            entries.extend(more);
-            next = after;
-        }
-        entries
-    }
-
-    /// Returns the topic's entries under one key, the oldest first.
-    #[must_use]
-    pub(crate) fn get_by_key(&self, topic: &str, key: &str) -> Vec<Arc<Entry>> {
-        self.shard_of(topic).lock().get_by_key(topic, key)
-    }
-
-    /// Returns the number of distinct keys in the topic.
-    #[must_use]
-    pub(crate) fn count(&self, topic: &str) -> usize {
-        self.shard_of(topic).lock().count(topic)
     }
 
     /// Returns the number of the last diff of the topic's shard.

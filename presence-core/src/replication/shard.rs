@@ -64,6 +64,7 @@ use copies::{Copies, Limits};
 pub(crate) use counts::Counts;
 pub(crate) use effect::{Effect, TopicDiff};
 use index::Index;
+pub(crate) use index::topic::ListPlace;
 pub(crate) use input::Input;
 use owned::Owned;
 use part::size;

@@ -10,7 +10,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use super::watch::{Watch, Watchers};
 use super::{Host, OptionError, TrackerOptions, callback, dispatcher, driver, messenger};
-use crate::presence::{Presence, PresenceEntry, Presences};
+use crate::presence::{Presence, Presences};
 use crate::pubsub::PubSub;
 use crate::replication::node::{ReplicaEvent, ReplicaView};
 
@@ -199,59 +199,6 @@ impl<P: Presence> Tracker<P> {
         }
     }
 
-    /// Returns the presences in the topic: keys with their metas, and the fields of `fetch`.
-    ///
-    /// Push the list as `presence_state` at once. A diff that is sent between this call and the
-    /// push is newer than the list, but reaches the client first. phoenix.js's `Presence` keeps
-    /// diffs until its first state, and applies them after it. A client that takes another list
-    /// later loses such a diff.
-    ///
-    /// A change before this list never cancels against a change after it. So a client that takes
-    /// the list as its state, and applies the topic's diffs from then on, always ends with the
-    /// present state.
-    ///
-    /// The metas of a key that this node tracks are in the order in which their owners were
-    /// created. So an updated meta keeps its place.
-    ///
-    /// A large list is taken in batches, so that it holds up no other call. A key that is present
-    /// throughout is in it once. A key that comes or goes meanwhile may be in it, and the diffs
-    /// that follow correct that.
-    ///
-    /// If `fetch` panics or takes too long, this is logged, and the list lacks the fields of
-    /// `fetch`.
-    pub async fn list(&self, topic: impl AsRef<str> + Send) -> Presences {
-        let topic: Arc<str> = topic.as_ref().into();
-        let host = &self.shared.host;
-        host.ready().await;
-        match self.shared.fetch(&topic, host.list(&topic)).await {
-            Some(list) => list,
-            // The callback took the first list with it.
-            None => host.list(&topic),
-        }
-    }
-
-    /// Returns the entry under `key` in the topic, with the fields of `fetch`. Returns `None` if
-    /// the key is not present.
-    ///
-    /// If `fetch` panics or takes too long, this is logged, and the entry lacks the fields of
-    /// `fetch`.
-    pub async fn get_by_key(
-        &self,
-        topic: impl AsRef<str> + Send,
-        key: impl AsRef<str> + Send,
-    ) -> Option<PresenceEntry> {
-        let topic: Arc<str> = topic.as_ref().into();
-        let key: Arc<str> = key.as_ref().into();
-        let host = &self.shared.host;
-        host.ready().await;
-        let found = host.get_by_key(&topic, &key);
-        if found.is_empty() {
-            return None;
-        }
-        let fetched = self.shared.fetch(&topic, found.clone()).await;
-        fetched.unwrap_or(found).take(&key)
-    }
-
     /// Watches a topic: its list, and then each change of it, with the fields of `fetch`.
     ///
     /// For programs with a protocol of their own, in place of [`list`](Self::list) and the
@@ -286,19 +233,6 @@ impl<P: Presence> Tracker<P> {
     /// ```
     pub async fn caught_up(&self) {
         self.shared.host.caught_up().await;
-    }
-
-    /// Returns the number of distinct keys in the topic, in constant time.
-    pub fn count(&self, topic: impl AsRef<str>) -> usize {
-        self.shared.host.count(topic.as_ref())
-    }
-
-    /// Returns the topics with presences, in order, each with the number of its distinct keys.
-    ///
-    /// For node pages and tests. The call visits every topic, and locks each shard while it visits
-    /// the topics of that shard.
-    pub fn topics(&self) -> Vec<(Arc<str>, usize)> {
-        self.shared.host.topics()
     }
 
     /// Returns the presence that the tracker was started with.

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, SetOnce, mpsc};
 use tokio::time::Instant;
 
-use super::TrackerOptions;
 use super::messenger::Messenger;
+use super::{Page, TrackerOptions};
 use crate::presence::Presences;
 use crate::pubsub::PubSub;
 use crate::replication::node::{Node, NodeConfig, NodeEffect, ReplicaView};
@@ -270,6 +270,20 @@ impl Host {
     /// Returns the key's presences, empty if the key is not present.
     pub(crate) fn get_by_key(&self, topic: &str, key: &str) -> Presences {
         Presences::from_sorted(&self.node.get_by_key(topic, key))
+    }
+
+    pub(super) fn get_many(&self, topic: &str, keys: &BTreeSet<Arc<str>>) -> Presences {
+        let keys: Vec<&str> = keys.iter().map(|key| &**key).collect();
+        Presences::from_sorted(&self.node.get_many(topic, &keys))
+    }
+
+    pub(super) fn page(&self, topic: &str, after: Option<&str>, keys: usize) -> Page {
+        let (entries, has_more) = self.node.page(topic, after, keys);
+        let last = entries.last().filter(|_| has_more);
+        Page {
+            next: last.map(|entry| Arc::clone(&entry.key)),
+            presences: Presences::from_sorted(&entries),
+        }
     }
 
     pub(crate) fn count(&self, topic: &str) -> usize {

@@ -5,6 +5,7 @@ mod engine;
 mod misfits;
 mod owners;
 mod presence;
+mod reads;
 mod stop;
 
 use std::time::Duration;

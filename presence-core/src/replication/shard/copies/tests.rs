@@ -258,7 +258,7 @@ impl Held {
     /// The entries of others that are listed.
     fn listed(&self) -> Vec<Arc<Entry>> {
         let topics = TOPICS.iter().filter_map(|topic| self.index.topic(topic));
-        let listed = topics.flat_map(|topic| topic.batch(None, usize::MAX).0);
+        let listed = topics.flat_map(|topic| topic.batch(None, usize::MAX, usize::MAX).0);
         listed.filter(|entry| entry.owner.is_none()).collect()
     }
 

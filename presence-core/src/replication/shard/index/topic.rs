@@ -28,6 +28,21 @@ pub(crate) struct ListPlace {
     within: Option<PhxRef>,
 }
 
+impl ListPlace {
+    /// Returns the place after all entries of a key.
+    pub(crate) fn after(key: &str) -> Self {
+        Self {
+            key: key.into(),
+            within: None,
+        }
+    }
+
+    /// Returns whether other entries of the last key follow.
+    pub(crate) fn is_within_a_key(&self) -> bool {
+        self.within.is_some()
+    }
+}
+
 /// One topic of a shard.
 #[derive(Clone, Debug, Default)]
 pub(in crate::replication::shard) struct Topic {
@@ -58,7 +73,34 @@ impl crate::replication::shard::Shard {
             return (Vec::new(), None);
         };
         topic.seal();
-        topic.batch(from, most)
+        topic.batch(from, most, usize::MAX)
+    }
+
+    /// Returns the entries of the first keys after `after`, at most `keys` of them and of about a
+    /// batch of entries. Also returns whether keys follow. Seals as [`Shard::list_batch`] does.
+    ///
+    /// [`Shard::list_batch`]: crate::replication::shard::Shard::list_batch
+    pub(crate) fn page(
+        &mut self,
+        topic: &str,
+        from: Option<&ListPlace>,
+        keys: usize,
+    ) -> (Vec<Arc<Entry>>, Option<ListPlace>) {
+        let most = self.index.batch();
+        let Some(topic) = self.index.topic_mut(topic) else {
+            return (Vec::new(), None);
+        };
+        topic.seal();
+        topic.batch(from, most, keys)
+    }
+
+    /// Returns the entries of these keys, in their order. Seals as a list does.
+    pub(crate) fn get_many(&mut self, topic: &str, keys: &[&str]) -> Vec<Arc<Entry>> {
+        let Some(topic) = self.index.topic_mut(topic) else {
+            return Vec::new();
+        };
+        topic.seal();
+        keys.iter().flat_map(|key| topic.under(key)).collect()
     }
 }
 
@@ -124,13 +166,16 @@ impl Topic {
     }
 
     /// Returns a batch of the list: entries by key from the place on, and the place of the next
-    /// batch. A batch ends with a key once it has `most` entries, and has at most twice as many.
+    /// batch. A batch ends with a key once it has `most` entries, and has at most twice as many. It
+    /// has at most `keys` keys.
     pub(in crate::replication::shard) fn batch(
         &self,
         from: Option<&ListPlace>,
         most: usize,
+        keys: usize,
     ) -> (Vec<Arc<Entry>>, Option<ListPlace>) {
         let mut entries = Vec::with_capacity(most.min(self.keys.len()));
+        let mut left = keys;
         let mut keys = self.keys.from(from.map(|from| &*from.key));
         while let Some(holders) = keys.next() {
             let key = holders.key();
@@ -142,7 +187,8 @@ impl Topic {
                 after = from.within;
             }
             let within = holders.collect_into(&mut entries, after, most);
-            let is_full = entries.len() >= most && keys.next().is_some();
+            left = left.saturating_sub(1);
+            let is_full = (entries.len() >= most || left == 0) && keys.next().is_some();
             if within.is_some() || is_full {
                 let key = Arc::clone(key);
                 return (entries, Some(ListPlace { key, within }));

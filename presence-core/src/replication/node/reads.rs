@@ -1,0 +1,75 @@
+//! The reads of a node: lists, pages of them, single keys, and counts.
+
+use std::sync::Arc;
+
+use super::Node;
+use crate::replication::set::Entry;
+use crate::replication::shard::ListPlace;
+
+/// The keys that are looked up in one hold of a shard's lock.
+const KEYS_A_HOLD: usize = 256;
+
+impl Node {
+    /// Returns the topic's entries by key, the oldest first within a key, of all nodes that are up.
+    ///
+    /// The list is taken in batches. Each batch seals the topic's pending diff: a change before it
+    /// never cancels against a change after it. A key that is present throughout is in the list
+    /// exactly once. A key that comes or goes meanwhile may be in it.
+    #[must_use]
+    pub(crate) fn list(&self, topic: &str) -> Vec<Arc<Entry>> {
+        let shard = self.shard_of(topic);
+        let (mut entries, mut next) = shard.lock().list_batch(topic, None);
+        while let Some(place) = next {
+            let (more, after) = shard.lock().list_batch(topic, Some(&place));
+            entries.extend(more);
+            next = after;
+        }
+        entries
+    }
+
+    /// Returns the topic's entries under one key, the oldest first.
+    #[must_use]
+    pub(crate) fn get_by_key(&self, topic: &str, key: &str) -> Vec<Arc<Entry>> {
+        self.shard_of(topic).lock().get_by_key(topic, key)
+    }
+
+    /// Returns the number of distinct keys in the topic.
+    #[must_use]
+    pub(crate) fn count(&self, topic: &str) -> usize {
+        self.shard_of(topic).lock().count(topic)
+    }
+
+    /// Returns the entries of the first `keys` keys after `after`, in the order of a list, and
+    /// whether further keys follow. Seals as [`Node::list`] does.
+    #[must_use]
+    pub(crate) fn page(
+        &self,
+        topic: &str,
+        after: Option<&str>,
+        keys: usize,
+    ) -> (Vec<Arc<Entry>>, bool) {
+        let mut next = after.map(ListPlace::after);
+        let (mut entries, mut left) = (Vec::<Arc<Entry>>::new(), keys);
+        while left > 0 {
+            let (more, place) = self.shard_of(topic).lock().page(topic, next.as_ref(), left);
+            let listed = more.chunk_by(|one, other| one.key == other.key).count();
+            entries.extend(more);
+            let Some(place) = place else {
+                return (entries, false);
+            };
+            // A key with very many entries counts once all of them are listed.
+            left -= listed - usize::from(place.is_within_a_key());
+            next = Some(place);
+        }
+        (entries, true)
+    }
+
+    /// Returns the entries of these keys, which are in order, in the order of a list. Seals as
+    /// [`Node::list`] does.
+    #[must_use]
+    pub(crate) fn get_many(&self, topic: &str, keys: &[&str]) -> Vec<Arc<Entry>> {
+        let holds = keys.chunks(KEYS_A_HOLD);
+        let entries = holds.map(|keys| self.shard_of(topic).lock().get_many(topic, keys));
+        entries.flatten().collect()
+    }
+}

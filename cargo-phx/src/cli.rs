@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::new::Engine;
-use crate::commands::{Options, gen_channel, gen_presence, gen_socket, new};
+use crate::commands::{Options, gen_channel, gen_presence, gen_secret, gen_socket, new};
 use crate::console::Console;
 
 /// Phoenix channels and presence for axum apps: makes new apps, and generates code into apps
@@ -68,12 +68,14 @@ enum Generator {
         name: String,
     },
     /// A channel, its route and its test: `Room` makes RoomChannel for "room:*"
-    Channel {
-        /// The name, without `Channel`
-        name: String,
-        /// The socket that the channel belongs to, without `Socket`, if the app has several
-        #[arg(long)]
-        socket: Option<String>,
+    #[command(after_help = gen_channel::EXAMPLES)]
+    Channel(gen_channel::Arguments),
+    /// A random secret, printed: for SECRET_KEY_BASE
+    #[command(after_help = gen_secret::EXAMPLES)]
+    Secret {
+        /// The number of characters, at least 32
+        #[arg(default_value = gen_secret::LENGTH)]
+        length: usize,
     },
     /// A socket, mounted at the endpoint: `User` makes UserSocket
     Socket {
@@ -106,9 +108,10 @@ impl Cli {
             Command::Gen(Generator::Presence { name }) => {
                 gen_presence::run(&name, &options, console)
             }
-            Command::Gen(Generator::Channel { name, socket }) => {
-                gen_channel::run(&name, socket.as_deref(), &options, console)
+            Command::Gen(Generator::Channel(arguments)) => {
+                gen_channel::run(&arguments, &options, console)
             }
+            Command::Gen(Generator::Secret { length }) => gen_secret::run(length, console),
             Command::Gen(Generator::Socket { name }) => gen_socket::run(&name, &options, console),
         }
     }

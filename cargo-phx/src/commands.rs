@@ -8,6 +8,7 @@ use crate::project::Project;
 
 pub(crate) mod gen_channel;
 pub(crate) mod gen_presence;
+pub(crate) mod gen_secret;
 pub(crate) mod gen_socket;
 pub(crate) mod new;
 

@@ -15,6 +15,7 @@ use crate::plan::Interrupted;
 mod cli;
 mod commands;
 mod console;
+mod events;
 mod format;
 mod hint;
 mod manifest;
@@ -24,6 +25,7 @@ mod plan;
 mod project;
 mod render;
 mod source;
+mod topics;
 mod wiring;
 
 fn main() -> ExitCode {

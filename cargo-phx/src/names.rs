@@ -254,7 +254,7 @@ fn camel(text: &str) -> String {
     ascii.to_upper_camel_case().to_upper_camel_case()
 }
 
-fn is_keyword(text: &str) -> bool {
+pub(crate) fn is_keyword(text: &str) -> bool {
     let looks_like_one = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphabetic());
     // `gen` is a keyword since edition 2024, later than syn's list.
     looks_like_one && (text == "gen" || syn::parse_str::<syn::Ident>(text).is_err())

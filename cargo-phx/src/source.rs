@@ -19,6 +19,7 @@ pub(crate) mod paths;
 pub(crate) mod routes;
 pub(crate) mod serve;
 pub(crate) mod state;
+pub(crate) mod user;
 
 /// The outcome of an edit.
 #[derive(Debug, Clone, PartialEq, Eq)]

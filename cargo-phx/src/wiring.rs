@@ -18,6 +18,7 @@ pub(crate) mod application;
 pub(crate) mod checkout;
 mod collision;
 pub(crate) mod sockets;
+pub(crate) mod test_support;
 
 /// A project, its templates, and the plan that the generators fill.
 pub(crate) struct Wiring {
@@ -110,7 +111,7 @@ impl Wiring {
 
     /// Returns the file of the module in `folder`: `channels/admin.rs`, or `channels/admin/mod.rs`
     /// in a project that writes its modules so.
-    fn module_file(&self, folder: &str) -> anyhow::Result<PathBuf> {
+    pub(crate) fn module_file(&self, folder: &str) -> anyhow::Result<PathBuf> {
         let named = self.source_path(&format!("{folder}.rs"));
         let mod_rs = self.source_path(&format!("{folder}/mod.rs"));
         let habit = self.plan.read(&self.source_path("channels/mod.rs"))?;

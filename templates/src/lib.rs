@@ -26,6 +26,8 @@ macro_rules! embed {
 const TEMPLATES: &[Template] = embed![
     "phx.gen.channel/channel.rs.tera",
     "phx.gen.channel/channel_test.rs.tera",
+    "phx.gen.channel/test_connect.rs.tera",
+    "phx.gen.channel/test_support.rs.tera",
     "phx.gen.presence/presence.rs.tera",
     "phx.gen.socket/socket.rs.tera",
     "phx.new/AGENTS.md.tera",

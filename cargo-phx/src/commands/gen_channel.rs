@@ -2,34 +2,86 @@
 
 use std::path::PathBuf;
 
+use clap::Args;
 use tera::Context;
 
 use super::Options;
 use crate::console::Console;
+use crate::events::{self, Event};
 use crate::hint::hinted;
 use crate::manifest::Dependency;
 use crate::names::{Component, Name};
-use crate::source::routes::NewRoute;
-use crate::source::{Source, modules, state};
+use crate::source::routes::{self, NewRoute};
+use crate::source::{Source, modules, state, user};
+use crate::topics::Topics;
 use crate::wiring::Wiring;
 use crate::wiring::sockets::SocketFile;
 
+/// The end of the help.
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  cargo phx gen channel Room
+  cargo phx gen channel Room new_msg:body:string,reply_to:int? typing
+  cargo phx gen channel Admin.Room --topic 'admin:*' --socket Admin";
+
+/// The arguments of `gen channel`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Arguments {
+    /// The name, without `Channel`: `Room`, or `Admin.Room` for a channel in `channels/admin/`
+    name: String,
+    /// Events that clients send: `name`, or `name:field:type,field:type`
+    ///
+    /// The types are string, int, float, bool, json and bytes; `?` at the end makes a field
+    /// optional. An event with one field of bytes is a binary message. Without events the channel
+    /// answers `ping` and broadcasts `shout`.
+    #[arg(value_name = "EVENT")]
+    events: Vec<String>,
+    /// The topics, instead of the name's: `'chat:*'`, or a whole topic
+    #[arg(long, value_name = "PATTERN")]
+    topic: Option<String>,
+    /// Do not track who has joined, though the app has a presence
+    #[arg(long)]
+    no_presence: bool,
+    /// The socket that the channel belongs to, without `Socket`, if the app has several
+    #[arg(long)]
+    socket: Option<String>,
+}
+
 pub(crate) fn run(
-    name: &str,
-    socket: Option<&str>,
+    arguments: &Arguments,
     options: &Options,
     console: &mut Console,
 ) -> anyhow::Result<()> {
-    let name = Name::parse(Component::Channel, name)?;
-    let wanted = socket
+    let name = Name::parse(Component::Channel, &arguments.name)?;
+    let wanted = arguments.socket.as_deref();
+    let wanted = wanted
         .map(|socket| Name::parse(Component::Socket, socket))
         .transpose()?;
+    let topics = match &arguments.topic {
+        Some(pattern) => Topics::parse(pattern)?,
+        None => Topics::of(&name),
+    };
+    // Wrong events are found before any question is asked.
+    events::parse(&arguments.events, &[])?;
     let mut wiring = Wiring::new(options.project(console)?);
     let socket = match wiring.find_socket(wanted.as_ref())? {
         Some(socket) => socket,
         None => offer_socket(&mut wiring, wanted, console)?,
     };
-    generate(&mut wiring, &name, &socket)?;
+    let names = [name.type_name(), socket.name.clone()];
+    let channel = NewChannel {
+        events: events::parse(&arguments.events, &names)?,
+        presence: if arguments.no_presence {
+            None
+        } else {
+            presence_field(&wiring)?
+        },
+        name,
+        topics,
+        socket,
+    };
+    channel.check_topics(&wiring, arguments.topic.is_some())?;
+    channel.generate(&mut wiring)?;
     options.carry_out(&wiring.finish(), console)
 }
 
@@ -63,48 +115,158 @@ fn offer_socket(
     })
 }
 
-fn generate(wiring: &mut Wiring, name: &Name, socket: &SocketFile) -> anyhow::Result<()> {
-    wiring.ensure_application()?;
-    wiring.depend_on(&[
-        Dependency::new("serde_json", "1"),
-        Dependency::new("tokio", "1").features(&["macros", "rt"]),
-    ])?;
-    wiring.declare_in_channels(&name.modules())?;
-
-    let mut context = context(wiring, name, socket)?;
-    let file = wiring.source_path(&name.file());
-    wiring.create(&file, "phx.gen.channel/channel.rs.tera", &context)?;
-    let (test, command) = test_file(wiring, name, &mut context)?;
-    wiring.create(&test, "phx.gen.channel/channel_test.rs.tera", &context)?;
-    if !wiring.exports_channels()? {
-        declare_tests(wiring, &file)?;
-    }
-
-    let pattern = format!("{}:*", name.snake());
-    wiring.add_route(
-        socket,
-        &NewRoute {
-            channel: name.type_name(),
-            import: name.import(),
-            pattern: pattern.clone(),
-        },
-    )?;
-    wiring.plan.next_steps(format!(
-        "{} handles the topics \"{pattern}\". Try it with\n\n    $ {command}",
-        name.type_name()
-    ));
-    Ok(())
+/// A channel to generate.
+struct NewChannel {
+    name: Name,
+    topics: Topics,
+    events: Vec<Event>,
+    socket: SocketFile,
+    /// The field of the state that holds the presence.
+    presence: Option<String>,
 }
 
-/// Returns the variables that the templates can use.
-fn context(wiring: &Wiring, name: &Name, socket: &SocketFile) -> anyhow::Result<Context> {
-    let mut context = Context::new();
-    context.insert("channel", &name.type_name());
-    context.insert("topic", &name.snake());
-    context.insert("socket", &socket.name);
-    context.insert("socket_path", &socket.import());
-    context.insert("presence", &presence_field(wiring)?);
-    Ok(context)
+impl NewChannel {
+    fn route(&self) -> NewRoute {
+        NewRoute {
+            channel: self.name.type_name(),
+            import: self.name.import(),
+            pattern: self.topics.pattern().to_owned(),
+        }
+    }
+
+    /// Rejects topics that never reach the channel, because an earlier route takes them.
+    fn check_topics(&self, wiring: &Wiring, chosen: bool) -> anyhow::Result<()> {
+        let path = &self.socket.path;
+        let text = wiring.plan.read(path)?.unwrap_or_default();
+        let source = Source::parse(path, &text)?;
+        let import = self.name.import();
+        let pattern = self.topics.pattern();
+        for route in routes::patterns(&source, &self.socket.name) {
+            let own = route.import == import;
+            if own && chosen && route.pattern != pattern {
+                return Err(hinted(
+                    format!(
+                        "{} has the topics \"{}\" in {} already",
+                        self.name.type_name(),
+                        route.pattern,
+                        path.display()
+                    ),
+                    "change the route there, or choose another name for the channel",
+                ));
+            }
+            if !own && self.topics.are_within(&route.pattern) {
+                let other = self.name.modules().join("_");
+                let other = other.trim_end_matches("_channel");
+                return Err(hinted(
+                    format!(
+                        "the topics \"{pattern}\" go to {} already: {} has the route \"{}\"",
+                        route.channel, self.socket.name, route.pattern
+                    ),
+                    format!("choose others, for example --topic '{other}:*'"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn generate(&self, wiring: &mut Wiring) -> anyhow::Result<()> {
+        wiring.ensure_application()?;
+        wiring.depend_on(&self.dependencies())?;
+        wiring.declare_in_channels(&self.name.modules())?;
+
+        let mut context = self.context(wiring)?;
+        let file = wiring.source_path(&self.name.file());
+        wiring.create(&file, "phx.gen.channel/channel.rs.tera", &context)?;
+        wiring.add_test_support(&self.socket)?.insert(&mut context);
+        let (test, command) = self.test_file(wiring, &mut context)?;
+        wiring.create(&test, "phx.gen.channel/channel_test.rs.tera", &context)?;
+        if !wiring.exports_channels()? {
+            declare_tests(wiring, &file)?;
+        }
+
+        wiring.add_route(&self.socket, &self.route())?;
+        let (pattern, topics) = (self.topics.pattern(), self.topics.noun());
+        wiring.plan.next_steps(format!(
+            "{} handles the {topics} \"{pattern}\". Try it with\n\n    $ {command}",
+            self.name.type_name()
+        ));
+        Ok(())
+    }
+
+    fn dependencies(&self) -> Vec<Dependency> {
+        let mut dependencies = vec![
+            Dependency::new("serde_json", "1"),
+            Dependency::new("tokio", "1").features(&["macros", "rt"]),
+        ];
+        if self.events.iter().any(|event| event.payload.is_some()) {
+            dependencies.push(Dependency::new("serde", "1").features(&["derive"]));
+        }
+        if self.events.iter().any(|event| event.binary) {
+            dependencies.push(Dependency::new("bytes", "1"));
+        }
+        dependencies
+    }
+
+    /// Returns the variables that the templates can use.
+    fn context(&self, wiring: &Wiring) -> anyhow::Result<Context> {
+        let path = &self.socket.path;
+        let text = wiring.plan.read(path)?.unwrap_or_default();
+        let user_id = user::id(&Source::parse(path, &text)?, &self.socket.name);
+        let field = user_id.as_ref().map(|id| id.field.clone());
+        if let (Some(field), Some(event)) = (
+            &field,
+            self.events.iter().find(|event| {
+                event
+                    .fields
+                    .iter()
+                    .any(|own| Some(&own.name) == field.as_ref())
+            }),
+        ) {
+            return Err(hinted(
+                format!("the event `{}` cannot have the field `{field}`", event.name),
+                "leave it out: the server adds the sender's own to the messages",
+            ));
+        }
+        let fields = || self.events.iter().flat_map(|event| &event.fields);
+
+        let mut context = Context::new();
+        context.insert("channel", &self.name.type_name());
+        context.insert("pattern", self.topics.pattern());
+        context.insert("topics", self.topics.noun());
+        context.insert("topic", &self.topics.example());
+        context.insert("socket", &self.socket.name);
+        context.insert("socket_path", &self.socket.import());
+        context.insert("presence", &self.presence);
+        context.insert("presence_key", &user::key(user_id.as_ref()));
+        context.insert("user_id", &field);
+        context.insert("alice", &user_id.is_some_and(|id| id.is_text));
+        context.insert("events", &self.events);
+        context.insert("binary", &self.events.iter().any(|event| event.binary));
+        context.insert(
+            "structs",
+            &self.events.iter().any(|event| event.payload.is_some()),
+        );
+        context.insert("values", &fields().any(|field| field.kind == "json"));
+        Ok(context)
+    }
+
+    /// Returns the path of the channel's test and the command that runs it.
+    fn test_file(
+        &self,
+        wiring: &Wiring,
+        context: &mut Context,
+    ) -> anyhow::Result<(PathBuf, String)> {
+        let modules = self.name.modules();
+        if wiring.exports_channels()? {
+            let test = format!("{}_test", modules.join("_"));
+            context.insert("test", &test);
+            let command = format!("cargo test --test {test}");
+            Ok((PathBuf::from(format!("tests/{test}.rs")), command))
+        } else {
+            let path = wiring.source_path(&format!("channels/{}/tests.rs", modules.join("/")));
+            Ok((path, format!("cargo test {}", modules.join("::"))))
+        }
+    }
 }
 
 /// Returns the state's field that holds a presence: `presence` if there is one, else the first.
@@ -117,25 +279,6 @@ fn presence_field(wiring: &Wiring) -> anyhow::Result<Option<String>> {
     let mut fields = presences.into_iter().map(|(field, _)| field);
     let first = fields.next();
     Ok(fields.find(|field| field == "presence").or(first))
-}
-
-/// Returns the path of the channel's test and the command that runs it.
-fn test_file(
-    wiring: &Wiring,
-    name: &Name,
-    context: &mut Context,
-) -> anyhow::Result<(PathBuf, String)> {
-    let modules = name.modules();
-    if wiring.exports_channels()? {
-        context.insert("crate_path", &wiring.project.crate_name);
-        let test = format!("{}_test", modules.join("_"));
-        let command = format!("cargo test --test {test}");
-        Ok((PathBuf::from(format!("tests/{test}.rs")), command))
-    } else {
-        context.insert("crate_path", "crate");
-        let path = wiring.source_path(&format!("channels/{}/tests.rs", modules.join("/")));
-        Ok((path, format!("cargo test {}", modules.join("::"))))
-    }
 }
 
 /// Adds `#[cfg(test)] mod tests;` at the end of the channel that this plan creates.

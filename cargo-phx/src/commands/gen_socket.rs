@@ -17,7 +17,7 @@ fn plan(project: Project, name: &Name) -> anyhow::Result<Plan> {
     let mut wiring = Wiring::new(project);
     let mount = wiring.create_socket(name)?;
     wiring.plan.next_steps(format!(
-        "The socket is mounted. phoenix.js connects to it with\n\n    \
+        "phoenix.js connects to the socket with\n\n    \
          new Socket(\"{mount}\", {{params: {{user_id: \"...\"}}}})\n\n\
          Give it a channel with `cargo phx gen channel Room`."
     ));

@@ -1,5 +1,6 @@
 //! Edits of `application::start`: adds a presence to the supervision tree, mounts a socket.
 
+use syn::visit::{self, Visit};
 use syn::{Block, Item, Stmt};
 
 use super::chain::{self, Chain};
@@ -56,28 +57,43 @@ pub(crate) fn mount_socket(source: &Source, socket: &NewSocket) -> Outcome {
     )
 }
 
-/// Returns the path at which `socket` is mounted, or would be mounted.
+/// Returns the path at which `socket` is mounted, or else a free path: `/socket`, the socket's
+/// second path, or that with a number. Finds mounts in every shape of code.
 pub(crate) fn mount_path(source: &Source, socket: &NewSocket) -> String {
-    let chain = start(source).and_then(|block| Chain::find(source, &block.stmts));
-    let calls = chain
-        .map(|chain| chain.calls_of(SOCKET))
-        .unwrap_or_default();
-    let path = |call: &&syn::ExprMethodCall| match call.args.first() {
-        Some(syn::Expr::Lit(literal)) => match &literal.lit {
-            syn::Lit::Str(path) => path.value(),
-            _ => String::new(),
-        },
-        _ => String::new(),
-    };
-    let mounted = calls
-        .iter()
-        .find(|call| chain::type_argument(call).is_some_and(|name| name == socket.name));
-    if let Some(call) = mounted {
-        path(call)
-    } else if calls.iter().any(|call| path(call) == "/socket") {
-        socket.second_path.clone()
-    } else {
-        "/socket".to_owned()
+    let mounts = Mounts::of(source);
+    if let Some((_, path)) = mounts.0.iter().find(|(name, _)| *name == socket.name) {
+        return path.clone();
+    }
+    let numbered = (2..).map(|number| format!("{}_{number}", socket.second_path));
+    ["/socket".to_owned(), socket.second_path.clone()]
+        .into_iter()
+        .chain(numbered)
+        .find(|free| mounts.0.iter().all(|(_, path)| path != free))
+        .unwrap_or_default()
+}
+
+/// The sockets that a file mounts, as (type, path).
+#[derive(Default)]
+struct Mounts(Vec<(String, String)>);
+
+impl Mounts {
+    fn of(source: &Source) -> Mounts {
+        let mut mounts = Mounts::default();
+        mounts.visit_file(&source.file);
+        mounts
+    }
+}
+
+impl<'s> Visit<'s> for Mounts {
+    fn visit_expr_method_call(&mut self, call: &'s syn::ExprMethodCall) {
+        visit::visit_expr_method_call(self, call);
+        let is_mount = SOCKET.iter().any(|name| call.method == name);
+        if let (true, Some(name), Some(syn::Expr::Lit(path))) =
+            (is_mount, chain::type_argument(call), call.args.first())
+            && let syn::Lit::Str(path) = &path.lit
+        {
+            self.0.push((name, path.value()));
+        }
     }
 }
 

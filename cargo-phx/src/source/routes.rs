@@ -22,34 +22,56 @@ pub(crate) fn sockets(source: &Source) -> Vec<String> {
         .collect()
 }
 
-/// Returns the routes of a socket.
+/// Returns the routes of a socket to channels that the file imports.
 pub(crate) fn channels(source: &Source, socket: &str) -> Vec<NewRoute> {
+    let mut routes = patterns(source, socket);
+    routes.retain(|route| route.import.contains("::"));
+    routes
+}
+
+/// Returns all routes of a socket. The import of a channel that the file does not import is its
+/// bare name.
+pub(crate) fn patterns(source: &Source, socket: &str) -> Vec<NewRoute> {
     let Some(function) = routes_function(source, socket) else {
         return Vec::new();
     };
     let routes = routes(function);
-    let imported = imports::paths(source);
     routes
         .iter()
         .filter_map(|call| {
-            let channel = chain::type_argument(call)?;
             let syn::Expr::Lit(literal) = call.args.first()? else {
                 return None;
             };
             let syn::Lit::Str(pattern) = &literal.lit else {
                 return None;
             };
-            let import = imported
-                .iter()
-                .find(|path| path.last() == Some(&channel))
-                .map(|path| path.join("::"))?;
             Some(NewRoute {
                 pattern: pattern.value(),
-                channel,
-                import,
+                channel: chain::type_argument(call)?,
+                import: import_of(source, call)?,
             })
         })
         .collect()
+}
+
+/// Returns the path of a route's channel from the crate root, as the file imports or writes it.
+fn import_of(source: &Source, call: &ExprMethodCall) -> Option<String> {
+    let arguments = &call.turbofish.as_ref()?.args;
+    let path = arguments.iter().find_map(|argument| match argument {
+        syn::GenericArgument::Type(syn::Type::Path(ty)) => Some(&ty.path),
+        _ => None,
+    })?;
+    let mut segments: Vec<_> = path
+        .segments
+        .iter()
+        .map(|segment| segment.ident.to_string())
+        .collect();
+    let first = segments.first()?;
+    let imported = imports::paths(source);
+    if let Some(import) = imported.iter().find(|import| import.last() == Some(first)) {
+        segments.splice(..1, import.iter().cloned());
+    }
+    Some(segments.join("::"))
 }
 
 /// Adds a route to `socket`, and imports the channel.
@@ -57,9 +79,10 @@ pub(crate) fn add(source: &Source, socket: &str, route: &NewRoute) -> Outcome {
     let Some(function) = routes_function(source, socket) else {
         return Outcome::Unknown;
     };
-    let present = routes(function)
-        .iter()
-        .any(|call| chain::type_argument(call).as_deref() == Some(&route.channel));
+    let present = routes(function).iter().any(|call| {
+        let import = import_of(source, call).unwrap_or_default();
+        import == route.import || import == route.channel
+    });
     if present {
         return Outcome::Unchanged;
     }
@@ -77,12 +100,23 @@ pub(crate) fn add(source: &Source, socket: &str, route: &NewRoute) -> Outcome {
         edits.replace(source.range(&variable.ident), used);
         name = used.to_owned();
     }
-    let call = format!(
-        "{name}.channel::<{}>(\"{}\");",
-        route.channel, route.pattern
-    );
+    // Another channel may have the same name in another module.
+    let wanted: Vec<_> = route.import.split("::").collect();
+    let imported = imports::paths(source);
+    let hidden = imported
+        .iter()
+        .any(|path| path.last() == Some(&route.channel) && *path != wanted);
+    let channel = if hidden {
+        &route.import
+    } else {
+        &route.channel
+    };
+    let call = format!("{name}.channel::<{channel}>(\"{}\");", route.pattern);
     insert_at_end(source, function, &call, &mut edits);
     let text = edits.apply(source.text());
+    if hidden {
+        return Outcome::Edited(text);
+    }
 
     let path = std::path::Path::new("socket.rs");
     let Ok(routed) = Source::parse(path, &text) else {

@@ -8,6 +8,7 @@ use walkdir::WalkDir;
 
 use super::{Wiring, checkout};
 use crate::manifest::Dependency;
+use crate::names::TEST_SUPPORT;
 use crate::source::Source;
 use crate::source::application::{self, NewPresence, NewSocket};
 use crate::source::serve::{self, AppState, Functions, TypePlace, Wiring as Serving};
@@ -219,8 +220,9 @@ impl Wiring {
         let mut files = rust_files(root, self.project.source_folder());
         files.extend(self.project.binary.clone());
         for path in files {
-            // A generated test starts the application too.
-            if path.file_name().is_some_and(|name| name == "tests.rs") {
+            // Generated tests start the application too.
+            let name = path.file_name().and_then(|name| name.to_str());
+            if name == Some("tests.rs") || path.ends_with(format!("{TEST_SUPPORT}.rs")) {
                 continue;
             }
             let text = self.plan.read(&path)?.unwrap_or_default();

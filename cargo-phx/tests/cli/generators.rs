@@ -133,6 +133,66 @@ fn a_channel_without_a_presence() {
 }
 
 #[test]
+fn a_channel_with_typed_events_and_a_topic() {
+    let sandbox = Sandbox::hello();
+    sandbox.phx("gen presence").succeeded();
+    sandbox.phx("gen socket User").succeeded();
+    let command = "gen channel Chat new_msg:body:string,reply_to:int?,type:json typing \
+                   avatar:image:bytes move:x:float,trail:bytes --topic chat:room:* --no-presence";
+    assert_golden("events.txt", &transcript(&sandbox, command));
+    assert_unchanged(&sandbox, &[command]);
+}
+
+#[test]
+fn nested_channels_of_one_name() {
+    let sandbox = Sandbox::hello();
+    sandbox.phx("gen socket User").succeeded();
+    sandbox.phx("gen channel Room").succeeded();
+    let command = "gen channel Admin.Room --topic admin:*";
+    assert_golden("nested.txt", &transcript(&sandbox, command));
+    assert_unchanged(
+        &sandbox,
+        &[command, "gen channel Admin::Room --topic admin:*"],
+    );
+}
+
+/// The user adapts the helper of the tests once. Later channels use it.
+#[test]
+fn tests_go_through_the_helper_that_the_user_has_adapted() {
+    let sandbox = Sandbox::hello();
+    sandbox.phx("gen socket User").succeeded();
+    sandbox.phx("gen channel Room").succeeded();
+    let application = sandbox.read("src/application.rs");
+    let application = application.replace("start(config: Config)", "start(config: Config, db: Db)");
+    sandbox.write("src/application.rs", &application);
+    let support = sandbox.read("tests/support/mod.rs");
+    let adapted = support.replace("Config::default()", "Config::default(), db()");
+    sandbox.write("tests/support/mod.rs", &adapted);
+
+    sandbox.phx("gen channel Desk").succeeded();
+    assert_eq!(sandbox.read("tests/support/mod.rs"), adapted);
+    let test = sandbox.read("tests/desk_channel_test.rs");
+    assert!(test.contains("support::start().await"), "{test}");
+    assert!(!test.contains("application::start"), "{test}");
+}
+
+#[test]
+fn secrets_are_random_and_long() {
+    let sandbox = Sandbox::new();
+    let secret = |command| sandbox.phx(command).succeeded().trim_end().to_owned();
+    assert_eq!(secret("gen secret").len(), 64);
+    assert_eq!(secret("gen secret 32").len(), 32);
+    assert_ne!(secret("gen secret"), secret("gen secret"));
+    for short in ["31", "0", "1025"] {
+        let error = sandbox.phx(&format!("gen secret {short}")).failed();
+        assert!(
+            error.contains("a secret has 32 to 1024 characters"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn further_ones_beside_the_first() {
     let sandbox = Sandbox::hello();
     let commands = [

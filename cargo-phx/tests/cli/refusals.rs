@@ -59,6 +59,26 @@ fn bad_names() {
             "cannot name a channel",
             "type `cargo phx gen channel Room`",
         ),
+        (
+            "gen channel Room new-msg:body:string",
+            "`new-msg` cannot name an event",
+            "type `new_msg:body:string`",
+        ),
+        (
+            "gen channel Room a:b:text",
+            "`text` is no type of a field",
+            "such as `a:b:string`",
+        ),
+        (
+            "gen channel Room phx_leave",
+            "the protocol uses that event itself",
+            "choose another name",
+        ),
+        (
+            "gen channel Room --topic a*b",
+            "`a*b` is no pattern of topics",
+            "--topic 'chat:*'",
+        ),
         ("new 9x", "`9x` cannot name an app", "cargo phx new hello"),
         ("new fn", "it is a Rust keyword", "cargo phx new hello"),
         (
@@ -78,6 +98,39 @@ fn bad_names() {
             second.starts_with("hint: ") && second.contains(hint),
             "{command}: {error}"
         );
+    }
+}
+
+#[test]
+fn topics_that_go_elsewhere() {
+    let sandbox = Sandbox::hello();
+    sandbox.phx("gen socket User").succeeded();
+    sandbox.phx("gen channel Room").succeeded();
+    for (command, message, hint) in [
+        (
+            "gen channel Admin.Room",
+            "the topics \"room:*\" go to RoomChannel already: UserSocket has the route \"room:*\"",
+            "--topic 'admin_room:*'",
+        ),
+        (
+            "gen channel Lobby --topic room:lobby",
+            "the topics \"room:lobby\" go to RoomChannel already",
+            "--topic 'lobby:*'",
+        ),
+        (
+            "gen channel Room --topic chat:*",
+            "RoomChannel has the topics \"room:*\" in src/channels/user_socket.rs already",
+            "change the route there",
+        ),
+        (
+            "gen channel Desk say:user_id:string",
+            "the event `say` cannot have the field `user_id`",
+            "the server adds the sender's own",
+        ),
+    ] {
+        let error = refused(&sandbox, command, "");
+        assert!(error.contains(message), "{command}: {error}");
+        assert!(error.contains(hint), "{command}: {error}");
     }
 }
 

@@ -206,6 +206,14 @@ fn the_path_of_a_mount_is_found() {
     let text = with_socket(fresh(), "User", "user");
     assert_eq!(path(&text, &user), "/socket");
     assert_eq!(path(&text, &admin), "/admin_socket");
+
+    // A shape that the generator does not edit, with both paths taken.
+    let edited = "async fn start(c: Config) -> R {\n    let mut builder = Endpoint::builder(p);\n    \
+                  builder = builder.socket::<UserSocket>(\"/socket\", s.clone());\n    \
+                  builder = builder.socket::<Old>(\"/admin_socket\", s);\n    \
+                  builder.start(c).await\n}\n";
+    assert_eq!(path(edited, &user), "/socket");
+    assert_eq!(path(edited, &admin), "/admin_socket_2");
 }
 
 #[test]

@@ -1,0 +1,157 @@
+//! The helper that the generated tests share: it starts the app and connects clients. The user
+//! adapts it once, and all tests go through it.
+
+use std::path::PathBuf;
+
+use heck::ToSnakeCase;
+use syn::{FnArg, Item};
+use tera::Context;
+
+use super::Wiring;
+use super::sockets::SocketFile;
+use crate::names::TEST_SUPPORT;
+use crate::source::{Edits, Outcome, Source, imports, modules};
+
+/// The names in the helper that a test uses.
+pub(crate) struct TestSupport {
+    /// The path of the module in a test.
+    module: &'static str,
+    /// The function that connects to the socket.
+    connect: String,
+    /// Set if the tests are modules of the crate.
+    in_crate: bool,
+}
+
+impl TestSupport {
+    /// Adds the variables for the templates of tests.
+    pub(crate) fn insert(&self, context: &mut Context) {
+        context.insert("support", self.module);
+        context.insert("connect", &self.connect);
+        context.insert("in_crate", &self.in_crate);
+    }
+}
+
+impl Wiring {
+    /// Returns the file of the helper: `tests/support/mod.rs`, where the tests are crates of their
+    /// own, else a module beside the channels.
+    pub(crate) fn test_support_path(&self) -> anyhow::Result<PathBuf> {
+        Ok(if self.exports_channels()? {
+            // The name keeps cargo from taking it for a test.
+            PathBuf::from("tests/support/mod.rs")
+        } else {
+            self.source_path(&format!("channels/{TEST_SUPPORT}.rs"))
+        })
+    }
+
+    /// Makes sure that the helper exists and connects to `socket`. Functions that it has stay as
+    /// they are.
+    pub(crate) fn add_test_support(&mut self, socket: &SocketFile) -> anyhow::Result<TestSupport> {
+        let in_crate = !self.exports_channels()?;
+        let crate_path = if in_crate {
+            "crate".to_owned()
+        } else {
+            self.project.crate_name.clone()
+        };
+        let short = socket.name.strip_suffix("Socket").unwrap_or(&socket.name);
+        let short = if short.is_empty() { "Socket" } else { short };
+        let support = TestSupport {
+            module: if in_crate { TEST_SUPPORT } else { "support" },
+            connect: format!("connect_{}", short.to_snake_case()),
+            in_crate,
+        };
+
+        let path = self.test_support_path()?;
+        let import = format!("{crate_path}::{}", socket.import());
+        let mut context = Context::new();
+        context.insert("crate_path", &crate_path);
+        context.insert("start", &self.start_expression()?);
+        context.insert("socket", &socket.name);
+        context.insert("socket_import", &import);
+        support.insert(&mut context);
+        if self.plan.read(&path)?.is_none() {
+            self.create(&path, "phx.gen.channel/test_support.rs.tera", &context)?;
+        }
+        let template = "phx.gen.channel/test_connect.rs.tera";
+        let connect = self.templates.render(template, &context)?;
+        self.edit(&path, |source| {
+            add_connect(source, &support.connect, &connect, &import)
+        })?;
+        if in_crate {
+            let channels = self.module_file("channels")?;
+            self.edit(&channels, declare)?;
+        }
+        Ok(support)
+    }
+
+    /// Returns the expression that starts the app in a test.
+    ///
+    /// Only the user can make further arguments of `start`, such as a database for tests.
+    fn start_expression(&mut self) -> anyhow::Result<String> {
+        let path = self.application_path();
+        let text = self.plan.read(&path)?.unwrap_or_default();
+        let source = Source::parse(&path, &text)?;
+        let start = source.file.items.iter().find_map(|item| match item {
+            Item::Fn(item) if item.sig.ident == "start" => Some(&item.sig),
+            _ => None,
+        });
+        let inputs = start.map(|start| start.inputs.iter().collect::<Vec<_>>());
+        let arguments = inputs.unwrap_or_default().into_iter().map(|input| {
+            let FnArg::Typed(input) = input else {
+                return String::new();
+            };
+            let ty = source.slice(&*input.ty);
+            if ty.ends_with("Config") {
+                "Config::default()".to_owned()
+            } else {
+                let name = source.slice(&*input.pat);
+                format!("todo!(\"make `{name}` for a test, as `main` does\")")
+            }
+        });
+        let arguments: Vec<_> = arguments.collect();
+        let start = if arguments.is_empty() {
+            "application::start(Config::default())".to_owned()
+        } else {
+            format!("application::start({})", arguments.join(", "))
+        };
+        Ok(start)
+    }
+}
+
+/// Adds the function that connects to a socket.
+fn add_connect(source: &Source, name: &str, function: &str, import: &str) -> Outcome {
+    let present = source.file.items.iter().any(|item| match item {
+        Item::Fn(item) => item.sig.ident == name,
+        _ => false,
+    });
+    if present {
+        return Outcome::Unchanged;
+    }
+    let mut edits = Edits::default();
+    let end = source.text().trim_end().len();
+    edits.replace(end..source.text().len(), format!("\n\n{function}"));
+    let mut text = edits.apply(source.text());
+    for path in [
+        "presence_channels::Endpoint",
+        "presence_channels::testing",
+        "presence_channels::testing::TestSocket",
+        "serde_json::json",
+        import,
+    ] {
+        let Ok(current) = Source::parse(std::path::Path::new("support.rs"), &text) else {
+            return Outcome::Unknown;
+        };
+        if let Outcome::Edited(edited) = imports::add(&current, path) {
+            text = edited;
+        }
+    }
+    Outcome::Edited(text)
+}
+
+/// Declares the helper at the end of the channels, for tests only.
+fn declare(source: &Source) -> Outcome {
+    if modules::find(source, TEST_SUPPORT).is_some() {
+        return Outcome::Unchanged;
+    }
+    let text = source.text().trim_end();
+    Outcome::Edited(format!("{text}\n\n#[cfg(test)]\nmod {TEST_SUPPORT};\n"))
+}

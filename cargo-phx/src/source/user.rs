@@ -27,7 +27,7 @@ pub(crate) fn id(source: &Source, socket: &str) -> Option<UserId> {
         let field = fields
             .iter()
             .find(|field| field.ident.as_ref().is_some_and(|ident| ident == name))?;
-        // A key of a presence is text. An `Option` has none.
+        // A presence has keys of text. An `Option` is not text.
         let ty = paths::type_name(&field.ty)?;
         (ty != "Option").then(|| UserId {
             field: name.to_owned(),

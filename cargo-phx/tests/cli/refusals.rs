@@ -102,39 +102,6 @@ fn bad_names() {
 }
 
 #[test]
-fn topics_that_go_elsewhere() {
-    let sandbox = Sandbox::hello();
-    sandbox.phx("gen socket User").succeeded();
-    sandbox.phx("gen channel Room").succeeded();
-    for (command, message, hint) in [
-        (
-            "gen channel Admin.Room",
-            "the topics \"room:*\" go to RoomChannel already: UserSocket has the route \"room:*\"",
-            "--topic 'admin_room:*'",
-        ),
-        (
-            "gen channel Lobby --topic room:lobby",
-            "the topics \"room:lobby\" go to RoomChannel already",
-            "--topic 'lobby:*'",
-        ),
-        (
-            "gen channel Room --topic chat:*",
-            "RoomChannel has the topics \"room:*\" in src/channels/user_socket.rs already",
-            "change the route there",
-        ),
-        (
-            "gen channel Desk say:user_id:string",
-            "the event `say` cannot have the field `user_id`",
-            "the server adds the sender's own",
-        ),
-    ] {
-        let error = refused(&sandbox, command, "");
-        assert!(error.contains(message), "{command}: {error}");
-        assert!(error.contains(hint), "{command}: {error}");
-    }
-}
-
-#[test]
 fn arguments_that_cannot_be_read() {
     let ran = Sandbox::new().phx("gen nothing Room");
     assert_eq!(ran.code, 2);

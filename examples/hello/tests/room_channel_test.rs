@@ -1,24 +1,21 @@
-use presence_channels::Config;
-use presence_channels::testing::{self, TestChannel};
+//! Run with `cargo test --test room_channel_test`.
+
+use presence_channels::testing::TestChannel;
 use serde_json::json;
 
-use hello::application;
-use hello::channels::user_socket::UserSocket;
+mod support;
 
-/// Connects as alice and joins the lobby.
-async fn join_lobby() -> TestChannel {
-    let endpoint = application::start(Config::default()).await.unwrap();
-    let params = json!({ "user_id": "alice" });
-    let socket = testing::connect::<UserSocket>(&endpoint, params)
-        .await
-        .unwrap();
+/// Connects as alice and joins `room:lobby`.
+async fn join() -> TestChannel {
+    let endpoint = support::start().await;
+    let socket = support::connect_user(&endpoint, "alice").await;
     let (_reply, channel) = socket.join("room:lobby", json!({})).await.unwrap();
     channel
 }
 
 #[tokio::test]
 async fn ping_replies_with_its_payload() {
-    let channel = join_lobby().await;
+    let channel = join().await;
     let ping = channel.push("ping", json!({ "hello": "there" })).await;
     channel
         .assert_reply(ping, "ok", json!({ "hello": "there" }))
@@ -26,8 +23,8 @@ async fn ping_replies_with_its_payload() {
 }
 
 #[tokio::test]
-async fn shout_is_broadcast_to_the_lobby() {
-    let mut channel = join_lobby().await;
+async fn shout_is_broadcast_to_the_topic() {
+    let mut channel = join().await;
     channel.push("shout", json!({ "hello": "all" })).await;
     channel
         .assert_broadcast("shout", json!({ "hello": "all" }))
@@ -36,7 +33,7 @@ async fn shout_is_broadcast_to_the_lobby() {
 
 #[tokio::test]
 async fn broadcasts_are_pushed_to_the_client() {
-    let channel = join_lobby().await;
+    let channel = join().await;
     let endpoint = channel.socket().endpoint();
     endpoint
         .broadcast("room:lobby", "broadcast", json!({ "some": "data" }))
@@ -48,7 +45,7 @@ async fn broadcasts_are_pushed_to_the_client() {
 
 #[tokio::test]
 async fn whoever_joins_is_present() {
-    let channel = join_lobby().await;
+    let channel = join().await;
     channel
         .assert_push("presence_state", json!({ "alice": {} }))
         .await;

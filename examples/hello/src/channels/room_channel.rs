@@ -18,8 +18,8 @@ impl Channel for RoomChannel {
     type Socket = UserSocket;
     type Info = Info;
 
-    async fn join(_topic: &Topic, payload: Payload, socket: &mut Socket<Self>) -> JoinResult<Self> {
-        if !authorized(&payload) {
+    async fn join(topic: &Topic, payload: Payload, socket: &mut Socket<Self>) -> JoinResult<Self> {
+        if !authorized(topic, &payload, socket).await {
             return Err(JoinError::new("unauthorized"));
         }
         socket.notify(Info::AfterJoin);
@@ -35,7 +35,8 @@ impl Channel for RoomChannel {
         match event {
             // A request. The reply carries the same payload.
             "ping" => reply_ok(payload),
-            // A message to everyone in the topic, the sender included.
+            // A message to everyone in the topic, the sender included. Every client that has joined
+            // may send it: remove it where only the server speaks.
             "shout" => {
                 socket.broadcast("shout", &payload)?;
                 no_reply()
@@ -57,7 +58,9 @@ impl Channel for RoomChannel {
     }
 }
 
-/// Returns whether the client may join. As written, everyone may.
-fn authorized(_payload: &Payload) -> bool {
+/// Returns whether the client may join the topic with this payload. As written, everyone may.
+///
+/// `socket.user()` is the connected user, and `socket.state()` the state of the app.
+async fn authorized(_topic: &Topic, _payload: &Payload, _socket: &Socket<RoomChannel>) -> bool {
     true
 }

@@ -7,5 +7,5 @@ mod manifests;
 mod refusals;
 mod sandbox;
 mod snapshot;
-mod topics;
 mod targets;
+mod topics;

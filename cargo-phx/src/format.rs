@@ -2,7 +2,7 @@
 //! `rustfmt.toml`.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Formats code for one project.
@@ -22,15 +22,16 @@ impl Format<'_> {
     /// Formats a user's file after an edit, but only if the file was formatted before it: so
     /// nothing else in the file changes.
     pub(crate) fn edited(&self, before: &str, after: &str) -> String {
-        if self.run(before).as_deref() == Some(before) {
-            self.created(after)
-        } else {
-            after.to_owned()
+        match self.run(after) {
+            // An edit in the format of rustfmt needs no look at the file before it.
+            Some(formatted) if formatted == after => formatted,
+            Some(formatted) if self.run(before).as_deref() == Some(before) => formatted,
+            _ => after.to_owned(),
         }
     }
 
     fn run(&self, text: &str) -> Option<String> {
-        let mut child = Command::new("rustfmt")
+        let mut child = Command::new(program())
             .args(["--edition", self.edition, "--emit", "stdout", "--quiet"])
             .current_dir(self.folder)
             .stdin(Stdio::piped())
@@ -44,6 +45,17 @@ impl Format<'_> {
         let formatted = String::from_utf8(output.stdout).ok()?;
         (output.status.success() && (text.is_empty() || !formatted.is_empty())).then_some(formatted)
     }
+}
+
+/// Returns the rustfmt beside the cargo that runs this program. One on the path may be rustup's,
+/// which first looks for the toolchain, and takes as long for it as rustfmt for a file.
+fn program() -> PathBuf {
+    let name = format!("rustfmt{}", std::env::consts::EXE_SUFFIX);
+    let cargo = std::env::var_os("CARGO").map(PathBuf::from);
+    let beside = cargo.and_then(|cargo| Some(cargo.parent()?.join(&name)));
+    beside
+        .filter(|path| path.is_file())
+        .unwrap_or_else(|| name.into())
 }
 
 #[cfg(test)]

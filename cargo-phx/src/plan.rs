@@ -70,6 +70,18 @@ impl Change {
     }
 }
 
+impl Change {
+    fn format(&mut self, format: &Format) {
+        let Some(after) = &self.after else { return };
+        let formatted = match (&self.before, self.action) {
+            (before, _) if before.as_ref() == Some(after) => return,
+            (Some(before), Action::Inject) => format.edited(before, after),
+            (Some(_) | None, _) => format.created(after),
+        };
+        self.after = Some(formatted);
+    }
+}
+
 impl Plan {
     /// Makes an empty plan for the folder `root`, which need not exist yet.
     pub(crate) fn new(root: &Path) -> Plan {
@@ -173,22 +185,16 @@ impl Plan {
         self.next_steps = text.into();
     }
 
-    /// Formats the Rust files as the project does.
+    /// Formats the Rust files as the project does. Each file has a rustfmt of its own, all at once.
     pub(crate) fn format(&mut self, format: &Format) {
         let is_rust = |path: &Path| path.extension().is_some_and(|extension| extension == "rs");
-        for change in self
-            .changes
-            .iter_mut()
-            .filter(|change| is_rust(&change.path))
-        {
-            let Some(after) = &change.after else { continue };
-            let formatted = match (&change.before, change.action) {
-                (before, _) if before.as_ref() == Some(after) => continue,
-                (Some(before), Action::Inject) => format.edited(before, after),
-                (Some(_) | None, _) => format.created(after),
-            };
-            change.after = Some(formatted);
-        }
+        let changes = self.changes.iter_mut();
+        let changes: Vec<_> = changes.filter(|change| is_rust(&change.path)).collect();
+        std::thread::scope(|scope| {
+            for change in changes {
+                scope.spawn(|| change.format(format));
+            }
+        });
     }
 }
 

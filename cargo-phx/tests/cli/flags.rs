@@ -195,7 +195,14 @@ fn ctrl_c_leaves_all_of_the_changes_or_none() {
                 unsaid || errors.contains("interrupted, and nothing was written"),
                 "{errors}"
             );
-            assert_eq!(files, if unsaid { after.clone() } else { before.clone() });
+            assert_eq!(
+                files,
+                if unsaid {
+                    after.clone()
+                } else {
+                    before.clone()
+                }
+            );
         }
     }
 }

@@ -4,6 +4,7 @@ mod flags;
 mod generators;
 mod golden;
 mod manifests;
+mod properties;
 mod refusals;
 mod sandbox;
 mod snapshot;

@@ -1,6 +1,8 @@
 //! `cargo xtask bench`: the server against a floor and against other servers, per server
 //! CPU-second.
 
+mod generator;
+
 use std::{path::PathBuf, process::Command};
 
 use anyhow::Result;
@@ -28,10 +30,16 @@ pub(crate) struct Args {
     /// replicated set (`set-`)
     #[arg(long, conflicts_with_all = ["quick", "cores", "rounds", "no_peers"])]
     micro: bool,
+    /// Time `cargo phx gen channel Room` in an app of 200 source files instead
+    #[arg(long, conflicts_with_all = ["quick", "only", "cores", "rounds", "no_peers", "micro"])]
+    generator: bool,
 }
 
 /// Builds with optimisations and measures. The last line is one JSON object.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.generator {
+        return generator::run();
+    }
     if args.micro {
         return micro(args.only.as_deref());
     }

@@ -19,6 +19,7 @@ pub(crate) mod checkout;
 mod collision;
 pub(crate) mod sockets;
 pub(crate) mod test_support;
+pub(crate) mod test_state;
 
 /// A project, its templates, and the plan that the generators fill.
 pub(crate) struct Wiring {

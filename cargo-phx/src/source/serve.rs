@@ -10,6 +10,7 @@
 //! | another `axum::serve`, such as on a Unix socket | [`axum`]: kept; the endpoint stops beside it |
 //! | `axum_server` | [`axum_server`]: kept, with a handle; the endpoint stops beside it |
 //! | a loop that hands connections to hyper | [`accept`]: kept, and ended by the signal |
+//! | a function that serves several routers | [`shared`]: kept; one of its calls is wired |
 //!
 //! Each kind inserts, in this order, and nothing else:
 //!
@@ -22,7 +23,7 @@ use syn::visit::{self, Visit};
 
 pub(crate) use self::app_state::AppState;
 use self::edit::Edit;
-use self::find::{Found, Kind, Level};
+use self::find::{Found, Kind, Level, Places};
 pub(crate) use self::flow::Functions;
 use self::flow::{Flow, Router};
 use self::names::Names;
@@ -41,6 +42,7 @@ mod find;
 mod flow;
 mod listener;
 mod names;
+mod shared;
 mod signal;
 
 /// The outcome of the search for a place to wire the endpoint in.
@@ -71,7 +73,11 @@ pub(crate) fn wire(
 ) -> Wiring {
     let file = expand::expanded(&source.file);
     let flow = Flow { source, functions };
-    let (found, states) = find::servers(&file);
+    let Places {
+        servers: found,
+        states,
+        calls,
+    } = find::places(&file);
     let first = found.first().map(|found| line(source, found));
     let servers = routers(&flow, found);
     let Some(server) = choose(&servers) else {
@@ -116,10 +122,11 @@ pub(crate) fn wire(
         (None, Some(lost)) => Some(line_of(source, source.range(&lost.call.method).start)),
         _ => None,
     };
-    let wired = match server.found.kind {
-        Kind::Axum(call) => axum::wire(&mut edit, server, call),
-        Kind::AxumServer(call) => axum_server::wire(&mut edit, server, call),
-        Kind::Accept(accept) => accept::wire(&mut edit, server, &accept),
+    let wired = match (shared::find(&flow, server, &calls), server.found.kind) {
+        (Some(call), _) => shared::wire(&mut edit, call),
+        (_, Kind::Axum(call)) => axum::wire(&mut edit, server, call),
+        (_, Kind::AxumServer(call)) => axum_server::wire(&mut edit, server, call),
+        (_, Kind::Accept(accept)) => accept::wire(&mut edit, server, &accept),
     };
     match wired {
         Some(()) => Wiring::Wired {

@@ -78,19 +78,34 @@ pub(super) struct StateCall<'s> {
     pub(super) scope: Vec<Level<'s>>,
 }
 
-/// Returns the places in a file that serve, and its calls of `with_state`. Skips the file's tests.
-pub(super) fn servers(file: &File) -> (Vec<Found<'_>>, Vec<StateCall<'_>>) {
+/// A call of a function by its name, and the code around it.
+#[derive(Clone)]
+pub(super) struct CallSite<'s> {
+    pub(super) call: &'s ExprCall,
+    pub(super) scope: Vec<Level<'s>>,
+}
+
+/// The places of a file that matter, without those in its tests.
+#[derive(Default)]
+pub(super) struct Places<'s> {
+    /// The places that serve.
+    pub(super) servers: Vec<Found<'s>>,
+    pub(super) states: Vec<StateCall<'s>>,
+    pub(super) calls: Vec<CallSite<'s>>,
+}
+
+/// Returns the places of a file.
+pub(super) fn places(file: &File) -> Places<'_> {
     let mut finder = Finder::default();
     finder.visit_file(file);
-    (finder.found, finder.states)
+    finder.places
 }
 
 #[derive(Default)]
 struct Finder<'s> {
     scope: Vec<Level<'s>>,
     parents: Vec<&'s Expr>,
-    found: Vec<Found<'s>>,
-    states: Vec<StateCall<'s>>,
+    places: Places<'s>,
 }
 
 impl<'s> Finder<'s> {
@@ -103,7 +118,7 @@ impl<'s> Finder<'s> {
     }
 
     fn add(&mut self, kind: Kind<'s>) {
-        self.found.push(Found {
+        self.places.servers.push(Found {
             kind,
             scope: self.scope.clone(),
             parents: self.parents.clone(),
@@ -184,6 +199,12 @@ impl<'s> Visit<'s> for Finder<'s> {
             return visit::visit_expr_call(self, call);
         };
         let path = &path.path;
+        if path.get_ident().is_some() && !call.args.is_empty() {
+            self.places.calls.push(CallSite {
+                call,
+                scope: self.scope.clone(),
+            });
+        }
         let serves = paths::ends_with(path, &["axum", "serve"]) || path.is_ident("serve");
         if serves && call.args.len() == 2 {
             self.add(Kind::Axum(call));
@@ -200,7 +221,7 @@ impl<'s> Visit<'s> for Finder<'s> {
             self.add(Kind::AxumServer(call));
         }
         if call.method == "with_state" && call.args.len() == 1 {
-            self.states.push(StateCall {
+            self.places.states.push(StateCall {
                 call,
                 scope: self.scope.clone(),
             });

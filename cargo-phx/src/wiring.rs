@@ -18,8 +18,8 @@ pub(crate) mod application;
 pub(crate) mod checkout;
 mod collision;
 pub(crate) mod sockets;
-pub(crate) mod test_support;
 pub(crate) mod test_state;
+pub(crate) mod test_support;
 
 /// A project, its templates, and the plan that the generators fill.
 pub(crate) struct Wiring {

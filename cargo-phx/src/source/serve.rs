@@ -26,7 +26,7 @@ use self::edit::Edit;
 use self::find::{Found, Kind, Level, Places};
 pub(crate) use self::flow::Functions;
 use self::flow::{Flow, Router};
-use self::names::Names;
+pub(crate) use self::names::Names;
 pub(crate) use self::names::Place as TypePlace;
 use super::{Edits, Source, imports, paths};
 

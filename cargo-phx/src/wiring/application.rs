@@ -176,7 +176,7 @@ impl Wiring {
     }
 
     /// Returns the place of a file's types, as `application` sees it.
-    fn types_of(&self, path: &Path) -> TypePlace {
+    pub(super) fn types_of(&self, path: &Path) -> TypePlace {
         let is_foreign =
             self.project.library.is_some() && self.project.binary.as_deref() == Some(path);
         let module = self.module_of(path);

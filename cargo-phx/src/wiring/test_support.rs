@@ -4,12 +4,14 @@
 use std::path::PathBuf;
 
 use heck::ToSnakeCase;
+use serde::Serialize;
 use syn::{FnArg, Item};
 use tera::Context;
 
 use super::Wiring;
 use super::sockets::SocketFile;
 use crate::names::TEST_SUPPORT;
+use crate::source::serve::Names;
 use crate::source::{Edits, Outcome, Source, imports, modules};
 
 /// The names in the helper that a test uses.
@@ -20,6 +22,8 @@ pub(crate) struct TestSupport {
     connect: String,
     /// Set if the tests are modules of the crate.
     in_crate: bool,
+    /// Set if the user must make the app's state in the helper before the tests can run.
+    ignored: bool,
 }
 
 impl TestSupport {
@@ -28,6 +32,7 @@ impl TestSupport {
         context.insert("support", self.module);
         context.insert("connect", &self.connect);
         context.insert("in_crate", &self.in_crate);
+        context.insert("ignored", &self.ignored);
     }
 }
 
@@ -54,22 +59,34 @@ impl Wiring {
         };
         let short = socket.name.strip_suffix("Socket").unwrap_or(&socket.name);
         let short = if short.is_empty() { "Socket" } else { short };
-        let support = TestSupport {
+        let mut support = TestSupport {
             module: if in_crate { TEST_SUPPORT } else { "support" },
             connect: format!("connect_{}", short.to_snake_case()),
             in_crate,
+            ignored: false,
         };
 
         let path = self.test_support_path()?;
         let import = format!("{crate_path}::{}", socket.import());
         let mut context = Context::new();
         context.insert("crate_path", &crate_path);
-        context.insert("start", &self.start_expression()?);
+        let (start, arguments) = self.start_expression(in_crate)?;
+        context.insert("start", &start);
+        context.insert("arguments", &arguments);
         context.insert("socket", &socket.name);
         context.insert("socket_import", &import);
         support.insert(&mut context);
-        if self.plan.read(&path)?.is_none() {
+        let is_new = self.plan.read(&path)?.is_none();
+        if is_new {
             self.create(&path, "phx.gen.channel/test_support.rs.tera", &context)?;
+        }
+        let helper = self.plan.read(&path)?.unwrap_or_default();
+        support.ignored = helper.contains("todo!(\"make ");
+        if support.ignored && is_new {
+            self.plan.notice(format!(
+                "The tests of channels are ignored until {} makes the app's state.",
+                path.display()
+            ));
         }
         let template = "phx.gen.channel/test_connect.rs.tera";
         let connect = self.templates.render(template, &context)?;
@@ -83,10 +100,9 @@ impl Wiring {
         Ok(support)
     }
 
-    /// Returns the expression that starts the app in a test.
-    ///
-    /// Only the user can make further arguments of `start`, such as a database for tests.
-    fn start_expression(&mut self) -> anyhow::Result<String> {
+    /// Returns the expression that starts the app in a test, and the arguments that only the user
+    /// can make, such as a database for tests.
+    fn start_expression(&self, in_crate: bool) -> anyhow::Result<(String, Vec<Argument>)> {
         let path = self.application_path();
         let text = self.plan.read(&path)?.unwrap_or_default();
         let source = Source::parse(&path, &text)?;
@@ -94,27 +110,47 @@ impl Wiring {
             Item::Fn(item) if item.sig.ident == "start" => Some(&item.sig),
             _ => None,
         });
-        let inputs = start.map(|start| start.inputs.iter().collect::<Vec<_>>());
-        let arguments = inputs.unwrap_or_default().into_iter().map(|input| {
-            let FnArg::Typed(input) = input else {
-                return String::new();
-            };
-            let ty = source.slice(&*input.ty);
-            if ty.ends_with("Config") {
-                "Config::default()".to_owned()
-            } else {
-                let name = source.slice(&*input.pat);
-                format!("todo!(\"make `{name}` for a test, as `main` does\")")
+        let names = Names::of(&source.file, &self.types_of(&path));
+        let mut open = Vec::new();
+        let mut values = Vec::new();
+        for input in start.iter().flat_map(|start| &start.inputs) {
+            let FnArg::Typed(input) = input else { continue };
+            if source.slice(&*input.ty).ends_with("Config") {
+                values.push("Config::default()".to_owned());
+                continue;
             }
-        });
-        let arguments: Vec<_> = arguments.collect();
-        let start = if arguments.is_empty() {
+            let ty = names.qualified(&input.ty);
+            if let Some(value) = ty.as_deref().and_then(|ty| self.test_value(ty)) {
+                values.push(value);
+                continue;
+            }
+            let name = source
+                .slice(&*input.pat)
+                .trim_start_matches("mut ")
+                .to_owned();
+            values.push(format!("{name}().await"));
+            let ty = ty.map(|ty| match in_crate {
+                true => ty,
+                false => ty.replace("crate::", &format!("{}::", self.project.crate_name)),
+            });
+            open.push(Argument { name, ty });
+        }
+        let start = if values.is_empty() {
             "application::start(Config::default())".to_owned()
         } else {
-            format!("application::start({})", arguments.join(", "))
+            format!("application::start({})", values.join(", "))
         };
-        Ok(start)
+        Ok((start, open))
     }
+}
+
+/// An argument of `application::start` that the user makes.
+#[derive(Serialize)]
+struct Argument {
+    name: String,
+    /// The type, or `None` if a test cannot name it.
+    #[serde(rename = "type")]
+    ty: Option<String>,
 }
 
 /// Adds the function that connects to a socket.

@@ -302,7 +302,20 @@ async fn index(State(state): State<AppState>) -> String {
 ",
         ),
     ]);
-    let text = transcript(&sandbox, "gen presence");
-    assert_golden("state.txt", &text);
-    assert_unchanged(&sandbox, &["gen presence"]);
+    let commands = ["gen presence", "gen channel Room --yes"];
+    let transcripts = commands.map(|command| transcript(&sandbox, command));
+    assert_golden("state.txt", &transcripts.join("\n"));
+    assert_unchanged(&sandbox, &commands);
+
+    // Once the user has made the state for tests, they run.
+    let helper = "src/channels/test_support.rs";
+    let made = sandbox.read(helper).replace(
+        "todo!(\"make `app` for a test, as `main` does\")",
+        "crate::AppState::for_test()",
+    );
+    sandbox.write(helper, &made);
+    let printed = sandbox.phx("gen channel Desk").succeeded();
+    assert!(!printed.contains("ignored"), "{printed}");
+    let test = sandbox.read("src/channels/desk_channel/tests.rs");
+    assert!(!test.contains("#[ignore"), "{test}");
 }

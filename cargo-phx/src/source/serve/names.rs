@@ -135,7 +135,7 @@ impl Names {
     /// Returns the text of a type, with the full path of each name in it.
     ///
     /// Returns `None` if `application` cannot name a part of the type.
-    pub(super) fn qualified(&self, ty: &Type) -> Option<String> {
+    pub(crate) fn qualified(&self, ty: &Type) -> Option<String> {
         let mut ty = ty.clone();
         let mut visit = Qualify {
             names: self,

@@ -21,6 +21,8 @@ pub(crate) mod sockets;
 pub(crate) mod test_state;
 pub(crate) mod test_support;
 
+use application::rust_files;
+
 /// A project, its templates, and the plan that the generators fill.
 pub(crate) struct Wiring {
     pub(crate) project: Project,
@@ -58,12 +60,13 @@ impl Wiring {
         template: &str,
         context: &Context,
     ) -> anyhow::Result<()> {
-        let text = self.templates.render(template, context)?;
-        self.plan.create(path, self.with_crate_names(text)?)
+        let text = self.render(template, context)?;
+        self.plan.create(path, text)
     }
 
-    /// Returns generated code with the names that the project has for the crates.
-    pub(crate) fn with_crate_names(&self, mut text: String) -> anyhow::Result<String> {
+    /// Renders a template, with the names that the project has for the crates.
+    pub(crate) fn render(&self, template: &str, context: &Context) -> anyhow::Result<String> {
+        let mut text = self.templates.render(template, context)?;
         let manifests = self.manifests()?;
         for package in NAMED {
             if let Some(name) = manifests.crate_name(package) {
@@ -98,7 +101,7 @@ impl Wiring {
             if self.plan.read(&path)?.is_none() {
                 let text = if folder == "channels" {
                     let template = "phx.new/src/channels.rs.tera";
-                    self.templates.render(template, &Context::new())?
+                    self.render(template, &Context::new())?
                 } else {
                     String::new()
                 };
@@ -133,6 +136,17 @@ impl Wiring {
         let public = self.project.library.is_some();
         self.edit(&root, |source| modules::declare(source, module, public))?;
         Ok(())
+    }
+
+    /// Returns advice on `gen channel`, or an empty text if the project has a channel already.
+    pub(crate) fn channel_advice(&self, advice: &str) -> anyhow::Result<String> {
+        for path in rust_files(&self.project.root, &self.source_path("channels")) {
+            let text = self.plan.read(&path)?.unwrap_or_default();
+            if text.contains(" Channel for ") {
+                return Ok(String::new());
+            }
+        }
+        Ok(format!("\n\n{advice}"))
     }
 
     /// Returns whether a library exports the channels, so that a test in `tests/` can use them.

@@ -36,13 +36,14 @@ fn plan(project: Project, name: &Name) -> anyhow::Result<Plan> {
         field: field.clone(),
     })?;
 
+    let advice =
+        wiring.channel_advice("`cargo phx gen channel Room` writes a channel that does this.")?;
     wiring.plan.next_steps(format!(
         "The presence starts with the application and is part of its state. \
          A channel tracks the user who has joined:\n\n    \
          let presence = &socket.state().{field};\n    \
          presence.track(socket, \"some key\", json!({{ \"some\": \"meta\" }})).await?;\n    \
-         socket.push(\"presence_state\", presence.list(socket.topic()).await)?;\n\n\
-         `cargo phx gen channel Room` writes a channel that does this."
+         socket.push(\"presence_state\", presence.list(socket.topic()).await)?;{advice}"
     ));
     Ok(wiring.finish())
 }

@@ -16,10 +16,10 @@ pub(crate) fn run(name: &str, options: &Options, console: &mut Console) -> anyho
 fn plan(project: Project, name: &Name) -> anyhow::Result<Plan> {
     let mut wiring = Wiring::new(project);
     let mount = wiring.create_socket(name)?;
+    let advice = wiring.channel_advice("Give it a channel with `cargo phx gen channel Room`.")?;
     wiring.plan.next_steps(format!(
         "phoenix.js connects to the socket with\n\n    \
-         new Socket(\"{mount}\", {{params: {{user_id: \"...\"}}}})\n\n\
-         Give it a channel with `cargo phx gen channel Room`."
+         new Socket(\"{mount}\", {{params: {{user_id: \"...\"}}}}){advice}"
     ));
     Ok(wiring.finish())
 }

@@ -47,7 +47,8 @@ impl Plan {
         if idle && self.notices.is_empty() {
             return console.status("\nNothing to do: everything is there already.");
         }
-        if !self.next_steps.is_empty() {
+        // The steps after a command that has changed nothing have been taken, or were shown before.
+        if !idle && !self.next_steps.is_empty() {
             console.status(format!("\n{}", self.next_steps))?;
         }
         Ok(())

@@ -43,10 +43,7 @@ impl Wiring {
         let mut context = Context::new();
         context.insert("socket", &socket);
         context.insert("id_prefix", &name.module());
-        let text = self
-            .templates
-            .render("phx.gen.socket/socket.rs.tera", &context)?;
-        let text = self.with_crate_names(text)?;
+        let text = self.render("phx.gen.socket/socket.rs.tera", &context)?;
         let text = self.with_present_routes(&path, &socket, text)?;
         self.plan.create(&path, text)?;
 

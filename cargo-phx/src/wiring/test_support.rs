@@ -89,7 +89,7 @@ impl Wiring {
             ));
         }
         let template = "phx.gen.channel/test_connect.rs.tera";
-        let connect = self.templates.render(template, &context)?;
+        let connect = self.render(template, &context)?;
         self.edit(&path, |source| {
             add_connect(source, &support.connect, &connect, &import)
         })?;

@@ -18,9 +18,12 @@ export async function openBrowser(t){
   t.after(() => server.close().catch(() => {}))
   const browser = await chromium.connect(server.wsEndpoint())
   return {
-    /** Opens a tab at `url`. `prepare` gets the page before it loads. */
-    async tab(url, prepare = () => {}){
-      const page = await browser.newPage()
+    /**
+     * Opens a tab at `url`. `prepare` gets the page before it loads. `options` are those of a
+     * browser context, such as the size of the window.
+     */
+    async tab(url, prepare = () => {}, options = {}){
+      const page = await browser.newPage(options)
       page.setDefaultTimeout(PATIENCE_MS)
       page.messages = []
       page.on("console", message => page.messages.push(message.text()))

@@ -4,6 +4,8 @@
 //! These tests are slow, because they compile axum. `cargo xtask apps` runs all of them, `cargo
 //! test` those that are not ignored.
 
+#[path = "generated_apps/cluster.rs"]
+mod cluster;
 #[path = "generated_apps/example.rs"]
 mod example;
 #[path = "generated_apps/fixtures.rs"]
@@ -211,12 +213,18 @@ struct AppProcess {
 
 impl AppProcess {
     fn start(binary: &Path, sandbox: &Sandbox) -> AppProcess {
+        AppProcess::start_with(binary, sandbox, &[])
+    }
+
+    /// Starts the app with these environment variables.
+    fn start_with(binary: &Path, sandbox: &Sandbox, variables: &[(&str, &str)]) -> AppProcess {
         let mut command = Command::new(binary);
         command
             .current_dir(&sandbox.root)
             .env("PORT", "0")
             .env_remove("HOST")
             .env_remove("RUST_LOG")
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped());
         let mut process = Process::spawn(&mut command, "the app").expect("the app runs");
         let stdout = BufReader::new(process.take_stdout().expect("it is piped"));
@@ -266,6 +274,8 @@ fn the_app_runs() {
     assert_eq!(server.get("/assets/phoenix.mjs").body, "// phoenix.js\n");
     let script = server.get("/assets/app.js").body;
     assert!(script.contains("new Presence(channel)"), "{script}");
+    let style = server.get("/assets/app.css").body;
+    assert!(style.contains("prefers-color-scheme: dark"), "{style}");
     // Files that are not meant for browsers are not served.
     assert_eq!(server.get("/assets/package.json").status, 404);
     assert_eq!(server.get("/assets/../Cargo.toml").status, 404);

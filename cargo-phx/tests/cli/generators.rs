@@ -101,6 +101,29 @@ fn new_makes_an_app() {
     assert_unchanged(&sandbox, &["new hello"]);
 }
 
+/// What an app of several nodes has more than another app, for each engine.
+#[test]
+fn new_makes_an_app_of_several_nodes() {
+    let alone = Sandbox::app("hello").files();
+    let mut golden = Vec::new();
+    for engine in ["zenoh", "nats", "redis"] {
+        let mut sandbox = Sandbox::new();
+        let command = format!("new hello --cluster {engine}");
+        let printed = sandbox.phx(&command).succeeded();
+        let created = printed.lines().filter(|line| line.contains("cluster"));
+        let created = created.collect::<Vec<_>>().join("\n");
+        assert_unchanged(&sandbox, &[&command]);
+        sandbox.root.push("hello");
+        let mut files = changed(&alone, sandbox.files());
+        files.retain(|(path, _)| path != "AGENTS.md");
+        golden.push(format!(
+            "$ cargo phx {command}\n{created}\n{}",
+            listing(&files)
+        ));
+    }
+    assert_golden("cluster.txt", &golden.join("\n"));
+}
+
 #[test]
 fn the_guide() {
     let sandbox = Sandbox::hello();

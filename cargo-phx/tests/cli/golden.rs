@@ -35,9 +35,15 @@ const LIBRARY: &str = r#"presence-channels = { path = "[checkout]/presence-chann
 /// Returns the text as it is on every machine, and in the packed crate.
 fn portable(text: &str) -> String {
     // In the packed crate, the generator has no checkout, and writes the library's version.
-    let version = format!("presence-channels = \"{}\"", env!("CARGO_PKG_VERSION"));
+    let version = concat!("presence-channels = \"", env!("CARGO_PKG_VERSION"), "\"");
+    let with_features = concat!(
+        "presence-channels = { version = \"",
+        env!("CARGO_PKG_VERSION"),
+        "\","
+    );
     text.replace(&checkout().display().to_string(), "[checkout]")
-        .replace(&version, LIBRARY)
+        .replace(version, LIBRARY)
+        .replace(with_features, &LIBRARY.replace(" }", ","))
 }
 
 /// Compares `actual` with `tests/golden/<name>`.

@@ -167,3 +167,16 @@ test("an app without a socket or a channel says what to generate", {timeout}, as
     await tab.close()
   }
 })
+
+test("a browser asks each time whether a file is new, and gets it once", {timeout}, async t => {
+  const app = await hello(t)
+  for(const path of ["/", "/assets/app.css", "/assets/app.js", "/assets/phoenix.mjs"]){
+    const first = await fetch(app.url + path)
+    assert.equal(first.status, 200, path)
+    assert.equal(first.headers.get("cache-control"), "no-cache", path)
+    const etag = first.headers.get("etag")
+    if(path === "/") continue
+    const again = await fetch(app.url + path, {headers: {"if-none-match": etag}})
+    assert.equal(again.status, 304, path)
+  }
+})

@@ -101,7 +101,7 @@ fn new_makes_an_app() {
     assert_unchanged(&sandbox, &["new hello"]);
 }
 
-/// What an app of several nodes has more than another app, for each engine.
+/// The files that differ from those of an app of one node, for each engine.
 #[test]
 fn new_makes_an_app_of_several_nodes() {
     let alone = Sandbox::app("hello").files();

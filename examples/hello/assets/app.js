@@ -232,7 +232,8 @@ function count(number, one, many) {
   return `${number} ${number === 1 ? one : many}`
 }
 
-// Returns a colour for a name, the same on every page.
+// Returns a colour for a name, the same on every page. Similar names have different colours.
 function hue(name) {
-  return [...String(name)].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 7)
+  const sum = [...String(name)].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)) % 360, 7)
+  return sum * 137 % 360
 }

@@ -26,19 +26,3 @@ fn every_template_file_is_embedded() {
         .collect();
     assert_eq!(on_disk, embedded());
 }
-
-/// Two files for one purpose must not drift apart.
-#[test]
-fn the_application_of_several_nodes_differs_in_its_pubsub_alone() {
-    let source = |path| {
-        cargo_phx_templates::find(path)
-            .expect("it is embedded")
-            .source
-    };
-    let one = source("phx.new/src/application.rs.tera");
-    let several = source("phx.new/src/cluster/application.rs.tera");
-    let expected = one
-        .replace(", PubSub};\n", "};\n\nuse crate::cluster;\n")
-        .replace("PubSub::local()", "cluster::pubsub().await?");
-    assert_eq!(several, expected);
-}

@@ -34,14 +34,8 @@ const FILES: &[(&str, &str)] = &[
     ("phx.new/src/web.rs.tera", "src/web.rs"),
 ];
 
-/// The templates that an app of several nodes has in addition, or in place of those above.
-const CLUSTER: &[(&str, &str)] = &[
-    (
-        "phx.new/src/cluster/application.rs.tera",
-        "src/application.rs",
-    ),
-    ("phx.new/src/cluster/cluster.rs.tera", "src/cluster.rs"),
-];
+/// The template that an app of several nodes has in addition.
+const CLUSTER: (&str, &str) = ("phx.new/src/cluster.rs.tera", "src/cluster.rs");
 
 /// An engine: it carries messages between the nodes of an app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -118,10 +112,7 @@ fn plan(path: &Path, root: &Path, name: &AppName, cluster: Option<Engine>) -> an
 
     let mut plan = Plan::new(root);
     let templates = Templates::embedded();
-    let more = if cluster.is_some() { CLUSTER } else { &[] };
-    let replaced = |file: &str| more.iter().any(|(_, other)| *other == file);
-    let files = FILES.iter().filter(|(_, file)| !replaced(file));
-    for (template, file) in files.chain(more) {
+    for (template, file) in FILES.iter().chain(cluster.map(|_| &CLUSTER)) {
         plan.create(Path::new(file), templates.render(template, &context)?)?;
     }
     let folder = root.ancestors().find(|folder| folder.is_dir());

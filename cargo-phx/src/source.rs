@@ -16,6 +16,7 @@ pub(crate) mod imports;
 pub(crate) mod modules;
 pub(crate) mod order;
 pub(crate) mod paths;
+pub(crate) mod remove;
 pub(crate) mod routes;
 pub(crate) mod serve;
 pub(crate) mod state;

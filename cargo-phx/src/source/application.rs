@@ -120,7 +120,7 @@ fn run(source: &Source, steps: &[EditStep]) -> Outcome {
 }
 
 /// Returns the body of `start`.
-fn start<'s>(source: &'s Source) -> Option<&'s Block> {
+pub(super) fn start<'s>(source: &'s Source) -> Option<&'s Block> {
     source.file.items.iter().find_map(|item| match item {
         Item::Fn(item) if item.sig.ident == "start" => Some(&*item.block),
         _ => None,
@@ -128,7 +128,7 @@ fn start<'s>(source: &'s Source) -> Option<&'s Block> {
 }
 
 /// Returns the statement that makes the state, as its index and its variable.
-fn state_variable(statements: &[Stmt]) -> Option<(usize, String)> {
+pub(super) fn state_variable(statements: &[Stmt]) -> Option<(usize, String)> {
     statements.iter().enumerate().find_map(|(index, stmt)| {
         let (Stmt::Local(local), literal) = (stmt, state::literal(std::slice::from_ref(stmt))?)
         else {

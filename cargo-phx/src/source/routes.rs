@@ -55,7 +55,7 @@ pub(crate) fn patterns(source: &Source, socket: &str) -> Vec<NewRoute> {
 }
 
 /// Returns the path of a route's channel from the crate root, as the file imports or writes it.
-fn import_of(source: &Source, call: &ExprMethodCall) -> Option<String> {
+pub(super) fn import_of(source: &Source, call: &ExprMethodCall) -> Option<String> {
     let arguments = &call.turbofish.as_ref()?.args;
     let path = arguments.iter().find_map(|argument| match argument {
         syn::GenericArgument::Type(syn::Type::Path(ty)) => Some(&ty.path),
@@ -139,7 +139,7 @@ fn impls<'s>(source: &'s Source) -> impl Iterator<Item = &'s ItemImpl> {
 }
 
 /// Returns the socket's function `channels`, which declares the routes.
-fn routes_function<'s>(source: &'s Source, socket: &str) -> Option<&'s ImplItemFn> {
+pub(super) fn routes_function<'s>(source: &'s Source, socket: &str) -> Option<&'s ImplItemFn> {
     impls(source)
         .filter(|item| paths::type_name(&item.self_ty).as_deref() == Some(socket))
         .flat_map(|item| &item.items)
@@ -149,7 +149,8 @@ fn routes_function<'s>(source: &'s Source, socket: &str) -> Option<&'s ImplItemF
         })
 }
 
-fn routes(function: &ImplItemFn) -> Vec<&ExprMethodCall> {
+/// Returns the calls in the function that add a route.
+pub(super) fn routes(function: &ImplItemFn) -> Vec<&ExprMethodCall> {
     struct Calls<'s>(Vec<&'s ExprMethodCall>);
     impl<'s> Visit<'s> for Calls<'s> {
         fn visit_expr_method_call(&mut self, call: &'s ExprMethodCall) {

@@ -1,0 +1,1 @@
+//! Taking back the wiring of the endpoint into a server.

@@ -138,6 +138,16 @@ impl Edits {
         self.0.push((range, text.into()));
     }
 
+    /// Returns the edited text, or `None` if two edits overlap.
+    pub(crate) fn apply_disjoint(mut self, text: &str) -> Option<String> {
+        self.0.sort_by_key(|(range, _)| (range.start, range.end));
+        let disjoint = self
+            .0
+            .windows(2)
+            .all(|pair| pair[0].0.end <= pair[1].0.start);
+        disjoint.then(|| self.apply(text))
+    }
+
     /// Returns the edited text. Inserted line breaks are those of the text: `\n` or `\r\n`.
     pub(crate) fn apply(mut self, text: &str) -> String {
         let windows = text.contains("\r\n");

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::new::Engine;
-use crate::commands::{Options, gen_channel, gen_presence, gen_secret, gen_socket, new};
+use crate::commands::{Options, destroy, gen_channel, gen_presence, gen_secret, gen_socket, new};
 use crate::console::Console;
+use crate::names::Component;
 
 /// Phoenix channels and presence for axum apps: makes new apps, and generates code into apps
 #[derive(Debug, Parser)]
@@ -57,6 +58,29 @@ enum Command {
     /// Generate code into this project, and wire it in
     #[command(subcommand)]
     Gen(Generator),
+    /// Take back what `gen` has written, after showing the changes
+    #[command(subcommand)]
+    Destroy(Destroyed),
+}
+
+#[derive(Debug, Subcommand)]
+enum Destroyed {
+    /// A presence: its file, its tracker and its field of the state
+    Presence {
+        /// The type to remove
+        #[arg(default_value = "Presence")]
+        name: String,
+    },
+    /// A channel, its route and its test
+    Channel {
+        /// The name, without `Channel`
+        name: String,
+    },
+    /// A socket and its mount
+    Socket {
+        /// The name, without `Socket`
+        name: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -105,6 +129,14 @@ impl Cli {
         options.prepare(console);
         match self.command {
             Command::New { path, cluster } => new::run(&path, cluster, &options, console),
+            Command::Destroy(destroyed) => {
+                let (component, name) = match destroyed {
+                    Destroyed::Presence { name } => (Component::Presence, name),
+                    Destroyed::Channel { name } => (Component::Channel, name),
+                    Destroyed::Socket { name } => (Component::Socket, name),
+                };
+                destroy::run(component, &name, &options, console)
+            }
             Command::Gen(Generator::Presence { name }) => {
                 gen_presence::run(&name, &options, console)
             }

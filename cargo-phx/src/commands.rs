@@ -6,6 +6,7 @@ use crate::console::Console;
 use crate::plan::Plan;
 use crate::project::Project;
 
+pub(crate) mod destroy;
 pub(crate) mod gen_channel;
 pub(crate) mod gen_presence;
 pub(crate) mod gen_secret;

@@ -16,7 +16,7 @@ pub(crate) enum Component {
 
 impl Component {
     /// Returns the word in `cargo phx gen <word>`.
-    fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Component::Channel => "channel",
             Component::Presence => "presence",

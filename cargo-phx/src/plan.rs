@@ -1,5 +1,6 @@
 //! The plan of a command, as data: computed first, then shown or applied.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -15,9 +16,11 @@ mod write;
 pub(crate) use interrupt::Interrupted;
 
 /// The file changes below one folder, and the messages to the user.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Plan {
     root: PathBuf,
+    /// The texts that files have instead of those on disk: see [`Plan::after`].
+    assumed: BTreeMap<PathBuf, Option<String>>,
     changes: Vec<Change>,
     notices: Vec<String>,
     next_steps: String,
@@ -87,10 +90,27 @@ impl Plan {
     pub(crate) fn new(root: &Path) -> Plan {
         Plan {
             root: root.to_path_buf(),
+            assumed: BTreeMap::new(),
             changes: Vec::new(),
             notices: Vec::new(),
             next_steps: String::new(),
         }
+    }
+
+    /// Makes an empty plan for the files as `plan` would leave them. It is never applied.
+    pub(crate) fn after(plan: &Plan) -> Plan {
+        let mut next = Plan::new(&plan.root);
+        let changes = plan.changes.iter();
+        next.assumed = changes
+            .map(|change| (change.path.clone(), change.after.clone()))
+            .collect();
+        next
+    }
+
+    /// Returns the changes that change something.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = &Change> {
+        let changes = self.changes.iter();
+        changes.filter(|change| change.status() != Status::Unchanged)
     }
 
     /// Returns the text of a file as planned, else as it is on disk.
@@ -104,6 +124,9 @@ impl Plan {
     }
 
     fn on_disk(&self, path: &Path) -> anyhow::Result<Option<String>> {
+        if let Some(text) = self.assumed.get(path) {
+            return Ok(text.clone());
+        }
         match std::fs::read_to_string(target(&self.root, path)) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -126,7 +149,6 @@ impl Plan {
 
     /// Plans to delete a file, and the folders that are empty without it. A file that does not
     /// exist is not listed.
-    #[cfg_attr(not(test), expect(dead_code, reason = "destroy comes next"))]
     pub(crate) fn delete(&mut self, path: &Path) -> anyhow::Result<()> {
         if self.on_disk(path)?.is_none() {
             self.changes.retain(|change| change.path != path);

@@ -19,7 +19,7 @@ mod binary;
 use binary::Binary;
 
 /// The facts about a package that the generators need. Paths are relative to its folder.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Project {
     /// The folder of the package's Cargo.toml.
     pub(crate) root: PathBuf,

@@ -21,6 +21,7 @@ pub(crate) mod routes;
 pub(crate) mod serve;
 pub(crate) mod state;
 pub(crate) mod user;
+pub(crate) mod uses;
 
 /// The outcome of an edit.
 #[derive(Debug, Clone, PartialEq, Eq)]

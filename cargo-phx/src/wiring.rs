@@ -17,6 +17,7 @@ use crate::source::{Outcome, Source, crates, modules};
 pub(crate) mod application;
 pub(crate) mod checkout;
 mod collision;
+pub(crate) mod removal;
 pub(crate) mod sockets;
 pub(crate) mod test_state;
 pub(crate) mod test_support;
@@ -36,6 +37,14 @@ impl Wiring {
             templates: Templates::of(&project.root),
             plan: Plan::new(&project.root),
             project,
+        }
+    }
+
+    /// Makes a wiring for the project as `plan` would leave it, to see what generating again gives.
+    pub(crate) fn after(project: Project, plan: &Plan) -> Wiring {
+        Wiring {
+            plan: Plan::after(plan),
+            ..Wiring::new(project)
         }
     }
 

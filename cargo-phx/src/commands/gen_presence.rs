@@ -17,8 +17,13 @@ pub(crate) fn run(name: &str, options: &Options, console: &mut Console) -> anyho
 }
 
 fn plan(project: Project, name: &Name) -> anyhow::Result<Plan> {
-    let crate_name = project.crate_name.clone();
     let mut wiring = Wiring::new(project);
+    generate(&mut wiring, name)?;
+    Ok(wiring.finish())
+}
+
+pub(crate) fn generate(wiring: &mut Wiring, name: &Name) -> anyhow::Result<()> {
+    let crate_name = wiring.project.crate_name.clone();
     let field = name.module();
 
     let mut context = Context::new();
@@ -45,5 +50,5 @@ fn plan(project: Project, name: &Name) -> anyhow::Result<Plan> {
          presence.track(socket, \"some key\", json!({{ \"some\": \"meta\" }})).await?;\n    \
          socket.push(\"presence_state\", presence.list(socket.topic()).await)?;{advice}"
     ));
-    Ok(wiring.finish())
+    Ok(())
 }

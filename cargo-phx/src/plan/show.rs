@@ -10,12 +10,19 @@ use crate::console::Console;
 pub(super) fn line(change: &Change) -> String {
     let verb = match change.status() {
         Status::Creating => "creating",
+        Status::Injecting if shrinks(change) => "editing",
         Status::Injecting => "injecting",
         Status::Deleting => "deleting",
         Status::Unchanged => "unchanged",
         Status::Conflict => "overwriting",
     };
     format!("* {verb} {}", slashes(change))
+}
+
+/// Returns whether the change takes more away than it adds.
+fn shrinks(change: &Change) -> bool {
+    let length = |text: &Option<String>| text.as_deref().map_or(0, str::len);
+    length(&change.after) < length(&change.before)
 }
 
 /// Returns the path with `/` on every platform, as code and documentation write it.
@@ -48,6 +55,15 @@ impl Plan {
             console.line(format!("\n{notice}"))?;
         }
         console.status("\nNothing was written: this was a dry run.")
+    }
+}
+
+impl Plan {
+    /// Returns the plan as one patch that `git apply` reads.
+    pub(crate) fn patch(&self) -> String {
+        let changed = self.listed();
+        let changed = changed.filter(|change| change.status() != Status::Unchanged);
+        changed.map(diff).collect()
     }
 }
 

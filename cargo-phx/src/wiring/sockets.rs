@@ -109,7 +109,7 @@ impl Wiring {
         Ok(sockets.pop())
     }
 
-    fn sockets(&self) -> anyhow::Result<Vec<SocketFile>> {
+    pub(crate) fn sockets(&self) -> anyhow::Result<Vec<SocketFile>> {
         let mut sockets = Vec::new();
         for path in rust_files(&self.project.root, self.project.source_folder()) {
             let text = self.plan.read(&path)?.unwrap_or_default();

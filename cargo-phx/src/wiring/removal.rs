@@ -1,0 +1,326 @@
+//! Taking back what the generators have written for one presence, channel or socket.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use similar::{DiffOp, TextDiff};
+use walkdir::{DirEntry, WalkDir};
+
+use super::Wiring;
+use crate::format::Format;
+use crate::names::{Component, Name};
+use crate::plan::Plan;
+use crate::source::application::{NewPresence, NewSocket};
+use crate::source::remove::{self, application, imports, modules, routes};
+use crate::source::uses::{self, Item};
+use crate::source::{Outcome, Source};
+
+/// A place in the user's code.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) path: PathBuf,
+    pub(crate) line: usize,
+    /// The text of the line.
+    pub(crate) text: String,
+}
+
+/// Generates the component again, in the project as the plan leaves it.
+pub(crate) type Redo<'a> = &'a dyn Fn(&mut Wiring) -> anyhow::Result<()>;
+
+impl Wiring {
+    /// Removes a component's files, modules, imports, routes and mounts.
+    pub(crate) fn remove(&mut self, component: Component, name: &Name) -> anyhow::Result<()> {
+        self.plan.delete(&self.source_path(&name.file()))?;
+        match component {
+            Component::Channel => self.remove_channel(name)?,
+            Component::Presence => {
+                let presence = NewPresence {
+                    name: name.type_name(),
+                    import: name.import(),
+                    field: name.module(),
+                };
+                self.edit_application(|source| application::presence(source, &presence))?;
+            }
+            Component::Socket => {
+                let socket = NewSocket {
+                    name: name.type_name(),
+                    import: name.import(),
+                    second_path: String::new(),
+                };
+                self.edit_application(|source| application::mount(source, &socket))?;
+            }
+        }
+        self.remove_modules(&name.modules())
+    }
+
+    fn edit_application(&mut self, edit: impl Fn(&Source) -> Outcome) -> anyhow::Result<()> {
+        let path = self.application_path();
+        if self.plan.read(&path)?.is_some() {
+            self.edit(&path, edit)?;
+        }
+        Ok(())
+    }
+
+    fn remove_channel(&mut self, name: &Name) -> anyhow::Result<()> {
+        let modules = name.modules();
+        let beside = self.source_path(&format!("channels/{}/tests.rs", modules.join("/")));
+        let integration = PathBuf::from(format!("tests/{}_test.rs", modules.join("_")));
+        self.plan.delete(&beside)?;
+        self.plan.delete(&integration)?;
+        let (channel, import) = (name.type_name(), name.import());
+        for socket in self.sockets()? {
+            let text = self.plan.read(&socket.path)?.unwrap_or_default();
+            if imports_another(&Source::parse(&socket.path, &text)?, name) {
+                continue;
+            }
+            self.edit(&socket.path, |source| {
+                routes::remove(source, &socket.name, &channel)
+            })?;
+            self.edit(&socket.path, |source| {
+                imports::remove_unused(source, &import)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Removes the declaration of the innermost module, and the files of modules above it that
+    /// hold nothing then.
+    fn remove_modules(&mut self, modules: &[String]) -> anyhow::Result<()> {
+        for depth in (0..modules.len()).rev() {
+            let folder = ["channels"]
+                .into_iter()
+                .chain(modules[..depth].iter().map(String::as_str));
+            let path = self.module_file(&folder.collect::<Vec<_>>().join("/"))?;
+            if self.plan.read(&path)?.is_none() {
+                return Ok(());
+            }
+            self.edit(&path, |source| modules::remove(source, &modules[depth]))?;
+            let left = self.plan.read(&path)?.unwrap_or_default();
+            if depth == 0 || !left.trim().is_empty() {
+                return Ok(());
+            }
+            self.plan.delete(&path)?;
+        }
+        Ok(())
+    }
+
+    /// Removes `application.rs`, `channels.rs` and the wiring if nothing is left that needs them and
+    /// they are as generated: generating the component again must give the present files.
+    pub(crate) fn remove_idle_application(&mut self, redo: Redo) -> anyhow::Result<()> {
+        let channels = self.module_file("channels")?;
+        let text = self.plan.read(&channels)?.unwrap_or_default();
+        if Source::parse(&channels, &text).is_ok_and(|source| modules::any(&source)) {
+            return Ok(());
+        }
+        for plan in self.without_application(&channels)? {
+            let mut bare = Wiring {
+                plan,
+                ..Wiring::new(self.project.clone())
+            };
+            if bare.redone_is_present(redo)? && bare.uses_of_application()?.is_empty() {
+                self.plan = std::mem::replace(&mut bare.plan, Plan::new(Path::new("")));
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the plans that also remove the application, each with another text for the binary.
+    fn without_application(&self, channels: &Path) -> anyhow::Result<Vec<Plan>> {
+        let mut bare = Wiring {
+            plan: self.plan.clone(),
+            ..Wiring::new(self.project.clone())
+        };
+        bare.plan.delete(channels)?;
+        bare.plan.delete(&self.application_path())?;
+        let root = self.project.crate_root().to_path_buf();
+        for module in ["application", "channels"] {
+            bare.edit(&root, |source| modules::remove(source, module))?;
+        }
+        let Some(binary) = &self.project.binary else {
+            return Ok(vec![bare.plan]);
+        };
+        let text = bare.plan.read(binary)?.unwrap_or_default();
+        let mut texts = remove::serve::candidates(&Source::parse(binary, &text)?);
+        // The user may have removed the wiring already.
+        texts.push(text);
+        let plans = texts.into_iter().map(|text| {
+            let mut plan = bare.plan.clone();
+            plan.inject(binary, text)?;
+            Ok(plan)
+        });
+        plans.collect()
+    }
+
+    /// Returns whether generating again leaves every file but the manifest as it is on disk.
+    fn redone_is_present(&mut self, redo: Redo) -> anyhow::Result<bool> {
+        self.format();
+        let again = self.redone(redo)?;
+        for change in self.plan.changes() {
+            let wiring = [
+                self.project.binary.as_deref(),
+                Some(self.project.crate_root()),
+            ];
+            let is_wiring = wiring.contains(&Some(change.path.as_path()));
+            let is_new = change.after.is_none() && !self.is_of_component(&change.path);
+            if (is_wiring || is_new) && again.read(&change.path)? != change.before {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns whether the file belongs to one component, and not to the application.
+    fn is_of_component(&self, path: &Path) -> bool {
+        let application = path == self.application_path();
+        let channels = self
+            .module_file("channels")
+            .is_ok_and(|channels| path == channels);
+        !application && !channels
+    }
+
+    /// Returns the plan that generates the component again after this plan.
+    pub(crate) fn redone(&self, redo: Redo) -> anyhow::Result<Plan> {
+        let mut again = Wiring::after(self.project.clone(), &self.plan);
+        redo(&mut again)?;
+        Ok(again.finish())
+    }
+
+    /// Formats the plan as the project does.
+    pub(crate) fn format(&mut self) {
+        self.plan.format(&Format {
+            folder: &self.project.root,
+            edition: &self.project.edition,
+        });
+    }
+
+    fn uses_of_application(&self) -> anyhow::Result<Vec<Place>> {
+        let mut places = Vec::new();
+        for module in ["application", "channels"] {
+            places.extend(self.uses(&Item {
+                module: module.to_owned(),
+                above: vec![self.project.crate_name.clone()],
+                name: None,
+                field: None,
+            })?);
+        }
+        Ok(places)
+    }
+
+    /// Returns the places that use a component after this plan, as they are on disk.
+    pub(crate) fn uses_of(&self, component: Component, name: &Name) -> anyhow::Result<Vec<Place>> {
+        let modules = name.modules();
+        let above = modules[..modules.len() - 1].iter().rev().cloned();
+        let field = (component == Component::Presence).then(|| name.module());
+        let mut places = self.uses(&Item {
+            module: name.module(),
+            above: above.chain(["channels".to_owned()]).collect(),
+            name: Some(name.type_name()),
+            field: field.clone(),
+        })?;
+        let path = self.application_path();
+        if let (Some(field), Some(text)) = (field, self.plan.read(&path)?) {
+            let lines = application::variable_uses(&Source::parse(&path, &text)?, &field);
+            places.extend(self.places(&path, &text, lines.into_iter().collect())?);
+        }
+        places.sort();
+        places.dedup();
+        Ok(places)
+    }
+
+    fn uses(&self, item: &Item) -> anyhow::Result<Vec<Place>> {
+        let mut places = Vec::new();
+        for path in code_files(&self.project.root) {
+            let Some(text) = self.plan.read(&path)? else {
+                continue;
+            };
+            let words = [Some(&item.module), item.name.as_ref(), item.field.as_ref()];
+            if !words.into_iter().flatten().any(|word| text.contains(word)) {
+                continue;
+            }
+            let before = std::fs::read_to_string(self.project.root.join(&path))?;
+            let lines = uses::find(&text, &before, item);
+            places.extend(self.places(&path, &text, lines)?);
+        }
+        Ok(places)
+    }
+
+    /// Returns lines of the planned text as places of the file on disk.
+    fn places(
+        &self,
+        path: &Path,
+        planned: &str,
+        lines: BTreeSet<usize>,
+    ) -> anyhow::Result<Vec<Place>> {
+        let disk = std::fs::read_to_string(self.project.root.join(path))?;
+        let diff = TextDiff::from_lines(&*disk, planned);
+        let place = |line: usize| {
+            let on_disk = diff.ops().iter().find_map(|op| match *op {
+                DiffOp::Equal {
+                    old_index,
+                    new_index,
+                    len,
+                } if (new_index..new_index + len).contains(&(line - 1)) => {
+                    Some(old_index + line - 1 - new_index)
+                }
+                DiffOp::Replace {
+                    old_index,
+                    new_index,
+                    new_len,
+                    ..
+                } if (new_index..new_index + new_len).contains(&(line - 1)) => Some(old_index),
+                _ => None,
+            });
+            let at = on_disk.unwrap_or(line - 1);
+            Place {
+                path: path.to_path_buf(),
+                line: at + 1,
+                text: disk.lines().nth(at).unwrap_or_default().trim().to_owned(),
+            }
+        };
+        Ok(lines.into_iter().map(place).collect())
+    }
+
+    /// Returns the files that stay in the folder of a deleted module.
+    pub(crate) fn left_beside(&self, name: &Name) -> anyhow::Result<Vec<PathBuf>> {
+        let file = self.source_path(&name.file());
+        let mut left = Vec::new();
+        for path in super::application::rust_files(&self.project.root, &file.with_extension("")) {
+            if self.plan.read(&path)?.is_some() {
+                left.push(path);
+            }
+        }
+        Ok(left)
+    }
+}
+
+/// Returns whether the file imports a type of that name from another module.
+fn imports_another(source: &Source, name: &Name) -> bool {
+    let mut ours = name.modules();
+    ours.push(name.type_name());
+    let roots = ["crate", "self", "super", "channels"];
+    crate::source::imports::paths(source).iter().any(|path| {
+        let below = path
+            .iter()
+            .skip_while(|segment| roots.contains(&segment.as_str()));
+        path.last() == ours.last() && !below.eq(&ours)
+    })
+}
+
+/// Returns the Rust files of the project, without those that cargo builds or that other tools
+/// install. The paths are relative to `root`.
+pub(crate) fn code_files(root: &Path) -> Vec<PathBuf> {
+    let is_code = |entry: &DirEntry| {
+        let name = entry.file_name().to_string_lossy();
+        entry.depth() == 0 || !(name.starts_with('.') || name == "target" || name == "node_modules")
+    };
+    WalkDir::new(root)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(is_code)
+        .filter_map(Result::ok)
+        .map(DirEntry::into_path)
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .filter_map(|path| path.strip_prefix(root).map(Path::to_path_buf).ok())
+        .collect()
+}

@@ -10,6 +10,7 @@ use super::{Options, gen_channel, gen_presence};
 use crate::console::Console;
 use crate::hint::hinted;
 use crate::names::{Component, Name};
+use crate::plan::Plan;
 use crate::source::Source;
 use crate::source::routes;
 use crate::wiring::Wiring;
@@ -107,17 +108,32 @@ fn edited(
     redo: &dyn Fn(&mut Wiring) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<PathBuf>> {
     let again = wiring.redone(redo)?;
-    let mut edited = Vec::new();
+    let mut edited = differing(wiring, &again)?;
+    if !edited.is_empty() {
+        // A channel from before the first presence tracks nobody.
+        let again = wiring.redone(&|wiring| {
+            wiring.forget_presences()?;
+            redo(wiring)
+        })?;
+        let without_presences = differing(wiring, &again)?;
+        edited.retain(|path| without_presences.contains(path));
+    }
+    Ok(edited)
+}
+
+/// Returns the files that the wiring's plan deletes and that `again` does not restore.
+fn differing(wiring: &Wiring, again: &Plan) -> anyhow::Result<Vec<PathBuf>> {
+    let mut differing = Vec::new();
     for change in wiring
         .plan
         .changes()
         .filter(|change| change.after.is_none())
     {
         if again.read(&change.path)? != change.before {
-            edited.push(change.path.clone());
+            differing.push(change.path.clone());
         }
     }
-    Ok(edited)
+    Ok(differing)
 }
 
 /// Returns the socket that routes to the channel, else the one that a new channel would get.

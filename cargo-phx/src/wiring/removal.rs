@@ -12,6 +12,7 @@ use crate::names::{Component, Name};
 use crate::plan::Plan;
 use crate::source::application::{NewPresence, NewSocket};
 use crate::source::remove::{self, application, imports, modules, routes};
+use crate::source::state;
 use crate::source::uses::{self, Item};
 use crate::source::{Outcome, Source};
 
@@ -61,6 +62,22 @@ impl Wiring {
         Ok(())
     }
 
+    /// Removes all presences from the application, as before the first one was generated.
+    pub(crate) fn forget_presences(&mut self) -> anyhow::Result<()> {
+        let path = self.application_path();
+        let text = self.plan.read(&path)?.unwrap_or_default();
+        for (field, name) in state::presences(&Source::parse(&path, &text)?) {
+            let import = format!("crate::channels::{field}::{name}");
+            let presence = NewPresence {
+                field,
+                name,
+                import,
+            };
+            self.edit_application(|source| application::presence(source, &presence))?;
+        }
+        Ok(())
+    }
+
     fn remove_channel(&mut self, name: &Name) -> anyhow::Result<()> {
         let modules = name.modules();
         let beside = self.source_path(&format!("channels/{}/tests.rs", modules.join("/")));
@@ -104,8 +121,8 @@ impl Wiring {
         Ok(())
     }
 
-    /// Removes `application.rs`, `channels.rs` and the wiring if nothing is left that needs them and
-    /// they are as generated: generating the component again must give the present files.
+    /// Removes `application.rs`, `channels.rs` and the wiring if nothing is left that needs them
+    /// and they are as generated: generating the component again must give the present files.
     pub(crate) fn remove_idle_application(&mut self, redo: Redo) -> anyhow::Result<()> {
         let channels = self.module_file("channels")?;
         let text = self.plan.read(&channels)?.unwrap_or_default();

@@ -92,7 +92,7 @@ const COMMANDS: &[&str] = &[
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 24,
+        cases: 10,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

@@ -115,7 +115,8 @@ impl presence_channels::UserSocket for UserSocket {
         takes_back(&FRESH.replace("{}\n}", "{\n        // None yet.\n    }\n}"));
         let one = FRESH.replace(
             "(_routes: &mut Routes<Self>) {}",
-            "(r: &mut Routes<Self>) {\n        // Chats.\n        r.channel::<ChatChannel>(\"chat:*\");\n    }",
+            "(r: &mut Routes<Self>) {\n        // Chats.\n        \
+             r.channel::<ChatChannel>(\"chat:*\");\n    }",
         );
         takes_back(&one);
     }

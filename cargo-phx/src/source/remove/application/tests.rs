@@ -136,7 +136,7 @@ proptest! {
     // Each step asks rustfmt.
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// What is left after a removal is what the other generators write without it.
+    /// A removal leaves the text that the other generators write on their own.
     #[test]
     fn what_is_left_is_what_the_others_write(
         order in Just((0..6).collect::<Vec<usize>>()).prop_shuffle(),

@@ -138,8 +138,7 @@ impl Wiring {
     pub(crate) fn declare_in_root(&mut self, module: &str) -> anyhow::Result<()> {
         let root = self.project.crate_root().to_path_buf();
         if self.project.new_library && self.plan.read(&root)?.is_none() {
-            let text = "//! The app's modules, which its binaries and its tests use.\n";
-            self.plan.create(&root, text.to_owned())?;
+            self.plan.create(&root, NEW_LIBRARY.to_owned())?;
         }
         self.check_module(module)?;
         let public = self.project.library.is_some();
@@ -232,6 +231,9 @@ impl Wiring {
         Ok(Some((path.clone(), text)))
     }
 }
+
+/// The text of a library that is made for the modules of a binary below `src/bin`.
+const NEW_LIBRARY: &str = "//! The app's modules, which its binaries and its tests use.\n";
 
 /// The packages that can serve the endpoint's routes, and the library itself: a package that has it
 /// has been set up.

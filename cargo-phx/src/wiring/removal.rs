@@ -12,9 +12,9 @@ use crate::names::{Component, Name};
 use crate::plan::Plan;
 use crate::source::application::{NewPresence, NewSocket};
 use crate::source::remove::{self, application, imports, modules, routes};
-use crate::source::state;
 use crate::source::uses::{self, Item};
 use crate::source::{Outcome, Source};
+use crate::source::{serve, state};
 
 /// A place in the user's code.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -129,21 +129,77 @@ impl Wiring {
         if Source::parse(&channels, &text).is_ok_and(|source| modules::any(&source)) {
             return Ok(());
         }
-        for plan in self.without_application(&channels)? {
+        let bare = self.without_application(&channels)?;
+        let server = self.wired_file()?;
+        let mut texts = Vec::new();
+        if let Some(server) = &server {
+            let text = bare.plan.read(server)?.unwrap_or_default();
+            let addresses = self.takes_addresses()?;
+            texts = remove::serve::candidates(&Source::parse(server, &text)?, addresses);
+        }
+        let is_wired = !texts.is_empty();
+        // The user may have removed the wiring already.
+        texts.push(String::new());
+        for text in texts {
+            let mut plan = bare.plan.clone();
+            if let (Some(server), false) = (&server, text.is_empty()) {
+                plan.inject(server, text)?;
+            }
             let mut bare = Wiring {
                 plan,
-                ..Wiring::new(self.project.clone())
+                ..Wiring::new(bare.project.clone())
             };
-            if bare.redone_is_present(redo)? && bare.uses_of_application()?.is_empty() {
+            if bare.uses_of_application()?.is_empty() && bare.redone_is_present(redo)? {
                 self.plan = std::mem::replace(&mut bare.plan, Plan::new(Path::new("")));
                 return Ok(());
             }
         }
+        if let Some(server) = server.filter(|_| is_wired) {
+            self.leave_wiring(&server)?;
+        }
         Ok(())
     }
 
-    /// Returns the plans that also remove the application, each with another text for the binary.
-    fn without_application(&self, channels: &Path) -> anyhow::Result<Vec<Plan>> {
+    /// Returns whether code of the project takes the address of a client.
+    fn takes_addresses(&self) -> anyhow::Result<bool> {
+        for path in code_files(&self.project.root) {
+            let text = self.plan.read(&path)?.unwrap_or_default();
+            if text.contains("ConnectInfo") {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Adds a notice with the lines of a wiring that is not as generated.
+    fn leave_wiring(&mut self, server: &Path) -> anyhow::Result<()> {
+        let application = self.application_path();
+        let text = self.plan.read(server)?.unwrap_or_default();
+        let lines = remove::serve::lines(&Source::parse(server, &text)?);
+        let places = self.places(server, &text, lines.into_iter().collect())?;
+        let places: Vec<String> = places
+            .iter()
+            .map(|place| {
+                format!(
+                    "\n    {}:{}: {}",
+                    place.path.display(),
+                    place.line,
+                    place.text
+                )
+            })
+            .collect();
+        self.plan.notice(format!(
+            "The application has nothing left to run. The wiring in {} is not as generated, so \
+             it stays. To remove it, delete {} and change these lines:\n{}",
+            server.display(),
+            application.display(),
+            places.concat()
+        ));
+        Ok(())
+    }
+
+    /// Returns the plan without the application and the modules.
+    fn without_application(&self, channels: &Path) -> anyhow::Result<Wiring> {
         let mut bare = Wiring {
             plan: self.plan.clone(),
             ..Wiring::new(self.project.clone())
@@ -154,19 +210,31 @@ impl Wiring {
         for module in ["application", "channels"] {
             bare.edit(&root, |source| modules::remove(source, module))?;
         }
-        let Some(binary) = &self.project.binary else {
-            return Ok(vec![bare.plan]);
-        };
-        let text = bare.plan.read(binary)?.unwrap_or_default();
-        let mut texts = remove::serve::candidates(&Source::parse(binary, &text)?);
-        // The user may have removed the wiring already.
-        texts.push(text);
-        let plans = texts.into_iter().map(|text| {
-            let mut plan = bare.plan.clone();
-            plan.inject(binary, text)?;
-            Ok(plan)
-        });
-        plans.collect()
+        let left = bare.plan.read(&root)?.unwrap_or_default();
+        let is_library = self.project.library.as_deref() == Some(&*root);
+        if is_library && left.trim() == super::NEW_LIBRARY.trim() {
+            bare.plan.delete(&root)?;
+            bare.project.new_library = true;
+        }
+        Ok(bare)
+    }
+
+    /// Returns the file of the project that starts the application.
+    fn wired_file(&self) -> anyhow::Result<Option<PathBuf>> {
+        let mut files =
+            super::application::rust_files(&self.project.root, self.project.source_folder());
+        files.extend(self.project.binary.clone());
+        for path in files {
+            let text = self.plan.read(&path)?.unwrap_or_default();
+            let starts = || {
+                Source::parse(&path, &text).is_ok_and(|source| serve::starts_application(&source))
+            };
+            let is_test = path.file_name().is_some_and(|name| name == "tests.rs");
+            if !is_test && text.contains("application") && starts() {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
     }
 
     /// Returns whether generating again leaves every file but the manifest as it is on disk.
@@ -174,11 +242,7 @@ impl Wiring {
         self.format();
         let again = self.redone(redo)?;
         for change in self.plan.changes() {
-            let wiring = [
-                self.project.binary.as_deref(),
-                Some(self.project.crate_root()),
-            ];
-            let is_wiring = wiring.contains(&Some(change.path.as_path()));
+            let is_wiring = change.after.is_some() && change.path != Path::new("Cargo.toml");
             let is_new = change.after.is_none() && !self.is_of_component(&change.path);
             if (is_wiring || is_new) && again.read(&change.path)? != change.before {
                 return Ok(false);

@@ -67,7 +67,7 @@ const SHAPES: &[&[(&str, &str)]] = &[
             "src/main.rs",
             "// A licence.\nuse axum::{Router};\n\n#[tokio::main]\nasync fn main()\n{\n  \
              let app=Router::new(); \n  let l = tokio::net::TcpListener::bind(\"127.0.0.1:3000\").await.unwrap();\n  \
-             axum::serve(l, app.into_make_service()).await.unwrap(); // for ever\n}\n",
+             axum::serve(l, app).await.unwrap(); // for ever\n}\n",
         ),
     ],
 ];

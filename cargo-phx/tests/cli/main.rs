@@ -1,7 +1,7 @@
 //! Runs the command line as a user does, and checks its output, its files and its errors.
 
-mod flags;
 mod destroy;
+mod flags;
 mod generators;
 mod golden;
 mod manifests;

@@ -6,102 +6,342 @@
 
 use std::ops::Range;
 
-use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Block, Expr, ExprCall, ExprMethodCall, Item, ItemFn, Pat, Stmt};
+use syn::{Block, Expr, ExprCall, ExprMethodCall, Item, Pat, Stmt};
 
-use super::{Lines, mentions};
+use super::Lines;
 use crate::source::{Edits, Source, paths};
 
-/// The variable that the wiring gives to the endpoint.
-const ENDPOINT: &str = "endpoint";
+/// The comment above the task that stops the endpoint.
+const COMMENT: &str = "// The endpoint stops beside the server:";
+/// The variables that the wiring may give to the value of the function.
+const RESULTS: &[&str] = &["result", "served"];
+/// The calls that give the address of a client to handlers, which the wiring removes because
+/// `presence_channels::serve` gives it. A call of `into_make_service`, which the wiring removes
+/// too, has no effect and does not come back.
+const SERVICES: &[&str] = &[
+    ".into_make_service_with_connect_info::<SocketAddr>()",
+    ".into_make_service_with_connect_info::<std::net::SocketAddr>()",
+];
 
-/// Returns the texts that the wiring may have had before it, the likeliest first. Returns nothing
-/// if the file does not start the application in the way of the wiring.
-pub(crate) fn candidates(source: &Source) -> Vec<String> {
-    let mut finder = Finder {
+/// Returns the texts that the file may have had before the wiring, the likeliest first. Returns
+/// nothing if the file does not start the application in the way of the wiring. `addresses` says
+/// whether handlers of the project take the address of a client.
+pub(crate) fn candidates(source: &Source, addresses: bool) -> Vec<String> {
+    let mut parts = Parts {
         source,
-        parts: Parts::default(),
         started: false,
+        statements: Vec::new(),
+        edits: Vec::new(),
+        router: None,
+        app: None,
+        ends: Vec::new(),
+        joints: Vec::new(),
+        functions: Vec::new(),
     };
-    finder.visit_file(&source.file);
-    if !finder.started {
+    parts.visit_file(&source.file);
+    if !parts.started {
         return Vec::new();
     }
-    let shutdown = shutdown(source);
+    let services: Vec<&str> = if addresses {
+        SERVICES.iter().copied().chain([""]).collect()
+    } else {
+        vec![""]
+    };
     let mut texts: Vec<String> = Vec::new();
-    // The likeliest first: the wiring has added the graceful end, and has not moved the router
-    // into a variable.
     for inline in [false, true] {
-        for ends in [true, false] {
-            let Some(text) = finder
-                .parts
-                .without(source, inline, ends, shutdown.as_ref())
-            else {
-                continue;
-            };
-            if !texts.contains(&text) {
-                texts.push(text);
+        for service in &services {
+            for joined in [true, false] {
+                for (ends, function) in [(true, true), (true, false), (false, false)] {
+                    let choice = Choice {
+                        inline,
+                        service,
+                        joined,
+                        ends,
+                        function,
+                    };
+                    let text = parts.without(&choice);
+                    texts.extend(text.filter(|text| !texts.contains(text)));
+                }
             }
         }
     }
     texts
 }
 
-/// The parts that the wiring may have written.
-#[derive(Default)]
-struct Parts {
+/// Returns the lines that wire the endpoint in, counted from 1.
+pub(crate) fn lines(source: &Source) -> Vec<usize> {
+    let lines = source.text().lines().enumerate();
+    let wires = |line: &str| {
+        let is_comment = line.trim_start().starts_with("//");
+        !is_comment
+            && line
+                .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+                .any(|word| word == "endpoint" || word == "application")
+    };
+    lines
+        .filter(|(_, line)| wires(line))
+        .map(|(at, _)| at + 1)
+        .collect()
+}
+
+/// The steps that the wiring may have taken.
+struct Choice {
+    /// It has moved the router into a variable.
+    inline: bool,
+    /// It has removed this call, which made a service of the router.
+    service: &'static str,
+    /// It has broken the chain of calls into lines.
+    joined: bool,
+    /// It has added the graceful end.
+    ends: bool,
+    /// It has added the function that waits for the signal.
+    function: bool,
+}
+
+/// The parts of a file that the wiring may have written.
+struct Parts<'a> {
+    source: &'a Source<'a>,
+    started: bool,
     /// Statements to remove.
     statements: Vec<Range<usize>>,
     /// Other edits that are always right.
     edits: Vec<(Range<usize>, String)>,
-    /// The statement that gives the router a variable, that variable, and the router.
-    router: Option<(Range<usize>, String, Range<usize>)>,
-    /// The places that use the variable of the router as an argument of a server.
-    served: Vec<(Range<usize>, String)>,
+    /// The statement that gives a variable to the router, and the router.
+    router: Option<(Range<usize>, Range<usize>)>,
+    /// The router in the call that serves.
+    app: Option<Range<usize>>,
     /// The calls of `with_graceful_shutdown(shutdown())`, from the dot on.
     ends: Vec<Range<usize>>,
+    /// The white space before the calls that follow.
+    joints: Vec<Range<usize>>,
+    /// The names of the functions that wait for the signal.
+    functions: Vec<String>,
 }
 
-impl Parts {
-    /// Returns the text without the parts.
-    fn without(
-        &self,
-        source: &Source,
-        inline: bool,
-        ends: bool,
-        shutdown: Option<&Range<usize>>,
-    ) -> Option<String> {
+impl Parts<'_> {
+    fn without(&self, choice: &Choice) -> Option<String> {
         let mut edits = Edits::default();
-        for range in &self.statements {
-            edits.replace(own_lines(source, range.clone()), "");
-        }
         let mut inlined = 0..0;
-        if inline {
-            let (statement, variable, router) = self.router.as_ref()?;
-            let served = self.served.iter().find(|(_, name)| name == variable)?;
-            inlined = own_lines(source, statement.clone());
+        for range in &self.statements {
+            edits.replace(own_lines(self.source, range.clone()), "");
+        }
+        if choice.inline {
+            let (statement, router) = self.router.as_ref()?;
+            inlined = own_lines(self.source, statement.clone());
             edits.replace(inlined.clone(), "");
-            edits.replace(served.0.clone(), &source.text()[router.clone()]);
+            let router = &self.source.text()[router.clone()];
+            edits.replace(self.app.clone()?, format!("{router}{}", choice.service));
+        } else if !choice.service.is_empty() {
+            edits.insert(self.app.as_ref()?.end, choice.service);
         }
         for (range, new) in &self.edits {
             if !inlined.contains(&range.start) {
                 edits.replace(range.clone(), new.clone());
             }
         }
-        if ends {
-            if self.ends.is_empty() {
-                return None;
-            }
+        if choice.ends {
             for range in &self.ends {
                 edits.replace(range.clone(), "");
             }
-            if let Some(range) = shutdown {
-                edits.replace(Lines::of(source, range.clone()).alone(), "");
+            for range in self.joints.iter().filter(|_| choice.joined) {
+                edits.replace(range.clone(), "");
             }
         }
-        edits.apply_disjoint(source.text())
+        if choice.function {
+            let range = self.function()?;
+            let end = Lines::of(self.source, range.clone()).own.end;
+            let start = self.source.text()[..range.start].trim_end().len();
+            // The lines come after another item.
+            edits.replace(start..end - usize::from(end > range.end), "");
+        }
+        edits.apply_disjoint(self.source.text())
     }
+
+    /// Returns the function that waits for the signal.
+    fn function(&self) -> Option<Range<usize>> {
+        self.source.file.items.iter().find_map(|item| match item {
+            Item::Fn(function) => {
+                let name = function.sig.ident.to_string();
+                (self.functions.contains(&name) || self.functions.is_empty() && name == "shutdown")
+                    .then(|| self.source.range(item))
+            }
+            _ => None,
+        })
+    }
+
+    /// Returns whether the wiring writes such a statement, and notes what to change in it.
+    fn note(&mut self, block: &Block, index: usize) -> bool {
+        let statement = &block.stmts[index];
+        let mut range = self.source.range(statement);
+        let code: String = self.source.slice(statement).split_whitespace().collect();
+        if code.starts_with("letendpoint=") && code.contains("application::start(") {
+            // The user's own start has a configuration of its own.
+            self.started = code.contains("Config::default()");
+            self.statements.push(range);
+            return true;
+        }
+        let written = [
+            "endpoint.stop().await;",
+            "drop(served);",
+            "let(served,ended)=",
+            "letstopping=tokio::spawn({let",
+            "stopping.await.expect(",
+            "lethandle=axum_server::Handle::new();",
+        ];
+        if written.iter().any(|start| code.starts_with(start)) {
+            if let Some(at) = code.find("()=").filter(|_| code.starts_with("letstopping")) {
+                let call = code[at + 3..].split('(').next().unwrap_or_default();
+                self.functions.push(call.to_owned());
+            }
+            let above = self.source.line_start(range.start);
+            let comment = self.source.line_start(above.saturating_sub(1));
+            if self.source.text()[comment..above]
+                .trim_start()
+                .starts_with(COMMENT)
+            {
+                range.start = comment;
+            }
+            self.statements.push(range);
+            return true;
+        }
+        self.note_router(block, index) || self.note_result(block, index)
+    }
+
+    fn note_router(&mut self, block: &Block, index: usize) -> bool {
+        let Some((name, init)) = binding(&block.stmts[index]) else {
+            return false;
+        };
+        let range = self.source.range(&block.stmts[index]);
+        if let Some(router) = merged(init) {
+            if paths::variable(router).as_deref() == Some(&name) {
+                self.statements.push(range);
+                return true;
+            }
+            self.router = Some((range, self.source.range(router)));
+            return false;
+        }
+        let merges = block.stmts[index + 1..].iter().any(|next| {
+            let Some((bound, init)) = binding(next) else {
+                return false;
+            };
+            bound == name && merged(init).and_then(paths::variable).as_deref() == Some(&name)
+        });
+        if merges {
+            self.router = Some((range, self.source.range(init)));
+        }
+        false
+    }
+
+    /// Returns whether the whole statement is noted. Notes `let result = <server>; ..; result`.
+    fn note_result(&mut self, block: &Block, index: usize) -> bool {
+        let Some((name, init)) = binding(&block.stmts[index]) else {
+            return false;
+        };
+        let Some(Stmt::Expr(last, None)) = block.stmts.last() else {
+            return false;
+        };
+        if !RESULTS.contains(&name.as_str()) || paths::variable(last).as_ref() != Some(&name) {
+            return false;
+        }
+        let statement = self.source.range(&block.stmts[index]);
+        let init_range = self.source.range(init);
+        self.edits
+            .push((statement.start..init_range.start, String::new()));
+        self.edits
+            .push((init_range.end..statement.end, String::new()));
+        let end = self.source.range(last);
+        let start = self.source.text()[..end.start].trim_end().len();
+        // Before the line break, which belongs to the statement before.
+        self.edits
+            .push((start + 1..self.source.line_end(end.end) + 1, String::new()));
+        false
+    }
+}
+
+impl<'s> Visit<'s> for Parts<'_> {
+    fn visit_block(&mut self, block: &'s Block) {
+        for index in 0..block.stmts.len() {
+            if !self.note(block, index) {
+                self.visit_stmt(&block.stmts[index]);
+            }
+        }
+    }
+
+    fn visit_expr_call(&mut self, call: &'s ExprCall) {
+        if let Expr::Path(path) = &*call.func
+            && paths::ends_with(&path.path, &["presence_channels", "serve"])
+            && let [_, app, endpoint] = call.args.iter().collect::<Vec<_>>().as_slice()
+        {
+            let app = self.source.range(*app);
+            let end = self.source.range(*endpoint).end;
+            self.edits.push((app.end..end, String::new()));
+            let function = self.source.range(&path.path);
+            self.edits.push((function, "axum::serve".to_owned()));
+            self.app = Some(app);
+        }
+        visit::visit_expr_call(self, call);
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'s ExprMethodCall) {
+        visit::visit_expr_method_call(self, call);
+        let start = self.source.range(&*call.receiver).end;
+        let end = self.source.range(call).end;
+        let argument = call
+            .args
+            .first()
+            .map(|argument| self.source.slice(argument));
+        let code = argument.unwrap_or_default();
+        let is_ours = match &*call.method.to_string() {
+            "merge" => is_router_of_endpoint(call),
+            "handle" => code == "handle",
+            "map" => code.contains("NoDelayAcceptor"),
+            "with_graceful_shutdown" => {
+                if let Some(name) = code.strip_suffix("()") {
+                    self.functions.push(name.to_owned());
+                    self.ends.push(start..end);
+                    self.joints.extend(joints(self.source.text(), end));
+                }
+                false
+            }
+            _ => false,
+        };
+        if is_ours {
+            self.edits.push((start..end, String::new()));
+        }
+    }
+}
+
+/// Returns the white space before each of the calls that follow on lines of their own.
+fn joints(text: &str, mut at: usize) -> Vec<Range<usize>> {
+    let mut joints = Vec::new();
+    loop {
+        let rest = &text[at..];
+        let call = rest.trim_start();
+        if !call.starts_with('.') {
+            return joints;
+        }
+        let start = at + rest.len() - call.len();
+        if start > at {
+            joints.push(at..start);
+        }
+        // The calls after a server have no line breaks of their own.
+        let length = call[1..]
+            .find(['.', ';', '\n'])
+            .map_or(call.len(), |found| found + 1);
+        at = start + length;
+    }
+}
+
+/// Returns the variable and the value of `let variable = value;`.
+fn binding(statement: &Stmt) -> Option<(String, &Expr)> {
+    let Stmt::Local(local) = statement else {
+        return None;
+    };
+    let Pat::Ident(pat) = &local.pat else {
+        return None;
+    };
+    Some((pat.ident.to_string(), &local.init.as_ref()?.expr))
 }
 
 /// Returns the lines of a statement, or the statement alone if other code shares its lines.
@@ -109,251 +349,20 @@ fn own_lines(source: &Source, range: Range<usize>) -> Range<usize> {
     Lines::of(source, range).own
 }
 
-/// Returns the function `shutdown`.
-fn shutdown(source: &Source) -> Option<Range<usize>> {
-    source.file.items.iter().find_map(|item| match item {
-        Item::Fn(function) if function.sig.ident == "shutdown" => Some(source.range(item)),
-        _ => None,
-    })
-}
-
-struct Finder<'a> {
-    source: &'a Source<'a>,
-    parts: Parts,
-    started: bool,
-}
-
-impl Finder<'_> {
-    fn statement(&mut self, block: &Block, index: usize) {
-        let statement = &block.stmts[index];
-        let range = self.source.range(statement);
-        let text = self.source.slice(statement);
-        if let Stmt::Local(local) = statement
-            && let (Pat::Ident(pat), Some(init)) = (&local.pat, &local.init)
-        {
-            let name = pat.ident.to_string();
-            let init_range = self.source.range(&*init.expr);
-            if name == ENDPOINT && starts_application(&init.expr) {
-                self.started = true;
-                self.parts.statements.push(range);
-                return;
-            }
-            if let Some(router) = merged(&init.expr) {
-                if paths::variable(router).as_deref() == Some(&name) {
-                    self.parts.statements.push(range);
-                } else {
-                    let router = self.source.range(router);
-                    self.parts.router = Some((range.clone(), name, router.clone()));
-                    // Kept as a statement, the merge goes and the router stays.
-                    self.parts
-                        .edits
-                        .push((router.end..init_range.end, String::new()));
-                }
-                return;
-            }
-            if name == "served"
-                && let [stop, value] = &block.stmts[index + 1..]
-                && is_stop(stop)
-                && matches!(value, Stmt::Expr(expr, None)
-                    if paths::variable(expr).as_deref() == Some("served"))
-            {
-                self.parts
-                    .edits
-                    .push((range.start..init_range.start, String::new()));
-                let end = self.source.range(value).end;
-                self.parts.edits.push((init_range.end..end, String::new()));
-                self.visit_expr(&init.expr);
-                return;
-            }
-            // The statement may have given a variable to a router that was an argument before.
-            if mentions(text, "Router")
-                || matches!(&*init.expr, Expr::Call(_) | Expr::MethodCall(_))
-            {
-                let next = block.stmts.get(index + 1);
-                let is_next = next.is_some_and(|next| is_merge_of(next, &name))
-                    || block.stmts[index + 1..]
-                        .iter()
-                        .any(|next| is_merge_of(next, &name));
-                if is_next {
-                    self.parts.router = Some((range.clone(), name, init_range));
-                }
-            }
-        }
-        if is_stop(statement) {
-            self.parts.statements.push(range);
-            return;
-        }
-        self.visit_stmt(statement);
-    }
-}
-
-impl<'s> Visit<'s> for Finder<'_> {
-    fn visit_block(&mut self, block: &'s Block) {
-        for index in 0..block.stmts.len() {
-            self.statement(block, index);
-        }
-    }
-
-    fn visit_item_fn(&mut self, function: &'s ItemFn) {
-        visit::visit_item_fn(self, function);
-    }
-
-    fn visit_expr_call(&mut self, call: &'s ExprCall) {
-        if let Expr::Path(path) = &*call.func
-            && path
-                .path
-                .segments
-                .last()
-                .is_some_and(|last| last.ident == "serve")
-        {
-            if let Some(app) = call.args.iter().nth(1) {
-                let variable = served_variable(app);
-                if let Some((range, name)) = variable {
-                    let range = range.byte_range();
-                    let base = self.source.range(app).start - app.span().byte_range().start;
-                    self.parts
-                        .served
-                        .push((range.start + base..range.end + base, name));
-                }
-            }
-            if paths::ends_with(&path.path, &["presence_channels", "serve"])
-                && let [_, app, endpoint] = call.args.iter().collect::<Vec<_>>().as_slice()
-            {
-                let app = self.source.range(*app);
-                let endpoint = self.source.range(*endpoint);
-                self.parts
-                    .edits
-                    .push((app.end..endpoint.end, String::new()));
-                self.parts
-                    .edits
-                    .push((self.source.range(&path.path), "axum::serve".to_owned()));
-            }
-        }
-        visit::visit_expr_call(self, call);
-    }
-
-    fn visit_expr_method_call(&mut self, call: &'s ExprMethodCall) {
-        let ends = call.method == "with_graceful_shutdown"
-            && matches!(call.args.first(), Some(Expr::Call(end))
-                if matches!(&*end.func, Expr::Path(path) if path.path.is_ident("shutdown")));
-        if ends {
-            let start = self.source.range(&*call.receiver).end;
-            self.parts.ends.push(start..self.source.range(call).end);
-        }
-        if call.method == "merge" && is_router_of_endpoint(call) {
-            let start = self.source.range(&*call.receiver).end;
-            let end = self.source.range(call).end;
-            self.parts.edits.push((start..end, String::new()));
-        }
-        visit::visit_expr_method_call(self, call);
-    }
-}
-
-/// Returns the variable in the second argument of a server: `app` of `app.into_make_service()`.
-fn served_variable(app: &Expr) -> Option<(proc_macro2::Span, String)> {
-    match app {
-        Expr::MethodCall(call) => served_variable(&call.receiver),
-        _ => Some((app.span(), paths::variable(app)?)),
-    }
-}
-
-/// Returns whether the expression calls `application::start` with the configuration of the wiring.
-fn starts_application(expr: &Expr) -> bool {
-    match expr {
-        Expr::Await(inner) => starts_application(&inner.base),
-        Expr::Try(inner) => starts_application(&inner.expr),
-        Expr::MethodCall(call) => starts_application(&call.receiver),
-        Expr::Call(call) => {
-            let starts = matches!(&*call.func, Expr::Path(path)
-                if paths::ends_with(&path.path, &["application", "start"]));
-            let default = matches!(call.args.first(), Some(Expr::Call(config))
-                if matches!(&*config.func, Expr::Path(path)
-                    if paths::ends_with(&path.path, &["Config", "default"])));
-            starts && default
-        }
-        _ => false,
-    }
-}
-
 /// Returns `router` of `router.merge(endpoint.router())`.
 fn merged(expr: &Expr) -> Option<&Expr> {
     match expr {
-        Expr::MethodCall(call) if call.method == "merge" && is_router_of_endpoint(call) => {
-            Some(&call.receiver)
-        }
+        Expr::MethodCall(call) if is_router_of_endpoint(call) => Some(&call.receiver),
         _ => None,
     }
 }
 
 fn is_router_of_endpoint(merge: &ExprMethodCall) -> bool {
-    matches!(merge.args.first(), Some(Expr::MethodCall(router))
-        if router.method == "router"
-            && paths::variable(&router.receiver).as_deref() == Some(ENDPOINT))
-}
-
-fn is_merge_of(statement: &Stmt, name: &str) -> bool {
-    let Stmt::Local(local) = statement else {
-        return false;
-    };
-    let router = local.init.as_ref().and_then(|init| merged(&init.expr));
-    router.and_then(paths::variable).as_deref() == Some(name)
-}
-
-/// Returns whether the statement is `endpoint.stop().await;`.
-fn is_stop(statement: &Stmt) -> bool {
-    let Stmt::Expr(Expr::Await(expr), Some(_)) = statement else {
-        return false;
-    };
-    matches!(&*expr.base, Expr::MethodCall(call)
-        if call.method == "stop" && paths::variable(&call.receiver).as_deref() == Some(ENDPOINT))
+    merge.method == "merge"
+        && matches!(merge.args.first(), Some(Expr::MethodCall(router))
+            if router.method == "router"
+                && paths::variable(&router.receiver).as_deref() == Some("endpoint"))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::*;
-    use crate::source::{Outcome, serve};
-
-    #[track_caller]
-    fn takes_back(text: &str) {
-        let wire = |text: &str| {
-            let source = Source::parse(Path::new("main.rs"), text).unwrap();
-            serve::wire(&source, "application::start")
-        };
-        let Outcome::Edited(wired) = wire(text) else {
-            panic!("nothing was wired in:\n{text}");
-        };
-        let source = Source::parse(Path::new("main.rs"), &wired).unwrap();
-        let candidates = candidates(&source);
-        let before = candidates
-            .iter()
-            .find(|candidate| wire(candidate) == Outcome::Edited(wired.clone()));
-        assert_eq!(before.map(String::as_str), Some(text), "{candidates:#?}");
-    }
-
-    #[test]
-    fn a_wired_server_is_taken_back() {
-        for text in [
-            "async fn main() {\n    let app = Router::new();\n\n    // Runs for ever.\n    \
-             axum::serve(listener, app).await.unwrap();\n}\n",
-            "async fn main() -> anyhow::Result<()> {\n    axum::serve(\n        listener,\n        \
-             router.into_make_service(),\n    )\n    .with_graceful_shutdown(signal())\n    \
-             .await?; // until ctrl-c\n    Ok(())\n}\n",
-            "async fn main() -> Result<(), Box<dyn std::error::Error>> {\n    \
-             axum::serve(listener, app(pool)).await?;\n    Ok(())\n}\n",
-            "async fn run() -> anyhow::Result<()> {\n    axum::serve(listener, Router::new().route(\"/\", get(index))).await?;\n    Ok(())\n}\n",
-        ] {
-            takes_back(text);
-        }
-    }
-
-    #[test]
-    fn a_server_that_its_user_has_wired_is_left() {
-        let text = "async fn main() {\n    let endpoint = application::start(config).await?;\n    \
-                    let app = web::router().merge(endpoint.router());\n    \
-                    axum::serve(listener, app).await?;\n}\n";
-        let source = Source::parse(Path::new("main.rs"), text).unwrap();
-        assert_eq!(candidates(&source), Vec::<String>::new());
-    }
-}
+mod tests;

@@ -1,0 +1,120 @@
+use std::path::Path;
+
+use super::*;
+use crate::source::serve::{self, Functions, Wiring};
+use crate::source::testing::rustfmt;
+
+/// A project with a function `app`.
+struct WithApp;
+
+impl Functions for WithApp {
+    fn return_type(&self, name: &str) -> Option<String> {
+        (name == "app").then(|| "Router".to_owned())
+    }
+}
+
+/// Asserts that one of the candidates is `text` again, and that wiring it gives the same code.
+#[track_caller]
+fn takes_back(text: &str) {
+    let formatted = rustfmt(text) == text;
+    let format = |text: String| if formatted { rustfmt(&text) } else { text };
+    let wire = |text: &str| {
+        let source = Source::parse(Path::new("main.rs"), text).unwrap();
+        match serve::wire(&source, "application", &WithApp, None) {
+            Wiring::Wired { text, .. } => Some(format(text)),
+            _ => None,
+        }
+    };
+    let wired = wire(text).unwrap_or_else(|| panic!("nothing was wired in:\n{text}"));
+    let source = Source::parse(Path::new("main.rs"), &wired).unwrap();
+    let mut candidates: Vec<_> = candidates(&source, text.contains("ConnectInfo"))
+        .into_iter()
+        .map(format)
+        .collect();
+    candidates.retain(|candidate| wire(candidate).as_ref() == Some(&wired));
+    assert_eq!(
+        candidates.first().map(String::as_str),
+        Some(text),
+        "{wired}"
+    );
+}
+
+const LISTENER: &str = "    let listener = TcpListener::bind(\"[::]:0\").await.unwrap();\n";
+
+#[test]
+fn a_server_of_axum_is_taken_back() {
+    for body in [
+        "    let app = Router::new();\n\n    // Runs for ever.\n    \
+         axum::serve(listener, app).await.unwrap();\n",
+        "    let app = Router::new();\n    \
+         axum::serve(listener, app).await.unwrap(); // until ctrl-c\n",
+        "    axum::serve(listener, app(pool)).await.unwrap();\n",
+        "    axum::serve(listener, Router::new().route(\"/\", get(index)))\n        .await\n\
+         .unwrap();\n",
+        "    let app = Router::new();\n    axum::serve(listener, app)\n        \
+         .with_graceful_shutdown(signal())\n        .await\n        .unwrap();\n",
+        "    let app = Router::new();\n    let server = axum::serve(listener, app);\n    \
+         server.await.unwrap();\n",
+    ] {
+        takes_back(&format!("async fn main() {{\n{LISTENER}{body}}}\n"));
+    }
+}
+
+#[test]
+fn a_server_that_returns_its_result_is_taken_back() {
+    takes_back(
+        "async fn main() -> std::io::Result<()> {\n    let app = Router::new();\n    \
+         let listener = TcpListener::bind(\"[::]:0\").await?;\n    \
+         axum::serve(listener, app).await\n}\n",
+    );
+}
+
+#[test]
+fn handlers_that_take_an_address_get_it_again() {
+    takes_back(
+        "use axum::extract::ConnectInfo;\nuse std::net::SocketAddr;\n\nasync fn main() {\n    \
+         let app = Router::new();\n    let address = SocketAddr::from(([127, 0, 0, 1], 0));\n    \
+         let listener = TcpListener::bind(address).await.unwrap();\n    axum::serve(\n        \
+         listener,\n        app.into_make_service_with_connect_info::<SocketAddr>(),\n    )\n    \
+         .await\n    .unwrap();\n}\n\n\
+         async fn index(ConnectInfo(from): ConnectInfo<SocketAddr>) {}\n",
+    );
+}
+
+#[test]
+fn a_server_on_a_unix_socket_is_taken_back() {
+    takes_back(
+        "async fn main() {\n    let app = Router::new();\n    \
+         let listener = UnixListener::bind(path).unwrap();\n    \
+         axum::serve(listener, app).await.unwrap();\n}\n",
+    );
+}
+
+#[test]
+fn a_server_of_axum_server_is_taken_back() {
+    takes_back(
+        "async fn main() {\n    let app = Router::new();\n    \
+         axum_server::bind_rustls(address, config)\n        .serve(app.into_make_service())\n\
+         \
+         .await\n        .unwrap();\n}\n",
+    );
+}
+
+#[test]
+fn a_file_that_is_not_formatted_is_taken_back() {
+    takes_back(
+        "async fn main()\n{\n  let app=Router::new();\n  \
+         let l = TcpListener::bind(\"[::]:0\").await.unwrap();\n  \
+         axum::serve(l, app).await.unwrap(); // for ever\n}\n",
+    );
+}
+
+#[test]
+fn a_server_that_its_user_has_wired_is_left() {
+    let text = "async fn main() {\n    let endpoint = application::start(config).await?;\n    \
+                let app = web::router().merge(endpoint.router());\n    \
+                axum::serve(listener, app).await?;\n}\n";
+    let source = Source::parse(Path::new("main.rs"), text).unwrap();
+    assert_eq!(candidates(&source, false), Vec::<String>::new());
+    assert_eq!(lines(&source), [2, 3]);
+}

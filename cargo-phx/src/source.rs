@@ -12,6 +12,7 @@ use crate::hint::hinted;
 pub(crate) mod application;
 pub(crate) mod chain;
 pub(crate) mod crates;
+pub(crate) mod handlers;
 pub(crate) mod imports;
 pub(crate) mod modules;
 pub(crate) mod order;
@@ -71,6 +72,11 @@ impl<'a> Source<'a> {
     pub(crate) fn range(&self, node: &impl Spanned) -> Range<usize> {
         let range = node.span().byte_range();
         range.start + self.base..range.end + self.base
+    }
+
+    /// Returns the offset at which a span begins.
+    pub(crate) fn offset(&self, span: proc_macro2::Span) -> usize {
+        span.byte_range().start + self.base
     }
 
     /// Returns the text of a part of the tree.

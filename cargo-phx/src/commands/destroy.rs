@@ -6,16 +6,18 @@ use std::path::PathBuf;
 
 use toml_edit::DocumentMut;
 
-use super::{Options, gen_channel, gen_presence};
+use super::gen_channel::NewChannel;
+use super::{Options, gen_presence};
 use crate::console::Console;
+use crate::events;
 use crate::hint::hinted;
 use crate::names::{Component, Name};
 use crate::plan::Plan;
 use crate::source::Source;
-use crate::source::routes;
+use crate::source::{handlers, routes};
+use crate::topics::Topics;
 use crate::wiring::Wiring;
 use crate::wiring::removal::{Place, code_files};
-use crate::wiring::sockets::SocketFile;
 
 /// The dependencies that the generators add, as packages.
 const DEPENDENCIES: &[&str] = &["anyhow", "presence-channels", "serde_json", "tokio"];
@@ -32,12 +34,12 @@ pub(crate) fn run(
     if wiring.plan.read(&file)?.is_none() {
         return Err(not_there(&wiring, component, &name)?);
     }
-    let socket = match component {
-        Component::Channel => socket_of(&wiring, &name)?,
+    let channel = match component {
+        Component::Channel => present_channel(&wiring, &name)?,
         _ => None,
     };
-    let redo = |wiring: &mut Wiring| match (component, &socket) {
-        (Component::Channel, Some(socket)) => gen_channel::generate(wiring, &name, socket),
+    let redo = |wiring: &mut Wiring| match (component, &channel) {
+        (Component::Channel, Some(channel)) => channel.generate(wiring),
         (Component::Channel, None) => Ok(()),
         (Component::Presence, _) => gen_presence::generate(wiring, &name),
         (Component::Socket, _) => wiring.create_socket(&name).map(|_| ()),
@@ -47,6 +49,9 @@ pub(crate) fn run(
     let uses = wiring.uses_of(component, &name)?;
     if !uses.is_empty() && !options.force {
         return Err(still_used(&name, &uses));
+    }
+    if let Some(channel) = &channel {
+        wiring.remove_test_support(&channel.socket, &redo)?;
     }
     wiring.remove_idle_application(&redo)?;
     wiring.format();
@@ -107,18 +112,7 @@ fn edited(
     wiring: &Wiring,
     redo: &dyn Fn(&mut Wiring) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<PathBuf>> {
-    let again = wiring.redone(redo)?;
-    let mut edited = differing(wiring, &again)?;
-    if !edited.is_empty() {
-        // A channel from before the first presence tracks nobody.
-        let again = wiring.redone(&|wiring| {
-            wiring.forget_presences()?;
-            redo(wiring)
-        })?;
-        let without_presences = differing(wiring, &again)?;
-        edited.retain(|path| without_presences.contains(path));
-    }
-    Ok(edited)
+    differing(wiring, &wiring.redone(redo)?)
 }
 
 /// Returns the files that the wiring's plan deletes and that `again` does not restore.
@@ -136,16 +130,36 @@ fn differing(wiring: &Wiring, again: &Plan) -> anyhow::Result<Vec<PathBuf>> {
     Ok(differing)
 }
 
-/// Returns the socket that routes to the channel, else the one that a new channel would get.
-fn socket_of(wiring: &Wiring, name: &Name) -> anyhow::Result<Option<SocketFile>> {
+/// Returns the channel as its code shows it: what `gen channel` was asked for.
+///
+/// Returns `None` if no socket routes to it.
+fn present_channel(wiring: &Wiring, name: &Name) -> anyhow::Result<Option<NewChannel>> {
+    let path = wiring.source_path(&name.file());
+    let text = wiring.plan.read(&path)?.unwrap_or_default();
+    let (typed, presence) = match Source::parse(&path, &text) {
+        Ok(source) => (
+            handlers::specifications(&source),
+            handlers::presence(&source),
+        ),
+        Err(_) => (Vec::new(), None),
+    };
     for socket in wiring.sockets()? {
         let text = wiring.plan.read(&socket.path)?.unwrap_or_default();
         let routes = routes::channels(&Source::parse(&socket.path, &text)?, &socket.name);
-        if routes.iter().any(|route| route.import == name.import()) {
-            return Ok(Some(socket));
-        }
+        let Some(route) = routes.iter().find(|route| route.import == name.import()) else {
+            continue;
+        };
+        let names = [name.type_name(), socket.name.clone()];
+        return Ok(Some(NewChannel {
+            topics: Topics::parse(&route.pattern).unwrap_or_else(|_| Topics::of(name)),
+            // Events that the generator refuses come from the user.
+            events: events::parse(&typed, &names).unwrap_or_default(),
+            name: name.clone(),
+            socket,
+            presence,
+        }));
     }
-    Ok(wiring.find_socket(None).unwrap_or_default())
+    Ok(None)
 }
 
 fn not_there(wiring: &Wiring, component: Component, name: &Name) -> anyhow::Result<anyhow::Error> {

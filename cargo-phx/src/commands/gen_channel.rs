@@ -116,13 +116,13 @@ fn offer_socket(
 }
 
 /// A channel to generate.
-struct NewChannel {
-    name: Name,
-    topics: Topics,
-    events: Vec<Event>,
-    socket: SocketFile,
+pub(crate) struct NewChannel {
+    pub(crate) name: Name,
+    pub(crate) topics: Topics,
+    pub(crate) events: Vec<Event>,
+    pub(crate) socket: SocketFile,
     /// The field of the state that holds the presence.
-    presence: Option<String>,
+    pub(crate) presence: Option<String>,
 }
 
 impl NewChannel {
@@ -169,7 +169,7 @@ impl NewChannel {
         Ok(())
     }
 
-    fn generate(&self, wiring: &mut Wiring) -> anyhow::Result<()> {
+    pub(crate) fn generate(&self, wiring: &mut Wiring) -> anyhow::Result<()> {
         wiring.ensure_application()?;
         wiring.depend_on(&self.dependencies())?;
         wiring.declare_in_channels(&self.name.modules())?;

@@ -7,14 +7,17 @@ use similar::{DiffOp, TextDiff};
 use walkdir::{DirEntry, WalkDir};
 
 use super::Wiring;
+use super::sockets::SocketFile;
+use super::test_support::connect_function;
 use crate::format::Format;
-use crate::names::{Component, Name};
+use crate::names::{Component, Name, TEST_SUPPORT};
 use crate::plan::Plan;
 use crate::source::application::{NewPresence, NewSocket};
-use crate::source::remove::{self, application, imports, modules, routes};
+use crate::source::remove::{self, application, imports, modules};
+use crate::source::routes::{self, NewRoute};
+use crate::source::serve;
 use crate::source::uses::{self, Item};
 use crate::source::{Outcome, Source};
-use crate::source::{serve, state};
 
 /// A place in the user's code.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,40 +65,107 @@ impl Wiring {
         Ok(())
     }
 
-    /// Removes all presences from the application, as before the first one was generated.
-    pub(crate) fn forget_presences(&mut self) -> anyhow::Result<()> {
-        let path = self.application_path();
-        let text = self.plan.read(&path)?.unwrap_or_default();
-        for (field, name) in state::presences(&Source::parse(&path, &text)?) {
-            let import = format!("crate::channels::{field}::{name}");
-            let presence = NewPresence {
-                field,
-                name,
-                import,
-            };
-            self.edit_application(|source| application::presence(source, &presence))?;
-        }
-        Ok(())
-    }
-
     fn remove_channel(&mut self, name: &Name) -> anyhow::Result<()> {
         let modules = name.modules();
         let beside = self.source_path(&format!("channels/{}/tests.rs", modules.join("/")));
         let integration = PathBuf::from(format!("tests/{}_test.rs", modules.join("_")));
         self.plan.delete(&beside)?;
         self.plan.delete(&integration)?;
-        let (channel, import) = (name.type_name(), name.import());
+        let route = NewRoute {
+            channel: name.type_name(),
+            import: name.import(),
+            pattern: String::new(),
+        };
         for socket in self.sockets()? {
             let text = self.plan.read(&socket.path)?.unwrap_or_default();
-            if imports_another(&Source::parse(&socket.path, &text)?, name) {
-                continue;
+            let source = Source::parse(&socket.path, &text)?;
+            let present = routes::channels(&source, &socket.name);
+            let present = present
+                .into_iter()
+                .find(|present| present.import == route.import);
+            let route = present.as_ref().unwrap_or(&route);
+            self.edit(&socket.path, |source| {
+                remove::routes::remove(source, &socket.name, route)
+            })?;
+            self.edit(&socket.path, |source| {
+                imports::remove_unused(source, &route.import)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Removes what the helper of tests has for `socket`, if no test uses it: all of the helper, or
+    /// the function that connects. It stays unless generating again gives the present helper.
+    pub(crate) fn remove_test_support(
+        &mut self,
+        socket: &SocketFile,
+        redo: Redo,
+    ) -> anyhow::Result<()> {
+        let path = self.test_support_path()?;
+        let Some(present) = self.plan.read(&path)? else {
+            return Ok(());
+        };
+        let connect = connect_function(socket);
+        let is_used = |word: &str| -> anyhow::Result<bool> {
+            for file in code_files(&self.project.root) {
+                let text = self.plan.read(&file)?.unwrap_or_default();
+                if file != path && text.contains(word) {
+                    return Ok(true);
+                }
             }
-            self.edit(&socket.path, |source| {
-                routes::remove(source, &socket.name, &channel)
-            })?;
-            self.edit(&socket.path, |source| {
-                imports::remove_unused(source, &import)
-            })?;
+            Ok(false)
+        };
+        if is_used(&format!("{connect}("))? {
+            return Ok(());
+        }
+        let channels = self.module_file("channels")?;
+        let mut without = self.plan.clone();
+        without.delete(&path)?;
+        if let Some(text) = self.plan.read(&channels)?
+            && let Outcome::Edited(text) =
+                modules::remove(&Source::parse(&channels, &text)?, TEST_SUPPORT)
+        {
+            without.inject(&channels, text)?;
+        }
+        let mut plans = vec![without];
+        let mut text = present.clone();
+        let imports = [
+            "presence_channels::Endpoint",
+            "presence_channels::testing",
+            "presence_channels::testing::TestSocket",
+            "serde_json::json",
+        ];
+        let of_socket = [
+            format!("crate::{}", socket.import()),
+            format!("{}::{}", self.project.crate_name, socket.import()),
+        ];
+        if let Outcome::Edited(edited) =
+            modules::remove_function(&Source::parse(&path, &text)?, &connect)
+        {
+            text = edited;
+            for import in imports
+                .into_iter()
+                .chain(of_socket.iter().map(String::as_str))
+            {
+                let edited = imports::remove_unused(&Source::parse(&path, &text)?, import);
+                if let Outcome::Edited(edited) = edited {
+                    text = edited;
+                }
+            }
+            let mut without = self.plan.clone();
+            without.inject(&path, text)?;
+            plans.push(without);
+        }
+        for plan in plans {
+            let mut bare = Wiring {
+                plan,
+                ..Wiring::new(self.project.clone())
+            };
+            bare.format();
+            if bare.redone(redo)?.read(&path)?.as_ref() == Some(&present) {
+                self.plan = bare.plan;
+                return Ok(());
+            }
         }
         Ok(())
     }
@@ -373,19 +443,6 @@ impl Wiring {
         }
         Ok(left)
     }
-}
-
-/// Returns whether the file imports a type of that name from another module.
-fn imports_another(source: &Source, name: &Name) -> bool {
-    let mut ours = name.modules();
-    ours.push(name.type_name());
-    let roots = ["crate", "self", "super", "channels"];
-    crate::source::imports::paths(source).iter().any(|path| {
-        let below = path
-            .iter()
-            .skip_while(|segment| roots.contains(&segment.as_str()));
-        path.last() == ours.last() && !below.eq(&ours)
-    })
 }
 
 /// Returns the Rust files of the project, without those that cargo builds or that other tools

@@ -57,11 +57,9 @@ impl Wiring {
         } else {
             self.project.crate_name.clone()
         };
-        let short = socket.name.strip_suffix("Socket").unwrap_or(&socket.name);
-        let short = if short.is_empty() { "Socket" } else { short };
         let mut support = TestSupport {
             module: if in_crate { TEST_SUPPORT } else { "support" },
-            connect: format!("connect_{}", short.to_snake_case()),
+            connect: connect_function(socket),
             in_crate,
             ignored: false,
         };
@@ -151,6 +149,13 @@ struct Argument {
     /// The type, or `None` if a test cannot name it.
     #[serde(rename = "type")]
     ty: Option<String>,
+}
+
+/// Returns the name of the function that connects to a socket.
+pub(crate) fn connect_function(socket: &SocketFile) -> String {
+    let short = socket.name.strip_suffix("Socket").unwrap_or(&socket.name);
+    let short = if short.is_empty() { "Socket" } else { short };
+    format!("connect_{}", short.to_snake_case())
 }
 
 /// Adds the function that connects to a socket.

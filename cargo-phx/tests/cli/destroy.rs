@@ -86,8 +86,8 @@ const COMMANDS: &[&str] = &[
     "gen socket User",
     "gen socket Admin",
     "gen channel Room --socket User",
-    "gen channel Admin.Desk --socket User",
-    "gen channel Admin.Help.Desk --socket Admin",
+    "gen channel Admin.Desk new_msg:body:string,to:int? typing photo:data:bytes --socket User",
+    "gen channel Admin.Help.Desk --socket Admin --topic help:* --no-presence",
 ];
 
 proptest! {

@@ -3,6 +3,7 @@
 use syn::Item;
 
 use super::{choose, without_lines};
+use crate::names::TEST_SUPPORT;
 use crate::source::{Outcome, Source, modules};
 
 /// Removes the declaration of the module `name`. A module with a body stays.
@@ -24,10 +25,26 @@ pub(crate) fn remove(source: &Source, name: &str) -> Outcome {
     })
 }
 
-/// Returns whether the file declares a module.
+/// Removes a function with its documentation.
+pub(crate) fn remove_function(source: &Source, name: &str) -> Outcome {
+    let item = source.file.items.iter().find(|item| match item {
+        Item::Fn(function) => function.sig.ident == name,
+        _ => false,
+    });
+    let Some(item) = item else {
+        return Outcome::Unchanged;
+    };
+    let texts = without_lines(source, source.range(item));
+    texts
+        .into_iter()
+        .next()
+        .map_or(Outcome::Unknown, Outcome::Edited)
+}
+
+/// Returns whether the file declares a module, but for the helper of tests.
 pub(crate) fn any(source: &Source) -> bool {
     let mut items = source.file.items.iter();
-    items.any(|item| matches!(item, Item::Mod(_)))
+    items.any(|item| matches!(item, Item::Mod(module) if module.ident != TEST_SUPPORT))
 }
 
 #[cfg(test)]

@@ -3,54 +3,55 @@
 use syn::{Expr, ExprMethodCall, FnArg, ImplItemFn, Pat, Stmt};
 
 use super::{choose, mentions, remove_lines, without_lines};
-use crate::source::{Edits, Outcome, Source, chain, routes};
+use crate::source::routes::{self, NewRoute};
+use crate::source::{Edits, Outcome, Source};
 
-/// Removes the statements that route to `channel` from `socket`. The argument of a function without
-/// routes becomes unused again.
-pub(crate) fn remove(source: &Source, socket: &str, channel: &str) -> Outcome {
+/// Removes the statement with this route from `socket`. The argument of a function without routes
+/// becomes unused again.
+pub(crate) fn remove(source: &Source, socket: &str, route: &NewRoute) -> Outcome {
     let Some(function) = routes::routes_function(source, socket) else {
         return Outcome::Unchanged;
     };
-    let routed = function.block.stmts.iter().find_map(|statement| {
-        let call = route(statement, channel)?;
-        Some((statement, call))
-    });
-    let Some((statement, call)) = routed else {
+    let is_ours = |call: &ExprMethodCall| {
+        routes::import_of(source, call).is_some_and(|import| is_same(&import, route))
+    };
+    let mut statements = function.block.stmts.iter();
+    let Some(statement) = statements.find(|statement| routed(statement).is_some_and(is_ours))
+    else {
         // A route within another statement is left to the user.
-        let elsewhere = routes::routes(function)
-            .iter()
-            .any(|call| chain::type_argument(call).as_deref() == Some(channel));
+        let elsewhere = routes::routes(function).into_iter().any(is_ours);
         return if elsewhere {
             Outcome::Unknown
         } else {
             Outcome::Unchanged
         };
     };
-    let calls = routes::routes(function);
-    let candidates = if calls.len() == 1 {
+    let candidates = if routes::routes(function).len() == 1 {
         emptied(source, function, statement)
     } else {
         without_lines(source, source.range(statement))
     };
-    let pattern = match call.args.first() {
-        Some(Expr::Lit(literal)) => match &literal.lit {
-            syn::Lit::Str(pattern) => pattern.value(),
-            _ => String::new(),
-        },
-        _ => String::new(),
-    };
     choose(source, candidates, |candidate| {
-        routes::add_call(candidate, socket, channel, &pattern)
+        routes::add(candidate, socket, route)
     })
 }
 
-/// Returns the call of a statement that routes to `channel` and does nothing else.
-fn route<'s>(statement: &'s Stmt, channel: &str) -> Option<&'s ExprMethodCall> {
+/// Returns whether an imported path is that of the route's channel, from whichever module.
+fn is_same(import: &str, route: &NewRoute) -> bool {
+    let below = |path: &str| {
+        let segments = path.split("::");
+        let roots = ["crate", "self", "super", "channels"];
+        let below = segments.skip_while(|segment| roots.contains(segment));
+        below.map(str::to_owned).collect::<Vec<_>>()
+    };
+    import == route.channel || below(import) == below(&route.import)
+}
+
+/// Returns the call of a statement that adds a route and does nothing else.
+fn routed(statement: &Stmt) -> Option<&ExprMethodCall> {
     match statement {
         Stmt::Expr(Expr::MethodCall(call), _)
-            if call.method == "channel"
-                && matches!(&*call.receiver, Expr::Path(_))
-                && chain::type_argument(call).as_deref() == Some(channel) =>
+            if call.method == "channel" && matches!(&*call.receiver, Expr::Path(_)) =>
         {
             Some(call)
         }
@@ -100,12 +101,22 @@ impl presence_channels::UserSocket for UserSocket {
 }
 ";
 
+    fn route(snake: &str, channel: &str) -> NewRoute {
+        NewRoute {
+            channel: channel.to_owned(),
+            import: format!("crate::channels::{snake}::{channel}"),
+            pattern: "room:*".to_owned(),
+        }
+    }
+
     #[track_caller]
     fn takes_back(text: &str) {
+        let room = route("room_channel", "RoomChannel");
+        let text = format!("use crate::channels::room_channel::RoomChannel;\n\n{text}");
         undone(
-            text,
-            |source| routes::add_call(source, "UserSocket", "RoomChannel", "room:*"),
-            |source| remove(source, "UserSocket", "RoomChannel"),
+            &text,
+            |source| routes::add(source, "UserSocket", &room),
+            |source| remove(source, "UserSocket", &room),
         );
     }
 
@@ -128,7 +139,8 @@ impl presence_channels::UserSocket for UserSocket {
             "(routes: &mut Routes<Self>) {\n        routes.channel::<RoomChannel>(\"room:*\");\n        \
              routes.channel::<ChatChannel>(\"chat:*\");\n    }",
         );
-        let left = removed(&text, |source| remove(source, "UserSocket", "RoomChannel"));
+        let room = route("room_channel", "RoomChannel");
+        let left = removed(&text, |source| remove(source, "UserSocket", &room));
         assert!(
             left.contains("{\n        routes.channel::<ChatChannel>(\"chat:*\");\n    }\n"),
             "{left}"
@@ -143,17 +155,10 @@ impl presence_channels::UserSocket for UserSocket {
              r.channel::<RoomChannel>(\"room:*\");\n        }\n    }",
         );
         let source = Source::parse(std::path::Path::new("a.rs"), &text).unwrap();
-        assert_eq!(
-            remove(&source, "UserSocket", "RoomChannel"),
-            Outcome::Unknown
-        );
-        assert_eq!(
-            remove(&source, "UserSocket", "ChatChannel"),
-            Outcome::Unchanged
-        );
-        assert_eq!(
-            remove(&source, "OtherSocket", "RoomChannel"),
-            Outcome::Unchanged
-        );
+        let room = route("room_channel", "RoomChannel");
+        let chat = route("chat_channel", "ChatChannel");
+        assert_eq!(remove(&source, "UserSocket", &room), Outcome::Unknown);
+        assert_eq!(remove(&source, "UserSocket", &chat), Outcome::Unchanged);
+        assert_eq!(remove(&source, "OtherSocket", &room), Outcome::Unchanged);
     }
 }

@@ -1,13 +1,20 @@
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::render::Templates;
 use crate::source::remove::testing::{removed, undone};
 use crate::source::testing::rustfmt;
 
+/// Returns the `application.rs` that `cargo phx new` writes.
 fn fresh() -> &'static str {
-    cargo_phx_templates::find("phx.new/src/application.rs.tera")
-        .unwrap()
-        .source
+    static FRESH: LazyLock<String> = LazyLock::new(|| {
+        Templates::embedded()
+            .render("phx.new/src/application.rs.tera", &tera::Context::new())
+            .unwrap()
+    });
+    &FRESH
 }
 
 fn presence_of(name: &str, field: &str) -> NewPresence {

@@ -248,7 +248,7 @@ pub(crate) fn specifications(source: &Source) -> Vec<String> {
         .collect()
 }
 
-/// Returns `new_msg:body:string` for an event whose handler is `on_new_msg(.., message: NewMsg, ..)`.
+/// Returns the specification of an event, such as `new_msg:body:string`, as its handler shows it.
 fn specification(source: &Source, event: &str) -> Option<String> {
     let name = format!("on_{event}");
     let functions = source.file.items.iter().filter_map(|item| match item {

@@ -51,8 +51,8 @@ pub(crate) fn candidates(source: &Source, addresses: bool) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     for inline in [false, true] {
         for service in &services {
-            for joined in [true, false] {
-                for (ends, function) in [(true, true), (true, false), (false, false)] {
+            for (ends, function) in [(true, true), (true, false), (false, false)] {
+                for joined in [true, false] {
                     let choice = Choice {
                         inline,
                         service,

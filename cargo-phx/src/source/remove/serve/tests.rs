@@ -49,7 +49,7 @@ fn a_server_of_axum_is_taken_back() {
         "    let app = Router::new();\n    \
          axum::serve(listener, app).await.unwrap(); // until ctrl-c\n",
         "    axum::serve(listener, app(pool)).await.unwrap();\n",
-        "    axum::serve(listener, Router::new().route(\"/\", get(index)))\n        .await\n\
+        "    axum::serve(listener, Router::new().route(\"/\", get(index)))\n        .await\n        \
          .unwrap();\n",
         "    let app = Router::new();\n    axum::serve(listener, app)\n        \
          .with_graceful_shutdown(signal())\n        .await\n        .unwrap();\n",

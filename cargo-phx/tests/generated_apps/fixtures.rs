@@ -34,15 +34,6 @@ const ALL: [&str; 13] = [
     "workspace",
 ];
 
-/// Those whose servers the generator does not wire yet.
-const LEFT: [&str; 5] = [
-    "low-level-rustls",
-    "serve-with-hyper",
-    "tls-graceful-shutdown",
-    "tls-rustls",
-    "unix-domain-socket",
-];
-
 /// Returns a copy of a fixture. Commands run in the folder of its package.
 fn copy(name: &str) -> Sandbox {
     let mut sandbox = Sandbox::new();
@@ -93,7 +84,7 @@ fn test_functions(folder: &Path) -> Vec<String> {
 /// Runs the checks of an app's CI. Asserts that each of its tests has passed.
 #[track_caller]
 fn check(sandbox: &Sandbox) -> Vec<String> {
-    cargo(sandbox, "fmt --all --check");
+    cargo(sandbox, "fmt --check");
     cargo(
         sandbox,
         "clippy --quiet --workspace --all-targets -- -D warnings",
@@ -138,8 +129,8 @@ fn todos() {
 }
 
 #[test]
-fn sessions() {
-    check_fixture("sessions");
+fn tls_graceful_shutdown() {
+    check_fixture("tls-graceful-shutdown");
 }
 
 #[test]
@@ -152,8 +143,8 @@ fn src_bin() {
 #[ignore = "slow; `cargo xtask apps` runs it"]
 fn the_other_fixtures() {
     for name in ALL {
-        let elsewhere = ["todos", "sessions", "src-bin"].contains(&name);
-        if !elsewhere && !LEFT.contains(&name) {
+        let elsewhere = ["todos", "tls-graceful-shutdown", "src-bin"].contains(&name);
+        if !elsewhere {
             check_fixture(name);
         }
     }
@@ -292,14 +283,9 @@ fn a_real_client_joins() {
         ("todos", "todos", "http"),
         ("workspace", "shop-server", "http"),
     ] {
-        if LEFT.contains(&name) {
-            continue;
-        }
         let sandbox = generate(name);
         let app = App::start(&sandbox, binary, scheme);
         app.joins();
-        if name == "graceful-shutdown" {
-            app.ends();
-        }
+        app.ends();
     }
 }

@@ -26,12 +26,19 @@ async fn main() {
         .route("/protected", get(protected))
         .route("/authorize", post(authorize));
 
+    // What no route matches.
+    let app = app.fallback(nothing);
+
     let port = std::env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}"))
         .await
         .unwrap();
     println!("listening on {}", listener.local_addr().unwrap());
     axum::serve(listener, app).await.unwrap();
+}
+
+async fn nothing() -> (StatusCode, &'static str) {
+    (StatusCode::NOT_FOUND, "nothing is here")
 }
 
 async fn protected(claims: Claims) -> Result<String, AuthError> {

@@ -26,7 +26,7 @@ async fn main() {
         .route("/protected", get(protected))
         .route("/authorize", post(authorize));
 
-    // What no route matches.
+    // Requests that no route matches.
     let app = app.fallback(nothing);
 
     let port = std::env::var("PORT").unwrap_or_else(|_| "3000".to_owned());

@@ -75,14 +75,22 @@ impl Wiring {
 
     /// Renders a template, with the names that the project has for the crates.
     pub(crate) fn render(&self, template: &str, context: &Context) -> anyhow::Result<String> {
-        let mut text = self.templates.render(template, context)?;
+        let text = self.templates.render(template, context)?;
+        self.with_crate_names("", text)
+    }
+
+    /// Returns `after` with the names that the project has for the crates. Code that `before` has
+    /// stays: it may use a crate's own name for something else.
+    fn with_crate_names(&self, before: &str, mut after: String) -> anyhow::Result<String> {
         let manifests = self.manifests()?;
         for package in NAMED {
-            if let Some(name) = manifests.crate_name(package) {
-                text = crates::rename(&text, package, &name);
+            if let Some(name) = manifests.crate_name(package)
+                && crates::rename(before, package, &name) == before
+            {
+                after = crates::rename(&after, package, &name);
             }
         }
-        Ok(text)
+        Ok(after)
     }
 
     /// Edits a file, and returns whether the place for the edit was found. If not, the file stays
@@ -95,7 +103,10 @@ impl Wiring {
         let text = self.plan.read(path)?;
         let text = text.with_context(|| format!("{} does not exist", path.display()))?;
         match edit(&Source::parse(path, &text)?) {
-            Outcome::Edited(new) => self.plan.inject(path, new)?,
+            Outcome::Edited(new) => {
+                let new = self.with_crate_names(&text, new)?;
+                self.plan.inject(path, new)?;
+            }
             Outcome::Unchanged => self.plan.inject(path, text)?,
             Outcome::Unknown => return Ok(false),
         }

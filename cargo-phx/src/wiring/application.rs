@@ -109,11 +109,12 @@ impl Wiring {
             let types = self.types_of(&path);
             match serve::wire(&source, &module, &*self, is_new.then_some(&types)) {
                 Serving::Wired {
-                    text,
+                    text: wired,
                     state,
                     lost_state,
                 } => {
-                    self.plan.inject(&path, text)?;
+                    let wired = self.with_crate_names(&text, wired)?;
+                    self.plan.inject(&path, wired)?;
                     let tokio = Dependency::new("tokio", "1");
                     self.depend_on(&[tokio.features(&["macros", "rt", "signal"])])?;
                     self.notice_state(&path, state.as_ref(), lost_state.filter(|_| is_new));

@@ -22,6 +22,25 @@ fn a_renamed_dependency_is_used_by_its_name() {
 }
 
 #[test]
+fn code_that_is_wired_in_uses_the_names_too() {
+    let text = manifest("", "").replace("tokio = {", "rt = { package = \"tokio\",");
+    let main = MAIN
+        .replace("#[tokio::main]", "#[rt::main(crate = \"rt\")]")
+        .replace("tokio::net", "rt::net");
+    let sandbox = Sandbox::with(&[("Cargo.toml", &text), ("src/main.rs", &main)]);
+    for command in GENERATORS {
+        sandbox.phx(command).succeeded();
+    }
+    let wired = sandbox.read("src/main.rs");
+    assert!(wired.contains("rt::signal::ctrl_c()"), "{wired}");
+    let tests = sandbox.read("src/channels/room_channel/tests.rs");
+    assert!(tests.contains("#[rt::test(crate = \"rt\")]"), "{tests}");
+    for (path, text) in sandbox.files() {
+        assert!(!text.contains("tokio::"), "{path}\n{text}");
+    }
+}
+
+#[test]
 fn an_older_axum_under_another_name_is_refused() {
     let text = manifest("", "").replace(
         "axum = \"0.8\"",

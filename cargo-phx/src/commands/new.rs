@@ -69,9 +69,13 @@ pub(crate) fn run(
     options: &Options,
     console: &mut Console,
 ) -> anyhow::Result<()> {
-    if options.manifest_path.is_some() {
+    let flags = [
+        ("--manifest-path", options.manifest_path.is_some()),
+        ("--bin", options.bin.is_some()),
+    ];
+    if let Some((flag, _)) = flags.iter().find(|(_, given)| *given) {
         return Err(hinted(
-            "`cargo phx new` takes no --manifest-path: it makes a new project",
+            format!("`cargo phx new` takes no {flag}: it makes a new project"),
             "name the folder instead: cargo phx new path/to/hello",
         ));
     }

@@ -232,3 +232,13 @@ fn every_flag_is_in_the_help() {
         assert!(printed.contains(flag), "{flag}\n{printed}");
     }
 }
+
+#[test]
+fn a_new_project_takes_no_flag_that_names_a_present_one() {
+    for flag in ["--bin server", "--manifest-path Cargo.toml"] {
+        let sandbox = Sandbox::new();
+        let error = sandbox.phx(&format!("new hello {flag}")).failed();
+        assert!(error.contains("`cargo phx new` takes no --"), "{error}");
+        assert!(sandbox.files().is_empty());
+    }
+}

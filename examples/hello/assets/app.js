@@ -67,6 +67,7 @@ function joinRoom(name) {
       if (reason === "unmatched topic") showSetup(`This app has no channel for ${TOPIC} yet`)
     })
   channel.onError(() => connection.show("reconnecting", "Reconnecting"))
+  channel.onClose(() => connection.show("refused", "Closed by the server"))
   socket.connect()
 
   find("#talk").addEventListener("submit", event => {

@@ -4,6 +4,7 @@ mod error;
 mod join;
 mod letter;
 mod notifier;
+mod presence_watch;
 mod reply;
 mod server;
 mod socket;
@@ -18,6 +19,7 @@ use presence_core::pubsub::Payload;
 pub use error::{ChannelError, PushError};
 pub use join::{Accepted, JoinError, JoinResult};
 pub use notifier::{FromBroadcast, Notifier, NotifyError, Timer};
+pub use presence_watch::PresenceWatch;
 pub use reply::{
     HandleResult, InfoResult, Reply, ReplyRef, no_reply, reply, reply_error, reply_ok, stop,
     stop_with_error, stop_with_reply, unhandled,

@@ -36,8 +36,9 @@ mod transport;
 
 pub use channel::{
     Accepted, Channel, ChannelError, FromBroadcast, HandleResult, InfoResult, JoinError,
-    JoinResult, Notifier, NotifyError, PushError, Reply, ReplyRef, Socket, TerminateReason, Timer,
-    no_reply, reply, reply_error, reply_ok, stop, stop_with_error, stop_with_reply, unhandled,
+    JoinResult, Notifier, NotifyError, PresenceWatch, PushError, Reply, ReplyRef, Socket,
+    TerminateReason, Timer, no_reply, reply, reply_error, reply_ok, stop, stop_with_error,
+    stop_with_reply, unhandled,
 };
 pub use clock::unix_seconds;
 pub use endpoint::{EndpointBuilder, StartError};

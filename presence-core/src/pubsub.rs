@@ -11,6 +11,7 @@
 mod adapter;
 mod broadcast;
 mod class;
+mod interest;
 mod payload;
 mod receiver;
 mod registry;
@@ -31,6 +32,7 @@ use std::{
 pub use adapter::{Adapter, AdapterError, EngineState, Inbox, PeerHint};
 pub use broadcast::Broadcast;
 pub use class::TrafficClass;
+pub use interest::Interest;
 #[doc(hidden)]
 pub use payload::compact;
 pub use payload::{DecodeError, EncodeError, IntoPayload, Payload, PayloadIndex};
@@ -138,8 +140,43 @@ impl PubSub {
     /// dropped. Subscribing twice delivers twice, as in Phoenix.
     #[must_use = "dropping the subscription unsubscribes"]
     pub fn subscribe(&self, topic: &str, subscriber: Arc<dyn Subscriber>) -> Subscription {
+        self.subscribe_as(topic, Interest::All, subscriber)
+    }
+
+    /// As [`subscribe`](Self::subscribe), for the messages that `interest` names.
+    /// [`Subscription::set_interest`] changes it.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
+    ///
+    /// use presence_core::pubsub::{Broadcast, Dispatch, Interest, Payload, PubSub, Subscriber};
+    ///
+    /// #[derive(Default)]
+    /// struct Member(AtomicUsize);
+    ///
+    /// impl Subscriber for Member {
+    ///     fn deliver(&self, _: &mut Dispatch<'_>) {
+    ///         self.0.fetch_add(1, Ordering::Relaxed);
+    ///     }
+    /// }
+    ///
+    /// let (pubsub, member) = (PubSub::local(), Arc::<Member>::default());
+    /// let _member = pubsub.subscribe_as("room:1", Interest::WithoutDiffs, member.clone());
+    /// for event in ["shout", "presence_diff"] {
+    ///     pubsub.local_broadcast(Broadcast::new("room:1", event, Payload::empty()));
+    /// }
+    /// assert_eq!(member.0.load(Ordering::Relaxed), 1);
+    /// ```
+    #[must_use = "dropping the subscription unsubscribes"]
+    pub fn subscribe_as(
+        &self,
+        topic: &str,
+        interest: Interest,
+        subscriber: Arc<dyn Subscriber>,
+    ) -> Subscription {
         let id = SubscriberId(self.inner.next_id.fetch_add(1, Ordering::Relaxed));
-        let (topic, first) = self.inner.registry.insert(topic, id, subscriber);
+        let (topic, first) = self.inner.registry.insert(topic, id, interest, subscriber);
         if first {
             self.inner.adapter.subscribed(&topic);
         }
@@ -147,6 +184,7 @@ impl PubSub {
             pubsub: self.clone(),
             topic,
             id,
+            interest,
         }
     }
 
@@ -159,8 +197,8 @@ impl PubSub {
         Receiver::subscribe(self, topic, capacity)
     }
 
-    pub(crate) fn unsubscribe(&self, topic: &Arc<str>, id: SubscriberId) {
-        if self.inner.registry.remove(topic, id) {
+    pub(crate) fn unsubscribe(&self, topic: &Arc<str>, id: SubscriberId, interest: Interest) {
+        if self.inner.registry.remove(topic, id, interest) {
             self.inner.adapter.unsubscribed(topic);
         }
     }
@@ -202,6 +240,14 @@ impl PubSub {
     pub fn local_broadcast(&self, message: Broadcast) {
         if !self.inner.stopped.load(Ordering::Acquire) {
             self.inner.registry.dispatch(&message, None);
+        }
+    }
+
+    /// Sends a count to the subscribers of the topic on this node that want
+    /// [counts](Interest::Counts).
+    pub(crate) fn local_broadcast_count(&self, message: &Broadcast) {
+        if !self.inner.stopped.load(Ordering::Acquire) {
+            self.inner.registry.dispatch_count(message);
         }
     }
 

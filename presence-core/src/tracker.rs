@@ -19,6 +19,7 @@
 
 mod callback;
 mod changes;
+mod counting;
 mod dispatcher;
 mod driver;
 mod error;
@@ -37,6 +38,7 @@ mod tests;
 pub use crate::replication::node::{ReplicaEvent, ReplicaView, ShardView, Status};
 pub use crate::replication::options::OptionError;
 pub use crate::replication::set::{Clock, Incarnation, Origin, ReplicaName};
+pub use counting::Counting;
 pub use error::{TrackError, UpdateError};
 pub use handle::Tracker;
 pub(crate) use host::Host;
@@ -50,3 +52,7 @@ pub use watch::{Watch, WatchEvent};
 
 /// The event of the messages that carry a [`Diff`](crate::presence::Diff) to a topic's subscribers.
 pub const PRESENCE_DIFF: &str = "presence_diff";
+
+/// The event of a topic's count of distinct keys: its payload is `{"count": 42}`. See
+/// [`Tracker::counting`].
+pub const PRESENCE_COUNT: &str = "presence_count";

@@ -8,7 +8,7 @@ use axum::{
 };
 use presence_channels::{
     CheckOrigin, Config, Endpoint, LongpollOptions, PubSub, SecretKeyBase, SocketOptions, Tokens,
-    Tracker, token::MaxAge,
+    Tracker, token::MaxAge, tracker::TrackerOptions,
 };
 
 use crate::channels::{presence::Presence, user_socket::UserSocket};
@@ -40,7 +40,8 @@ pub(crate) async fn start(config: Config) -> anyhow::Result<Endpoint> {
     // Decides over the age that a token was signed with.
     let tokens = Tokens::new(&secret, SALT).max_age(MaxAge::Seconds(86_400));
     let pubsub = PubSub::local();
-    let presence = Tracker::start(&pubsub, Presence);
+    let options = TrackerOptions::default().count_interval(Duration::from_millis(200));
+    let presence = Tracker::start_with(&pubsub, Presence, options)?;
     let state = AppState { presence, tokens };
     // Its tokens live as long as they were signed for.
     let expiring_state = AppState {

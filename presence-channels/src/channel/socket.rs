@@ -1,11 +1,12 @@
 mod local;
+mod watch;
 
 use std::{fmt, future::poll_fn, sync::Arc, time::Duration};
 
 use presence_core::{
     Presence, Tracker,
-    pubsub::{Broadcast, IntoPayload, Payload, Subscription},
-    tracker::{Owner, Tracked},
+    pubsub::{Broadcast, Interest, IntoPayload, Payload, Subscription},
+    tracker::{Counting, Owner, Tracked},
 };
 use tokio::task::AbortHandle;
 
@@ -33,6 +34,10 @@ pub struct Socket<C: Channel> {
     pub(super) subscription: Option<Subscription>,
     /// The other topics that the channel subscribes to.
     subscriptions: Vec<Subscription>,
+    /// The messages of its own topic that the channel wants.
+    interest: Interest,
+    /// Keeps the count of the topic's presence coming.
+    counting: Option<Counting>,
     /// The messages that the channel gets later. They are cancelled with the channel.
     timers: Vec<AbortHandle>,
     /// The ref of the message that is being handled.
@@ -50,6 +55,8 @@ impl<C: Channel> Socket<C> {
             server,
             subscription: None,
             subscriptions: Vec::new(),
+            interest: Interest::All,
+            counting: None,
             timers: Vec::new(),
             reference: None,
             stopping: None,

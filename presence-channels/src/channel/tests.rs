@@ -9,6 +9,7 @@ mod lifecycle;
 mod limits;
 mod messages;
 mod rates;
+mod watching;
 
 use std::{sync::Arc, time::Duration};
 

@@ -9,13 +9,72 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{Broadcast, Dispatch, Subscriber, SubscriberId, segments::Subscribers};
+use super::{Broadcast, Dispatch, Interest, Subscriber, SubscriberId, segments::Subscribers};
+use crate::tracker::PRESENCE_DIFF;
 
 /// Topics are spread over this many locks, so that busy rooms seldom meet.
 const STRIPES: usize = 64;
 
 /// Some of the topics, behind one lock.
-type Stripe = Mutex<HashMap<Arc<str>, Subscribers>>;
+type Stripe = Mutex<HashMap<Arc<str>, Table>>;
+
+/// The subscribers of one topic, by their interest. A clone shares them.
+#[derive(Clone, Default)]
+struct Table {
+    all: Subscribers,
+    /// `None` in most topics, where all are interested in everything.
+    less: Option<Box<Less>>,
+}
+
+/// The subscribers that do not want each change of a presence.
+#[derive(Clone, Default)]
+struct Less {
+    without_diffs: Subscribers,
+    counts: Subscribers,
+}
+
+impl Table {
+    fn of(&mut self, interest: Interest) -> &mut Subscribers {
+        match interest {
+            Interest::All => &mut self.all,
+            Interest::WithoutDiffs => &mut self.less.get_or_insert_default().without_diffs,
+            Interest::Counts => &mut self.less.get_or_insert_default().counts,
+        }
+    }
+
+    fn remove(&mut self, id: SubscriberId, interest: Interest) -> Option<Arc<dyn Subscriber>> {
+        let gone = self.of(interest).remove(id);
+        self.less.take_if(|less| less.is_empty());
+        gone
+    }
+
+    fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.less.is_none()
+    }
+
+    fn count(&self) -> usize {
+        let less = self
+            .less
+            .as_ref()
+            .map_or(0, |less| less.without_diffs.count() + less.counts.count());
+        self.all.count() + less
+    }
+
+    /// Returns the subscribers that get a message of this event, in segments.
+    fn listeners(&self, event: &str) -> impl Iterator<Item = &Subscribers> {
+        let less = self.less.as_ref().filter(|_| event != PRESENCE_DIFF);
+        std::iter::once(&self.all).chain(
+            less.into_iter()
+                .flat_map(|less| [&less.without_diffs, &less.counts]),
+        )
+    }
+}
+
+impl Less {
+    fn is_empty(&self) -> bool {
+        self.without_diffs.is_empty() && self.counts.is_empty()
+    }
+}
 
 pub(super) struct Registry {
     stripes: Box<[Stripe]>,
@@ -42,6 +101,7 @@ impl Registry {
         &self,
         topic: &str,
         id: SubscriberId,
+        interest: Interest,
         subscriber: Arc<dyn Subscriber>,
     ) -> (Arc<str>, bool) {
         let mut topics = self.stripe(topic).lock();
@@ -49,26 +109,53 @@ impl Registry {
             Some((name, _)) => name.clone(),
             None => Arc::from(topic),
         };
-        let subscribers = topics.entry(name.clone()).or_default();
-        let first = subscribers.is_empty();
-        subscribers.insert(id, subscriber);
+        let table = topics.entry(name.clone()).or_default();
+        let first = table.is_empty();
+        table.of(interest).insert(id, subscriber);
         (name, first)
     }
 
     /// Removes a subscriber. Returns whether it was the last one of the topic.
-    pub(super) fn remove(&self, topic: &str, id: SubscriberId) -> bool {
+    pub(super) fn remove(&self, topic: &str, id: SubscriberId, interest: Interest) -> bool {
         let mut topics = self.stripe(topic).lock();
-        let Some(subscribers) = topics.get_mut(topic) else {
+        let Some(table) = topics.get_mut(topic) else {
             return false;
         };
-        let gone = subscribers.remove(id);
-        let last = subscribers.is_empty();
+        let gone = table.remove(id, interest);
+        let last = table.is_empty();
         if last {
             topics.remove(topic);
         }
         // Dropping a subscriber runs code that is not ours; it may use this very stripe.
         drop(topics);
         last && gone.is_some()
+    }
+
+    /// Changes the interest of a subscriber, in one step.
+    pub(super) fn change(&self, topic: &str, id: SubscriberId, from: Interest, to: Interest) {
+        let mut topics = self.stripe(topic).lock();
+        if let Some(table) = topics.get_mut(topic)
+            && let Some(subscriber) = table.of(from).remove(id)
+        {
+            table.of(to).insert(id, subscriber);
+            table.less.take_if(|less| less.is_empty());
+        }
+    }
+
+    /// Delivers a count to the subscribers that want counts.
+    pub(super) fn dispatch_count(&self, message: &Broadcast) {
+        let Some(less) = self.find(&message.topic).and_then(|table| table.less) else {
+            return;
+        };
+        let mut dispatch = Dispatch::new(message, false);
+        for (_, subscriber) in less
+            .counts
+            .segments()
+            .iter()
+            .flat_map(|segment| segment.iter())
+        {
+            subscriber.deliver(&mut dispatch);
+        }
     }
 
     /// Delivers a message of this node to its subscribers, but not to `except`.
@@ -82,14 +169,16 @@ impl Registry {
     }
 
     fn deliver(&self, message: &Broadcast, except: Option<SubscriberId>, remote: bool) {
-        let Some(subscribers) = self.find(&message.topic) else {
+        let Some(table) = self.find(&message.topic) else {
             return;
         };
         let mut dispatch = Dispatch::new(message, remote);
-        for segment in subscribers.segments() {
-            for (id, subscriber) in segment.iter() {
-                if Some(*id) != except {
-                    subscriber.deliver(&mut dispatch);
+        for subscribers in table.listeners(&message.event) {
+            for segment in subscribers.segments() {
+                for (id, subscriber) in segment.iter() {
+                    if Some(*id) != except {
+                        subscriber.deliver(&mut dispatch);
+                    }
                 }
             }
         }
@@ -97,24 +186,25 @@ impl Registry {
 
     /// Hands `signal` to the subscribers of `topic`.
     pub(super) fn signal(&self, topic: &str, signal: &dyn Any) {
-        let Some(subscribers) = self.find(topic) else {
+        let Some(table) = self.find(topic) else {
             return;
         };
-        for segment in subscribers.segments() {
-            segment
+        for subscribers in table.listeners("") {
+            for (_, subscriber) in subscribers
+                .segments()
                 .iter()
-                .for_each(|(_, subscriber)| subscriber.signal(signal));
+                .flat_map(|segment| segment.iter())
+            {
+                subscriber.signal(signal);
+            }
         }
     }
 
-    fn find(&self, topic: &str) -> Option<Subscribers> {
+    fn find(&self, topic: &str) -> Option<Table> {
         self.stripe(topic).lock().get(topic).cloned()
     }
 
     pub(super) fn count(&self, topic: &str) -> usize {
-        self.stripe(topic)
-            .lock()
-            .get(topic)
-            .map_or(0, Subscribers::count)
+        self.stripe(topic).lock().get(topic).map_or(0, Table::count)
     }
 }

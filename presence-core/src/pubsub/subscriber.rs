@@ -2,7 +2,7 @@
 
 use std::{any::Any, fmt, sync::Arc};
 
-use super::{Broadcast, PubSub};
+use super::{Broadcast, Interest, PubSub};
 
 /// Receives the messages of the topics that it is subscribed to.
 pub trait Subscriber: Send + Sync + 'static {
@@ -78,6 +78,7 @@ pub struct Subscription {
     pub(super) pubsub: PubSub,
     pub(super) topic: Arc<str>,
     pub(super) id: SubscriberId,
+    pub(super) interest: Interest,
 }
 
 impl Subscription {
@@ -85,6 +86,14 @@ impl Subscription {
     #[must_use]
     pub fn id(&self) -> SubscriberId {
         self.id
+    }
+
+    /// Changes the messages that the subscriber gets, from the next message on. No message is lost
+    /// or delivered twice.
+    pub fn set_interest(&mut self, interest: Interest) {
+        let from = std::mem::replace(&mut self.interest, interest);
+        let registry = &self.pubsub.inner.registry;
+        registry.change(&self.topic, self.id, from, interest);
     }
 
     /// Returns the topic.
@@ -96,7 +105,7 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.pubsub.unsubscribe(&self.topic, self.id);
+        self.pubsub.unsubscribe(&self.topic, self.id, self.interest);
     }
 }
 

@@ -311,3 +311,77 @@ fn an_adapter_gets_the_class_of_a_message_and_may_ignore_it() {
         assert_eq!(*sent.lock(), expected);
     }
 }
+
+#[test]
+fn a_subscriber_gets_the_messages_of_its_interest_and_may_change_it() {
+    #[derive(Default)]
+    struct Member(Mutex<Vec<String>>);
+
+    impl Subscriber for Member {
+        fn deliver(&self, dispatch: &mut Dispatch<'_>) {
+            self.0.lock().push(dispatch.message().event.to_string());
+        }
+    }
+
+    let pubsub = PubSub::local();
+    let kinds = [Interest::All, Interest::WithoutDiffs, Interest::Counts];
+    let members = kinds.map(|_| Arc::<Member>::default());
+    let mut subscriptions: Vec<_> = kinds
+        .into_iter()
+        .zip(&members)
+        .map(|(interest, member)| pubsub.subscribe_as("t", interest, member.clone()))
+        .collect();
+    assert_eq!(pubsub.subscribers("t"), 3);
+    let send = || {
+        for event in ["shout", "presence_diff"] {
+            pubsub.broadcast(message("t", event)).unwrap();
+        }
+        pubsub.local_broadcast_count(&message("t", "presence_count"));
+        members
+            .each_ref()
+            .map(|member| member.0.lock().drain(..).collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(
+        send(),
+        ["shout presence_diff", "shout", "shout presence_count"]
+    );
+    subscriptions[0].set_interest(Interest::Counts);
+    subscriptions[1].set_interest(Interest::All);
+    subscriptions[2].set_interest(Interest::WithoutDiffs);
+    assert_eq!(
+        send(),
+        ["shout presence_count", "shout presence_diff", "shout"]
+    );
+    pubsub
+        .broadcast_from(subscriptions[2].id(), message("t", "rest"))
+        .unwrap();
+    assert_eq!(members[2].0.lock().len(), 0);
+    drop(subscriptions);
+    assert_eq!(pubsub.subscribers("t"), 0);
+}
+
+#[test]
+fn an_adapter_learns_of_a_topic_whose_subscribers_want_less() {
+    let one = Arc::<Counted>::default();
+    let cluster = MemoryCluster::default();
+    let (a, b) = (
+        PubSub::with_adapter(cluster.join("a")),
+        PubSub::with_adapter(cluster.join("b")),
+    );
+    let subscription = a.subscribe_as("t", Interest::WithoutDiffs, one.clone());
+    b.broadcast(message("t", "1")).unwrap();
+    assert_eq!(*one.0.lock(), 1);
+    drop(subscription);
+    b.broadcast(message("t", "2")).unwrap();
+    assert_eq!(*one.0.lock(), 1);
+}
+
+/// Counts its messages.
+#[derive(Default)]
+struct Counted(Mutex<usize>);
+
+impl Subscriber for Counted {
+    fn deliver(&self, _: &mut Dispatch<'_>) {
+        *self.0.lock() += 1;
+    }
+}

@@ -52,6 +52,7 @@ async fn dispatch<P: Presence>(shared: Arc<Shared<P>>, changes: TopicDiff) {
         host: Arc::clone(&shared.host),
         topic: Arc::clone(&topic),
     };
+    shared.counts.changed(&topic);
     let diff = fetched(&shared, &changes).await;
     let number = changes.number;
     drop(changes);

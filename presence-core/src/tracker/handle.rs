@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc};
 
+use super::counting::Counts;
 use super::watch::{Watch, Watchers};
 use super::{Host, OptionError, TrackerOptions, callback, dispatcher, driver, messenger};
 use crate::presence::{Presence, Presences};
@@ -61,6 +62,7 @@ pub(super) struct Shared<P> {
     pub(super) presence: P,
     pub(super) options: TrackerOptions,
     pub(super) watchers: Watchers,
+    pub(super) counts: Arc<Counts>,
     /// The longest topic, and the longest key, in bytes.
     pub(super) max_name_bytes: usize,
 }
@@ -172,12 +174,19 @@ impl<P: Presence> Tracker<P> {
         drop(tokio::time::sleep(Duration::ZERO));
         let (sender, diffs) = mpsc::unbounded_channel();
         let host = Arc::new(Host::new(P::NAME, pubsub, &options, sender));
+        let counts = Counts::new(
+            Arc::clone(&host),
+            pubsub.clone(),
+            runtime.clone(),
+            options.count_interval,
+        );
         let shared = Arc::new(Shared {
             host: Arc::clone(&host),
             pubsub: pubsub.clone(),
             presence,
             options,
             watchers: Watchers::default(),
+            counts,
             max_name_bytes,
         });
         if pubsub.is_clustered() {

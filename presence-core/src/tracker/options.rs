@@ -53,6 +53,7 @@ pub struct TrackerOptions {
     pub(super) max_presences_per_owner: usize,
     pub(super) callback_timeout: Duration,
     pub(super) max_concurrent_diffs: usize,
+    pub(super) count_interval: Duration,
 }
 
 impl Default for TrackerOptions {
@@ -64,6 +65,7 @@ impl Default for TrackerOptions {
             max_presences_per_owner: 1000,
             callback_timeout: Duration::from_secs(10),
             max_concurrent_diffs: 64,
+            count_interval: SECOND,
         }
     }
 }
@@ -298,6 +300,17 @@ impl TrackerOptions {
         self
     }
 
+    /// Sets the shortest time between two counts of one topic, for members that
+    /// [count](super::Tracker::counting). Default 1 s, from zero to one day.
+    ///
+    /// Lower it for a number that follows each change. Raise it for very large rooms, where the
+    /// number changes all the time.
+    #[must_use]
+    pub fn count_interval(mut self, interval: Duration) -> Self {
+        self.count_interval = interval;
+        self
+    }
+
     /// Fails if an option is out of its bounds.
     pub(super) fn check(&self) -> Result<(), OptionError> {
         self.node.check()?;
@@ -313,7 +326,8 @@ impl TrackerOptions {
             "max_concurrent_diffs",
             self.max_concurrent_diffs,
             1..=65_536,
-        )
+        )?;
+        within("count_interval", self.count_interval, Duration::ZERO..=DAY)
     }
 
     /// Lowers the sizes to what the engine carries, and logs that.

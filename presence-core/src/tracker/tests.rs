@@ -1,5 +1,6 @@
 mod changes;
 mod cluster;
+mod counting;
 mod diffs;
 mod engine;
 mod misfits;

@@ -12,6 +12,11 @@ struct Readme;
 #[doc = include_str!("../../../docs/channels.md")]
 struct Channels;
 
+/// The code of the guide to presence in large rooms, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/presence.md")]
+struct Presence;
+
 /// The code of the guide to operating a cluster, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/operating.md")]

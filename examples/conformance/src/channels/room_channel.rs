@@ -3,8 +3,8 @@
 use std::{fmt::Write, time::Duration};
 
 use presence_channels::{
-    Accepted, Channel, HandleResult, InfoResult, JoinError, JoinResult, Payload, Socket, Topic,
-    no_reply, reply, reply_error, reply_ok, stop, stop_with_error, stop_with_reply,
+    Accepted, Channel, HandleResult, InfoResult, JoinError, JoinResult, Payload, PresenceWatch,
+    Socket, Topic, no_reply, reply, reply_error, reply_ok, stop, stop_with_error, stop_with_reply,
     tracker::{TrackError, UpdateError},
     unhandled, unix_seconds,
 };
@@ -16,7 +16,7 @@ use super::user_socket::UserSocket;
 pub(crate) struct RoomChannel;
 
 pub(crate) enum Info {
-    AfterJoin,
+    AfterJoin(PresenceWatch),
 }
 
 #[derive(Deserialize)]
@@ -49,7 +49,16 @@ impl Channel for RoomChannel {
             room if room.starts_with("gate") && payload.value()?["pass"] != "open" => {
                 return Err(JoinError::new("locked"));
             }
-            room if room.starts_with("presence") => socket.notify(Info::AfterJoin),
+            room if room.starts_with("presence") => {
+                socket.notify(Info::AfterJoin(PresenceWatch::Full));
+            }
+            // The client chooses, by `{"presence": "count"}` or `{"presence": "none"}`.
+            room if room.starts_with("count") => {
+                let watch = PresenceWatch::from_params(&payload)?;
+                let presence = socket.state().presence.clone();
+                socket.watch_presence(&presence, watch)?;
+                socket.notify(Info::AfterJoin(watch));
+            }
             _ => {}
         }
         Ok(RoomChannel.into())
@@ -119,12 +128,14 @@ impl Channel for RoomChannel {
 
     async fn handle_info(&mut self, info: Info, socket: &mut Socket<Self>) -> InfoResult {
         match info {
-            Info::AfterJoin => {
+            Info::AfterJoin(watch) => {
                 let presence = &socket.state().presence;
                 let user_id = text_of(&socket.user().user_id)?;
                 let meta = json!({ "online_at": unix_seconds().to_string() });
                 presence.track(socket, &user_id, meta).await?;
-                socket.push("presence_state", presence.list(socket.topic()).await)?;
+                if watch == PresenceWatch::Full {
+                    socket.push("presence_state", presence.list(socket.topic()).await)?;
+                }
                 Ok(())
             }
         }

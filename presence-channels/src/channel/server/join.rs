@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use presence_core::pubsub::{Payload, Subscription};
+use presence_core::pubsub::{Interest, Payload, Subscription};
 use tracing::Instrument;
 
 use super::{AnyChannel, ChannelServer, ChannelState, log::OVER_TIME, run::run};
@@ -74,11 +74,14 @@ impl<C: Channel> ChannelServer<C> {
         match accepted {
             Ok(Accepted { channel, reply }) => {
                 // Before the reply: a broadcast sent after the client has it must not be missed.
-                socket.subscription = Some(self.subscribe());
+                socket.subscription = Some(self.subscribe(socket.interest()));
                 if let Some(kicked) = self.kicked_since(mark) {
                     socket.stopping = Some(kicked);
                 }
                 self.answer_join(&reference, &reply);
+                if let Err(error) = socket.push_count() {
+                    tracing::warn!(topic = &*self.topic, %error, "a count was not sent");
+                }
                 drop(under_way);
                 last_words();
                 let body = ChannelState {
@@ -138,11 +141,11 @@ impl<C: Channel> ChannelServer<C> {
         judged
     }
 
-    fn subscribe(self: &Arc<Self>) -> Subscription {
+    fn subscribe(self: &Arc<Self>, interest: Interest) -> Subscription {
         self.shared
             .endpoint
             .pubsub()
-            .subscribe(&self.topic, self.clone())
+            .subscribe_as(&self.topic, interest, self.clone())
     }
 
     /// Sends the join's reply, and after it the broadcasts that have come since the subscription.

@@ -181,7 +181,8 @@ fn each_setter_sets_its_own_option() {
         .max_meta_bytes(16)
         .max_presences_per_owner(17)
         .callback_timeout(18 * second)
-        .max_concurrent_diffs(19);
+        .max_concurrent_diffs(19)
+        .count_interval(20 * second);
     let expected = TrackerOptions {
         node: NodeOptions {
             pool_size: 1,
@@ -204,6 +205,7 @@ fn each_setter_sets_its_own_option() {
         max_presences_per_owner: 17,
         callback_timeout: 18 * second,
         max_concurrent_diffs: 19,
+        count_interval: 20 * second,
     };
     assert_eq!(set, expected);
     assert_eq!(set.check(), Ok(()));

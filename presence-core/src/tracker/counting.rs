@@ -1,0 +1,175 @@
+//! The counts of topics, for members that show a number in place of a list.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use serde_json::json;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use super::{Host, PRESENCE_COUNT, Tracker};
+use crate::presence::Presence;
+use crate::pubsub::{Broadcast, Payload, PubSub};
+
+/// Keeps the count of a topic coming. Made by [`Tracker::counting`].
+pub struct Counting {
+    counts: Arc<Counts>,
+    topic: Arc<str>,
+}
+
+impl Counting {
+    /// Returns the number of distinct keys in the topic now.
+    pub fn count(&self) -> usize {
+        self.counts.host.count(&self.topic)
+    }
+
+    /// Returns the topic.
+    pub fn topic(&self) -> &Arc<str> {
+        &self.topic
+    }
+
+    /// Returns the payload of [`PRESENCE_COUNT`] now: `{"count": 42}`.
+    pub fn payload(&self) -> Payload {
+        payload(self.count())
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        let mut groups = self.counts.groups.write();
+        let Some(group) = groups.get_mut(&self.topic) else {
+            return;
+        };
+        group.members -= 1;
+        if group.members == 0 {
+            group.task.abort();
+            groups.remove(&self.topic);
+        }
+    }
+}
+
+impl fmt::Debug for Counting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Counting")
+            .field("topic", &self.topic)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The topics that are counted.
+pub(super) struct Counts {
+    host: Arc<Host>,
+    pubsub: PubSub,
+    runtime: Handle,
+    interval: Duration,
+    groups: RwLock<HashMap<Arc<str>, Group>>,
+}
+
+/// The members of one topic that get its count. One task serves all of them.
+struct Group {
+    members: usize,
+    changed: Arc<Notify>,
+    task: AbortHandle,
+}
+
+impl Counts {
+    pub(super) fn new(
+        host: Arc<Host>,
+        pubsub: PubSub,
+        runtime: Handle,
+        interval: Duration,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            host,
+            pubsub,
+            runtime,
+            interval,
+            groups: RwLock::default(),
+        })
+    }
+
+    fn join(self: &Arc<Self>, topic: &str) -> Counting {
+        let topic: Arc<str> = topic.into();
+        let mut groups = self.groups.write();
+        let group = groups.entry(Arc::clone(&topic)).or_insert_with(|| {
+            let changed = Arc::new(Notify::new());
+            let last = self.host.count(&topic);
+            let send = Arc::clone(self).send(Arc::clone(&topic), last, Arc::clone(&changed));
+            Group {
+                members: 0,
+                task: self.runtime.spawn(send).abort_handle(),
+                changed,
+            }
+        });
+        group.members += 1;
+        drop(groups);
+        Counting {
+            counts: Arc::clone(self),
+            topic,
+        }
+    }
+
+    /// Notes that a diff of the topic is out.
+    pub(super) fn changed(&self, topic: &str) {
+        if let Some(group) = self.groups.read().get(topic) {
+            group.changed.notify_one();
+        }
+    }
+
+    /// Sends the count when it changes, at most once per interval, and always the last one.
+    async fn send(self: Arc<Self>, topic: Arc<str>, mut last: usize, changed: Arc<Notify>) {
+        loop {
+            changed.notified().await;
+            let count = self.host.count(&topic);
+            if count != last {
+                last = count;
+                let message = Broadcast::new(Arc::clone(&topic), PRESENCE_COUNT, payload(count));
+                self.pubsub.local_broadcast_count(&message);
+                // A change meanwhile leaves its note.
+                tokio::time::sleep(self.interval).await;
+            }
+        }
+    }
+}
+
+fn payload(count: usize) -> Payload {
+    Payload::encode(&json!({ "count": count })).unwrap_or_else(|_| Payload::empty())
+}
+
+impl<P: Presence> Tracker<P> {
+    /// Sends the topic's count of distinct keys to its subscribers on this node that want
+    /// [counts](crate::pubsub::Interest::Counts), while the returned [`Counting`] lives: on each
+    /// change, at most once per [`count_interval`](super::TrackerOptions::count_interval), the last
+    /// value always.
+    ///
+    /// The first count is the caller's to send: [`Counting::payload`]. Each member of a room has a
+    /// `Counting` of its own, and all share one task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use presence_core::{Owner, Presence, PubSub, Tracker};
+    /// # use serde_json::json;
+    /// # struct Online;
+    /// # impl Presence for Online {
+    /// #     const NAME: &str = "docs.online";
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pubsub = PubSub::local();
+    /// # let online = Tracker::start(&pubsub, Online);
+    /// # let alice = Owner::new();
+    /// let counting = online.counting("room:1");
+    /// online.track_as(&alice, "room:1", "alice", json!({})).await?;
+    /// assert_eq!(counting.count(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn counting(&self, topic: impl AsRef<str>) -> Counting {
+        self.shared.counts.join(topic.as_ref())
+    }
+}

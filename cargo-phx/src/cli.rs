@@ -3,16 +3,34 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::new::Engine;
-use crate::commands::{Options, destroy, gen_channel, gen_presence, gen_secret, gen_socket, new};
+use crate::commands::{
+    Options, completions, destroy, gen_channel, gen_presence, gen_secret, gen_socket, new,
+    override_template, routes,
+};
 use crate::console::Console;
 use crate::names::Component;
 
+/// The end of the help.
+const EXAMPLES: &str = "\
+Examples:
+  cargo phx new hello
+  cargo phx gen presence
+  cargo phx gen channel Room new_msg:body:string typing
+  cargo phx destroy channel Room --dry-run
+  cargo phx routes
+
+Exit codes:
+  0  success, also if lines are left to add by hand
+  1  an error
+  2  the arguments cannot be read
+  130  ctrl-c has stopped the command before it changed a file";
+
 /// Phoenix channels and presence for axum apps: makes new apps, and generates code into apps
 #[derive(Debug, Parser)]
-#[command(name = "cargo-phx", bin_name = "cargo phx", version)]
+#[command(name = "cargo-phx", bin_name = "cargo phx", version, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -61,6 +79,21 @@ enum Command {
     /// Take back what `gen` has written, after showing the changes
     #[command(subcommand)]
     Destroy(Destroyed),
+    /// List the sockets with their topics, channels and events
+    #[command(after_help = routes::EXAMPLES)]
+    Routes,
+    /// Copy a template into the project, where the copy wins; without a name, list the templates
+    #[command(after_help = override_template::EXAMPLES)]
+    Override {
+        /// The template, such as `phx.gen.channel/channel.rs.tera`
+        template: Option<String>,
+    },
+    /// Print a script that completes `cargo phx`
+    #[command(after_help = completions::EXAMPLES)]
+    Completions {
+        /// The shell to print it for
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -72,6 +105,7 @@ enum Destroyed {
         name: String,
     },
     /// A channel, its route and its test
+    #[command(after_help = destroy::EXAMPLES)]
     Channel {
         /// The name, without `Channel`
         name: String,
@@ -129,6 +163,11 @@ impl Cli {
         options.prepare(console);
         match self.command {
             Command::New { path, cluster } => new::run(&path, cluster, &options, console),
+            Command::Routes => routes::run(&options, console),
+            Command::Override { template } => {
+                override_template::run(template.as_deref(), &options, console)
+            }
+            Command::Completions { shell } => completions::run(shell, Cli::command(), console),
             Command::Destroy(destroyed) => {
                 let (component, name) = match destroyed {
                     Destroyed::Presence { name } => (Component::Presence, name),
@@ -159,8 +198,6 @@ fn without_phx(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -6,12 +6,15 @@ use crate::console::Console;
 use crate::plan::Plan;
 use crate::project::Project;
 
+pub(crate) mod completions;
 pub(crate) mod destroy;
 pub(crate) mod gen_channel;
 pub(crate) mod gen_presence;
 pub(crate) mod gen_secret;
 pub(crate) mod gen_socket;
 pub(crate) mod new;
+pub(crate) mod override_template;
+pub(crate) mod routes;
 
 /// The options that all commands take.
 #[derive(Debug, Clone, Default)]

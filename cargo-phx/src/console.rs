@@ -16,6 +16,8 @@ pub(crate) struct Console<'a> {
     yes: bool,
     /// Set if [`Console::status`] prints nothing.
     quiet: bool,
+    /// Set if the output takes colours.
+    colour: bool,
 }
 
 /// The answer to the question about a file that would be overwritten.
@@ -37,12 +39,19 @@ impl<'a> Console<'a> {
             terminal: false,
             yes: false,
             quiet: false,
+            colour: false,
         }
     }
 
     /// Sets whether a person reads the output and types the input.
     pub(crate) fn terminal(mut self, terminal: bool) -> Self {
         self.terminal = terminal;
+        self
+    }
+
+    /// Sets whether the output takes colours.
+    pub(crate) fn colour(mut self, colour: bool) -> Self {
+        self.colour = colour;
         self
     }
 
@@ -78,6 +87,12 @@ impl<'a> Console<'a> {
     pub(crate) fn status(&mut self, line: impl AsRef<str>) -> anyhow::Result<()> {
         if self.quiet {
             return Ok(());
+        }
+        // `* creating src/main.rs`, with a green verb where the output takes colours.
+        let line = line.as_ref();
+        let verb = line.strip_prefix("* ").filter(|_| self.colour);
+        if let Some((verb, rest)) = verb.and_then(|line| line.split_once(' ')) {
+            return self.line(format!("* \u{1b}[1;32m{verb}\u{1b}[0m {rest}"));
         }
         self.line(line)
     }

@@ -28,26 +28,35 @@ mod source;
 mod topics;
 mod wiring;
 
+/// The word before an error, red where the output takes colours.
+const ERROR: &str = "\u{1b}[1;31merror\u{1b}[0m";
+
 fn main() -> ExitCode {
     let cli = Cli::from_arguments(std::env::args_os());
     let mut input = std::io::stdin().lock();
     let mut output = std::io::stdout().lock();
     let terminal = input.is_terminal() && output.is_terminal();
-    match cli.run(&mut Console::new(&mut input, &mut output).terminal(terminal)) {
+    // Heeds NO_COLOR, CLICOLOR and CLICOLOR_FORCE, as cargo does.
+    let colour = anstream::AutoStream::choice(&output) != anstream::ColorChoice::Never;
+    match cli.run(
+        &mut Console::new(&mut input, &mut output)
+            .terminal(terminal)
+            .colour(colour),
+    ) {
         Ok(()) => ExitCode::SUCCESS,
         // The reader of the output has what it wants: `cargo phx new hello --dry-run | head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) if error.is::<Interrupted>() => {
-            let _ = std::io::stderr().write_all(format!("error: {error}\n").as_bytes());
+            let _ = anstream::stderr().write_all(format!("{ERROR}: {error}\n").as_bytes());
             ExitCode::from(Interrupted::EXIT_CODE)
         }
         Err(error) => {
-            let mut report = format!("error: {error:#}\n");
+            let mut report = format!("{ERROR}: {error:#}\n");
             if let Some(hinted) = error.downcast_ref::<Hinted>() {
                 report.push_str(&format!("hint: {}\n", hinted.hint()));
             }
             // Without a standard error there is no place to report a failed write.
-            let _ = std::io::stderr().write_all(report.as_bytes());
+            let _ = anstream::stderr().write_all(report.as_bytes());
             ExitCode::FAILURE
         }
     }

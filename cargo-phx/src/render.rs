@@ -8,7 +8,7 @@ use tera::{Context, Tera};
 use crate::hint::hinted;
 
 /// The folder of a project's own templates, as in Phoenix apps.
-const OVERRIDES: &str = "priv/templates";
+pub(crate) const OVERRIDES: &str = "priv/templates";
 
 /// The templates for one project.
 pub(crate) struct Templates {

@@ -79,6 +79,11 @@ impl<'a> Source<'a> {
         span.byte_range().start + self.base
     }
 
+    /// Returns the line of an offset, counted from 1.
+    pub(crate) fn line(&self, offset: usize) -> usize {
+        self.text[..offset].matches('\n').count() + 1
+    }
+
     /// Returns the text of a part of the tree.
     pub(crate) fn slice(&self, node: &impl Spanned) -> &'a str {
         &self.text[self.range(node)]

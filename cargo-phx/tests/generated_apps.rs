@@ -10,6 +10,8 @@ mod cluster;
 mod example;
 #[path = "generated_apps/fixtures.rs"]
 mod fixtures;
+#[path = "generated_apps/guide.rs"]
+mod guide;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
 #[path = "cli/snapshot.rs"]

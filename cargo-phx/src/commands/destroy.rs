@@ -19,6 +19,13 @@ use crate::topics::Topics;
 use crate::wiring::Wiring;
 use crate::wiring::removal::{Place, code_files};
 
+/// The end of the help.
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  cargo phx destroy channel Room
+  cargo phx destroy channel Admin.Room --dry-run
+  cargo phx destroy channel Room --yes";
+
 /// The dependencies that the generators add, as packages.
 const DEPENDENCIES: &[&str] = &["anyhow", "presence-channels", "serde_json", "tokio"];
 

@@ -139,7 +139,7 @@ fn impls<'s>(source: &'s Source) -> impl Iterator<Item = &'s ItemImpl> {
 }
 
 /// Returns the socket's function `channels`, which declares the routes.
-pub(super) fn routes_function<'s>(source: &'s Source, socket: &str) -> Option<&'s ImplItemFn> {
+pub(crate) fn routes_function<'s>(source: &'s Source, socket: &str) -> Option<&'s ImplItemFn> {
     impls(source)
         .filter(|item| paths::type_name(&item.self_ty).as_deref() == Some(socket))
         .flat_map(|item| &item.items)
@@ -150,7 +150,7 @@ pub(super) fn routes_function<'s>(source: &'s Source, socket: &str) -> Option<&'
 }
 
 /// Returns the calls in the function that add a route.
-pub(super) fn routes(function: &ImplItemFn) -> Vec<&ExprMethodCall> {
+pub(crate) fn routes(function: &ImplItemFn) -> Vec<&ExprMethodCall> {
     struct Calls<'s>(Vec<&'s ExprMethodCall>);
     impl<'s> Visit<'s> for Calls<'s> {
         fn visit_expr_method_call(&mut self, call: &'s ExprMethodCall) {

@@ -4,6 +4,7 @@ mod destroy;
 mod flags;
 mod generators;
 mod golden;
+mod help;
 mod manifests;
 mod properties;
 mod refusals;

@@ -14,6 +14,7 @@ pub(crate) mod chain;
 pub(crate) mod crates;
 pub(crate) mod handlers;
 pub(crate) mod imports;
+pub(crate) mod made;
 pub(crate) mod modules;
 pub(crate) mod order;
 pub(crate) mod paths;

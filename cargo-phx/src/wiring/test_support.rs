@@ -13,6 +13,7 @@ use super::sockets::SocketFile;
 use crate::names::TEST_SUPPORT;
 use crate::source::serve::Names;
 use crate::source::{Edits, Outcome, Source, imports, modules};
+use crate::source::{Edits, Outcome, Source, imports, made, modules};
 
 /// The names in the helper that a test uses.
 pub(crate) struct TestSupport {
@@ -24,6 +25,8 @@ pub(crate) struct TestSupport {
     in_crate: bool,
     /// Set if the user must make the app's state in the helper before the tests can run.
     ignored: bool,
+    /// Set if the user has to complete the helper before a test can run.
+    incomplete: bool,
 }
 
 impl TestSupport {
@@ -33,6 +36,7 @@ impl TestSupport {
         context.insert("connect", &self.connect);
         context.insert("in_crate", &self.in_crate);
         context.insert("ignored", &self.ignored);
+        context.insert("incomplete", &self.incomplete);
     }
 }
 
@@ -62,11 +66,13 @@ impl Wiring {
             connect: connect_function(socket),
             in_crate,
             ignored: false,
+            incomplete: false,
         };
 
         let path = self.test_support_path()?;
         let import = format!("{crate_path}::{}", socket.import());
         let mut context = Context::new();
+        support.insert(&mut context);
         context.insert("crate_path", &crate_path);
         let (start, arguments) = self.start_expression(in_crate)?;
         context.insert("start", &start);
@@ -76,6 +82,10 @@ impl Wiring {
         support.insert(&mut context);
         let is_new = self.plan.read(&path)?.is_none();
         if is_new {
+        self.insert_arguments(&mut context)?;
+        context.insert("socket", &socket.name);
+        context.insert("socket_import", &import);
+        if self.plan.read(&path)?.is_none() {
             self.create(&path, "phx.gen.channel/test_support.rs.tera", &context)?;
         }
         let helper = self.plan.read(&path)?.unwrap_or_default();
@@ -91,6 +101,16 @@ impl Wiring {
         self.edit(&path, |source| {
             add_connect(source, &support.connect, &connect, &import)
         })?;
+        let helper = self.plan.read(&path)?.unwrap_or_default();
+        support.incomplete = helper.contains("todo!(");
+        if support.incomplete {
+            self.plan.notice(format!(
+                "The tests of the channels are ignored until {} makes the arguments of \
+                 `application::start` for a test. Replace `todo!(..)` there, and remove \
+                 `#[ignore]` from the tests.",
+                path.display()
+            ));
+        }
         if in_crate {
             let channels = self.module_file("channels")?;
             self.edit(&channels, declare)?;
@@ -101,6 +121,9 @@ impl Wiring {
     /// Returns the expression that starts the app in a test, and the arguments that only the user
     /// can make, such as a database for tests.
     fn start_expression(&self, in_crate: bool) -> anyhow::Result<(String, Vec<Argument>)> {
+    /// Adds the arguments of `application::start` in a test to the variables of the template. Only
+    /// the user can make some of them, such as a database for tests: they are `todo!(..)`.
+    fn insert_arguments(&self, context: &mut Context) -> anyhow::Result<()> {
         let path = self.application_path();
         let text = self.plan.read(&path)?.unwrap_or_default();
         let source = Source::parse(&path, &text)?;
@@ -139,6 +162,43 @@ impl Wiring {
             format!("application::start({})", values.join(", "))
         };
         Ok((start, open))
+        let mut arguments = Vec::new();
+        let mut made = Vec::new();
+        let mut incomplete = false;
+        let inputs = start.map(|start| start.inputs.iter()).into_iter().flatten();
+        for (index, input) in inputs.enumerate() {
+            let FnArg::Typed(input) = input else {
+                continue;
+            };
+            let name = source.slice(&*input.pat);
+            arguments.push(if source.slice(&*input.ty).ends_with("Config") {
+                "Config::default()".to_owned()
+            } else if let Some(expression) = self.made_by_main(index)? {
+                made.push(format!("let {name} = {expression};"));
+                name.to_owned()
+            } else {
+                incomplete = true;
+                format!("todo!(\"make `{name}` for a test\")")
+            });
+        }
+        if arguments.is_empty() {
+            arguments.push("Config::default()".to_owned());
+        }
+        context.insert("arguments", &arguments.join(", "));
+        context.insert("made", &made);
+        context.insert("incomplete", &incomplete);
+        Ok(())
+    }
+
+    /// Returns the expression with which the crate's `main` makes an argument, if a test in the
+    /// crate can use it.
+    fn made_by_main(&self, index: usize) -> anyhow::Result<Option<String>> {
+        let root = self.project.crate_root();
+        if self.exports_channels()? {
+            return Ok(None);
+        }
+        let text = self.plan.read(root)?.unwrap_or_default();
+        Ok(made::argument(&Source::parse(root, &text)?, index))
     }
 }
 

@@ -10,6 +10,8 @@ use crate::commands::{
     Options, completions, destroy, gen_channel, gen_presence, gen_secret, gen_socket, new,
     override_template, routes,
 };
+use crate::commands::{Options, destroy, gen_channel, gen_presence, gen_secret, gen_socket, new};
+use crate::commands::{Options, gen_auth, gen_channel, gen_presence, gen_secret, gen_socket, new};
 use crate::console::Console;
 use crate::names::Component;
 
@@ -128,6 +130,13 @@ enum Generator {
     /// A channel, its route and its test: `Room` makes RoomChannel for "room:*"
     #[command(after_help = gen_channel::EXAMPLES)]
     Channel(gen_channel::Arguments),
+    /// Logging in: a token that is signed at login, and that the socket verifies
+    #[command(after_help = gen_auth::EXAMPLES)]
+    Auth {
+        /// The socket that verifies the token, without `Socket`, if the app has several
+        #[arg(long)]
+        socket: Option<String>,
+    },
     /// A random secret, printed: for SECRET_KEY_BASE
     #[command(after_help = gen_secret::EXAMPLES)]
     Secret {
@@ -181,6 +190,9 @@ impl Cli {
             }
             Command::Gen(Generator::Channel(arguments)) => {
                 gen_channel::run(&arguments, &options, console)
+            }
+            Command::Gen(Generator::Auth { socket }) => {
+                gen_auth::run(socket.as_deref(), &options, console)
             }
             Command::Gen(Generator::Secret { length }) => gen_secret::run(length, console),
             Command::Gen(Generator::Socket { name }) => gen_socket::run(&name, &options, console),

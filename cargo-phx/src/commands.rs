@@ -8,6 +8,7 @@ use crate::project::Project;
 
 pub(crate) mod completions;
 pub(crate) mod destroy;
+pub(crate) mod gen_auth;
 pub(crate) mod gen_channel;
 pub(crate) mod gen_presence;
 pub(crate) mod gen_secret;

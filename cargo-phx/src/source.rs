@@ -22,6 +22,7 @@ pub(crate) mod remove;
 pub(crate) mod routes;
 pub(crate) mod serve;
 pub(crate) mod state;
+pub(crate) mod tokens;
 pub(crate) mod user;
 pub(crate) mod uses;
 

@@ -15,6 +15,8 @@ use crate::render::Templates;
 use crate::source::{Outcome, Source, crates, modules};
 
 pub(crate) mod application;
+pub(crate) mod assets;
+pub(crate) mod auth;
 pub(crate) mod checkout;
 mod collision;
 pub(crate) mod removal;

@@ -24,11 +24,14 @@ macro_rules! embed {
 }
 
 const TEMPLATES: &[Template] = embed![
+    "phx.gen.auth/auth.rs.tera",
+    "phx.gen.auth/auth_test.rs.tera",
     "phx.gen.channel/channel.rs.tera",
     "phx.gen.channel/channel_test.rs.tera",
     "phx.gen.channel/test_connect.rs.tera",
     "phx.gen.channel/test_support.rs.tera",
     "phx.gen.presence/presence.rs.tera",
+    "phx.gen.socket/socket.js.tera",
     "phx.gen.socket/socket.rs.tera",
     "phx.new/AGENTS.md.tera",
     "phx.new/Cargo.toml.tera",

@@ -20,6 +20,21 @@ fn plan(project: Project, name: &Name) -> anyhow::Result<Plan> {
     wiring.plan.next_steps(format!(
         "phoenix.js connects to the socket with\n\n    \
          new Socket(\"{mount}\", {{params: {{user_id: \"...\"}}}}){advice}"
+    let script = wiring.add_script(&name.type_name(), &name.module(), &mount)?;
+    let connect = match script {
+        Some(script) => format!(
+            "The page connects to the socket by {}, which needs the npm package phoenix: import \
+             the script in another one.",
+            script.display()
+        ),
+        None => format!(
+            "phoenix.js connects to the socket with\n\n    \
+             new Socket(\"{mount}\", {{params: {{user_id: \"...\"}}}})"
+        ),
+    };
+    wiring.plan.next_steps(format!(
+        "{connect}\n\n\
+         Give it a channel with `cargo phx gen channel Room`."
     ));
     Ok(wiring.finish())
 }

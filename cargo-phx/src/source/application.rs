@@ -28,7 +28,7 @@ pub(crate) struct NewSocket {
 
 /// A step of a larger edit. It sees the text that the steps before it left. If one step finds no
 /// place, the file stays as it was.
-type EditStep<'a> = &'a dyn Fn(&Source) -> Outcome;
+pub(super) type EditStep<'a> = &'a dyn Fn(&Source) -> Outcome;
 
 /// Starts a presence, hands it to the state, and has the endpoint supervise it.
 pub(crate) fn add_presence(source: &Source, presence: &NewPresence) -> Outcome {
@@ -99,7 +99,7 @@ impl<'s> Visit<'s> for Mounts {
 
 const SOCKET: &[&str] = &["socket", "socket_with"];
 
-fn run(source: &Source, steps: &[EditStep]) -> Outcome {
+pub(super) fn run(source: &Source, steps: &[EditStep]) -> Outcome {
     let mut text = source.text().to_owned();
     for step in steps {
         let path = std::path::Path::new("application.rs");
@@ -145,7 +145,7 @@ pub(super) fn state_variable(statements: &[Stmt]) -> Option<(usize, String)> {
 
 /// Returns the variable that holds the state, also if a call made the state:
 /// `let state = AppState::new(db);`.
-fn any_state_variable(statements: &[Stmt]) -> Option<String> {
+pub(super) fn any_state_variable(statements: &[Stmt]) -> Option<String> {
     state_variable(statements)
         .map(|(_, name)| name)
         .or_else(|| {
@@ -160,7 +160,7 @@ fn any_state_variable(statements: &[Stmt]) -> Option<String> {
 }
 
 /// Inserts `let state = AppState {};` if no statement makes a state yet.
-fn make_state(source: &Source) -> Outcome {
+pub(super) fn make_state(source: &Source) -> Outcome {
     let Some(block) = start(source) else {
         return Outcome::Unknown;
     };
@@ -321,7 +321,13 @@ fn defines(statements: &[Stmt], variable: &str) -> bool {
 
 /// Inserts a statement before the statement at `index`, right after its predecessor. Comments and
 /// blank lines above the statement at `index` stay with it.
-fn insert_statement(source: &Source, block: &Block, index: usize, new: &str, edits: &mut Edits) {
+pub(super) fn insert_statement(
+    source: &Source,
+    block: &Block,
+    index: usize,
+    new: &str,
+    edits: &mut Edits,
+) {
     let next = source.range(&block.stmts[index]).start;
     let indent = source.indent(next);
     if let Some(previous) = index.checked_sub(1) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tera::Context;
 use walkdir::WalkDir;
 
+use super::sockets::SocketFile;
 use super::{Wiring, checkout};
 use crate::manifest::Dependency;
 use crate::names::TEST_SUPPORT;
@@ -63,6 +64,21 @@ impl Wiring {
             ));
         }
         Ok(())
+    }
+
+    /// Returns the path at which a socket is mounted.
+    pub(crate) fn mounted_at(&self, socket: &SocketFile) -> anyhow::Result<String> {
+        let path = self.application_path();
+        let text = self.plan.read(&path)?.unwrap_or_default();
+        let socket = NewSocket {
+            import: socket.import(),
+            second_path: "/socket".to_owned(),
+            name: socket.name.clone(),
+        };
+        Ok(application::mount_path(
+            &Source::parse(&path, &text)?,
+            &socket,
+        ))
     }
 
     /// Mounts a socket in `application.rs`, or adds a notice with the lines to add there. Returns
@@ -194,7 +210,7 @@ impl Wiring {
     }
 
     /// Returns the files in which the app may serve: first the binary.
-    fn serving_files(&self) -> Vec<PathBuf> {
+    pub(super) fn serving_files(&self) -> Vec<PathBuf> {
         let mut files: Vec<PathBuf> = self.project.binary.clone().into_iter().collect();
         for path in rust_files(&self.project.root, self.project.source_folder()) {
             let is_test = path.file_stem().is_some_and(|name| name == "tests");
@@ -207,7 +223,7 @@ impl Wiring {
     }
 
     /// Returns the path of the module `application` in a file.
-    fn application_module(&self, path: &Path) -> String {
+    pub(super) fn application_module(&self, path: &Path) -> String {
         let is_binary = self.project.binary.as_deref() == Some(path);
         match (&self.project.library, is_binary) {
             (Some(_), true) => format!("{}::application", self.project.crate_name),

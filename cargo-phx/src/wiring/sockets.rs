@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use heck::ToSnakeCase;
 use tera::Context;
 
 use super::application::rust_files;
@@ -11,6 +12,9 @@ use crate::names::Name;
 use crate::source::application::NewSocket;
 use crate::source::routes::{self, NewRoute};
 use crate::source::{Outcome, Source};
+
+/// The call with which a generated socket verifies tokens.
+pub(crate) const VERIFIES: &str = "state.tokens.verify_with_expiry";
 
 /// A socket type and its file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +49,10 @@ impl Wiring {
         context.insert("id_prefix", &name.module());
         let text = self.render("phx.gen.socket/socket.rs.tera", &context)?;
         let text = self.with_present_routes(&path, &socket, text)?;
+        // A socket that verifies tokens keeps doing so.
+        let present = self.plan.read(&path)?;
+        let auth = present.is_some_and(|text| text.contains(VERIFIES));
+        let text = self.socket_text(&path, &socket, auth)?;
         self.plan.create(&path, text)?;
 
         self.declare_in_channels(&name.modules())?;
@@ -55,6 +63,24 @@ impl Wiring {
             second_path: format!("/{}", name.module()),
             name: socket,
         })
+    }
+
+    /// Returns the text of a generated socket, with the routes that its file has.
+    pub(super) fn socket_text(
+        &self,
+        path: &Path,
+        socket: &str,
+        auth: bool,
+    ) -> anyhow::Result<String> {
+        let mut context = Context::new();
+        context.insert("socket", socket);
+        context.insert("id_prefix", &socket.to_snake_case());
+        context.insert("auth", &auth);
+        let text = self
+            .templates
+            .render("phx.gen.socket/socket.rs.tera", &context)?;
+        let text = self.with_crate_names(text)?;
+        self.with_present_routes(path, socket, text)
     }
 
     /// Adds the routes of the present socket to `text`, so that a socket generated again keeps the

@@ -9,7 +9,7 @@ use syn::{FnArg, Item};
 use tera::Context;
 
 use super::Wiring;
-use super::sockets::SocketFile;
+use super::sockets::{SocketFile, VERIFIES};
 use crate::names::TEST_SUPPORT;
 use crate::source::serve::Names;
 use crate::source::{Edits, Outcome, Source, imports, modules};
@@ -85,6 +85,9 @@ impl Wiring {
         self.insert_arguments(&mut context)?;
         context.insert("socket", &socket.name);
         context.insert("socket_import", &import);
+        let socket_text = self.plan.read(&socket.path)?.unwrap_or_default();
+        let auth = socket_text.contains(VERIFIES);
+        context.insert("auth", &auth);
         if self.plan.read(&path)?.is_none() {
             self.create(&path, "phx.gen.channel/test_support.rs.tera", &context)?;
         }
@@ -98,6 +101,13 @@ impl Wiring {
         }
         let template = "phx.gen.channel/test_connect.rs.tera";
         let connect = self.render(template, &context)?;
+        let connect = self.templates.render(template, &context)?;
+        let connect = self.with_crate_names(connect)?;
+        if auth {
+            self.edit(&path, |source| {
+                sign_in(source, &support.connect, &crate_path)
+            })?;
+        }
         self.edit(&path, |source| {
             add_connect(source, &support.connect, &connect, &import)
         })?;
@@ -209,6 +219,27 @@ struct Argument {
     /// The type, or `None` if a test cannot name it.
     #[serde(rename = "type")]
     ty: Option<String>,
+/// Lets the function that connects sign a token, if it is as it was generated.
+fn sign_in(source: &Source, name: &str, crate_path: &str) -> Outcome {
+    let params = "let params = json!({ \"user_id\": user_id });";
+    let signed = format!(
+        "let token = {crate_path}::auth::token(endpoint, user_id).unwrap();\n    \
+         let params = json!({{ \"token\": token }});"
+    );
+    let function = source.file.items.iter().find_map(|item| match item {
+        Item::Fn(item) if item.sig.ident == name => Some(item),
+        _ => None,
+    });
+    let Some(range) = function.map(|function| source.range(function)) else {
+        return Outcome::Unchanged;
+    };
+    let Some(at) = source.text()[range.clone()].find(params) else {
+        return Outcome::Unchanged;
+    };
+    let start = range.start + at;
+    let mut edits = Edits::default();
+    edits.replace(start..start + params.len(), signed);
+    Outcome::Edited(edits.apply(source.text()))
 }
 
 /// Returns the name of the function that connects to a socket.

@@ -200,6 +200,66 @@ fn tests_go_through_the_helper_that_the_user_has_adapted() {
 }
 
 #[test]
+fn logging_in() {
+    let sandbox = Sandbox::hello();
+    sandbox.phx("gen channel Room --yes").succeeded();
+    let before = sandbox.read("tests/support/mod.rs");
+    assert_golden("auth.txt", &transcript(&sandbox, "gen auth"));
+    assert_ne!(sandbox.read("tests/support/mod.rs"), before);
+    // A channel and a socket that are generated later verify tokens, too.
+    let commands = ["gen auth", "gen socket User", "gen channel Room"];
+    assert_unchanged(&sandbox, &commands);
+
+    let sandbox = Sandbox::with(BINARY);
+    let transcript = transcript(&sandbox, "gen auth");
+    let (printed, _) = transcript.split_once("\n==== ").expect("files");
+    assert_golden("auth_binary.txt", printed);
+    assert_unchanged(&sandbox, &["gen auth"]);
+    let main = sandbox.read("src/main.rs");
+    assert!(main.contains(".merge(auth::router(&endpoint))"), "{main}");
+}
+
+/// A socket of the user and a module of the user are left alone.
+#[test]
+fn logging_in_to_code_of_the_user() {
+    let sandbox = Sandbox::hello();
+    sandbox.phx("gen channel Room --yes").succeeded();
+    let path = "src/channels/user_socket.rs";
+    let socket = sandbox.read(path).replace("is_empty()", "len() < 3");
+    sandbox.write(path, &socket);
+    let printed = sandbox.phx("gen auth").succeeded();
+    assert!(
+        printed.contains("UserSocket in src/channels/user_socket.rs has code of your own"),
+        "{printed}"
+    );
+    assert_eq!(sandbox.read(path), socket);
+    assert!(!sandbox.root.join("tests/auth_test.rs").exists());
+
+    let sandbox = Sandbox::hello();
+    sandbox.write("src/auth.rs", "pub fn log_in() {}\n");
+    let error = sandbox.phx("gen auth").failed();
+    assert!(
+        error.contains("the project has a module `auth` of its own"),
+        "{error}"
+    );
+}
+
+/// As `mix phx.gen.socket` does.
+#[test]
+fn a_socket_has_a_script_where_the_project_has_assets() {
+    let sandbox = Sandbox::with(BINARY);
+    sandbox.write("static/js/app.js", "console.log(1)\n");
+    let printed = sandbox.phx("gen socket User").succeeded();
+    assert!(printed.contains("* creating static/js/user_socket.js"), "{printed}");
+    assert_golden("user_socket.js", &sandbox.read("static/js/user_socket.js"));
+    assert_unchanged(&sandbox, &["gen socket User"]);
+    // The page connects already.
+    let printed = sandbox.phx("gen socket Admin").succeeded();
+    assert!(!printed.contains(".js\n"), "{printed}");
+    assert!(printed.contains("new Socket(\"/admin_socket\""), "{printed}");
+}
+
+#[test]
 fn secrets_are_random_and_long() {
     let sandbox = Sandbox::new();
     let secret = |command| sandbox.phx(command).succeeded().trim_end().to_owned();

@@ -17,13 +17,10 @@ fn plan(project: Project, name: &Name) -> anyhow::Result<Plan> {
     let mut wiring = Wiring::new(project);
     let mount = wiring.create_socket(name)?;
     let advice = wiring.channel_advice("Give it a channel with `cargo phx gen channel Room`.")?;
-    wiring.plan.next_steps(format!(
-        "phoenix.js connects to the socket with\n\n    \
-         new Socket(\"{mount}\", {{params: {{user_id: \"...\"}}}}){advice}"
     let script = wiring.add_script(&name.type_name(), &name.module(), &mount)?;
     let connect = match script {
         Some(script) => format!(
-            "The page connects to the socket by {}, which needs the npm package phoenix: import \
+            "The page connects to the socket by {}, which needs the npm package phoenix. Import \
              the script in another one.",
             script.display()
         ),
@@ -32,9 +29,6 @@ fn plan(project: Project, name: &Name) -> anyhow::Result<Plan> {
              new Socket(\"{mount}\", {{params: {{user_id: \"...\"}}}})"
         ),
     };
-    wiring.plan.next_steps(format!(
-        "{connect}\n\n\
-         Give it a channel with `cargo phx gen channel Room`."
-    ));
+    wiring.plan.next_steps(format!("{connect}{advice}"));
     Ok(wiring.finish())
 }

@@ -124,13 +124,13 @@ mod tests {
 
     #[test]
     fn the_routes_are_merged_after_those_of_the_endpoint() {
-        let merge = |source: &Source| merge_router(source, "hello::auth");
+        let merge = |source: &Source| merge_router(source, "auth");
         let text = edited(
-            "fn main() {\n    let app = web::router().merge(endpoint.router());\n}\n",
+            "fn main() {\n    let app = app.merge(e.router());\n}\n",
             merge,
         );
         assert!(
-            text.contains(".merge(endpoint.router()).merge(hello::auth::router(&endpoint))"),
+            text.contains("app.merge(e.router()).merge(auth::router(&e));"),
             "{text}"
         );
         let other = "fn main() {\n    let app = endpoint.router().merge(app);\n}\n";

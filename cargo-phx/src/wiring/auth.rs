@@ -17,6 +17,7 @@ impl Wiring {
     /// test, unless the user has to change the socket first.
     pub(crate) fn add_auth(&mut self, socket: &SocketFile) -> anyhow::Result<Option<String>> {
         self.ensure_application()?;
+        self.check_module("auth")?;
         let path = self.source_path("auth.rs");
         let nested = self.source_path("auth/mod.rs");
         let present = self.plan.read(&path)?.unwrap_or_default();

@@ -44,11 +44,6 @@ impl Wiring {
         let socket = name.type_name();
         let path = self.source_path(&name.file());
 
-        let mut context = Context::new();
-        context.insert("socket", &socket);
-        context.insert("id_prefix", &name.module());
-        let text = self.render("phx.gen.socket/socket.rs.tera", &context)?;
-        let text = self.with_present_routes(&path, &socket, text)?;
         // A socket that verifies tokens keeps doing so.
         let present = self.plan.read(&path)?;
         let auth = present.is_some_and(|text| text.contains(VERIFIES));
@@ -76,10 +71,7 @@ impl Wiring {
         context.insert("socket", socket);
         context.insert("id_prefix", &socket.to_snake_case());
         context.insert("auth", &auth);
-        let text = self
-            .templates
-            .render("phx.gen.socket/socket.rs.tera", &context)?;
-        let text = self.with_crate_names(text)?;
+        let text = self.render("phx.gen.socket/socket.rs.tera", &context)?;
         self.with_present_routes(path, socket, text)
     }
 

@@ -12,7 +12,6 @@ use super::Wiring;
 use super::sockets::{SocketFile, VERIFIES};
 use crate::names::TEST_SUPPORT;
 use crate::source::serve::Names;
-use crate::source::{Edits, Outcome, Source, imports, modules};
 use crate::source::{Edits, Outcome, Source, imports, made, modules};
 
 /// The names in the helper that a test uses.
@@ -25,8 +24,6 @@ pub(crate) struct TestSupport {
     in_crate: bool,
     /// Set if the user must make the app's state in the helper before the tests can run.
     ignored: bool,
-    /// Set if the user has to complete the helper before a test can run.
-    incomplete: bool,
 }
 
 impl TestSupport {
@@ -36,7 +33,6 @@ impl TestSupport {
         context.insert("connect", &self.connect);
         context.insert("in_crate", &self.in_crate);
         context.insert("ignored", &self.ignored);
-        context.insert("incomplete", &self.incomplete);
     }
 }
 
@@ -66,29 +62,24 @@ impl Wiring {
             connect: connect_function(socket),
             in_crate,
             ignored: false,
-            incomplete: false,
         };
 
         let path = self.test_support_path()?;
         let import = format!("{crate_path}::{}", socket.import());
         let mut context = Context::new();
-        support.insert(&mut context);
         context.insert("crate_path", &crate_path);
-        let (start, arguments) = self.start_expression(in_crate)?;
-        context.insert("start", &start);
-        context.insert("arguments", &arguments);
+        let start = self.start_expression(in_crate)?;
+        context.insert("start", &start.expression);
+        context.insert("made", &start.made);
+        context.insert("arguments", &start.open);
+        let socket_text = self.plan.read(&socket.path)?.unwrap_or_default();
+        let auth = socket_text.contains(VERIFIES);
+        context.insert("auth", &auth);
         context.insert("socket", &socket.name);
         context.insert("socket_import", &import);
         support.insert(&mut context);
         let is_new = self.plan.read(&path)?.is_none();
         if is_new {
-        self.insert_arguments(&mut context)?;
-        context.insert("socket", &socket.name);
-        context.insert("socket_import", &import);
-        let socket_text = self.plan.read(&socket.path)?.unwrap_or_default();
-        let auth = socket_text.contains(VERIFIES);
-        context.insert("auth", &auth);
-        if self.plan.read(&path)?.is_none() {
             self.create(&path, "phx.gen.channel/test_support.rs.tera", &context)?;
         }
         let helper = self.plan.read(&path)?.unwrap_or_default();
@@ -101,8 +92,6 @@ impl Wiring {
         }
         let template = "phx.gen.channel/test_connect.rs.tera";
         let connect = self.render(template, &context)?;
-        let connect = self.templates.render(template, &context)?;
-        let connect = self.with_crate_names(connect)?;
         if auth {
             self.edit(&path, |source| {
                 sign_in(source, &support.connect, &crate_path)
@@ -111,16 +100,6 @@ impl Wiring {
         self.edit(&path, |source| {
             add_connect(source, &support.connect, &connect, &import)
         })?;
-        let helper = self.plan.read(&path)?.unwrap_or_default();
-        support.incomplete = helper.contains("todo!(");
-        if support.incomplete {
-            self.plan.notice(format!(
-                "The tests of the channels are ignored until {} makes the arguments of \
-                 `application::start` for a test. Replace `todo!(..)` there, and remove \
-                 `#[ignore]` from the tests.",
-                path.display()
-            ));
-        }
         if in_crate {
             let channels = self.module_file("channels")?;
             self.edit(&channels, declare)?;
@@ -128,12 +107,8 @@ impl Wiring {
         Ok(support)
     }
 
-    /// Returns the expression that starts the app in a test, and the arguments that only the user
-    /// can make, such as a database for tests.
-    fn start_expression(&self, in_crate: bool) -> anyhow::Result<(String, Vec<Argument>)> {
-    /// Adds the arguments of `application::start` in a test to the variables of the template. Only
-    /// the user can make some of them, such as a database for tests: they are `todo!(..)`.
-    fn insert_arguments(&self, context: &mut Context) -> anyhow::Result<()> {
+    /// Returns the way in which a test starts the app.
+    fn start_expression(&self, in_crate: bool) -> anyhow::Result<Start> {
         let path = self.application_path();
         let text = self.plan.read(&path)?.unwrap_or_default();
         let source = Source::parse(&path, &text)?;
@@ -143,8 +118,10 @@ impl Wiring {
         });
         let names = Names::of(&source.file, &self.types_of(&path));
         let mut open = Vec::new();
+        let mut made = Vec::new();
         let mut values = Vec::new();
-        for input in start.iter().flat_map(|start| &start.inputs) {
+        let inputs = start.iter().flat_map(|start| &start.inputs);
+        for (index, input) in inputs.enumerate() {
             let FnArg::Typed(input) = input else { continue };
             if source.slice(&*input.ty).ends_with("Config") {
                 values.push("Config::default()".to_owned());
@@ -159,6 +136,12 @@ impl Wiring {
                 .slice(&*input.pat)
                 .trim_start_matches("mut ")
                 .to_owned();
+            // The items of `main` are in reach of the modules of its crate alone.
+            if in_crate && let Some(value) = self.made_by_main(index)? {
+                made.push(format!("let {name} = {value};"));
+                values.push(name);
+                continue;
+            }
             values.push(format!("{name}().await"));
             let ty = ty.map(|ty| match in_crate {
                 true => ty,
@@ -166,50 +149,34 @@ impl Wiring {
             });
             open.push(Argument { name, ty });
         }
-        let start = if values.is_empty() {
+        let expression = if values.is_empty() {
             "application::start(Config::default())".to_owned()
         } else {
             format!("application::start({})", values.join(", "))
         };
-        Ok((start, open))
-        let mut arguments = Vec::new();
-        let mut made = Vec::new();
-        let mut incomplete = false;
-        let inputs = start.map(|start| start.inputs.iter()).into_iter().flatten();
-        for (index, input) in inputs.enumerate() {
-            let FnArg::Typed(input) = input else {
-                continue;
-            };
-            let name = source.slice(&*input.pat);
-            arguments.push(if source.slice(&*input.ty).ends_with("Config") {
-                "Config::default()".to_owned()
-            } else if let Some(expression) = self.made_by_main(index)? {
-                made.push(format!("let {name} = {expression};"));
-                name.to_owned()
-            } else {
-                incomplete = true;
-                format!("todo!(\"make `{name}` for a test\")")
-            });
-        }
-        if arguments.is_empty() {
-            arguments.push("Config::default()".to_owned());
-        }
-        context.insert("arguments", &arguments.join(", "));
-        context.insert("made", &made);
-        context.insert("incomplete", &incomplete);
-        Ok(())
+        Ok(Start {
+            expression,
+            made,
+            open,
+        })
     }
 
-    /// Returns the expression with which the crate's `main` makes an argument, if a test in the
-    /// crate can use it.
+    /// Returns the expression with which the crate's `main` makes an argument.
     fn made_by_main(&self, index: usize) -> anyhow::Result<Option<String>> {
         let root = self.project.crate_root();
-        if self.exports_channels()? {
-            return Ok(None);
-        }
         let text = self.plan.read(root)?.unwrap_or_default();
         Ok(made::argument(&Source::parse(root, &text)?, index))
     }
+}
+
+/// The way in which a test starts the app.
+struct Start {
+    /// The call of `application::start`.
+    expression: String,
+    /// The statements that make arguments, as `main` does.
+    made: Vec<String>,
+    /// The arguments that only the user can make, such as a database for tests.
+    open: Vec<Argument>,
 }
 
 /// An argument of `application::start` that the user makes.
@@ -219,6 +186,8 @@ struct Argument {
     /// The type, or `None` if a test cannot name it.
     #[serde(rename = "type")]
     ty: Option<String>,
+}
+
 /// Lets the function that connects sign a token, if it is as it was generated.
 fn sign_in(source: &Source, name: &str, crate_path: &str) -> Outcome {
     let params = "let params = json!({ \"user_id\": user_id });";

@@ -250,13 +250,19 @@ fn a_socket_has_a_script_where_the_project_has_assets() {
     let sandbox = Sandbox::with(BINARY);
     sandbox.write("static/js/app.js", "console.log(1)\n");
     let printed = sandbox.phx("gen socket User").succeeded();
-    assert!(printed.contains("* creating static/js/user_socket.js"), "{printed}");
+    assert!(
+        printed.contains("* creating static/js/user_socket.js"),
+        "{printed}"
+    );
     assert_golden("user_socket.js", &sandbox.read("static/js/user_socket.js"));
     assert_unchanged(&sandbox, &["gen socket User"]);
     // The page connects already.
     let printed = sandbox.phx("gen socket Admin").succeeded();
     assert!(!printed.contains(".js\n"), "{printed}");
-    assert!(printed.contains("new Socket(\"/admin_socket\""), "{printed}");
+    assert!(
+        printed.contains("new Socket(\"/admin_socket\""),
+        "{printed}"
+    );
 }
 
 #[test]

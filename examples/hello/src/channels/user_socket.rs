@@ -14,7 +14,7 @@ impl presence_channels::UserSocket for UserSocket {
     /// Accepts a client, or rejects it with HTTP 403.
     ///
     /// As written, anyone can claim any `user_id`. In production, let the client send a token that
-    /// your server has signed, and read the `user_id` from that token.
+    /// your server has signed, and read the `user_id` from that token: see `cargo phx gen auth`.
     async fn connect(
         params: &Params,
         _info: &ConnectInfo,

@@ -12,6 +12,8 @@ use crate::commands::{
 };
 use crate::commands::{Options, destroy, gen_channel, gen_presence, gen_secret, gen_socket, new};
 use crate::commands::{Options, gen_auth, gen_channel, gen_presence, gen_secret, gen_socket, new};
+    Options, destroy, gen_auth, gen_channel, gen_presence, gen_secret, gen_socket, new,
+};
 use crate::console::Console;
 use crate::names::Component;
 

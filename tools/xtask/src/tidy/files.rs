@@ -28,7 +28,12 @@ pub(super) fn check(tree: &Tree) -> Vec<String> {
                 "{shown}: name it after what it holds, not {name:?}"
             ));
         }
-        let Some(text) = text else { continue };
+        let Some(text) = text else {
+            complaints.push(format!(
+                "{shown}: is not a text; the tree has no binary files"
+            ));
+            continue;
+        };
         complaints.extend(too_long(path, text));
         for private in &tree.private_paths {
             if let Some((number, _)) = (1..)
@@ -101,6 +106,14 @@ mod tests {
         );
         assert!(complaints("a/b.rs", &"x\n".repeat(MOST_LINES)).is_empty());
         assert!(complaints("a/b.txt", &long).is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_is_a_complaint() {
+        let mut tree = tree(&[]);
+        tree.files.push(("docs/page.png".into(), None));
+        let complaint = "docs/page.png: is not a text; the tree has no binary files";
+        assert_eq!(check(&tree), [complaint]);
     }
 
     #[test]

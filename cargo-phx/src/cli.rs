@@ -7,12 +7,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::new::Engine;
 use crate::commands::{
-    Options, completions, destroy, gen_channel, gen_presence, gen_secret, gen_socket, new,
-    override_template, routes,
-};
-use crate::commands::{Options, destroy, gen_channel, gen_presence, gen_secret, gen_socket, new};
-use crate::commands::{Options, gen_auth, gen_channel, gen_presence, gen_secret, gen_socket, new};
-    Options, destroy, gen_auth, gen_channel, gen_presence, gen_secret, gen_socket, new,
+    Options, completions, destroy, gen_auth, gen_channel, gen_presence, gen_secret, gen_socket,
+    new, override_template, routes,
 };
 use crate::console::Console;
 use crate::names::Component;

@@ -31,6 +31,8 @@ pub(crate) struct Wiring {
     pub(crate) project: Project,
     pub(crate) templates: Templates,
     pub(crate) plan: Plan,
+    /// Set if no server of the project was wired: the user has to start the application.
+    unwired: bool,
 }
 
 impl Wiring {
@@ -38,6 +40,7 @@ impl Wiring {
         Wiring {
             templates: Templates::of(&project.root),
             plan: Plan::new(&project.root),
+            unwired: false,
             project,
         }
     }
@@ -56,6 +59,8 @@ impl Wiring {
             folder: &self.project.root,
             edition: &self.project.edition,
         });
+        // Now the lines of the file have their places.
+        self.notice_unwired();
         self.plan
     }
 

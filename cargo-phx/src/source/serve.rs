@@ -216,6 +216,18 @@ pub(crate) fn return_type(source: &Source, name: &str) -> Option<String> {
     })
 }
 
+/// Returns the parameter of a function of the file that is the state of a router, as its index and
+/// its type, as the module `application` names it.
+pub(crate) fn state_parameter(
+    source: &Source,
+    name: &str,
+    place: &TypePlace,
+) -> Option<(usize, String)> {
+    let file = expand::expanded(&source.file);
+    let (index, ty) = app_state::parameter(&find::places(&file).states, name)?;
+    Some((index, Names::of(&source.file, place).qualified(&ty)?))
+}
+
 /// Returns whether the file names `application::start`, and so already starts the endpoint.
 pub(crate) fn starts_application(source: &Source) -> bool {
     struct Mentions(bool);

@@ -106,7 +106,6 @@ impl Wiring {
         if self.is_started()? {
             return Ok(None);
         }
-        let mut by_hand = None;
         for path in self.serving_files() {
             let text = self.plan.read(&path)?.unwrap_or_default();
             if !["serve", ".accept()"]
@@ -136,12 +135,27 @@ impl Wiring {
                     self.notice_state(&path, state.as_ref(), lost_state.filter(|_| is_new));
                     return Ok(state);
                 }
-                Serving::ByHand { line } => {
-                    by_hand.get_or_insert((path, line));
-                }
-                Serving::Nothing => {}
+                Serving::ByHand { .. } | Serving::Nothing => {}
             }
         }
+        self.unwired = true;
+        Ok(None)
+    }
+
+    /// Adds a notice with the lines that start the application, if no server was wired.
+    pub(super) fn notice_unwired(&mut self) {
+        if !self.unwired {
+            return;
+        }
+        let by_hand = self.serving_files().into_iter().find_map(|path| {
+            let text = self.plan.read(&path).ok()??;
+            let source = Source::parse(&path, &text).ok()?;
+            let module = self.application_module(&path);
+            match serve::wire(&source, &module, self, None) {
+                Serving::ByHand { line } => Some((path, line)),
+                _ => None,
+            }
+        });
         let place = match by_hand {
             Some((path, line)) => format!(
                 "The server at {}:{line} is of a kind that the generator does not know.",
@@ -166,7 +180,6 @@ impl Wiring {
              signal:\n\n    \
              endpoint.stop().await;"
         ));
-        Ok(None)
     }
 
     /// Adds notices on the way between the channels and the handlers.
@@ -256,6 +269,19 @@ impl Wiring {
 
 impl Functions for Wiring {
     fn return_type(&self, name: &str) -> Option<String> {
+        self.in_function(name, |source, _| serve::return_type(source, name))
+    }
+
+    fn state_parameter(&self, name: &str) -> Option<(usize, String)> {
+        self.in_function(name, |source, path| {
+            serve::state_parameter(source, name, &self.types_of(path))
+        })
+    }
+}
+
+impl Wiring {
+    /// Calls `look` with the files that have a function `name`, until it returns a value.
+    fn in_function<T>(&self, name: &str, look: impl Fn(&Source, &Path) -> Option<T>) -> Option<T> {
         let root = &self.project.root;
         let mut files = rust_files(root, self.project.source_folder());
         files.extend(self.project.binary.clone());
@@ -265,7 +291,7 @@ impl Functions for Wiring {
             if !text.contains(&declaration) {
                 return None;
             }
-            serve::return_type(&Source::parse(&path, &text).ok()?, name)
+            look(&Source::parse(&path, &text).ok()?, &path)
         })
     }
 }

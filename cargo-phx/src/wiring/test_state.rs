@@ -4,6 +4,7 @@ use syn::{GenericArgument, Item, PathArguments, Type};
 
 use super::Wiring;
 use super::application::rust_files;
+use crate::source::serve::Names;
 use crate::source::{Source, paths};
 
 /// Types whose `Default` needs one of each argument.
@@ -43,18 +44,75 @@ const DEFAULTS: &[&str] = &[
 ];
 
 impl Wiring {
-    /// Returns the value of type `ty` in a test, which needs no database and no network.
+    /// Returns the value of type `ty` in a test, which needs no database and no network. In a test
+    /// within the crate, the value may be a literal with private fields.
     ///
     /// Returns `None` if only the user can make it.
-    pub(crate) fn test_value(&self, ty: &str) -> Option<String> {
-        let ty: Type = syn::parse_str(ty).ok()?;
-        let sender =
-            matches!(&ty, Type::Path(ty) if paths::ends_with(&ty.path, &["broadcast", "Sender"]));
-        if sender {
+    pub(crate) fn test_value(&self, ty: &str, in_crate: bool) -> Option<String> {
+        self.value(&syn::parse_str(ty).ok()?, in_crate, 0)
+    }
+
+    fn value(&self, ty: &Type, in_crate: bool, depth: usize) -> Option<String> {
+        if depth > 8 {
+            return None;
+        }
+        if self.has_default(ty, 0) {
+            return Some("Default::default()".to_owned());
+        }
+        let Type::Path(path) = ty else { return None };
+        let path = &path.path;
+        if paths::ends_with(path, &["broadcast", "Sender"]) {
             return Some("tokio::sync::broadcast::Sender::new(16)".to_owned());
         }
-        let has_default = self.has_default(&ty, 0);
-        has_default.then(|| "Default::default()".to_owned())
+        let last = path.segments.last()?;
+        let full: Vec<String> = path
+            .segments
+            .iter()
+            .map(|segment| segment.ident.to_string())
+            .collect();
+        if OF_DEFAULTS.contains(&&*last.ident.to_string()) && full.len() > 1 {
+            let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+                return None;
+            };
+            let GenericArgument::Type(inner) = arguments.args.first()? else {
+                return None;
+            };
+            let inner = self.value(inner, in_crate, depth + 1)?;
+            return Some(format!("{}::new({inner})", full.join("::")));
+        }
+        if !in_crate || full.first().is_none_or(|first| first != "crate") {
+            return None;
+        }
+        self.literal(&last.ident.to_string(), &full.join("::"), depth)
+    }
+
+    /// Returns the literal of a struct in the crate root, or the value of an alias there.
+    fn literal(&self, name: &str, path: &str, depth: usize) -> Option<String> {
+        let root = self.project.crate_root();
+        let text = self.plan.read(root).ok()??;
+        let source = Source::parse(root, &text).ok()?;
+        let names = Names::of(&source.file, &self.types_of(root));
+        let named = |ty: &Type| syn::parse_str(&names.qualified(ty)?).ok();
+        source.file.items.iter().find_map(|item| match item {
+            Item::Struct(item) if item.ident == name && item.generics.params.is_empty() => {
+                let syn::Fields::Named(fields) = &item.fields else {
+                    return None;
+                };
+                let values: Option<Vec<String>> = fields
+                    .named
+                    .iter()
+                    .map(|field| {
+                        let value = self.value(&named(&field.ty)?, true, depth + 1)?;
+                        Some(format!("{}: {value}", field.ident.as_ref()?))
+                    })
+                    .collect();
+                Some(format!("{path} {{ {} }}", values?.join(", ")))
+            }
+            Item::Type(item) if item.ident == name => {
+                self.value(&named(&item.ty)?, true, depth + 1)
+            }
+            _ => None,
+        })
     }
 
     /// Returns whether the type is known to have a `Default`.
@@ -145,7 +203,9 @@ mod tests {
         );
         write(
             "src/main.rs",
-            "use std::sync::{Arc, RwLock};\nfn main() {}\ntype Db = Arc<RwLock<Todos>>;\n\
+            "use std::sync::{Arc, RwLock};\nuse tokio::sync::broadcast;\nfn main() {}\n\
+             struct Chat { users: RwLock<Vec<String>>, tx: broadcast::Sender<String> }\n\
+             type Shared = Arc<Chat>;\ntype Db = Arc<RwLock<Todos>>;\n\
              type Pools = Arc<Pool>;\n#[derive(Clone, Default)]\nstruct Todos;\nstruct Pool;\n\
              enum Mode {}\nimpl Default for Mode {}\n#[derive(Clone)]\nstruct DefaultPool;\n",
         );
@@ -168,8 +228,19 @@ mod tests {
             ("std::sync::Arc<sqlx::PgPool>", false),
             ("std::sync::Arc<dyn Fn()>", false),
         ] {
-            let value = wiring.test_value(ty);
+            let value = wiring.test_value(ty, true);
             assert_eq!(value.is_some(), expected, "{ty}: {value:?}");
+        }
+        for ty in ["std::sync::Arc<crate::Chat>", "crate::Shared"] {
+            assert_eq!(
+                wiring.test_value(ty, true).as_deref(),
+                Some(
+                    "std::sync::Arc::new(crate::Chat { users: Default::default(), \
+                     tx: tokio::sync::broadcast::Sender::new(16) })"
+                )
+            );
+            // A test of its own crate cannot name private fields.
+            assert_eq!(wiring.test_value(ty, false), None);
         }
     }
 }

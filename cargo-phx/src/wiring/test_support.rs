@@ -128,7 +128,7 @@ impl Wiring {
                 continue;
             }
             let ty = names.qualified(&input.ty);
-            if let Some(value) = ty.as_deref().and_then(|ty| self.test_value(ty)) {
+            if let Some(value) = ty.as_deref().and_then(|ty| self.test_value(ty, in_crate)) {
                 values.push(value);
                 continue;
             }

@@ -50,8 +50,24 @@ pub(super) fn find<'s>(
             .any(|level| matches!(level, Level::Function(_, block) if std::ptr::eq(*block, body)))
     };
     let own: Vec<_> = calls.iter().filter(within).collect();
+    let mut qualified = None;
     let (argument, scope, parameter) = if own.is_empty() {
-        argument(server, calls)?
+        let call = maker(server)?;
+        let Expr::Path(path) = &*call.func else {
+            return None;
+        };
+        let name = paths::last(&path.path);
+        let (index, ty) = match parameter(calls, &name) {
+            Some((index, ty)) => (index, Some(ty)),
+            // A function of another file of the project.
+            None => {
+                let (index, ty) = flow.functions.state_parameter(&name)?;
+                qualified = Some(ty);
+                (index, None)
+            }
+        };
+        let argument = call.args.iter().nth(index)?;
+        (argument, server.router.scope.clone(), ty)
     } else {
         let call = of_router(server, &own)?;
         (call.call.args.first()?, call.scope.clone(), None)
@@ -61,15 +77,18 @@ pub(super) fn find<'s>(
         Some(name) => Value::Variable(name),
         None => Value::Expression(argument),
     };
-    let ty = parameter
-        .or_else(|| annotated(flow.source, argument, &scope))
-        .or_else(|| extracted(flow.source))
-        .or_else(|| made(flow.source, argument, &scope))?;
+    let named = || {
+        let ty = parameter
+            .or_else(|| annotated(flow.source, argument, &scope))
+            .or_else(|| extracted(flow.source))
+            .or_else(|| made(flow.source, argument, &scope))?;
+        names.qualified(&ty)
+    };
+    let ty = qualified.or_else(named)?;
     let name = match &value {
         Value::Variable(name) if !name.ends_with("state") && name != "config" => name.clone(),
         _ => "app".to_owned(),
     };
-    let ty = names.qualified(&ty)?;
     Some(Found {
         state: AppState { name, ty },
         place,
@@ -105,54 +124,42 @@ fn value<'s>(server: &Server<'s>) -> Option<&'s Expr> {
     }
 }
 
-/// Returns the argument of a function that makes the router and gives it that state, with the
-/// place of its call and the type of the parameter: `app(pool)` of `fn app(pool: PgPool)`.
-fn argument<'s>(
-    server: &Server<'s>,
-    calls: &[StateCall<'s>],
-) -> Option<(&'s Expr, Vec<Level<'s>>, Option<syn::Type>)> {
+/// Returns the call of the function that makes the router, such as `app(pool)`.
+fn maker<'s>(server: &Server<'s>) -> Option<&'s syn::ExprCall> {
     let mut made = value(server)?;
     loop {
         match made {
             Expr::MethodCall(call) => made = &call.receiver,
             Expr::Await(expr) => made = &expr.base,
             Expr::Try(expr) => made = &expr.expr,
-            _ => break,
+            Expr::Call(call) => return Some(call),
+            _ => return None,
         }
     }
-    let Expr::Call(call) = made else { return None };
-    let Expr::Path(path) = &*call.func else {
-        return None;
-    };
-    let name = paths::last(&path.path);
+}
+
+/// Returns the parameter that a function gives to its router as the state, as its index and its
+/// type: `pool` of `fn app(pool: PgPool)`.
+pub(super) fn parameter(calls: &[StateCall], function: &str) -> Option<(usize, syn::Type)> {
     let mut of_function = calls.iter().filter_map(|state| {
         let signature = state.scope.iter().rev().find_map(|level| match level {
             Level::Function(signature, _) => Some(*signature),
             _ => None,
         })?;
-        (signature.ident == name).then_some((state, signature))
+        (signature.ident == function).then_some((state, signature))
     });
     let (state, signature) = of_function.next()?;
     if of_function.next().is_some() {
         return None;
     }
     let given = variable_of(state.call.args.first()?)?;
-    let (index, ty) =
-        signature
-            .inputs
-            .iter()
-            .enumerate()
-            .find_map(|(index, input)| match input {
-                FnArg::Typed(typed) if variable(&typed.pat).is_some_and(|name| *name == given) => {
-                    Some((index, (*typed.ty).clone()))
-                }
-                _ => None,
-            })?;
-    Some((
-        call.args.iter().nth(index)?,
-        server.router.scope.clone(),
-        Some(ty),
-    ))
+    let mut inputs = signature.inputs.iter().enumerate();
+    inputs.find_map(|(index, input)| match input {
+        FnArg::Typed(typed) if variable(&typed.pat).is_some_and(|name| *name == given) => {
+            Some((index, (*typed.ty).clone()))
+        }
+        _ => None,
+    })
 }
 
 /// Returns the statement at the end of `scope`, if variables of its block are visible where

@@ -11,6 +11,14 @@ pub(crate) trait Functions {
     ///
     /// Returns `None` if the project has no such function.
     fn return_type(&self, name: &str) -> Option<String>;
+
+    /// Returns the parameter that the function `name` gives to its router as the state, as its
+    /// index and its type. The module `application` can name the type.
+    ///
+    /// Returns `None` if the project has no such function.
+    fn state_parameter(&self, _name: &str) -> Option<(usize, String)> {
+        None
+    }
 }
 
 /// A router in the code.
@@ -168,6 +176,10 @@ impl Flow<'_> {
                 }
                 self.wrapped(call.args.iter(), scope)
             }
+            Expr::Field(field) => self
+                .field_type(field)
+                .is_some_and(|ty| is_router_type(self.source, ty))
+                .then(|| here(Way::Direct)),
             Expr::Tuple(tuple) => self.wrapped(tuple.elems.iter(), scope),
             Expr::Array(array) => self.wrapped(array.elems.iter(), scope),
             Expr::Struct(expr) => self.wrapped(expr.fields.iter().map(|field| &field.expr), scope),
@@ -292,6 +304,23 @@ impl Flow<'_> {
                 == last.0.variable.as_ref().map(Variable::name)
         };
         found.iter().all(same).then_some(last)
+    }
+
+    /// Returns the type of a field such as `self.router`, if the structs of the file have one of
+    /// that name.
+    pub(super) fn field_type(&self, field: &syn::ExprField) -> Option<&Type> {
+        let syn::Member::Named(name) = &field.member else {
+            return None;
+        };
+        let mut found = self.source.file.items.iter().filter_map(|item| match item {
+            syn::Item::Struct(item) => item
+                .fields
+                .iter()
+                .find(|field| field.ident.as_ref() == Some(name)),
+            _ => None,
+        });
+        let field = found.next()?;
+        found.next().is_none().then_some(&field.ty)
     }
 
     /// Returns whether a function is known to return a router, or is named as if it did.

@@ -63,6 +63,10 @@ pub(super) fn is_tcp(flow: &Flow, expr: &Expr, scope: &[Level]) -> bool {
                 })
             })
         }
+        Expr::Field(field) => {
+            let ty = flow.field_type(field).and_then(paths::type_name);
+            ty.as_deref() == Some("TcpListener")
+        }
         Expr::If(_) | Expr::Match(_) | Expr::Block(_) => {
             let tails = tails(expr);
             !tails.is_empty() && tails.into_iter().all(|tail| is_tcp_tail(flow, tail, scope))

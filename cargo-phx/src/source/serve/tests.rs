@@ -211,6 +211,26 @@ fn main_app() -> Router {
 }
 
 #[test]
+fn a_router_in_a_field() {
+    let text = "\
+struct App {
+    router: Router,
+    listener: TcpListener,
+}
+
+impl App {
+    async fn run(self) -> std::io::Result<()> {
+        axum::serve(self.listener, self.router).await
+    }
+}
+";
+    let wired = wired(text);
+    let lines = "        let app = self.router.merge(endpoint.router());\n        \
+                 presence_channels::serve(self.listener, app, &endpoint)\n";
+    assert!(wired.contains(lines), "{wired}");
+}
+
+#[test]
 fn other_shapes_are_left_to_the_user() {
     for (text, expected) in [
         ("fn main() {}\n", Wiring::Nothing),

@@ -196,8 +196,8 @@ impl Finder<'_> {
                 }));
             }
         }
-        for at in 0..self.tokens.len() {
-            if let Token::Ident(ident, line) = &self.tokens[at]
+        for (at, token) in self.tokens.iter().enumerate() {
+            if let Token::Ident(ident, line) = token
                 && !in_imports[at]
                 && (self.is_path(at, ident) || self.is_field(at, ident))
             {

@@ -220,7 +220,8 @@ impl Wiring {
                 ..Wiring::new(bare.project.clone())
             };
             if bare.uses_of_application()?.is_empty() && bare.redone_is_present(redo)? {
-                self.plan = std::mem::replace(&mut bare.plan, Plan::new(Path::new("")));
+                self.plan = bare.plan;
+                self.project = bare.project;
                 return Ok(());
             }
         }

@@ -70,6 +70,39 @@ const SHAPES: &[&[(&str, &str)]] = &[
              axum::serve(l, app).await.unwrap(); // for ever\n}\n",
         ),
     ],
+    // A binary in `src/bin`, whose modules go into a library.
+    &[
+        (
+            "Cargo.toml",
+            "[package]\nname = \"srv\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
+             [dependencies]\naxum = \"0.8\"\ntokio = { version = \"1\", features = [\"full\"] }\n",
+        ),
+        (
+            "src/bin/server.rs",
+            "use axum::Router;\n\n#[tokio::main]\nasync fn main() {\n    let app = Router::new();\n    \
+             let listener = tokio::net::TcpListener::bind(\"127.0.0.1:3000\").await.unwrap();\n    \
+             axum::serve(listener, app).await.unwrap();\n}\n",
+        ),
+    ],
+    // A state of the app's own.
+    &[
+        (
+            "Cargo.toml",
+            "[package]\nname = \"own-state\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
+             [dependencies]\naxum = \"0.8\"\ntokio = { version = \"1\", features = [\"full\"] }\n",
+        ),
+        (
+            "src/main.rs",
+            "use axum::Router;\nuse axum::extract::State;\nuse axum::routing::get;\n\n\
+             #[derive(Clone)]\nstruct AppState {\n    db: String,\n}\n\n\
+             async fn index(State(state): State<AppState>) -> String {\n    state.db\n}\n\n\
+             #[tokio::main]\nasync fn main() {\n    let state = AppState {\n        \
+             db: String::from(\"memory\"),\n    };\n    \
+             let app = Router::new().route(\"/\", get(index)).with_state(state);\n    \
+             let listener = tokio::net::TcpListener::bind(\"127.0.0.1:3000\")\n        \
+             .await\n        .unwrap();\n    axum::serve(listener, app).await.unwrap();\n}\n",
+        ),
+    ],
 ];
 
 fn sandbox(shape: usize) -> Sandbox {
@@ -150,6 +183,23 @@ fn what_destroy_prints() {
     text.push_str(&transcript(&sandbox, "destroy presence --yes", ""));
     text.push_str(&transcript(&sandbox, "destroy presence --yes", ""));
     assert_golden("destroy.txt", &text);
+}
+
+/// Each shape once, with all that can be generated.
+#[test]
+fn everything_is_taken_back_in_each_shape() {
+    for shape in 0..SHAPES.len() {
+        let sandbox = sandbox(shape);
+        let before = code(&sandbox);
+        let commands = ["gen presence", "gen socket User", "gen channel Room"];
+        for command in commands {
+            sandbox.phx(command).succeeded();
+        }
+        for command in commands.into_iter().rev() {
+            sandbox.phx(&inverse(command)).succeeded();
+        }
+        assert_eq!(code(&sandbox), before, "shape {shape}");
+    }
 }
 
 #[test]

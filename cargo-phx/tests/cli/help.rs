@@ -14,6 +14,7 @@ fn the_help_of_every_command() {
         "gen presence ",
         "gen channel ",
         "gen socket ",
+        "gen auth ",
         "gen secret ",
         "destroy ",
         "destroy presence ",

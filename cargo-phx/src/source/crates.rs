@@ -14,15 +14,20 @@ pub(crate) fn rename(text: &str, package: &str, name: &str) -> String {
     while let Some(found) = rest.find(&package) {
         let (before, after) = (&rest[..found], &rest[found + package.len()..]);
         let own_word = match before.chars().next_back() {
-            Some(last) => !is_word(last) && !(last == ':' && !starts_path(before)),
+            Some(':') => starts_path(before),
+            Some(last) => !is_word(last),
             None => result.chars().next_back().is_none_or(|last| !is_word(last)),
         };
         result.push_str(before);
-        result.push_str(if own_word && after.starts_with("::") {
-            name
+        if own_word && after.starts_with("::") {
+            // `use json::json` would look for the crate in what it imports.
+            if result.ends_with("use ") {
+                result.push_str("::");
+            }
+            result.push_str(name);
         } else {
-            &package
-        });
+            result.push_str(&package);
+        }
         rest = after;
     }
     result.push_str(rest);
@@ -51,7 +56,7 @@ mod tests {
     fn a_renamed_crate_is_named_where_paths_begin() {
         let code = "use serde_json::json;\nlet a: ::serde_json::Value = my_serde_json::x();\n\
                     crate::serde_json::y(serde_json_x, \"serde_json\");\n";
-        let expected = "use json::json;\nlet a: ::json::Value = my_serde_json::x();\n\
+        let expected = "use ::json::json;\nlet a: ::json::Value = my_serde_json::x();\n\
                         crate::serde_json::y(serde_json_x, \"serde_json\");\n";
         assert_eq!(rename(code, "serde_json", "json"), expected);
         assert_eq!(rename(code, "serde_json", "serde_json"), code);

@@ -97,8 +97,14 @@ impl Wiring {
                 sign_in(source, &support.connect, &crate_path)
             })?;
         }
+        // With the project's names for the crates, so that what is imported already is found.
+        let imports = IMPORTS
+            .iter()
+            .map(|path| self.with_crate_names("", (*path).to_owned()))
+            .chain([Ok(import)])
+            .collect::<anyhow::Result<Vec<_>>>()?;
         self.edit(&path, |source| {
-            add_connect(source, &support.connect, &connect, &import)
+            add_connect(source, &support.connect, &connect, &imports)
         })?;
         if in_crate {
             let channels = self.module_file("channels")?;
@@ -218,8 +224,16 @@ pub(crate) fn connect_function(socket: &SocketFile) -> String {
     format!("connect_{}", short.to_snake_case())
 }
 
+/// The imports of such a function, beside its socket.
+const IMPORTS: [&str; 4] = [
+    "presence_channels::Endpoint",
+    "presence_channels::testing",
+    "presence_channels::testing::TestSocket",
+    "serde_json::json",
+];
+
 /// Adds the function that connects to a socket.
-fn add_connect(source: &Source, name: &str, function: &str, import: &str) -> Outcome {
+fn add_connect(source: &Source, name: &str, function: &str, imports: &[String]) -> Outcome {
     let present = source.file.items.iter().any(|item| match item {
         Item::Fn(item) => item.sig.ident == name,
         _ => false,
@@ -231,13 +245,7 @@ fn add_connect(source: &Source, name: &str, function: &str, import: &str) -> Out
     let end = source.text().trim_end().len();
     edits.replace(end..source.text().len(), format!("\n\n{function}"));
     let mut text = edits.apply(source.text());
-    for path in [
-        "presence_channels::Endpoint",
-        "presence_channels::testing",
-        "presence_channels::testing::TestSocket",
-        "serde_json::json",
-        import,
-    ] {
+    for path in imports {
         let Ok(current) = Source::parse(std::path::Path::new("support.rs"), &text) else {
             return Outcome::Unknown;
         };

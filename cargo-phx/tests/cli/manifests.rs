@@ -16,9 +16,11 @@ fn a_renamed_dependency_is_used_by_its_name() {
     assert!(!sandbox.read("Cargo.toml").contains("\nserde_json"));
     targets(&sandbox);
     let channel = sandbox.read("src/channels/room_channel.rs");
-    assert!(channel.contains("use json::json;"), "{channel}");
+    assert!(channel.contains("use ::json::json;"), "{channel}");
     let tests = sandbox.read("src/channels/room_channel/tests.rs");
-    assert!(tests.contains("use json::json;"), "{tests}");
+    assert!(tests.contains("use ::json::json;"), "{tests}");
+    let support = sandbox.read("src/channels/test_support.rs");
+    assert_eq!(support.matches("use ::json::json;").count(), 1, "{support}");
 }
 
 #[test]

@@ -13,6 +13,21 @@ use crate::commands::{
 use crate::console::Console;
 use crate::names::Component;
 
+const NEW: &str = "\
+Examples:
+  cargo phx new hello
+  cargo phx new hello --cluster zenoh";
+
+const PRESENCE: &str = "\
+Examples:
+  cargo phx gen presence
+  cargo phx gen presence CustomerSupport";
+
+const SOCKET: &str = "\
+Examples:
+  cargo phx gen socket User
+  cargo phx gen socket Admin --dry-run";
+
 /// The end of the help.
 const EXAMPLES: &str = "\
 Examples:
@@ -66,6 +81,7 @@ struct Flags {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Make a new app: an axum server with a page for phoenix.js
+    #[command(after_help = NEW)]
     New {
         /// The folder to make; its name becomes the name of the app
         path: PathBuf,
@@ -120,6 +136,7 @@ enum Destroyed {
 #[derive(Debug, Subcommand)]
 enum Generator {
     /// A presence: the users who are online in each topic
+    #[command(after_help = PRESENCE)]
     Presence {
         /// The type to generate
         #[arg(default_value = "Presence")]
@@ -143,6 +160,7 @@ enum Generator {
         length: usize,
     },
     /// A socket, mounted at the endpoint: `User` makes UserSocket
+    #[command(after_help = SOCKET)]
     Socket {
         /// The name, without `Socket`
         name: String,

@@ -39,7 +39,7 @@ fn replaces(edit: &Edit, server: &Server, call: &ExprCall) -> bool {
     let listener = call.args.first();
     is_router
         && is_path
-        && !sets_nodelay(edit, server)
+        && !sets_nodelay(server)
         && listener.is_some_and(|listener| is_tcp(edit.flow, listener, &server.found.scope))
 }
 
@@ -61,11 +61,9 @@ fn is_socket_address(edit: &Edit, call: &ExprMethodCall) -> bool {
 }
 
 /// Returns whether the chain of calls has one that `presence_channels::serve` does not have.
-fn sets_nodelay(edit: &Edit, server: &Server) -> bool {
+fn sets_nodelay(server: &Server) -> bool {
     server.found.parents.iter().any(|parent| match parent {
-        Expr::MethodCall(call) => {
-            call.method == "tcp_nodelay" && !edit.source.slice(*parent).is_empty()
-        }
+        Expr::MethodCall(call) => call.method == "tcp_nodelay",
         _ => false,
     })
 }
@@ -125,7 +123,7 @@ fn merged(router: &str) -> Vec<String> {
 /// Returns whether the server ends at a signal of the app.
 fn is_graceful(edit: &Edit, server: &Server, place: Place) -> bool {
     let ends = |parent: &&Expr| matches!(parent, Expr::MethodCall(call) if call.method == "with_graceful_shutdown");
-    if server.found.parents.iter().any(|parent| ends(&parent)) {
+    if server.found.parents.iter().any(ends) {
         return true;
     }
     // `let server = axum::serve(..);`, and the rest of the function goes on with `server`.

@@ -128,10 +128,13 @@ fn an_app_with_several_of_each() {
         "gen socket User",
         "gen channel Room --yes",
         "gen channel Desk --socket Admin --yes",
+        "gen channel Admin.Room --topic admin:* --no-presence",
+        "gen channel Chat new_msg:body:string,reply_to:int?,type:json avatar:image:bytes typing",
+        "gen auth",
     ] {
         sandbox.phx(command).succeeded();
     }
-    check(&sandbox, 8);
+    check(&sandbox, 22);
 }
 
 /// An axum app of one file, as in axum's documentation.

@@ -196,6 +196,39 @@ fn cargo_accepts_each_project_after_each_command() {
     }
 }
 
+/// Those whose servers `destroy` does not take back exactly yet.
+const NOT_RESTORED: [&str; 5] = [
+    "graceful-shutdown",
+    "low-level-rustls",
+    "serve-with-hyper",
+    "tls-graceful-shutdown",
+    "unix-domain-socket",
+];
+
+/// What the generators have added is taken back, but for the dependencies.
+#[test]
+fn destroy_restores_each_fixture() {
+    let without_manifests = |sandbox: &Sandbox| {
+        let mut files = texts(&root(sandbox));
+        files.retain(|(path, _)| !path.ends_with("Cargo.toml"));
+        files
+    };
+    for name in ALL {
+        let before = without_manifests(&copy(name));
+        let sandbox = generate(name);
+        for command in ["channel Room", "socket User", "presence"] {
+            let ran = sandbox.phx(&format!("destroy {command} --yes"));
+            assert_eq!(ran.code, 0, "{name}: {}{}", ran.stdout, ran.stderr);
+            cargo(
+                &sandbox,
+                "metadata --quiet --no-deps --offline --format-version 1",
+            );
+        }
+        let restored = without_manifests(&sandbox) == before;
+        assert_eq!(restored, !NOT_RESTORED.contains(&name), "{name}");
+    }
+}
+
 /// A running copy of a fixture.
 struct App {
     process: Process,

@@ -205,7 +205,7 @@ const NOT_RESTORED: [&str; 5] = [
     "unix-domain-socket",
 ];
 
-/// What the generators have added is taken back, but for the dependencies.
+/// The commands take back all that they have added, but for the dependencies.
 #[test]
 fn destroy_restores_each_fixture() {
     let without_manifests = |sandbox: &Sandbox| {

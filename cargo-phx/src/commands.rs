@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::console::Console;
+use crate::hint::hinted;
 use crate::plan::Plan;
 use crate::project::Project;
 
@@ -57,9 +58,16 @@ impl Options {
     /// Applies the plan, or shows it in a dry run.
     pub(crate) fn carry_out(&self, plan: &Plan, console: &mut Console) -> anyhow::Result<()> {
         if self.dry_run {
-            plan.show(console)
-        } else {
-            plan.apply(self, console)
+            return plan.show(console);
         }
+        if let Some(question) = plan.offered().filter(|_| !self.no_wire)
+            && !console.offer(question)?
+        {
+            return Err(hinted(
+                "the server was not changed, and nothing was written",
+                "add --no-wire: it writes the new files, and prints the lines for the server",
+            ));
+        }
+        plan.apply(self, console)
     }
 }

@@ -127,7 +127,6 @@ impl<'a> Console<'a> {
 
     /// Offers something that is recommended and takes nothing away. The user is asked on a terminal
     /// only: elsewhere, and with `--yes`, the answer is yes.
-    #[allow(dead_code)]
     pub(crate) fn offer(&mut self, question: &str) -> anyhow::Result<bool> {
         if !self.terminal {
             return Ok(true);

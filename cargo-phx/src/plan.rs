@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     changes: Vec<Change>,
     notices: Vec<String>,
     next_steps: String,
+    /// A question to answer with yes before anything is written.
+    offer: Option<String>,
 }
 
 /// A file, with its text before and after.
@@ -94,6 +96,7 @@ impl Plan {
             changes: Vec::new(),
             notices: Vec::new(),
             next_steps: String::new(),
+            offer: None,
         }
     }
 
@@ -200,6 +203,16 @@ impl Plan {
         if !self.notices.contains(&text) {
             self.notices.push(text);
         }
+    }
+
+    /// Asks this before anything is written, on a terminal only.
+    pub(crate) fn offer(&mut self, question: impl Into<String>) {
+        self.offer = Some(question.into());
+    }
+
+    /// Returns the question to ask first.
+    pub(crate) fn offered(&self) -> Option<&str> {
+        self.offer.as_deref()
     }
 
     /// Sets the next steps, printed after the plan has been applied. They use the guide's words.

@@ -14,6 +14,9 @@ use crate::source::Source;
 use crate::source::application::{self, NewPresence, NewSocket};
 use crate::source::serve::{self, AppState, Functions, TypePlace, Wiring as Serving};
 
+/// The call that waits for ctrl-c, in an app that stops in order.
+const SIGNAL: &str = "ctrl_c()";
+
 impl Wiring {
     /// Makes sure that the project has an application and starts it.
     pub(crate) fn ensure_application(&mut self) -> anyhow::Result<()> {
@@ -129,6 +132,12 @@ impl Wiring {
                     lost_state,
                 } => {
                     let wired = self.with_crate_names(&text, wired)?;
+                    if wired.contains(SIGNAL) && !text.contains(SIGNAL) {
+                        self.plan.offer(format!(
+                            "The server in {} will stop in order, on ctrl-c and SIGTERM. Change it so?",
+                            path.display()
+                        ));
+                    }
                     self.plan.inject(&path, wired)?;
                     let tokio = Dependency::new("tokio", "1");
                     self.depend_on(&[tokio.features(&["macros", "rt", "signal"])])?;

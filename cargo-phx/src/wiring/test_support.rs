@@ -262,5 +262,7 @@ fn declare(source: &Source) -> Outcome {
         return Outcome::Unchanged;
     }
     let text = source.text().trim_end();
-    Outcome::Edited(format!("{text}\n\n#[cfg(test)]\npub(crate) mod {TEST_SUPPORT};\n"))
+    Outcome::Edited(format!(
+        "{text}\n\n#[cfg(test)]\npub(crate) mod {TEST_SUPPORT};\n"
+    ))
 }

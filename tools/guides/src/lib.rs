@@ -44,7 +44,7 @@ mod tests {
         page.lines().any(|line| {
             let block = line.trim_start().strip_prefix("```");
             let language = block.and_then(|language| language.split([',', ' ']).next());
-            language == Some("rust")
+            language == Some("rust") && block != Some("rust,ignore")
         })
     }
 
@@ -73,6 +73,24 @@ mod tests {
             );
         }
         assert!(pages > 0, "no page of docs/ has Rust code");
+    }
+
+    /// loco is not compiled with the workspace. Its page shows the code of an app that is.
+    #[test]
+    fn the_page_on_loco_shows_code_of_its_app() {
+        let page = include_str!("../../../docs/loco.md");
+        let app = include_str!("../../loco-app/src/app.rs");
+        let blocks = page.split("```rust,ignore\n").skip(1);
+        let blocks: Vec<_> = blocks
+            .filter_map(|block| block.split("```").next())
+            .collect();
+        assert_eq!(blocks.len(), 3);
+        for block in blocks {
+            assert!(
+                app.contains(block),
+                "tools/loco-app/src/app.rs lacks:\n{block}"
+            );
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `cargo xtask apps`: every generated app compiles, passes clippy and its own tests, and runs.
+//! `cargo xtask apps`: every generated app compiles, passes clippy and its own tests, and runs. So
+//! does the app of loco that the book shows.
 
 use anyhow::Result;
 
@@ -11,5 +12,10 @@ pub(crate) fn run() -> Result<()> {
     npm::ci(&root().join("tools/e2e"))?;
     let mut test = cargo();
     test.args(["test", "--package", "cargo-phx", "--test", "generated_apps"]);
-    process::run(test.args(["--", "--include-ignored"]))
+    process::run(test.args(["--", "--include-ignored"]))?;
+    // A workspace of its own, with its own builds.
+    let mut loco = cargo();
+    loco.current_dir(root().join("tools/loco-app"))
+        .env("CARGO_TARGET_DIR", root().join("target/loco"));
+    process::run(loco.args(["test", "--locked"]))
 }

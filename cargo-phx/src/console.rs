@@ -65,14 +65,7 @@ impl<'a> Console<'a> {
         self.quiet = true;
     }
 
-    /// Returns whether a person reads the output and types the input.
-    #[allow(dead_code)]
-    pub(crate) fn is_terminal(&self) -> bool {
-        self.terminal
-    }
-
     /// Returns whether questions are answered with yes.
-    #[allow(dead_code)]
     pub(crate) fn assumes_yes(&self) -> bool {
         self.yes
     }

@@ -197,12 +197,10 @@ fn cargo_accepts_each_project_after_each_command() {
 }
 
 /// Those whose servers `destroy` does not take back exactly yet.
-const NOT_RESTORED: [&str; 5] = [
-    "graceful-shutdown",
+const NOT_RESTORED: [&str; 3] = [
     "low-level-rustls",
     "serve-with-hyper",
     "tls-graceful-shutdown",
-    "unix-domain-socket",
 ];
 
 /// The commands take back all that they have added, but for the dependencies.

@@ -51,7 +51,9 @@ pub(crate) fn candidates(source: &Source, addresses: bool) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     for inline in [false, true] {
         for service in &services {
-            for (ends, function) in [(true, true), (true, false), (false, false)] {
+            // A function that is not as generated is the user's, and so is the end that calls it: both
+            // stay before only one of them does.
+            for (ends, function) in [(true, true), (false, false), (true, false)] {
                 for joined in [true, false] {
                     let choice = Choice {
                         inline,
@@ -160,11 +162,19 @@ impl Parts<'_> {
 
     /// Returns the function that waits for the signal.
     fn function(&self) -> Option<Range<usize>> {
-        self.source.file.items.iter().find_map(|item| match item {
+        self.function_among(&self.source.file.items)
+    }
+
+    fn function_among(&self, items: &[Item]) -> Option<Range<usize>> {
+        items.iter().find_map(|item| match item {
             Item::Fn(function) => {
                 let name = function.sig.ident.to_string();
                 (self.functions.contains(&name) || self.functions.is_empty() && name == "shutdown")
                     .then(|| self.source.range(item))
+            }
+            Item::Mod(module) => {
+                let (_, items) = module.content.as_ref()?;
+                self.function_among(items)
             }
             _ => None,
         })

@@ -51,8 +51,8 @@ pub(crate) fn candidates(source: &Source, addresses: bool) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     for inline in [false, true] {
         for service in &services {
-            // A function that is not as generated is the user's, and so is the end that calls it: both
-            // stay before only one of them does.
+            // A function that is not as generated is the user's, and so is the end that calls it.
+            // Both stay before only one of them does.
             for (ends, function) in [(true, true), (false, false), (true, false)] {
                 for joined in [true, false] {
                     let choice = Choice {

@@ -45,6 +45,8 @@ pub(super) struct Machine {
     pub(super) engine: Option<usize>,
     /// Set while the process is stopped.
     pub(super) stopped: bool,
+    /// The last time that the process continued after a stop.
+    pub(super) continued: Option<Duration>,
     /// Set after it has left in order.
     pub(super) left: bool,
     /// Set if it continues from a snapshot.
@@ -132,6 +134,7 @@ impl Machine {
             version: message::VERSION,
             engine: None,
             stopped: false,
+            continued: None,
             left: false,
             restored: false,
             inbox: VecDeque::new(),

@@ -69,6 +69,10 @@ pub(super) struct Fates {
     pub(super) behind_bulk: u64,
 }
 
+/// The shortest queue in which live messages must not be lost behind bulk: a shorter one is half
+/// full after two of the smallest parts.
+const LEAST_QUEUE: u64 = 4096;
+
 /// The most past messages that are kept for a replay.
 const KEPT: usize = 256;
 
@@ -314,7 +318,7 @@ impl Network {
 /// The queue of a link is full.
 #[derive(Clone, Copy, Debug)]
 struct Overflow {
-    /// Set if at least half of what waits is bulk.
+    /// Set if at least half of what waits is bulk, in a queue that has room for it.
     is_bulk: bool,
 }
 
@@ -330,7 +334,7 @@ fn pass(
     let Some(passed) = pipe.pass(bytes, at, now) else {
         let waiting = bulk.iter().filter(|(passed, _)| *passed > at);
         let waiting: usize = waiting.map(|(_, bytes)| bytes).sum();
-        let is_bulk = waiting as u64 * 2 > pipe.queue_bytes();
+        let is_bulk = pipe.queue_bytes() >= LEAST_QUEUE && waiting as u64 * 2 > pipe.queue_bytes();
         return Err(Overflow { is_bulk });
     };
     if class == TrafficClass::Bulk {

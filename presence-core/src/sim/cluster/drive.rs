@@ -262,7 +262,8 @@ impl Cluster {
     /// one was longer ago than the interval. After a node has left, its own changes are not shown.
     pub(super) fn is_quiet(&self, number: usize, topic: &str) -> bool {
         let machine = &self.machines[number];
-        if machine.left {
+        // What waited during a stop may cancel against a change at its end.
+        if machine.left || machine.continued == Some(self.now) {
             return false;
         }
         let Some(listeners) = machine.topics.get(topic) else {

@@ -215,6 +215,7 @@ impl Cluster {
             return Ok(());
         }
         machine.stopped = false;
+        machine.continued = Some(self.now);
         let local = machine.clock.at(self.now);
         machine.witness.go_on(local, &self.options);
         let inbox = machine.take_inbox();

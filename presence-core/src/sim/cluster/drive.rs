@@ -262,7 +262,7 @@ impl Cluster {
     /// one was longer ago than the interval. After a node has left, its own changes are not shown.
     pub(super) fn is_quiet(&self, number: usize, topic: &str) -> bool {
         let machine = &self.machines[number];
-        // What waited during a stop may cancel against a change at its end.
+        // A change at the end of a stop may cancel a change that waited during it.
         if machine.left || machine.continued == Some(self.now) {
             return false;
         }

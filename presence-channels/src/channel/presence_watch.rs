@@ -5,10 +5,11 @@ use serde::Deserialize;
 
 use super::JoinError;
 
-/// A member's wish for the changes of a topic's presence.
+/// The changes of a topic's presence that a member gets.
 ///
-/// In a large room most members need no list: a number is enough, or nothing at all. Let the client
-/// choose in its join, and hand the choice to [`Socket::watch_presence`](crate::Socket).
+/// In a large room most members need no list: a number is enough, or nothing at all. The client
+/// chooses in its join, and the channel passes the choice to
+/// [`Socket::watch_presence`](crate::Socket::watch_presence).
 ///
 /// It deserializes from `"full"`, `"count"` and `"none"`, as a field of your own join params too.
 ///

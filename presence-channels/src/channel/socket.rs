@@ -36,7 +36,7 @@ pub struct Socket<C: Channel> {
     subscriptions: Vec<Subscription>,
     /// The messages of its own topic that the channel wants.
     interest: Interest,
-    /// Keeps the count of the topic's presence coming.
+    /// Has the count of the topic's presence sent, if the member counts.
     counting: Option<Counting>,
     /// The messages that the channel gets later. They are cancelled with the channel.
     timers: Vec<AbortHandle>,

@@ -15,7 +15,7 @@ use super::{Host, PRESENCE_COUNT, Tracker};
 use crate::presence::Presence;
 use crate::pubsub::{Broadcast, Payload, PubSub};
 
-/// Keeps the count of a topic coming. Made by [`Tracker::counting`].
+/// Has the count of a topic sent, as long as it lives. Made by [`Tracker::counting`].
 pub struct Counting {
     counts: Arc<Counts>,
     topic: Arc<str>,

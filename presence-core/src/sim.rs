@@ -86,6 +86,7 @@ mod coverage;
 mod event;
 mod generator;
 mod ledger;
+mod lost;
 mod machine;
 mod network;
 mod operation;

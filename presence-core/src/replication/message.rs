@@ -15,7 +15,9 @@
 //!
 //! **Versions.** Version 1 has the variants of `Body` up to `Vouch`. Version 2 adds `Pull` and
 //! `Cancel`. A node of version 1 is asked with `Request`, and its requests are answered at once and
-//! whole.
+//! whole. Version 2 also appends to a delta or a part the places of the rows whose owners'
+//! connections were lost, if there are any. A node of version 1 does not read them, and takes such
+//! a row for one that was tracked at once again with its old reference: it shows no change.
 //!
 //! **Numbers that nodes must agree on.** They are as much a part of the format as the bytes, and
 //! are pinned by tests as those are. All are XXH3 with 64 bits, of seed 0 where none is named;

@@ -198,6 +198,18 @@ impl Node {
         self.tell_all(&Input::OwnerGone(owner), now, out);
     }
 
+    /// The connection of an owner was lost: all that it tracked on this node stays for the grace, or
+    /// until the same key is tracked again in the same topic, on any node.
+    pub(crate) fn owner_lost(
+        &self,
+        owner: OwnerId,
+        grace: Duration,
+        now: Duration,
+        out: &mut Vec<NodeEffect>,
+    ) {
+        self.tell_all(&Input::OwnerLost(owner, now + grace), now, out);
+    }
+
     /// Returns the number of the last diff of the topic's shard.
     #[must_use]
     pub(crate) fn last_diff(&self, topic: &str) -> u64 {

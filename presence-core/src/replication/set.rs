@@ -53,7 +53,7 @@ mod writer;
 mod tests;
 
 pub(crate) use delta::{Delta, DeltaError, Gone, Run};
-pub(crate) use entry::{Content, Entry, OwnerId};
+pub(crate) use entry::{Content, Entry, OwnerId, Ownership};
 pub(crate) use meta::MetaBody;
 pub use meta::{Meta, MetaError};
 pub use phx_ref::PhxRef;

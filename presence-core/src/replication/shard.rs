@@ -48,6 +48,7 @@ mod counts;
 mod effect;
 mod index;
 mod input;
+mod lost;
 mod owned;
 mod part;
 mod refused;
@@ -66,6 +67,7 @@ pub(crate) use effect::{Effect, TopicDiff};
 use index::Index;
 pub(crate) use index::topic::ListPlace;
 pub(crate) use input::Input;
+use lost::Lost;
 use owned::Owned;
 use part::size;
 pub(crate) use part::{Ask, Credit, Part};
@@ -99,6 +101,8 @@ pub(crate) struct Shard {
     refs: PhxRefs,
     /// From an owner to its entries, for updates and for its end.
     owned: Owned,
+    /// The ends of the graces of entries that have lost their owner.
+    lost: Lost,
     /// The shown entries: this node's, and those of the copies.
     index: Index,
     /// The copies of other nodes' replicas.
@@ -133,6 +137,7 @@ impl Shard {
             writer: Writer::new(config.origin, config.removal_log_bytes),
             refs: PhxRefs::new(config.ref_nonce),
             owned: Owned::default(),
+            lost: Lost::default(),
             index: Index::new(config.diff_interval, config.batch.max(1)),
             copies: Copies::new(limits, config.seed),
             answers: Answers::new(config.max_answers),
@@ -175,6 +180,7 @@ impl Shard {
         self.owned.insert(&entry);
         self.index.join(&entry);
         self.changed(size(&entry), effects);
+        self.end_replaced(effects);
         self.settle(effects);
         Ok(phx_ref)
     }
@@ -297,6 +303,7 @@ impl Shard {
         let deadlines = [
             self.index.next_deadline(),
             self.copies.next_deadline(),
+            self.lost.next_end(),
             self.answers.next_deadline(),
             delta,
         ];
@@ -312,6 +319,7 @@ impl Shard {
     pub(crate) fn handle(&mut self, input: Input, now: Duration, effects: &mut Vec<Effect>) {
         match input {
             Input::OwnerGone(owner) => self.owner_gone(owner, effects),
+            Input::OwnerLost(owner, until) => self.owner_lost(owner, until, effects),
             Input::Dispatched(topic) => self.index.dispatched(&topic, now, effects),
             Input::Tick => self.tick(now, effects),
             Input::Stop => self.stop(effects),
@@ -366,6 +374,7 @@ impl Shard {
             Input::Cancelled(by, id) => self.answers.cancel(&by, id),
         }
         self.copies.work(&mut self.index);
+        self.end_replaced(effects);
         let me = &self.writer.replica().origin().name;
         self.answers.hear(&mut self.copies.news, me);
         self.settle(effects);
@@ -384,6 +393,7 @@ impl Shard {
     }
 
     fn tick(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        self.end_graces(now, effects);
         self.index.tick(now, effects);
         self.copies
             .tick(now, &mut self.index, &mut self.counts, effects);
@@ -423,10 +433,13 @@ impl Shard {
 
     fn retag(&mut self, incarnation: Incarnation) {
         self.owned = Owned::default();
-        for new in self.writer.retag(incarnation) {
-            self.owned.insert(&new);
-            self.index.show(&new);
+        let entries = self.writer.retag(incarnation);
+        for new in &entries {
+            self.owned.insert(new);
+            self.index.show(new);
         }
+        let lost = entries.iter().filter(|entry| entry.owner.is_lost());
+        self.lost.retag(lost);
         // A machine that was set back has made its next references already, in the time that it
         // lost.
         self.refs.restart(incarnation);
@@ -457,6 +470,7 @@ impl Shard {
             return;
         }
         self.owned.remove(entry);
+        self.lost.remove(entry.tag.clock);
         self.answers.gone_from_replica(entry);
         self.index.ended(entry);
         self.changed(0, effects);

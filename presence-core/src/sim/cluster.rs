@@ -2,6 +2,7 @@
 
 mod drive;
 mod lie;
+mod losses;
 mod operate;
 pub(super) mod settle;
 
@@ -295,16 +296,7 @@ impl Cluster {
             node.owner_gone(owner_id(owner), now, out);
         })?;
         if gone.is_some() {
-            let held = &mut self.machines[machine].tracked;
-            // By range, not by looking at all: an owner's end must not cost what the whole machine
-            // holds.
-            let nothing: Arc<str> = "".into();
-            let places = held.range((owner, Arc::clone(&nothing), nothing)..);
-            let places = places.map(|(place, _)| place.clone());
-            let places: Vec<_> = places.take_while(|(other, ..)| *other == owner).collect();
-            for place in &places {
-                held.remove(place);
-            }
+            self.machines[machine].take_owned(owner);
         }
         self.look(machine)
     }
@@ -441,7 +433,7 @@ fn name_of(machine: usize) -> ReplicaName {
     ReplicaName::new(format!("n{machine}"))
 }
 
-fn owner_id(owner: u64) -> OwnerId {
+pub(super) fn owner_id(owner: u64) -> OwnerId {
     let number = owner.saturating_add(1);
     OwnerId::new(
         number

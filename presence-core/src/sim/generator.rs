@@ -167,7 +167,7 @@ impl ScriptWriter {
             downgrade,
             engine,
         } = self.mixture;
-        let choices: [Choice; 28] = [
+        let choices: [Choice; 29] = [
             (30, Self::track),
             (12, |writer| {
                 let presence = writer.presence();
@@ -181,6 +181,7 @@ impl ScriptWriter {
                 let (node, owner) = (writer.node(), writer.rng.u8(..3));
                 writer.operations.push(Operation::OwnerEnds(node, owner));
             }),
+            (6, Self::lose),
             (10, Self::list),
             (15, |writer| writer.wait(1..40)),
             (20, |writer| writer.wait(40..400)),
@@ -246,6 +247,22 @@ impl ScriptWriter {
                 ..presence
             };
             self.operations.push(Operation::Track(elsewhere));
+        }
+    }
+
+    /// A connection is lost. Often the same user comes back, here or elsewhere.
+    fn lose(&mut self) {
+        let presence = self.presence();
+        let grace = Duration::from_millis(self.rng.u64(..4000));
+        self.operations.push(Operation::Track(presence));
+        self.wait(1..100);
+        let lost = Operation::OwnerLost(presence.node, presence.owner, grace);
+        self.operations.push(lost);
+        if self.rng.bool() {
+            self.wait(1..2000);
+            let node = self.node();
+            let back = ScriptPresence { node, ..presence };
+            self.operations.push(Operation::Track(back));
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::{sets, state};
+use super::lost::own_listed;
 use super::machine::Machine;
 use super::violation::Rule;
 use crate::replication::node::{Node, ReplicaView, Status};
@@ -27,8 +28,8 @@ pub(super) struct Ledger {
     left: HashSet<Origin>,
     /// Every meta that was ever tracked, and where.
     tracked: HashMap<PhxRef, Vec<TopicKey>>,
-    /// Every topic, and every key in it.
-    keys: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// Every topic, every key in it, and the number of metas that the key ever had there.
+    keys: BTreeMap<Arc<str>, BTreeMap<Arc<str>, usize>>,
     /// The number of clocks that were compared, and the number that could not be.
     pub(super) compared: u64,
     pub(super) unknown: u64,
@@ -45,13 +46,19 @@ impl Ledger {
         twice: bool,
     ) -> Result<(), Finding> {
         let keys = self.keys.entry(Arc::clone(topic)).or_default();
-        keys.insert(Arc::clone(key));
+        *keys.entry(Arc::clone(key)).or_default() += 1;
         let topic_keys = self.tracked.entry(phx_ref).or_default();
         topic_keys.push((Arc::clone(topic), Arc::clone(key)));
         if topic_keys.len() > 1 && !twice {
             return Err((Rule::UniqueRefs, format!("{phx_ref} is {topic_keys:?}")));
         }
         Ok(())
+    }
+
+    /// Returns the number of metas that were ever tracked under the key.
+    pub(super) fn tracks(&self, topic: &str, key: &str) -> usize {
+        let keys = self.keys.get(topic);
+        keys.and_then(|keys| keys.get(key)).copied().unwrap_or(0)
     }
 
     /// A machine goes on from a snapshot in which it saw this.
@@ -120,7 +127,7 @@ impl Ledger {
     /// All that a node lists, without sealing anything, by topic.
     pub(super) fn listed(&self, node: &Node) -> BTreeMap<Arc<str>, Vec<Arc<Entry>>> {
         let topics = self.keys.iter().map(|(topic, keys)| {
-            let entries = keys.iter().flat_map(|key| node.get_by_key(topic, key));
+            let entries = keys.keys().flat_map(|key| node.get_by_key(topic, key));
             (Arc::clone(topic), entries.collect())
         });
         topics.collect()
@@ -171,8 +178,7 @@ impl Ledger {
                 }
             }
         }
-        local_listed(machine, &listed)?;
-        Ok(())
+        own_listed(machine, self, &listed, now, busy)
     }
 
     /// A replica is replaced shard by shard, so what is promised is promised of a topic.
@@ -224,28 +230,4 @@ impl Ledger {
 /// Returns whether it is a node's view of itself.
 pub(super) fn is_me(view: &ReplicaView) -> bool {
     view.status == Some(Status::Me)
-}
-
-fn local_listed(
-    machine: &Machine,
-    listed: &BTreeMap<Arc<str>, Vec<Arc<Entry>>>,
-) -> Result<(), Finding> {
-    let tracked: BTreeSet<_> = machine.tracked.values().copied().collect();
-    let own = listed
-        .values()
-        .flatten()
-        .filter(|entry| is_local(entry))
-        .map(|entry| entry.meta.reference());
-    let own: BTreeSet<_> = own.collect();
-    // One that has left goes on showing what ends there until it stops.
-    let kept = machine.left && own.is_superset(&tracked);
-    if own != tracked && !kept {
-        let what = format!("{} tracks {tracked:?}, lists {own:?}", machine.name);
-        return Err((Rule::LocalListed, what));
-    }
-    Ok(())
-}
-
-fn is_local(entry: &Entry) -> bool {
-    entry.owner.is_some()
 }

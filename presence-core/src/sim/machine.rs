@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::client::{Alternation, ClientState, PresenceDiff, sync_diff};
 use super::clock::MachineClock;
+use super::lost::LostPresence;
 use super::witness::Witness;
 use crate::replication::message;
 use crate::replication::node::{Node, ReplicaView};
@@ -57,6 +58,8 @@ pub(super) struct Machine {
     pub(super) wake: Option<Duration>,
     /// The presences that are tracked here: the truth.
     pub(super) tracked: BTreeMap<TrackedPlace, PhxRef>,
+    /// Those whose owners' connections were lost.
+    pub(super) lost: BTreeMap<PhxRef, LostPresence>,
     pub(super) topics: BTreeMap<Arc<str>, Listeners>,
     /// The last views of its node.
     pub(super) seen: Vec<ReplicaView>,
@@ -73,6 +76,7 @@ pub(super) struct Saved {
     version: u8,
     engine: Option<usize>,
     tracked: BTreeMap<TrackedPlace, PhxRef>,
+    lost: BTreeMap<PhxRef, LostPresence>,
     topics: BTreeMap<Arc<str>, Listeners>,
     /// The witness of the snapshot, which counts again after the restore.
     witness: Witness,
@@ -89,6 +93,8 @@ pub(super) struct Listeners {
     pub(super) last: Option<Duration>,
     pub(super) alternation: Alternation,
     pub(super) clients: Vec<ClientState>,
+    /// The number of diffs so far.
+    diffs: usize,
 }
 
 impl Listeners {
@@ -116,6 +122,7 @@ impl Listeners {
             self.past.pop_front();
         }
         self.past.push_back(frame);
+        self.diffs += 1;
         self.last = Some(now);
         true
     }
@@ -140,6 +147,7 @@ impl Machine {
             inbox: VecDeque::new(),
             wake: None,
             tracked: BTreeMap::new(),
+            lost: BTreeMap::new(),
             topics: BTreeMap::new(),
             seen: Vec::new(),
             saved: None,
@@ -150,6 +158,11 @@ impl Machine {
     /// The node, if it is on and does not stand still.
     pub(super) fn running(&self) -> Option<&Node> {
         self.node.as_ref().filter(|_| !self.stopped)
+    }
+
+    /// Returns the number of diffs of a topic so far.
+    pub(super) fn diffs_of(&self, topic: &str) -> usize {
+        self.topics.get(topic).map_or(0, |topic| topic.diffs)
     }
 
     /// Returns whether it is a member of the cluster that others should list.
@@ -174,6 +187,7 @@ impl Machine {
         self.engine = None;
         self.inbox.clear();
         self.tracked.clear();
+        self.lost.clear();
         self.topics.clear();
         self.seen.clear();
         self.witness = Witness::default();
@@ -202,6 +216,7 @@ impl Machine {
             version: self.version,
             engine: self.engine,
             tracked: self.tracked.clone(),
+            lost: self.lost.clone(),
             topics: self.topics.clone(),
             witness: self.witness.clone(),
         }));
@@ -218,6 +233,7 @@ impl Machine {
         self.engine = saved.engine;
         self.restored = true;
         self.tracked = saved.tracked;
+        self.lost = saved.lost;
         self.topics = saved.topics;
         self.witness = saved.witness;
         self.clock.set(now, saved.shown);

@@ -46,6 +46,9 @@ pub enum Operation {
     Untrack(ScriptPresence),
     /// `owner-ends n0 o1`: all that the owner tracked goes.
     OwnerEnds(usize, u8),
+    /// `owner-lost n0 o1 500`: the owner's connection is lost. All that it tracked stays for a grace
+    /// in milliseconds.
+    OwnerLost(usize, u8, Duration),
     /// `list n0 t1 2`: a client takes its first list. It held back the given number of the last
     /// diffs until then.
     List(usize, u8, u8),
@@ -158,6 +161,9 @@ impl fmt::Display for Operation {
             Self::Update(presence) => write!(f, "update {presence}"),
             Self::Untrack(presence) => write!(f, "untrack {presence}"),
             Self::OwnerEnds(node, owner) => write!(f, "owner-ends n{node} o{owner}"),
+            Self::OwnerLost(node, owner, grace) => {
+                write!(f, "owner-lost n{node} o{owner} {}", grace.as_millis())
+            }
             Self::List(node, topic, held) => write!(f, "list n{node} t{topic} {held}"),
             Self::ListAgain(node, topic, client) => {
                 write!(f, "list-again n{node} t{topic} {client}")
@@ -222,6 +228,9 @@ fn parse(line: &str) -> Option<Operation> {
         ("update", rest) => Operation::Update(presence(rest)?),
         ("untrack", rest) => Operation::Untrack(presence(rest)?),
         ("owner-ends", [node, owner]) => Operation::OwnerEnds(at(node)?, with('o', owner)?),
+        ("owner-lost", [node, owner, grace]) => {
+            Operation::OwnerLost(at(node)?, with('o', owner)?, millis(grace)?)
+        }
         ("list", [node, topic, held]) => {
             Operation::List(at(node)?, with('t', topic)?, held.parse().ok()?)
         }

@@ -59,7 +59,7 @@ fn operate(cluster: &mut Cluster, script: &Script) -> Result<(), Violation> {
         .operations
         .iter()
         .filter_map(|operation| match operation {
-            Operation::Leave(_, grace) => Some(*grace),
+            Operation::Leave(_, grace) | Operation::OwnerLost(_, _, grace) => Some(*grace),
             _ => None,
         });
     cluster.settle(graces.max().unwrap_or_default())

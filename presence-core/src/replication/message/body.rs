@@ -146,7 +146,52 @@ pub(crate) struct Refusal {
     pub(crate) number: u64,
 }
 
-impl Body<'_> {
+impl<'a> Body<'a> {
+    /// Returns the rows of a delta or a part.
+    fn rows(&self) -> &[EntryRow<'a>] {
+        match self {
+            Self::Delta(delta) => &delta.adds,
+            Self::Part(part) => &part.adds,
+            _ => &[],
+        }
+    }
+
+    /// Returns what a message with rows has after its body, unless it is empty: the places of the
+    /// rows of which the owner's connection was lost. Readers that do not know it ignore it.
+    pub(super) fn tail(&self) -> Vec<u32> {
+        let rows = (0..).zip(self.rows());
+        rows.filter(|(_, row)| row.is_lost)
+            .map(|(place, _)| place)
+            .collect()
+    }
+
+    /// Sets the rows of the tail. Returns a place without a row, if the tail has one.
+    pub(super) fn set_tail(&mut self, tail: &[u32]) -> Result<(), u32> {
+        let rows = match self {
+            Self::Delta(delta) => &mut delta.adds,
+            Self::Part(part) => &mut part.adds,
+            _ => return Ok(()),
+        };
+        for place in tail {
+            let row = rows.get_mut(*place as usize).ok_or(*place)?;
+            row.is_lost = true;
+        }
+        Ok(())
+    }
+
+    /// Takes the tail away, as a reader of version 1 does.
+    #[cfg(any(test, feature = "sim"))]
+    pub(crate) fn cut_tail(&mut self) {
+        if let Self::Delta(DeltaMessage { adds, .. }) | Self::Part(PartMessage { adds, .. }) = self
+        {
+            adds.iter_mut().for_each(|row| row.is_lost = false);
+        }
+    }
+
+    /// Returns whether messages of this kind may have a tail.
+    pub(super) fn may_have_a_tail(&self) -> bool {
+        matches!(self, Self::Delta(_) | Self::Part(_))
+    }
     /// Returns the class of the message among the traffic between nodes.
     pub(crate) fn class(&self) -> TrafficClass {
         match self {
@@ -180,6 +225,9 @@ pub(crate) struct EntryRow<'a> {
     /// JSON, with its `phx_ref` in front.
     #[serde(borrow)]
     pub(crate) meta: Cow<'a, str>,
+    /// Set if the owner's connection was lost. Stands in the message's [tail](Body::tail).
+    #[serde(skip)]
+    pub(crate) is_lost: bool,
 }
 
 /// The tags at or below a delta's beginning that are gone. Steps, as in [`EntryRow`].

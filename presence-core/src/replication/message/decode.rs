@@ -6,7 +6,7 @@ use super::{
     Body, EntryRow, GoneRow, Header, MAX_BYTES, MAX_NAME_BYTES, Pull, Refusal, STARTED_END, VERSION,
 };
 use crate::replication::set::{
-    Clock, DeltaError, Entry, Gone, Incarnation, Meta, Origin, ReplicaName, Run, Tag,
+    Clock, DeltaError, Entry, Gone, Incarnation, Meta, Origin, Ownership, ReplicaName, Run, Tag,
 };
 
 /// Why a peer's message was dropped. Nothing has changed.
@@ -53,6 +53,9 @@ pub(crate) enum Malformed {
     /// Clocks beyond the last.
     #[error("a clock beyond the last")]
     Clock,
+    /// A row that there is not.
+    #[error("the loss of an entry numbered {0}")]
+    Row(u32),
     /// Without the topic of its first entry.
     #[error("an entry without a topic")]
     Topic,
@@ -71,8 +74,12 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<(Header, Body<'_>), Malformed> {
     }
     let (header, rest) = postcard::take_from_bytes::<Header>(rest)?;
     check_origin(&header.sender)?;
+    let (mut body, rest) = postcard::take_from_bytes::<Body<'_>>(rest)?;
     // A newer version may have appended the bytes that follow.
-    let (body, _) = postcard::take_from_bytes::<Body<'_>>(rest)?;
+    if body.may_have_a_tail() && !rest.is_empty() {
+        let (tail, _) = postcard::take_from_bytes::<Vec<u32>>(rest)?;
+        body.set_tail(&tail).map_err(Malformed::Row)?;
+    }
     check(&body)?;
     Ok((header, body))
 }
@@ -159,7 +166,10 @@ impl EntryRow<'_> {
                 },
                 topic: topic.clone().ok_or(Malformed::Topic)?,
                 key: Arc::from(&*row.key),
-                owner: None,
+                owner: match row.is_lost {
+                    true => Ownership::LOST,
+                    false => Ownership::ELSEWHERE,
+                },
                 meta: Meta::from_text(row.meta.to_string()).ok_or(Malformed::Meta)?,
             }))
         });

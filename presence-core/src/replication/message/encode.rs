@@ -14,6 +14,10 @@ pub(crate) fn encode(header: &Header, body: &Body<'_>) -> Option<Bytes> {
     let mut bytes = vec![VERSION];
     bytes = postcard::to_extend(header, bytes).ok()?;
     bytes = postcard::to_extend(body, bytes).ok()?;
+    let tail = body.tail();
+    if !tail.is_empty() {
+        bytes = postcard::to_extend(&tail, bytes).ok()?;
+    }
     Some(bytes.into())
 }
 
@@ -54,6 +58,7 @@ fn rows(adds: &[Arc<Entry>], from: Clock) -> Vec<EntryRow<'_>> {
             topic: (!same).then(|| Cow::from(&*entry.topic)),
             key: Cow::from(&*entry.key),
             meta: Cow::from(entry.meta.as_str()),
+            is_lost: entry.owner.is_lost(),
         }
     });
     rows.collect()

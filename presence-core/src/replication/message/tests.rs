@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::replication::set::{
-    Clock, Delta, Entry, Gone, Incarnation, Meta, Origin, ReplicaName, Run, Tag,
+    Clock, Delta, Entry, Gone, Incarnation, Meta, Origin, Ownership, ReplicaName, Run, Tag,
 };
 
 use recorded::{RECORDED, recorded};
@@ -45,7 +45,7 @@ fn delta() -> Delta {
             },
             topic: topic.into(),
             key: key.into(),
-            owner: None,
+            owner: Ownership::ELSEWHERE,
             meta: Meta::from_text(meta(clock)).unwrap(),
         })
     };
@@ -138,6 +138,7 @@ fn what_makes_no_sense_is_named() {
         topic: topic.map(Cow::from),
         key: "k".into(),
         meta: Cow::from(meta.to_owned()),
+        is_lost: false,
     };
     let read = |rows: &[EntryRow<'_>]| EntryRow::entries(rows, &origin, Clock::new(5)).map(drop);
     let good = meta(1);

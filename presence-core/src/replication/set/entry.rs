@@ -1,5 +1,6 @@
 //! The entry of one presence in the set.
 
+use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
@@ -16,8 +17,49 @@ impl OwnerId {
     }
 }
 
+/// Who owns an entry.
+///
+/// Eight bytes: a node may hold a million entries.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ownership(u64);
+
+impl Ownership {
+    /// An owner of another node.
+    pub(crate) const ELSEWHERE: Self = Self(0);
+    /// Nobody any more: the owner's connection was lost. The entry is in its grace, which its node
+    /// ends. On all nodes.
+    pub(crate) const LOST: Self = Self(u64::MAX);
+
+    /// Returns the owner on this node, if there is one.
+    pub(crate) fn owner(self) -> Option<OwnerId> {
+        let number = NonZeroU64::new(self.0).filter(|_| !self.is_lost())?;
+        Some(OwnerId(number))
+    }
+
+    /// Returns whether the owner's connection was lost.
+    pub(crate) fn is_lost(self) -> bool {
+        self == Self::LOST
+    }
+}
+
+impl From<OwnerId> for Ownership {
+    fn from(owner: OwnerId) -> Self {
+        Self(owner.0.get())
+    }
+}
+
+impl fmt::Debug for Ownership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.owner() {
+            Some(owner) => owner.fmt(f),
+            None if self.is_lost() => f.write_str("Lost"),
+            None => f.write_str("Elsewhere"),
+        }
+    }
+}
+
 /// One presence of one owner, in one topic, under one key. It never changes: an update makes a new
-/// entry.
+/// entry, and so does the loss of the owner's connection.
 ///
 /// 72 bytes on a 64-bit machine. The indexes share the topic and the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +70,8 @@ pub(crate) struct Entry {
     pub(crate) topic: Arc<str>,
     /// The key that groups metas, most often a user id.
     pub(crate) key: Arc<str>,
-    /// The owner, whose end removes the entry. It is `None` for an entry of another node.
-    pub(crate) owner: Option<OwnerId>,
+    /// The owner, whose end removes the entry.
+    pub(crate) owner: Ownership,
     /// The data that clients see, with its `phx_ref`.
     pub(crate) meta: Meta,
 }
@@ -59,7 +101,7 @@ impl Content {
             tag,
             topic,
             key,
-            owner: Some(owner),
+            owner: owner.into(),
             meta,
         }
     }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::removals::Removals;
-use super::{Clock, Content, Delta, Entry, Gone, Incarnation, Meta, Origin, Replica, Tag};
+use super::{
+    Clock, Content, Delta, Entry, Gone, Incarnation, Meta, Origin, Ownership, Replica, Tag,
+};
 
 /// The node's own replica, and the only ways to change it.
 ///
@@ -49,7 +51,17 @@ impl Writer {
         let old = self.replica.take(clock)?;
         let at = self.replica.step();
         self.removals.push(at, clock);
-        let new = self.insert_as(at, &old, meta);
+        let new = self.insert_as(at, &old, old.owner, meta);
+        Some((old, new))
+    }
+
+    /// Replaces the entry added at `clock` by one without an owner, with the same meta, in one
+    /// step. Returns the old and the new entry. Does nothing without such an entry.
+    pub(crate) fn lose(&mut self, clock: Clock) -> Option<(Arc<Entry>, Arc<Entry>)> {
+        let old = self.replica.take(clock)?;
+        let at = self.replica.step();
+        self.removals.push(at, clock);
+        let new = self.insert_as(at, &old, Ownership::LOST, old.meta.clone());
         Some((old, new))
     }
 
@@ -76,7 +88,7 @@ impl Writer {
         let entries = old.since(Clock::ZERO);
         let entries = entries.map(|old| {
             let clock = self.replica.step();
-            self.insert_as(clock, old, old.meta.clone())
+            self.insert_as(clock, old, old.owner, old.meta.clone())
         });
         let entries = entries.collect();
         self.removals.restart(self.replica.clock());
@@ -90,7 +102,7 @@ impl Writer {
         entry
     }
 
-    fn insert_as(&mut self, clock: Clock, old: &Entry, meta: Meta) -> Arc<Entry> {
+    fn insert_as(&mut self, clock: Clock, old: &Entry, owner: Ownership, meta: Meta) -> Arc<Entry> {
         let tag = Tag {
             origin: Arc::clone(self.replica.origin()),
             clock,
@@ -99,7 +111,7 @@ impl Writer {
             tag,
             topic: Arc::clone(&old.topic),
             key: Arc::clone(&old.key),
-            owner: old.owner,
+            owner,
             meta,
         });
         self.replica.put(Arc::clone(&entry));

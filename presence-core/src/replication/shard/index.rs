@@ -72,6 +72,8 @@ pub(super) struct Index {
     in_grace: Vec<Arc<Origin>>,
     /// The number of entries whose keys came back within the grace.
     graces_ended_by_rejoin: u64,
+    /// See [`Index::take_lost_ended`].
+    lost_ended: Vec<Arc<Entry>>,
 }
 
 impl Index {
@@ -91,6 +93,7 @@ impl Index {
             lingering: None,
             in_grace: Vec::new(),
             graces_ended_by_rejoin: 0,
+            lost_ended: Vec::new(),
         }
     }
 
@@ -102,27 +105,59 @@ impl Index {
         }
     }
 
-    /// Shows a new track. It ends one entry of its key that is in its grace, the oldest of the
-    /// node that left first, in the same diff.
+    /// Shows a new track. It ends one entry of its key that is in its grace, in the same diff: the
+    /// oldest of the node that left first, else the one whose connection was lost first.
     ///
     /// An entry with a reference that is shown already replaces the shown one, without a diff.
     pub(super) fn join(&mut self, entry: &Arc<Entry>) {
-        if !self.show(entry) {
+        if !self.join_late(entry) {
             return;
         }
-        if let Some(oldest) = self.oldest_in_grace(entry) {
-            self.leave(&oldest);
-            self.graces_ended_by_rejoin += 1;
+        let topic = self.topics.get(&*entry.topic);
+        let lost = topic.and_then(|topic| topic.oldest_lost(&entry.key));
+        if let Some(lost) = lost.cloned() {
+            self.end_in_grace(&lost);
+            self.lost_ended.push(lost);
         }
     }
 
-    /// Returns the entry in its grace whose place the new track takes.
-    fn oldest_in_grace(&self, new: &Entry) -> Option<Arc<Entry>> {
+    /// Shows a new track of a replica that is only now complete. The track may be older than the
+    /// loss of a connection, so it ends no entry that was lost. Returns whether it may.
+    pub(super) fn join_late(&mut self, entry: &Arc<Entry>) -> bool {
+        // An entry that is lost already is nobody who comes back.
+        if !self.show(entry) || entry.owner.is_lost() {
+            return false;
+        }
+        let oldest = self.oldest_of_left(entry);
+        if let Some(oldest) = &oldest {
+            self.end_in_grace(oldest);
+        }
+        oldest.is_none()
+    }
+
+    /// Returns the entry of a node that left whose place the new track takes.
+    fn oldest_of_left(&self, new: &Entry) -> Option<Arc<Entry>> {
         let topic = self.topics.get(&*new.topic)?;
         let others = self.in_grace.iter();
         let mut others = others.filter(|origin| **origin != new.tag.origin);
         let oldest = others.find_map(|origin| topic.oldest_of(origin, &new.key));
         oldest.cloned()
+    }
+
+    fn end_in_grace(&mut self, entry: &Arc<Entry>) {
+        self.leave(entry);
+        self.graces_ended_by_rejoin += 1;
+    }
+
+    /// Returns the entries whose connections were lost, and whose places new tracks have taken
+    /// since the last call. This node ends its own among them.
+    pub(super) fn take_lost_ended(&mut self) -> Vec<Arc<Entry>> {
+        std::mem::take(&mut self.lost_ended)
+    }
+
+    /// Returns whether this node has left.
+    pub(super) fn is_lingering(&self) -> bool {
+        self.lingering.is_some()
     }
 
     /// Shows an entry that is not a new track: the new state of a presence, or one that was shown

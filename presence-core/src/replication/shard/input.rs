@@ -11,6 +11,9 @@ use crate::replication::set::{Clock, Delta, Incarnation, Origin, OwnerId, Replic
 pub(crate) enum Input {
     /// All that the owner tracked here ends.
     OwnerGone(OwnerId),
+    /// The owner's connection was lost: all that it tracked here stays until the given time, or
+    /// until the same key is tracked again in the same topic.
+    OwnerLost(OwnerId, Duration),
     /// The topic's last [`Effect::TopicDiff`](super::Effect::TopicDiff) has been carried out.
     Dispatched(Arc<str>),
     /// [`Shard::next_deadline`](super::Shard::next_deadline) has come. Harmless at any other time.

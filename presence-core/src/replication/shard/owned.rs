@@ -58,7 +58,7 @@ impl Owned {
 
 fn place(entry: &Entry) -> Option<(OwnerId, u64, Clock)> {
     let hash = hash(&entry.topic, &entry.key);
-    Some((entry.owner?, hash, entry.tag.clock))
+    Some((entry.owner.owner()?, hash, entry.tag.clock))
 }
 
 fn span(owner: OwnerId, hashes: RangeInclusive<u64>) -> RangeInclusive<(OwnerId, u64, Clock)> {

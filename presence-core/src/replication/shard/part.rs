@@ -54,7 +54,7 @@ pub(crate) struct Part {
 }
 
 /// The most bytes of an encoded entry besides its texts.
-const ENTRY_BYTES: usize = 24;
+const ENTRY_BYTES: usize = 28;
 
 /// About how many bytes an entry takes, encoded.
 pub(super) fn size(entry: &Entry) -> usize {

@@ -204,7 +204,7 @@ fn the_end_of_an_owner_ends_all_it_tracked() {
         shard
             .list("t")
             .iter()
-            .all(|entry| entry.owner == Some(owner(1)))
+            .all(|entry| entry.owner.owner() == Some(owner(1)))
     );
 }
 

@@ -364,14 +364,16 @@ impl Cluster {
 /// Returns a message in an earlier version of the format. Both ends then take each other for nodes
 /// of that version. Returns `None` if that version has no such message.
 fn in_version(version: u8, message: &Bytes) -> Option<Bytes> {
-    let is_later = matches!(
-        message::decode(message),
-        Ok((_, Body::Pull(_) | Body::Cancel { .. }))
-    );
-    if is_later && version < message::PULL_SINCE {
-        return None;
-    }
     let mut bytes = message.to_vec();
+    if let Ok((header, mut body)) = message::decode(message)
+        && version < message::PULL_SINCE
+    {
+        if matches!(body, Body::Pull(_) | Body::Cancel { .. }) {
+            return None;
+        }
+        body.cut_tail();
+        bytes = message::encode(&header, &body)?.into();
+    }
     bytes[0] = version;
     Some(bytes.into())
 }

@@ -36,6 +36,7 @@ impl Cluster {
                 Ok(())
             }
             Operation::OwnerEnds(node, owner) => self.owner_ends(node, owner.into()),
+            Operation::OwnerLost(node, owner, grace) => self.lose(node, owner.into(), grace),
             Operation::List(node, topic, held_back) => {
                 self.listen(node, &format!("t{topic}"), held_back.into());
                 Ok(())
@@ -430,6 +431,7 @@ fn machines_of(operation: &Operation) -> impl Iterator<Item = usize> {
             ([Some(presence.node), None], &[])
         }
         Operation::OwnerEnds(node, _)
+        | Operation::OwnerLost(node, ..)
         | Operation::List(node, ..)
         | Operation::ListAgain(node, ..)
         | Operation::Crash(node)

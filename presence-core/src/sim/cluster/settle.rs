@@ -70,7 +70,7 @@ impl Cluster {
     /// As [`converge`](Self::converge), and then waits until all that is gone is forgotten, ends
     /// all presences, and checks that nothing of anything remains.
     ///
-    /// `grace` is the longest that a machine has left with.
+    /// `grace` is the longest that a machine has left with, or that a connection was lost with.
     ///
     /// # Errors
     ///
@@ -95,6 +95,7 @@ impl Cluster {
         self.check(Self::nothing_lacks)?;
         self.check(Self::truth)?;
         self.prompt()?;
+        self.phones()?;
         self.farewell()?;
         self.newcomer()?;
         for number in 0..self.machines.len() {
@@ -117,6 +118,19 @@ impl Cluster {
         self.run_for(AT_ONCE)?;
         self.agreement()
             .map_err(|(_, what)| self.violation((Rule::AtOnce, what)))
+    }
+
+    /// A user's connections are lost in a quiet network.
+    fn phones(&mut self) -> Result<(), Violation> {
+        // A node of version 1 does not know of losses.
+        let is_new = |number: &usize| self.machines[*number].version == message::VERSION;
+        let mut up = (0..self.machines.len()).filter(|number| self.up(*number).is_some());
+        match (up.find(is_new), up.rfind(is_new)) {
+            (Some(at), Some(elsewhere)) => {
+                self.comes_back(at, elsewhere, LAST_TOPIC, LAST_OWNER + 2)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// One machine leaves in order and is shown until its grace ends, except for one tab of a user
@@ -267,13 +281,17 @@ impl Cluster {
                     listed.into_iter().map(|(_, held, _)| *held).collect()
                 };
                 let (graced, shown) = (refs(graced), refs(shown));
-                let truth = self.tracked_on(of);
+                let (truth, lost) = (self.tracked_on(of), &self.machines[of].lost);
                 // An earlier start of it may be in its grace, and so may this one, if it was
                 // restored.
                 let lacks = truth
                     .iter()
                     .any(|held| !shown.contains(held) && !graced.contains(held));
-                if lacks || !shown.is_subset(&truth) {
+                if lacks
+                    || !shown
+                        .iter()
+                        .all(|held| truth.contains(held) || lost.contains_key(held))
+                {
                     let at = &self.machines[at].name;
                     let what = format!("{at} lists of {name} {shown:?}, tracked are {truth:?}");
                     return Err((Rule::Converges, what));

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::replication::node::NodeOptions;
 use crate::replication::set::visits::visited;
 use crate::replication::set::{
-    Clock, Delta, Entry, Gone, Incarnation, Meta, MetaBody, Origin, OwnerId, PhxRefs, ReplicaName,
-    Tag,
+    Clock, Delta, Entry, Gone, Incarnation, Meta, MetaBody, Origin, OwnerId, Ownership, PhxRefs,
+    ReplicaName, Tag,
 };
 use crate::replication::shard::{Effect, Input, Shard, ShardConfig, Which};
 
@@ -56,7 +56,7 @@ fn entries(origin: &Arc<Origin>, clocks: std::ops::RangeInclusive<u64>) -> Vec<A
                 },
                 topic: (clock / 100).to_string().into(),
                 key: clock.to_string().into(),
-                owner: None,
+                owner: Ownership::ELSEWHERE,
                 meta: Meta::new(refs.make(), None, &body),
             })
         })

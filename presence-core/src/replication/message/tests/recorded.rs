@@ -85,6 +85,7 @@ fn row(step: u64, topic: Option<&'static str>, key: &'static str, n: u64) -> Ent
         topic: topic.map(Cow::from),
         key: key.into(),
         meta: meta(n).into(),
+        is_lost: false,
     }
 }
 

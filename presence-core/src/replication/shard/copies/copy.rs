@@ -87,10 +87,16 @@ impl ReplicaCopy {
     }
 
     fn follow_at_once(&self, applied: &Applied, index: &mut Index) {
+        // An entry that was lost keeps its reference: it takes the place of the old one unnoticed.
+        for lost in applied.added.iter().filter(|added| added.owner.is_lost()) {
+            index.show(lost);
+        }
         self.hide(&applied.removed, index);
         let mut updates = Updates::of(&applied.removed);
         for entry in &applied.added {
-            if updates.has(entry) {
+            if entry.owner.is_lost() {
+                // Shown above.
+            } else if updates.has(entry) {
                 index.show(entry);
             } else {
                 index.join(entry);
@@ -106,7 +112,7 @@ impl ReplicaCopy {
             if entry.tag.clock <= self.seen {
                 index.show(entry);
             } else {
-                index.join(entry);
+                index.join_late(entry);
             }
             self.shown = entry.tag.clock;
             left -= 1;

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::replication::set::{
-    Delta, Entry, Gone, Incarnation, Meta, MetaBody, OwnerId, PhxRef, PhxRefs, Tag,
+    Delta, Entry, Gone, Incarnation, Meta, MetaBody, OwnerId, Ownership, PhxRef, PhxRefs, Tag,
 };
 use crate::replication::shard::part::{Ask, parts_of};
 
@@ -121,7 +121,7 @@ fn entry(point: &HistoryPoint, clock: u64) -> Arc<Entry> {
         },
         topic: TOPICS[place_of % 2].into(),
         key: KEYS[place_of / 2 % 2].into(),
-        owner: None,
+        owner: Ownership::ELSEWHERE,
         meta: meta(point.who as u64, number),
     })
 }
@@ -259,7 +259,9 @@ impl Held {
     fn listed(&self) -> Vec<Arc<Entry>> {
         let topics = TOPICS.iter().filter_map(|topic| self.index.topic(topic));
         let listed = topics.flat_map(|topic| topic.batch(None, usize::MAX, usize::MAX).0);
-        listed.filter(|entry| entry.owner.is_none()).collect()
+        listed
+            .filter(|entry| entry.owner.owner().is_none())
+            .collect()
     }
 
     fn check(&self) {
@@ -302,7 +304,7 @@ fn own(topic: usize, key: usize) -> Arc<Entry> {
         },
         topic: TOPICS[topic].into(),
         key: KEYS[key].into(),
-        owner: Some(OwnerId::new(NonZeroU64::MIN)),
+        owner: OwnerId::new(NonZeroU64::MIN).into(),
         meta: meta(7, (2 * topic + key) as u64),
     })
 }

@@ -43,6 +43,8 @@ pub(super) struct Many {
     by_ref: BTreeMap<PhxRef, Arc<Entry>>,
     /// The same entries by origin, the oldest of an origin first.
     by_tag: BTreeSet<ByTag>,
+    /// Those of them whose owners' connections were lost.
+    lost: BTreeSet<ByTag>,
 }
 
 /// An entry, ordered by its tag.
@@ -52,13 +54,25 @@ struct ByTag(Arc<Entry>);
 impl Many {
     /// Adds an entry whose reference is not here.
     fn insert(&mut self, entry: Arc<Entry>) {
-        self.by_tag.insert(ByTag(Arc::clone(&entry)));
+        self.insert_by_tag(&entry);
         self.by_ref.insert(entry.meta.reference(), entry);
+    }
+
+    fn insert_by_tag(&mut self, entry: &Arc<Entry>) {
+        self.by_tag.insert(ByTag(Arc::clone(entry)));
+        if entry.owner.is_lost() {
+            self.lost.insert(ByTag(Arc::clone(entry)));
+        }
+    }
+
+    fn remove_by_tag(&mut self, entry: &Entry) {
+        self.by_tag.remove(&entry.tag);
+        self.lost.remove(&entry.tag);
     }
 
     fn remove(&mut self, phx_ref: PhxRef) {
         if let Some(entry) = self.by_ref.remove(&phx_ref) {
-            self.by_tag.remove(&entry.tag);
+            self.remove_by_tag(&entry);
         }
     }
 }
@@ -86,8 +100,8 @@ impl Holders {
                 Some(held) => {
                     let old = Arc::clone(held);
                     if replace(held, &entry) {
-                        many.by_tag.remove(&old.tag);
-                        many.by_tag.insert(ByTag(entry));
+                        many.remove_by_tag(&old);
+                        many.insert_by_tag(&entry);
                     }
                     false
                 }
@@ -105,6 +119,7 @@ impl Holders {
                     key: Arc::clone(&entry.key),
                     by_ref: BTreeMap::new(),
                     by_tag: BTreeSet::new(),
+                    lost: BTreeSet::new(),
                 });
                 many.insert(Arc::clone(first));
                 many.insert(entry);
@@ -151,6 +166,15 @@ impl Holders {
             }
         };
         (entry.tag.origin == *origin).then_some(entry)
+    }
+
+    /// Returns the entry whose owner's connection was lost first, of the first node by name.
+    pub(super) fn oldest_lost(&self) -> Option<&Arc<Entry>> {
+        visit(1);
+        match self {
+            Self::One(entry) => Some(entry).filter(|entry| entry.owner.is_lost()),
+            Self::Many(many) => many.lost.first().map(|first| &first.0),
+        }
     }
 
     /// Adds at most `most` entries after the reference. Returns the last reference if others

@@ -133,6 +133,11 @@ impl Topic {
         self.keys.get(key)?.oldest_of(origin)
     }
 
+    /// Returns the entry under the key whose owner's connection was lost, the first one to be.
+    pub(super) fn oldest_lost(&self, key: &str) -> Option<&Arc<Entry>> {
+        self.keys.get(key)?.oldest_lost()
+    }
+
     pub(super) fn leave(&mut self, entry: &Arc<Entry>) {
         let Some(holders) = self.keys.get_mut(&entry.key) else {
             return;

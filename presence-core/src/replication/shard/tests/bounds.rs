@@ -1,7 +1,7 @@
 //! The memory, the waits and the messages of a shard are bounded, whatever other nodes send.
 
 use super::*;
-use crate::replication::set::{Delta, Gone, Tag};
+use crate::replication::set::{Delta, Gone, Ownership, Tag};
 
 fn there() -> Arc<Origin> {
     Arc::new(Origin {
@@ -21,7 +21,7 @@ fn entry(clock: u64, topic: &str, key: &str, meta: Meta) -> Arc<Entry> {
         },
         topic: topic.into(),
         key: key.into(),
-        owner: None,
+        owner: Ownership::ELSEWHERE,
         meta,
     })
 }

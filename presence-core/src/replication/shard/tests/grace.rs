@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::replication::set::visits::visited;
-use crate::replication::set::{Delta, Gone, Tag};
+use crate::replication::set::{Delta, Gone, Ownership, Tag};
 
 const UNTIL: Duration = Duration::from_secs(10);
 
@@ -43,7 +43,7 @@ impl OtherNode {
                 },
                 topic: "t".into(),
                 key: key.into(),
-                owner: None,
+                owner: Ownership::ELSEWHERE,
                 meta: Meta::new(self.refs.make(), prev, &body()),
             })
         });

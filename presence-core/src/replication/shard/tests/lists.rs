@@ -52,7 +52,9 @@ fn the_metas_of_a_key_are_listed_in_the_order_of_their_owners() {
         track(&mut shard, number, "a");
     }
     let owners = |entries: Vec<Arc<Entry>>| -> Vec<_> {
-        let owners = entries.into_iter().map(|entry| entry.owner.unwrap());
+        let owners = entries
+            .into_iter()
+            .map(|entry| entry.owner.owner().unwrap());
         owners.collect()
     };
     let in_order = [owner(0), owner(1), owner(2)];

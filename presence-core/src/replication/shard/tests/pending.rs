@@ -29,7 +29,7 @@ fn entries() -> Vec<Arc<Entry>> {
             },
             topic: "t".into(),
             key: key.into(),
-            owner: Some(owner(0)),
+            owner: owner(0).into(),
             meta: Meta::new(refs.make(), None, &body()),
         })
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::replication::set::visits::{HoldCount, take_most_in_a_hold};
-use crate::replication::set::{Delta, Gone, Tag};
+use crate::replication::set::{Delta, Gone, Ownership, Tag};
 use crate::replication::shard::part::parts_of;
 
 const BATCH: usize = 100;
@@ -36,7 +36,7 @@ fn tracks() -> Input {
             },
             topic: topic(clock).into(),
             key: "k".into(),
-            owner: None,
+            owner: Ownership::ELSEWHERE,
             meta: Meta::new(refs.make(), None, &body()),
         })
     });

@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::replication::set::{Incarnation, Meta, MetaBody, Origin, PhxRefs, ReplicaName, Tag};
+use crate::replication::set::{
+    Incarnation, Meta, MetaBody, Origin, Ownership, PhxRefs, ReplicaName, Tag,
+};
 
 /// A change of the entries.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +41,7 @@ fn entry(clock: u64) -> Arc<Entry> {
         },
         topic: "t".into(),
         key: "k".into(),
-        owner: None,
+        owner: Ownership::ELSEWHERE,
         meta: Meta::new(PhxRefs::new(1).make(), None, &body),
     })
 }

@@ -30,7 +30,7 @@ pub use terminate::TerminateReason;
 pub(crate) use join::Join;
 pub(crate) use server::{AnyChannel, Started, Visited, Work, start, visit};
 
-use crate::{Topic, UserSocket, telemetry::Level};
+use crate::{DisconnectGrace, Topic, UserSocket, telemetry::Level};
 
 /// One client in one topic. `cargo phx gen channel Room` writes one.
 ///
@@ -103,6 +103,47 @@ pub trait Channel: Sized + Send + 'static {
     /// client. Each costs a call and an encoding a member of the topic: name only those that need
     /// it.
     const INTERCEPTS: &'static [&'static str] = &[];
+
+    /// The time for which this channel's presences stay when the client's connection is lost.
+    /// `None` leaves it to the [options of the
+    /// presence](presence_core::tracker::TrackerOptions::disconnect_grace), which give no time by
+    /// default.
+    ///
+    /// A connection is lost if it ends without a close frame, falls silent or reads too slowly, if
+    /// a long-polling client stops polling, and if a handler of this channel crashes. A presence
+    /// ends at once if the client leaves, is kicked or disconnected, or lets its token expire. If
+    /// the client closes its connection, [`DisconnectGrace::on_close`] decides.
+    ///
+    /// A long-polling session ends one second after its client gave up a poll, if presences of it
+    /// have a grace. Otherwise the client's next session would find them with an owner.
+    ///
+    /// ```
+    /// # use presence_channels::*;
+    /// # struct Client;
+    /// # impl UserSocket for Client {
+    /// #     type State = ();
+    /// #     async fn connect(_: &Params, _: &ConnectInfo, _: &()) -> Result<Self, ConnectError> {
+    /// #         Ok(Client)
+    /// #     }
+    /// #     fn channels(_: &mut Routes<Self>) {}
+    /// # }
+    /// use std::time::Duration;
+    ///
+    /// struct CallChannel;
+    ///
+    /// impl Channel for CallChannel {
+    ///     type Socket = Client;
+    ///     type Info = ();
+    ///
+    ///     const DISCONNECT_GRACE: Option<DisconnectGrace> =
+    ///         Some(DisconnectGrace::of(Duration::from_secs(15)));
+    ///
+    ///     async fn join(_: &Topic, _: Payload, _: &mut Socket<Self>) -> JoinResult<Self> {
+    ///         Ok(CallChannel.into())
+    ///     }
+    /// }
+    /// ```
+    const DISCONNECT_GRACE: Option<DisconnectGrace> = None;
 
     /// Events whose messages replace each other, such as the positions of cursors. A client that
     /// reads too slowly misses the oldest broadcasts of them, and only those. So they may share a
@@ -205,7 +246,8 @@ pub trait Channel: Sized + Send + 'static {
     }
 
     /// The channel's last callback, whatever ended it. Its presences are still tracked and its
-    /// subscriptions still there; both go right after.
+    /// subscriptions still there; both go right after, but for presences with a
+    /// [grace](Self::DISCONNECT_GRACE).
     fn terminate(
         &mut self,
         reason: &TerminateReason,

@@ -57,7 +57,7 @@ pub use presence_core::{
         Broadcast, DecodeError, EncodeError, EngineState, IntoPayload, Payload, PeerHint,
         SubscriberId,
     },
-    tracker,
+    tracker::{self, DisconnectGrace},
 };
 pub use serializer::FrameError;
 pub use serve::{Serve, ServeFuture, serve};

@@ -20,6 +20,7 @@
 mod callback;
 mod changes;
 mod counting;
+mod disconnect;
 mod dispatcher;
 mod driver;
 mod error;
@@ -39,6 +40,7 @@ pub use crate::replication::node::{ReplicaEvent, ReplicaView, ShardView, Status}
 pub use crate::replication::options::OptionError;
 pub use crate::replication::set::{Clock, Incarnation, Origin, ReplicaName};
 pub use counting::Counting;
+pub use disconnect::{Disconnect, DisconnectGrace};
 pub use error::{TrackError, UpdateError};
 pub use handle::Tracker;
 pub(crate) use host::Host;

@@ -5,13 +5,16 @@ use std::time::Duration;
 use anyhow::Context;
 use hello::application::AppState;
 use hello::channels::presence::Presence;
-use hello::channels::user_socket::UserSocket;
 use presence_channels::tracker::TrackerOptions;
 use presence_channels::{Config, Endpoint, LongpollOptions, PubSub, SocketOptions, Tracker};
 use tokio::time::Instant;
 
+use crate::channels::user_socket::UserSocket;
 use crate::engine;
 use crate::settings::Settings;
+
+/// The shortest time between two counts of a room.
+const COUNT_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A running node.
 #[derive(Clone)]
@@ -56,7 +59,8 @@ fn start_presence(
 ) -> anyhow::Result<Tracker<Presence>> {
     let options = TrackerOptions::default()
         .broadcast_period(broadcast_period)
-        .down_period(down_period);
+        .down_period(down_period)
+        .count_interval(COUNT_INTERVAL);
     Tracker::start_with(pubsub, Presence, options)
         .context("BROADCAST_PERIOD_MS or DOWN_PERIOD_MS is out of its bounds")
 }

@@ -1,7 +1,8 @@
-//! The guide's app, `examples/hello`, on several nodes. Sockets, channels and page are the same;
-//! the PubSub has an engine.
+//! The guide's app, `examples/hello`, on several nodes. The page and the presence are the same; the
+//! PubSub has an engine, and there are rooms in which presence goes beyond Phoenix.
 
 mod application;
+mod channels;
 mod engine;
 mod node_page;
 mod settings;

@@ -22,7 +22,7 @@ use std::{
 
 use mailbox::Mailbox;
 use parking_lot::Mutex;
-use presence_core::pubsub::Payload;
+use presence_core::{pubsub::Payload, tracker::Tracked};
 use smol_str::SmolStr;
 
 use super::{
@@ -50,6 +50,9 @@ pub(crate) trait AnyChannel: Send + Sync {
     fn answers_to(&self, join_ref: &Ref) -> bool;
 
     fn is_closed(&self) -> bool;
+
+    /// Returns whether presences of the idle channel would stay if the connection were lost.
+    fn has_grace(&self) -> bool;
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 
@@ -211,6 +214,12 @@ impl<C: Channel> AnyChannel for ChannelServer<C> {
 
     fn is_closed(&self) -> bool {
         self.mailbox.lock().closed
+    }
+
+    fn has_grace(&self) -> bool {
+        let mailbox = self.mailbox.lock();
+        let body = mailbox.body.as_ref();
+        body.is_some_and(|body| body.socket.owner().has_grace(C::DISCONNECT_GRACE))
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

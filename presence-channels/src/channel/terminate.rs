@@ -1,5 +1,7 @@
 //! The ends of a channel.
 
+use presence_core::tracker::Disconnect;
+
 use crate::telemetry::Crash;
 
 /// The reason that a channel ends, for [`terminate`](crate::Channel::terminate).
@@ -44,6 +46,19 @@ impl TerminateReason {
             Self::TimedOut => Some(Crash::TimedOut),
             Self::Failed(_) => Some(Crash::Failed),
             _ => None,
+        }
+    }
+
+    /// Returns the end of the connection for the channel's presences. `None`: they end at once.
+    /// `connection` is the end of the client's connection.
+    pub(super) fn disconnect(&self, connection: Option<Disconnect>) -> Option<Disconnect> {
+        match self {
+            Self::Closed => connection,
+            // The client joins again.
+            Self::Failed(_) | Self::Panicked(_) | Self::TimedOut | Self::Rejoined => {
+                Some(Disconnect::Lost)
+            }
+            Self::Left | Self::Kicked | Self::Stopped => None,
         }
     }
 

@@ -19,3 +19,7 @@ pub(crate) const INTERNAL_ERROR: u16 = 1011;
 pub(crate) const RESTART: u16 = 1012;
 /// The client reads too slowly; it may try again.
 pub(crate) const TRY_AGAIN: u16 = 1013;
+
+/// The codes of connections that the server ends on purpose: their presences have no grace. A stop
+/// has a grace of its own.
+pub(crate) const MEANT: [u16; 3] = [GOING_AWAY, TOKEN_EXPIRED, RESTART];

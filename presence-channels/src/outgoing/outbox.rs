@@ -29,6 +29,8 @@ use std::{
     time::Duration,
 };
 
+use presence_core::tracker::Disconnect;
+
 use super::{
     Flushers, close_code,
     flushers::{Mark, turn::DispatchTurn},
@@ -392,6 +394,7 @@ impl Outbox {
         let mut state = self.state.lock();
         if state.phase == OutboxPhase::Open {
             state.end.get_or_insert("closed by the client");
+            state.disconnect = Some(Disconnect::Closed);
             state.phase = OutboxPhase::Closing;
         }
     }
@@ -399,6 +402,12 @@ impl Outbox {
     /// Returns the reason that the connection ends.
     pub(crate) fn end(&self) -> &'static str {
         self.state.lock().end_reason()
+    }
+
+    /// Returns the end of the connection for presences. `None`: they end at once.
+    pub(crate) fn disconnect(&self) -> Option<Disconnect> {
+        let state = self.state.lock();
+        state.disconnect.filter(|_| state.drain.is_none())
     }
 
     /// Drops the connection without a close frame.

@@ -15,6 +15,9 @@ pub(crate) trait AnyConnection: Send + Sync {
     /// Returns whether [`Connection::is_busy`].
     fn is_busy(&self) -> bool;
 
+    /// Returns whether [`Connection::has_grace`].
+    fn has_grace(&self) -> bool;
+
     /// See [`Connection::channel`].
     fn channel(&self, topic: &str) -> Option<Arc<dyn AnyChannel>>;
 
@@ -32,6 +35,10 @@ impl<S: UserSocket> AnyConnection for Connection<S> {
 
     fn is_busy(&self) -> bool {
         Connection::is_busy(self)
+    }
+
+    fn has_grace(&self) -> bool {
+        Connection::has_grace(self)
     }
 
     fn channel(&self, topic: &str) -> Option<Arc<dyn AnyChannel>> {

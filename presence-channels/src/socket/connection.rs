@@ -343,6 +343,12 @@ impl<S: UserSocket> Connection<S> {
         channel.receive(reference, event, payload, bytes)
     }
 
+    /// Returns whether presences of the client would stay if its connection were lost.
+    pub(super) fn has_grace(&self) -> bool {
+        let mut channels = self.channels.iter();
+        channels.any(|entry| entry.channel.has_grace())
+    }
+
     /// Returns the client's channel of `topic`, for the test kit.
     pub(super) fn channel(&self, topic: &str) -> Option<Arc<dyn AnyChannel>> {
         let entry = self.channels.iter().find(|entry| entry.topic == *topic)?;

@@ -198,8 +198,8 @@ impl Node {
         self.tell_all(&Input::OwnerGone(owner), now, out);
     }
 
-    /// The connection of an owner was lost: all that it tracked on this node stays for the grace, or
-    /// until the same key is tracked again in the same topic, on any node.
+    /// The connection of an owner was lost: all that it tracked on this node stays for the grace,
+    /// or until the same key is tracked again in the same topic, on any node.
     pub(crate) fn owner_lost(
         &self,
         owner: OwnerId,

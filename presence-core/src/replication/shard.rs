@@ -69,6 +69,7 @@ pub(crate) use index::topic::ListPlace;
 pub(crate) use input::Input;
 use lost::Lost;
 use owned::Owned;
+pub(crate) use owned::Which;
 use part::size;
 pub(crate) use part::{Ask, Credit, Part};
 pub(crate) use refused::{TrackRefused, UpdateRefused};
@@ -80,17 +81,6 @@ use crate::replication::set::{
 
 /// The number of changes at which the next delta is sent at once.
 const MAX_UNSENT: u64 = 256;
-
-/// Which presence is meant: an owner has at most one a topic and key.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Which<'a> {
-    /// The owner of the presence.
-    pub(crate) owner: OwnerId,
-    /// Where.
-    pub(crate) topic: &'a str,
-    /// Under which key.
-    pub(crate) key: &'a str,
-}
 
 /// One shard. See the [module](self) for how it works.
 #[derive(Clone, Debug)]

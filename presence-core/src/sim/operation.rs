@@ -46,8 +46,8 @@ pub enum Operation {
     Untrack(ScriptPresence),
     /// `owner-ends n0 o1`: all that the owner tracked goes.
     OwnerEnds(usize, u8),
-    /// `owner-lost n0 o1 500`: the owner's connection is lost. All that it tracked stays for a grace
-    /// in milliseconds.
+    /// `owner-lost n0 o1 500`: the owner's connection is lost. All that it tracked stays for a
+    /// grace in milliseconds.
     OwnerLost(usize, u8, Duration),
     /// `list n0 t1 2`: a client takes its first list. It held back the given number of the last
     /// diffs until then.

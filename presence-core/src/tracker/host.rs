@@ -10,7 +10,7 @@ use tokio::sync::{Notify, SetOnce, mpsc};
 use tokio::time::Instant;
 
 use super::messenger::Messenger;
-use super::{Page, TrackerOptions};
+use super::{DisconnectGrace, Page, TrackerOptions};
 use crate::presence::Presences;
 use crate::pubsub::PubSub;
 use crate::replication::node::{Node, NodeConfig, NodeEffect, ReplicaView};
@@ -30,6 +30,7 @@ pub(crate) struct Host {
     /// The moment that the node's times count from.
     started: Instant,
     broadcast_period: Duration,
+    pub(super) disconnect_grace: DisconnectGrace,
     /// To the dispatcher. Unbounded, but a topic has at most one diff in it. Sending needs no
     /// runtime, so that an owner can be dropped anywhere.
     diffs: mpsc::UnboundedSender<TopicDiff>,
@@ -72,6 +73,7 @@ impl Host {
             messenger: Messenger::new(presence, pubsub),
             started: Instant::now(),
             broadcast_period: options.node.broadcast_period,
+            disconnect_grace: options.disconnect_grace,
             diffs,
             deadline: Notify::new(),
             finished: Notify::new(),
@@ -155,6 +157,18 @@ impl Host {
     /// Ends all presences of an owner, in [`and_then_carry_out`](Self::and_then_carry_out).
     pub(super) fn owner_gone(&self, owner: OwnerId, effects: &mut Vec<NodeEffect>) {
         self.node.owner_gone(owner, self.started.elapsed(), effects);
+    }
+
+    /// Has all presences of an owner stay for the grace, in
+    /// [`and_then_carry_out`](Self::and_then_carry_out).
+    pub(super) fn owner_lost(
+        &self,
+        owner: OwnerId,
+        grace: Duration,
+        effects: &mut Vec<NodeEffect>,
+    ) {
+        self.node
+            .owner_lost(owner, grace, self.started.elapsed(), effects);
     }
 
     pub(super) fn tick(&self) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::DisconnectGrace;
 use super::changes::MAX_NAME_BYTES;
 use super::messenger;
 use crate::replication::message;
@@ -49,6 +50,7 @@ const _: () = assert!(
 pub struct TrackerOptions {
     pub(crate) node: NodeOptions,
     pub(super) leave_grace: Duration,
+    pub(super) disconnect_grace: DisconnectGrace,
     pub(super) max_meta_bytes: usize,
     pub(super) max_presences_per_owner: usize,
     pub(super) callback_timeout: Duration,
@@ -61,6 +63,7 @@ impl Default for TrackerOptions {
         Self {
             node: NodeOptions::default(),
             leave_grace: Duration::from_secs(10),
+            disconnect_grace: DisconnectGrace::NONE,
             max_meta_bytes: 16 * 1024,
             max_presences_per_owner: 1000,
             callback_timeout: Duration::from_secs(10),
@@ -252,6 +255,17 @@ impl TrackerOptions {
         self
     }
 
+    /// Sets the time for which presences stay when their connection is lost. Default: no time, as
+    /// in Phoenix. At most one day.
+    ///
+    /// Set it to the time that a phone needs to find the network again, such as 15 s. A user who
+    /// does not come back is shown until the end of this time. See [`DisconnectGrace`].
+    #[must_use]
+    pub fn disconnect_grace(mut self, grace: impl Into<DisconnectGrace>) -> Self {
+        self.disconnect_grace = grace.into();
+        self
+    }
+
     /// Sets the longest meta, in bytes of JSON without `phx_ref`. Default 16,384, from 2, which is
     /// an empty object, to 262,144. A longer meta is [refused](super::TrackError::Meta).
     ///
@@ -319,6 +333,8 @@ impl TrackerOptions {
             self.leave_grace,
             Duration::ZERO..=600 * SECOND,
         )?;
+        let grace = self.disconnect_grace.time;
+        within("disconnect_grace", grace, Duration::ZERO..=DAY)?;
         within("max_meta_bytes", self.max_meta_bytes, 2..=MAX_META_BYTES)?;
         at_least("max_presences_per_owner", self.max_presences_per_owner, 1)?;
         within("callback_timeout", self.callback_timeout, 10 * MS..=DAY)?;

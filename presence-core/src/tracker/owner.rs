@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
-use super::Host;
+use super::{Disconnect, DisconnectGrace, Host};
 use crate::replication::set::OwnerId;
 
 /// The owner of presences: a channel, a connection, a job.
@@ -49,6 +49,75 @@ impl Owner {
             id: OwnerId::new(number.unwrap_or(NonZeroU64::MAX)),
             holdings: Mutex::new(Vec::new()),
         }))
+    }
+
+    /// Ends the owner's presences in every tracker, because its connection ended. Those that have a
+    /// [grace](DisconnectGrace) stay for it, and belong to nobody then. The owner can track again.
+    ///
+    /// `grace` takes the place of the grace of each tracker's
+    /// [options](super::TrackerOptions::disconnect_grace), if it is given. Without any grace, this
+    /// does as [`Tracker::untrack_all`](super::Tracker::untrack_all), and so does the drop of an
+    /// owner.
+    ///
+    /// A channel of presence-channels does this by itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use presence_core::{Owner, Presence, PubSub, Tracker, tracker::Disconnect};
+    /// # use std::time::Duration;
+    /// # struct Users;
+    /// # impl Presence for Users { const NAME: &str = "docs.users"; }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let tracker = Tracker::start(&PubSub::local(), Users);
+    /// let phone = Owner::new();
+    /// tracker.track_as(&phone, "room:1", "ann", serde_json::json!({})).await?;
+    ///
+    /// phone.disconnect(Disconnect::Lost, Some(Duration::from_secs(15).into()));
+    /// assert_eq!(tracker.count("room:1"), 1);
+    /// # tokio::time::sleep(Duration::from_secs(16)).await;
+    /// # assert_eq!(tracker.count("room:1"), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn disconnect(&self, end: Disconnect, grace: Option<DisconnectGrace>) {
+        let holdings = self.0.holdings.lock();
+        let tracking = holdings.iter().filter(|holding| holding.presences > 0);
+        let hosts: Vec<_> = tracking
+            .filter_map(|holding| holding.host.upgrade())
+            .collect();
+        drop(holdings);
+        for host in hosts {
+            let grace = grace.unwrap_or(host.disconnect_grace).after(end);
+            host.and_then_carry_out(|effects| {
+                self.with(&host, |holding| {
+                    match grace {
+                        Some(time) => host.owner_lost(self.id(), time, effects),
+                        None => host.owner_gone(self.id(), effects),
+                    }
+                    holding.presences = 0;
+                });
+            });
+        }
+    }
+
+    /// Returns whether a presence of this owner would stay if its connection were lost now.
+    /// `grace` means the same as in [`disconnect`](Self::disconnect).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(!presence_core::Owner::new().has_grace(None));
+    /// ```
+    pub fn has_grace(&self, grace: Option<DisconnectGrace>) -> bool {
+        let holdings = self.0.holdings.lock();
+        let mut tracking = holdings.iter().filter(|holding| holding.presences > 0);
+        tracking.any(|holding| {
+            let host = holding.host.upgrade();
+            let grace = grace.or_else(|| host.map(|host| host.disconnect_grace));
+            grace.is_some_and(|grace| grace.after(Disconnect::Lost).is_some())
+        })
     }
 
     pub(super) fn id(&self) -> OwnerId {

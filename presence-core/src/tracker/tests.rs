@@ -2,6 +2,7 @@ mod changes;
 mod cluster;
 mod counting;
 mod diffs;
+mod disconnect;
 mod engine;
 mod misfits;
 mod owners;

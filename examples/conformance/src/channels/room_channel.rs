@@ -3,8 +3,9 @@
 use std::{fmt::Write, time::Duration};
 
 use presence_channels::{
-    Accepted, Channel, HandleResult, InfoResult, JoinError, JoinResult, Payload, PresenceWatch,
-    Socket, Topic, no_reply, reply, reply_error, reply_ok, stop, stop_with_error, stop_with_reply,
+    Accepted, Channel, DisconnectGrace, HandleResult, InfoResult, JoinError, JoinResult, Payload,
+    PresenceWatch, Socket, Topic, no_reply, reply, reply_error, reply_ok, stop, stop_with_error,
+    stop_with_reply,
     tracker::{TrackError, UpdateError},
     unhandled, unix_seconds,
 };
@@ -13,7 +14,8 @@ use serde_json::{Value, json, value::RawValue};
 
 use super::user_socket::UserSocket;
 
-pub(crate) struct RoomChannel;
+/// A room. The presence of a lost connection stays for `GRACE_MS` milliseconds.
+pub(crate) struct RoomChannel<const GRACE_MS: u64 = 0>;
 
 pub(crate) enum Info {
     AfterJoin(PresenceWatch),
@@ -32,9 +34,12 @@ struct Kick {
     id: String,
 }
 
-impl Channel for RoomChannel {
+impl<const GRACE_MS: u64> Channel for RoomChannel<GRACE_MS> {
     type Socket = UserSocket;
     type Info = Info;
+
+    const DISCONNECT_GRACE: Option<DisconnectGrace> =
+        Some(DisconnectGrace::of(Duration::from_millis(GRACE_MS)));
 
     const INTERCEPTS: &'static [&'static str] = &["filtered"];
 
@@ -49,7 +54,7 @@ impl Channel for RoomChannel {
             room if room.starts_with("gate") && payload.value()?["pass"] != "open" => {
                 return Err(JoinError::new("locked"));
             }
-            room if room.starts_with("presence") => {
+            room if room.starts_with("presence") || room.starts_with("grace") => {
                 socket.notify(Info::AfterJoin(PresenceWatch::Full));
             }
             // The client chooses, by `{"presence": "count"}` or `{"presence": "none"}`.
@@ -158,7 +163,10 @@ impl Channel for RoomChannel {
 }
 
 /// Replies from a task that outlives the channel.
-fn reply_later(payload: Payload, socket: &Socket<RoomChannel>) -> HandleResult {
+fn reply_later(
+    payload: Payload,
+    socket: &Socket<impl Channel<Socket = UserSocket>>,
+) -> HandleResult {
     if let Some(reply_ref) = socket.reply_ref() {
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -168,7 +176,11 @@ fn reply_later(payload: Payload, socket: &Socket<RoomChannel>) -> HandleResult {
     no_reply()
 }
 
-fn binary(event: &str, payload: Payload, socket: &Socket<RoomChannel>) -> HandleResult {
+fn binary(
+    event: &str,
+    payload: Payload,
+    socket: &Socket<impl Channel<Socket = UserSocket>>,
+) -> HandleResult {
     let Payload::Binary(data) = &payload else {
         panic!("{event} takes a binary payload")
     };
@@ -197,7 +209,11 @@ struct Found<T> {
     presence: T,
 }
 
-async fn presence(event: &str, payload: &Payload, socket: &Socket<RoomChannel>) -> HandleResult {
+async fn presence(
+    event: &str,
+    payload: &Payload,
+    socket: &Socket<impl Channel<Socket = UserSocket>>,
+) -> HandleResult {
     let presence = &socket.state().presence;
     if event == "list" {
         return reply_ok(presence.list(socket.topic()).await);

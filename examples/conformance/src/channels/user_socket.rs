@@ -77,6 +77,7 @@ impl presence_channels::UserSocket for UserSocket {
     fn channels(routes: &mut Routes<Self>) {
         routes
             .channel::<SystemChannel>("system")
+            .channel::<RoomChannel<2000>>("room:grace*")
             .channel::<RoomChannel>("room:*");
     }
 }

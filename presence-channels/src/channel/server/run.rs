@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, task::Waker};
 
-use presence_core::pubsub::{Broadcast, Payload};
+use presence_core::{
+    pubsub::{Broadcast, Payload},
+    tracker::Tracked,
+};
 use tracing::Instrument;
 
 use super::{AnyChannel, ChannelServer, ChannelState, log::OVER_TIME};
@@ -221,6 +224,9 @@ impl<C: Channel> ChannelServer<C> {
             guard(limit, || channel.terminate(&reason, socket)).await
         {
             self.log_error("terminate", &panic, "terminate panicked");
+        }
+        if let Some(end) = reason.disconnect(self.shared.outbox.disconnect()) {
+            body.socket.owner().disconnect(end, C::DISCONNECT_GRACE);
         }
         drop_guarded(body);
         match reason.farewell() {

@@ -2,8 +2,13 @@
 
 use std::task::{Context, Poll, Waker};
 
+use presence_core::tracker::Disconnect;
+
 use super::queue::FrameQueue;
-use crate::{outgoing::backlog::Backlog, serializer::Frame};
+use crate::{
+    outgoing::{backlog::Backlog, close_code},
+    serializer::Frame,
+};
 
 /// The reason of an end without a close frame.
 pub(super) const LOST: &str = "the client is gone";
@@ -13,6 +18,8 @@ pub(super) struct OutboxState {
     pub(super) phase: OutboxPhase,
     /// The reason that the connection ends, once it is known.
     pub(super) end: Option<&'static str>,
+    /// The end of the connection for presences. `None`: they end at once.
+    pub(super) disconnect: Option<Disconnect>,
     /// The code and reason to close with when the channels have ended, if they were asked to end.
     pub(super) drain: Option<(u16, &'static str)>,
     /// The task that reads, or that takes frames from a queue.
@@ -51,6 +58,7 @@ impl OutboxState {
             queue: FrameQueue::default(),
             phase: OutboxPhase::Open,
             end: None,
+            disconnect: Some(Disconnect::Lost),
             drain: None,
             waker: None,
             attended: false,
@@ -82,6 +90,9 @@ impl OutboxState {
 
     pub(super) fn close(&mut self, code: u16, reason: &'static str) {
         self.end.get_or_insert(reason);
+        if close_code::MEANT.contains(&code) {
+            self.disconnect = None;
+        }
         self.queue.push(Frame::close(code, reason));
         self.phase = OutboxPhase::Closing;
     }

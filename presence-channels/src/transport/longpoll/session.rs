@@ -23,6 +23,9 @@ use crate::{
 /// The messages that are handled before other tasks get their turn.
 const MESSAGES_A_TURN: usize = 64;
 
+/// The time in which a client that gave up a poll sends the next one, unless it is lost.
+const LOST: Duration = Duration::from_secs(1);
+
 /// A client's session. Frames for the client wait in its outbox from one poll to the next.
 pub(super) struct Session {
     outbox: Arc<Outbox>,
@@ -40,6 +43,8 @@ struct Polls {
     parked: bool,
     /// The time at which the newest poll ended.
     last: Instant,
+    /// Set if the client gave up that poll.
+    given_up: bool,
 }
 
 /// Wakes all who wait for something of a session: the outbox has one waker, and they are a poll,
@@ -59,6 +64,7 @@ impl Session {
             newest: 0,
             parked: false,
             last: Instant::now(),
+            given_up: false,
         };
         Self {
             outbox: connection.outbox().clone(),
@@ -112,6 +118,7 @@ impl Session {
         let turn = Turn::begin(self);
         let frames = self.wait(|| turn.look(max_bytes));
         let frames = tokio::time::timeout(self.window, frames).await;
+        turn.answered();
         let frames = frames.unwrap_or_default();
         // Frames that the answer leaves out.
         let binaries = frames
@@ -121,7 +128,7 @@ impl Session {
         frames
     }
 
-    /// Ends the poll that waits, if one does: its client went away, and it must take nothing more.
+    /// Ends the poll that waits, if one does: its client gave it up, and it must take nothing more.
     pub(super) fn end_poll(&self) {
         drop(Turn::begin(self));
     }
@@ -185,9 +192,14 @@ impl Session {
 
     /// Runs the session to its end: it is closed and its client has got the last frame, or no poll
     /// comes for one and a half windows. Its channels end with it, or before when the server stops.
+    ///
+    /// A client that gave up a poll may have lost the network. If it has presences with a grace,
+    /// the session waits only [`LOST`] for the next poll, so that the grace begins before the
+    /// client connects again.
     pub(super) async fn keep(&self) {
         loop {
-            let standing = || (self.is_heard(), self.is_over(), self.deadline());
+            let has_grace = self.has_grace();
+            let standing = || (self.is_heard(), self.is_over(), self.deadline(has_grace));
             let before = standing();
             let (is_heard, is_over, deadline) = before;
             if !is_heard {
@@ -203,7 +215,7 @@ impl Session {
                 continue;
             };
             let is_late = tokio::time::timeout_at(deadline, changed).await.is_err();
-            if is_late && self.deadline() == Some(deadline) {
+            if is_late && self.deadline(has_grace) == Some(deadline) {
                 tracing::debug!("a client stopped polling");
                 self.outbox.abandon();
             }
@@ -212,9 +224,24 @@ impl Session {
 
     /// Returns the time at which the session ends without a poll. Returns `None` while a poll
     /// waits.
-    fn deadline(&self) -> Option<Instant> {
+    fn deadline(&self, has_grace: bool) -> Option<Instant> {
         let polls = self.polls.lock();
-        (!polls.parked).then(|| polls.last + self.window * 3 / 2)
+        let wait = match has_grace && polls.given_up {
+            true => LOST.min(self.window),
+            false => self.window * 3 / 2,
+        };
+        (!polls.parked).then(|| polls.last + wait)
+    }
+
+    /// Returns whether presences of the client would stay if its connection were lost.
+    fn has_grace(&self) -> bool {
+        // A publish that has the connection shows that the client is there.
+        let connection = self.connection.try_lock();
+        connection.is_ok_and(|connection| {
+            connection
+                .as_deref()
+                .is_some_and(|connection| connection.has_grace())
+        })
     }
 }
 
@@ -230,10 +257,19 @@ impl<'a> Turn<'a> {
         let mut polls = session.polls.lock();
         polls.newest += 1;
         polls.parked = true;
+        polls.given_up = true;
         let number = polls.newest;
         drop(polls);
         session.bell.0.notify_waiters();
         Self { session, number }
+    }
+
+    /// The poll is answered, and its client has not given it up.
+    fn answered(&self) {
+        let mut polls = self.session.polls.lock();
+        if polls.newest == self.number {
+            polls.given_up = false;
+        }
     }
 
     fn look(&self, max_bytes: usize) -> Option<Vec<Frame>> {

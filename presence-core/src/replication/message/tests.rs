@@ -103,6 +103,51 @@ fn a_delta_comes_back_as_it_was() {
     assert_eq!(written.gone.gone().unwrap(), sent.gone);
 }
 
+/// The delta, with entries of which the owners' connections were lost.
+fn delta_with_losses() -> Delta {
+    let mut delta = delta();
+    for place in [0, 2] {
+        let lost = Entry {
+            owner: Ownership::LOST,
+            ..(*delta.adds[place]).clone()
+        };
+        delta.adds[place] = Arc::new(lost);
+    }
+    delta
+}
+
+#[test]
+fn losses_come_after_the_body_where_version_1_does_not_look() {
+    let whole = encode(&header(), &body_of_delta(3, &delta())).unwrap();
+    let lossy = encode(&header(), &body_of_delta(3, &delta_with_losses())).unwrap();
+    // Two places, 0 and 2.
+    assert_eq!(to_hex(&lossy), format!("{}020002", to_hex(&whole)));
+
+    let (_, read) = decode(&lossy).unwrap();
+    assert_eq!(read, body_of_delta(3, &delta_with_losses()));
+    let Body::Delta(read) = read else {
+        panic!("it came back as {read:?}");
+    };
+    let adds = EntryRow::entries(&read.adds, &delta().origin, read.from);
+    assert_eq!(adds.unwrap(), delta_with_losses().adds);
+
+    // Version 1 reads a header and a body, and ignores what follows.
+    let (_, rest) = postcard::take_from_bytes::<Header>(&lossy[1..]).unwrap();
+    let (old, _) = postcard::take_from_bytes::<Body<'_>>(rest).unwrap();
+    assert_eq!(old, body_of_delta(3, &delta()));
+}
+
+#[test]
+fn a_loss_without_an_entry_is_refused() {
+    let mut lying = encode(&header(), &body_of_delta(3, &delta()))
+        .unwrap()
+        .to_vec();
+    lying.extend([1, 3]);
+    assert_eq!(decode(&lying), Err(Malformed::Row(3)));
+    lying.pop();
+    assert!(matches!(decode(&lying), Err(Malformed::Encoding(_))));
+}
+
 #[test]
 fn what_a_newer_version_appends_is_left_out() {
     let mut newer = encode(&header(), &recorded("leave")).unwrap().to_vec();

@@ -17,7 +17,7 @@ impl OwnerId {
     }
 }
 
-/// Who owns an entry.
+/// The owner of an entry, if it still has one.
 ///
 /// Eight bytes: a node may hold a million entries.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

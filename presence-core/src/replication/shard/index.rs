@@ -128,11 +128,11 @@ impl Index {
         if !self.show(entry) || entry.owner.is_lost() {
             return false;
         }
-        let oldest = self.oldest_of_left(entry);
-        if let Some(oldest) = &oldest {
-            self.end_in_grace(oldest);
-        }
-        oldest.is_none()
+        let Some(oldest) = self.oldest_of_left(entry) else {
+            return true;
+        };
+        self.end_in_grace(&oldest);
+        false
     }
 
     /// Returns the entry of a node that left whose place the new track takes.

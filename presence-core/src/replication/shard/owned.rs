@@ -6,9 +6,19 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::Which;
 use crate::replication::set::visits::visit;
 use crate::replication::set::{Clock, Entry, OwnerId, Replica};
+
+/// Which presence is meant: an owner has at most one a topic and key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Which<'a> {
+    /// The owner of the presence.
+    pub(crate) owner: OwnerId,
+    /// Where.
+    pub(crate) topic: &'a str,
+    /// Under which key.
+    pub(crate) key: &'a str,
+}
 
 /// Every entry by owner, then by a hash of its topic and key, then by clock.
 ///

@@ -2,6 +2,7 @@ mod bounds;
 mod diffs;
 mod grace;
 mod lists;
+mod lost;
 mod merge;
 mod pending;
 mod random;

@@ -116,6 +116,10 @@ fn an_option_out_of_its_bounds_is_named_with_its_value_and_bounds() {
         &options().leave_grace(601 * SECOND),
         "`TrackerOptions::leave_grace` is 601s, and must be from 0ns to 600s",
     );
+    refused(
+        &options().disconnect_grace(DAY + SECOND),
+        "`TrackerOptions::disconnect_grace` is 86401s, and must be from 0ns to 86400s",
+    );
     for bytes in [1, MAX_META_BYTES + 1] {
         refused(
             &options().max_meta_bytes(bytes),
@@ -178,6 +182,7 @@ fn each_setter_sets_its_own_option() {
         .max_answers(13)
         .max_replicas(14)
         .leave_grace(15 * second)
+        .disconnect_grace(21 * second)
         .max_meta_bytes(16)
         .max_presences_per_owner(17)
         .callback_timeout(18 * second)
@@ -201,6 +206,7 @@ fn each_setter_sets_its_own_option() {
             max_replicas: 14,
         },
         leave_grace: 15 * second,
+        disconnect_grace: DisconnectGrace::of(21 * second),
         max_meta_bytes: 16,
         max_presences_per_owner: 17,
         callback_timeout: 18 * second,

@@ -21,13 +21,17 @@
 
 use syn::visit::{self, Visit};
 
+pub(crate) use self::accept::{NODELAY, STOP_BRANCH};
 pub(crate) use self::app_state::AppState;
 use self::edit::Edit;
+pub(crate) use self::edit::STATE_NAMES;
+pub(crate) use self::expand::expanded;
 use self::find::{Found, Kind, Level, Places};
 pub(crate) use self::flow::Functions;
 use self::flow::{Flow, Router};
 pub(crate) use self::names::Names;
 pub(crate) use self::names::Place as TypePlace;
+pub(crate) use self::resolve::Resolver;
 use super::{Edits, Source, imports, paths};
 
 mod accept;
@@ -42,8 +46,12 @@ mod find;
 mod flow;
 mod listener;
 mod names;
+mod resolve;
 mod shared;
 mod signal;
+
+/// The comments that the wiring writes.
+pub(crate) const COMMENTS: [&str; 3] = [edit::BESIDE, shared::EXITS, NODELAY];
 
 /// The outcome of the search for a place to wire the endpoint in.
 #[derive(Debug, PartialEq, Eq)]
@@ -72,12 +80,17 @@ pub(crate) fn wire(
     place: Option<&TypePlace>,
 ) -> Wiring {
     let file = expand::expanded(&source.file);
-    let flow = Flow { source, functions };
+    let crates = Resolver::of(&file, functions);
+    let flow = Flow {
+        source,
+        functions,
+        crates: &crates,
+    };
     let Places {
         servers: found,
         states,
         calls,
-    } = find::places(&file);
+    } = find::places(&file, &crates);
     let first = found.first().map(|found| line(source, found));
     let servers = routers(&flow, found);
     let Some(server) = choose(&servers) else {
@@ -224,8 +237,18 @@ pub(crate) fn state_parameter(
     place: &TypePlace,
 ) -> Option<(usize, String)> {
     let file = expand::expanded(&source.file);
-    let (index, ty) = app_state::parameter(&find::places(&file).states, name)?;
+    let crates = Resolver::of(&file, &Own);
+    let (index, ty) = app_state::parameter(&find::places(&file, &crates).states, name)?;
     Some((index, Names::of(&source.file, place).qualified(&ty)?))
+}
+
+/// A project without functions that are known, and without renamed crates.
+struct Own;
+
+impl Functions for Own {
+    fn return_type(&self, _: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Returns whether the file names `application::start`, and so already starts the endpoint.

@@ -281,6 +281,12 @@ impl Functions for Wiring {
         self.in_function(name, |source, _| serve::return_type(source, name))
     }
 
+    fn crate_name(&self, package: &str) -> String {
+        let manifests = self.manifests().ok();
+        let name = manifests.and_then(|manifests| manifests.crate_name(package));
+        name.unwrap_or_else(|| package.replace('-', "_"))
+    }
+
     fn state_parameter(&self, name: &str) -> Option<(usize, String)> {
         self.in_function(name, |source, path| {
             serve::state_parameter(source, name, &self.types_of(path))

@@ -205,7 +205,7 @@ impl Wiring {
         if let Some(server) = &server {
             let text = bare.plan.read(server)?.unwrap_or_default();
             let addresses = self.takes_addresses()?;
-            texts = remove::serve::candidates(&Source::parse(server, &text)?, addresses);
+            texts = remove::serve::candidates(&Source::parse(server, &text)?, &bare, addresses);
         }
         let is_wired = !texts.is_empty();
         // The user may have removed the wiring already.

@@ -9,6 +9,12 @@ use super::Server;
 use super::edit::{Edit, Place, indented};
 use super::find::Accept;
 
+/// The comment above the line that sets `TCP_NODELAY`.
+pub(crate) const NODELAY: &str =
+    "// Without it, a message may wait for the client's acknowledgement.";
+/// The branch of a `select!` that ends the loop.
+pub(crate) const STOP_BRANCH: &str = "() = &mut stop => break,";
+
 pub(super) fn wire(edit: &mut Edit, server: &Server, accept: &Accept) -> Option<()> {
     let source = edit.source;
     let place = edit.place(&server.found.scope)?;
@@ -46,7 +52,7 @@ pub(super) fn wire(edit: &mut Edit, server: &Server, accept: &Accept) -> Option<
             let open = source.range(&*call.func).end;
             let open = open + source.text()[open..].find(['{', '('])? + 1;
             edit.edits
-                .insert(open, format!("\n{indent}    () = &mut stop => break,"));
+                .insert(open, format!("\n{indent}    {STOP_BRANCH}"));
         }
         Expr::Await(awaited) => {
             let accepts = source.slice(&*awaited.base);
@@ -54,7 +60,7 @@ pub(super) fn wire(edit: &mut Edit, server: &Server, accept: &Accept) -> Option<
                 inner,
                 &[format!(
                     "let accepted = tokio::select! {{\n    accepted = {} => accepted,\n    \
-                     () = &mut stop => break,\n}};",
+                     {STOP_BRANCH}\n}};",
                     indented(accepts, "    ")
                 )],
             );
@@ -62,13 +68,11 @@ pub(super) fn wire(edit: &mut Edit, server: &Server, accept: &Accept) -> Option<
         }
         _ => return None,
     }
-    if let Some(stream) = stream(inner.statement()) {
+    let has_nodelay = source.slice(accept.body).contains("set_nodelay(");
+    if let Some(stream) = stream(inner.statement()).filter(|_| !has_nodelay) {
         edit.after(
             inner,
-            &[format!(
-                "// Without it, a message may wait for the client's acknowledgement.\n\
-                 let _ = {stream}.set_nodelay(true);"
-            )],
+            &[format!("{NODELAY}\nlet _ = {stream}.set_nodelay(true);")],
         );
     }
 

@@ -34,13 +34,22 @@ fn replaces(edit: &Edit, server: &Server, call: &ExprCall) -> bool {
         }
         _ => false,
     };
-    // An import of `serve` would be unused.
-    let is_path = matches!(&*call.func, Expr::Path(path) if path.path.segments.len() > 1);
+    // An import that only this call needs would be unused.
+    let is_path = matches!(&*call.func, Expr::Path(path) if path.path.segments.len() > 1
+        && !is_only_use(edit, &path.path));
     let listener = call.args.first();
     is_router
         && is_path
         && !sets_nodelay(server)
         && listener.is_some_and(|listener| is_tcp(edit.flow, listener, &server.found.scope))
+}
+
+/// Returns whether a path is the only code that needs the file's name for the crate, which
+/// `use axum as web` has made.
+fn is_only_use(edit: &Edit, path: &syn::Path) -> bool {
+    let name = path.segments[0].ident.to_string();
+    let is_alias = edit.flow.crates.aliases("axum").contains(&&*name);
+    is_alias && edit.source.text().matches(&format!("{name}::")).count() < 2
 }
 
 /// Returns whether the address of `app.into_make_service_with_connect_info::<SocketAddr>()` is one

@@ -33,6 +33,7 @@ pub(super) fn wire(edit: &mut Edit, server: &Server, call: &ExprMethodCall) -> O
         }
     };
     let mut calls = String::new();
+    let name = edit.flow.functions.crate_name("axum-server");
     let dot = source.range(&call.dot_token).start;
     let receiver_end = source.range(&*call.receiver).end;
     let on_lines = source.text()[receiver_end..dot].contains('\n');
@@ -43,16 +44,15 @@ pub(super) fn wire(edit: &mut Edit, server: &Server, call: &ExprMethodCall) -> O
     };
     let is_tls = is_rustls(edit, server, &call.receiver);
     if is_tls && !has("map") && !has("acceptor") && !made.contains("unix") {
-        calls.push_str(".map(|tls| tls.acceptor(axum_server::accept::NoDelayAcceptor::new()))");
+        calls.push_str(&format!(
+            ".map(|tls| tls.acceptor({name}::accept::NoDelayAcceptor::new()))"
+        ));
         calls.push_str(&separator);
     }
     if has("handle") {
         edit.stop_beside(server, place, "", "");
     } else {
-        edit.before(
-            place,
-            &["let handle = axum_server::Handle::new();".to_owned()],
-        );
+        edit.before(place, &[format!("let handle = {name}::Handle::new();")]);
         edit.stop_beside(server, place, END, "handle");
         calls.push_str(".handle(handle)");
         calls.push_str(&separator);

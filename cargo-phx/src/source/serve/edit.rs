@@ -10,6 +10,13 @@ use super::flow::{Flow, Variable, Way};
 use super::{Server, failure, signal};
 use crate::source::{Edits, Source};
 
+/// The names of a variable for the state of a router. Users rarely choose them, so `destroy` knows
+/// that the variable is not the user's.
+pub(crate) const STATE_NAMES: &[&str] = &["router_state", "state_of_router"];
+/// The comment above the task that stops the endpoint beside a server.
+pub(super) const BESIDE: &str =
+    "// The endpoint stops beside the server: at the signal, or when the server has ended.";
+
 /// The edit of a file, as the kinds of servers share it.
 pub(super) struct Edit<'a> {
     pub(super) source: &'a Source<'a>,
@@ -133,11 +140,11 @@ impl<'a> Edit<'a> {
         let name = match state.value {
             Value::Variable(name) => name,
             Value::Expression(value) => {
-                let names = ["state", "app_state", "handlers_state"];
                 let (_, body) = server.found.function()?;
                 let text = self.source.slice(body);
-                let name = names
-                    .into_iter()
+                let name = STATE_NAMES
+                    .iter()
+                    .copied()
                     .find(|name| !signal::has_word(text, name))?;
                 first.push(format!("let {name} = {};", self.source.slice(value)));
                 self.edits.replace(self.source.range(value), name);
@@ -241,7 +248,7 @@ impl<'a> Edit<'a> {
             format!("let (endpoint, {clones}) = (endpoint.clone(), {clones}.clone());")
         };
         let lines = format!(
-            "// The endpoint stops beside the server: at the signal, or when the server has ended.\n\
+            "{BESIDE}\n\
              let (served, ended) = tokio::sync::oneshot::channel::<()>();\n\
              let stopping = tokio::spawn({{\n    \
                  {clones}\n    \

@@ -14,7 +14,7 @@ use syn::{
 use crate::source::paths;
 
 /// Returns the file with macros as calls.
-pub(super) fn expanded(file: &File) -> File {
+pub(crate) fn expanded(file: &File) -> File {
     let mut file = file.clone();
     Expand.visit_file_mut(&mut file);
     file

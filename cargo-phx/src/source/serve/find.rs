@@ -6,6 +6,7 @@ use syn::{
     ExprMethodCall, ExprWhile, File, ImplItemFn, Item, ItemFn, ItemMod, Pat, Signature, Stmt,
 };
 
+use super::resolve::Resolver;
 use crate::source::paths;
 
 /// A place that serves requests.
@@ -95,14 +96,19 @@ pub(super) struct Places<'s> {
 }
 
 /// Returns the places of a file.
-pub(super) fn places(file: &File) -> Places<'_> {
-    let mut finder = Finder::default();
+pub(super) fn places<'s>(file: &'s File, crates: &'s Resolver) -> Places<'s> {
+    let mut finder = Finder {
+        crates,
+        scope: Vec::new(),
+        parents: Vec::new(),
+        places: Places::default(),
+    };
     finder.visit_file(file);
     finder.places
 }
 
-#[derive(Default)]
 struct Finder<'s> {
+    crates: &'s Resolver,
     scope: Vec<Level<'s>>,
     parents: Vec<&'s Expr>,
     places: Places<'s>,
@@ -205,8 +211,7 @@ impl<'s> Visit<'s> for Finder<'s> {
                 scope: self.scope.clone(),
             });
         }
-        let serves = paths::ends_with(path, &["axum", "serve"]) || path.is_ident("serve");
-        if serves && call.args.len() == 2 {
+        if call.args.len() == 2 && self.crates.is(path, &["axum", "serve"]) {
             self.add(Kind::Axum(call));
         }
         if paths::last(path) == "select" {
@@ -238,7 +243,7 @@ impl Finder<'_> {
             Expr::MethodCall(call) => self.is_axum_server(&call.receiver),
             Expr::Try(expr) => self.is_axum_server(&expr.expr),
             Expr::Call(call) => match &*call.func {
-                Expr::Path(path) => is_axum_server_function(&path.path),
+                Expr::Path(path) => self.is_axum_server_function(&path.path),
                 _ => false,
             },
             Expr::Path(path) => path.path.get_ident().is_some_and(|name| {
@@ -250,14 +255,13 @@ impl Finder<'_> {
             _ => false,
         }
     }
-}
 
-fn is_axum_server_function(path: &syn::Path) -> bool {
-    let first = path.segments.first().map(|segment| &segment.ident);
-    let last = paths::last(path);
-    first.is_some_and(|first| first == "axum_server")
-        || paths::ends_with(path, &["Server", "bind"])
-        || ["bind_rustls", "from_tcp_rustls", "bind_openssl"].contains(&&*last)
+    fn is_axum_server_function(&self, path: &syn::Path) -> bool {
+        let last = paths::last(path);
+        self.crates.full(path)[0] == "axum_server"
+            || paths::ends_with(path, &["Server", "bind"])
+            || ["bind_rustls", "from_tcp_rustls", "bind_openssl"].contains(&&*last)
+    }
 }
 
 /// Returns the `let` that binds the variable `name` at the end of `scope`, as its block, its index

@@ -3,6 +3,7 @@
 use syn::{Block, Expr, ExprMethodCall, FnArg, Signature, Stmt, Type};
 
 use super::find::{Level, local, variable};
+use super::resolve::Resolver;
 use crate::source::{Source, paths};
 
 /// The functions of the project, beyond the file.
@@ -18,6 +19,11 @@ pub(crate) trait Functions {
     /// Returns `None` if the project has no such function.
     fn state_parameter(&self, _name: &str) -> Option<(usize, String)> {
         None
+    }
+
+    /// Returns the name by which code of the project names the crate of `package`.
+    fn crate_name(&self, package: &str) -> String {
+        package.replace('-', "_")
     }
 }
 
@@ -85,6 +91,7 @@ const ROUTER_METHODS: &[&str] = &[
 pub(super) struct Flow<'a> {
     pub(super) source: &'a Source<'a>,
     pub(super) functions: &'a dyn Functions,
+    pub(super) crates: &'a Resolver,
 }
 
 impl Flow<'_> {
@@ -169,8 +176,9 @@ impl Flow<'_> {
                 };
                 let path = &path.path;
                 let name = paths::last(path);
-                let is_constructor = paths::ends_with(path, &["Router", "new"])
-                    || paths::ends_with(path, &["Router", "default"]);
+                let is_constructor = ["new", "default"]
+                    .iter()
+                    .any(|name| self.crates.ends_with(path, &["Router", name]));
                 if is_constructor || self.returns_router(&name) {
                     return Some(here(Way::Direct));
                 }

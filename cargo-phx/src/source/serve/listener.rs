@@ -31,7 +31,7 @@ pub(super) fn is_tcp(flow: &Flow, expr: &Expr, scope: &[Level]) -> bool {
             let makes = ["bind", "from_std"];
             if makes
                 .iter()
-                .any(|name| paths::ends_with(path, &["TcpListener", name]))
+                .any(|name| flow.crates.ends_with(path, &["TcpListener", name]))
             {
                 return true;
             }

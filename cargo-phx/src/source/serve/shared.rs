@@ -16,6 +16,10 @@ use super::find::{CallSite, variable};
 use super::flow::{Flow, Router, Variable, Way};
 use super::{Found, Server};
 
+/// The comment above the task that ends the app.
+pub(super) const EXITS: &str =
+    "// The servers have no graceful shutdown. At the signal the endpoint stops, then the app.";
+
 /// A call of the function, with its router.
 pub(super) struct Call<'s> {
     pub(super) router: Router<'s>,
@@ -86,7 +90,7 @@ pub(super) fn wire(edit: &mut Edit, call: Call) -> Option<()> {
     };
     let signal = edit.signal(&server);
     let stop = format!(
-        "// The servers have no graceful shutdown. At the signal the endpoint stops, then the app.\n\
+        "{EXITS}\n\
          tokio::spawn({{\n    let endpoint = endpoint.clone();\n    async move {{\n        \
          {signal}.await;\n        endpoint.stop().await;\n        std::process::exit(0);\n    \
          }}\n}});"

@@ -27,7 +27,7 @@ fn takes_back(text: &str) {
     };
     let wired = wire(text).unwrap_or_else(|| panic!("nothing was wired in:\n{text}"));
     let source = Source::parse(Path::new("main.rs"), &wired).unwrap();
-    let mut candidates: Vec<_> = candidates(&source, text.contains("ConnectInfo"))
+    let mut candidates: Vec<_> = candidates(&source, &WithApp, text.contains("ConnectInfo"))
         .into_iter()
         .map(format)
         .collect();
@@ -115,6 +115,61 @@ fn a_server_that_its_user_has_wired_is_left() {
                 let app = web::router().merge(endpoint.router());\n    \
                 axum::serve(listener, app).await?;\n}\n";
     let source = Source::parse(Path::new("main.rs"), text).unwrap();
-    assert_eq!(candidates(&source, false), Vec::<String>::new());
+    assert_eq!(candidates(&source, &WithApp, false), Vec::<String>::new());
     assert_eq!(lines(&source), [2, 3]);
+}
+
+#[test]
+fn a_loop_that_accepts_is_taken_back() {
+    let tasks = "tokio::spawn(async move {\n            let service = service_fn(move |request| \
+                 tower.clone().call(request));\n            \
+                 let _ = Builder::new(TokioExecutor::new())\n                \
+                 .serve_connection_with_upgrades(TokioIo::new(stream), service)\n                \
+                 .await;\n        });\n    }\n";
+    let start = "async fn main() -> anyhow::Result<()> {\n    \
+                 let app = Router::new().route(\"/\", get(index));\n\n    loop {\n        \
+                 let tower = app.clone();\n";
+    for accept in [
+        "        // The next connection.\n        \
+         let (stream, _) = listener.accept().await?;\n        ",
+        "        let Ok((stream, _)) = listener.accept().await else {\n            \
+         continue;\n        };\n        ",
+        // The user's `select!`.
+        "        let (stream, _) = tokio::select! {\n            \
+         accepted = first.accept() => accepted?,\n            \
+         accepted = second.accept() => accepted?,\n        };\n\n        ",
+        // A listener that sets the option itself.
+        "        let (stream, _) = listener.accept().await?;\n        \
+         stream.set_nodelay(true)?;\n        ",
+    ] {
+        takes_back(&format!("{start}{accept}{tasks}}}\n"));
+    }
+    // A loop that ends, and the value after it.
+    let ends = "        if done() {\n            break;\n        }\n        \
+                let (stream, _) = listener.accept().await?;\n        ";
+    takes_back(&format!("{start}{ends}{tasks}    Ok(())\n}}\n"));
+}
+
+#[test]
+fn a_server_with_a_handle_of_its_own_is_taken_back() {
+    for handle in ["Handle::new()", "axum_server::Handle::new()"] {
+        takes_back(&format!(
+            "async fn main() {{\n    let handle = {handle};\n    \
+             tokio::spawn(shutdown(handle.clone()));\n    let app = Router::new();\n    \
+             axum_server::bind_rustls(address, config)\n        .handle(handle)\n        \
+             .serve(app.into_make_service())\n        .await\n        .unwrap();\n}}\n\n\
+             async fn shutdown(handle: Handle) {{}}\n"
+        ));
+    }
+}
+
+#[test]
+fn one_of_several_servers_is_taken_back() {
+    takes_back(
+        "async fn main() {\n    tokio::join!(\n        serve(Router::new(), 3001),\n        \
+         serve(Router::new().route(\"/\", get(index)), 3002),\n    );\n}\n\n\
+         async fn serve(app: Router, port: u16) {\n    \
+         let listener = TcpListener::bind((\"::1\", port)).await.unwrap();\n    \
+         axum::serve(listener, app).await.unwrap();\n}\n",
+    );
 }

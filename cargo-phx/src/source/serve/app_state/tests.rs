@@ -87,10 +87,10 @@ fn a_value_without_a_variable_gets_one() {
     let main = format!("let app = Router::new().with_state(Db::default());\n    {SERVE}");
     let (found, text) = state(items, &main);
     assert_eq!(found.as_deref(), Some("app: crate::Db"));
-    let lines = "    let state = Db::default();\n    let endpoint = application::start(";
+    let lines = "    let router_state = Db::default();\n    let endpoint = application::start(";
     assert!(text.contains(lines), "{text}");
     assert!(
-        text.contains("Router::new().with_state(state);\n"),
+        text.contains("Router::new().with_state(router_state);\n"),
         "{text}"
     );
 }

@@ -1,0 +1,465 @@
+//! Finds what the wiring has written into a file.
+
+use std::ops::Range;
+
+use syn::visit::{self, Visit};
+use syn::{Block, Expr, ExprCall, ExprLoop, ExprMethodCall, ExprPath, File, Pat, Stmt};
+
+use crate::source::serve::{COMMENTS, Functions, NODELAY, Resolver, STATE_NAMES, STOP_BRANCH};
+use crate::source::{Source, crates, paths};
+
+/// The crates that the wiring names.
+const CRATES: &[&str] = &["axum-server", "presence-channels", "tokio"];
+/// The width up to which rustfmt leaves a chain of calls on one line.
+const CHAIN_WIDTH: usize = 60;
+
+/// The parts of a file that the wiring may have written.
+pub(super) struct Notes<'a> {
+    source: &'a Source<'a>,
+    crates: &'a Resolver,
+    functions_of_project: &'a dyn Functions,
+    /// Whether the wiring has made the handle of `axum_server`.
+    has_handle: bool,
+    pub(super) started: bool,
+    /// Statements to remove.
+    pub(super) statements: Vec<Range<usize>>,
+    /// Other edits that are always right.
+    pub(super) edits: Vec<(Range<usize>, String)>,
+    /// The statement that gives a variable to the router, and the router.
+    pub(super) router: Option<(Range<usize>, Range<usize>)>,
+    /// The router in the call that serves.
+    pub(super) app: Option<Range<usize>>,
+    /// The statement that gives a variable to the state of the router, and the state.
+    pub(super) moved: Option<(Range<usize>, Range<usize>)>,
+    /// The uses of that variable, without the one that starts the endpoint.
+    pub(super) uses_of_moved: Vec<Range<usize>>,
+    moved_name: Option<String>,
+    /// The calls of `with_graceful_shutdown(shutdown())`, from the dot on.
+    pub(super) ends: Vec<Range<usize>>,
+    /// The white space before the calls that follow.
+    pub(super) joints: Vec<Range<usize>>,
+    /// Whether the calls fit one line without the end.
+    pub(super) fits_a_line: bool,
+    /// The names of the functions that wait for the signal.
+    pub(super) functions: Vec<String>,
+}
+
+impl<'a> Notes<'a> {
+    /// Returns the notes on a file, whose macros are calls in `file`.
+    pub(super) fn of(
+        source: &'a Source<'a>,
+        file: &File,
+        crates: &'a Resolver,
+        functions: &'a dyn Functions,
+    ) -> Notes<'a> {
+        let code: String = source.text().split_whitespace().collect();
+        let mut notes = Notes {
+            source,
+            crates,
+            functions_of_project: functions,
+            has_handle: code.contains("let(endpoint,handle)=(endpoint.clone(),handle.clone());"),
+            started: false,
+            statements: Vec::new(),
+            edits: Vec::new(),
+            router: None,
+            app: None,
+            moved: None,
+            uses_of_moved: Vec::new(),
+            moved_name: None,
+            ends: Vec::new(),
+            joints: Vec::new(),
+            fits_a_line: true,
+            functions: Vec::new(),
+        };
+        notes.visit_file(file);
+        notes
+    }
+
+    /// Returns the code of a statement without white space, with the crates' own names.
+    fn code(&self, statement: &Stmt) -> String {
+        let mut code = self.source.slice(statement).to_owned();
+        for package in CRATES {
+            let name = self.functions_of_project.crate_name(package);
+            let own = package.replace('-', "_");
+            if name != own {
+                code = crates::rename(&code, &name, &own);
+            }
+        }
+        code.split_whitespace().collect()
+    }
+
+    /// Returns whether the wiring writes such a statement, and notes what to change in it.
+    fn note(&mut self, block: &Block, index: usize) -> bool {
+        let statement = &block.stmts[index];
+        let range = self.source.range(statement);
+        let code = self.code(statement);
+        if code.starts_with("letendpoint=") && code.contains("application::start(") {
+            // The user's own start has a configuration of its own.
+            self.started = code.contains("Config::default()");
+            self.statements.push(range);
+            return true;
+        }
+        if let Some(signal) = signal_of_statement(&code) {
+            self.functions.push(signal.to_owned());
+        } else if !self.is_plain(&code, range.start) {
+            return self.note_accepted(block, index, &code)
+                || self.note_state(block, index)
+                || self.note_router(block, index)
+                || self.note_result(block, index);
+        }
+        if code.starts_with("letmutstop=") {
+            self.note_branches(block, index);
+        }
+        if code == "endpoint.stop().await;" {
+            self.note_value_after(block, index);
+        }
+        self.remove_with_comment(range);
+        true
+    }
+
+    /// Returns whether the statement is one that the wiring writes word for word.
+    fn is_plain(&self, code: &str, at: usize) -> bool {
+        let written = [
+            "endpoint.stop().await;",
+            "drop(served);",
+            "let(served,ended)=",
+            "stopping.await.expect(",
+        ];
+        written.iter().any(|start| code.starts_with(start))
+            || self.has_handle && code == "lethandle=axum_server::Handle::new();"
+            || code.ends_with(".set_nodelay(true);")
+                && self
+                    .comment(at)
+                    .is_some_and(|(_, comment)| comment == NODELAY)
+    }
+
+    /// Returns the start and the text of the comment on the line above.
+    fn comment(&self, at: usize) -> Option<(usize, &'a str)> {
+        let above = self.source.line_start(at);
+        let start = self.source.line_start(above.checked_sub(1)?);
+        let comment = self.source.text()[start..above].trim();
+        comment.starts_with("//").then_some((start, comment))
+    }
+
+    fn remove_with_comment(&mut self, range: Range<usize>) {
+        let ours = |(_, comment): &(usize, &str)| COMMENTS.contains(comment);
+        let start = self.comment(range.start).filter(ours);
+        let start = start.map_or(range.start, |(start, _)| start);
+        self.statements.push(start..range.end);
+    }
+
+    /// Notes the branches with which the loops after `let mut stop` end, in the user's `select!`.
+    fn note_branches(&mut self, block: &Block, index: usize) {
+        let from = self.source.range(&block.stmts[index]).end;
+        let to = self.source.range(block).end;
+        let code = &self.source.text()[from..to];
+        for (at, branch) in code.match_indices(STOP_BRANCH) {
+            let end = from + at + branch.len();
+            // In `let accepted = select! { .. };` it goes with the statement.
+            let before = code[..at].trim_end();
+            if !before.ends_with("=> accepted,") {
+                let start = from + before.len();
+                self.edits.push((start..end, String::new()));
+            }
+        }
+    }
+
+    /// Notes the value of a function whose last statement was a loop without an end: `Ok(())`.
+    fn note_value_after(&mut self, block: &Block, index: usize) {
+        let [.., value] = block.stmts.as_slice() else {
+            return;
+        };
+        let is_next = index + 2 == block.stmts.len();
+        let before = index.checked_sub(1).map(|index| &block.stmts[index]);
+        if let Some(Stmt::Expr(Expr::Loop(ours), _)) = before
+            && is_next
+            && self.code(value) == "Ok(())"
+            && breaks(ours) == 1
+        {
+            self.statements.push(self.source.range(value));
+        }
+    }
+
+    /// Notes `let accepted = select! { accepted = <call> => accepted, () = &mut stop => break };`,
+    /// and `accepted` in the statement after it.
+    fn note_accepted(&mut self, block: &Block, index: usize, code: &str) -> bool {
+        let is_ours = code.starts_with("letaccepted=tokio::select!{accepted=")
+            && code.ends_with("=>accepted,()=&mutstop=>break,};");
+        let Some(next) = block.stmts.get(index + 1).filter(|_| is_ours) else {
+            return false;
+        };
+        let range = self.source.range(&block.stmts[index]);
+        let text = &self.source.text()[range.clone()];
+        let call = text
+            .split_once('{')
+            .and_then(|(_, branches)| branches.trim_start().strip_prefix("accepted = "))
+            .and_then(|branches| branches.rsplit_once(" => accepted,"));
+        let mut uses = Uses {
+            name: "accepted",
+            found: Vec::new(),
+        };
+        uses.visit_stmt(next);
+        let (Some((call, _)), Some(accepted)) = (call, uses.found.first()) else {
+            return false;
+        };
+        let deeper = format!("\n{}    ", self.source.indent(range.start));
+        let call = call.replace("\r\n", "\n").replace(&deeper, "\n");
+        let accepted = self.source.range(*accepted);
+        self.edits.push((accepted, format!("{call}.await")));
+        self.statements.push(range);
+        true
+    }
+
+    /// Notes `let router_state = <state>;`, before the start that takes it.
+    fn note_state(&mut self, block: &Block, index: usize) -> bool {
+        let Some((name, init)) = binding(&block.stmts[index]) else {
+            return false;
+        };
+        let starts = |next: &Stmt| {
+            let code = self.code(next);
+            code.starts_with("letendpoint=") && code.contains(&format!(",{name}.clone())"))
+        };
+        let is_ours =
+            STATE_NAMES.contains(&name.as_str()) && block.stmts.get(index + 1).is_some_and(starts);
+        if is_ours {
+            let range = self.source.range(&block.stmts[index]);
+            self.moved = Some((range, self.source.range(init)));
+            self.moved_name = Some(name);
+        }
+        is_ours
+    }
+
+    fn note_router(&mut self, block: &Block, index: usize) -> bool {
+        let Some((name, init)) = binding(&block.stmts[index]) else {
+            return false;
+        };
+        let range = self.source.range(&block.stmts[index]);
+        if let Some(router) = merged(init) {
+            if paths::variable(router).as_deref() == Some(&name) {
+                self.statements.push(range);
+                return true;
+            }
+            self.router = Some((range, self.source.range(router)));
+            return false;
+        }
+        let merges = block.stmts[index + 1..].iter().any(|next| {
+            let Some((bound, init)) = binding(next) else {
+                return false;
+            };
+            bound == name && merged(init).and_then(paths::variable).as_deref() == Some(&name)
+        });
+        if merges {
+            self.router = Some((range, self.source.range(init)));
+        }
+        false
+    }
+
+    /// Returns whether the whole statement is noted. Notes `let result = <server>; ..; result`.
+    fn note_result(&mut self, block: &Block, index: usize) -> bool {
+        let Some((name, init)) = binding(&block.stmts[index]) else {
+            return false;
+        };
+        let Some(Stmt::Expr(last, None)) = block.stmts.last() else {
+            return false;
+        };
+        let stops = |next: &Stmt| {
+            let code = self.code(next);
+            code == "endpoint.stop().await;" || code == "drop(served);"
+        };
+        let is_ours = name == "result"
+            && paths::variable(last).as_ref() == Some(&name)
+            && block.stmts[index + 1..].iter().any(stops);
+        if !is_ours {
+            return false;
+        }
+        let statement = self.source.range(&block.stmts[index]);
+        let init_range = self.source.range(init);
+        self.edits
+            .push((statement.start..init_range.start, String::new()));
+        self.edits
+            .push((init_range.end..statement.end, String::new()));
+        let end = self.source.range(last);
+        let start = self.source.text()[..end.start].trim_end().len();
+        // Before the line break, which belongs to the statement before.
+        self.edits
+            .push((start + 1..self.source.line_end(end.end) + 1, String::new()));
+        false
+    }
+
+    fn note_end(&mut self, call: &ExprMethodCall, signal: &str) {
+        let source = self.source;
+        let start = source.range(&*call.receiver).end;
+        let end = source.range(call).end;
+        let joints = joints(source.text(), end);
+        let rest = source.line_end(joints.last().map_or(end, |joint| joint.end));
+        let spaces: usize = joints.iter().map(ExactSizeIterator::len).sum();
+        let receiver = source.slice(&*call.receiver);
+        let receiver = match receiver.strip_prefix("presence_channels") {
+            Some(serve) => format!("axum{}", serve.replace(", &endpoint)", ")")),
+            None => receiver.to_owned(),
+        };
+        // Without the semicolon.
+        let width = receiver.len() + rest - end - spaces - 1;
+        self.fits_a_line = width <= CHAIN_WIDTH;
+        self.functions.push(signal.to_owned());
+        self.ends.push(start..end);
+        self.joints.extend(joints);
+    }
+}
+
+impl<'s> Visit<'s> for Notes<'_> {
+    fn visit_block(&mut self, block: &'s Block) {
+        for index in 0..block.stmts.len() {
+            if !self.note(block, index) {
+                self.visit_stmt(&block.stmts[index]);
+            }
+        }
+    }
+
+    fn visit_expr_path(&mut self, path: &'s ExprPath) {
+        if let Some(name) = &self.moved_name
+            && path.path.is_ident(name)
+        {
+            self.uses_of_moved.push(self.source.range(path));
+        }
+    }
+
+    fn visit_expr_call(&mut self, call: &'s ExprCall) {
+        if let Expr::Path(path) = &*call.func
+            && self.crates.is(&path.path, &["presence_channels", "serve"])
+            && let [_, app, endpoint] = call.args.iter().collect::<Vec<_>>().as_slice()
+        {
+            let app = self.source.range(*app);
+            let end = self.source.range(*endpoint).end;
+            self.edits.push((app.end..end, String::new()));
+            let function = self.source.range(&path.path);
+            let axum = match self.crates.aliases("axum").first() {
+                Some(alias) => (*alias).to_owned(),
+                None => self.functions_of_project.crate_name("axum"),
+            };
+            self.edits.push((function, format!("{axum}::serve")));
+            self.app = Some(app);
+        }
+        visit::visit_expr_call(self, call);
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'s ExprMethodCall) {
+        visit::visit_expr_method_call(self, call);
+        let start = self.source.range(&*call.receiver).end;
+        let end = self.source.range(call).end;
+        let argument = call
+            .args
+            .first()
+            .map(|argument| self.source.slice(argument));
+        let code = argument.unwrap_or_default();
+        let is_ours = match &*call.method.to_string() {
+            "merge" => is_router_of_endpoint(call),
+            "handle" => code == "handle" && self.has_handle,
+            "map" => code.contains("NoDelayAcceptor"),
+            "with_graceful_shutdown" => {
+                if let Some(name) = code.strip_suffix("()") {
+                    self.note_end(call, name);
+                }
+                false
+            }
+            _ => false,
+        };
+        if is_ours {
+            self.edits.push((start..end, String::new()));
+        }
+    }
+}
+
+/// Returns the function that waits for the signal, if the statement is one of the wiring's that
+/// wait for it.
+fn signal_of_statement(code: &str) -> Option<&str> {
+    let (_, after) = if code.starts_with("letstopping=tokio::spawn({let") {
+        code.split_once("()=")?
+    } else if code.starts_with("tokio::spawn({letendpoint=endpoint.clone();asyncmove{")
+        && code.contains("std::process::exit(0)")
+    {
+        code.split_once("asyncmove{")?
+    } else {
+        ("", code.strip_prefix("letmutstop=std::pin::pin!(")?)
+    };
+    after.split('(').next()
+}
+
+/// Returns the white space before each of the calls that follow on lines of their own.
+fn joints(text: &str, mut at: usize) -> Vec<Range<usize>> {
+    let mut joints = Vec::new();
+    loop {
+        let rest = &text[at..];
+        let call = rest.trim_start();
+        if !call.starts_with('.') {
+            return joints;
+        }
+        let start = at + rest.len() - call.len();
+        if start > at {
+            joints.push(at..start);
+        }
+        // The calls after a server have no line breaks of their own.
+        let length = call[1..]
+            .find(['.', ';', '\n'])
+            .map_or(call.len(), |found| found + 1);
+        at = start + length;
+    }
+}
+
+/// Returns the variable and the value of `let variable = value;`.
+fn binding(statement: &Stmt) -> Option<(String, &Expr)> {
+    let Stmt::Local(local) = statement else {
+        return None;
+    };
+    let Pat::Ident(pat) = &local.pat else {
+        return None;
+    };
+    Some((pat.ident.to_string(), &local.init.as_ref()?.expr))
+}
+
+/// Returns `router` of `router.merge(endpoint.router())`.
+fn merged(expr: &Expr) -> Option<&Expr> {
+    match expr {
+        Expr::MethodCall(call) if is_router_of_endpoint(call) => Some(&call.receiver),
+        _ => None,
+    }
+}
+
+fn is_router_of_endpoint(merge: &ExprMethodCall) -> bool {
+    merge.method == "merge"
+        && matches!(merge.args.first(), Some(Expr::MethodCall(router))
+            if router.method == "router"
+                && paths::variable(&router.receiver).as_deref() == Some("endpoint"))
+}
+
+/// The uses of a variable.
+struct Uses<'s> {
+    name: &'static str,
+    found: Vec<&'s ExprPath>,
+}
+
+impl<'s> Visit<'s> for Uses<'s> {
+    fn visit_expr_path(&mut self, path: &'s ExprPath) {
+        if path.path.is_ident(self.name) {
+            self.found.push(path);
+        }
+    }
+}
+
+/// Returns the number of places where the loop ends itself.
+fn breaks(ended: &ExprLoop) -> usize {
+    struct Breaks(usize);
+    impl<'s> Visit<'s> for Breaks {
+        fn visit_expr_break(&mut self, _: &'s syn::ExprBreak) {
+            self.0 += 1;
+        }
+        fn visit_expr_loop(&mut self, _: &'s ExprLoop) {}
+        fn visit_expr_while(&mut self, _: &'s syn::ExprWhile) {}
+        fn visit_expr_for_loop(&mut self, _: &'s syn::ExprForLoop) {}
+        fn visit_expr_closure(&mut self, _: &'s syn::ExprClosure) {}
+        fn visit_expr_async(&mut self, _: &'s syn::ExprAsync) {}
+    }
+    let mut breaks = Breaks(0);
+    breaks.visit_block(&ended.body);
+    breaks.0
+}

@@ -8,6 +8,7 @@ mod help;
 mod manifests;
 mod properties;
 mod refusals;
+mod restored;
 mod sandbox;
 mod snapshot;
 mod targets;

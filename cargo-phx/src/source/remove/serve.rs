@@ -17,6 +17,7 @@ use crate::source::serve::{Functions, Resolver, expanded};
 use crate::source::{Edits, Source};
 
 mod note;
+mod shapes;
 
 /// The calls that give the address of a client to handlers, which the wiring removes because
 /// `presence_channels::serve` gives it. A call of `into_make_service`, which the wiring removes

@@ -277,3 +277,103 @@ fn a_file_that_starts_the_application_says_so() {
     assert!(!mentions("use hello::application;\n"));
     assert!(!mentions("mod application;\nfn main() { start(); }\n"));
 }
+
+/// The functions of a project that has renamed some crates.
+struct Renamed;
+
+impl Functions for Renamed {
+    fn return_type(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn crate_name(&self, package: &str) -> String {
+        let name = match package {
+            "axum" => "web",
+            "axum-server" => "tls",
+            package => package,
+        };
+        name.replace('-', "_")
+    }
+}
+
+fn wired_by(functions: &dyn Functions, text: &str) -> Option<String> {
+    let source = Source::parse(Path::new("main.rs"), text).expect("it parses");
+    match wire(&source, "application", functions, None) {
+        Wiring::Wired { text, .. } => Some(text),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_server_is_found_by_the_path_of_its_function() {
+    let main = |imports: &str, serve: &str| {
+        format!(
+            "{imports}\nasync fn main() {{\n    \
+             let listener = TcpListener::bind(\"[::]:0\").await.unwrap();\n    \
+             let app = Router::new();\n    {serve}(listener, app).await.unwrap();\n}}\n"
+        )
+    };
+    let replaced = "presence_channels::serve(listener, app, &endpoint)";
+    for (functions, imports, serve, expected) in [
+        (&Renamed as &dyn Functions, "", "web::serve", replaced),
+        (
+            &Project(&[]),
+            "use axum as w;\nuse w::Router;",
+            "w::serve",
+            replaced,
+        ),
+        // The import would be unused.
+        (
+            &Project(&[]),
+            "use axum as w;",
+            "w::serve",
+            "w::serve(listener, app)",
+        ),
+        (
+            &Project(&[]),
+            "use axum::serve;",
+            "serve",
+            "serve(listener, app)",
+        ),
+        (
+            &Project(&[]),
+            "use axum::serve as run;",
+            "run",
+            "run(listener, app)",
+        ),
+        (&Renamed, "use web::serve;", "serve", "serve(listener, app)"),
+    ] {
+        let text = main(imports, serve);
+        let wired = wired_by(functions, &text).unwrap_or_else(|| panic!("{text}"));
+        assert!(wired.contains(expected), "{wired}");
+        assert!(wired.contains("application::start("), "{wired}");
+    }
+    for (imports, serve) in [
+        ("", "serve"),
+        ("use crate::web::serve;", "serve"),
+        ("use warp::serve;", "serve"),
+        ("", "warp::serve"),
+        ("", "web::serve"),
+    ] {
+        assert_eq!(wired_by(&Project(&[]), &main(imports, serve)), None);
+    }
+}
+
+#[test]
+fn a_renamed_axum_server_is_named_in_the_wiring() {
+    let text = "async fn main() {\n    let app = Router::new();\n    \
+                tls::bind_rustls(address, config).serve(app.into_make_service()).await.unwrap();\n}\n";
+    let wired = wired_by(&Renamed, text).expect("it is a server");
+    assert!(wired.contains("tls.acceptor(tls::accept::NoDelayAcceptor::new())"));
+    assert!(
+        wired.contains("let handle = tls::Handle::new();"),
+        "{wired}"
+    );
+    let imported = text.replace("tls::bind_rustls", "bind");
+    let imported = format!("use axum_server::bind;\n\n{imported}");
+    assert!(wired_by(&Project(&[]), &imported).is_some());
+    assert_eq!(
+        wired_by(&Project(&[]), &text.replace("bind_rustls", "bind")),
+        None
+    );
+}

@@ -3,8 +3,11 @@
 use std::ops::Range;
 
 use syn::visit::{self, Visit};
-use syn::{Block, Expr, ExprCall, ExprLoop, ExprMethodCall, ExprPath, File, Pat, Stmt};
+use syn::{Block, Expr, ExprCall, ExprMethodCall, ExprPath, File, Stmt};
 
+use super::shapes::{
+    binding, breaks, first_use, is_router_of_endpoint, joints, merged, signal_of_statement,
+};
 use crate::source::serve::{COMMENTS, Functions, NODELAY, Resolver, STATE_NAMES, STOP_BRANCH};
 use crate::source::{Source, crates, paths};
 
@@ -18,7 +21,7 @@ pub(super) struct Notes<'a> {
     source: &'a Source<'a>,
     crates: &'a Resolver,
     functions_of_project: &'a dyn Functions,
-    /// Whether the wiring has made the handle of `axum_server`.
+    /// `true` if the wiring has made the handle of `axum_server`.
     has_handle: bool,
     pub(super) started: bool,
     /// Statements to remove.
@@ -38,7 +41,7 @@ pub(super) struct Notes<'a> {
     pub(super) ends: Vec<Range<usize>>,
     /// The white space before the calls that follow.
     pub(super) joints: Vec<Range<usize>>,
-    /// Whether the calls fit one line without the end.
+    /// `true` if rustfmt leaves the calls on one line without the end.
     pub(super) fits_a_line: bool,
     /// The names of the functions that wait for the signal.
     pub(super) functions: Vec<String>,
@@ -180,8 +183,8 @@ impl<'a> Notes<'a> {
         }
     }
 
-    /// Notes `let accepted = select! { accepted = <call> => accepted, () = &mut stop => break };`,
-    /// and `accepted` in the statement after it.
+    /// Returns whether the whole statement is noted. Notes `let accepted = select! { accepted =
+    /// <call> => accepted, () = &mut stop => break };`, and `accepted` in the statement after it.
     fn note_accepted(&mut self, block: &Block, index: usize, code: &str) -> bool {
         let is_ours = code.starts_with("letaccepted=tokio::select!{accepted=")
             && code.ends_with("=>accepted,()=&mutstop=>break,};");
@@ -194,23 +197,19 @@ impl<'a> Notes<'a> {
             .split_once('{')
             .and_then(|(_, branches)| branches.trim_start().strip_prefix("accepted = "))
             .and_then(|branches| branches.rsplit_once(" => accepted,"));
-        let mut uses = Uses {
-            name: "accepted",
-            found: Vec::new(),
-        };
-        uses.visit_stmt(next);
-        let (Some((call, _)), Some(accepted)) = (call, uses.found.first()) else {
+        let (Some((call, _)), Some(accepted)) = (call, first_use(next, "accepted")) else {
             return false;
         };
         let deeper = format!("\n{}    ", self.source.indent(range.start));
         let call = call.replace("\r\n", "\n").replace(&deeper, "\n");
-        let accepted = self.source.range(*accepted);
+        let accepted = self.source.range(accepted);
         self.edits.push((accepted, format!("{call}.await")));
         self.statements.push(range);
         true
     }
 
-    /// Notes `let router_state = <state>;`, before the start that takes it.
+    /// Returns whether the whole statement is noted. Notes `let router_state = <state>;`, before
+    /// the start that takes it.
     fn note_state(&mut self, block: &Block, index: usize) -> bool {
         let Some((name, init)) = binding(&block.stmts[index]) else {
             return false;
@@ -368,98 +367,4 @@ impl<'s> Visit<'s> for Notes<'_> {
             self.edits.push((start..end, String::new()));
         }
     }
-}
-
-/// Returns the function that waits for the signal, if the statement is one of the wiring's that
-/// wait for it.
-fn signal_of_statement(code: &str) -> Option<&str> {
-    let (_, after) = if code.starts_with("letstopping=tokio::spawn({let") {
-        code.split_once("()=")?
-    } else if code.starts_with("tokio::spawn({letendpoint=endpoint.clone();asyncmove{")
-        && code.contains("std::process::exit(0)")
-    {
-        code.split_once("asyncmove{")?
-    } else {
-        ("", code.strip_prefix("letmutstop=std::pin::pin!(")?)
-    };
-    after.split('(').next()
-}
-
-/// Returns the white space before each of the calls that follow on lines of their own.
-fn joints(text: &str, mut at: usize) -> Vec<Range<usize>> {
-    let mut joints = Vec::new();
-    loop {
-        let rest = &text[at..];
-        let call = rest.trim_start();
-        if !call.starts_with('.') {
-            return joints;
-        }
-        let start = at + rest.len() - call.len();
-        if start > at {
-            joints.push(at..start);
-        }
-        // The calls after a server have no line breaks of their own.
-        let length = call[1..]
-            .find(['.', ';', '\n'])
-            .map_or(call.len(), |found| found + 1);
-        at = start + length;
-    }
-}
-
-/// Returns the variable and the value of `let variable = value;`.
-fn binding(statement: &Stmt) -> Option<(String, &Expr)> {
-    let Stmt::Local(local) = statement else {
-        return None;
-    };
-    let Pat::Ident(pat) = &local.pat else {
-        return None;
-    };
-    Some((pat.ident.to_string(), &local.init.as_ref()?.expr))
-}
-
-/// Returns `router` of `router.merge(endpoint.router())`.
-fn merged(expr: &Expr) -> Option<&Expr> {
-    match expr {
-        Expr::MethodCall(call) if is_router_of_endpoint(call) => Some(&call.receiver),
-        _ => None,
-    }
-}
-
-fn is_router_of_endpoint(merge: &ExprMethodCall) -> bool {
-    merge.method == "merge"
-        && matches!(merge.args.first(), Some(Expr::MethodCall(router))
-            if router.method == "router"
-                && paths::variable(&router.receiver).as_deref() == Some("endpoint"))
-}
-
-/// The uses of a variable.
-struct Uses<'s> {
-    name: &'static str,
-    found: Vec<&'s ExprPath>,
-}
-
-impl<'s> Visit<'s> for Uses<'s> {
-    fn visit_expr_path(&mut self, path: &'s ExprPath) {
-        if path.path.is_ident(self.name) {
-            self.found.push(path);
-        }
-    }
-}
-
-/// Returns the number of places where the loop ends itself.
-fn breaks(ended: &ExprLoop) -> usize {
-    struct Breaks(usize);
-    impl<'s> Visit<'s> for Breaks {
-        fn visit_expr_break(&mut self, _: &'s syn::ExprBreak) {
-            self.0 += 1;
-        }
-        fn visit_expr_loop(&mut self, _: &'s ExprLoop) {}
-        fn visit_expr_while(&mut self, _: &'s syn::ExprWhile) {}
-        fn visit_expr_for_loop(&mut self, _: &'s syn::ExprForLoop) {}
-        fn visit_expr_closure(&mut self, _: &'s syn::ExprClosure) {}
-        fn visit_expr_async(&mut self, _: &'s syn::ExprAsync) {}
-    }
-    let mut breaks = Breaks(0);
-    breaks.visit_block(&ended.body);
-    breaks.0
 }

@@ -30,6 +30,7 @@ mod messenger;
 mod options;
 mod owner;
 mod reads;
+mod responsible;
 mod waiting;
 mod watch;
 

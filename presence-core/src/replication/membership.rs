@@ -24,6 +24,7 @@ mod deaf;
 mod event;
 mod peer;
 mod probe;
+mod roll;
 mod tomb;
 mod verdict;
 
@@ -36,6 +37,7 @@ pub(crate) use counts::MembershipCounts;
 pub(crate) use event::MembershipEvent;
 pub use event::{ReplicaEvent, Status};
 use peer::{Peer, Standing};
+pub(crate) use roll::Roll;
 use tomb::{Tomb, Tombs};
 pub(crate) use verdict::{Age, Verdict};
 
@@ -49,6 +51,9 @@ use crate::replication::shard::Input;
 pub(crate) struct Membership {
     /// This node, in its present incarnation.
     me: Arc<Origin>,
+    /// The start of this node: the wall clock, and the time of it that `now` tells.
+    started_ms: u64,
+    since: Duration,
     /// The number of messages that this node has sent in its incarnation.
     number: u64,
     options: Arc<NodeOptions>,
@@ -69,6 +74,8 @@ pub(crate) struct Membership {
 impl Membership {
     pub(crate) fn new(me: Origin, options: Arc<NodeOptions>, seed: u64, now: Duration) -> Self {
         Self {
+            started_ms: me.incarnation.started_ms,
+            since: now,
             me: Arc::new(me),
             number: 0,
             peers: BTreeMap::new(),
@@ -465,8 +472,7 @@ impl Membership {
 
     /// Tells the shards whether anybody would hear their deltas.
     fn alone_or_not(&self, events: &mut Vec<MembershipEvent>) {
-        let up = |peer: &Peer| !matches!(peer.standing, Standing::Down { .. });
-        let alone = !self.peers.values().any(up);
+        let alone = !self.has_peers();
         events.push(MembershipEvent::Tell(Input::Alone(alone)));
     }
 

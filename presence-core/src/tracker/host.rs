@@ -13,6 +13,7 @@ use super::messenger::Messenger;
 use super::{DisconnectGrace, Page, TrackerOptions};
 use crate::presence::Presences;
 use crate::pubsub::PubSub;
+use crate::replication::membership::Roll;
 use crate::replication::node::{Node, NodeConfig, NodeEffect, ReplicaView};
 use crate::replication::set::{Incarnation, MetaBody, OwnerId, PhxRef, ReplicaName};
 use crate::replication::shard::{TopicDiff, TrackRefused, UpdateRefused, Which};
@@ -306,6 +307,10 @@ impl Host {
 
     pub(super) fn topics(&self) -> Vec<(Arc<str>, usize)> {
         self.node.topics()
+    }
+
+    pub(super) fn roll(&self) -> Roll {
+        self.node.roll()
     }
 
     pub(super) fn replicas(&self) -> Vec<ReplicaView> {

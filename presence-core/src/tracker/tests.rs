@@ -8,6 +8,7 @@ mod misfits;
 mod owners;
 mod presence;
 mod reads;
+mod responsible;
 mod stop;
 
 use std::time::Duration;

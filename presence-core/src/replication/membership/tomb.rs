@@ -136,6 +136,12 @@ impl Tombs {
         left
     }
 
+    /// Returns the nodes that left in order.
+    pub(super) fn left_in_order(&self) -> impl Iterator<Item = Origin> {
+        let left = self.tombs.iter().filter(|(_, tomb)| tomb.left.is_some());
+        left.map(|(name, tomb)| origin(name, tomb))
+    }
+
     pub(super) fn statuses(&self) -> impl Iterator<Item = (Origin, Status)> {
         self.tombs.iter().map(|(name, tomb)| {
             let status = match tomb.left {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Node;
-use crate::replication::membership::Status;
+use crate::replication::membership::{Roll, Status};
 use crate::replication::set::{Clock, Origin, Replica, ReplicaName};
 
 /// One replica, as a node sees it.
@@ -60,6 +60,12 @@ impl Node {
             behind.extend(shard.lock().behind().cloned());
         }
         behind
+    }
+
+    /// Returns the nodes that this node sees, to choose the one that is responsible for a topic.
+    #[must_use]
+    pub(crate) fn roll(&self) -> Roll {
+        self.membership.lock().roll()
     }
 
     /// Returns all known replicas, this node's own first.

@@ -4,25 +4,25 @@ use super::*;
 use crate::adapters::{MemoryCluster, Weather};
 use crate::pubsub::PeerHint;
 
-struct TestCluster {
-    cluster: MemoryCluster,
+pub(super) struct TestCluster {
+    pub(super) cluster: MemoryCluster,
 }
 
 impl TestCluster {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             cluster: MemoryCluster::default(),
         }
     }
 
-    fn start(&self, name: &str) -> (PubSub, Tracker<Plain>) {
+    pub(super) fn start(&self, name: &str) -> (PubSub, Tracker<Plain>) {
         let pubsub = PubSub::with_adapter(self.cluster.join(name));
         let tracker = Tracker::start(&pubsub, Plain);
         (pubsub, tracker)
     }
 }
 
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(super) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     for _ in 0..100_000 {
         if holds() {
             return;

@@ -53,12 +53,17 @@ impl Wiring {
         }
     }
 
-    /// Returns the finished plan, in the project's format.
-    pub(crate) fn finish(mut self) -> Plan {
+    /// Formats the plan as the project does.
+    pub(crate) fn format(&mut self) {
         self.plan.format(&Format {
             folder: &self.project.root,
             edition: &self.project.edition,
         });
+    }
+
+    /// Returns the finished plan, in the project's format.
+    pub(crate) fn finish(mut self) -> Plan {
+        self.format();
         // Now the lines of the file have their places.
         self.notice_unwired();
         self.plan
@@ -127,8 +132,7 @@ impl Wiring {
             let path = self.module_file(&folder)?;
             if self.plan.read(&path)?.is_none() {
                 let text = if folder == "channels" {
-                    let template = "phx.new/src/channels.rs.tera";
-                    self.render(template, &Context::new())?
+                    self.channels_text()?
                 } else {
                     String::new()
                 };
@@ -138,6 +142,11 @@ impl Wiring {
             folder = format!("{folder}/{module}");
         }
         self.declare_in_root("channels")
+    }
+
+    /// Returns the text of `channels.rs` without modules.
+    pub(crate) fn channels_text(&self) -> anyhow::Result<String> {
+        self.render("phx.new/src/channels.rs.tera", &Context::new())
     }
 
     /// Returns the file of the module in `folder`: `channels/admin.rs`, or `channels/admin/mod.rs`

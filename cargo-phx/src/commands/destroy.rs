@@ -17,7 +17,7 @@ use crate::source::Source;
 use crate::source::{handlers, routes};
 use crate::topics::Topics;
 use crate::wiring::Wiring;
-use crate::wiring::removal::{Place, code_files};
+use crate::wiring::removal::uses::{Place, code_files};
 
 /// The end of the help.
 pub(crate) const EXAMPLES: &str = "\
@@ -130,7 +130,8 @@ fn differing(wiring: &Wiring, again: &Plan) -> anyhow::Result<Vec<PathBuf>> {
         .changes()
         .filter(|change| change.after.is_none())
     {
-        if again.read(&change.path)? != change.before {
+        // The application goes only if it is as generated.
+        if wiring.is_of_component(&change.path) && again.read(&change.path)? != change.before {
             differing.push(change.path.clone());
         }
     }

@@ -9,7 +9,7 @@ use super::Options;
 use crate::console::Console;
 use crate::source::{Source, chain, handlers, routes};
 use crate::wiring::Wiring;
-use crate::wiring::removal::code_files;
+use crate::wiring::removal::uses::code_files;
 
 /// The end of the help.
 pub(crate) const EXAMPLES: &str = "\

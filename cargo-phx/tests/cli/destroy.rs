@@ -158,6 +158,40 @@ proptest! {
     }
 }
 
+/// Moves the sockets before their channels, or behind them.
+fn in_order(steps: &[usize], sockets_first: bool) -> Vec<usize> {
+    let mut ordered: Vec<usize> = steps.to_vec();
+    // A stable sort keeps the order of the others.
+    ordered.sort_by_key(|step| (*step >= 4) == sockets_first);
+    ordered
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 6,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    /// The components may go in another order than they came, as long as nothing uses them.
+    #[test]
+    fn the_order_of_the_commands_does_not_matter(
+        shape in 1..SHAPES.len(),
+        came in Just((0..COMMANDS.len()).collect::<Vec<_>>()).prop_shuffle(),
+        went in Just((0..COMMANDS.len()).collect::<Vec<_>>()).prop_shuffle(),
+    ) {
+        let sandbox = sandbox(shape);
+        let before = code(&sandbox);
+        for step in in_order(&came, true) {
+            sandbox.phx(COMMANDS[step]).succeeded();
+        }
+        for step in in_order(&went, false) {
+            sandbox.phx(&inverse(COMMANDS[step])).succeeded();
+        }
+        prop_assert_eq!(code(&sandbox), before, "{:?}, {:?}", came, went);
+    }
+}
+
 /// Runs a command in the sandbox, and returns its transcript.
 #[track_caller]
 fn transcript(sandbox: &Sandbox, command: &str, typed: &str) -> String {

@@ -8,6 +8,7 @@ mod current;
 mod deserialize;
 mod diff;
 mod json;
+mod key_event;
 mod presence_entry;
 mod presences;
 mod stateful;
@@ -20,6 +21,8 @@ use std::future::Future;
 pub use crate::replication::set::{Meta, MetaError, PhxRef};
 pub use current::Current;
 pub use diff::Diff;
+pub use key_event::KeyEvent;
+pub(crate) use key_event::are_handled;
 pub use presence_entry::{FieldError, PresenceEntry};
 pub use presences::{Iter, IterMut, Presences};
 pub use stateful::{StatefulPresence, WithState};
@@ -114,5 +117,79 @@ pub trait Presence: Send + Sync + 'static {
     ) -> impl Future<Output = ()> + Send {
         let _ = (topic, diff, presences);
         async {}
+    }
+
+    /// Handles keys that have joined a topic, once per cluster.
+    ///
+    /// A key joins with its first meta in the cluster, so further devices of a user are no event.
+    /// [`handle_last_leaves`](Self::handle_last_leaves) has the rules of both callbacks.
+    fn handle_first_joins(
+        &self,
+        topic: &str,
+        joins: &[KeyEvent],
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (topic, joins);
+        key_event::Unhandled
+    }
+
+    /// Handles keys that have left a topic, once per cluster: their last metas are gone, on all
+    /// nodes, and stayed away for
+    /// [`last_leave_delay`](crate::tracker::TrackerOptions::last_leave_delay).
+    ///
+    /// One node of the cluster runs this callback and
+    /// [`handle_first_joins`](Self::handle_first_joins) for a topic, the one that is
+    /// [responsible](crate::Tracker::responsible_for). A node that has just started takes part
+    /// after 10 s.
+    ///
+    /// The promise is **at least once**, and exactly once while the nodes stay the same. If the
+    /// responsible node is seen down, the next one handles the events of the last
+    /// [`down_period`](crate::tracker::TrackerOptions::down_period) and 10 s again, with
+    /// [`is_repeated`](KeyEvent::is_repeated). If it leaves in order, the next one repeats those of
+    /// the last two [`broadcast_period`](crate::tracker::TrackerOptions::broadcast_period)s. A node
+    /// keeps the last 100,000 events for that, of at most 32 MiB.
+    ///
+    /// A key that is shown all the time is no event, such as that of a user who moves to another
+    /// node within [`leave_grace`](crate::tracker::TrackerOptions::leave_grace). The users of a
+    /// killed node leave when it is seen down. In a partition, each side handles the leaves of the
+    /// other's users, and their joins when it ends. The last node of a cluster handles the leaves
+    /// of its users when it stops.
+    ///
+    /// One call of a topic runs at a time, and the events of a key come in their order. Those that
+    /// come during a call are in the next one together. Diffs do not wait for these calls, and a
+    /// tracker that stops does. A call that panics, or takes longer than
+    /// [`callback_timeout`](crate::tracker::TrackerOptions::callback_timeout), is logged and not
+    /// repeated. If more than 100,000 events wait, further ones are dropped and logged.
+    ///
+    /// A presence with neither callback costs nothing more than before.
+    ///
+    /// ```
+    /// # use presence_core::Presence;
+    /// # use presence_core::presence::KeyEvent;
+    /// # use std::time::SystemTime;
+    /// # struct Db;
+    /// # impl Db {
+    /// #     async fn seen(&self, users: Vec<(&str, SystemTime)>) {}
+    /// # }
+    /// struct Online {
+    ///     db: Db,
+    /// }
+    ///
+    /// impl Presence for Online {
+    ///     const NAME: &str = "hello.presence";
+    ///
+    ///     async fn handle_last_leaves(&self, _topic: &str, leaves: &[KeyEvent]) {
+    ///         // The query keeps the later time, so that it may run twice.
+    ///         let users = leaves.iter().map(|leave| (&*leave.key, leave.at)).collect();
+    ///         self.db.seen(users).await;
+    ///     }
+    /// }
+    /// ```
+    fn handle_last_leaves(
+        &self,
+        topic: &str,
+        leaves: &[KeyEvent],
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (topic, leaves);
+        key_event::Unhandled
     }
 }

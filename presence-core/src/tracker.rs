@@ -27,6 +27,7 @@ mod error;
 mod handle;
 mod host;
 mod messenger;
+mod once;
 mod options;
 mod owner;
 mod reads;

@@ -4,7 +4,8 @@ use std::future::Future;
 
 use tokio::sync::Mutex;
 
-use super::{Current, Diff, Presence, Presences};
+use super::key_event::Unhandled;
+use super::{Current, Diff, KeyEvent, Presence, Presences};
 
 /// A [`Presence`] whose [`handle_metas`](Self::handle_metas) keeps a state from call to call, as
 /// `Phoenix.Presence` with `init/1` does. [`WithState`] makes a tracker run it.
@@ -78,6 +79,26 @@ pub trait StatefulPresence: Send + Sync + 'static {
         presences: &Current<'_>,
         state: &mut Self::State,
     ) -> impl Future<Output = ()> + Send;
+
+    /// As [`Presence::handle_first_joins`]. Without the state, which another call may have.
+    fn handle_first_joins(
+        &self,
+        topic: &str,
+        joins: &[KeyEvent],
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (topic, joins);
+        Unhandled
+    }
+
+    /// As [`Presence::handle_last_leaves`]. Without the state, which another call may have.
+    fn handle_last_leaves(
+        &self,
+        topic: &str,
+        leaves: &[KeyEvent],
+    ) -> impl Future<Output = ()> + Send {
+        let _ = (topic, leaves);
+        Unhandled
+    }
 }
 
 /// Makes a [`Presence`] from a [`StatefulPresence`], whose state it holds.
@@ -119,5 +140,21 @@ impl<P: StatefulPresence> Presence for WithState<P> {
             let handling = self.presence.handle_metas(topic, diff, presences, state);
             handling.await;
         }
+    }
+
+    fn handle_first_joins(
+        &self,
+        topic: &str,
+        joins: &[KeyEvent],
+    ) -> impl Future<Output = ()> + Send {
+        self.presence.handle_first_joins(topic, joins)
+    }
+
+    fn handle_last_leaves(
+        &self,
+        topic: &str,
+        leaves: &[KeyEvent],
+    ) -> impl Future<Output = ()> + Send {
+        self.presence.handle_last_leaves(topic, leaves)
     }
 }

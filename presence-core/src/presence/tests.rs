@@ -76,6 +76,7 @@ fn a_diff_has_both_sides_always() {
         number: 1,
         joins: entries[..1].to_vec(),
         leaves: Vec::new(),
+        keys: Vec::new(),
     });
     let expected = json!({
         "joins": { "a": { "metas": [{ "n": 0, "phx_ref": "AAAAAAAAAAAAAAAA" }] } },
@@ -97,6 +98,7 @@ fn both_sides_of_a_diff_are_fetched_as_one() {
         number: 1,
         joins: vec![Arc::clone(b)],
         leaves: vec![Arc::clone(a), Arc::clone(b)],
+        keys: Vec::new(),
     };
     let all = Presences::from_sorted(changes.all());
     let keys: Vec<_> = all.keys().collect();

@@ -38,6 +38,8 @@ pub(crate) use event::MembershipEvent;
 pub use event::{ReplicaEvent, Status};
 use peer::{Peer, Standing};
 pub(crate) use roll::Roll;
+#[cfg(test)]
+pub(crate) use roll::{NEWNESS, Seat};
 use tomb::{Tomb, Tombs};
 pub(crate) use verdict::{Age, Verdict};
 

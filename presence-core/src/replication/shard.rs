@@ -65,6 +65,7 @@ use copies::{Copies, Limits};
 pub(crate) use counts::Counts;
 pub(crate) use effect::{Effect, TopicDiff};
 use index::Index;
+pub(crate) use index::key_changes::KeyChange;
 pub(crate) use index::topic::ListPlace;
 pub(crate) use input::Input;
 use lost::Lost;

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::handle::Shared;
-use super::{Host, PRESENCE_DIFF};
+use super::{Host, PRESENCE_DIFF, once};
 use crate::presence::{Current, Diff, Presence, Presences};
 use crate::pubsub::{Broadcast, Payload};
 use crate::replication::shard::TopicDiff;
@@ -45,7 +45,7 @@ pub(super) async fn run<P: Presence>(
     }
 }
 
-async fn dispatch<P: Presence>(shared: Arc<Shared<P>>, changes: TopicDiff) {
+async fn dispatch<P: Presence>(shared: Arc<Shared<P>>, mut changes: TopicDiff) {
     let topic = Arc::clone(&changes.topic);
     // Whatever becomes of this task, the topic goes on.
     let _under_way = UnderWay {
@@ -53,6 +53,12 @@ async fn dispatch<P: Presence>(shared: Arc<Shared<P>>, changes: TopicDiff) {
         topic: Arc::clone(&topic),
     };
     shared.counts.changed(&topic);
+    let keys = std::mem::take(&mut changes.keys);
+    if let Some(once) = shared.once.as_ref().filter(|_| !keys.is_empty()) {
+        let due = once::Due::new(&shared.host);
+        // Refused only once the task has ended, with the tracker.
+        let _ = once.send(once::Message::Changes(Arc::clone(&topic), keys, due));
+    }
     let diff = fetched(&shared, &changes).await;
     let number = changes.number;
     drop(changes);

@@ -10,8 +10,8 @@ use tokio::sync::{broadcast, mpsc};
 
 use super::counting::Counts;
 use super::watch::{Watch, Watchers};
-use super::{Host, OptionError, TrackerOptions, callback, dispatcher, driver, messenger};
-use crate::presence::{Presence, Presences};
+use super::{Host, OptionError, TrackerOptions, callback, dispatcher, driver, messenger, once};
+use crate::presence::{self, Presence, Presences};
 use crate::pubsub::PubSub;
 use crate::replication::node::{ReplicaEvent, ReplicaView};
 
@@ -63,6 +63,9 @@ pub(super) struct Shared<P> {
     pub(super) options: TrackerOptions,
     pub(super) watchers: Watchers,
     pub(super) counts: Arc<Counts>,
+    /// To the task that runs first joins and last leaves. `None`: the presence has no callback for
+    /// them.
+    pub(super) once: Option<mpsc::UnboundedSender<once::Message>>,
     /// The longest topic, and the longest key, in bytes.
     pub(super) max_name_bytes: usize,
 }
@@ -180,6 +183,14 @@ impl<P: Presence> Tracker<P> {
             runtime.clone(),
             options.count_interval,
         );
+        let (once, key_changes) = match presence::are_handled(&presence) {
+            true => {
+                host.tell_keys();
+                let (sender, receiver) = mpsc::unbounded_channel();
+                (Some(sender), Some(receiver))
+            }
+            false => (None, None),
+        };
         let shared = Arc::new(Shared {
             host: Arc::clone(&host),
             pubsub: pubsub.clone(),
@@ -187,6 +198,7 @@ impl<P: Presence> Tracker<P> {
             options,
             watchers: Watchers::default(),
             counts,
+            once,
             max_name_bytes,
         });
         if pubsub.is_clustered() {
@@ -202,6 +214,9 @@ impl<P: Presence> Tracker<P> {
         }
         runtime.spawn(driver::run(Arc::clone(&host)));
         runtime.spawn(dispatcher::run(Arc::clone(&shared), diffs));
+        if let Some(key_changes) = key_changes {
+            runtime.spawn(once::run(Arc::clone(&shared), key_changes));
+        }
         Self {
             shared,
             ends: Arc::new(Ends(host)),
@@ -293,9 +308,8 @@ impl<P: Presence> Tracker<P> {
         self.shared.host.counters()
     }
 
-    /// Waits until no call of [`fetch`](Presence::fetch) or
-    /// [`handle_metas`](Presence::handle_metas) is under way or due, for tests: what they query is
-    /// not needed any more. A diff that waits for
+    /// Waits until no call of [`fetch`](Presence::fetch) or of a handler of the presence is under
+    /// way or due, for tests: what they query is not needed any more. A diff that waits for
     /// [`diff_interval`](crate::tracker::TrackerOptions::diff_interval) is not due yet.
     ///
     /// # Examples
@@ -330,6 +344,9 @@ impl<P: Presence> Tracker<P> {
     pub async fn stop(&self) {
         self.leave(Duration::ZERO);
         self.shared.host.stop().await;
+        if let Some(once) = &self.shared.once {
+            once::drained(once).await;
+        }
         // An error means that it was stopped before.
         let _ = self.shared.host.closed.set(());
     }

@@ -309,6 +309,21 @@ impl Host {
         self.node.topics()
     }
 
+    /// Returns the time by the node's clock.
+    pub(super) fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Returns a time of the node's clock by tokio's.
+    pub(super) fn at(&self, time: Duration) -> Instant {
+        self.started + time
+    }
+
+    /// From now on, diffs tell which keys came and went. For a node that holds nothing.
+    pub(super) fn tell_keys(&self) {
+        self.node.tell_keys();
+    }
+
     pub(super) fn roll(&self) -> Roll {
         self.node.roll()
     }
@@ -366,7 +381,19 @@ fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
+/// Returns the wall-clock time, which passes with tokio's clock: a test that pauses the clock starts
+/// its nodes at different times too.
+pub(super) fn wall_clock() -> SystemTime {
+    let (tokio, real) = (Instant::now().into_std(), std::time::Instant::now());
+    let wall = SystemTime::now();
+    let ahead = wall.checked_add(tokio.saturating_duration_since(real));
+    let behind = real.saturating_duration_since(tokio);
+    ahead
+        .and_then(|wall| wall.checked_sub(behind))
+        .unwrap_or(wall)
+}
+
 fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let since = wall_clock().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_millis() as u64)
 }

@@ -56,6 +56,7 @@ pub struct TrackerOptions {
     pub(super) callback_timeout: Duration,
     pub(super) max_concurrent_diffs: usize,
     pub(super) count_interval: Duration,
+    pub(super) last_leave_delay: Duration,
 }
 
 impl Default for TrackerOptions {
@@ -69,6 +70,7 @@ impl Default for TrackerOptions {
             callback_timeout: Duration::from_secs(10),
             max_concurrent_diffs: 64,
             count_interval: SECOND,
+            last_leave_delay: SECOND,
         }
     }
 }
@@ -291,8 +293,8 @@ impl TrackerOptions {
         self
     }
 
-    /// Sets the longest that one call of `fetch`, `init` or `handle_metas` may take. Default 10 s,
-    /// from 10 ms to one day.
+    /// Sets the longest that one call of `fetch`, `init` or a handler of the presence may take.
+    /// Default 10 s, from 10 ms to one day.
     ///
     /// A call that takes longer is dropped at its next await, and logged. The presences are then
     /// sent without the fields of `fetch`. Without this limit, one hung query would silence a topic
@@ -303,8 +305,8 @@ impl TrackerOptions {
         self
     }
 
-    /// Sets the most topics that may be in `fetch` or `handle_metas` at once. Default 64, from 1 to
-    /// 65,536.
+    /// Sets the most topics that may be in `fetch` or `handle_metas` at once, and the most that may
+    /// be in `handle_first_joins` or `handle_last_leaves`. Default 64, from 1 to 65,536.
     ///
     /// The diffs of further topics wait. Match it to the resource behind `fetch`, such as a
     /// connection pool.
@@ -322,6 +324,18 @@ impl TrackerOptions {
     #[must_use]
     pub fn count_interval(mut self, interval: Duration) -> Self {
         self.count_interval = interval;
+        self
+    }
+
+    /// Sets the time for which a [last leave](crate::Presence::handle_last_leaves) is held back.
+    /// Default 1 s, from zero to 10 min. A key that comes back within it is no event.
+    ///
+    /// Raise it if users who load a page anew should not leave, or those of a killed node who
+    /// connect to another one: then to the time that your clients need to connect again, such as
+    /// 10 s. Lower it if a leave must be handled at once. It has no effect on diffs and lists.
+    #[must_use]
+    pub fn last_leave_delay(mut self, delay: Duration) -> Self {
+        self.last_leave_delay = delay;
         self
     }
 
@@ -343,7 +357,12 @@ impl TrackerOptions {
             self.max_concurrent_diffs,
             1..=65_536,
         )?;
-        within("count_interval", self.count_interval, Duration::ZERO..=DAY)
+        within("count_interval", self.count_interval, Duration::ZERO..=DAY)?;
+        within(
+            "last_leave_delay",
+            self.last_leave_delay,
+            Duration::ZERO..=600 * SECOND,
+        )
     }
 
     /// Lowers the sizes to what the engine carries, and logs that.

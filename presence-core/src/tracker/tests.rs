@@ -5,6 +5,7 @@ mod diffs;
 mod disconnect;
 mod engine;
 mod misfits;
+mod once;
 mod owners;
 mod presence;
 mod reads;

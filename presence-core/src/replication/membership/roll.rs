@@ -105,13 +105,14 @@ impl Roll {
     /// Returns the node that runs a callback for a change of a topic at a time: the responsible one
     /// of the nodes that count then. `of` is the node whose presence changed.
     ///
-    /// The presences of a node that returns are a change only to the others, so they choose among
-    /// themselves.
+    /// The presences of a node that returns are a change only to those that stayed, so they choose
+    /// among themselves.
     #[allow(dead_code, reason = "the callbacks come next")]
     pub(crate) fn runner(&self, topic: &str, of: &Origin, at: Duration) -> &Arc<Origin> {
         let counts = |seat: &Seat| seat.counts_from <= at;
-        let returns = |seat: &Seat| *seat.origin == *of && at < seat.returns_until;
-        self.choose(topic, |seat| counts(seat) && !returns(seat))
+        let returns = |seat: &Seat| at < seat.returns_until;
+        let may = self.seat(of).is_none_or(|seat| !returns(seat));
+        self.choose(topic, |seat| counts(seat) && (may || !returns(seat)))
             .or_else(|| self.choose(topic, counts))
             .unwrap_or_else(|| self.responsible(topic))
     }

@@ -62,6 +62,13 @@ impl Node {
         behind
     }
 
+    /// From now on, diffs tell which keys came and went. For a node that holds nothing.
+    pub(crate) fn tell_keys(&self) {
+        for shard in &self.shards {
+            shard.lock().tell_keys();
+        }
+    }
+
     /// Returns the nodes that this node sees, to choose the one that is responsible for a topic.
     #[must_use]
     pub(crate) fn roll(&self) -> Roll {

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::index::key_changes::{KeyChange, KeyChanges};
 use super::index::pending::NetChanges;
 use super::part::{Ask, Part};
 use crate::replication::set::{Delta, Entry, Incarnation, ReplicaName};
@@ -37,6 +38,7 @@ pub(crate) struct TakenDiff {
     /// The number of the diff, among those of its shard.
     pub(super) number: u64,
     pub(super) changes: NetChanges,
+    pub(super) keys: KeyChanges,
 }
 
 impl TakenDiff {
@@ -48,6 +50,7 @@ impl TakenDiff {
             number: self.number,
             joins,
             leaves,
+            keys: self.keys.into_vec(),
         }
     }
 }
@@ -65,6 +68,9 @@ pub(crate) struct TopicDiff {
     pub(crate) joins: Vec<Arc<Entry>>,
     /// The entries that leave.
     pub(crate) leaves: Vec<Arc<Entry>>,
+    /// The keys that came or went, in order. Empty unless [`Shard::tell_keys`](super::Shard::tell_keys)
+    /// was called.
+    pub(crate) keys: Vec<KeyChange>,
 }
 
 impl TopicDiff {

@@ -1,6 +1,7 @@
 //! The index of a shard: its shown topics, and the time of the next diff of each.
 
 mod holders;
+pub(super) mod key_changes;
 mod keys;
 pub(super) mod pending;
 pub(super) mod topic;
@@ -29,6 +30,11 @@ impl super::Shard {
     /// Returns whether all is here that nodes that are up have told of.
     pub(crate) fn is_caught_up(&self) -> bool {
         self.copies.are_caught_up()
+    }
+
+    /// From now on, diffs tell which keys came and went. For a shard that holds nothing.
+    pub(crate) fn tell_keys(&mut self) {
+        self.index.tells_keys = true;
     }
 
     /// This node has left: whose presences end here from now on is most likely on the way to
@@ -74,6 +80,8 @@ pub(super) struct Index {
     graces_ended_by_rejoin: u64,
     /// See [`Index::take_lost_ended`].
     lost_ended: Vec<Arc<Entry>>,
+    /// Set if diffs tell which keys came and went.
+    tells_keys: bool,
 }
 
 impl Index {
@@ -94,6 +102,7 @@ impl Index {
             in_grace: Vec::new(),
             graces_ended_by_rejoin: 0,
             lost_ended: Vec::new(),
+            tells_keys: false,
         }
     }
 
@@ -163,7 +172,8 @@ impl Index {
     /// Shows an entry that is not a new track: the new state of a presence, or one that was shown
     /// before. Returns whether its reference was not shown.
     pub(super) fn show(&mut self, entry: &Arc<Entry>) -> bool {
-        let topic = self.topics.entry(Arc::clone(&entry.topic)).or_default();
+        let topic = self.topics.entry(Arc::clone(&entry.topic));
+        let topic = topic.or_insert_with(|| Topic::new(self.tells_keys));
         let new = topic.join(entry);
         self.touch(&entry.topic);
         new
@@ -336,7 +346,7 @@ impl Index {
             return 0;
         }
         let mut changes = 0;
-        if let Some(net) = topic.take_diff() {
+        if let Some((net, keys)) = topic.take_diff() {
             changes = net.len();
             self.diffs += 1;
             topic.phase = Phase::Dispatching;
@@ -345,6 +355,7 @@ impl Index {
                 topic: Arc::clone(name),
                 number: self.diffs,
                 changes: net,
+                keys,
             }));
         } else if topic.is_empty() {
             self.topics.remove(name);

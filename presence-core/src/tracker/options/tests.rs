@@ -113,6 +113,10 @@ fn an_option_out_of_its_bounds_is_named_with_its_value_and_bounds() {
         "`TrackerOptions::pool_size` is 257, and must be from 1 to 256",
     );
     refused(
+        &options().last_leave_delay(601 * SECOND),
+        "`TrackerOptions::last_leave_delay` is 601s, and must be from 0ns to 600s",
+    );
+    refused(
         &options().leave_grace(601 * SECOND),
         "`TrackerOptions::leave_grace` is 601s, and must be from 0ns to 600s",
     );
@@ -187,7 +191,8 @@ fn each_setter_sets_its_own_option() {
         .max_presences_per_owner(17)
         .callback_timeout(18 * second)
         .max_concurrent_diffs(19)
-        .count_interval(20 * second);
+        .count_interval(20 * second)
+        .last_leave_delay(21 * second);
     let expected = TrackerOptions {
         node: NodeOptions {
             pool_size: 1,
@@ -212,6 +217,7 @@ fn each_setter_sets_its_own_option() {
         callback_timeout: 18 * second,
         max_concurrent_diffs: 19,
         count_interval: 20 * second,
+        last_leave_delay: 21 * second,
     };
     assert_eq!(set, expected);
     assert_eq!(set.check(), Ok(()));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::holders::{Holders, Removed};
+use super::key_changes::KeyChanges;
 use super::keys::{Keyed, Keys};
 use super::pending::{NetChanges, Pending};
 use crate::replication::set::{Entry, Origin, PhxRef};
@@ -53,6 +54,8 @@ pub(in crate::replication::shard) struct Topic {
     keys: Keys<Holders>,
     /// The changes since the last diff.
     pending: Pending,
+    /// Those of the keys. `None`: diffs do not tell them. In a box, for most trackers have none.
+    key_changes: Option<Box<KeyChanges>>,
 }
 
 impl crate::replication::shard::Shard {
@@ -105,6 +108,13 @@ impl crate::replication::shard::Shard {
 }
 
 impl Topic {
+    pub(super) fn new(tells_keys: bool) -> Self {
+        Self {
+            key_changes: tells_keys.then(Box::default),
+            ..Self::default()
+        }
+    }
+
     /// The key as it is held already, so that all its entries share one text.
     pub(super) fn intern(&self, key: &str) -> Arc<str> {
         match self.keys.get(key) {
@@ -119,6 +129,7 @@ impl Topic {
             Some(holders) => holders.add(Arc::clone(entry)),
             None => {
                 self.keys.insert(Holders::One(Arc::clone(entry)));
+                self.note_key(entry, true);
                 true
             }
         };
@@ -147,6 +158,7 @@ impl Topic {
             Removed::OneOfMany => {}
             Removed::Last => {
                 self.keys.remove(&entry.key);
+                self.note_key(entry, false);
             }
         }
         self.pending.leave(entry);
@@ -156,14 +168,25 @@ impl Topic {
         self.pending.seal();
     }
 
-    /// The next diff to send.
-    pub(super) fn take_diff(&mut self) -> Option<NetChanges> {
-        self.pending.take()
+    /// Returns the next diff to send, and the keys that came or went since the last one.
+    pub(super) fn take_diff(&mut self) -> Option<(NetChanges, KeyChanges)> {
+        let net = self.pending.take()?;
+        let keys = self.key_changes.as_deref_mut();
+        Some((net, keys.map(std::mem::take).unwrap_or_default()))
+    }
+
+    fn note_key(&mut self, entry: &Arc<Entry>, came: bool) {
+        if let Some(changes) = &mut self.key_changes {
+            changes.note(entry, came);
+        }
     }
 
     /// Returns whether the topic has neither entries nor changes that wait for a diff.
     pub(super) fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.pending.is_empty()
+        let is_empty = self.keys.is_empty() && self.pending.is_empty();
+        let keys = self.key_changes.as_ref();
+        debug_assert!(!is_empty || keys.is_none_or(|keys| keys.is_empty()));
+        is_empty
     }
 
     pub(in crate::replication::shard) fn count(&self) -> usize {

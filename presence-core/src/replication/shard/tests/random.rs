@@ -59,12 +59,16 @@ struct TopicClients {
     last_sent: Option<Duration>,
     alternation: Alternation,
     clients: Vec<ClientState>,
+    /// The keys that have come and not gone, as the diffs tell.
+    keys: BTreeSet<Arc<str>>,
 }
 
 impl World {
     fn new() -> Self {
+        let mut shard = shard_with(INTERVAL);
+        shard.tell_keys();
         Self {
-            shard: shard_with(INTERVAL),
+            shard,
             now: Duration::ZERO,
             truth: BTreeMap::new(),
             topics: Default::default(),
@@ -161,6 +165,17 @@ impl World {
                 last.is_none_or(|last| self.now >= last + INTERVAL),
                 "two diffs of a topic in one interval"
             );
+            for change in &diff.keys {
+                let key = &change.entry.key;
+                let is_news = match change.came {
+                    true => listeners.keys.insert(Arc::clone(key)),
+                    false => listeners.keys.remove(key),
+                };
+                assert!(is_news, "{change:?} twice");
+            }
+            let present = self.shard.list_batch(&diff.topic, None).0;
+            let present: BTreeSet<_> = present.iter().map(|entry| Arc::clone(&entry.key)).collect();
+            assert_eq!(listeners.keys, present);
             let other = listeners.on_its_way.replace(frame);
             assert!(other.is_none(), "two diffs of a topic on their way");
         }
@@ -207,6 +222,7 @@ proptest! {
         world.settle();
         for (topic, listeners) in TOPICS.iter().zip(&world.topics) {
             let present = sets(&state(&world.shard.list(topic)));
+            prop_assert!(listeners.keys.iter().eq(present.keys()));
             for client in &listeners.clients {
                 prop_assert_eq!(&sets(client), &present);
             }

@@ -381,8 +381,8 @@ fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// Returns the wall-clock time, which passes with tokio's clock: a test that pauses the clock starts
-/// its nodes at different times too.
+/// Returns the wall-clock time. It passes with tokio's clock, so that nodes of a test with a paused
+/// clock start at different times too.
 pub(super) fn wall_clock() -> SystemTime {
     let (tokio, real) = (Instant::now().into_std(), std::time::Instant::now());
     let wall = SystemTime::now();

@@ -1,8 +1,8 @@
 //! The callbacks that run once per cluster: first joins and last leaves of keys.
 //!
-//! A diff tells which keys came or went by it. The [window](window) decides which of their
-//! callbacks run here. Last leaves are [held] back. The [queues] keep the order. One task does both, and never waits
-//! for a callback.
+//! A diff tells which keys came or went by it. The [window] decides which of their callbacks run
+//! here. Last leaves are [held] back. The [queues] keep the order. One task does all three, and
+//! never waits for a callback.
 
 mod held;
 mod queues;

@@ -68,8 +68,8 @@ pub(crate) struct TopicDiff {
     pub(crate) joins: Vec<Arc<Entry>>,
     /// The entries that leave.
     pub(crate) leaves: Vec<Arc<Entry>>,
-    /// The keys that came or went, in order. Empty unless [`Shard::tell_keys`](super::Shard::tell_keys)
-    /// was called.
+    /// The keys that came or went, in order. Empty without a call of
+    /// [`Shard::tell_keys`](super::Shard::tell_keys).
     pub(crate) keys: Vec<KeyChange>,
 }
 

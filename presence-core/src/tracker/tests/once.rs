@@ -97,11 +97,12 @@ impl Noted {
         three
     }
 
+    /// Takes the handled events.
     fn handled(&self) -> Vec<Handled> {
         std::mem::take(&mut *self.log.lock())
     }
 
-    /// What was handled, without the nodes: key, came.
+    /// Takes the handled events without their nodes: key, came.
     fn events(&self) -> Vec<(String, bool)> {
         let handled = self.handled();
         let events = handled.into_iter().map(|handled| {

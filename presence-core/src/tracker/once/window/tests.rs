@@ -160,7 +160,7 @@ fn a_newcomer_runs_what_it_has_seen_from_the_time_on_at_which_it_counts() {
     // The others may have thought that it counts already.
     assert_eq!(nodes.look(counts_from), ["c"; 3]);
     assert_eq!(nodes.change(&topic, "k", true, counts_from), ["c"]);
-    // What came before is for those that have seen it, should one of them go now.
+    // The older nodes have the earlier changes.
     let before = nodes.change(&nodes.topic_of("a"), "k", true, counts_from);
     assert_eq!(before, ["a"]);
 }

@@ -88,7 +88,7 @@ fn the_guides_app() {
     for (command, tests) in [
         ("gen presence", 0),
         ("gen socket User", 0),
-        ("gen channel Room --yes", 4),
+        ("gen channel Room shout:body:string --yes", 4),
     ] {
         sandbox.phx(command).succeeded();
         check(&sandbox, tests);
@@ -99,7 +99,7 @@ fn the_guides_app() {
     sandbox
         .phx("gen channel CustomerSupportDesk --socket CustomerSupport --yes")
         .succeeded();
-    check(&sandbox, 8);
+    check(&sandbox, 7);
 }
 
 /// The other order: the channel creates its socket, and the presence comes last.
@@ -108,11 +108,11 @@ fn the_guides_app() {
 fn the_channel_first() {
     let sandbox = Sandbox::app("channel_first");
     sandbox.phx("gen channel Room --yes").succeeded();
-    check(&sandbox, 3);
+    check(&sandbox, 2);
     sandbox.phx("gen presence").succeeded();
-    check(&sandbox, 3);
+    check(&sandbox, 2);
     sandbox.phx("gen channel Room --force --yes").succeeded();
-    check(&sandbox, 4);
+    check(&sandbox, 3);
 }
 
 /// A socket alone, then more sockets, channels and presences.
@@ -134,7 +134,7 @@ fn an_app_with_several_of_each() {
     ] {
         sandbox.phx(command).succeeded();
     }
-    check(&sandbox, 22);
+    check(&sandbox, 19);
 }
 
 /// An axum app of one file, as in axum's documentation.
@@ -163,7 +163,7 @@ async fn main() {
     sandbox.phx("gen presence").succeeded();
     check(&sandbox, 0);
     sandbox.phx("gen channel Room --yes").succeeded();
-    check(&sandbox, 4);
+    check(&sandbox, 3);
 }
 
 /// A library and a binary, with an older edition, another format, and a state in the router.
@@ -205,9 +205,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ),
     ]);
     sandbox.phx("gen channel Room --yes").succeeded();
-    check(&sandbox, 3);
+    check(&sandbox, 2);
     sandbox.phx("gen presence").succeeded();
-    check(&sandbox, 3);
+    check(&sandbox, 2);
 }
 
 /// A running app of the guide. Dropping it kills the process.

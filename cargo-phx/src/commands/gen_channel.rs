@@ -24,6 +24,9 @@ Examples:
   cargo phx gen channel Room new_msg:body:string,reply_to:int? typing
   cargo phx gen channel Admin.Room --topic 'admin:*' --socket Admin";
 
+/// An event that clients may send, as an example.
+const EVENT: &str = "shout:body:string";
+
 /// The arguments of `gen channel`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Arguments {
@@ -57,16 +60,17 @@ pub(crate) fn run(
     let wanted = wanted
         .map(|socket| Name::parse(Component::Socket, socket))
         .transpose()?;
-    let topics = match &arguments.topic {
-        Some(pattern) => Topics::parse(pattern)?,
-        None => Topics::of(&name),
-    };
+    let topics = arguments.topic.as_deref().map(Topics::parse).transpose()?;
     // Wrong events are found before any question is asked.
     events::parse(&arguments.events, &[])?;
     let mut wiring = Wiring::new(options.project(console)?);
     let socket = match wiring.find_socket(wanted.as_ref())? {
         Some(socket) => socket,
         None => offer_socket(&mut wiring, wanted, console)?,
+    };
+    let topics = match topics {
+        Some(topics) => topics,
+        None => present_topics(&wiring, &socket, &name)?.unwrap_or_else(|| Topics::of(&name)),
     };
     let names = [name.type_name(), socket.name.clone()];
     let channel = NewChannel {
@@ -83,6 +87,20 @@ pub(crate) fn run(
     channel.check_topics(&wiring, arguments.topic.is_some())?;
     channel.generate(&mut wiring)?;
     options.carry_out(&wiring.finish(), console)
+}
+
+/// Returns the topics that the socket routes to the channel, if it exists already.
+fn present_topics(
+    wiring: &Wiring,
+    socket: &SocketFile,
+    name: &Name,
+) -> anyhow::Result<Option<Topics>> {
+    let text = wiring.plan.read(&socket.path)?.unwrap_or_default();
+    let source = Source::parse(&socket.path, &text)?;
+    let own = routes::patterns(&source, &socket.name)
+        .into_iter()
+        .find(|route| route.import == name.import());
+    Ok(own.and_then(|route| Topics::parse(&route.pattern).ok()))
 }
 
 /// Asks whether to create a socket: a channel's types name one.
@@ -186,11 +204,35 @@ impl NewChannel {
 
         wiring.add_route(&self.socket, &self.route())?;
         let (pattern, topics) = (self.topics.pattern(), self.topics.noun());
-        wiring.plan.next_steps(format!(
+        let mut next = format!(
             "{} handles the {topics} \"{pattern}\". Try it with\n\n    $ {command}",
             self.name.type_name()
-        ));
+        );
+        if self.events.is_empty() {
+            next.push_str(&format!(
+                "\n\nOnly the server broadcasts there. To let clients send messages to each other, \
+                 name the events:\n\n    $ {}",
+                self.with_an_event(wiring)?
+            ));
+        }
+        wiring.plan.next_steps(next);
         Ok(())
+    }
+
+    /// Returns the command that generates this channel again with an event.
+    fn with_an_event(&self, wiring: &Wiring) -> anyhow::Result<String> {
+        let mut command = format!("cargo phx gen channel {} {EVENT}", self.name.typed());
+        if self.topics.pattern() != Topics::of(&self.name).pattern() {
+            command.push_str(&format!(" --topic '{}'", self.topics.pattern()));
+        }
+        if self.presence.is_none() && presence_field(wiring)?.is_some() {
+            command.push_str(" --no-presence");
+        }
+        if wiring.sockets()?.len() > 1 {
+            let socket = self.socket.name.trim_end_matches("Socket");
+            command.push_str(&format!(" --socket {socket}"));
+        }
+        Ok(command)
     }
 
     fn dependencies(&self) -> Vec<Dependency> {
@@ -231,6 +273,7 @@ impl NewChannel {
 
         let mut context = Context::new();
         context.insert("channel", &self.name.type_name());
+        context.insert("typed", &self.name.typed());
         context.insert("pattern", self.topics.pattern());
         context.insert("topics", self.topics.noun());
         context.insert("topic", &self.topics.example());

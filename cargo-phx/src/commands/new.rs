@@ -134,7 +134,7 @@ fn plan(path: &Path, root: &Path, name: &AppName, cluster: Option<Engine>) -> an
          $ cd {}\n    \
          $ cargo phx gen presence\n    \
          $ cargo phx gen socket User\n    \
-         $ cargo phx gen channel Room\n    \
+         $ cargo phx gen channel Room shout:body:string\n    \
          $ npm install --prefix assets\n\n\
          Then start it, and open http://localhost:4000/?name=Alice in a few tabs:\n\n    \
          $ cargo run",

@@ -175,8 +175,41 @@ fn nested_channels_of_one_name() {
     assert_golden("nested.txt", &transcript(&sandbox, command));
     assert_unchanged(
         &sandbox,
-        &[command, "gen channel Admin::Room --topic admin:*"],
+        &[
+            command,
+            "gen channel Admin::Room --topic admin:*",
+            "gen channel Admin.Room",
+        ],
     );
+}
+
+/// Without events no client can broadcast. The command in the next step, which the comment in the
+/// code repeats, generates the channel again with an event, on the same topics.
+#[test]
+fn a_channel_without_events_lets_no_client_broadcast() {
+    let sandbox = Sandbox::hello();
+    sandbox.phx("gen presence").succeeded();
+    for socket in ["User", "Admin"] {
+        sandbox.phx(&format!("gen socket {socket}")).succeeded();
+    }
+    let path = "src/channels/notifications_channel.rs";
+    let printed = sandbox
+        .phx("gen channel Notifications --topic news:* --no-presence --socket Admin")
+        .succeeded();
+    let code = sandbox.read(path);
+    assert!(!code.contains(".broadcast("), "{code}");
+    let short = "cargo phx gen channel Notifications shout:body:string";
+    assert!(code.contains(short), "{code}");
+
+    let next = printed.lines().find(|line| line.contains(short));
+    let next = next.expect("the next step").trim();
+    let command = next.strip_prefix("$ cargo phx ").expect("a command");
+    let command = command.replace('\'', "");
+    sandbox.phx(&format!("{command} --force")).succeeded();
+    let code = sandbox.read(path);
+    assert!(code.contains("async fn on_shout("), "{code}");
+    assert!(code.contains("topics `news:*`"), "{code}");
+    assert!(!code.contains("track("), "{code}");
 }
 
 /// The user adapts the helper of the tests once. Later channels use it.

@@ -63,7 +63,11 @@ fn app(engine: &str) -> Sandbox {
         .succeeded();
     sandbox.root.push(&name);
     check(&sandbox, 0);
-    for command in ["gen presence", "gen socket User", "gen channel Room"] {
+    for command in [
+        "gen presence",
+        "gen socket User",
+        "gen channel Room shout:body:string",
+    ] {
         sandbox.phx(command).succeeded();
     }
     check(&sandbox, 4);
@@ -95,7 +99,7 @@ fn two_nodes_over_zenoh_see_each_others_users() {
     // Messages reach the other node too.
     let shout = r#"["1","2","room:lobby","shout",{"body":"from a"}]"#;
     alice.socket.send(Message::text(shout)).expect("it is sent");
-    bob.expect(&["from a"]);
+    bob.expect(&["from a", r#""user_id":"alice""#]);
 
     // Half of the settings is a mistake, which is named.
     for (name, value, message) in [

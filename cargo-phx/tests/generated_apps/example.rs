@@ -9,7 +9,11 @@ use crate::snapshot::{assert_snapshot, texts};
 #[test]
 fn the_example_is_the_generators_output() {
     let sandbox = Sandbox::hello();
-    for command in ["gen presence", "gen socket User", "gen channel Room"] {
+    for command in [
+        "gen presence",
+        "gen socket User",
+        "gen channel Room shout:body:string",
+    ] {
         sandbox.phx(command).succeeded();
     }
 

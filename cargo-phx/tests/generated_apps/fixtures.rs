@@ -107,7 +107,11 @@ fn check(sandbox: &Sandbox) -> Vec<String> {
 #[track_caller]
 fn generate(name: &str) -> Sandbox {
     let sandbox = copy(name);
-    for command in ["gen presence", "gen socket User", "gen channel Room"] {
+    for command in [
+        "gen presence",
+        "gen socket User",
+        "gen channel Room shout:body:string",
+    ] {
         sandbox.phx(command).succeeded();
     }
     sandbox

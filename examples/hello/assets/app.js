@@ -74,7 +74,7 @@ function joinRoom(name) {
     event.preventDefault()
     const message = find("#message")
     if (!channel.isJoined()) return addNote("Not sent: there is no connection")
-    channel.push("shout", {user_id: name, body: message.value})
+    channel.push("shout", {body: message.value})
       .receive("error", ({reason}) => addNote(`Not sent: ${reason}`))
     message.value = ""
   })

@@ -14,21 +14,22 @@ async fn join() -> TestChannel {
 }
 
 #[tokio::test]
-async fn ping_replies_with_its_payload() {
-    let channel = join().await;
-    let ping = channel.push("ping", json!({ "hello": "there" })).await;
-    channel
-        .assert_reply(ping, "ok", json!({ "hello": "there" }))
-        .await;
+async fn shout_is_broadcast_to_the_topic() {
+    let mut channel = join().await;
+    let message = json!({
+        "body": "text",
+    });
+    let push = channel.push("shout", &message).await;
+    channel.assert_reply(push, "ok", json!({})).await;
+    channel.assert_broadcast("shout", &message).await;
 }
 
 #[tokio::test]
-async fn shout_is_broadcast_to_the_topic() {
+async fn shout_of_another_shape_is_refused() {
     let mut channel = join().await;
-    channel.push("shout", json!({ "hello": "all" })).await;
-    channel
-        .assert_broadcast("shout", json!({ "hello": "all" }))
-        .await;
+    let push = channel.push("shout", json!({})).await;
+    channel.assert_reply(push, "error", json!({})).await;
+    channel.refute_broadcast("shout").await;
 }
 
 #[tokio::test]

@@ -1,13 +1,20 @@
 use presence_channels::{
-    Channel, HandleResult, InfoResult, JoinError, JoinResult, Payload, Socket, Topic, no_reply,
-    reply_ok, unhandled, unix_seconds,
+    Channel, HandleResult, InfoResult, JoinError, JoinResult, Payload, Socket, Topic, reply_ok,
+    unhandled, unix_seconds,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::channels::user_socket::UserSocket;
 
 /// The channel of the topics `room:*`. Each joined client has a value of its own.
 pub struct RoomChannel;
+
+/// The payload of `shout`, as clients send it. Unknown fields are ignored.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Shout {
+    pub body: String,
+}
 
 /// A message to this channel from itself or from another part of the app.
 pub enum Info {
@@ -33,14 +40,8 @@ impl Channel for RoomChannel {
         socket: &mut Socket<Self>,
     ) -> HandleResult {
         match event {
-            // A request. The reply carries the same payload.
-            "ping" => reply_ok(payload),
-            // A message to everyone in the topic, the sender included. Every client that has joined
-            // may send it: remove it where only the server speaks.
-            "shout" => {
-                socket.broadcast("shout", &payload)?;
-                no_reply()
-            }
+            // A payload that does not fit is answered with an error that says why.
+            "shout" => self.on_shout(payload.json()?, socket).await,
             _ => unhandled(event),
         }
     }
@@ -55,6 +56,20 @@ impl Channel for RoomChannel {
                 Ok(())
             }
         }
+    }
+}
+
+/// The handlers of the client's messages. Every client that has joined may send them: check in each
+/// who may, and what. As written, each sends the message to everyone in the topic. The server
+/// names the sender, so that no client can speak for another user.
+impl RoomChannel {
+    async fn on_shout(&mut self, message: Shout, socket: &mut Socket<Self>) -> HandleResult {
+        let message = json!({
+            "user_id": socket.user().user_id,
+            "body": message.body,
+        });
+        socket.broadcast("shout", message)?;
+        reply_ok(json!({}))
     }
 }
 

@@ -28,7 +28,11 @@ const LIBRARY: &str = "presence-channels";
 /// The commands of `cargo phx` that make the app. Its name is not that of an example, whose
 /// executable is in the same target folder.
 const APP: &str = "packaged";
-const GENERATORS: [&str; 3] = ["gen presence", "gen socket User", "gen channel Room"];
+const GENERATORS: [&str; 3] = [
+    "gen presence",
+    "gen socket User",
+    "gen channel Room shout:body:string",
+];
 
 /// A published package.
 struct Published {

@@ -19,6 +19,7 @@ pub(crate) mod assets;
 pub(crate) mod auth;
 pub(crate) mod checkout;
 mod collision;
+mod page;
 pub(crate) mod removal;
 pub(crate) mod sockets;
 pub(crate) mod test_state;

@@ -12,6 +12,8 @@ mod example;
 mod fixtures;
 #[path = "generated_apps/guide.rs"]
 mod guide;
+#[path = "generated_apps/login.rs"]
+mod login;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
 #[path = "cli/snapshot.rs"]

@@ -1,5 +1,7 @@
 //! `cargo phx gen auth`: a token that is signed at login, and that the socket verifies.
 
+use std::path::PathBuf;
+
 use super::Options;
 use crate::console::Console;
 use crate::names::{Component, Name};
@@ -36,11 +38,34 @@ pub(crate) fn run(
     };
     let test = wiring.add_auth(&socket)?;
     let mount = wiring.mounted_at(&socket)?;
+    let scripts = wiring.send_tokens(&socket, &mount)?;
     let test = test.map(|command| format!("\n\nTry it with\n\n    $ {command}"));
     wiring.plan.next_steps(format!(
         "A release needs SECRET_KEY_BASE, a secret that `cargo phx gen secret` prints. Users log \
-         in by POST /auth/login: write `is_user` in {} first. The page fetches a token, and \
-         another one before it expires:\n\n    \
+         in by POST /auth/login: write `is_user` in {} first. {}{}",
+        wiring.source_path("auth.rs").display(),
+        page_advice(&scripts, &mount),
+        test.unwrap_or_default(),
+    ));
+    options.carry_out(&wiring.finish(), console)
+}
+
+/// Returns advice on the page: what its scripts do now, or the lines that let them send a token.
+fn page_advice(scripts: &[PathBuf], mount: &str) -> String {
+    if scripts.iter().any(|script| script.ends_with("app.js")) {
+        return "Until then, a debug build lets everyone in: the page logs in with the name in its \
+                address, as in http://localhost:4000/?name=Alice. That is a stand-in for a login \
+                form (`fetchToken` in assets/app.js)."
+            .to_owned();
+    }
+    if let Some(script) = scripts.first() {
+        return format!(
+            "{} fetches a token of whoever is logged in, and another one before it expires.",
+            script.display()
+        );
+    }
+    format!(
+        "The page fetches a token, and another one before it expires:\n\n    \
          const fetchToken = async () => {{\n      \
          const answer = await fetch(\"/auth/token\")\n      \
          return answer.ok ? (await answer.json()).token : null\n    \
@@ -48,9 +73,6 @@ pub(crate) fn run(
          let token = await fetchToken()\n    \
          const socket = new Socket(\"{mount}\", {{params: () => ({{token}})}})\n    \
          keepTokenFresh(socket, async () => token = await fetchToken())\n\n\
-         docs/clients.md of presence-channels has `keepTokenFresh`.{}",
-        wiring.source_path("auth.rs").display(),
-        test.unwrap_or_default(),
-    ));
-    options.carry_out(&wiring.finish(), console)
+         docs/clients.md of presence-channels has `keepTokenFresh`."
+    )
 }

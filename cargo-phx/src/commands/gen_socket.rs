@@ -6,6 +6,7 @@ use crate::names::{Component, Name};
 use crate::plan::Plan;
 use crate::project::Project;
 use crate::wiring::Wiring;
+use crate::wiring::sockets::VERIFIES;
 
 pub(crate) fn run(name: &str, options: &Options, console: &mut Console) -> anyhow::Result<()> {
     let name = Name::parse(Component::Socket, name)?;
@@ -17,7 +18,9 @@ fn plan(project: Project, name: &Name) -> anyhow::Result<Plan> {
     let mut wiring = Wiring::new(project);
     let mount = wiring.create_socket(name)?;
     let advice = wiring.channel_advice("Give it a channel with `cargo phx gen channel Room`.")?;
-    let script = wiring.add_script(&name.type_name(), &name.module(), &mount)?;
+    let text = wiring.plan.read(&wiring.source_path(&name.file()))?;
+    let auth = text.is_some_and(|text| text.contains(VERIFIES));
+    let script = wiring.add_script(&name.type_name(), &name.module(), &mount, auth)?;
     let connect = match script {
         Some(script) => format!(
             "The page connects to the socket by {}, which needs the npm package phoenix. Import \

@@ -107,6 +107,7 @@ fn plan(path: &Path, root: &Path, name: &AppName, cluster: Option<Engine>) -> an
     context.insert("package", name.package());
     context.insert("crate_name", &name.crate_name());
     context.insert("title", &name.title());
+    context.insert("auth", &false);
     context.insert("cluster", &cluster.map(Engine::name));
     let mut library = checkout::presence_channels(root);
     if let Some(engine) = cluster {

@@ -8,7 +8,7 @@ use walkdir::{DirEntry, WalkDir};
 use super::Wiring;
 
 /// The folders in which a project may have its scripts, the best first.
-const FOLDERS: &[&str] = &["assets/js", "assets", "static/js", "static"];
+pub(super) const FOLDERS: &[&str] = &["assets/js", "assets", "static/js", "static"];
 
 impl Wiring {
     /// Creates the script that connects the page to a socket. Returns its path.
@@ -19,6 +19,7 @@ impl Wiring {
         socket: &str,
         module: &str,
         mount: &str,
+        auth: bool,
     ) -> anyhow::Result<Option<PathBuf>> {
         let root = self.project.root.clone();
         let folder = FOLDERS.iter().find(|folder| root.join(folder).is_dir());
@@ -33,6 +34,7 @@ impl Wiring {
         context.insert("socket", socket);
         context.insert("module", module);
         context.insert("mount", mount);
+        context.insert("auth", &auth);
         self.create(&path, "phx.gen.socket/socket.js.tera", &context)?;
         Ok(Some(path))
     }

@@ -232,6 +232,52 @@ fn tests_go_through_the_helper_that_the_user_has_adapted() {
     assert!(!test.contains("application::start"), "{test}");
 }
 
+/// The scripts that the generators wrote send a token. One whose lines the user has edited stays,
+/// and the lines are printed.
+#[test]
+fn the_page_sends_a_token_after_gen_auth() {
+    let lines = "const fetchToken = async () => {";
+    let app = || {
+        let sandbox = Sandbox::hello();
+        sandbox.phx("gen socket User").succeeded();
+        sandbox
+    };
+    let page = "assets/app.js";
+
+    let sandbox = app();
+    let own = sandbox
+        .read(page)
+        .replace("MOST_LINES = 300", "MOST_LINES = 30");
+    sandbox.write(page, &own);
+    let printed = sandbox.phx("gen auth").succeeded();
+    assert!(!printed.contains(lines), "{printed}");
+    let text = sandbox.read(page);
+    assert!(text.contains("params: () => ({token})"), "{text}");
+    assert!(text.contains("MOST_LINES = 30\n"), "{text}");
+    assert!(!text.contains("user_id: name}\n"), "{text}");
+    assert_unchanged(&sandbox, &["gen auth"]);
+
+    let sandbox = app();
+    let edited = sandbox
+        .read(page)
+        .replace("{user_id: name}", "{user_id: name, x: 1}");
+    sandbox.write(page, &edited);
+    let printed = sandbox.phx("gen auth").succeeded();
+    assert!(printed.contains(lines), "{printed}");
+    assert_eq!(sandbox.read(page), edited);
+
+    let sandbox = app();
+    std::fs::remove_file(sandbox.root.join(page)).expect("the page is there");
+    let script = "assets/user_socket.js";
+    sandbox.phx("gen socket User").succeeded();
+    let before = sandbox.read(script);
+    assert!(before.contains("params: {user_id:"), "{before}");
+    sandbox.phx("gen auth").succeeded();
+    let text = sandbox.read(script);
+    assert!(text.contains("params: () => ({token})"), "{text}");
+    assert_unchanged(&sandbox, &["gen auth", "gen socket User"]);
+}
+
 #[test]
 fn logging_in() {
     let sandbox = Sandbox::hello();

@@ -68,7 +68,6 @@ function joinRoom(name) {
     })
   channel.onError(() => connection.show("reconnecting", "Reconnecting"))
   channel.onClose(() => connection.show("refused", "Closed by the server"))
-  socket.connect()
 
   find("#talk").addEventListener("submit", event => {
     event.preventDefault()
@@ -78,6 +77,8 @@ function joinRoom(name) {
       .receive("error", ({reason}) => addNote(`Not sent: ${reason}`))
     message.value = ""
   })
+
+  socket.connect()
 }
 
 // Returns the wait before a try, and up to as long again: at least a second for all clients to

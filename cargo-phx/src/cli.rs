@@ -101,7 +101,7 @@ enum Command {
     /// Copy a template into the project, where the copy wins; without a name, list the templates
     #[command(after_help = override_template::EXAMPLES)]
     Override {
-        /// The template, such as `phx.gen.channel/channel.rs.tera`
+        /// The template, such as `phx.gen.channel/channel.rs`; `.tera` at the end may be left out
         template: Option<String>,
     },
     /// Print a script that completes `cargo phx`
@@ -143,7 +143,10 @@ enum Generator {
         name: String,
     },
     /// A channel, its route and its test: `Room` makes RoomChannel for "room:*"
-    #[command(after_help = gen_channel::EXAMPLES)]
+    #[command(
+        after_help = gen_channel::EXAMPLES,
+        after_long_help = format!("{}\n\n{}", gen_channel::EVENTS, gen_channel::EXAMPLES),
+    )]
     Channel(gen_channel::Arguments),
     /// Logging in: a token that is signed at login, and that the socket verifies
     #[command(after_help = gen_auth::EXAMPLES)]

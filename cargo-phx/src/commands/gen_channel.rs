@@ -17,10 +17,22 @@ use crate::topics::Topics;
 use crate::wiring::Wiring;
 use crate::wiring::sockets::SocketFile;
 
+/// The section of the long help about events.
+pub(crate) const EVENTS: &str = "\
+Events:
+  typing                           an event without fields
+  new_msg:body:string,to:int?      fields, each with its type; `?` makes a field optional
+  photo:data:bytes                 one field of bytes: a binary message
+
+  The types are string, int, float, bool, json and bytes. Each event gets a handler, which sends the
+  message to everyone in the topic, with the sender's user_id from the socket. Without events the
+  channel answers `ping`, and only the server broadcasts.";
+
 /// The end of the help.
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  cargo phx gen channel Room
+  cargo phx gen channel Notifications
+  cargo phx gen channel Room shout:body:string
   cargo phx gen channel Room new_msg:body:string,reply_to:int? typing
   cargo phx gen channel Admin.Room --topic 'admin:*' --socket Admin";
 
@@ -32,11 +44,7 @@ const EVENT: &str = "shout:body:string";
 pub(crate) struct Arguments {
     /// The name, without `Channel`: `Room`, or `Admin.Room` for a channel in `channels/admin/`
     name: String,
-    /// Events that clients send: `name`, or `name:field:type,field:type`
-    ///
-    /// The types are string, int, float, bool, json and bytes; `?` at the end makes a field
-    /// optional. An event with one field of bytes is a binary message. Without events the channel
-    /// answers `ping` and broadcasts `shout`.
+    /// Events that clients may send: `name`, or `name:field:type,field:type` (see --help)
     #[arg(value_name = "EVENT")]
     events: Vec<String>,
     /// The topics, instead of the name's: `'chat:*'`, or a whole topic

@@ -12,7 +12,7 @@ use crate::wiring::Wiring;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   cargo phx override
-  cargo phx override phx.gen.channel/channel.rs.tera";
+  cargo phx override phx.gen.channel/channel.rs";
 
 /// Templates of a new app that `gen` uses too.
 const SHARED: &[&str] = &[
@@ -31,12 +31,13 @@ pub(crate) fn run(
         }
         return Ok(());
     };
-    if !paths().any(|path| path == template) {
+    let Some(template) = find(template) else {
+        let paths: Vec<_> = paths().collect();
         return Err(hinted(
             format!("there is no template `{template}`"),
-            "`cargo phx override` lists the templates",
+            format!("choose one of these:\n    {}", paths.join("\n    ")),
         ));
-    }
+    };
     let found = cargo_phx_templates::find(template);
     let source = found.map(|template| template.source).unwrap_or_default();
     let mut wiring = Wiring::new(options.project(console)?);
@@ -47,6 +48,11 @@ pub(crate) fn run(
         path.display()
     ));
     options.carry_out(&wiring.plan, console)
+}
+
+/// Returns the template of this name, which may lack `.tera`.
+fn find(name: &str) -> Option<&'static str> {
+    paths().find(|path| *path == name || path.strip_suffix(".tera") == Some(name))
 }
 
 /// Returns the templates that a project can override. `new` has no project yet.

@@ -69,6 +69,13 @@ fn a_template_is_copied_and_wins() {
     );
     let error = sandbox.phx("override nothing").failed();
     assert!(error.contains("there is no template `nothing`"), "{error}");
+    for name in listed.lines() {
+        assert!(error.contains(name), "{name}: {error}");
+    }
+
+    let short = "phx.gen.channel/channel.rs";
+    sandbox.phx(&format!("override {short}")).succeeded();
+    sandbox.read(&format!("priv/templates/{short}.tera"));
 }
 
 #[test]
@@ -78,6 +85,53 @@ fn completions_are_printed_for_each_shell() {
         let script = sandbox.phx(&format!("completions {shell}")).succeeded();
         assert!(script.contains("destroy"), "{shell}: {script}");
     }
+    // `cargo phx` too, not only `cargo-phx`.
+    for (shell, line) in [
+        ("bash", "complete -F _cargo_with_phx"),
+        ("zsh", "#compdef cargo-phx"),
+        (
+            "fish",
+            "complete -c cargo -n '__fish_seen_subcommand_from phx'",
+        ),
+    ] {
+        let script = sandbox.phx(&format!("completions {shell}")).succeeded();
+        assert!(script.contains(line), "{shell}: {script}");
+    }
+}
+
+/// bash itself completes `cargo phx` with the script, and leaves `cargo build` to cargo's own.
+#[test]
+#[cfg(unix)]
+fn bash_completes_cargo_phx() {
+    let sandbox = Sandbox::new();
     let script = sandbox.phx("completions bash").succeeded();
-    assert!(script.contains("complete -F _cargo_with_phx"), "{script}");
+    let complete = r#"
+_cargo() { COMPREPLY=("cargo's own: $2"); }
+complete_line() {
+    COMP_WORDS=($1)
+    COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+    COMPREPLY=()
+    _cargo_with_phx cargo "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+    echo "$1: ${COMPREPLY[*]}"
+}
+complete_line "cargo phx gen ch"
+complete_line "cargo phx gen channel --so"
+complete_line "cargo phx des"
+complete_line "cargo bu"
+complete_line "cargo ph"
+"#;
+    let output = std::process::Command::new("bash")
+        .args(["--norc", "-c", &format!("{script}\n{complete}")])
+        .output()
+        .expect("bash runs");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let expected = "\
+cargo phx gen ch: channel
+cargo phx gen channel --so: --socket
+cargo phx des: destroy
+cargo bu: cargo's own: bu
+cargo ph: cargo's own: ph
+";
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(printed, expected, "{errors}");
 }

@@ -2,7 +2,7 @@
 //!
 //! A removal is checked by generating again: a file that comes out otherwise was edited since.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use toml_edit::DocumentMut;
 
@@ -12,7 +12,6 @@ use crate::console::Console;
 use crate::events;
 use crate::hint::hinted;
 use crate::names::{Component, Name};
-use crate::plan::Plan;
 use crate::source::Source;
 use crate::source::{handlers, routes};
 use crate::topics::Topics;
@@ -45,24 +44,33 @@ pub(crate) fn run(
         Component::Channel => present_channel(&wiring, &name)?,
         _ => None,
     };
+    let auth = wiring.verifies(&file)?;
+    let helper = wiring.test_support_path()?;
     let redo = |wiring: &mut Wiring| match (component, &channel) {
         (Component::Channel, Some(channel)) => channel.generate(wiring),
         (Component::Channel, None) => Ok(()),
         (Component::Presence, _) => gen_presence::generate(wiring, &name),
-        (Component::Socket, _) => wiring.create_socket(&name).map(|_| ()),
+        (Component::Socket, _) => wiring.create_socket_with(&name, auth).map(drop),
     };
 
+    if component == Component::Socket {
+        // The tests of its channels are gone, so it is the helper's only use.
+        let sockets = wiring.sockets()?;
+        for socket in sockets.iter().filter(|socket| socket.path == file) {
+            wiring.remove_test_support(socket)?;
+        }
+    }
     wiring.remove(component, &name)?;
     let uses = wiring.uses_of(component, &name)?;
     if !uses.is_empty() && !options.force {
         return Err(still_used(&name, &uses));
     }
     if let Some(channel) = &channel {
-        wiring.remove_test_support(&channel.socket, &redo)?;
+        wiring.remove_test_support(&channel.socket)?;
     }
     wiring.remove_idle_application(&redo)?;
     wiring.format();
-    let edited = edited(&wiring, &redo)?;
+    let edited = edited(&wiring, &redo, &helper)?;
     add_notices(&mut wiring, &name, &uses)?;
 
     if !options.dry_run {
@@ -114,24 +122,22 @@ fn agreed(
     console.confirm(&question, false)
 }
 
-/// Returns the deleted files that generating again would write otherwise.
+/// Returns the deleted files that generating again would write otherwise. The application and the
+/// helper of tests are not among them: they are deleted only if they are as generated.
 fn edited(
     wiring: &Wiring,
     redo: &dyn Fn(&mut Wiring) -> anyhow::Result<()>,
+    helper: &Path,
 ) -> anyhow::Result<Vec<PathBuf>> {
-    differing(wiring, &wiring.redone(redo)?)
-}
-
-/// Returns the files that the wiring's plan deletes and that `again` does not restore.
-fn differing(wiring: &Wiring, again: &Plan) -> anyhow::Result<Vec<PathBuf>> {
+    let again = wiring.redone(redo)?;
     let mut differing = Vec::new();
     for change in wiring
         .plan
         .changes()
         .filter(|change| change.after.is_none())
     {
-        // The application goes only if it is as generated.
-        if wiring.is_of_component(&change.path) && again.read(&change.path)? != change.before {
+        let is_checked = change.path == helper || !wiring.is_of_component(&change.path);
+        if !is_checked && again.read(&change.path)? != change.before {
             differing.push(change.path.clone());
         }
     }

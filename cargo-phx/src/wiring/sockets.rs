@@ -40,13 +40,24 @@ impl Wiring {
     /// Creates a socket's file, declares the module and mounts the socket. Returns the path of the
     /// mount.
     pub(crate) fn create_socket(&mut self, name: &Name) -> anyhow::Result<String> {
-        self.ensure_application()?;
-        let socket = name.type_name();
         let path = self.source_path(&name.file());
 
         // A socket that verifies tokens keeps doing so.
-        let present = self.plan.read(&path)?;
-        let auth = present.is_some_and(|text| text.contains(VERIFIES));
+        let auth = self.verifies(&path)?;
+        self.create_socket_with(name, auth)
+    }
+
+    /// Returns whether the socket in a file verifies tokens.
+    pub(crate) fn verifies(&self, path: &Path) -> anyhow::Result<bool> {
+        let text = self.plan.read(path)?;
+        Ok(text.is_some_and(|text| text.contains(VERIFIES)))
+    }
+
+    /// Creates a socket as `create_socket` does. With `auth`, it verifies tokens.
+    pub(crate) fn create_socket_with(&mut self, name: &Name, auth: bool) -> anyhow::Result<String> {
+        self.ensure_application()?;
+        let socket = name.type_name();
+        let path = self.source_path(&name.file());
         let text = self.socket_text(&path, &socket, auth)?;
         self.plan.create(&path, text)?;
 

@@ -330,3 +330,22 @@ fn files_of_the_user_in_the_module_s_folder_stay() {
         "{printed}"
     );
 }
+
+/// The tests of a login use the socket. When the user has deleted them, the socket goes with the
+/// function that connects to it, and counts as generated.
+#[test]
+fn a_socket_that_verifies_tokens_is_as_generated() {
+    let sandbox = sandbox(1);
+    for command in ["gen socket User", "gen channel Room", "gen auth"] {
+        sandbox.phx(command).succeeded();
+    }
+    sandbox.phx("destroy channel Room --yes").succeeded();
+    let error = sandbox.phx("destroy socket User --yes").failed();
+    assert!(error.contains("src/auth/tests.rs:"), "{error}");
+
+    std::fs::remove_file(sandbox.root.join("src/auth/tests.rs")).unwrap();
+    sandbox.phx("destroy socket User --yes").succeeded();
+    for path in ["channels/user_socket.rs", "channels/test_support.rs"] {
+        assert!(!sandbox.root.join("src").join(path).exists(), "{path}");
+    }
+}

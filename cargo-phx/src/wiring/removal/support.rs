@@ -3,7 +3,6 @@
 use super::super::Wiring;
 use super::super::sockets::SocketFile;
 use super::super::test_support::connect_function;
-use super::Redo;
 use super::uses::code_files;
 use crate::names::TEST_SUPPORT;
 use crate::source::remove::{imports, modules};
@@ -13,11 +12,8 @@ impl Wiring {
     /// Removes what the helper of tests has for `socket`, if no test uses it: all of the helper, or
     /// the function that connects. It stays unless generating again gives the lines of the present
     /// helper, in any order: another socket may have come first.
-    pub(crate) fn remove_test_support(
-        &mut self,
-        socket: &SocketFile,
-        redo: Redo,
-    ) -> anyhow::Result<()> {
+    pub(crate) fn remove_test_support(&mut self, socket: &SocketFile) -> anyhow::Result<()> {
+        let redo = |wiring: &mut Wiring| wiring.add_test_support(socket).map(drop);
         let path = self.test_support_path()?;
         let Some(present) = self.plan.read(&path)? else {
             return Ok(());
@@ -79,7 +75,7 @@ impl Wiring {
                 ..Wiring::new(self.project.clone())
             };
             bare.format();
-            let again = bare.redone(redo)?.read(&path)?.unwrap_or_default();
+            let again = bare.redone(&redo)?.read(&path)?.unwrap_or_default();
             if sorted(&again) == sorted(&present) {
                 self.plan = bare.plan;
                 return Ok(());

@@ -3,7 +3,13 @@
 //! A panic or an endless wait in a callback ends its own channel, or refuses its own client.
 
 use std::{
-    any::Any, future::poll_fn, panic::AssertUnwindSafe, pin::pin, task::Poll, time::Duration,
+    any::Any,
+    future::poll_fn,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::atomic::{AtomicU32, Ordering},
+    task::Poll,
+    time::Duration,
 };
 
 use futures_util::FutureExt;
@@ -22,12 +28,30 @@ pub(crate) async fn guard<F: Future>(
     limit: Duration,
     callback: impl FnOnce() -> F,
 ) -> CallbackOutcome<F::Output> {
+    guard_progress(limit, &AtomicU32::new(0), callback).await
+}
+
+/// As [`guard`], for a callback that may make progress: `limit` begins anew with each change of
+/// `progress`.
+pub(crate) async fn guard_progress<F: Future>(
+    limit: Duration,
+    progress: &AtomicU32,
+    callback: impl FnOnce() -> F,
+) -> CallbackOutcome<F::Output> {
     let running = async {
         let mut callback = pin!(callback());
         // Most callbacks never wait, and those get no timer.
-        match poll_fn(|cx| Poll::Ready(callback.as_mut().poll(cx))).await {
-            Poll::Ready(value) => Some(value),
-            Poll::Pending => tokio::time::timeout(limit, callback).await.ok(),
+        if let Poll::Ready(value) = poll_fn(|cx| Poll::Ready(callback.as_mut().poll(cx))).await {
+            return Some(value);
+        }
+        loop {
+            let before = progress.load(Ordering::Relaxed);
+            if let Ok(value) = tokio::time::timeout(limit, callback.as_mut()).await {
+                return Some(value);
+            }
+            if progress.load(Ordering::Relaxed) == before {
+                return None;
+            }
         }
     };
     match AssertUnwindSafe(running).catch_unwind().await {

@@ -64,6 +64,49 @@ fn dropped(name: &'static str) -> metrics::Counter {
 #[cfg(not(feature = "metrics"))]
 pub(crate) fn message_dropped(_: &'static str) {}
 
+/// Counts the parts of large lists of one tracker.
+pub(crate) struct StateMeter {
+    #[cfg(feature = "metrics")]
+    encoded: metrics::Counter,
+    #[cfg(feature = "metrics")]
+    shared: metrics::Counter,
+}
+
+impl StateMeter {
+    /// For the presence of this `NAME`.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn new(name: &'static str) -> Self {
+        let parts = |source| metrics::counter!("presence_state_parts_total", "presence" => name, "source" => source);
+        Self {
+            encoded: parts("encoded"),
+            shared: parts("shared"),
+        }
+    }
+
+    /// Counts parts that were encoded.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn encoded(&self, parts: usize) {
+        self.encoded.increment(parts as u64);
+    }
+
+    /// Counts parts that were encoded for an earlier client.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn shared(&self, parts: usize) {
+        self.shared.increment(parts as u64);
+    }
+
+    #[cfg(not(feature = "metrics"))]
+    pub(crate) fn new(_: &'static str) -> Self {
+        Self {}
+    }
+
+    #[cfg(not(feature = "metrics"))]
+    pub(crate) fn encoded(&self, _: usize) {}
+
+    #[cfg(not(feature = "metrics"))]
+    pub(crate) fn shared(&self, _: usize) {}
+}
+
 /// Measures for how long this node has known that it lacks changes of others.
 #[cfg(feature = "metrics")]
 pub(crate) struct LagMeter {

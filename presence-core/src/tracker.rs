@@ -32,6 +32,7 @@ mod options;
 mod owner;
 mod reads;
 mod responsible;
+mod state;
 mod waiting;
 mod watch;
 
@@ -52,10 +53,14 @@ pub(crate) use messenger::chunk_bytes;
 pub use options::TrackerOptions;
 pub use owner::{Owner, Tracked};
 pub use reads::Page;
+pub use state::{StatePart, StateParts};
 pub use watch::{Watch, WatchEvent};
 
 /// The event of the messages that carry a [`Diff`](crate::presence::Diff) to a topic's subscribers.
 pub const PRESENCE_DIFF: &str = "presence_diff";
+
+/// The event of a topic's list, or of the first part of it. See [`Tracker::state_parts`].
+pub const PRESENCE_STATE: &str = "presence_state";
 
 /// The event of a topic's count of distinct keys: its payload is `{"count": 42}`. See
 /// [`Tracker::counting`].

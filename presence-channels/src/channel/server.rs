@@ -16,7 +16,10 @@ mod run;
 use std::{
     any::Any,
     pin::Pin,
-    sync::{Arc, Weak, atomic::AtomicBool},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicU32},
+    },
     task::{Poll, Waker},
 };
 
@@ -92,6 +95,8 @@ pub(super) struct ChannelServer<C: Channel> {
     /// Set once the join has been answered. Read for every broadcast, so it stands outside the
     /// lock.
     joined: AtomicBool,
+    /// Changed by a callback that waits for a client which reads. Its time begins anew.
+    pub(super) progress: AtomicU32,
     mailbox: Mutex<Mailbox<C>>,
 }
 
@@ -126,6 +131,7 @@ pub(crate) fn start<C: Channel>(shared: Arc<ConnectionShared<C::Socket>>, join: 
         join_ref,
         effective_join_ref,
         joined: AtomicBool::new(false),
+        progress: AtomicU32::new(0),
         mailbox: Mutex::default(),
     });
     let under_way = server.shared.join_begins();

@@ -1,4 +1,5 @@
 mod local;
+mod state;
 mod watch;
 
 use std::{fmt, future::poll_fn, sync::Arc, time::Duration};

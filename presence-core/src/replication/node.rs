@@ -38,6 +38,7 @@ pub(crate) use counters::NodeCounters;
 pub(crate) use effect::{NodeEffect, Rejected};
 pub(crate) use pulls::Answerer;
 use pulls::Pulls;
+pub(crate) use reads::Stale;
 use shard_lock::ShardLock;
 use speech::millis;
 pub use view::{ReplicaView, ShardView};

@@ -66,6 +66,7 @@ pub(crate) use counts::Counts;
 pub(crate) use effect::{Effect, TopicDiff};
 use index::Index;
 pub(crate) use index::key_changes::KeyChange;
+pub(crate) use index::state::{Moment, StateBatch};
 pub(crate) use index::topic::ListPlace;
 pub(crate) use input::Input;
 use lost::Lost;

@@ -13,7 +13,7 @@ use crate::replication::shard::TopicDiff;
 use crate::telemetry::PresenceMeter;
 
 /// The most bytes of JSON of one `presence_diff`, unless a single meta has more.
-const MAX_DIFF_BYTES: usize = 256 * 1024;
+pub(super) const MAX_DIFF_BYTES: usize = 256 * 1024;
 
 pub(super) async fn run<P: Presence>(
     shared: Arc<Shared<P>>,

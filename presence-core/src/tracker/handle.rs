@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{broadcast, mpsc};
 
 use super::counting::Counts;
+use super::state::StateCache;
 use super::watch::{Watch, Watchers};
 use super::{Host, OptionError, TrackerOptions, callback, dispatcher, driver, messenger, once};
 use crate::presence::{self, Presence, Presences};
@@ -66,6 +67,7 @@ pub(super) struct Shared<P> {
     /// To the task that runs first joins and last leaves. `None`: the presence has no callback for
     /// them.
     pub(super) once: Option<mpsc::UnboundedSender<once::Message>>,
+    pub(super) states: Arc<StateCache>,
     /// The longest topic, and the longest key, in bytes.
     pub(super) max_name_bytes: usize,
 }
@@ -199,6 +201,7 @@ impl<P: Presence> Tracker<P> {
             watchers: Watchers::default(),
             counts,
             once,
+            states: StateCache::new(P::NAME, runtime.clone()),
             max_name_bytes,
         });
         if pubsub.is_clustered() {

@@ -301,6 +301,11 @@ impl Host {
         }
     }
 
+    /// Returns the node, for reads of a topic's state.
+    pub(super) fn node(&self) -> &Node {
+        &self.node
+    }
+
     pub(crate) fn count(&self, topic: &str) -> usize {
         self.node.count(topic)
     }

@@ -15,7 +15,7 @@ use crate::{
         terminate::Farewell,
     },
     failure::{Settled, reason_payload},
-    guard::{CallbackOutcome, drop_guarded, guard},
+    guard::{CallbackOutcome, drop_guarded, guard, guard_progress},
     message::{Ref, TopicRef},
     telemetry::{self, Callback, Shown, Stopwatch, event_at, span_at},
 };
@@ -88,7 +88,7 @@ impl<C: Channel> ChannelServer<C> {
                     let handling = span.in_scope(|| channel.handle_in(&event, payload, socket));
                     handling.instrument(span.clone())
                 };
-                let handled = guard(limit, callback).await;
+                let handled = guard_progress(limit, &self.progress, callback).await;
                 socket.reference = None;
                 self.meter.took(Callback::HandleIn, watch);
                 if let Some(payload) = logged {
@@ -107,13 +107,18 @@ impl<C: Channel> ChannelServer<C> {
             }
             Letter::Info(info) | Letter::Heard { info, .. } => {
                 let watch = Stopwatch::start(false);
-                let handled = guard(limit, || channel.handle_info(info, socket)).await;
+                let handled =
+                    guard_progress(limit, &self.progress, || channel.handle_info(info, socket))
+                        .await;
                 self.meter.took(Callback::HandleInfo, watch);
                 self.after("handle_info", handled)
             }
             Letter::Out(Broadcast { event, payload, .. }) => {
                 let watch = Stopwatch::start(false);
-                let handled = guard(limit, || channel.handle_out(&event, payload, socket)).await;
+                let handled = guard_progress(limit, &self.progress, || {
+                    channel.handle_out(&event, payload, socket)
+                })
+                .await;
                 self.meter.took(Callback::HandleOut, watch);
                 self.after(&event, handled)
             }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Node;
-use crate::replication::set::Entry;
-use crate::replication::shard::ListPlace;
+use crate::replication::set::{Entry, PhxRef};
+use crate::replication::shard::{ListPlace, Moment, StateBatch};
 
 /// The keys that are looked up in one hold of a shard's lock.
 const KEYS_A_HOLD: usize = 256;
@@ -72,4 +72,49 @@ impl Node {
         let entries = holds.map(|keys| self.shard_of(topic).lock().get_many(topic, keys));
         entries.flatten().collect()
     }
+    /// Returns the topic's last diff and its last change.
+    pub(crate) fn moment(&self, topic: &str) -> Moment {
+        self.shard_of(topic).lock().moment(topic)
+    }
+
+    /// Returns a batch of the topic's list from the place on. Seals as [`Node::list`] does.
+    pub(crate) fn state_batch(&self, topic: &str, from: Option<&ListPlace>) -> StateBatch {
+        let mut shard = self.shard_of(topic).lock();
+        shard.state_batch(topic, from, KEYS_A_HOLD)
+    }
+
+    /// Calls `queue` for a part of the topic's state if the part is current: no diff was taken
+    /// since the diff of number `valid`, or all its metas are here. `queue` runs in the hold of
+    /// the lock that finds that.
+    ///
+    /// # Errors
+    ///
+    /// The metas that are not here. `queue` was not called.
+    pub(crate) fn queue_if_current<'a>(
+        &self,
+        topic: &str,
+        valid: u64,
+        metas: impl Iterator<Item = (&'a str, PhxRef)>,
+        queue: impl FnOnce(),
+    ) -> Result<u64, Stale> {
+        let mut shard = self.shard_of(topic).lock();
+        let Moment { taken, .. } = shard.moment(topic);
+        if taken != valid {
+            let gone = shard.gone(topic, metas);
+            if !gone.is_empty() {
+                return Err(Stale { taken, gone });
+            }
+        }
+        queue();
+        Ok(taken)
+    }
+}
+
+/// A part of a topic's state has metas that are not here any more.
+#[derive(Debug)]
+pub(crate) struct Stale {
+    /// The number of the topic's last diff. The other metas were here after it.
+    pub(crate) taken: u64,
+    /// The metas that are gone.
+    pub(crate) gone: Vec<PhxRef>,
 }

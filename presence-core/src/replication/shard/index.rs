@@ -4,6 +4,7 @@ mod holders;
 pub(super) mod key_changes;
 mod keys;
 pub(super) mod pending;
+pub(super) mod state;
 pub(super) mod topic;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -58,6 +59,8 @@ pub(super) struct Index {
     batch: usize,
     /// The number of diffs so far.
     diffs: u64,
+    /// The number of changes so far.
+    changes: u64,
     /// The number of topics that are dispatching. A stopping driver waits until it is zero.
     dispatching: usize,
     /// Topics that have changed, and whose diffs may go.
@@ -92,6 +95,7 @@ impl Index {
             diff_interval,
             batch,
             diffs: 0,
+            changes: 0,
             dispatching: 0,
             touched: BTreeSet::new(),
             waiting: BTreeSet::new(),
@@ -174,6 +178,12 @@ impl Index {
     pub(super) fn show(&mut self, entry: &Arc<Entry>) -> bool {
         let topic = self.topics.entry(Arc::clone(&entry.topic));
         let topic = topic.or_insert_with(|| Topic::new(self.tells_keys));
+        let taken = self.diffs;
+        self.changes += 1;
+        let new_topic = || Topic::since(taken);
+        let topic = self.topics.entry(Arc::clone(&entry.topic));
+        let topic = topic.or_insert_with(new_topic);
+        topic.moment.changed = self.changes;
         let new = topic.join(entry);
         self.touch(&entry.topic);
         new
@@ -182,6 +192,8 @@ impl Index {
     /// Shows an entry no more. One that is not shown, or was replaced, stays as it is.
     pub(super) fn leave(&mut self, entry: &Arc<Entry>) {
         if let Some(topic) = self.topics.get_mut(&*entry.topic) {
+            self.changes += 1;
+            topic.moment.changed = self.changes;
             topic.leave(entry);
             self.touch(&entry.topic);
         }
@@ -349,6 +361,7 @@ impl Index {
         if let Some((net, keys)) = topic.take_diff() {
             changes = net.len();
             self.diffs += 1;
+            topic.moment.taken = self.diffs;
             topic.phase = Phase::Dispatching;
             self.dispatching += 1;
             effects.push(Effect::TopicDiff(TakenDiff {

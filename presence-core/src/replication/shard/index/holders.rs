@@ -152,6 +152,15 @@ impl Holders {
         }
     }
 
+    /// Returns whether an entry has this reference.
+    pub(super) fn holds(&self, phx_ref: PhxRef) -> bool {
+        visit(1);
+        match self {
+            Self::One(entry) => entry.meta.reference() == phx_ref,
+            Self::Many(many) => many.by_ref.contains_key(&phx_ref),
+        }
+    }
+
     /// Returns the oldest entry of the origin.
     pub(super) fn oldest_of(&self, origin: &Arc<Origin>) -> Option<&Arc<Entry>> {
         visit(1);

@@ -6,6 +6,7 @@ use super::holders::{Holders, Removed};
 use super::key_changes::KeyChanges;
 use super::keys::{Keyed, Keys};
 use super::pending::{NetChanges, Pending};
+use super::state::Moment;
 use crate::replication::set::{Entry, Origin, PhxRef};
 
 /// Where a topic stands between two diffs.
@@ -21,7 +22,7 @@ pub(super) enum Phase {
 }
 
 /// The place in a topic's list where a batch of it ended.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ListPlace {
     /// The last key.
     key: Arc<str>,
@@ -56,6 +57,8 @@ pub(in crate::replication::shard) struct Topic {
     pending: Pending,
     /// Those of the keys. `None`: diffs do not tell them. In a box, for most trackers have none.
     key_changes: Option<Box<KeyChanges>>,
+    /// The last diff and the last change.
+    pub(super) moment: Moment,
 }
 
 impl crate::replication::shard::Shard {
@@ -113,6 +116,16 @@ impl Topic {
             key_changes: tells_keys.then(Box::default),
             ..Self::default()
         }
+    /// A topic that begins after the shard's diff of this number.
+    pub(super) fn since(taken: u64) -> Self {
+        let mut topic = Self::default();
+        topic.moment.taken = taken;
+        topic
+    }
+
+    /// Returns whether the meta of this reference is shown under the key.
+    pub(super) fn holds(&self, key: &str, phx_ref: PhxRef) -> bool {
+        self.keys.get(key).is_some_and(|held| held.holds(phx_ref))
     }
 
     /// The key as it is held already, so that all its entries share one text.

@@ -48,7 +48,7 @@ pub(crate) fn generate(wiring: &mut Wiring, name: &Name) -> anyhow::Result<()> {
          A channel tracks the user who has joined:\n\n    \
          let presence = &socket.state().{field};\n    \
          presence.track(socket, \"some key\", json!({{ \"some\": \"meta\" }})).await?;\n    \
-         socket.push(\"presence_state\", presence.list(socket.topic()).await)?;{advice}"
+         socket.push_presence_state(presence).await?;{advice}"
     ));
     Ok(())
 }

@@ -87,7 +87,7 @@ impl Channel for RoomChannel {
                 let presence = &socket.state().presence;
                 let user_id = &socket.user().user_id;
                 presence.track(socket, user_id, json!({})).await?;
-                socket.push("presence_state", presence.list(socket.topic()).await)?;
+                socket.push_presence_state(presence).await?;
                 Ok(())
             }
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::DisconnectGrace;
 use super::changes::MAX_NAME_BYTES;
+use super::dispatcher::MAX_DIFF_BYTES;
 use super::messenger;
 use crate::replication::message;
 use crate::replication::options::{DAY, MS, NodeOptions, OptionError, at_least, within};
@@ -57,6 +58,8 @@ pub struct TrackerOptions {
     pub(super) max_concurrent_diffs: usize,
     pub(super) count_interval: Duration,
     pub(super) last_leave_delay: Duration,
+    /// The most bytes of a part of a list.
+    pub(super) part_bytes: usize,
 }
 
 impl Default for TrackerOptions {
@@ -71,6 +74,7 @@ impl Default for TrackerOptions {
             max_concurrent_diffs: 64,
             count_interval: SECOND,
             last_leave_delay: SECOND,
+            part_bytes: MAX_DIFF_BYTES,
         }
     }
 }
@@ -336,6 +340,10 @@ impl TrackerOptions {
     #[must_use]
     pub fn last_leave_delay(mut self, delay: Duration) -> Self {
         self.last_leave_delay = delay;
+    /// Sets the most bytes of a part of a list, for tests with small rooms.
+    #[cfg(test)]
+    pub(super) fn part_bytes(mut self, bytes: usize) -> Self {
+        self.part_bytes = bytes;
         self
     }
 

@@ -19,13 +19,35 @@ use crate::replication::node::Stale;
 use crate::replication::shard::{ListPlace, Moment};
 
 /// The parts of a topic's state, one after the other. Made by [`Tracker::state_parts`].
-pub struct StateParts<'a, P: Presence> {
-    shared: &'a Arc<Shared<P>>,
+pub struct StateParts<P: Presence> {
+    shared: Arc<Shared<P>>,
     topic: Arc<str>,
     /// The moment at which the walk began.
     begun: Moment,
     /// The chunk that the next part is in, and its place there. `None` before the first.
     at: Option<(Arc<Chunk>, usize)>,
+    /// Set if the first chunk is read once more, as joins.
+    again: bool,
+}
+
+/// The place where a chunk begins, and the form of its first part.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Begin {
+    /// The beginning of the list, as a state.
+    State,
+    /// The beginning of the list, as joins.
+    Again,
+    /// A place in the list, as joins.
+    From(ListPlace),
+}
+
+impl Begin {
+    fn place(&self) -> Option<&ListPlace> {
+        match self {
+            Self::From(place) => Some(place),
+            Self::State | Self::Again => None,
+        }
+    }
 }
 
 /// A part of a topic's state. See [`StateParts::next`].
@@ -48,13 +70,13 @@ impl StatePart {
     }
 }
 
-impl<P: Presence> StateParts<'_, P> {
+impl<P: Presence> StateParts<P> {
     /// Returns the next part, or `None` after the last one. The part stays the next one until
     /// [`queue`](Self::queue) has queued it.
     pub async fn next(&mut self) -> Option<StatePart> {
         loop {
-            let from = match &mut self.at {
-                None => None,
+            let begin = match &mut self.at {
+                None => Begin::State,
                 Some((chunk, place)) => match chunk.part(*place) {
                     // All users of the part have left.
                     Some(part) if part.is_idle() => {
@@ -62,10 +84,11 @@ impl<P: Presence> StateParts<'_, P> {
                         continue;
                     }
                     Some(part) => return Some(StatePart(part)),
-                    None => Some(chunk.next()?.clone()),
+                    None if std::mem::take(&mut self.again) => Begin::Again,
+                    None => Begin::From(chunk.next()?.clone()),
                 },
             };
-            let chunk = self.chunk(from).await;
+            let chunk = self.chunk(begin).await;
             self.at = Some((chunk, 0));
         }
     }
@@ -89,6 +112,13 @@ impl<P: Presence> StateParts<'_, P> {
             Ok(taken) => {
                 part.set_valid(taken);
                 *place += 1;
+                if part.is_first && !(chunk.is_all() && chunk.len() == 1) {
+                    // Clients without phoenix.js's `Presence` object apply diffs before the state,
+                    // and then lose what those joined. So all that follows is read after the last
+                    // diff before the state, and what was read before is read again.
+                    self.begun.taken = taken;
+                    self.again = chunk.moment().taken != taken;
+                }
                 true
             }
             Err(Stale { taken, gone }) => {
@@ -98,18 +128,18 @@ impl<P: Presence> StateParts<'_, P> {
         }
     }
 
-    /// Returns the chunk at a place, which other walks may have built.
-    async fn chunk(&self, from: Option<ListPlace>) -> Arc<Chunk> {
+    /// Returns the chunk that begins at a place, which other walks may have built.
+    async fn chunk(&self, begin: Begin) -> Arc<Chunk> {
         let Self { shared, topic, .. } = self;
         let host = &shared.host;
-        let is_first = from.is_none();
+        let most = shared.options.part_bytes;
         host.ready().await;
-        let slot = (Arc::clone(topic), from);
+        let slot = (Arc::clone(topic), begin);
         if let Some(chunk) = self.held(&slot) {
             return chunk;
         }
-        if is_first {
-            let read = Read::new(host.node(), topic, None);
+        if slot.1 == Begin::State {
+            let read = Read::new(host.node(), topic, None, most);
             if read.is_all() {
                 // A small list: `fetch` of one client does not wait for that of another.
                 return self.build(slot, read).await;
@@ -121,7 +151,7 @@ impl<P: Presence> StateParts<'_, P> {
         if let Some(chunk) = self.held(&slot) {
             return chunk;
         }
-        let read = Read::new(host.node(), topic, slot.1.as_ref());
+        let read = Read::new(host.node(), topic, slot.1.place(), most);
         self.build(slot, read).await
     }
 
@@ -141,11 +171,11 @@ impl<P: Presence> StateParts<'_, P> {
 
     async fn build(&self, slot: cache::SlotId, read: Read) -> Arc<Chunk> {
         let Self { shared, topic, .. } = self;
-        let is_first = slot.1.is_none();
         let fetched = shared.fetch(topic, read.presences()).await;
         // If the callback failed, it took the presences with it.
         let presences: Presences = fetched.unwrap_or_else(|| read.presences());
-        let chunk = Chunk::encode(read, presences, is_first).await;
+        let is_first = slot.1 == Begin::State;
+        let chunk = Chunk::encode(read, presences, is_first, shared.options.part_bytes).await;
         shared.states.count_encoded(chunk.len());
         let chunk = Arc::new(chunk);
         shared.states.put(slot, &chunk);
@@ -198,18 +228,19 @@ impl<P: Presence> Tracker<P> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn state_parts(&self, topic: impl AsRef<str>) -> StateParts<'_, P> {
+    pub fn state_parts(&self, topic: impl AsRef<str>) -> StateParts<P> {
         let topic: Arc<str> = topic.as_ref().into();
         StateParts {
             begun: self.shared.host.node().moment(&topic),
-            shared: &self.shared,
+            shared: Arc::clone(&self.shared),
             topic,
             at: None,
+            again: false,
         }
     }
 }
 
-impl<P: Presence> std::fmt::Debug for StateParts<'_, P> {
+impl<P: Presence> std::fmt::Debug for StateParts<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StateParts")
             .field("topic", &self.topic)

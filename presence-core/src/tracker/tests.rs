@@ -10,6 +10,7 @@ mod owners;
 mod presence;
 mod reads;
 mod responsible;
+mod state;
 mod stop;
 
 use std::time::Duration;

@@ -61,7 +61,7 @@ impl<const GRACE_MS: u64> Channel for RoomChannel<GRACE_MS> {
         let meta = json!({ "online_at": unix_seconds().to_string() });
         presence.track(socket, &socket.user().user_id, meta).await?;
         if watch == PresenceWatch::Full {
-            socket.push("presence_state", presence.list(socket.topic()).await)?;
+            socket.push_presence_state(presence).await?;
         }
         Ok(())
     }

@@ -54,7 +54,10 @@ impl<const GRACE_MS: u64> Channel for RoomChannel<GRACE_MS> {
             room if room.starts_with("gate") && payload.value()?["pass"] != "open" => {
                 return Err(JoinError::new("locked"));
             }
-            room if room.starts_with("presence") || room.starts_with("grace") => {
+            room if ["presence", "grace", "big"]
+                .iter()
+                .any(|name| room.starts_with(name)) =>
+            {
                 socket.notify(Info::AfterJoin(PresenceWatch::Full));
             }
             // The client chooses, by `{"presence": "count"}` or `{"presence": "none"}`.
@@ -139,7 +142,7 @@ impl<const GRACE_MS: u64> Channel for RoomChannel<GRACE_MS> {
                 let meta = json!({ "online_at": unix_seconds().to_string() });
                 presence.track(socket, &user_id, meta).await?;
                 if watch == PresenceWatch::Full {
-                    socket.push("presence_state", presence.list(socket.topic()).await)?;
+                    socket.push_presence_state(presence).await?;
                 }
                 Ok(())
             }

@@ -52,7 +52,7 @@ impl Channel for RoomChannel {
                 let presence = &socket.state().presence;
                 let meta = json!({ "online_at": unix_seconds().to_string() });
                 presence.track(socket, &socket.user().user_id, meta).await?;
-                socket.push("presence_state", presence.list(socket.topic()).await)?;
+                socket.push_presence_state(presence).await?;
                 Ok(())
             }
         }

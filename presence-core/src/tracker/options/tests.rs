@@ -218,6 +218,7 @@ fn each_setter_sets_its_own_option() {
         max_concurrent_diffs: 19,
         count_interval: 20 * second,
         last_leave_delay: 21 * second,
+        part_bytes: MAX_DIFF_BYTES,
     };
     assert_eq!(set, expected);
     assert_eq!(set.check(), Ok(()));

@@ -8,8 +8,8 @@ use crate::sync::Mutex;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
+use super::Begin;
 use super::chunk::Chunk;
-use crate::replication::shard::ListPlace;
 use crate::telemetry::StateMeter;
 
 /// The most bytes of chunks that one tracker holds.
@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const SMALL: usize = 16 * 1024;
 
 /// A topic, and the place in its list where a chunk begins.
-pub(super) type SlotId = (Arc<str>, Option<ListPlace>);
+pub(super) type SlotId = (Arc<str>, Begin);
 
 /// The chunks of all topics of one tracker.
 pub(in crate::tracker) struct StateCache {

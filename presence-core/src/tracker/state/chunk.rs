@@ -11,7 +11,6 @@ use crate::pubsub::Payload;
 use crate::replication::node::Node;
 use crate::replication::set::{Entry, PhxRef};
 use crate::replication::shard::{ListPlace, Moment};
-use crate::tracker::dispatcher::MAX_DIFF_BYTES;
 
 /// About how many bytes a held meta takes beside its share of the JSON.
 const META_BYTES: usize = 128;
@@ -28,13 +27,13 @@ pub(super) struct Read {
 
 impl Read {
     /// Reads the chunk that begins at a place.
-    pub(super) fn new(node: &Node, topic: &str, from: Option<&ListPlace>) -> Self {
+    pub(super) fn new(node: &Node, topic: &str, from: Option<&ListPlace>, most: usize) -> Self {
         let mut batch = node.state_batch(topic, from);
         let moment = batch.moment;
         let mut entries = batch.entries;
         let mut bytes: usize = entries.iter().map(|entry| cut::bytes(entry)).sum();
         while let Some(place) = &batch.next
-            && bytes <= cut::MOST
+            && bytes <= most
         {
             batch = node.state_batch(topic, Some(place));
             bytes += batch
@@ -44,7 +43,7 @@ impl Read {
                 .sum::<usize>();
             entries.append(&mut batch.entries);
         }
-        let (count, next) = cut::cut(&entries, batch.next);
+        let (count, next) = cut::cut(&entries, batch.next, most);
         entries.truncate(count);
         Self {
             entries,
@@ -77,7 +76,12 @@ pub(super) struct Chunk {
 
 impl Chunk {
     /// Encodes what was read, with the fields of `fetch`.
-    pub(super) async fn encode(read: Read, presences: Presences, is_first: bool) -> Self {
+    pub(super) async fn encode(
+        read: Read,
+        presences: Presences,
+        is_first: bool,
+        most: usize,
+    ) -> Self {
         let Read {
             entries,
             next,
@@ -89,7 +93,7 @@ impl Chunk {
             joins: presences,
             leaves: Presences::default(),
         };
-        let mut diffs = whole.parts(MAX_DIFF_BYTES);
+        let mut diffs = whole.parts(most);
         if diffs.is_empty() && is_first {
             // A client waits for its first state, and gets it though it is empty.
             diffs.push(Diff::default());

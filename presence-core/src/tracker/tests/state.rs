@@ -1,0 +1,470 @@
+//! The state of a topic in parts, as clients merge it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::presence::Presences;
+use crate::pubsub::{Dispatch, Payload, Subscriber, Subscription};
+use crate::sync::Mutex;
+use crate::tracker::TrackerOptions;
+
+/// A numbered draw: the same ones in each run.
+#[derive(Clone)]
+struct Draws(Arc<AtomicU64>);
+
+impl Draws {
+    fn new(seed: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(seed | 1)))
+    }
+
+    fn below(&self, bound: u64) -> u64 {
+        let drawn = self.0.load(Ordering::Relaxed);
+        let drawn = drawn ^ (drawn << 13);
+        let drawn = drawn ^ (drawn >> 7);
+        let drawn = drawn ^ (drawn << 17);
+        self.0.store(drawn, Ordering::Relaxed);
+        drawn % bound
+    }
+
+    async fn pause(&self, most_ms: u64) {
+        tokio::time::sleep(MS * self.below(most_ms + 1) as u32).await;
+    }
+}
+
+/// Its `fetch` takes up to `slow` ms, and adds a field of some bytes.
+struct Slow {
+    draws: Draws,
+    slow: u64,
+    calls: Arc<AtomicUsize>,
+    keys: Arc<AtomicUsize>,
+}
+
+impl Presence for Slow {
+    const NAME: &str = "test.slow";
+
+    async fn fetch(&self, _topic: &str, mut presences: Presences) -> Presences {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.keys.fetch_add(presences.len(), Ordering::Relaxed);
+        if self.slow > 0 {
+            self.draws.pause(self.slow).await;
+        }
+        for (key, entry) in &mut presences {
+            entry.insert("name", format!("name of {key}")).unwrap();
+        }
+        presences
+    }
+}
+
+/// The messages that wait for a client, in their order.
+#[derive(Clone, Default)]
+struct Outbox(Arc<Mutex<Vec<(String, Payload)>>>);
+
+impl Subscriber for Outbox {
+    fn deliver(&self, dispatch: &mut Dispatch<'_>) {
+        let message = dispatch.message();
+        let message = (message.event.to_string(), message.payload.clone());
+        self.0.lock().push(message);
+    }
+}
+
+/// What clients of phoenix.js do with the messages of a channel: the `phx_ref`s of each key.
+#[derive(Clone, Default)]
+struct Client {
+    state: BTreeMap<String, Vec<String>>,
+    /// The diffs that came before the list of this join.
+    early: Option<Vec<Value>>,
+    /// Set for a client that has no `Presence` object, and applies such diffs at once.
+    is_older: bool,
+}
+
+impl Client {
+    fn rejoins(&mut self) {
+        self.early = (!self.is_older).then(Vec::new);
+    }
+
+    fn takes(&mut self, event: &str, payload: &Value) {
+        match event {
+            PRESENCE_STATE => {
+                // Whoever is not in the list has left.
+                self.state = refs_by_key(payload);
+                for diff in self.early.take().into_iter().flatten() {
+                    self.merge(&diff);
+                }
+            }
+            _ => match &mut self.early {
+                Some(early) => early.push(payload.clone()),
+                None => self.merge(payload),
+            },
+        }
+    }
+
+    fn merge(&mut self, diff: &Value) {
+        for (key, joining) in refs_by_key(&diff["joins"]) {
+            let held = self.state.entry(key).or_default();
+            held.retain(|phx_ref| !joining.contains(phx_ref));
+            held.extend(joining);
+        }
+        for (key, leaving) in refs_by_key(&diff["leaves"]) {
+            if let Some(held) = self.state.get_mut(&key) {
+                held.retain(|phx_ref| !leaving.contains(phx_ref));
+                if held.is_empty() {
+                    self.state.remove(&key);
+                }
+            }
+        }
+    }
+
+    fn sorted(mut self) -> BTreeMap<String, Vec<String>> {
+        self.state.values_mut().for_each(|refs| refs.sort());
+        self.state
+    }
+}
+
+fn refs_by_key(side: &Value) -> BTreeMap<String, Vec<String>> {
+    let keys = side.as_object().unwrap().iter();
+    keys.map(|(key, entry)| {
+        let metas = entry["metas"].as_array().unwrap().iter();
+        let refs = metas.map(|meta| meta["phx_ref"].as_str().unwrap().to_owned());
+        (key.clone(), refs.collect())
+    })
+    .collect()
+}
+
+async fn truth<P: Presence>(tracker: &Tracker<P>) -> BTreeMap<String, Vec<String>> {
+    let list = tracker.list("t").await;
+    let client = Client {
+        state: refs_by_key(&serde_json::to_value(&list).unwrap()),
+        ..Client::default()
+    };
+    client.sorted()
+}
+
+/// A member of the room.
+struct Member {
+    client: Client,
+    outbox: Outbox,
+    /// The number of parts of its list.
+    parts: usize,
+    _subscription: Subscription,
+}
+
+impl Member {
+    fn join(pubsub: &PubSub, mut client: Client) -> Self {
+        client.rejoins();
+        let outbox = Outbox::default();
+        let subscription = pubsub.subscribe("t", Arc::new(outbox.clone()));
+        Self {
+            client,
+            outbox,
+            parts: 0,
+            _subscription: subscription,
+        }
+    }
+
+    fn reads(&mut self) -> usize {
+        let messages = std::mem::take(&mut *self.outbox.0.lock());
+        for (event, payload) in &messages {
+            self.client.takes(event, &payload.value().unwrap());
+        }
+        messages.len()
+    }
+}
+
+/// Walks the state as a channel does. Returns the number of parts and the bytes of the largest.
+async fn walk<P: Presence>(
+    tracker: &Tracker<P>,
+    outbox: &Outbox,
+    (draws, pace): (&Draws, u64),
+) -> (usize, usize) {
+    let mut parts = tracker.state_parts("t");
+    let (mut count, mut most) = (0, 0);
+    while let Some(part) = parts.next().await {
+        let message = (part.event().to_owned(), part.payload().clone());
+        draws.pause(pace).await;
+        if parts.queue(&part, || outbox.0.lock().push(message)) {
+            count += 1;
+            most = most.max(part.payload().bytes().len());
+        }
+    }
+    (count, most)
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// A user comes, with a meta of so many bytes.
+    Track(u8, usize),
+    Update(u8),
+    /// One of the users goes.
+    Untrack(u8),
+    /// A member joins, or the member of this number joins again.
+    Join(u8),
+    Sleep(u8),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (any::<u8>(), 0..120usize).prop_map(|(user, size)| Step::Track(user, size)),
+        2 => any::<u8>().prop_map(Step::Update),
+        5 => any::<u8>().prop_map(Step::Untrack),
+        2 => any::<u8>().prop_map(Step::Join),
+        4 => (0..100u8).prop_map(Step::Sleep),
+    ];
+    prop::collection::vec(step, 1..120)
+}
+
+/// Runs the steps. Returns whether each member's list equals the truth at the end.
+async fn run(steps: Vec<Step>, seed: u64, slow: u64, pace: u64, part_bytes: usize, batch: usize) {
+    let draws = Draws::new(seed);
+    let presence = Slow {
+        draws: draws.clone(),
+        slow,
+        calls: Arc::default(),
+        keys: Arc::default(),
+    };
+    let options = TrackerOptions::default()
+        .part_bytes(part_bytes)
+        .batch(batch);
+    let pubsub = PubSub::local();
+    let tracker = Tracker::start_with(&pubsub, presence, options).unwrap();
+    let mut users: BTreeMap<u8, Owner> = BTreeMap::new();
+    for user in 0..30 {
+        let owner = Owner::new();
+        let key = format!("k{:02}", user % 20);
+        let meta = json!({ "x": "y".repeat(usize::from(user)) });
+        tracker.track_as(&owner, "t", key, meta).await.unwrap();
+        users.insert(user, owner);
+    }
+    let mut members: Vec<tokio::task::JoinHandle<Member>> = Vec::new();
+    for step in steps {
+        match step {
+            Step::Track(user, size) => {
+                let owner = users.entry(user).or_default();
+                let key = format!("k{:02}", user % 20);
+                let meta = json!({ "x": "y".repeat(size) });
+                let _ = tracker.track_as(owner, "t", key, meta).await;
+            }
+            Step::Update(user) => {
+                if let Some(owner) = users.get(&user) {
+                    let key = format!("k{:02}", user % 20);
+                    let _ = tracker.update_as(owner, "t", key, json!({ "u": 1 })).await;
+                }
+            }
+            Step::Untrack(user) => {
+                let place = usize::from(user) % users.len().max(1);
+                if let Some(user) = users.keys().nth(place).copied() {
+                    users.remove(&user);
+                }
+            }
+            Step::Join(number) => {
+                let place = usize::from(number) % 5;
+                let mut client = Client {
+                    is_older: number.is_multiple_of(2),
+                    ..Client::default()
+                };
+                if place < members.len() {
+                    // It reads all that came before, and keeps its list over the rejoin.
+                    let mut member = members.swap_remove(place).await.unwrap();
+                    member.reads();
+                    client = member.client;
+                }
+                let mut member = Member::join(&pubsub, client);
+                let (tracker, draws) = (tracker.clone(), draws.clone());
+                members.push(tokio::spawn(async move {
+                    member.parts = walk(&tracker, &member.outbox, (&draws, pace)).await.0;
+                    member
+                }));
+            }
+            Step::Sleep(ms) => tokio::time::sleep(MS * u32::from(ms)).await,
+        }
+    }
+    let mut joined = Vec::new();
+    for member in members {
+        joined.push(member.await.unwrap());
+    }
+    // The last diffs come.
+    tokio::time::sleep(MS * 5000).await;
+    tracker.settled().await;
+    let truth = truth(&tracker).await;
+    for mut member in joined {
+        member.reads();
+        // As in Phoenix, an older client loses a diff that comes between a list and its push.
+        if member.parts > 1 || !member.client.is_older {
+            assert_eq!(member.client.sorted(), truth);
+        }
+    }
+}
+
+proptest! {
+    /// No order of parts, diffs, joins and leaves leaves a ghost or loses a member, whatever time
+    /// `fetch` and the clients take.
+    #[test]
+    fn each_list_ends_with_the_truth(
+        steps in steps(),
+        seed in any::<u64>(),
+        slow in prop_oneof![Just(0), 0..300u64],
+        pace in prop_oneof![Just(0), 0..200u64],
+        part_bytes in prop_oneof![Just(1), 200..3000usize, Just(1_000_000)],
+        batch in prop_oneof![1..5usize, Just(2000)],
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(run(steps, seed, slow, pace, part_bytes, batch));
+    }
+}
+
+fn users(count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(|number| format!("user{number:04}"))
+}
+
+/// A room of users with 100-byte metas, whose diffs are out.
+async fn room(count: usize, slow: u64) -> (Tracker<Slow>, PubSub, Vec<Owner>) {
+    let presence = Slow {
+        draws: Draws::new(7),
+        slow,
+        calls: Arc::default(),
+        keys: Arc::default(),
+    };
+    let options = TrackerOptions::default().part_bytes(8_000);
+    let pubsub = PubSub::local();
+    let tracker = Tracker::start_with(&pubsub, presence, options).unwrap();
+    let mut owners = Vec::new();
+    for user in users(count) {
+        let owner = Owner::new();
+        let meta = json!({ "x": "y".repeat(100) });
+        tracker.track_as(&owner, "t", user, meta).await.unwrap();
+        owners.push(owner);
+    }
+    tokio::time::sleep(MS * 1000).await;
+    tracker.settled().await;
+    tracker.presence().calls.store(0, Ordering::Relaxed);
+    tracker.presence().keys.store(0, Ordering::Relaxed);
+    (tracker, pubsub, owners)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_list_is_a_state_and_then_joins_within_the_limit() {
+    let (tracker, pubsub, _owners) = room(500, 0).await;
+    let mut member = Member::join(&pubsub, Client::default());
+    let (parts, most) = walk(&tracker, &member.outbox, (&Draws::new(1), 0)).await;
+    assert!((12..60).contains(&parts), "{parts} parts");
+    assert!(most <= 8_000, "a part of {most} bytes");
+    for (number, (event, payload)) in member.outbox.0.lock().iter().enumerate() {
+        let is_first = number == 0;
+        assert_eq!(event == PRESENCE_STATE, is_first, "{number}: {event}");
+        let payload = payload.value().unwrap();
+        let first = if is_first {
+            &payload
+        } else {
+            &payload["joins"]
+        };
+        let (key, entry) = first.as_object().unwrap().iter().next().unwrap();
+        assert_eq!(entry["name"], format!("name of {key}"));
+        assert!(is_first || payload["leaves"] == json!({}));
+    }
+    member.reads();
+    assert_eq!(member.client.sorted(), truth(&tracker).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_small_list_is_the_state_of_today() {
+    for count in [0, 1, 20] {
+        let (tracker, pubsub, _owners) = room(count, 0).await;
+        let member = Member::join(&pubsub, Client::default());
+        walk(&tracker, &member.outbox, (&Draws::new(1), 0)).await;
+        let list = Payload::from(&tracker.list("t").await);
+        let expected = vec![(PRESENCE_STATE.to_owned(), list)];
+        assert_eq!(*member.outbox.0.lock(), expected, "{count} users");
+    }
+}
+
+/// A client that tracks itself and lists has itself in the list, as in Phoenix.
+#[tokio::test(start_paused = true)]
+async fn a_small_list_has_what_was_tracked_before() {
+    let (tracker, pubsub, _owners) = room(40, 0).await;
+    for number in 0..5 {
+        let owner = Owner::new();
+        let key = format!("a{number}");
+        tracker
+            .track_as(&owner, "t", &key, json!({}))
+            .await
+            .unwrap();
+        let member = Member::join(&pubsub, Client::default());
+        assert_eq!(
+            walk(&tracker, &member.outbox, (&Draws::new(1), 0)).await.0,
+            1
+        );
+        let list = member.outbox.0.lock()[0].1.value().unwrap();
+        assert!(list[&key].is_object(), "{key} is in its list");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_clients_share_the_parts_between_two_diffs() {
+    let (tracker, pubsub, mut owners) = room(500, 50).await;
+    let mut walks = Vec::new();
+    for _ in 0..100 {
+        let (tracker, mut member) = (tracker.clone(), Member::join(&pubsub, Client::default()));
+        walks.push(tokio::spawn(async move {
+            walk(&tracker, &member.outbox, (&Draws::new(1), 0)).await;
+            member.reads();
+            member.client.sorted()
+        }));
+    }
+    let truth = truth(&tracker).await;
+    for walk in walks {
+        assert_eq!(walk.await.unwrap(), truth);
+    }
+    // One walk, and the list of this test.
+    let keys = tracker.presence().keys.swap(0, Ordering::Relaxed);
+    assert_eq!(keys, 2 * 500);
+
+    // A diff ends the sharing for those who come later.
+    owners.pop();
+    tokio::time::sleep(MS * 1000).await;
+    let mut member = Member::join(&pubsub, Client::default());
+    tracker.presence().keys.store(0, Ordering::Relaxed);
+    walk(&tracker, &member.outbox, (&Draws::new(1), 0)).await;
+    assert_eq!(tracker.presence().keys.load(Ordering::Relaxed), 499);
+    member.reads();
+    assert_eq!(member.client.state.len(), 499);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_part_is_held_for_a_quiet_room() {
+    let (tracker, pubsub, _owners) = room(500, 0).await;
+    let member = Member::join(&pubsub, Client::default());
+    walk(&tracker, &member.outbox, (&Draws::new(1), 0)).await;
+    let (slots, bytes) = tracker.shared.states.held();
+    assert!(slots > 10 && bytes > 50_000, "{slots} slots, {bytes} bytes");
+    tokio::time::sleep(MS * 12_000).await;
+    assert_eq!(tracker.shared.states.held(), (0, 0));
+    // The next client begins anew.
+    walk(&tracker, &member.outbox, (&Draws::new(1), 0)).await;
+    assert_eq!(tracker.shared.states.held(), (slots, bytes));
+}
+
+/// A key with more metas than a part has room for is sent in several parts.
+#[tokio::test(start_paused = true)]
+async fn a_key_may_be_larger_than_a_part() {
+    let (tracker, pubsub, _owners) = room(3, 0).await;
+    let devices: Vec<_> = (0..600).map(|_| Owner::new()).collect();
+    for device in &devices {
+        let meta = json!({ "x": "y".repeat(50) });
+        tracker
+            .track_as(device, "t", "user0001", meta)
+            .await
+            .unwrap();
+    }
+    let mut member = Member::join(&pubsub, Client::default());
+    let (parts, most) = walk(&tracker, &member.outbox, (&Draws::new(1), 0)).await;
+    assert!(parts >= 8 && most <= 8_000, "{parts} parts, {most} bytes");
+    member.reads();
+    assert_eq!(member.client.sorted(), truth(&tracker).await);
+}

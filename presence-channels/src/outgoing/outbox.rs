@@ -14,6 +14,7 @@
 //! ([`Backlog`](super::backlog::Backlog)).
 
 mod liveness;
+mod locked;
 mod peer;
 mod polls;
 mod queue;
@@ -116,35 +117,6 @@ impl Outbox {
             .into_iter()
             .for_each(|bytes| self.meter.message_out(bytes));
         self.queued(state);
-    }
-
-    /// Queues a message without a write, a wait or a call of other code, for who holds a lock. The
-    /// caller has seen to it that there is [room](Self::poll_room), and calls
-    /// [`enqueued`](Self::enqueued) without the lock. Returns `false` if the connection is closing.
-    pub(crate) fn enqueue(&self, frame: Frame) -> bool {
-        let mut state = self.state.lock();
-        let is_open = state.phase == OutboxPhase::Open;
-        if is_open {
-            state.queue.push(frame);
-        }
-        is_open
-    }
-
-    /// Has a frame of these bytes written that was [enqueued](Self::enqueue).
-    pub(crate) fn enqueued(&self, bytes: usize) {
-        self.meter.message_out(bytes);
-        self.queued(self.state.lock());
-    }
-
-    /// Has the socket's task write what was queued.
-    fn queued(&self, mut state: StateGuard<'_>) {
-        state.recount(self.flushers.backlog());
-        // A blocked peer's task is woken when the peer takes more.
-        if state.attended || (state.blocked && self.sink == Sink::WebSocket) || state.woken {
-            return;
-        }
-        state.woken = true;
-        wake(state.waker.clone(), state);
     }
 
     /// Queues a frame that many clients get; drops it if the connection is closing. A flusher

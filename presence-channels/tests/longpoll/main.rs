@@ -1,6 +1,7 @@
 //! Long-polling through the endpoint's router, on a paused clock: nothing waits for real.
 
 mod app;
+mod big_rooms;
 mod client;
 mod cluster;
 mod ends;

@@ -340,6 +340,9 @@ impl TrackerOptions {
     #[must_use]
     pub fn last_leave_delay(mut self, delay: Duration) -> Self {
         self.last_leave_delay = delay;
+        self
+    }
+
     /// Sets the most bytes of a part of a list, for tests with small rooms.
     #[cfg(test)]
     pub(super) fn part_bytes(mut self, bytes: usize) -> Self {

@@ -176,13 +176,9 @@ impl Index {
     /// Shows an entry that is not a new track: the new state of a presence, or one that was shown
     /// before. Returns whether its reference was not shown.
     pub(super) fn show(&mut self, entry: &Arc<Entry>) -> bool {
-        let topic = self.topics.entry(Arc::clone(&entry.topic));
-        let topic = topic.or_insert_with(|| Topic::new(self.tells_keys));
-        let taken = self.diffs;
         self.changes += 1;
-        let new_topic = || Topic::since(taken);
         let topic = self.topics.entry(Arc::clone(&entry.topic));
-        let topic = topic.or_insert_with(new_topic);
+        let topic = topic.or_insert_with(|| Topic::new(self.tells_keys, self.diffs));
         topic.moment.changed = self.changes;
         let new = topic.join(entry);
         self.touch(&entry.topic);

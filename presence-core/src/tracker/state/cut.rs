@@ -16,8 +16,9 @@ pub(super) fn bytes(entry: &Entry) -> usize {
 /// Returns the number of entries of a chunk of at most `most` bytes, and the place of the next one.
 /// `next` is the place after all of `entries`.
 ///
-/// A chunk that others follow has at least a quarter of `most`, if so much was read. It ends after the key with the smallest hash of those at which it may end. So two walks
-/// that begin at different places soon meet, and share the chunks from there on.
+/// A chunk that others follow has at least a quarter of `most`, if the entries have. It ends after
+/// the key with the smallest hash of those at which it may end. So two walks that begin at
+/// different places soon meet, and share the chunks from there on.
 pub(super) fn cut(
     entries: &[Arc<Entry>],
     next: Option<ListPlace>,

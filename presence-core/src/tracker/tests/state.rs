@@ -71,7 +71,7 @@ impl Subscriber for Outbox {
     }
 }
 
-/// What clients of phoenix.js do with the messages of a channel: the `phx_ref`s of each key.
+/// A client that merges the messages of a channel as phoenix.js does: the `phx_ref`s of each key.
 #[derive(Clone, Default)]
 struct Client {
     state: BTreeMap<String, Vec<String>>,
@@ -195,7 +195,7 @@ async fn walk<P: Presence>(
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// A user comes, with a meta of so many bytes.
+    /// A user comes, with a meta of this size.
     Track(u8, usize),
     Update(u8),
     /// One of the users goes.

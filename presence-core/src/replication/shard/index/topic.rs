@@ -111,16 +111,13 @@ impl crate::replication::shard::Shard {
 }
 
 impl Topic {
-    pub(super) fn new(tells_keys: bool) -> Self {
+    /// A topic that begins after the shard's diff of the number `taken`.
+    pub(super) fn new(tells_keys: bool, taken: u64) -> Self {
         Self {
             key_changes: tells_keys.then(Box::default),
+            moment: Moment { taken, changed: 0 },
             ..Self::default()
         }
-    /// A topic that begins after the shard's diff of this number.
-    pub(super) fn since(taken: u64) -> Self {
-        let mut topic = Self::default();
-        topic.moment.taken = taken;
-        topic
     }
 
     /// Returns whether the meta of this reference is shown under the key.

@@ -49,6 +49,8 @@ impl Args {
             idle: 50 * scale,
             large_mebibytes: 2 * scale as usize,
             room: if self.smoke { 100 } else { 5_000 },
+            hall: 100 * scale,
+            newcomers: 10 * scale,
             beside: Duration::from_millis(100 * scale),
             paced: Duration::from_millis(paced),
         }

@@ -7,6 +7,7 @@ mod join;
 mod large;
 mod neighbour;
 mod push_reply;
+mod watching;
 
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,8 @@ pub(crate) enum Scenario {
     Crowd,
     /// Replies of a handler that waits, beside a large room that gets broadcasts, and without it.
     Neighbour,
+    /// Joins of a large room of which few members watch the presences in full, and others count.
+    Watching,
     /// The memory of idle clients that have joined.
     Idle,
     /// The memory of idle clients that have joined and are tracked, each in a room of its own.
@@ -58,6 +61,9 @@ pub(crate) struct Size {
     pub(crate) large_mebibytes: usize,
     /// The members of the room beside neighbours.
     pub(crate) room: u64,
+    /// The members of the hall, and the users who join it.
+    pub(crate) hall: u64,
+    pub(crate) newcomers: u64,
     /// The time for which neighbours are measured, with the room and without it.
     pub(crate) beside: Duration,
     /// The time for which latencies are measured, at half of the throughput.
@@ -94,7 +100,7 @@ pub(crate) const AT_ONCE: u64 = 100;
 const TOPIC: &str = "room:bench";
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::FanOut { in_flight: 8 },
         Self::FanOut { in_flight: 1 },
         Self::PushReply { in_flight: 1 },
@@ -104,6 +110,7 @@ impl Scenario {
         Self::JoinWithPresence,
         Self::Crowd,
         Self::Neighbour,
+        Self::Watching,
         Self::Idle,
         Self::IdleTracked,
         Self::Large { mebibytes: 1 },
@@ -122,6 +129,7 @@ impl Scenario {
             Self::JoinWithPresence => "join with presence".into(),
             Self::Crowd => "1,000 join one room".into(),
             Self::Neighbour => "neighbour".into(),
+            Self::Watching => "watching less".into(),
             Self::Idle => "idle memory".into(),
             Self::IdleTracked => "idle memory, tracked".into(),
             Self::Large { mebibytes } => format!("large {mebibytes} MiB"),
@@ -136,6 +144,7 @@ impl Scenario {
             Self::PushReply { .. } | Self::PushBurst { .. } => "replies per CPU-second",
             Self::Join | Self::JoinWithPresence => "joins per CPU-second",
             Self::Crowd => "CPU-ms for 1,000 joins",
+            Self::Watching => "CPU with counts / CPU in full",
             Self::Neighbour => "p99 beside a room / p99 alone",
             Self::Idle | Self::IdleTracked => "bytes per socket",
             Self::Large { .. } | Self::LargeEcho { .. } => "CPU-ms per MiB",
@@ -164,7 +173,7 @@ impl Scenario {
             | Self::Join
             | Self::Idle => &[Ours, Floor, Axum, Socketioxide],
             Self::JoinWithPresence | Self::Crowd => &[Ours, Floor],
-            Self::Neighbour | Self::IdleTracked => &[Ours],
+            Self::Neighbour | Self::Watching | Self::IdleTracked => &[Ours],
             Self::Large { .. } | Self::LargeEcho { .. } => &[Ours, Tungstenite],
         }
     }
@@ -193,6 +202,7 @@ impl Scenario {
                 Self::JoinWithPresence => join::measure(&server, size.joins, is_ours).await,
                 Self::Crowd => crowd::measure(&server, is_ours).await,
                 Self::Neighbour => neighbour::measure(&server, size).await,
+                Self::Watching => watching::measure(&server, size).await,
                 Self::Idle => idle::measure(&server, size.idle, false).await,
                 Self::IdleTracked => idle::measure(&server, size.idle, true).await,
                 Self::Large { mebibytes } => large::measure(&server, size, mebibytes, "size").await,

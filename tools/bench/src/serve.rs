@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use axum::{Router, serve::ListenerExt};
 use presence_channels::{
-    Channel, Config, ConnectError, ConnectInfo, Endpoint, HandleResult, InfoResult, JoinResult,
-    Limits, Params, Payload, Presence, PubSub, Routes, Socket, SocketOptions, Topic, Tracker,
-    UserSocket, no_reply, reply_ok, unhandled,
+    Channel, ChannelError, Config, ConnectError, ConnectInfo, Endpoint, HandleResult, InfoResult,
+    JoinResult, Limits, Params, Payload, Presence, PresenceWatch, PubSub, Routes, Socket,
+    SocketOptions, Topic, Tracker, UserSocket, no_reply, reply_ok, tracker::Tracked, unhandled,
 };
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -47,6 +47,9 @@ impl UserSocket for Client {
         routes.channel::<Room>("room:*");
         routes.channel::<Lobby>("lobby:*");
         routes.channel::<Lobby>("crowd:*");
+        for topics in ["hall:*", "listed:*", "counted:*"] {
+            routes.channel::<Hall>(topics);
+        }
     }
 }
 
@@ -115,6 +118,54 @@ impl Channel for Lobby {
         let (tracker, key) = (socket.state(), &socket.user().key);
         tracker.track(socket, key, json!({})).await?;
         let list = tracker.list(socket.topic()).await;
+        socket.push("presence_state", &list)?;
+        Ok(())
+    }
+}
+
+/// A large room whose members have presences, and watch nothing until they say what. Newcomers are
+/// tracked in it. Those of `listed:` get its list, as who watches it does.
+struct Hall;
+
+impl Channel for Hall {
+    type Socket = Client;
+    type Info = ();
+
+    async fn join(topic: &Topic, _: Payload, socket: &mut Socket<Self>) -> JoinResult<Self> {
+        let tracker = socket.state().clone();
+        socket.watch_presence(&tracker, PresenceWatch::None)?;
+        let hall = format!("hall:{}", topic.subtopic());
+        let key = &socket.user().key;
+        tracker
+            .track_as(socket.owner(), hall, key, json!({}))
+            .await?;
+        if topic.starts_with("listed:") {
+            socket.notify(());
+        }
+        Ok(Self.into())
+    }
+
+    async fn handle_in(
+        &mut self,
+        event: &str,
+        payload: Payload,
+        socket: &mut Socket<Self>,
+    ) -> HandleResult {
+        match event {
+            "watch" => {
+                let tracker = socket.state().clone();
+                let watch = PresenceWatch::from_params(&payload)
+                    .map_err(|_| ChannelError::new("not a watch"))?;
+                socket.watch_presence(&tracker, watch)?;
+                no_reply()
+            }
+            _ => unhandled(event),
+        }
+    }
+
+    async fn handle_info(&mut self, (): (), socket: &mut Socket<Self>) -> InfoResult {
+        let hall = format!("hall:{}", socket.topic().subtopic());
+        let list = socket.state().list(&hall).await;
         socket.push("presence_state", &list)?;
         Ok(())
     }

@@ -148,11 +148,12 @@ pub trait Presence: Send + Sync + 'static {
     /// the last two [`broadcast_period`](crate::tracker::TrackerOptions::broadcast_period)s. A node
     /// keeps the last 100,000 events for that, of at most 32 MiB.
     ///
-    /// A key that is shown all the time is no event, such as that of a user who moves to another
-    /// node within [`leave_grace`](crate::tracker::TrackerOptions::leave_grace). The users of a
-    /// killed node leave when it is seen down. In a partition, each side handles the leaves of the
-    /// other's users, and their joins when it ends. The last node of a cluster handles the leaves
-    /// of its users when it stops.
+    /// A key that comes and goes between two diffs is no event. Neither is a key that is shown all
+    /// the time, such as that of a user who moves to another node within
+    /// [`leave_grace`](crate::tracker::TrackerOptions::leave_grace). The users of a killed node
+    /// leave when it is seen down. In a partition, each side handles the leaves of the other's
+    /// users, and their joins when it ends. The last node of a cluster handles the leaves of its
+    /// users when it stops.
     ///
     /// One call of a topic runs at a time, and the events of a key come in their order. Those that
     /// come during a call are in the next one together. Diffs do not wait for these calls, and a

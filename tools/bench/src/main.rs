@@ -11,6 +11,7 @@
     reason = "a command-line tool prints its figures"
 )]
 
+mod big_room;
 mod child;
 mod client;
 mod cores;
@@ -40,6 +41,9 @@ enum Command {
     Run(report::Args),
     /// Holds thousands of sockets for minutes, and prints a line of JSON for each interval.
     Soak(soak::Args),
+    /// Has newcomers join a room of 100,000, and 1,000 clients come back to it at once. Prints a
+    /// line of JSON for each.
+    BigRoom(big_room::Args),
     /// Prints the table of the replicated set's benchmarks, and draws their chart.
     Set(set::Args),
     /// Serves our channels on a free port of 127.0.0.1, and prints the port.
@@ -64,6 +68,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Run(args) => report::run(&args),
         Command::Soak(args) => soak::run(&args),
+        Command::BigRoom(args) => big_room::run(&args),
         Command::Set(args) => set::run(&args),
         Command::Ours(threads) => serve::run(threads.workers),
         Command::Floor(_) => floor::run(),

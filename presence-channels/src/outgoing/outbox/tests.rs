@@ -142,3 +142,21 @@ async fn who_waits_for_room_is_woken() {
     outbox.abandon();
     std::future::poll_fn(|cx| outbox.poll_room(cx)).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_enqueued_under_a_lock_is_taken_in_order_and_nothing_after_the_end() {
+    let outbox = stuck(usize::MAX);
+    outbox.send(frame(b'a'));
+    assert!(outbox.enqueue(frame(b'b')));
+    outbox.enqueued(COST);
+    outbox.send(frame(b'c'));
+    assert_eq!(waiting(&outbox), "abc");
+    // More than may wait is no reason to write, or to close, under the lock of another.
+    for _ in 0..20 {
+        assert!(outbox.enqueue(frame(b'd')));
+    }
+    assert_eq!(waiting(&outbox), "d".repeat(20));
+    outbox.abandon();
+    assert!(!outbox.enqueue(frame(b'e')));
+    assert_eq!(waiting(&outbox), "");
+}

@@ -1,10 +1,10 @@
 //! The state of a topic in parts, as clients merge it.
 
+mod orders;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-
-use proptest::prelude::*;
 
 use super::*;
 use crate::presence::Presences;
@@ -191,132 +191,6 @@ async fn walk<P: Presence>(
         }
     }
     (count, most)
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    /// A user comes, with a meta of this size.
-    Track(u8, usize),
-    Update(u8),
-    /// One of the users goes.
-    Untrack(u8),
-    /// A member joins, or the member of this number joins again.
-    Join(u8),
-    Sleep(u8),
-}
-
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        6 => (any::<u8>(), 0..120usize).prop_map(|(user, size)| Step::Track(user, size)),
-        2 => any::<u8>().prop_map(Step::Update),
-        5 => any::<u8>().prop_map(Step::Untrack),
-        2 => any::<u8>().prop_map(Step::Join),
-        4 => (0..100u8).prop_map(Step::Sleep),
-    ];
-    prop::collection::vec(step, 1..120)
-}
-
-/// Runs the steps. Returns whether each member's list equals the truth at the end.
-async fn run(steps: Vec<Step>, seed: u64, slow: u64, pace: u64, part_bytes: usize, batch: usize) {
-    let draws = Draws::new(seed);
-    let presence = Slow {
-        draws: draws.clone(),
-        slow,
-        calls: Arc::default(),
-        keys: Arc::default(),
-    };
-    let options = TrackerOptions::default()
-        .part_bytes(part_bytes)
-        .batch(batch);
-    let pubsub = PubSub::local();
-    let tracker = Tracker::start_with(&pubsub, presence, options).unwrap();
-    let mut users: BTreeMap<u8, Owner> = BTreeMap::new();
-    for user in 0..30 {
-        let owner = Owner::new();
-        let key = format!("k{:02}", user % 20);
-        let meta = json!({ "x": "y".repeat(usize::from(user)) });
-        tracker.track_as(&owner, "t", key, meta).await.unwrap();
-        users.insert(user, owner);
-    }
-    let mut members: Vec<tokio::task::JoinHandle<Member>> = Vec::new();
-    for step in steps {
-        match step {
-            Step::Track(user, size) => {
-                let owner = users.entry(user).or_default();
-                let key = format!("k{:02}", user % 20);
-                let meta = json!({ "x": "y".repeat(size) });
-                let _ = tracker.track_as(owner, "t", key, meta).await;
-            }
-            Step::Update(user) => {
-                if let Some(owner) = users.get(&user) {
-                    let key = format!("k{:02}", user % 20);
-                    let _ = tracker.update_as(owner, "t", key, json!({ "u": 1 })).await;
-                }
-            }
-            Step::Untrack(user) => {
-                let place = usize::from(user) % users.len().max(1);
-                if let Some(user) = users.keys().nth(place).copied() {
-                    users.remove(&user);
-                }
-            }
-            Step::Join(number) => {
-                let place = usize::from(number) % 5;
-                let mut client = Client {
-                    is_older: number.is_multiple_of(2),
-                    ..Client::default()
-                };
-                if place < members.len() {
-                    // It reads all that came before, and keeps its list over the rejoin.
-                    let mut member = members.swap_remove(place).await.unwrap();
-                    member.reads();
-                    client = member.client;
-                }
-                let mut member = Member::join(&pubsub, client);
-                let (tracker, draws) = (tracker.clone(), draws.clone());
-                members.push(tokio::spawn(async move {
-                    member.parts = walk(&tracker, &member.outbox, (&draws, pace)).await.0;
-                    member
-                }));
-            }
-            Step::Sleep(ms) => tokio::time::sleep(MS * u32::from(ms)).await,
-        }
-    }
-    let mut joined = Vec::new();
-    for member in members {
-        joined.push(member.await.unwrap());
-    }
-    // The last diffs come.
-    tokio::time::sleep(MS * 5000).await;
-    tracker.settled().await;
-    let truth = truth(&tracker).await;
-    for mut member in joined {
-        member.reads();
-        // As in Phoenix, an older client loses a diff that comes between a list and its push.
-        if member.parts > 1 || !member.client.is_older {
-            assert_eq!(member.client.sorted(), truth);
-        }
-    }
-}
-
-proptest! {
-    /// No order of parts, diffs, joins and leaves leaves a ghost or loses a member, whatever time
-    /// `fetch` and the clients take.
-    #[test]
-    fn each_list_ends_with_the_truth(
-        steps in steps(),
-        seed in any::<u64>(),
-        slow in prop_oneof![Just(0), 0..300u64],
-        pace in prop_oneof![Just(0), 0..200u64],
-        part_bytes in prop_oneof![Just(1), 200..3000usize, Just(1_000_000)],
-        batch in prop_oneof![1..5usize, Just(2000)],
-    ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(run(steps, seed, slow, pace, part_bytes, batch));
-    }
 }
 
 fn users(count: usize) -> impl Iterator<Item = String> {

@@ -3,6 +3,7 @@
 mod drive;
 mod lie;
 mod losses;
+mod once;
 mod operate;
 pub(super) mod settle;
 
@@ -422,7 +423,9 @@ impl Cluster {
                 ..self.options.clone()
             },
         };
-        machine.node = Some(Node::new(config, machine.clock.at(self.now)));
+        let node = Node::new(config, machine.clock.at(self.now));
+        node.tell_keys();
+        machine.node = Some(node);
         self.schedule(number);
         self.tell_of_engine(number)?;
         self.look(number)

@@ -1,7 +1,7 @@
 //! One machine of the cluster: its clocks, its node while it is on, and the clients that listen
 //! there.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,6 +92,8 @@ pub(super) struct Listeners {
     /// When the last one was, by the machine's clock.
     pub(super) last: Option<Duration>,
     pub(super) alternation: Alternation,
+    /// The keys that have come and not gone, as the diffs tell.
+    pub(super) keys: BTreeSet<Arc<str>>,
     pub(super) clients: Vec<ClientState>,
     /// The number of diffs so far.
     diffs: usize,

@@ -47,6 +47,9 @@ pub enum Rule {
     Quiet,
     /// The presences of a node that leaves in order are shown until the grace ends.
     Grace,
+    /// When all has settled, diffs have told which keys are there, and the nodes agree which of them
+    /// handles the first joins and last leaves of a topic.
+    Once,
     /// Time goes on: a tick moves the next deadline.
     Progress,
     /// Nothing panics.
@@ -75,6 +78,7 @@ impl fmt::Display for Rule {
             Self::FitsEngine => "a message is longer than its engine carries",
             Self::Quiet => "changes are asked for that nobody has",
             Self::Grace => "a grace is not kept",
+            Self::Once => "a first join or last leave is not for one node",
             Self::Progress => "ticks go on for ever",
             Self::NoPanic => "a panic",
         })

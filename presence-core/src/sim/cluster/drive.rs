@@ -241,7 +241,7 @@ impl Cluster {
             Ok(()) if soonest.is_some_and(|soonest| local < soonest) => {
                 Some(format!("a diff at {local:?}, no sooner than {soonest:?}"))
             }
-            Ok(()) => None,
+            Ok(()) => super::once::follow(&mut listeners.keys, &diff.keys).err(),
         };
         let other = listeners.under_way.replace(frame);
         let wrong = wrong.or_else(|| other.map(|_| "two diffs are under way".to_owned()));

@@ -117,7 +117,8 @@ impl Cluster {
         self.track(up, LAST_OWNER, LAST_TOPIC, "prompt", &json!({}))?;
         self.run_for(AT_ONCE)?;
         self.agreement()
-            .map_err(|(_, what)| self.violation((Rule::AtOnce, what)))
+            .map_err(|(_, what)| self.violation((Rule::AtOnce, what)))?;
+        self.check(Self::once)
     }
 
     /// A user's connections are lost in a quiet network.
@@ -230,9 +231,7 @@ impl Cluster {
     /// later one. A copy that a liar has set ahead is noticed by a heartbeat that nothing
     /// overtakes.
     fn quarrel(&self) -> Duration {
-        let mut nodes = self.machines.iter().filter_map(Machine::running);
-        if self.twins || self.has_lied || nodes.any(|node| node.counters().membership.conflicts > 0)
-        {
+        if self.has_quarrels() {
             slow(10 * self.options.broadcast_period)
         } else {
             Duration::ZERO

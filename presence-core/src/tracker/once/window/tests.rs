@@ -170,7 +170,7 @@ fn a_newcomer_takes_the_presences_of_older_nodes_for_no_joins() {
     let mut nodes = Nodes::new(&["a", "c"]);
     let old = origin("a");
     for seat in &mut nodes.up {
-        match &*seat.origin == &*old {
+        match seat.origin == old {
             true => seat.returns_until = NEWNESS,
             false => seat.counts_from = NEWNESS,
         }

@@ -47,8 +47,8 @@ pub enum Rule {
     Quiet,
     /// The presences of a node that leaves in order are shown until the grace ends.
     Grace,
-    /// When all has settled, diffs have told which keys are there, and the nodes agree which of them
-    /// handles the first joins and last leaves of a topic.
+    /// When all has settled, diffs have told which keys are there, and the nodes agree on the one
+    /// that handles the first joins and last leaves of a topic.
     Once,
     /// Time goes on: a tick moves the next deadline.
     Progress,

@@ -50,6 +50,7 @@
 //! | `presence_channels_crashes_total` | counter | | `socket`, `route`, `reason` | channels that ended with `phx_error`: `panicked`, `timed_out`, `failed` |
 //! | `presence_presences` | gauge | | `presence` | presences that this node's diffs have shown, by [`Presence::NAME`](crate::Presence::NAME) |
 //! | `presence_messages_dropped_total` | counter | | `presence` | messages of other nodes that were dropped, because this node did not keep up |
+//! | `presence_key_events_dropped_total` | counter | | `presence` | first joins and last leaves that were dropped, because [their callbacks](crate::Presence::handle_last_leaves) are too slow |
 //! | `presence_diffs_total` | counter | | `presence` | diffs broadcast to this node's clients |
 //! | `presence_state_parts_total` | counter | | `presence`, `source` | messages of lists sent by [`push_presence_state`](crate::Socket::push_presence_state): `encoded` for one client, or `shared` with an earlier one |
 //! | `presence_replication_lag_seconds` | gauge | seconds | `presence` | for how long this node has known that it lacks changes of another node that is up, the longest of all; 0 if it lacks none. Looked at once a `broadcast_period` |

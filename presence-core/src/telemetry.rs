@@ -28,6 +28,7 @@ impl PresenceMeter {
         // These exist on a single node too, where no changes are ever missing.
         lag(name).set(0.0);
         dropped(name).increment(0);
+        key_events_dropped(name, 0);
         Self {
             presences: metrics::gauge!("presence_presences", "presence" => name),
             diffs: metrics::counter!("presence_diffs_total", "presence" => name),
@@ -63,6 +64,16 @@ fn dropped(name: &'static str) -> metrics::Counter {
 
 #[cfg(not(feature = "metrics"))]
 pub(crate) fn message_dropped(_: &'static str) {}
+
+/// Counts first joins and last leaves that were dropped, because too many waited for callbacks.
+#[cfg(feature = "metrics")]
+pub(crate) fn key_events_dropped(name: &'static str, events: usize) {
+    metrics::counter!("presence_key_events_dropped_total", "presence" => name)
+        .increment(events as u64);
+}
+
+#[cfg(not(feature = "metrics"))]
+pub(crate) fn key_events_dropped(_: &'static str, _: usize) {}
 
 /// Counts the parts of large lists of one tracker.
 pub(crate) struct StateMeter {

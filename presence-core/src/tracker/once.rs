@@ -21,6 +21,7 @@ use super::host::wall_clock;
 use crate::log_limit::LogLimit;
 use crate::presence::Presence;
 use crate::replication::shard::KeyChange;
+use crate::telemetry;
 use held::Held;
 use queues::{Call, Queues};
 use window::{Event, Window};
@@ -167,7 +168,10 @@ async fn call<P: Presence>(shared: Arc<Shared<P>>, call: Call) -> Arc<str> {
 }
 
 /// Logs events that were too many to wait, or to be kept.
-fn report(presence: &str, dropped: usize, forgotten: u64, limits: &[LogLimit; 2]) {
+fn report(presence: &'static str, dropped: usize, forgotten: u64, limits: &[LogLimit; 2]) {
+    if dropped > 0 {
+        telemetry::key_events_dropped(presence, dropped);
+    }
     if dropped > 0
         && let Some(times) = limits[0].pass()
     {

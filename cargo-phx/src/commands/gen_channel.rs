@@ -20,9 +20,9 @@ use crate::wiring::sockets::SocketFile;
 /// The section of the long help about events.
 pub(crate) const EVENTS: &str = "\
 Events:
-  typing                           an event without fields
-  new_msg:body:string,to:int?      fields, each with its type; `?` makes a field optional
-  photo:data:bytes                 one field of bytes: a binary message
+  typing                       an event without fields
+  new_msg:body:string,to:int?  fields, each with its type; `?` makes a field optional
+  photo:data:bytes             one field of bytes: a binary message
 
   The types are string, int, float, bool, json and bytes. Each event gets a handler, which sends the
   message to everyone in the topic, with the sender's user_id from the socket. Without events the

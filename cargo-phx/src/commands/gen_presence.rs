@@ -41,8 +41,9 @@ pub(crate) fn generate(wiring: &mut Wiring, name: &Name) -> anyhow::Result<()> {
         field: field.clone(),
     })?;
 
-    let advice =
-        wiring.channel_advice("`cargo phx gen channel Room` writes a channel that does this.")?;
+    let advice = wiring.channel_advice(
+        "`cargo phx gen channel Room shout:body:string` writes a channel that does this.",
+    )?;
     wiring.plan.next_steps(format!(
         "The presence starts with the application and is part of its state. \
          A channel tracks the user who has joined:\n\n    \

@@ -17,7 +17,8 @@ pub(crate) fn run(name: &str, options: &Options, console: &mut Console) -> anyho
 fn plan(project: Project, name: &Name) -> anyhow::Result<Plan> {
     let mut wiring = Wiring::new(project);
     let mount = wiring.create_socket(name)?;
-    let advice = wiring.channel_advice("Give it a channel with `cargo phx gen channel Room`.")?;
+    let advice = wiring
+        .channel_advice("Give it a channel with `cargo phx gen channel Room shout:body:string`.")?;
     let text = wiring.plan.read(&wiring.source_path(&name.file()))?;
     let auth = text.is_some_and(|text| text.contains(VERIFIES));
     let script = wiring.add_script(&name.type_name(), &name.module(), &mount, auth)?;
@@ -26,6 +27,10 @@ fn plan(project: Project, name: &Name) -> anyhow::Result<Plan> {
             "The page connects to the socket by {}, which needs the npm package phoenix. Import \
              the script in another one.",
             script.display()
+        ),
+        None if auth => format!(
+            "phoenix.js connects to the socket with a token\n\n    \
+             new Socket(\"{mount}\", {{params: () => ({{token}})}})"
         ),
         None => format!(
             "phoenix.js connects to the socket with\n\n    \

@@ -18,8 +18,12 @@ test("the page logs in, and again after the app's secret has changed", {timeout:
   assert.equal(stranger.status, 403)
 
   // A debug build makes a secret at each start, so that the tokens of the tabs are refused.
+  const everyTabIs = state => Promise.all(tabs.map(tab => tab.locator(`#connection[data-state=${state}]`).waitFor()))
   await app.stop()
+  // A page shows its last list while it has no connection.
+  await everyTabIs("reconnecting")
   await app.start()
+  await everyTabIs("connected")
   await everyTabShows(app, tabs, scene)
   await tabs[0].fill("#message", "Is anybody there?")
   await tabs[0].press("#message", "Enter")

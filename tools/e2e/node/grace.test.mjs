@@ -69,6 +69,21 @@ test("a phone that drops over long-polling is never gone", async t => {
   await drops(t, 3, {after: 1_500, transport: newest.LongPoll})
 })
 
+test("without a grace, a phone that drops leaves and comes back", async t => {
+  const topic = freshRoom("presence")
+  const bob = await bystander(t, topic)
+  const ann = await phone(t, topic, {after: 200})
+  await everybodySees([bob], {ann: 1, bob: 1})
+  for(let drop = 1; drop <= 3; drop++){
+    ann.cut()
+    await until(`return ${drop}`, () => ann.joins.length === drop + 1)
+    await until(`two diffs of drop ${drop}`, () => bob.diffs.length === 1 + 2 * drop)
+  }
+  const [, ...diffs] = bob.diffs
+  const sides = diffs.map(({joins, leaves}) => [Object.keys(joins), Object.keys(leaves)])
+  assert.deepEqual(sides, Array(3).fill([[[], ["ann"]], [["ann"], []]]).flat())
+})
+
 test("who closes the connection, leaves, or is disconnected, goes at once", async t => {
   const topic = freshRoom("grace")
   const bob = await bystander(t, topic)

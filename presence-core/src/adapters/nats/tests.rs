@@ -121,5 +121,8 @@ async fn a_node_may_start_before_its_server_and_guesses_the_limit() {
     let server = server(listener, told, "it waits").await;
     assert!(find(&server, "it waits").is_some());
     assert_eq!(nats.max_message_bytes(), Some(300_000));
-    assert_eq!(*engine.borrow_and_update(), EngineState::Connected);
+    // The client tells of its connection from a task of its own.
+    let connected = engine.wait_for(|state| *state == EngineState::Connected);
+    let connected = tokio::time::timeout(Duration::from_secs(10), connected).await;
+    assert!(connected.is_ok_and(|connected| connected.is_ok()));
 }

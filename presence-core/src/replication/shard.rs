@@ -172,7 +172,7 @@ impl Shard {
         self.owned.insert(&entry);
         self.index.join(&entry);
         self.changed(size(&entry), effects);
-        self.end_replaced(effects);
+        self.end_replaced(None, effects);
         self.settle(effects);
         Ok(phx_ref)
     }
@@ -366,7 +366,7 @@ impl Shard {
             Input::Cancelled(by, id) => self.answers.cancel(&by, id),
         }
         self.copies.work(&mut self.index);
-        self.end_replaced(effects);
+        self.end_replaced(Some(now), effects);
         let me = &self.writer.replica().origin().name;
         self.answers.hear(&mut self.copies.news, me);
         self.settle(effects);
@@ -425,6 +425,9 @@ impl Shard {
 
     fn retag(&mut self, incarnation: Incarnation) {
         self.owned = Owned::default();
+        for replaced in self.lost.take_replaced() {
+            self.writer.remove(replaced);
+        }
         let entries = self.writer.retag(incarnation);
         for new in &entries {
             self.owned.insert(new);

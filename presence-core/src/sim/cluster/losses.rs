@@ -29,8 +29,7 @@ impl Cluster {
     /// meta, and the user's other device stays.
     pub(super) fn comes_back(
         &mut self,
-        at: usize,
-        elsewhere: usize,
+        (at, elsewhere, third): (usize, usize, Option<usize>),
         topic: &str,
         owner: u64,
     ) -> Result<(), Violation> {
@@ -51,8 +50,15 @@ impl Cluster {
         }
         self.run_for(self.options.broadcast_period)?;
         shown(self, [2, 2])?;
-        self.listen(elsewhere, topic, 0);
-        let diffs = self.machines[elsewhere].diffs_of(topic);
+        let watchers: Vec<_> = [Some(elsewhere), third].into_iter().flatten().collect();
+        watchers.iter().for_each(|at| self.listen(*at, topic, 0));
+        let diffs = |cluster: &Self| -> Vec<_> {
+            let diffs = watchers
+                .iter()
+                .map(|at| cluster.machines[*at].diffs_of(topic));
+            diffs.collect()
+        };
+        let before = diffs(self);
         self.lose(at, owner, GRACE)?;
         self.run_for(Duration::from_millis(500))?;
         shown(self, [2, 2])?;
@@ -61,9 +67,13 @@ impl Cluster {
         self.run_for(self.options.broadcast_period)?;
         shown(self, [2, 2])?;
         // One diff, in which the new meta joins and the lost one leaves.
-        let told = self.machines[elsewhere].diffs_of(topic) - diffs;
-        if told != 1 {
-            let what = format!("{told} diffs of a phone that comes back");
+        let after = diffs(self);
+        if !before
+            .iter()
+            .zip(&after)
+            .all(|(before, after)| before + 1 == *after)
+        {
+            let what = format!("{before:?} diffs, and {after:?} after a phone has come back");
             return Err(self.violation((Rule::Grace, what)));
         }
         // Nobody comes back for this one.

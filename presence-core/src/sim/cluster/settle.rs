@@ -125,10 +125,12 @@ impl Cluster {
     fn phones(&mut self) -> Result<(), Violation> {
         // A node of version 1 does not know of losses.
         let is_new = |number: &usize| self.machines[*number].version == message::VERSION;
-        let mut up = (0..self.machines.len()).filter(|number| self.up(*number).is_some());
-        match (up.find(is_new), up.rfind(is_new)) {
-            (Some(at), Some(elsewhere)) => {
-                self.comes_back(at, elsewhere, LAST_TOPIC, LAST_OWNER + 2)
+        let up = (0..self.machines.len()).filter(|number| self.up(*number).is_some());
+        let up: Vec<_> = up.filter(is_new).collect();
+        match up[..] {
+            [at, elsewhere, ..] => {
+                let machines = (at, elsewhere, up.get(2).copied());
+                self.comes_back(machines, LAST_TOPIC, LAST_OWNER + 2)
             }
             _ => Ok(()),
         }

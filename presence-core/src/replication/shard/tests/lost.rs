@@ -172,11 +172,19 @@ fn who_comes_back_on_another_node_ends_the_grace_here() {
     world.loses(1, START);
     world.other_tracks();
     assert_eq!(world.hears(), [(one(), one())]);
+    // A third node must hear of the track before the removal, which is another node's message.
+    assert_eq!((world.metas(), world.own()), (1, 1));
+    let soon = START + Duration::from_millis(999);
+    assert_eq!(world.happens(Input::Tick, soon), []);
+    assert_eq!((world.metas(), world.own()), (1, 1));
+    let later = START + Duration::from_secs(1);
+    assert_eq!(world.happens(Input::Tick, later), []);
     assert_eq!(
         (world.metas(), world.own()),
         (1, 0),
         "the owner's node has ended it"
     );
+    assert_eq!(world.shard.counts().graces_expired, 0);
 }
 
 #[test]

@@ -110,9 +110,10 @@ pub trait Channel: Sized + Send + 'static {
     /// default.
     ///
     /// A connection is lost if it ends without a close frame, falls silent or reads too slowly, if
-    /// a long-polling client stops polling, and if a handler of this channel crashes. A presence
-    /// ends at once if the client leaves, is kicked or disconnected, or lets its token expire. If
-    /// the client closes its connection, [`DisconnectGrace::on_close`] decides.
+    /// a long-polling client stops polling, and if a handler of this channel crashes. A second join
+    /// of the topic counts as lost, too, so that it takes the place of the first. A presence ends
+    /// at once if the client leaves, is kicked or disconnected, or lets its token expire. If the
+    /// client closes its connection, [`DisconnectGrace::on_close`] decides.
     ///
     /// A long-polling session ends one second after its client gave up a poll, if presences of it
     /// have a grace. Otherwise the client's next session would find them with an owner.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::replication::options::DAY;
+
 /// The end of an owner's connection, for [`Owner::disconnect`](super::Owner::disconnect).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -42,7 +44,8 @@ impl DisconnectGrace {
     /// No grace: presences end with their connection.
     pub const NONE: Self = Self::of(Duration::ZERO);
 
-    /// A grace for connections that are [lost](Disconnect::Lost).
+    /// A grace for connections that are [lost](Disconnect::Lost), of at most one day. A tracker's
+    /// options refuse a longer time; elsewhere it counts as one day.
     #[must_use]
     pub const fn of(time: Duration) -> Self {
         Self {
@@ -68,7 +71,8 @@ impl DisconnectGrace {
             Disconnect::Lost => true,
             Disconnect::Closed => self.on_close,
         };
-        Some(self.time).filter(|time| has_grace && !time.is_zero())
+        let time = self.time.min(DAY);
+        Some(time).filter(|time| has_grace && !time.is_zero())
     }
 }
 

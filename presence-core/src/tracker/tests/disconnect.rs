@@ -129,3 +129,14 @@ async fn a_stop_ends_graces() {
     node.stop().await;
     assert_eq!(node.count("t"), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_grace_of_a_channel_is_a_day() {
+    let node = start_graced(&PubSub::local(), DisconnectGrace::NONE);
+    let owner = Owner::new();
+    node.track_as(&owner, "t", "k", json!({})).await.unwrap();
+    owner.disconnect(Disconnect::Lost, Some(Duration::MAX.into()));
+    assert_eq!(node.count("t"), 1);
+    tokio::time::sleep(24 * 3600 * SECOND + MS).await;
+    assert_eq!(node.count("t"), 0);
+}

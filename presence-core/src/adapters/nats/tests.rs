@@ -15,8 +15,13 @@ const INFO: &str = "INFO {\"server_id\":\"x\",\"version\":\"2.10.0\",\"go\":\"go
                     \"port\":4222,\"proto\":1,\"max_payload\":300000}\r\n";
 
 /// A server that lets a client in, and then reads nothing until it is told. Returns all that the
-/// client then sends, up to the text `end`.
-async fn server(listener: TcpListener, read: oneshot::Receiver<()>, end: &'static str) -> Vec<u8> {
+/// client then sends, up to the text `end`, and the connection, which lives as long as this is
+/// kept.
+async fn server(
+    listener: TcpListener,
+    read: oneshot::Receiver<()>,
+    end: &'static str,
+) -> (Vec<u8>, BufReader<TcpStream>) {
     let (mut connection, _) = listener.accept().await.unwrap();
     connection.write_all(INFO.as_bytes()).await.unwrap();
     let mut connection = BufReader::new(connection);
@@ -36,7 +41,7 @@ async fn server(listener: TcpListener, read: oneshot::Receiver<()>, end: &'stati
             count => all.extend_from_slice(&part[..count]),
         }
     }
-    all
+    (all, connection)
 }
 
 fn find(all: &[u8], text: &str) -> Option<usize> {
@@ -87,7 +92,7 @@ async fn a_heartbeat_overtakes_what_a_node_catches_up_with() {
     let beat = message("the heartbeat", 0);
     nats.broadcast_as(TrafficClass::Control, &beat).unwrap();
     read.send(()).unwrap();
-    let before = server.await.unwrap();
+    let (before, _connection) = server.await.unwrap();
     assert!(find(&before, "the heartbeat").is_some());
     // Only what was under way, and what the client may hold.
     let most = sent as usize * (PART + 1024) + CLIENT_BYTES + 256 * 1024;
@@ -118,8 +123,8 @@ async fn a_node_may_start_before_its_server_and_guesses_the_limit() {
     assert_eq!(*engine.borrow_and_update(), EngineState::Connecting);
     let (read, told) = oneshot::channel();
     read.send(()).unwrap();
-    let server = server(listener, told, "it waits").await;
-    assert!(find(&server, "it waits").is_some());
+    let (all, _connection) = server(listener, told, "it waits").await;
+    assert!(find(&all, "it waits").is_some());
     assert_eq!(nats.max_message_bytes(), Some(300_000));
     // The client tells of its connection from a task of its own.
     let connected = engine.wait_for(|state| *state == EngineState::Connected);

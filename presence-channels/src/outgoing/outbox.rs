@@ -13,6 +13,7 @@
 //! that were never offered to the system are not its fault: where those pile up, the senders wait
 //! ([`Backlog`](super::backlog::Backlog)).
 
+mod ending;
 mod liveness;
 mod locked;
 mod peer;
@@ -22,18 +23,16 @@ mod sender;
 mod state;
 #[cfg(test)]
 mod tests;
+mod writing;
 
 use std::{
-    pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use presence_core::tracker::Disconnect;
-
 use super::{
-    Flushers, close_code,
+    Flushers,
     flushers::{Mark, turn::DispatchTurn},
     stream::Stream,
     sync::{Mutex, MutexGuard},
@@ -190,80 +189,13 @@ impl Outbox {
         Some(state)
     }
 
-    /// Closes the connection if the client has taken nothing for too long, while more waits for it
-    /// than may.
-    pub(crate) fn close_if_stalled(&self, now: u64) {
-        if self
-            .liveness
-            .stalled_for(now)
-            .is_some_and(|stalled| stalled >= self.slow_reader_timeout)
-        {
-            let state = self.state.lock();
-            if state.phase == OutboxPhase::Open {
-                self.close_slow(state, Limit::SlowReaderTimeout);
-            }
-        }
-    }
-
-    fn close_slow(&self, mut state: StateGuard<'_>, limit: Limit) {
-        let bytes = state.queue.cost();
-        state.queue.clear_unsent();
-        state.close(close_code::TRY_AGAIN, "slow reader");
-        self.closed(state);
-        let what = format_args!("a client that does not read what waits for it: {bytes} bytes");
-        self.meter.limits().closed(limit, what);
-    }
-
-    /// Closes the connection with a code and a reason. Later frames are dropped.
-    pub(crate) fn close(&self, code: u16, reason: &'static str) {
-        let mut state = self.state.lock();
-        if state.phase == OutboxPhase::Open {
-            state.close(code, reason);
-            self.closed(state);
-        }
-    }
-
-    /// Has the socket's task see the end of the connection, and write the close frame.
-    fn closed(&self, mut state: StateGuard<'_>) {
-        state.recount(self.flushers.backlog());
-        let room = std::mem::take(&mut state.room);
-        let waker = if state.attended {
-            None
-        } else {
-            state.waker.clone()
-        };
-        drop(state);
-        room.into_iter().chain(waker).for_each(Waker::wake);
-    }
-
-    /// Asks the connection to end as soon as its channels have: what their handlers still answer is
-    /// delivered, and then the connection is closed.
-    pub(crate) fn drain(&self, code: u16, reason: &'static str) {
-        let mut state = self.state.lock();
-        state.drain = Some((code, reason));
-        wake(state.waker.clone(), state);
-    }
-
     /// Returns whether the client's messages are handled: it is neither closed nor asked to
     /// disconnect.
     pub(crate) fn is_heard(&self) -> bool {
         self.state.lock().standing() == (OutboxPhase::Open, false)
     }
 
-    pub(crate) fn is_draining(&self) -> bool {
-        self.state.lock().drain.is_some()
-    }
-
-    /// Handles the end of the connection's last channel: a connection that was asked to drain is
-    /// closed.
-    pub(crate) fn drained(&self) {
-        let drain = self.state.lock().drain;
-        if let Some((code, reason)) = drain {
-            self.close(code, reason);
-        }
-    }
-
-    /// Begins a turn of the socket's own task.
+    /// Begins a turn of the socket's own task, which [`leave`](Self::leave) ends.
     pub(crate) fn attend(&self, waker: &Waker) -> OutboxStatus {
         let mut state = self.state.lock();
         state.attended = true;
@@ -281,135 +213,9 @@ impl Outbox {
         standing
     }
 
-    /// Ends a turn: writes what was queued in it.
-    pub(crate) fn leave(&self) -> OutboxStatus {
-        let (mut state, flushed) = self.write();
-        state.attended = false;
-        let standing = state.standing();
-        drop(state);
-        self.flushers.flushed(flushed);
-        standing
-    }
-
-    /// Writes what is queued, within a turn of the socket's own task. Ready if all of it is
-    /// written, or the connection is gone.
-    pub(crate) fn flush(&self) -> Poll<()> {
-        let (state, flushed) = self.write();
-        let is_done = state.queue.is_empty();
-        drop(state);
-        self.flushers.flushed(flushed);
-        if is_done {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    }
-
-    /// Writes what is queued, on behalf of a flusher. Returns what counted in the backlog.
-    pub(super) fn flush_marked(&self) -> usize {
-        // Before the look: who pushes from here on marks the outbox again.
-        self.mark.clear();
-        // A turn that is under way writes at its end. A blocked peer's task is woken.
-        self.write_if(|state| !state.attended && !state.blocked).1
-    }
-
-    /// Writes what is queued, in the middle of a dispatch.
-    fn flush_inline(&self) {
-        // The task may have used up its share of I/O: tokio would then say of any socket that it
-        // blocks.
-        let write = std::future::poll_fn(|_| {
-            let (state, flushed) = self.write();
-            drop(state);
-            self.flushers.flushed(flushed);
-            Poll::Ready(())
-        });
-        let mut write = pin!(tokio::task::coop::unconstrained(write));
-        let _ = write.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    }
-
-    /// Writes until the queue is empty or the peer takes no more. An error ends the connection.
-    /// Returns the state as it is then, and what counted in the node's backlog.
-    fn write(&self) -> (StateGuard<'_>, usize) {
-        self.write_if(|_| true)
-    }
-
-    /// As [`write`](Self::write), if the state is of this kind.
-    fn write_if(&self, is_due: impl Fn(&OutboxState) -> bool) -> (StateGuard<'_>, usize) {
-        let mut peer = self.peer.lock();
-        let mut state = self.state.lock();
-        if !is_due(&state) {
-            return (state, 0);
-        }
-        let mut flushed = std::mem::take(&mut state.unflushed);
-        while peer.is_ready() && !state.queue.is_empty() && state.phase != OutboxPhase::Closed {
-            let before = state.queue.cost();
-            flushed += std::mem::take(&mut state.unflushed);
-            let mut frames = state.queue.take();
-            drop(state);
-            let written = peer.write(&mut frames);
-            let is_moving = frames.has_moved();
-            state = self.state.lock();
-            state.queue.give_back(frames);
-            if is_moving {
-                self.liveness.moves();
-                if std::mem::take(&mut state.blocked) && before > self.congestion() {
-                    // A client whose messages are not read because it is slow is not silent.
-                    self.liveness.hear(self.flushers.now());
-                }
-            }
-            match written {
-                Poll::Ready(Ok(())) => state.blocked = false,
-                Poll::Ready(Err(_)) => {
-                    state.abandon();
-                    if let Some(waker) = &peer.waker {
-                        waker.wake_by_ref();
-                    }
-                }
-                Poll::Pending => {
-                    state.blocked = true;
-                    if state.queue.cost_behind_first() > self.max_cost {
-                        self.liveness.stalls(|| self.flushers.now());
-                    }
-                    break;
-                }
-            }
-        }
-        state.recount(self.flushers.backlog());
-        state.make_room(self.congestion());
-        (state, flushed)
-    }
-
     /// Ready when the client has taken so much that more may follow, or is gone.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.state.lock().poll_room(self.congestion(), cx)
-    }
-
-    /// The peer began to close, and its answer is queued: nothing may follow.
-    pub(crate) fn closed_by_peer(&self) {
-        let mut state = self.state.lock();
-        if state.phase == OutboxPhase::Open {
-            state.end.get_or_insert("closed by the client");
-            state.disconnect = Some(Disconnect::Closed);
-            state.phase = OutboxPhase::Closing;
-        }
-    }
-
-    /// Returns the reason that the connection ends.
-    pub(crate) fn end(&self) -> &'static str {
-        self.state.lock().end_reason()
-    }
-
-    /// Returns the end of the connection for presences. `None`: they end at once.
-    pub(crate) fn disconnect(&self) -> Option<Disconnect> {
-        let state = self.state.lock();
-        state.disconnect.filter(|_| state.drain.is_none())
-    }
-
-    /// Drops the connection without a close frame.
-    pub(crate) fn abandon(&self) {
-        let mut state = self.state.lock();
-        state.abandon();
-        self.closed(state);
     }
 
     /// Runs the socket's task again.

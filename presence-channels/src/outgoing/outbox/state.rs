@@ -2,26 +2,13 @@
 
 use std::task::{Context, Poll, Waker};
 
-use presence_core::tracker::Disconnect;
-
-use super::queue::FrameQueue;
-use crate::{
-    outgoing::{backlog::Backlog, close_code},
-    serializer::Frame,
-};
-
-/// The reason of an end without a close frame.
-pub(super) const LOST: &str = "the client is gone";
+use super::{ending::Ending, queue::FrameQueue};
+use crate::{outgoing::backlog::Backlog, serializer::Frame};
 
 pub(super) struct OutboxState {
     pub(super) queue: FrameQueue,
     pub(super) phase: OutboxPhase,
-    /// The reason that the connection ends, once it is known.
-    pub(super) end: Option<&'static str>,
-    /// The end of the connection for presences. `None`: they end at once.
-    pub(super) disconnect: Option<Disconnect>,
-    /// The code and reason to close with when the channels have ended, if they were asked to end.
-    pub(super) drain: Option<(u16, &'static str)>,
+    pub(super) ending: Ending,
     /// The task that reads, or that takes frames from a queue.
     pub(super) waker: Option<Waker>,
     /// Set while the socket's task is in a turn, at whose end it writes what is queued.
@@ -57,9 +44,7 @@ impl OutboxState {
         Self {
             queue: FrameQueue::default(),
             phase: OutboxPhase::Open,
-            end: None,
-            disconnect: Some(Disconnect::Lost),
-            drain: None,
+            ending: Ending::default(),
             waker: None,
             attended: false,
             woken: false,
@@ -70,13 +55,8 @@ impl OutboxState {
         }
     }
 
-    pub(super) fn end_reason(&self) -> &'static str {
-        let drain = self.drain.map(|(_, reason)| reason);
-        self.end.or(drain).unwrap_or(LOST)
-    }
-
     pub(super) fn standing(&self) -> OutboxStatus {
-        (self.phase, self.drain.is_some())
+        (self.phase, self.ending.is_draining())
     }
 
     /// Returns whether more would wait behind the first frame than may. An empty queue takes any
@@ -89,16 +69,13 @@ impl OutboxState {
     }
 
     pub(super) fn close(&mut self, code: u16, reason: &'static str) {
-        self.end.get_or_insert(reason);
-        if close_code::MEANT.contains(&code) {
-            self.disconnect = None;
-        }
+        self.ending.closes(code, reason);
         self.queue.push(Frame::close(code, reason));
         self.phase = OutboxPhase::Closing;
     }
 
     pub(super) fn abandon(&mut self) {
-        self.end.get_or_insert(LOST);
+        self.ending.lost();
         self.phase = OutboxPhase::Closed;
         self.queue.end();
     }

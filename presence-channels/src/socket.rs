@@ -2,12 +2,14 @@
 
 mod any_connection;
 mod client_ip;
+mod client_rates;
 mod connect;
 mod connect_error;
 mod connection;
 mod connection_shared;
 pub(crate) mod handshake;
 mod has_presence;
+mod joined_channels;
 mod longpoll_options;
 mod mount;
 mod options;

@@ -10,8 +10,10 @@ use presence_core::pubsub::{Dispatch, Payload, Subscriber, Subscription};
 use smol_str::SmolStr;
 
 use super::{
-    ConnectionShared, UserSocket, refresh,
-    user_rates::{UserBuckets, take},
+    ConnectionShared, UserSocket,
+    client_rates::{ClientRates, OverRate},
+    joined_channels::{JoinedChannel, JoinedChannels},
+    refresh,
 };
 use crate::{
     Limits, TerminateReason, Topic,
@@ -27,29 +29,10 @@ use crate::{
 /// A connected client. Dropping it ends its channels.
 pub(crate) struct Connection<S: UserSocket> {
     shared: Arc<ConnectionShared<S>>,
-    /// Joined, and those that ended by themselves and were not asked for since. A list, because a
-    /// client is in few topics and a table's memory is more than theirs.
-    channels: Vec<JoinedChannel>,
-    /// The messages that the client may still send, if a rate limits them.
-    bucket: Option<Box<Bucket>>,
-    /// The messages that the client may still send to routes and of events that rates limit: by
-    /// route, and by the event's place in the route.
-    route_buckets: Vec<((u32, Option<u32>), Bucket)>,
-    /// The messages that the client's user may still send, if a rate limits users.
-    user_buckets: Option<Arc<UserBuckets>>,
+    channels: JoinedChannels,
+    rates: ClientRates,
     /// Listens for `disconnect` on the socket's id.
     _kick: Option<Subscription>,
-}
-
-struct JoinedChannel {
-    topic: Topic,
-    channel: Arc<dyn AnyChannel>,
-    /// The messages that the client may still send to this channel, if a rate limits them.
-    bucket: Option<Box<Bucket>>,
-    /// The number of the route.
-    route: u32,
-    /// Set once the client has left. Its later messages are not for this channel.
-    leaving: bool,
 }
 
 impl<S: UserSocket> Connection<S> {
@@ -60,17 +43,13 @@ impl<S: UserSocket> Connection<S> {
             shared.node().pubsub().subscribe(id, kick)
         });
         let mount = &shared.mount;
-        let limits = &mount.options.limits;
-        let user_buckets = mount.routes.limits_users().then(|| match &id {
-            Some(id) => mount.user_rates.of(id, shared.node().now()),
-            None => Arc::default(),
-        });
+        let users = mount.routes.limits_users().then_some(&mount.user_rates);
+        let rate = mount.options.limits.max_message_rate;
+        let rates = ClientRates::new(rate, users, id.as_deref(), shared.node().now());
         Self {
-            route_buckets: Vec::new(),
-            user_buckets,
-            bucket: Bucket::of(limits.max_message_rate, shared.node().now()),
             shared,
-            channels: Vec::new(),
+            channels: JoinedChannels::default(),
+            rates,
             _kick: kick,
         }
     }
@@ -139,7 +118,7 @@ impl<S: UserSocket> Connection<S> {
         // A refused heartbeat or leave would cost more than it saves.
         if !is_heartbeat
             && event != "phx_leave"
-            && let Some((limit, reason)) = self.over_socket_rates()
+            && let Err(OverRate { limit, reason }) = self.count_message()
         {
             self.limit_refused(limit, &*event);
             return self
@@ -177,20 +156,10 @@ impl<S: UserSocket> Connection<S> {
         }
     }
 
-    /// Counts a message of any topic. Returns the limit and the refusal of one that is over a rate.
-    fn over_socket_rates(&mut self) -> Option<(Limit, String)> {
-        let node = self.shared.node();
-        if let Some(rate) = Bucket::over(&mut self.bucket, || node.now()) {
-            let reason = format!("over the socket's limit of {rate} messages a second");
-            return Some((Limit::MessageRate, reason));
-        }
-        let rate = self.shared.mount.routes.rate_of_users()?;
-        let buckets = self.user_buckets.as_ref()?;
-        (!buckets.take(None, rate, node.now())).then(|| {
-            let rate = rate.messages();
-            let reason = format!("over the user's limit of {rate} messages a second");
-            (Limit::UserRate, reason)
-        })
+    /// Counts a message of any topic.
+    fn count_message(&mut self) -> Result<(), OverRate> {
+        let of_users = self.shared.mount.routes.rate_of_users();
+        self.rates.count(of_users, || self.shared.node().now())
     }
 
     /// Polls work once in this task, which is all that most handlers need; then on its own.
@@ -217,8 +186,8 @@ impl<S: UserSocket> Connection<S> {
             return self.refuse_join(&topic, &Ref::NULL, &reference, "unmatched topic");
         };
         // Channels that ended by themselves are forgotten when the client joins the next.
-        self.channels.retain(|entry| !entry.channel.is_closed());
-        let previous = self.channels.iter().position(|entry| entry.topic == *topic);
+        self.channels.forget_ended();
+        let previous = self.channels.position(&topic);
         if previous.is_none() && self.channels.len() >= self.limits().max_channels {
             self.limit_refused(Limit::Channels, &topic);
             return self.refuse_join(&topic, &join_ref, &reference, "too many channels joined");
@@ -227,7 +196,7 @@ impl<S: UserSocket> Connection<S> {
             self.limit_refused(Limit::JoinsUnderWay, &topic);
             return self.refuse_join(&topic, &join_ref, &reference, "too many joins under way");
         }
-        let previous = previous.map(|index| self.channels.swap_remove(index));
+        let previous = previous.map(|index| self.channels.take(index));
         // A second join does not refill the channel's bucket.
         let (previous, bucket) = match previous {
             Some(JoinedChannel {
@@ -261,7 +230,6 @@ impl<S: UserSocket> Connection<S> {
         };
         let start = self.shared.mount.routes.get(route).start;
         let (channel, work) = start(self.shared.clone(), join);
-        self.channels.reserve_exact(1);
         self.channels.push(JoinedChannel {
             topic,
             channel,
@@ -285,7 +253,7 @@ impl<S: UserSocket> Connection<S> {
     }
 
     fn leave(&mut self, topic: &str, join_ref: &Ref, reference: Ref) -> Option<Work> {
-        let Some(entry) = joined(&mut self.channels, topic) else {
+        let Some(entry) = self.channels.find(topic) else {
             self.shared
                 .confirm(join_ref, &reference, TopicRef::Text(topic));
             return None;
@@ -311,7 +279,7 @@ impl<S: UserSocket> Connection<S> {
             shared.refuse(join_ref, &reference, TopicRef::Text(topic), reason);
             None
         };
-        let Some(entry) = joined(&mut self.channels, topic) else {
+        let Some(entry) = self.channels.find(topic) else {
             return refuse(&Ref::NULL, "unmatched topic");
         };
         if !entry.channel.answers_to(join_ref) {
@@ -329,16 +297,14 @@ impl<S: UserSocket> Connection<S> {
             return refuse(join_ref, &reason);
         }
         let (channel, route) = (entry.channel.clone(), entry.route);
-        let over = over_route_rates(
-            shared,
-            &mut self.route_buckets,
-            self.user_buckets.as_deref(),
-            route,
-            &event,
-        );
-        if let Some((limit, reason)) = over {
-            shared.mount.meters.limits().refused(limit, topic);
-            return refuse(join_ref, &reason);
+        if let Some(rates) = &shared.mount.routes.get(route).rates {
+            let now = shared.node().now();
+            if let Err(OverRate { limit, reason }) =
+                self.rates.count_for_route(rates, route, &event, now)
+            {
+                shared.mount.meters.limits().refused(limit, topic);
+                return refuse(join_ref, &reason);
+            }
         }
         channel.receive(reference, event, payload, bytes)
     }
@@ -351,7 +317,8 @@ impl<S: UserSocket> Connection<S> {
 
     /// Returns the client's channel of `topic`, for the test kit.
     pub(super) fn channel(&self, topic: &str) -> Option<Arc<dyn AnyChannel>> {
-        let entry = self.channels.iter().find(|entry| entry.topic == *topic)?;
+        let index = self.channels.position(topic)?;
+        let entry = self.channels.iter().nth(index)?;
         Some(entry.channel.clone())
     }
 
@@ -360,54 +327,12 @@ impl<S: UserSocket> Connection<S> {
     }
 }
 
-/// Counts a message to a channel of `route`. Returns the limit and the refusal of one that is over
-/// a rate. A message that one rate refuses does not count for the rates after it.
-fn over_route_rates<S: UserSocket>(
-    shared: &ConnectionShared<S>,
-    buckets: &mut Vec<((u32, Option<u32>), Bucket)>,
-    user_buckets: Option<&UserBuckets>,
-    route: u32,
-    event: &str,
-) -> Option<(Limit, String)> {
-    let rates = shared.mount.routes.get(route).rates.as_ref()?;
-    let now = shared.node().now();
-    let events = &mut rates.events.iter().zip(0_u32..);
-    if let Some(((_, rate), index)) = events.find(|((limited, _), _)| limited == event)
-        && !take(buckets, (route, Some(index)), *rate, now)
-    {
-        let rate = rate.messages();
-        let reason = format!("over the event's limit of {rate} messages a second");
-        return Some((Limit::EventRate, reason));
-    }
-    if let Some(rate) = rates.all
-        && !take(buckets, (route, None), rate, now)
-    {
-        let rate = rate.messages();
-        let reason = format!("over the route's limit of {rate} messages a second");
-        return Some((Limit::RouteRate, reason));
-    }
-    if let (Some(rate), Some(user)) = (rates.user, user_buckets)
-        && !user.take(Some(route), rate, now)
-    {
-        let rate = rate.messages();
-        let reason = format!("over the user's limit of {rate} messages a second");
-        return Some((Limit::RouteUserRate, reason));
-    }
-    None
-}
-
-/// The channel that messages on `topic` are for.
-fn joined<'a>(channels: &'a mut [JoinedChannel], topic: &str) -> Option<&'a mut JoinedChannel> {
-    let entry = channels.iter_mut().find(|entry| entry.topic == *topic)?;
-    (!entry.leaving && !entry.channel.is_closed()).then_some(entry)
-}
-
 impl<S: UserSocket> Drop for Connection<S> {
     fn drop(&mut self) {
         self.shared.log_end();
         let runtime = self.shared.node().runtime().clone();
         let _entered = runtime.enter();
-        for JoinedChannel { channel, .. } in self.channels.drain(..) {
+        for JoinedChannel { channel, .. } in self.channels.drain() {
             if let Some(mut work) = channel.close(TerminateReason::Closed) {
                 // Most channels have nothing to wait for in `terminate`.
                 let mut cx = Context::from_waker(Waker::noop());

@@ -1,4 +1,5 @@
 use super::*;
+use crate::outgoing::close_code;
 use crate::{Limits, serializer::Opcode};
 
 /// The cost of a frame of ten bytes.

@@ -23,6 +23,7 @@ mod guard;
 mod limits;
 mod message;
 mod node;
+mod option_error;
 mod origin;
 mod outgoing;
 pub mod serializer;
@@ -46,6 +47,7 @@ pub use failure::{Cause, ErrorReply};
 pub use ipnet::IpNet;
 pub use limits::{Limits, Rate, SlowReader};
 pub use node::{BroadcastError, Config, Endpoint};
+pub use option_error::OptionError;
 pub use origin::{CheckOrigin, InvalidOrigin, Origin, OriginCheck};
 pub use presence_core::{
     Presence, PubSub, Tracker, adapters,

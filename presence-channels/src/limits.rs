@@ -1,15 +1,15 @@
 //! Limits on the resources of a client.
 
-mod option_fault;
 mod rate;
 mod slow_reader;
 
 use std::time::Duration;
 
+use crate::option_error::{OptionError, SHORTEST_TIMEOUT, at_least};
+
 pub use rate::Rate;
 pub use slow_reader::SlowReader;
 
-pub(crate) use option_fault::{OptionFault, SHORTEST_TIMEOUT};
 pub(crate) use rate::Bucket;
 
 /// The limits of one mounted socket. All but the rates are on by default. Each setter says what
@@ -212,7 +212,7 @@ impl Limits {
     }
 
     /// Refuses limits with which no client could do anything.
-    pub(crate) fn check(&self) -> Result<(), OptionFault> {
+    pub(crate) fn check(&self) -> Result<(), OptionError> {
         for (option, value) in [
             ("Limits::max_message_bytes", self.max_message_bytes),
             ("Limits::max_channels", self.max_channels),
@@ -224,15 +224,15 @@ impl Limits {
             ("Limits::max_waiting_bytes", self.max_waiting_bytes),
             ("Limits::max_joins_under_way", self.max_joins_under_way),
         ] {
-            OptionFault::at_least(option, value, 1)?;
+            at_least(option, value, 1)?;
         }
-        OptionFault::at_least(
+        at_least(
             "Limits::slow_reader_timeout",
             self.slow_reader_timeout,
             SHORTEST_TIMEOUT,
         )?;
         if let Some(connections) = self.max_connections_per_user {
-            OptionFault::at_least("Limits::max_connections_per_user", connections, 1)?;
+            at_least("Limits::max_connections_per_user", connections, 1)?;
         }
         for (option, rate) in [
             ("Limits::max_message_rate", self.max_message_rate),

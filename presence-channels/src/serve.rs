@@ -20,7 +20,11 @@ use std::{
 use axum::Router;
 use tokio::net::TcpListener;
 
-use crate::{Endpoint, telemetry::LimitMeters};
+use crate::{
+    Endpoint, OptionError,
+    option_error::{SHORTEST_TIMEOUT, at_least},
+    telemetry::LimitMeters,
+};
 
 /// The future of a [`Serve`], and of its shutdown signal.
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -45,7 +49,7 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 ///
 /// # Errors
 /// The future returns an error of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) at once if
-/// a timeout is under 100 ms. It returns no other error. A connection that cannot be accepted, as
+/// a timeout is under 100 ms, with an [`OptionError`] inside. It returns no other error. A connection that cannot be accepted, as
 /// when the process has no file descriptors left, is logged, and accepting goes on.
 ///
 /// # Examples
@@ -112,21 +116,16 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// The least that makes sense: below it, most requests would fail.
-    const MIN: Duration = Duration::from_millis(100);
-
-    fn check(&self) -> io::Result<()> {
-        let options = [
-            ("head_timeout", self.head),
-            ("keep_alive_timeout", self.keep_alive),
-            ("body_timeout", self.body),
-            ("write_timeout", self.write),
-        ];
-        let Some((name, value)) = options.into_iter().find(|(_, value)| *value < Self::MIN) else {
-            return Ok(());
-        };
-        let error = format!("{name} is {value:?}: it must be at least {:?}", Self::MIN);
-        Err(io::Error::new(io::ErrorKind::InvalidInput, error))
+    fn check(&self) -> Result<(), OptionError> {
+        for (option, value) in [
+            ("Serve::head_timeout", self.head),
+            ("Serve::keep_alive_timeout", self.keep_alive),
+            ("Serve::body_timeout", self.body),
+            ("Serve::write_timeout", self.write),
+        ] {
+            at_least(option, value, SHORTEST_TIMEOUT)?;
+        }
+        Ok(())
     }
 }
 
@@ -331,7 +330,8 @@ impl IntoFuture for Serve {
     fn into_future(mut self) -> ServeFuture {
         let signal = self.signal.take().unwrap_or_else(|| Box::pin(pending()));
         ServeFuture(Box::pin(async move {
-            self.timeouts.check()?;
+            let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
+            self.timeouts.check().map_err(invalid)?;
             accept::run(self, signal).await;
             Ok(())
         }))

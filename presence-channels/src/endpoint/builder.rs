@@ -11,8 +11,8 @@ use tokio::runtime::Handle;
 use super::{StartError, mounts::MountTable, watch};
 use crate::{
     Config, Endpoint, SocketOptions, UserSocket,
-    limits::OptionFault,
     node::{Node, Supervised},
+    option_error::OptionError,
     socket::{Mount, Routes, UserRates},
     telemetry::MountMeters,
     transport::websocket::OpensWebSockets,
@@ -96,11 +96,7 @@ impl EndpointBuilder {
         {
             return Err(StartError::InvalidHost(host.clone()));
         }
-        let invalid = |path: Option<&str>| {
-            let path = path.map(str::to_owned);
-            |OptionFault { option, why }| StartError::InvalidOption { option, path, why }
-        };
-        config.check().map_err(invalid(None))?;
+        config.check()?;
         let mut paths = HashSet::new();
         for mount in &self.mounts {
             let path = mount.path();
@@ -110,8 +106,9 @@ impl EndpointBuilder {
             if !paths.insert(route) {
                 return Err(StartError::DuplicatePath(path.to_owned()));
             }
-            mount.options().check().map_err(invalid(Some(path)))?;
-            mount.check_rates().map_err(invalid(Some(path)))?;
+            let of_socket = |error: OptionError| error.of_socket(path);
+            mount.options().check().map_err(of_socket)?;
+            mount.check_rates().map_err(of_socket)?;
             if let Some(pattern) = mount.invalid_pattern() {
                 let (path, pattern) = (path.to_owned(), pattern.to_owned());
                 return Err(StartError::InvalidPattern { path, pattern });

@@ -1,8 +1,6 @@
 //! The reasons for which an endpoint does not start.
 
-use std::fmt;
-
-use crate::InvalidOrigin;
+use crate::{InvalidOrigin, OptionError};
 
 /// The reason that an endpoint does not start. Of this endpoint nothing runs then.
 #[derive(Debug, thiserror::Error)]
@@ -60,28 +58,9 @@ pub enum StartError {
     /// An option of [`Config`](crate::Config), [`SocketOptions`](crate::SocketOptions),
     /// [`LongpollOptions`](crate::LongpollOptions), [`Limits`](crate::Limits) or
     /// [`Rate`](crate::Rate) has a value that makes no sense, as a limit of 0.
-    #[error("`{option}`{}: {why}", Place(path.as_deref()))]
-    InvalidOption {
-        /// The type and the setter, as `Limits::max_channels`.
-        option: &'static str,
-        /// The path of the socket that has the option. `None` for a setting of the endpoint.
-        path: Option<String>,
-        /// The value, and the bound that it exceeds.
-        why: String,
-    },
+    #[error(transparent)]
+    InvalidOption(#[from] OptionError),
     /// Two presences of one name would mix up who is where.
     #[error("two presences are named {0:?}; give one of them another NAME")]
     DuplicatePresence(String),
-}
-
-/// The socket of an option, for an error message.
-struct Place<'a>(Option<&'a str>);
-
-impl fmt::Display for Place<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(path) => write!(f, " of the socket at {path:?}"),
-            None => Ok(()),
-        }
-    }
 }

@@ -1,4 +1,4 @@
-use super::OptionFault;
+use crate::option_error::{OptionError, at_least};
 
 /// A limit on messages per second, with a burst.
 ///
@@ -39,9 +39,9 @@ impl Rate {
     }
 
     /// Refuses a rate that lets nothing through. `option` names the limit in the error.
-    pub(crate) fn check(self, option: &'static str) -> Result<(), OptionFault> {
-        OptionFault::at_least(option, self.per_second, 1)?;
-        OptionFault::at_least(option, self.burst, 1)
+    pub(crate) fn check(self, option: &'static str) -> Result<(), OptionError> {
+        at_least(option, self.per_second, 1)?;
+        at_least(option, self.burst, 1)
     }
 }
 

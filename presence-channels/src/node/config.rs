@@ -3,10 +3,13 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::{
-    limits::{OptionFault, SHORTEST_TIMEOUT},
+    option_error::{OptionError, SHORTEST_TIMEOUT, at_least, at_most},
     telemetry::FilterParameters,
     token::SecretKeyBase,
 };
+
+/// A process that stops for longer would be killed long before.
+const LONGEST_SPREAD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The settings of an endpoint. The defaults are fit for production. Each setter says when to
 /// change the setting.
@@ -126,7 +129,8 @@ impl Config {
 
     /// Sets the time over which [`Endpoint::stop`](crate::Endpoint::stop) closes connections.
     /// Default 0: all at once. With several nodes, set some tens of seconds, so that the clients of
-    /// a deploy connect to the other nodes a few at a time.
+    /// a deploy connect to the other nodes a few at a time. An endpoint does not start with more
+    /// than a day.
     #[must_use]
     pub fn drain_spread(mut self, spread: Duration) -> Self {
         self.drain_spread = spread;
@@ -160,7 +164,7 @@ impl Config {
     }
 
     /// Refuses settings with which no client could connect.
-    pub(crate) fn check(&self) -> Result<(), OptionFault> {
+    pub(crate) fn check(&self) -> Result<(), OptionError> {
         for (option, value) in [
             ("Config::max_connections", self.max_connections),
             (
@@ -168,18 +172,19 @@ impl Config {
                 self.max_connections_per_address,
             ),
         ] {
-            value.map_or(Ok(()), |value| OptionFault::at_least(option, value, 1))?;
+            value.map_or(Ok(()), |value| at_least(option, value, 1))?;
         }
         for (option, value) in [
             ("Config::max_unflushed_bytes", self.max_unflushed_bytes),
             ("Config::max_queued_bytes", self.max_queued_bytes),
         ] {
-            OptionFault::at_least(option, value, 1)?;
+            at_least(option, value, 1)?;
         }
-        OptionFault::at_least(
+        at_least(
             "Config::handler_timeout",
             self.handler_timeout,
             SHORTEST_TIMEOUT,
-        )
+        )?;
+        at_most("Config::drain_spread", self.drain_spread, LONGEST_SPREAD)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::limits::{OptionFault, SHORTEST_TIMEOUT};
+use crate::option_error::{OptionError, SHORTEST_TIMEOUT, at_least, within};
 
 /// A longer poll keeps a request open for a client that may have gone.
 const LONGEST_WINDOW: Duration = Duration::from_secs(3600);
@@ -66,10 +66,10 @@ impl LongpollOptions {
     }
 
     /// Refuses options with which no client could poll or publish.
-    pub(crate) fn check(&self) -> Result<(), OptionFault> {
-        OptionFault::at_least("LongpollOptions::window", self.window, SHORTEST_TIMEOUT)?;
-        OptionFault::at_most("LongpollOptions::window", self.window, LONGEST_WINDOW)?;
-        OptionFault::at_least("LongpollOptions::max_body_bytes", self.max_body_bytes, 1)?;
-        OptionFault::at_least("LongpollOptions::max_batch", self.max_batch, 1)
+    pub(crate) fn check(&self) -> Result<(), OptionError> {
+        let windows = SHORTEST_TIMEOUT..=LONGEST_WINDOW;
+        within("LongpollOptions::window", self.window, windows)?;
+        at_least("LongpollOptions::max_body_bytes", self.max_body_bytes, 1)?;
+        at_least("LongpollOptions::max_batch", self.max_batch, 1)
     }
 }

@@ -14,8 +14,8 @@ use super::{
 use crate::{
     Endpoint, InvalidOrigin,
     guard::{CallbackOutcome, guard},
-    limits::OptionFault,
     node::Node,
+    option_error::OptionError,
     origin::OriginPolicy,
     outgoing::Sink,
     serializer::Version,
@@ -47,7 +47,7 @@ pub(crate) trait Mounted: Send + Sync {
         added.find_map(|added| added.invalid_requirement())
     }
     /// Refuses a rate of a route that lets nothing through.
-    fn check_rates(&self) -> Result<(), OptionFault>;
+    fn check_rates(&self) -> Result<(), OptionError>;
     fn origins(&self) -> &Result<OriginPolicy, InvalidOrigin>;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     /// Connects a client whose messages are taken from its outbox, if the socket accepts it. Such a
@@ -82,7 +82,7 @@ impl<S: UserSocket> Mounted for Mount<S> {
         self.routes.invalid_pattern()
     }
 
-    fn check_rates(&self) -> Result<(), OptionFault> {
+    fn check_rates(&self) -> Result<(), OptionError> {
         self.routes.check_rates()
     }
 

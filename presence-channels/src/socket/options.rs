@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::LongpollOptions;
 use crate::{
     CheckOrigin, Limits,
-    limits::{OptionFault, SHORTEST_TIMEOUT},
+    option_error::{OptionError, SHORTEST_TIMEOUT, at_least},
     serializer::{Added, Serializer},
     telemetry::Level,
 };
@@ -179,16 +179,15 @@ impl SocketOptions {
     }
 
     /// Refuses options with which no client could stay connected.
-    pub(crate) fn check(&self) -> Result<(), OptionFault> {
-        OptionFault::at_least("SocketOptions::timeout", self.timeout, SHORTEST_TIMEOUT)?;
+    pub(crate) fn check(&self) -> Result<(), OptionError> {
+        at_least("SocketOptions::timeout", self.timeout, SHORTEST_TIMEOUT)?;
         for subprotocol in &self.subprotocols {
             let is_token =
                 |byte: u8| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]{}".contains(&byte);
             if subprotocol.is_empty() || !subprotocol.bytes().all(is_token) {
-                return Err(OptionFault {
-                    option: "SocketOptions::subprotocols",
-                    why: format!("{subprotocol:?} is not the name of a subprotocol"),
-                });
+                let bounds = "a name of ASCII letters, digits and any of !#$%&'*+-.^_`|~";
+                let option = "SocketOptions::subprotocols";
+                return Err(OptionError::new(option, subprotocol, bounds.to_owned()));
             }
         }
         self.limits.check()?;

@@ -4,8 +4,8 @@ use super::{ConnectionShared, UserSocket};
 use crate::{
     Channel, Rate,
     channel::{Join, Started, start},
-    limits::OptionFault,
     node::topic,
+    option_error::OptionError,
     telemetry::RouteMeter,
 };
 
@@ -206,7 +206,7 @@ impl<S: UserSocket> Routes<S> {
         self
     }
 
-    pub(super) fn check_rates(&self) -> Result<(), OptionFault> {
+    pub(super) fn check_rates(&self) -> Result<(), OptionError> {
         let check = |rate: Option<Rate>, option| rate.map_or(Ok(()), |rate| rate.check(option));
         check(self.user_rate, "Routes::user_rate")?;
         for rates in self.routes.iter().filter_map(|route| route.rates.as_ref()) {

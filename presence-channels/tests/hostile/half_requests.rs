@@ -13,7 +13,9 @@ use axum::{
     routing::{get, post},
 };
 use futures_util::stream;
-use presence_channels::{Config, Endpoint, LongpollOptions, Serve, SocketOptions, serve};
+use presence_channels::{
+    Config, Endpoint, LongpollOptions, OptionError, Serve, SocketOptions, serve,
+};
 use sample_app::SampleApp;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -276,8 +278,13 @@ async fn a_dropped_server_closes_its_connections() {
 async fn a_timeout_that_makes_no_sense_is_an_error() {
     let server = TestServer::start(|serve| serve.body_timeout(Duration::ZERO)).await;
     let ended = timeout(PATIENCE, server.serving).await.unwrap().unwrap();
-    let error = ended.unwrap_err().to_string();
-    assert_eq!(error, "body_timeout is 0ns: it must be at least 100ms");
+    let error = ended.unwrap_err();
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    assert_eq!(inner.map(OptionError::option), Some("Serve::body_timeout"));
+    assert_eq!(
+        error.to_string(),
+        "`Serve::body_timeout` is 0ns, and must be at least 100ms"
+    );
 }
 
 #[tokio::test]

@@ -144,8 +144,10 @@ impl UserSocket for Careless {
 async fn a_rate_that_lets_nothing_through_does_not_start() {
     let builder = Endpoint::builder(PubSub::local()).socket::<Careless>("/socket", ());
     let error = builder.start(Config::default()).await.unwrap_err();
-    let StartError::InvalidOption { option, .. } = error else {
+    let StartError::InvalidOption(error) = error else {
         panic!("{error}");
     };
-    assert_eq!(option, "Routes::user_rate");
+    assert_eq!(error.option(), "Routes::user_rate");
+    assert_eq!((error.value(), error.bounds()), ("0", "at least 1"));
+    assert_eq!(error.socket(), Some("/socket"));
 }

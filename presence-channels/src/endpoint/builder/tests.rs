@@ -193,10 +193,13 @@ async fn an_option_that_makes_no_sense_is_an_error_that_names_it() {
     ];
     for (builder, expected) in cases {
         let error = builder.start(Config::default()).await.unwrap_err();
-        let StartError::InvalidOption { option, path, .. } = &error else {
+        let StartError::InvalidOption(error) = error else {
             panic!("{expected}: {error}");
         };
-        assert_eq!((*option, path.as_deref()), (expected, Some("/socket")));
+        assert_eq!(
+            (error.option(), error.socket()),
+            (expected, Some("/socket"))
+        );
     }
     let configs = [
         (
@@ -211,18 +214,22 @@ async fn an_option_that_makes_no_sense_is_an_error_that_names_it() {
             Config::default().handler_timeout(none),
             "Config::handler_timeout",
         ),
+        (
+            Config::default().drain_spread(Duration::from_secs(24 * 60 * 60 + 1)),
+            "Config::drain_spread",
+        ),
     ];
     for (config, expected) in configs {
         let error = builder().start(config).await.unwrap_err();
-        let StartError::InvalidOption { option, path, .. } = &error else {
+        let StartError::InvalidOption(error) = error else {
             panic!("{expected}: {error}");
         };
-        assert_eq!((*option, path.as_deref()), (expected, None));
+        assert_eq!((error.option(), error.socket()), (expected, None));
     }
     let short = SocketOptions::default().timeout(Duration::from_millis(99));
     assert_eq!(
         refusal(with(short), Config::default()).await,
-        "`SocketOptions::timeout` of the socket at \"/socket\": 99ms is below the least value, 100ms"
+        "`SocketOptions::timeout` of the socket at \"/socket\" is 99ms, and must be at least 100ms"
     );
     let least = SocketOptions::default().timeout(Duration::from_millis(100));
     assert!(with(least).start(Config::default()).await.is_ok());

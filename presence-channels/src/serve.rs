@@ -49,8 +49,9 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 ///
 /// # Errors
 /// The future returns an error of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) at once if
-/// a timeout is under 100 ms, with an [`OptionError`] inside. It returns no other error. A connection that cannot be accepted, as
-/// when the process has no file descriptors left, is logged, and accepting goes on.
+/// a timeout is under 100 ms, with an [`OptionError`] inside. It returns no other error. A
+/// connection that cannot be accepted, as when the process has no file descriptors left, is logged,
+/// and accepting goes on.
 ///
 /// # Examples
 ///

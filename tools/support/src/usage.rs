@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-/// Returns the CPU time that all threads of the process have used so far.
+/// Returns the CPU time that the running threads of the process have used so far.
 ///
 /// # Errors
 ///
@@ -17,6 +17,8 @@ pub fn cpu_time(process: u32) -> Result<Duration> {
         // The process's own `schedstat` counts its first thread alone.
         let tasks = open(process)?.tasks()?;
         let times = tasks.map(|task| Ok(task?.schedstat()?.sum_exec_runtime));
+        // A thread may end after it was listed.
+        let times = times.filter(|time| !matches!(time, Err(procfs::ProcError::NotFound(_))));
         times.sum::<procfs::ProcResult<u64>>()
     };
     let nanoseconds =
@@ -97,6 +99,23 @@ mod tests {
         };
         let after = std::thread::spawn(busy).join().unwrap();
         assert!(after >= enough, "{before:?} and then {after:?}");
+    }
+
+    #[test]
+    fn threads_that_end_meanwhile_are_left_out() {
+        let own = std::process::id();
+        let ended = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..500 {
+                    std::thread::spawn(|| {}).join().unwrap();
+                }
+                ended.store(true, std::sync::atomic::Ordering::Relaxed);
+            });
+            while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                cpu_time(own).unwrap();
+            }
+        });
     }
 
     #[test]

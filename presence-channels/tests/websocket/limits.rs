@@ -9,7 +9,7 @@ use sample_app::{Client, Server};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::{raw::frame, stalled};
+use crate::{eventually, raw::frame, stalled};
 
 fn error(reason: &str) -> serde_json::Value {
     json!({ "status": "error", "response": { "reason": reason } })
@@ -207,6 +207,7 @@ async fn of_a_flood_nothing_is_lost_and_others_go_on() {
         }
         client
     });
+    eventually("the first is handled", || !server.probe.begun().is_empty()).await;
     let taken = stalled(&sent).await;
     assert!(taken < FLOOD, "all was read though nothing was handled");
     assert_eq!(server.probe.begun().len(), 1);
@@ -244,6 +245,7 @@ async fn of_a_flood_of_large_messages_only_so_many_bytes_wait() {
         }
         client
     });
+    eventually("the first is handled", || !server.probe.begun().is_empty()).await;
     // One that is handled, those that wait, the one that goes over the limit; and half of another
     // in the buffers of the connection.
     let taken = stalled(&sent).await;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
-use crate::{eventually, stalled};
+use crate::stalled;
 
 const MAX_OUTGOING: usize = 256 * 1024;
 const BROADCAST: usize = 10_000;
@@ -34,6 +34,21 @@ async fn a_slow_reader_is_closed_with_1013_and_others_get_everything() {
     let mut slow = Client::connect(&server, "slow").await;
     slow.join("room:1").await;
 
+    // The slow one reads as soon as it is closed. The server waits for seconds only until it does.
+    let endpoint = server.endpoint.clone();
+    let slow = tokio::spawn(async move {
+        while endpoint.connections() > 1 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let mut received = 0;
+        loop {
+            match slow.receive().await {
+                Message::Text(_) => received += 1,
+                Message::Close(Some(CloseFrame { code, .. })) => break (received, u16::from(code)),
+                other => panic!("unexpected: {other:?}"),
+            }
+        }
+    });
     for n in 0..BROADCASTS {
         let payload = json!({ "n": n, "fill": "x".repeat(BROADCAST) });
         let endpoint = &server.endpoint;
@@ -41,18 +56,9 @@ async fn a_slow_reader_is_closed_with_1013_and_others_get_everything() {
         // At the pace of the fast one, for whom nothing piles up.
         assert_eq!(fast.receive_json().await[4]["n"], n);
     }
-    let endpoint = server.endpoint.clone();
-    eventually("the slow one is closed", || endpoint.connections() == 1).await;
     fast.assert_alive().await;
-
-    let mut received = 0;
-    let code = loop {
-        match slow.receive().await {
-            Message::Text(_) => received += 1,
-            Message::Close(Some(CloseFrame { code, .. })) => break u16::from(code),
-            other => panic!("unexpected: {other:?}"),
-        }
-    };
+    let closed = timeout(PATIENCE, slow).await;
+    let (received, code) = closed.expect("the slow one is closed").unwrap();
     assert_eq!(code, 1013);
     assert!(received < BROADCASTS, "nothing had to wait");
 }

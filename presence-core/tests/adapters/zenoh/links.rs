@@ -157,18 +157,13 @@ async fn a_stuck_node_does_not_take_from_the_others() {
     link(&a, &mut on_stuck, "t").await;
     link(&a, &mut on_c, "t").await;
     proxy.set(SILENT);
-    // 20 MB, more than all buffers on the way hold, and never more at once than c's link holds by
-    // itself.
-    for round in 0..MESSAGES / 10 {
-        let numbers = round * 10..(round + 1) * 10;
-        for number in numbers.clone() {
-            let payload = Payload::Binary(vec![0; 10_000].into());
-            let message = Broadcast::new("t", number.to_string(), payload);
-            a.pubsub.broadcast(message).unwrap();
-        }
-        for number in numbers {
-            assert_eq!(&*next(&mut on_c).await.event, number.to_string());
-        }
+    // 20 MB, more than all buffers on the way hold. One after the other: of several at once, zenoh
+    // drops some if a busy machine does not run its sender for 50 ms.
+    for number in 0..MESSAGES {
+        let payload = Payload::Binary(vec![0; 10_000].into());
+        let message = Broadcast::new("t", number.to_string(), payload);
+        a.pubsub.broadcast(message).unwrap();
+        assert_eq!(&*next(&mut on_c).await.event, number.to_string());
     }
     assert_eq!((a.stats)().dropped, 0);
 }

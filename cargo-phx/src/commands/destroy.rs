@@ -17,6 +17,7 @@ use crate::source::{handlers, routes};
 use crate::topics::Topics;
 use crate::wiring::Wiring;
 use crate::wiring::removal::uses::{Place, code_files};
+use crate::wiring::sockets::SocketFile;
 
 /// The end of the help.
 pub(crate) const EXAMPLES: &str = "\
@@ -72,6 +73,9 @@ pub(crate) fn run(
     wiring.format();
     let edited = edited(&wiring, &redo, &helper)?;
     add_notices(&mut wiring, &name, &uses)?;
+    if let Some(channel) = &channel {
+        add_idle_socket(&mut wiring, &channel.socket)?;
+    }
 
     if !options.dry_run {
         console.status(wiring.plan.patch().trim_end())?;
@@ -260,6 +264,24 @@ fn add_notices(wiring: &mut Wiring, name: &Name, uses: &[Place]) -> anyhow::Resu
         wiring.plan.notice(format!(
             "Cargo.toml keeps its dependencies. No code uses these any more:\n\n    $ cargo remove {}",
             unused.join(" ")
+        ));
+    }
+    Ok(())
+}
+
+/// Says how to take back the socket too, if it has lost its last channel. It may be older than the
+/// channel, so it stays until its user says so.
+fn add_idle_socket(wiring: &mut Wiring, socket: &SocketFile) -> anyhow::Result<()> {
+    let Some(typed) = socket.typed() else {
+        return Ok(());
+    };
+    let text = wiring.plan.read(&socket.path)?.unwrap_or_default();
+    let source = Source::parse(&socket.path, &text)?;
+    if routes::channels(&source, &socket.name).is_empty() {
+        wiring.plan.notice(format!(
+            "{} has no channel any more. To take it back too:\n\n    \
+             $ cargo phx destroy socket {typed}",
+            socket.name
         ));
     }
     Ok(())

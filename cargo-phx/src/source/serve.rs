@@ -23,6 +23,7 @@ use syn::visit::{self, Visit};
 
 pub(crate) use self::accept::{NODELAY, STOP_BRANCH};
 pub(crate) use self::app_state::AppState;
+pub(crate) use self::axum::NEEDS_NO;
 use self::edit::Edit;
 pub(crate) use self::edit::STATE_NAMES;
 pub(crate) use self::expand::expanded;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use heck::ToSnakeCase;
+use heck::{ToSnakeCase, ToUpperCamelCase};
 use tera::Context;
 
 use super::application::rust_files;
@@ -33,6 +33,19 @@ impl SocketFile {
         } else {
             format!("{}::{}", self.module, self.name)
         }
+    }
+
+    /// Returns the name that the generator was given, such as `Admin.User`.
+    ///
+    /// Returns `None` if the file is not where the generator writes it.
+    pub(crate) fn typed(&self) -> Option<String> {
+        let modules = self.module.strip_prefix("channels::")?;
+        let names: Vec<_> = modules
+            .strip_suffix("_socket")?
+            .split("::")
+            .map(|module| module.to_upper_camel_case())
+            .collect();
+        Some(names.join("."))
     }
 }
 

@@ -32,6 +32,10 @@ ABOVE    AXUM::serve(listener, app)
         .with_graceful_shutdown(stop())
         .awaitFAIL;
 ",
+    "    let the_listener_of_the_app = tokio::net::TcpListener::bind(\"[::1]:0\").awaitFAIL;
+ABOVE    AXUM::serve(the_listener_of_the_app, app.into_make_service())
+        .awaitFAIL;
+",
     "    let listener = tokio::net::UnixListener::bind(\"socket\")FAIL;
 ABOVE    AXUM::serve(listener, app).awaitFAIL;
 ",

@@ -19,53 +19,32 @@ use crate::source::{Edits, Source};
 mod note;
 mod shapes;
 
-/// The calls that give the address of a client to handlers, which the wiring removes because
-/// `presence_channels::serve` gives it. A call of `into_make_service`, which the wiring removes
-/// too, has no effect and does not come back.
-const SERVICES: &[&str] = &[
-    ".into_make_service_with_connect_info::<SocketAddr>()",
-    ".into_make_service_with_connect_info::<std::net::SocketAddr>()",
-];
-
 /// Returns the texts that the file may have had before the wiring, the likeliest first. Returns
-/// nothing if the file does not start the application in the way of the wiring. `addresses` says
-/// whether handlers of the project take the address of a client.
-pub(crate) fn candidates(
-    source: &Source,
-    functions: &dyn Functions,
-    addresses: bool,
-) -> Vec<String> {
+/// nothing if the file does not start the application in the way of the wiring.
+pub(crate) fn candidates(source: &Source, functions: &dyn Functions) -> Vec<String> {
     let file = expanded(&source.file);
     let crates = Resolver::of(&file, functions);
     let notes = Notes::of(source, &file, &crates, functions);
     if !notes.started {
         return Vec::new();
     }
-    let services: Vec<&str> = if addresses {
-        SERVICES.iter().copied().chain([""]).collect()
-    } else {
-        vec![""]
-    };
     let joined = notes.fits_a_line;
     let mut texts: Vec<String> = Vec::new();
     for moved in [true, false] {
         for inline in [false, true] {
-            for service in &services {
-                // A function that is not as generated is the user's, and so is the end that calls
-                // it. Both stay before only one of them does.
-                for (ends, function) in [(true, true), (false, false), (true, false)] {
-                    for joined in [joined, !joined] {
-                        let choice = Choice {
-                            moved,
-                            inline,
-                            service,
-                            joined,
-                            ends,
-                            function,
-                        };
-                        let text = without(source, &notes, &choice);
-                        texts.extend(text.filter(|text| !texts.contains(text)));
-                    }
+            // A function that is not as generated is the user's, and so is the end that calls it.
+            // Both stay before only one of them does.
+            for (ends, function) in [(true, true), (false, false), (true, false)] {
+                for joined in [joined, !joined] {
+                    let choice = Choice {
+                        moved,
+                        inline,
+                        joined,
+                        ends,
+                        function,
+                    };
+                    let text = without(source, &notes, &choice);
+                    texts.extend(text.filter(|text| !texts.contains(text)));
                 }
             }
         }
@@ -95,8 +74,6 @@ struct Choice {
     moved: bool,
     /// It has moved the router into a variable.
     inline: bool,
-    /// It has removed this call, which made a service of the router.
-    service: &'static str,
     /// It has broken the chain of calls into lines.
     joined: bool,
     /// It has added the graceful end.
@@ -125,9 +102,9 @@ fn without(source: &Source, notes: &Notes, choice: &Choice) -> Option<String> {
         let (statement, router) = notes.router.as_ref()?;
         let router = &text[router.clone()];
         gone.push(own_lines(source, statement.clone()));
-        edits.replace(notes.app.clone()?, format!("{router}{}", choice.service));
-    } else if !choice.service.is_empty() {
-        edits.insert(notes.app.as_ref()?.end, choice.service);
+        edits.replace(notes.app.clone()?, format!("{router}{}", notes.service));
+    } else if !notes.service.is_empty() {
+        edits.insert(notes.app.as_ref()?.end, notes.service);
     }
     for (range, new) in &notes.edits {
         if !gone.iter().any(|gone| gone.contains(&range.start)) {

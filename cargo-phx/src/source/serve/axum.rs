@@ -13,6 +13,10 @@ use super::find::Level;
 use super::flow::Way;
 use super::listener::is_tcp;
 
+/// The comment in place of a call that makes a service of the router, around that call. It tells
+/// the reader why the call has gone, and `destroy` what to put back.
+pub(crate) const NEEDS_NO: (&str, &str) = ("// `serve` needs no `", "`.");
+
 pub(super) fn wire(edit: &mut Edit, server: &Server, call: &ExprCall) -> Option<()> {
     let place = edit.place(&server.found.scope)?;
     if replaces(edit, server, call) {
@@ -94,6 +98,13 @@ fn replace(edit: &mut Edit, server: &Server, call: &ExprCall, place: Place) -> O
         let merged = merged(source.slice(router.expr));
         edit.start_before(server, place, &merged)?;
         edit.edits.replace(source.range(app), "app");
+    }
+    if let Some(service) = router.service {
+        let from = source.range(&*service.receiver).end;
+        let call: String = source.text()[from..source.range(service).end]
+            .split_whitespace()
+            .collect();
+        edit.above(place, &format!("{}{call}{}", NEEDS_NO.0, NEEDS_NO.1));
     }
     edit.edits
         .replace(source.range(&*call.func), "presence_channels::serve");

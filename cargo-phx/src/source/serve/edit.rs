@@ -193,6 +193,17 @@ impl<'a> Edit<'a> {
         }
     }
 
+    /// Inserts a comment on the line above a statement, unless the statement shares its line with
+    /// other code.
+    pub(super) fn above(&mut self, place: Place, comment: &str) {
+        let start = self.source.range(place.statement()).start;
+        let line = self.source.line_start(start);
+        if self.source.text()[line..start].trim().is_empty() {
+            let indent = self.source.indent(start);
+            self.edits.insert(line, format!("{indent}{comment}\n"));
+        }
+    }
+
     /// Inserts lines after a statement, below a comment on its last line.
     pub(super) fn after(&mut self, place: Place, lines: &[String]) {
         let range = self.source.range(place.statement());

@@ -142,6 +142,7 @@ async fn main() -> anyhow::Result<()> {
     let router: Router = build()?;
     let endpoint = application::start(presence_channels::Config::default()).await?;
     let router = router.merge(endpoint.router());
+    // `serve` needs no `.into_make_service_with_connect_info::<std::net::SocketAddr>()`.
     presence_channels::serve(listener, router, &endpoint)
         .with_graceful_shutdown(signal())
         .await?; // until ctrl-c

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::Wiring;
 use super::super::application::rust_files;
 use super::Redo;
-use super::uses::{Place, code_files};
+use super::uses::Place;
 use crate::source::Source;
 use crate::source::remove::{self, modules};
 use crate::source::serve;
@@ -25,8 +25,7 @@ impl Wiring {
         let mut texts = Vec::new();
         if let Some(server) = &server {
             let text = bare.plan.read(server)?.unwrap_or_default();
-            let addresses = self.takes_addresses()?;
-            texts = remove::serve::candidates(&Source::parse(server, &text)?, &bare, addresses);
+            texts = remove::serve::candidates(&Source::parse(server, &text)?, &bare);
         }
         let is_wired = !texts.is_empty();
         // The user may have removed the wiring already.
@@ -52,17 +51,6 @@ impl Wiring {
             self.leave_wiring(&server)?;
         }
         Ok(())
-    }
-
-    /// Returns whether code of the project takes the address of a client.
-    fn takes_addresses(&self) -> anyhow::Result<bool> {
-        for path in code_files(&self.project.root) {
-            let text = self.plan.read(&path)?.unwrap_or_default();
-            if text.contains("ConnectInfo") {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// Adds a notice with the lines of a wiring that is not as generated.

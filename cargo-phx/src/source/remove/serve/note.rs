@@ -8,7 +8,9 @@ use syn::{Block, Expr, ExprCall, ExprMethodCall, ExprPath, File, Stmt};
 use super::shapes::{
     binding, breaks, first_use, is_router_of_endpoint, joints, merged, signal_of_statement,
 };
-use crate::source::serve::{COMMENTS, Functions, NODELAY, Resolver, STATE_NAMES, STOP_BRANCH};
+use crate::source::serve::{
+    COMMENTS, Functions, NEEDS_NO, NODELAY, Resolver, STATE_NAMES, STOP_BRANCH,
+};
 use crate::source::{Source, crates, paths};
 
 /// The crates that the wiring names.
@@ -32,6 +34,8 @@ pub(super) struct Notes<'a> {
     pub(super) router: Option<(Range<usize>, Range<usize>)>,
     /// The router in the call that serves.
     pub(super) app: Option<Range<usize>>,
+    /// The call that made a service of the router, with its dot, or nothing.
+    pub(super) service: &'a str,
     /// The statement that gives a variable to the state of the router, and the state.
     pub(super) moved: Option<(Range<usize>, Range<usize>)>,
     /// The uses of that variable, without the one that starts the endpoint.
@@ -66,6 +70,7 @@ impl<'a> Notes<'a> {
             edits: Vec::new(),
             router: None,
             app: None,
+            service: "",
             moved: None,
             uses_of_moved: Vec::new(),
             moved_name: None,
@@ -96,6 +101,7 @@ impl<'a> Notes<'a> {
         let statement = &block.stmts[index];
         let range = self.source.range(statement);
         let code = self.code(statement);
+        self.note_service(range.start);
         if code.starts_with("letendpoint=") && code.contains("application::start(") {
             // The user's own start has a configuration of its own.
             self.started = code.contains("Config::default()");
@@ -142,6 +148,18 @@ impl<'a> Notes<'a> {
         let start = self.source.line_start(above.checked_sub(1)?);
         let comment = self.source.text()[start..above].trim();
         comment.starts_with("//").then_some((start, comment))
+    }
+
+    /// Notes the call that the comment above the statement names, and the comment's line.
+    fn note_service(&mut self, at: usize) {
+        if let Some((start, comment)) = self.comment(at)
+            && let Some(call) = comment.strip_prefix(NEEDS_NO.0)
+            && let Some(call) = call.strip_suffix(NEEDS_NO.1)
+        {
+            self.service = call;
+            let end = self.source.line_start(at);
+            self.edits.push((start..end, String::new()));
+        }
     }
 
     fn remove_with_comment(&mut self, range: Range<usize>) {
@@ -298,7 +316,7 @@ impl<'a> Notes<'a> {
             None => receiver.to_owned(),
         };
         // Without the semicolon.
-        let width = receiver.len() + rest - end - spaces - 1;
+        let width = receiver.len() + self.service.len() + rest - end - spaces - 1;
         self.fits_a_line = width <= CHAIN_WIDTH;
         self.functions.push(signal.to_owned());
         self.ends.push(start..end);

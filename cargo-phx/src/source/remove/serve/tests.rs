@@ -27,7 +27,7 @@ fn takes_back(text: &str) {
     };
     let wired = wire(text).unwrap_or_else(|| panic!("nothing was wired in:\n{text}"));
     let source = Source::parse(Path::new("main.rs"), &wired).unwrap();
-    let mut candidates: Vec<_> = candidates(&source, &WithApp, text.contains("ConnectInfo"))
+    let mut candidates: Vec<_> = candidates(&source, &WithApp)
         .into_iter()
         .map(format)
         .collect();
@@ -81,6 +81,35 @@ fn handlers_that_take_an_address_get_it_again() {
     );
 }
 
+/// A handler takes the address, but the app serves without it.
+#[test]
+fn an_address_that_handlers_do_not_get_is_not_put_in() {
+    takes_back(
+        "use axum::extract::ConnectInfo;\nuse std::net::SocketAddr;\n\nasync fn main() {\n    \
+         let listener = TcpListener::bind(\"[::]:0\").await.unwrap();\n    \
+         axum::serve(listener, app()).await.unwrap();\n}\n\n\
+         async fn index(ConnectInfo(from): ConnectInfo<SocketAddr>) {}\n",
+    );
+}
+
+#[test]
+fn a_service_without_the_address_is_taken_back() {
+    for body in [
+        "    let app = Router::new();\n\n    // Runs for ever.\n    \
+         axum::serve(listener, app.into_make_service())\n        .await\n        .unwrap();\n",
+        "    axum::serve(listener, app().into_make_service())\n        .await\n        \
+         .unwrap();\n",
+        "    let app = Router::new();\n    \
+         let server = axum::serve(listener, app.into_make_service());\n    \
+         server.await.unwrap();\n",
+        "    let app = Router::new();\n    tokio::select! {\n        \
+         served = axum::serve(listener, app.into_make_service()) => served.unwrap(),\n        \
+         () = signal() => {}\n    }\n",
+    ] {
+        takes_back(&format!("async fn main() {{\n{LISTENER}{body}}}\n"));
+    }
+}
+
 #[test]
 fn a_server_on_a_unix_socket_is_taken_back() {
     takes_back(
@@ -115,7 +144,7 @@ fn a_server_that_its_user_has_wired_is_left() {
                 let app = web::router().merge(endpoint.router());\n    \
                 axum::serve(listener, app).await?;\n}\n";
     let source = Source::parse(Path::new("main.rs"), text).unwrap();
-    assert_eq!(candidates(&source, &WithApp, false), Vec::<String>::new());
+    assert_eq!(candidates(&source, &WithApp), Vec::<String>::new());
     assert_eq!(lines(&source), [2, 3]);
 }
 

@@ -220,6 +220,11 @@ impl Plan {
         self.next_steps = text.into();
     }
 
+    /// Adds a paragraph to the next steps.
+    pub(crate) fn further_step(&mut self, text: &str) {
+        self.next_steps.push_str(&format!("\n\n{text}"));
+    }
+
     /// Formats the Rust files as the project does. Each file has a rustfmt of its own, all at once.
     pub(crate) fn format(&mut self, format: &Format) {
         let is_rust = |path: &Path| path.extension().is_some_and(|extension| extension == "rs");

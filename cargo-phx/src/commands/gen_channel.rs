@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use tera::Context;
 
-use super::Options;
+use super::{Options, gen_socket};
 use crate::console::Console;
 use crate::events::{self, Event};
 use crate::hint::hinted;
@@ -72,9 +72,12 @@ pub(crate) fn run(
     // Wrong events are found before any question is asked.
     events::parse(&arguments.events, &[])?;
     let mut wiring = Wiring::new(options.project(console)?);
-    let socket = match wiring.find_socket(wanted.as_ref())? {
-        Some(socket) => socket,
-        None => offer_socket(&mut wiring, wanted, console)?,
+    let (socket, connect) = match wiring.find_socket(wanted.as_ref())? {
+        Some(socket) => (socket, None),
+        None => {
+            let (socket, connect) = offer_socket(&mut wiring, wanted, console)?;
+            (socket, Some(connect))
+        }
     };
     let topics = match topics {
         Some(topics) => topics,
@@ -94,6 +97,9 @@ pub(crate) fn run(
     };
     channel.check_topics(&wiring, arguments.topic.is_some())?;
     channel.generate(&mut wiring)?;
+    if let Some(connect) = connect {
+        wiring.plan.further_step(&connect);
+    }
     options.carry_out(&wiring.finish(), console)
 }
 
@@ -111,12 +117,13 @@ fn present_topics(
     Ok(own.and_then(|route| Topics::parse(&route.pattern).ok()))
 }
 
-/// Asks whether to create a socket: a channel's types name one.
+/// Asks whether to create a socket: a channel's types name one. Returns also how a page connects to
+/// it.
 fn offer_socket(
     wiring: &mut Wiring,
     wanted: Option<Name>,
     console: &mut Console,
-) -> anyhow::Result<SocketFile> {
+) -> anyhow::Result<(SocketFile, String)> {
     let name = match wanted {
         Some(name) => name,
         None => Name::parse(Component::Socket, "User")?,
@@ -132,13 +139,15 @@ fn offer_socket(
             ),
         ));
     }
-    wiring.create_socket(&name)?;
+    let mount = wiring.create_socket(&name)?;
+    let connect = gen_socket::connect(wiring, &name, &mount)?;
     let path = wiring.source_path(&name.file());
-    Ok(SocketFile {
+    let socket = SocketFile {
         module: name.module_path(),
         name: socket,
         path,
-    })
+    };
+    Ok((socket, connect))
 }
 
 /// A channel to generate.

@@ -19,10 +19,17 @@ fn plan(project: Project, name: &Name) -> anyhow::Result<Plan> {
     let mount = wiring.create_socket(name)?;
     let advice = wiring
         .channel_advice("Give it a channel with `cargo phx gen channel Room shout:body:string`.")?;
+    let connect = connect(&mut wiring, name, &mount)?;
+    wiring.plan.next_steps(format!("{connect}{advice}"));
+    Ok(wiring.finish())
+}
+
+/// Adds the page's script, if the project has a page without one. Returns how a page connects.
+pub(crate) fn connect(wiring: &mut Wiring, name: &Name, mount: &str) -> anyhow::Result<String> {
     let text = wiring.plan.read(&wiring.source_path(&name.file()))?;
     let auth = text.is_some_and(|text| text.contains(VERIFIES));
-    let script = wiring.add_script(&name.type_name(), &name.module(), &mount, auth)?;
-    let connect = match script {
+    let script = wiring.add_script(&name.type_name(), &name.module(), mount, auth)?;
+    Ok(match script {
         Some(script) => format!(
             "The page connects to the socket by {}, which needs the npm package phoenix. Import \
              the script in another one.",
@@ -36,7 +43,5 @@ fn plan(project: Project, name: &Name) -> anyhow::Result<Plan> {
             "phoenix.js connects to the socket with\n\n    \
              new Socket(\"{mount}\", {{params: {{user_id: \"...\"}}}})"
         ),
-    };
-    wiring.plan.next_steps(format!("{connect}{advice}"));
-    Ok(wiring.finish())
+    })
 }

@@ -27,7 +27,7 @@ pub(crate) fn run(options: &Options, console: &mut Console) -> anyhow::Result<()
             continue;
         }
         match Source::parse(&path, &text) {
-            Ok(source) => app.read(&path, &source),
+            Ok(source) => app.read(&path, &wiring.module_of(&path), &source),
             Err(error) => app.unread.push(error.to_string()),
         }
     }
@@ -55,6 +55,8 @@ struct Socket {
 struct Route {
     topics: String,
     channel: String,
+    /// The path of the channel, as the socket's file imports or writes it.
+    import: String,
     line: usize,
 }
 
@@ -66,11 +68,13 @@ struct Mount {
 
 struct Channel {
     name: String,
+    /// The path from the crate root.
+    import: String,
     events: Vec<String>,
 }
 
 impl App {
-    fn read(&mut self, path: &Path, source: &Source) {
+    fn read(&mut self, path: &Path, module: &str, source: &Source) {
         for name in routes::sockets(source) {
             let routes = self.routes(path, source, &name);
             self.sockets.push(Socket {
@@ -85,7 +89,11 @@ impl App {
                 self.not_read(path, source, line);
             }
             let events = events.known.into_iter().map(|event| event.name).collect();
-            self.channels.push(Channel { name, events });
+            self.channels.push(Channel {
+                import: format!("{module}::{name}"),
+                name,
+                events,
+            });
         }
         let mut mounts = Mounts { calls: Vec::new() };
         mounts.visit_file(&source.file);
@@ -113,6 +121,7 @@ impl App {
             let line = source.line(source.range(&call.method).start);
             match (chain::type_argument(call), call.args.first().and_then(text)) {
                 (Some(channel), Some(topics)) => found.push(Route {
+                    import: routes::import_of(source, call).unwrap_or_default(),
                     topics,
                     channel,
                     line,
@@ -127,6 +136,19 @@ impl App {
         let text = source.text().lines().nth(line - 1).unwrap_or_default();
         self.unread
             .push(format!("{}: {}", place(path, line), text.trim()));
+    }
+
+    /// Returns the channel of a route. Modules may have channels of the same name.
+    fn channel_of(&self, route: &Route) -> Option<&Channel> {
+        let import = route.import.strip_prefix("crate::");
+        let imported = |channel: &&Channel| Some(&*channel.import) == import;
+        let named = |channel: &&Channel| channel.name == route.channel;
+        let mut channels = self.channels.iter();
+        // A channel that is imported from elsewhere than its module has its name alone.
+        channels
+            .clone()
+            .find(imported)
+            .or_else(|| channels.find(named))
     }
 
     /// Returns the lines to print: for each socket its mounts, then its routes in columns.
@@ -157,11 +179,9 @@ impl App {
                 rows.push([url, name, String::new(), mount.place.clone()]);
             }
             for route in &socket.routes {
-                let channel = self
-                    .channels
-                    .iter()
-                    .find(|channel| channel.name == route.channel);
-                let events = channel.map(|channel| channel.events.join(", "));
+                let events = self
+                    .channel_of(route)
+                    .map(|channel| channel.events.join(", "));
                 rows.push([
                     format!("  {}", route.topics),
                     route.channel.clone(),

@@ -55,7 +55,7 @@ pub(crate) fn patterns(source: &Source, socket: &str) -> Vec<NewRoute> {
 }
 
 /// Returns the path of a route's channel from the crate root, as the file imports or writes it.
-pub(super) fn import_of(source: &Source, call: &ExprMethodCall) -> Option<String> {
+pub(crate) fn import_of(source: &Source, call: &ExprMethodCall) -> Option<String> {
     let arguments = &call.turbofish.as_ref()?.args;
     let path = arguments.iter().find_map(|argument| match argument {
         syn::GenericArgument::Type(syn::Type::Path(ty)) => Some(&ty.path),

@@ -35,17 +35,13 @@ impl SocketFile {
         }
     }
 
-    /// Returns the name that the generator was given, such as `Admin.User`.
+    /// Returns the name that the generator was given: `User` of `UserSocket`.
     ///
     /// Returns `None` if the file is not where the generator writes it.
     pub(crate) fn typed(&self) -> Option<String> {
-        let modules = self.module.strip_prefix("channels::")?;
-        let names: Vec<_> = modules
-            .strip_suffix("_socket")?
-            .split("::")
-            .map(|module| module.to_upper_camel_case())
-            .collect();
-        Some(names.join("."))
+        let module = self.module.strip_prefix("channels::")?;
+        let typed = module.strip_suffix("_socket")?.to_upper_camel_case();
+        (self.name == format!("{typed}Socket")).then_some(typed)
     }
 }
 
@@ -172,7 +168,7 @@ impl Wiring {
 
     /// Returns the module of a file: `channels::user_socket`, or an empty string for the crate
     /// root.
-    pub(super) fn module_of(&self, path: &Path) -> String {
+    pub(crate) fn module_of(&self, path: &Path) -> String {
         let below = path
             .strip_prefix(self.project.source_folder())
             .unwrap_or(path);

@@ -53,6 +53,25 @@ fn the_routes_of_an_app() {
 }
 
 #[test]
+fn channels_of_the_same_name_have_their_own_events() {
+    let sandbox = Sandbox::hello();
+    for command in [
+        "gen socket User",
+        "gen channel Room shout:body:string",
+        "gen channel Admin.Room typing --topic admin:*",
+    ] {
+        sandbox.phx(command).succeeded();
+    }
+    let printed = sandbox.phx("routes").succeeded();
+    let events = |topics: &str| {
+        let line = printed.lines().find(|line| line.contains(topics));
+        line.and_then(|line| line.split_whitespace().nth(2))
+    };
+    assert_eq!(events("room:*"), Some("shout"), "{printed}");
+    assert_eq!(events("admin:*"), Some("typing"), "{printed}");
+}
+
+#[test]
 fn a_template_is_copied_and_wins() {
     let sandbox = Sandbox::hello();
     let listed = sandbox.phx("override").succeeded();

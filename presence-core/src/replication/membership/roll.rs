@@ -36,7 +36,6 @@ pub(crate) struct Roll {
     /// The nodes that are up. This node is among them unless it has left and others are up.
     pub(crate) up: Vec<Seat>,
     /// The nodes that left in order.
-    #[allow(dead_code, reason = "the callbacks come next")]
     pub(crate) left: Vec<Origin>,
 }
 
@@ -107,7 +106,6 @@ impl Roll {
     ///
     /// The presences of a node that returns are a change only to those that stayed, so they choose
     /// among themselves.
-    #[allow(dead_code, reason = "the callbacks come next")]
     pub(crate) fn runner(&self, topic: &str, of: &Origin, at: Duration) -> &Arc<Origin> {
         let counts = |seat: &Seat| seat.counts_from <= at;
         let returns = |seat: &Seat| at < seat.returns_until;
@@ -117,13 +115,11 @@ impl Roll {
             .unwrap_or_else(|| self.responsible(topic))
     }
 
-    #[allow(dead_code, reason = "the callbacks come next")]
     /// Returns whether this node is too new to run callbacks.
     pub(crate) fn is_new(&self, now: Duration) -> bool {
         self.seat(&self.me).is_some_and(|me| me.counts_from > now)
     }
 
-    #[allow(dead_code, reason = "the callbacks come next")]
     /// Returns the seat of a node that is up.
     pub(crate) fn seat(&self, origin: &Origin) -> Option<&Seat> {
         self.up.iter().find(|seat| *seat.origin == *origin)

@@ -9,12 +9,16 @@ use anyhow::Result;
 
 use crate::{process, workspace};
 
+/// The benchmark of a large room: a subcommand of `tools/bench` of its own.
+const BIG_ROOM: &str = "big-room";
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Take under two minutes instead of many: less work, one core, no peers
     #[arg(long)]
     quick: bool,
-    /// Only the scenarios with this text in their names
+    /// Only the scenarios with this text in their names. `big-room` measures a room of 100,000 on
+    /// one node and on three, which no other run does
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
     /// The cores of the server. Default `both`, and `one` with --quick
@@ -42,6 +46,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if args.micro {
         return micro(args.only.as_deref());
+    }
+    if args.only.as_deref() == Some(BIG_ROOM) {
+        let mut command = bench(BIG_ROOM);
+        if args.quick {
+            command.args(["--users", "20000", "--seconds", "2", "--returning", "100"]);
+        }
+        return process::run(&mut command);
     }
     let peers = match args.quick || args.no_peers {
         true => None,

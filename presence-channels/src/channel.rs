@@ -1,5 +1,6 @@
 //! Conversations on a topic: `Phoenix.Channel`.
 
+mod callback_future;
 mod error;
 mod join;
 mod letter;
@@ -12,10 +13,9 @@ mod terminate;
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
-
 use presence_core::pubsub::Payload;
 
+pub use callback_future::{HandleFuture, InfoFuture, JoinFuture};
 pub use error::{ChannelError, PushError};
 pub use join::{Accepted, JoinError, JoinResult};
 pub use notifier::{FromBroadcast, Notifier, NotifyError, Timer};
@@ -47,6 +47,17 @@ use crate::{DisconnectGrace, Topic, UserSocket, telemetry::Level};
 /// `Info` is the type of the messages that [`Socket::notify`] and similar methods send to the
 /// channel. A channel without such messages has `()`.
 ///
+/// # Compile errors
+/// A callback is an `async fn`, and its future must be `Send`: it may run on another thread after
+/// each `.await`. Where the compiler says "future returned by `handle_in` is not `Send`", it marks
+/// the value that is held and the `.await`. Drop that value before, or hold one that is `Send`: a
+/// guard of `tokio::sync::Mutex`, an `Arc` in place of an `Rc`.
+///
+/// Where it says that `socket` escapes the method body, the socket was moved into a task: see
+/// [`Socket`]. Where it expects `Result<Reply, ChannelError>` and finds `()`, an arm of
+/// [`handle_in`](Self::handle_in) ends without a reply: see [`HandleResult`].
+///
+/// # Examples
 /// ```
 /// # use presence_channels::*;
 /// # struct UserSocket;
@@ -200,7 +211,7 @@ pub trait Channel: Sized + Send + 'static {
         topic: &Topic,
         payload: Payload,
         socket: &mut Socket<Self>,
-    ) -> impl Future<Output = JoinResult<Self>> + Send;
+    ) -> impl JoinFuture<Self> + Send;
 
     /// Handles a message from the client. By default no event is known: see [`unhandled`].
     ///
@@ -212,7 +223,7 @@ pub trait Channel: Sized + Send + 'static {
         event: &str,
         payload: Payload,
         socket: &mut Socket<Self>,
-    ) -> impl Future<Output = HandleResult> + Send {
+    ) -> impl HandleFuture + Send {
         let _ = (payload, socket);
         std::future::ready(unhandled(event))
     }
@@ -227,7 +238,7 @@ pub trait Channel: Sized + Send + 'static {
         &mut self,
         info: Self::Info,
         socket: &mut Socket<Self>,
-    ) -> impl Future<Output = InfoResult> + Send {
+    ) -> impl InfoFuture + Send {
         let _ = (info, socket);
         std::future::ready(Ok(()))
     }
@@ -242,7 +253,7 @@ pub trait Channel: Sized + Send + 'static {
         event: &str,
         payload: Payload,
         socket: &mut Socket<Self>,
-    ) -> impl Future<Output = InfoResult> + Send {
+    ) -> impl InfoFuture + Send {
         std::future::ready(socket.push(event, payload).map_err(ChannelError::from))
     }
 

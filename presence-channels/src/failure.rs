@@ -76,6 +76,19 @@ impl Cause {
 
     /// Returns the error and its sources, the outermost error first, and after each [`io::Error`]
     /// the error in it.
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_channels::{Cause, ErrorReply};
+    ///
+    /// /// Any error whose text says so is worth another try.
+    /// fn error_reply(cause: &Cause) -> Option<ErrorReply> {
+    ///     let mut errors = cause.chain();
+    ///     let is_busy = errors.any(|error| error.to_string().contains("try again"));
+    ///     is_busy.then(|| ErrorReply::new("busy"))
+    /// }
+    /// # let _ = error_reply;
+    /// ```
     pub fn chain(&self) -> impl Iterator<Item = &(dyn Error + 'static)> {
         let first: &(dyn Error + 'static) = match &self.0 {
             CauseKind::Boxed(error) => &**error,

@@ -36,10 +36,10 @@ mod topic;
 mod transport;
 
 pub use channel::{
-    Accepted, Channel, ChannelError, FromBroadcast, HandleResult, InfoResult, JoinError,
-    JoinResult, Notifier, NotifyError, PresenceWatch, PushError, Reply, ReplyRef, Socket,
-    TerminateReason, Timer, no_reply, reply, reply_error, reply_ok, stop, stop_with_error,
-    stop_with_reply, unhandled,
+    Accepted, Channel, ChannelError, FromBroadcast, HandleFuture, HandleResult, InfoFuture,
+    InfoResult, JoinError, JoinFuture, JoinResult, Notifier, NotifyError, PresenceWatch, PushError,
+    Reply, ReplyRef, Socket, TerminateReason, Timer, no_reply, reply, reply_error, reply_ok, stop,
+    stop_with_error, stop_with_reply, unhandled,
 };
 pub use clock::unix_seconds;
 pub use endpoint::{EndpointBuilder, StartError};

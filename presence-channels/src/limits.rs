@@ -16,10 +16,34 @@ pub(crate) use rate::Bucket;
 /// happens to the client that exceeds the limit. No limit ends another client's connection. An
 /// endpoint does not start with a limit of 0 ([`StartError`](crate::StartError)).
 ///
-/// ```
-/// use presence_channels::{Limits, SocketOptions};
+/// # Examples
+/// A socket for many clients that the app does not know, each with a few small messages a second.
+/// A limit costs nothing until it is reached. The memory that one client may hold is about
+/// `max_outgoing_bytes` and `max_waiting_bytes`, each with one message on top, and half a message
+/// that is on its way in:
 ///
-/// let options = SocketOptions::default().limits(Limits::default().max_channels(10));
+/// ```
+/// use presence_channels::{Limits, Rate, SlowReader, SocketOptions};
+/// use std::time::Duration;
+///
+/// let limits = Limits::default()
+///     .max_message_bytes(16 * 1024)
+///     .max_channels(10)
+///     .max_topic_bytes(128)
+///     .max_event_bytes(64)
+///     .max_ref_bytes(32)
+///     .max_joins_under_way(10)
+///     .max_connections_per_user(20)
+///     // From the client.
+///     .max_message_rate(Rate::per_second(20).burst(100))
+///     .max_channel_message_rate(Rate::per_second(10).burst(50))
+///     .max_waiting_messages(100)
+///     .max_waiting_bytes(256 * 1024)
+///     // To the client.
+///     .max_outgoing_bytes(1024 * 1024)
+///     .slow_reader_timeout(Duration::from_secs(20))
+///     .slow_reader(SlowReader::DropBroadcasts);
+/// let options = SocketOptions::default().limits(limits);
 /// # let _ = options;
 /// ```
 #[derive(Clone, Debug)]
@@ -64,8 +88,7 @@ impl Default for Limits {
 impl Limits {
     /// Sets the largest message, in bytes, whole or over several frames. Default 1 MiB. For a
     /// larger message the connection is closed with code 1009; by long-polling the publish is
-    /// answered with
-    /// 413. Raise the limit for uploads over a channel.
+    /// answered with 413. Raise the limit for uploads over a channel.
     #[must_use]
     pub fn max_message_bytes(mut self, bytes: usize) -> Self {
         self.max_message_bytes = bytes;
@@ -123,10 +146,9 @@ impl Limits {
 
     /// Sets the time after which a client that takes nothing is slow, while more than
     /// [`max_outgoing_bytes`](Self::max_outgoing_bytes) wait for it. Default 10 s. Its connection
-    /// is closed with code 1013. Checked about twenty times per
-    /// timeout, or per [`SocketOptions::timeout`](crate::SocketOptions::timeout) if that is
-    /// shorter. An
-    /// endpoint does not start with less than 100 ms.
+    /// is closed with code 1013. Checked about twenty times per timeout, or per
+    /// [`SocketOptions::timeout`](crate::SocketOptions::timeout) if that is shorter. An endpoint
+    /// does not start with less than 100 ms.
     #[must_use]
     pub fn slow_reader_timeout(mut self, timeout: Duration) -> Self {
         self.slow_reader_timeout = timeout;

@@ -33,6 +33,8 @@ pub(crate) const SHORTEST_TIMEOUT: Duration = Duration::from_millis(100);
 ///     error.to_string(),
 ///     "`Config::max_connections` is 0, and must be at least 1"
 /// );
+/// assert_eq!((error.value(), error.bounds()), ("0", "at least 1"));
+/// assert_eq!(error.socket(), None);
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -61,7 +61,6 @@
 //! | `assert_push`, `refute_push` | [`TestChannel::assert_push`], [`TestChannel::refute_push`], [`TestChannel::refute_push_with`] |
 //! | `assert_broadcast`, `refute_broadcast` | [`TestChannel::assert_broadcast`], [`TestChannel::refute_broadcast`], [`TestChannel::refute_broadcast_with`] |
 //! | messages of the end | [`TestChannel::assert_closed`], [`TestChannel::assert_crashed`], [`TestSocket::closed`] |
-//!
 //! | `send(channel_pid, ...)` | [`TestChannel::send_info`] |
 //! | `:sys.get_state(channel_pid)` | [`TestChannel::inspect`], and [`TestSocket::user`] |
 //! | `fetchers_pids` | [`Tracker::settled`](crate::Tracker::settled) |
@@ -116,6 +115,7 @@
 
 mod assertion;
 mod channel;
+mod client;
 mod expect;
 mod expected_payload;
 mod inbox;
@@ -123,21 +123,10 @@ mod look;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    fmt,
-    future::poll_fn,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    task::Poll,
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use http::Request;
-use parking_lot::Mutex;
-use presence_core::pubsub::{IntoPayload, Payload};
+use presence_core::pubsub::IntoPayload;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -149,11 +138,11 @@ pub use presence_core::adapters::MemoryCluster;
 use crate::{
     ConnectError, Endpoint, Params, UserSocket,
     outgoing::Sink,
-    serializer::{Data, Version},
+    serializer::Version,
     socket::{AnyConnection, Mount, Mounted, Refusal, handshake},
     telemetry::Transport,
 };
-use inbox::TestInbox;
+use client::Client;
 
 /// Connects a client with `params` (anything that serializes to a flat object) to the socket `S` of
 /// `endpoint`.
@@ -173,6 +162,17 @@ pub async fn connect<S: UserSocket>(
 /// As [`connect`], with a request whose headers and extensions `connect` sees. Where the mount asks
 /// for an [auth token](crate::SocketOptions::auth_token), it comes in the header
 /// `X-Phoenix-AuthToken`, as by long-polling.
+///
+/// # Examples
+/// ```
+/// # use presence_channels::{Endpoint, UserSocket, testing};
+/// # use serde_json::json;
+/// # async fn test<S: UserSocket>(endpoint: &Endpoint) {
+/// let request = http::Request::builder().header("cookie", "session=expired").body(()).unwrap();
+/// let refused = testing::connect_with::<S>(endpoint, json!({}), request).await.unwrap_err();
+/// assert_eq!(refused.http_status(), 403);
+/// # }
+/// ```
 ///
 /// # Errors
 /// The socket's refusal.
@@ -224,17 +224,21 @@ fn mount_of<S: UserSocket>(endpoint: &Endpoint) -> Arc<Mount<S>> {
 }
 
 /// A connected client of a test. It disconnects when it and its channels are dropped.
+///
+/// # Examples
+/// ```
+/// # use presence_channels::{Endpoint, testing::TestSocket};
+/// # async fn test(endpoint: &Endpoint, phone: TestSocket, tab: TestSocket) {
+/// phone.close();
+/// tab.refute_push("room:1", "presence_diff").await;
+/// // 1001: the server sends the user's other clients away.
+/// endpoint.disconnect("user:ann").unwrap();
+/// assert_eq!(tab.closed().await, 1001);
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct TestSocket {
     client: Arc<Client>,
-}
-
-struct Client {
-    /// `None` once the client has closed.
-    connection: Arc<Mutex<Option<Box<dyn AnyConnection>>>>,
-    inbox: TestInbox,
-    endpoint: Endpoint,
-    next_ref: AtomicU64,
 }
 
 /// A refused join.
@@ -247,19 +251,7 @@ pub struct JoinRefused {
 impl TestSocket {
     fn of(endpoint: &Endpoint, connection: Box<dyn AnyConnection>) -> Self {
         let outbox = connection.outbox().clone();
-        let connection = Arc::new(Mutex::new(Some(connection)));
-        let closed = Arc::downgrade(&connection);
-        let client = Client {
-            connection,
-            inbox: TestInbox::collect(endpoint, outbox, move || {
-                // The server has closed, and its channels go.
-                if let Some(connection) = closed.upgrade() {
-                    drop(connection.lock().take());
-                }
-            }),
-            endpoint: endpoint.clone(),
-            next_ref: AtomicU64::new(1),
-        };
+        let client = Client::new(endpoint, outbox, connection);
         Self {
             client: Arc::new(client),
         }
@@ -312,67 +304,6 @@ impl TestSocket {
     /// If it is still open after a second.
     pub async fn closed(&self) -> u16 {
         self.client.inbox.closed().await
-    }
-}
-
-impl Client {
-    fn disconnect(&self) {
-        let connection = self.connection.lock().take();
-        drop(connection);
-        self.inbox.close();
-    }
-
-    fn next_ref(&self) -> String {
-        self.next_ref.fetch_add(1, Ordering::Relaxed).to_string()
-    }
-
-    async fn send(
-        &self,
-        join_ref: &str,
-        reference: &str,
-        topic: &str,
-        event: &str,
-        payload: impl IntoPayload,
-    ) {
-        let payload = payload
-            .into_payload()
-            .unwrap_or_else(|error| panic!("{error}"));
-        let data = match payload {
-            Payload::Json(text) => {
-                let payload: &serde_json::value::RawValue =
-                    serde_json::from_slice(&text).expect("a JSON payload holds JSON");
-                let join_ref = (!join_ref.is_empty()).then_some(join_ref);
-                let frame = serde_json::to_string(&(join_ref, reference, topic, event, payload));
-                Data::Text(frame.expect("strings and JSON have a JSON form").into())
-            }
-            Payload::Binary(data) => {
-                let names = [join_ref, reference, topic, event];
-                let mut frame = vec![0];
-                frame.extend(names.iter().map(|name| {
-                    u8::try_from(name.len()).expect("a binary message's names are of 255 bytes")
-                }));
-                names
-                    .iter()
-                    .for_each(|name| frame.extend_from_slice(name.as_bytes()));
-                frame.extend_from_slice(&data);
-                Data::Binary(Bytes::from(frame))
-            }
-        };
-        let mut data = Some(data);
-        poll_fn(|cx| {
-            if let (Some(connection), Some(data)) = (&mut *self.connection.lock(), data.take()) {
-                let received = connection.receive(data, cx);
-                received.expect("the test kit sends well-formed frames");
-            }
-            Poll::Ready(())
-        })
-        .await;
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        self.disconnect();
     }
 }
 

@@ -132,6 +132,22 @@ impl Tokens {
     ///
     /// # Errors
     /// [`KeyOptionsError`] if there is no such key.
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_channels::token::{KeyDigest, KeyOptions, SecretKeyBase, Tokens};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let secret = SecretKeyBase::generate();
+    /// let options = KeyOptions::default()
+    ///     .iterations(2000)
+    ///     .length(64)
+    ///     .digest(KeyDigest::Sha512);
+    /// let tokens = Tokens::with_key_options(&secret, "user socket", options)?;
+    /// assert_eq!(tokens.verify::<String>(&*tokens.sign("alice")?)?, "alice");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with_key_options(
         secret: &SecretKeyBase,
         salt: &str,
@@ -147,6 +163,21 @@ impl Tokens {
     /// Sets the time that tokens are valid, from when they were signed. It is written into the
     /// tokens that are signed here, and overrides the token's own time when a token is verified. By
     /// default signed tokens are valid for 86,400 s, and verified tokens for their own time.
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_channels::token::{SecretKeyBase, TokenError, Tokens};
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let secret = SecretKeyBase::generate();
+    /// let tokens = Tokens::new(&secret, "invitation").max_age(Duration::from_secs(3600));
+    /// let two_hours_ago = SystemTime::now() - Duration::from_secs(2 * 3600);
+    /// let old = tokens.sign_at("alice", two_hours_ago)?;
+    /// assert!(matches!(tokens.verify::<String>(&*old), Err(TokenError::Expired)));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn max_age(mut self, max_age: impl Into<MaxAge>) -> Self {
         self.max_age = Some(max_age.into());
@@ -206,6 +237,25 @@ impl Tokens {
     /// # Errors
     /// A [`SignError`] if `data` has no form in a token, or the [key options](KeyOptions) ask for a
     /// key of another length than 32 bytes.
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_channels::token::{SecretKeyBase, Tokens};
+    /// use std::time::SystemTime;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let secret = SecretKeyBase::generate();
+    /// let tokens = Tokens::new(&secret, "payment");
+    /// let token = tokens.encrypt(&("alice", 4_200))?;
+    /// assert_eq!(tokens.decrypt::<(String, u64)>(&*token)?, ("alice".into(), 4_200));
+    ///
+    /// let token = tokens.encrypt_at("bob", SystemTime::now())?;
+    /// let (name, expires_at) = tokens.decrypt_with_expiry::<String>(&*token)?;
+    /// assert_eq!(name, "bob");
+    /// assert!(expires_at > Some(SystemTime::now()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn encrypt<T: Serialize + ?Sized>(&self, data: &T) -> Result<String, SignError> {
         self.encrypt_at(data, SystemTime::now())
     }

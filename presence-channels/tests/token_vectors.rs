@@ -31,15 +31,17 @@ fn tokens_of(vector: &Value) -> Tokens {
     let mut max_age = None;
     for (name, value) in vector["options"].as_object().unwrap() {
         match &**name {
-            "key_iterations" => key.iterations = value.as_u64().unwrap().try_into().unwrap(),
-            "key_length" => key.length = value.as_u64().unwrap().try_into().unwrap(),
+            "key_iterations" => {
+                key = key.iterations(value.as_u64().unwrap().try_into().unwrap());
+            }
+            "key_length" => key = key.length(value.as_u64().unwrap().try_into().unwrap()),
             "key_digest" => {
-                key.digest = match value.as_str().unwrap() {
+                key = key.digest(match value.as_str().unwrap() {
                     "sha256" => KeyDigest::Sha256,
                     "sha384" => KeyDigest::Sha384,
                     "sha512" => KeyDigest::Sha512,
                     other => panic!("a digest {other}"),
-                }
+                })
             }
             "max_age" if value == "infinity" => max_age = Some(MaxAge::Infinity),
             "max_age" => {

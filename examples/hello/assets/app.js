@@ -68,6 +68,12 @@ function joinRoom(name) {
     })
   channel.onError(() => connection.show("reconnecting", "Reconnecting"))
   channel.onClose(() => connection.show("refused", "Closed by the server"))
+  // The wire does not say why: a handler failed, or knows no such event. The server's log does.
+  socket.onMessage(({topic, event}) => {
+    if (topic !== TOPIC || event !== "phx_error") return
+    addNote("The server ended the channel. Its log says why")
+    console.error(`${TOPIC} ended by the server: it failed, or has no handler for an event of this page`)
+  })
 
   find("#talk").addEventListener("submit", event => {
     event.preventDefault()

@@ -27,6 +27,15 @@ impl<C: Channel> Accepted<C> {
     ///
     /// # Errors
     /// An [`EncodeError`] if the reply has no JSON form.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::{Accepted, Channel, JoinResult};
+    /// # use serde_json::json;
+    /// fn accept<C: Channel>(channel: C) -> JoinResult<C> {
+    ///     Ok(Accepted::with_reply(channel, json!({ "latest": 41 }))?)
+    /// }
+    /// ```
     pub fn with_reply(channel: C, reply: impl IntoPayload) -> Result<Self, EncodeError> {
         Ok(Self {
             channel,

@@ -13,10 +13,33 @@ use crate::{
 };
 
 /// The result of [`Channel::handle_in`](crate::Channel::handle_in).
+///
+/// Every arm of a handler says what the client gets: a reply, [`no_reply`], or the channel's end. An
+/// arm that ends in `socket.broadcast(..)?` does not, and the compiler says that it expected
+/// `Result<Reply, ChannelError>` and found `()`. End such an arm with [`no_reply`]:
+///
+/// ```
+/// # use presence_channels::*;
+/// # async fn handle_in<C: Channel>(
+/// #     event: &str,
+/// #     payload: Payload,
+/// #     socket: &mut Socket<C>,
+/// # ) -> HandleResult {
+/// match event {
+///     "ping" => reply_ok(payload),
+///     "shout" => {
+///         socket.broadcast("shout", payload)?;
+///         no_reply()
+///     }
+///     _ => unhandled(event),
+/// }
+/// # }
+/// ```
 pub type HandleResult = Result<Reply, ChannelError>;
 
 /// The result of [`Channel::handle_info`](crate::Channel::handle_info) and
-/// [`handle_out`](crate::Channel::handle_out).
+/// [`handle_out`](crate::Channel::handle_out). Nobody waits for an answer there, so the end is
+/// `Ok(())`.
 pub type InfoResult = Result<(), ChannelError>;
 
 /// The outcome of a message that was handled: a reply, or the end of the channel. [`reply_ok`],
@@ -50,6 +73,19 @@ pub fn reply_ok(payload: impl IntoPayload) -> HandleResult {
 ///
 /// # Errors
 /// Those of encoding the payload.
+///
+/// # Examples
+/// ```
+/// # use presence_channels::{HandleResult, reply_error, reply_ok};
+/// # use serde_json::json;
+/// fn rename(name: &str) -> HandleResult {
+///     if name.is_empty() {
+///         return reply_error(json!({ "reason": "a name is needed" }));
+///     }
+///     reply_ok(json!({ "name": name }))
+/// }
+/// # let _ = rename;
+/// ```
 pub fn reply_error(payload: impl IntoPayload) -> HandleResult {
     reply("error", payload)
 }
@@ -105,6 +141,21 @@ pub fn stop() -> HandleResult {
 ///
 /// # Errors
 /// Those of encoding the payload.
+///
+/// # Examples
+/// ```
+/// # use presence_channels::{HandleResult, stop, stop_with_error, stop_with_reply};
+/// # use serde_json::json;
+/// fn finish(moves: u32, is_valid: bool) -> HandleResult {
+///     match (moves, is_valid) {
+///         // phoenix.js joins again, and the game begins anew.
+///         (_, false) => stop_with_error("the game is not valid"),
+///         (0, true) => stop(),
+///         (moves, true) => stop_with_reply("ok", json!({ "moves": moves })),
+///     }
+/// }
+/// # let _ = finish;
+/// ```
 pub fn stop_with_reply(
     status: impl Into<Cow<'static, str>>,
     payload: impl IntoPayload,

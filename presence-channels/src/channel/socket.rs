@@ -1,8 +1,9 @@
+mod info;
 mod local;
 mod state;
 mod watch;
 
-use std::{fmt, future::poll_fn, sync::Arc, time::Duration};
+use std::{fmt, future::poll_fn, sync::Arc};
 
 use presence_core::{
     Presence, Tracker,
@@ -11,11 +12,7 @@ use presence_core::{
 };
 use tokio::task::AbortHandle;
 
-use super::{
-    Channel, Notifier, PushError, ReplyRef, TerminateReason, Timer,
-    notifier::{FromBroadcast, Listener},
-    server::ChannelServer,
-};
+use super::{Channel, PushError, ReplyRef, TerminateReason, server::ChannelServer};
 use crate::{
     BroadcastError, Endpoint, HasPresence, Topic, UserSocket,
     message::{Outgoing, Ref},
@@ -25,10 +22,27 @@ use crate::{
 
 /// A channel's handle: its client, its topic, and the state that it shares with other channels.
 ///
-/// It is borrowed for a callback, and cannot move into a task. A task gets what it needs from it:
-/// a [`notifier`](Self::notifier) to send the channel a message, a
-/// [`reply_ref`](Self::reply_ref) to answer, or a clone of the [`endpoint`](Self::endpoint) and of
-/// the [`topic`](Self::topic) to broadcast.
+/// It is borrowed for a callback, and cannot move into a task: the compiler then says that `socket`
+/// escapes the method body. A task gets what it needs from the socket before it starts: a
+/// [`notifier`](Self::notifier) to send the channel a message, a [`reply_ref`](Self::reply_ref) to
+/// answer, or a clone of the [`endpoint`](Self::endpoint) and of the [`topic`](Self::topic) to
+/// broadcast.
+///
+/// # Examples
+/// ```
+/// # use presence_channels::*;
+/// # async fn render() -> String { String::new() }
+/// # fn handle_in<C: Channel>(socket: &mut Socket<C>) -> HandleResult {
+/// let (endpoint, topic) = (socket.endpoint().clone(), socket.topic().clone());
+/// tokio::spawn(async move {
+///     let page = render().await;
+///     if let Err(error) = endpoint.broadcast(&topic, "page", page) {
+///         tracing::warn!(%error, "the page was not sent");
+///     }
+/// });
+/// no_reply()
+/// # }
+/// ```
 pub struct Socket<C: Channel> {
     server: Arc<ChannelServer<C>>,
     /// The channel's own topic, `None` until it has joined.
@@ -77,7 +91,9 @@ impl<C: Channel> Socket<C> {
         &self.server.shared.user
     }
 
-    /// Returns the state that the application shares with all channels.
+    /// Returns the state that the application shares with all channels: the `type State` of its
+    /// socket, with a field for each [`Tracker`]. Where the compiler finds no field `presence`, the
+    /// app has none yet: `cargo phx gen presence` writes one and adds the field.
     #[must_use]
     pub fn state(&self) -> &<C::Socket as UserSocket>::State {
         &self.server.shared.mount.state
@@ -257,72 +273,27 @@ impl<C: Channel> Socket<C> {
         Ok(broadcast)
     }
 
-    /// Calls [`handle_info`](Channel::handle_info) with `info`, right after the current callback:
-    /// `send(self(), ...)` in Phoenix. From `join`, the call comes after the join was answered.
-    ///
-    /// At most [`Limits::max_waiting_messages`](crate::Limits::max_waiting_messages) such messages
-    /// wait. One more ends the channel with `phx_error`: a channel that waited for itself would
-    /// wait for ever. A task that has more to send uses [`Notifier::notify_wait`].
-    pub fn notify(&self, info: C::Info) {
-        self.server.post_own(info);
-    }
-
-    /// As [`notify`](Self::notify), after `delay`. The message is cancelled when the channel ends,
-    /// or by the returned [`Timer`].
-    pub fn notify_after(&mut self, delay: Duration, info: C::Info) -> Timer {
-        let server = Arc::downgrade(&self.server);
-        let timer = self.endpoint().node().runtime().spawn(async move {
-            tokio::time::sleep(delay).await;
-            if let Some(server) = server.upgrade() {
-                server.post_own(info);
-            }
-        });
-        let timer = timer.abort_handle();
-        // Timers that have fired are removed from time to time, which costs nothing per timer.
-        if self.timers.len().is_power_of_two() {
-            self.timers.retain(|timer| !timer.is_finished());
-        }
-        self.timers.push(timer.clone());
-        Timer(timer)
-    }
-
-    /// Returns a handle that sends messages to this channel from another task.
-    #[must_use]
-    pub fn notifier(&self) -> Notifier<C> {
-        Notifier::new(&self.server)
-    }
-
-    /// Calls [`handle_info`](Channel::handle_info) with each message that is broadcast on `topic`,
-    /// until [`unsubscribe`](Self::unsubscribe) or the channel's end. The channel's own topic needs
-    /// no subscription.
-    ///
-    /// Messages that wait for the channel are bounded in number and bytes, as broadcasts that it
-    /// [intercepts](Channel::INTERCEPTS) are:
-    /// [`Limits::max_waiting_messages`](crate::Limits::max_waiting_messages) and
-    /// [`max_waiting_bytes`](crate::Limits::max_waiting_bytes). A channel that is slower than its
-    /// topics ends with `phx_error`, and its client joins again.
-    pub fn subscribe(&mut self, topic: &str)
-    where
-        C::Info: FromBroadcast,
-    {
-        let listener = Arc::new(Listener::new(&self.server));
-        self.subscriptions.push(
-            self.server
-                .shared
-                .endpoint
-                .pubsub()
-                .subscribe(topic, listener),
-        );
-    }
-
-    /// Removes all of the channel's [subscriptions](Self::subscribe) to `topic`.
-    pub fn unsubscribe(&mut self, topic: &str) {
-        self.subscriptions
-            .retain(|subscription| **subscription.topic() != *topic);
-    }
-
     /// Returns a handle that replies to the current message later, from anywhere. Returns `None`
     /// outside of [`handle_in`](Channel::handle_in).
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::*;
+    /// # use serde_json::json;
+    /// # async fn search(_: Payload) -> Vec<String> { Vec::new() }
+    /// # fn handle_in<C: Channel>(payload: Payload, socket: &mut Socket<C>) -> HandleResult {
+    /// // Other messages of the client are handled meanwhile.
+    /// if let Some(reply_ref) = socket.reply_ref() {
+    ///     tokio::spawn(async move {
+    ///         let found = search(payload).await;
+    ///         if let Err(error) = reply_ref.ok(json!({ "found": found })) {
+    ///             tracing::warn!(%error, "the reply was not sent");
+    ///         }
+    ///     });
+    /// }
+    /// no_reply()
+    /// # }
+    /// ```
     #[must_use]
     pub fn reply_ref(&self) -> Option<ReplyRef> {
         Some(ReplyRef {
@@ -341,6 +312,18 @@ impl<C: Channel> Socket<C> {
 
     /// Ends the channel after this callback, because of an error. The reason is logged. The client
     /// gets `phx_error`, and phoenix.js joins again.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::*;
+    /// # fn handle_info<C: Channel>(price: Option<u64>, socket: &mut Socket<C>) -> InfoResult {
+    /// match price {
+    ///     Some(price) => socket.push("price", price)?,
+    ///     None => socket.stop_with_error("the feed of prices ended"),
+    /// }
+    /// Ok(())
+    /// # }
+    /// ```
     pub fn stop_with_error(&mut self, reason: impl Into<String>) {
         self.stopping = Some(TerminateReason::Failed(reason.into()));
     }

@@ -37,6 +37,43 @@ impl EndpointBuilder {
 
     /// Stops `presence` with the endpoint: after the sockets, whose channels track in it, and in
     /// reverse order of the calls.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::{ConnectError, ConnectInfo, Params, Routes};
+    /// use presence_channels::{
+    ///     Config, Endpoint, Presence, PubSub, SocketOptions, Tracker, UserSocket,
+    /// };
+    /// use std::time::Duration;
+    ///
+    /// # struct Online;
+    /// # impl Presence for Online { const NAME: &str = "docs.online"; }
+    /// struct AppState {
+    ///     online: Tracker<Online>,
+    /// }
+    ///
+    /// # struct Client;
+    /// # impl UserSocket for Client {
+    /// #     type State = AppState;
+    /// #     async fn connect(_: &Params, _: &ConnectInfo, _: &AppState) -> Result<Self, ConnectError> {
+    /// #         Ok(Client)
+    /// #     }
+    /// #     fn channels(_: &mut Routes<Self>) {}
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), presence_channels::StartError> {
+    /// let pubsub = PubSub::local();
+    /// let online = Tracker::start(&pubsub, Online);
+    /// let options = SocketOptions::default().timeout(Duration::from_secs(45));
+    /// let endpoint = Endpoint::builder(pubsub)
+    ///     .supervise(&online)
+    ///     .socket_with::<Client>("/socket", AppState { online }, options)
+    ///     .start(Config::default())
+    ///     .await?;
+    /// # endpoint.stop().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn supervise<P: Presence>(mut self, presence: &Tracker<P>) -> Self {
         self.supervised.push(Box::new(presence.clone()));
         self
@@ -47,7 +84,7 @@ impl EndpointBuilder {
         self.socket_with::<S>(path, state, SocketOptions::default())
     }
 
-    /// Mounts the socket `S` at `path`. A segment of the path may be a parameter, as in
+    /// Mounts the socket `S` at `path`, with options. A segment of the path may be a parameter, as in
     /// `/socket/{tenant}`. Its value reaches [`connect`](UserSocket::connect) among the
     /// [`Params`](crate::Params), and replaces one of the same name in the query.
     pub fn socket_with<S: UserSocket>(

@@ -14,11 +14,30 @@ const LONGEST_SPREAD: Duration = Duration::from_secs(24 * 60 * 60);
 /// The settings of an endpoint. The defaults are fit for production. Each setter says when to
 /// change the setting.
 ///
+/// # Examples
+/// One of several nodes behind a proxy, each with up to 50,000 clients:
+///
 /// ```
 /// use presence_channels::Config;
+/// use std::time::Duration;
 ///
-/// let config = Config::default().host("chat.example.com");
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let config = Config::default()
+///     .host("chat.example.com")
+///     // The proxy's own network. Without it, all clients have the address of the proxy.
+///     .trusted_proxies(["10.0.0.0/8".parse()?])
+///     // Below the number of files that the process may open.
+///     .max_connections(50_000)
+///     .max_connections_per_address(500)
+///     .max_unflushed_bytes(64 * 1024 * 1024)
+///     .max_queued_bytes(1024 * 1024 * 1024)
+///     .handler_timeout(Duration::from_secs(10))
+///     // A deploy takes 60 s and a little more, and no second in which all clients come back.
+///     .drain_spread(Duration::from_secs(60))
+///     .drain_timeout(Duration::from_secs(10));
 /// # let _ = config;
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -119,8 +138,8 @@ impl Config {
     /// Sets the timeout of a channel's callback. Default 30 s. After the timeout the callback is
     /// dropped where it waits, and its channel ends with `phx_error` (a join is refused with `join
     /// timed out`). The timeout applies to [`connect`](crate::UserSocket::connect), too, whose
-    /// client is then refused with the status 500. An endpoint does not start with less than 100
-    /// ms.
+    /// client is then refused with the status 500. An endpoint does not start with less than
+    /// 100 ms.
     #[must_use]
     pub fn handler_timeout(mut self, timeout: Duration) -> Self {
         self.handler_timeout = timeout;

@@ -170,11 +170,31 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`MissingSecretKeyBase`] if the endpoint was started without a secret.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::{Endpoint, SecretKeyBase};
+    /// fn token_for(endpoint: &Endpoint, user: &str) -> Result<String, Box<dyn std::error::Error>> {
+    ///     Ok(endpoint.tokens("user socket")?.sign(user)?)
+    /// }
+    /// # let _ = token_for;
+    /// ```
     pub fn tokens(&self, salt: &str) -> Result<Tokens, MissingSecretKeyBase> {
         self.node().tokens(salt)
     }
 
     /// Returns the number of clients that are connected to this node.
+    ///
+    /// # Examples
+    /// ```
+    /// # use axum::{Router, routing::get};
+    /// # use presence_channels::Endpoint;
+    /// /// Tells a load balancer how full the node is.
+    /// fn health(endpoint: Endpoint) -> Router {
+    ///     Router::new().route("/health", get(async move || endpoint.connections().to_string()))
+    /// }
+    /// # let _ = health;
+    /// ```
     #[must_use]
     pub fn connections(&self) -> usize {
         self.node().connections()

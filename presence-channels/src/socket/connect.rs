@@ -74,6 +74,31 @@ const SECRETS: [HeaderName; 6] = [
 /// # Ok(())
 /// # }
 /// ```
+///
+/// The other parts are read by methods:
+///
+/// ```
+/// # use presence_channels::{ConnectError, ConnectInfo};
+/// fn describe(info: &ConnectInfo) -> Result<String, ConnectError> {
+///     // With `SocketOptions::auth_token`: not checked yet, see `Tokens::verify`.
+///     let token = info.auth_token().ok_or(ConnectError::new("no token"))?;
+///     // Behind `Config::trusted_proxies` the client, and not the proxy.
+///     let (client, peer) = (info.client_ip(), info.peer_addr());
+///     let device = info.user_agent().unwrap_or("an unknown device");
+///     let session = info.cookie("_app_key");
+///     let language = info.headers().get("accept-language");
+///     let traces = info.x_headers().filter(|(name, _)| *name == "x-request-id").count();
+///     let path = info.uri().path();
+///     // With `SocketOptions::subprotocols`.
+///     let protocol = info.subprotocol();
+///     Ok(format!(
+///         "{device} at {client:?} by {peer:?} on {path}, {} bytes of token, session {session:?}, \
+///          language {language:?}, {traces} trace ids, protocol {protocol:?}",
+///         token.len(),
+///     ))
+/// }
+/// # let _ = describe;
+/// ```
 pub struct ConnectInfo {
     parts: Parts,
     client_ip: Option<IpAddr>,

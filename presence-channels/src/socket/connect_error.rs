@@ -87,6 +87,15 @@ impl ConnectError {
     }
 
     /// Sets the body of the answer, as plain text.
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_channels::ConnectError;
+    ///
+    /// let refusal = ConnectError::new("the app is in maintenance").body("Back at 10 o'clock.");
+    /// assert_eq!(refusal.http_status(), 403);
+    /// assert_eq!(refusal.reason(), "the app is in maintenance");
+    /// ```
     #[must_use]
     pub fn body(self, body: impl Into<String>) -> Self {
         let text = HeaderValue::from_static("text/plain; charset=utf-8");

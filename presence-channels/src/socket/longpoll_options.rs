@@ -13,7 +13,10 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(3600);
 /// use presence_channels::{LongpollOptions, SocketOptions};
 /// use std::time::Duration;
 ///
-/// let longpoll = LongpollOptions::default().window(Duration::from_secs(5));
+/// let longpoll = LongpollOptions::default()
+///     .window(Duration::from_secs(5))
+///     .max_body_bytes(256 * 1024)
+///     .max_batch(100);
 /// let options = SocketOptions::default().longpoll(longpoll);
 /// # let _ = options;
 /// ```

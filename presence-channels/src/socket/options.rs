@@ -14,11 +14,15 @@ use crate::{
 /// [`socket_with`](crate::EndpointBuilder::socket_with).
 ///
 /// ```
-/// use presence_channels::{CheckOrigin, SocketOptions};
+/// use presence_channels::{CheckOrigin, SocketOptions, telemetry::Level};
 /// use std::time::Duration;
 ///
 /// let options = SocketOptions::default()
 ///     .timeout(Duration::from_secs(45))
+///     .auth_token(true)
+///     .token_expiry_notice(Duration::from_secs(30))
+///     // A line for each of many clients would fill the log.
+///     .log(Level::DEBUG)
 ///     .check_origin(CheckOrigin::Only(vec!["https://example.com".into()]));
 /// # let _ = options;
 /// ```
@@ -56,10 +60,9 @@ impl Default for SocketOptions {
 impl SocketOptions {
     /// Sets the time after which a WebSocket without a whole message from its client is closed,
     /// with the code 1002. Default 60 s, as in Phoenix. An endpoint does not start with less than
-    /// 100 ms. phoenix.js sends a
-    /// heartbeat every 30 s. A ping counts, a part of a message does not: raise the timeout if
-    /// clients upload large messages over slow networks. Checked about twenty times a timeout, so a
-    /// client may get a twentieth more.
+    /// 100 ms. phoenix.js sends a heartbeat every 30 s. A ping counts, a part of a message does
+    /// not: raise the timeout if clients upload large messages over slow networks. Checked about
+    /// twenty times a timeout, so a client may get a twentieth more.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;

@@ -66,6 +66,16 @@ impl Params {
     }
 
     /// Returns all parameters, in the order of the URL, with their names as in the URL.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::Params;
+    /// /// Returns the rooms of `?room=a&room=b`, all of which [`get`](Params::get) does not tell.
+    /// fn rooms(params: &Params) -> Vec<&str> {
+    ///     params.iter().filter(|(name, _)| *name == "room").map(|(_, room)| room).collect()
+    /// }
+    /// # let _ = rooms;
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs.iter().map(|(key, value)| (&**key, &**value))
     }

@@ -49,6 +49,14 @@ impl FilterParameters {
 
     /// Shows the values of the parameters of these `names`, with all that is in them, and hides all
     /// others.
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_channels::telemetry::FilterParameters;
+    ///
+    /// let filter = FilterParameters::keep(["room", "vsn"]);
+    /// # let _ = filter;
+    /// ```
     #[must_use]
     pub fn keep<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Self {
         Self(Filter::Keep(names.into_iter().map(Into::into).collect()))

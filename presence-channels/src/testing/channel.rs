@@ -14,6 +14,33 @@ use super::{
 
 /// A client's side of a joined channel. It is left when the whole [`TestSocket`] is dropped or
 /// closed, or by [`leave`](Self::leave).
+///
+/// # Examples
+/// A `shout` goes to the members of the topic, and to them alone. A channel that gets an event that
+/// it does not know ends:
+///
+/// ```
+/// # use presence_channels::testing::{TestChannel, TestSocket};
+/// # use serde_json::json;
+/// # async fn test(ann: TestSocket, bob: TestSocket) {
+/// let (_, mut ann) = ann.join("room:1", json!({})).await.unwrap();
+/// let (_, elsewhere) = bob.join("room:2", json!({})).await.unwrap();
+/// let shout = ann.push("shout", json!({ "body": "hello" })).await;
+/// ann.refute_reply(&shout).await;
+/// ann.assert_broadcast("shout", json!({ "body": "hello" })).await;
+/// ann.assert_push("shout", json!({ "body": "hello" })).await;
+/// elsewhere.refute_push("shout").await;
+///
+/// elsewhere.push("stop", json!({})).await;
+/// elsewhere.assert_closed().await;
+/// ann.push("no such event", json!({})).await;
+/// ann.assert_crashed().await;
+/// ann.refute_broadcast("shout").await;
+///
+/// let (_, again) = bob.join("room:2", json!({})).await.unwrap();
+/// again.leave().await;
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct TestChannel {
     socket: TestSocket,

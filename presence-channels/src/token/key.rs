@@ -8,15 +8,10 @@ use super::{KeyOptionsError, SecretKeyBase};
 /// Options of deriving a key from the secret (by PBKDF2). The names and the defaults are Phoenix's,
 /// whose names begin with `key_`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct KeyOptions {
-    /// The number of iterations. Default 1,000; at least 1. More iterations take longer, and are of
-    /// no use with a secret that cannot be guessed.
-    pub iterations: u32,
-    /// The key's length in bytes. Default 32, which encryption needs; 16 to 1,024.
-    pub length: usize,
-    /// The hash. Default SHA-256. It is not the one that tokens are signed with: that is SHA-256.
-    pub digest: KeyDigest,
+    iterations: u32,
+    length: usize,
+    digest: KeyDigest,
 }
 
 /// The hash that keys are derived with.
@@ -43,21 +38,23 @@ impl Default for KeyOptions {
 }
 
 impl KeyOptions {
-    /// Sets [`iterations`](Self::iterations).
+    /// Sets the number of iterations. Default 1,000. There is no key with 0. More iterations take
+    /// longer, and are of no use with a secret that cannot be guessed.
     #[must_use]
     pub fn iterations(mut self, iterations: u32) -> Self {
         self.iterations = iterations;
         self
     }
 
-    /// Sets [`length`](Self::length).
+    /// Sets the key's length in bytes. Default 32, which encryption needs. There is no key with less
+    /// than 16 or more than 1,024.
     #[must_use]
     pub fn length(mut self, bytes: usize) -> Self {
         self.length = bytes;
         self
     }
 
-    /// Sets [`digest`](Self::digest).
+    /// Sets the hash. Default SHA-256. Tokens themselves are always signed with SHA-256.
     #[must_use]
     pub fn digest(mut self, digest: KeyDigest) -> Self {
         self.digest = digest;

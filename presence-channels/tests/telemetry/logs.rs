@@ -266,6 +266,9 @@ async fn what_a_client_causes_is_no_error_and_is_cut() {
         unknown.contains("WARN") && unknown.contains("no handler for the event"),
         "{unknown}"
     );
+    for part in [r#"topic="room:1""#, "event=\"xxx", "user=\"user_socket:xxx"] {
+        assert!(unknown.contains(part), "{part} in {unknown}");
+    }
     assert!(!log.text().contains("ERROR"), "{}", log.text());
     let longest = log.text().lines().map(str::len).max();
     assert!(longest < Some(8000), "{longest:?}");

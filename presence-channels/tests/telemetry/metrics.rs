@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
-use crate::recorded::{limited, recorded};
+use crate::recorded::{Recorded, limited, recorded};
 
 const CLIENT: &str = "socket=/socket,transport=longpoll";
 const ROUTE: &str = "socket=/socket,route=lobby:*";
@@ -145,6 +145,45 @@ async fn what_waits_for_clients_is_looked_at_now_and_then() {
     assert_eq!(send(Method::GET, token, String::new()).await["status"], 200);
     tokio::time::sleep(Duration::from_secs(4)).await;
     recorded.assert(&[(&frames, 0.0), (&bytes, 0.0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn parts_of_lists_are_counted_as_encoded_or_shared() {
+    let recorder = DebuggingRecorder::new();
+    let mut recorded = Recorded {
+        snapshotter: recorder.snapshotter(),
+        counted: Default::default(),
+    };
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let tracker = Tracker::start(&PubSub::local(), Far);
+    let owner = Owner::new();
+    for user in 0..60 {
+        let meta = json!({ "fill": "x".repeat(15_000) });
+        let user = format!("user{user}");
+        tracker.track_as(&owner, "t", user, meta).await.unwrap();
+    }
+    // The diffs of all joins are out: nothing changes any more.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let encoded = "presence_state_parts_total{presence=telemetry.far,source=encoded}";
+    let shared = "presence_state_parts_total{presence=telemetry.far,source=shared}";
+    recorded.assert(&[(encoded, 0.0), (shared, 0.0)]);
+
+    // 900 kB of metas, in parts of at most 256 KiB.
+    let parts = walk(&tracker).await;
+    assert!((4..=5).contains(&parts), "{parts}");
+    recorded.assert(&[(encoded, parts as f64), (shared, 0.0)]);
+    assert_eq!(walk(&tracker).await, parts);
+    recorded.assert(&[(encoded, parts as f64), (shared, parts as f64)]);
+}
+
+/// Queues all parts of the list for a client. Returns their number.
+async fn walk(tracker: &Tracker<Far>) -> usize {
+    let mut parts = tracker.state_parts("t");
+    let mut count = 0;
+    while let Some(part) = parts.next().await {
+        count += usize::from(parts.queue(&part, || {}));
+    }
+    count
 }
 
 struct Far;

@@ -143,6 +143,25 @@ test("the page says that it reconnects, and when", {timeout}, async t => {
   await shows(tab, "#log", /Alice[^]*Is anybody there\?/)
 })
 
+test("the page says that the server ended the channel, after an event that it does not know", {timeout}, async t => {
+  const app = await hello(t)
+  const browser = await openBrowser(t)
+  const unknown = scriptWith("channel.push(\"shout\"", "channel.push(\"whisper\"")
+  const said = []
+  const tab = await open(browser, app, "Alice", LOOKS[0], async page => {
+    page.on("console", message => said.push(`${message.type()}: ${message.text()}`))
+    await unknown(page)
+  })
+  await shows(tab, "#connection", /^Connected$/)
+  await say(tab, "Who hears this?")
+  await shows(tab, "#log", /The server ended the channel\. Its log says why/)
+  assert.ok(said.some(line => line.startsWith("error: room:lobby ended by the server")), said.join("\n"))
+  assert.match(app.log(), /WARN[^\n]*event="whisper"[^\n]*no handler for the event/)
+  // The page joins again, and nothing else has ended.
+  await shows(tab, "#connection", /^Connected$/)
+  await everyTabShows(app, [tab], ["Alice (count: 1)"])
+})
+
 test("the page says that it is refused", {timeout}, async t => {
   const app = await hello(t)
   const browser = await openBrowser(t)

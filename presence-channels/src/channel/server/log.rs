@@ -46,7 +46,7 @@ impl<C: Channel> ChannelServer<C> {
             address = self.shared.logged_address(),
             channel = std::any::type_name::<C>(),
             error,
-            "ended a channel"
+            "ended a channel that has no handler for the event"
         );
     }
 

@@ -1,4 +1,4 @@
-//! A lock of std's held while `handle_in` waits.
+//! A lock of std held while `handle_in` waits. rustc marks the lock; a trait of ours would hide it.
 
 mod app;
 

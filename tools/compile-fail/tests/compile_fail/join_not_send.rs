@@ -1,4 +1,4 @@
-//! A lock of std's held while `join` waits.
+//! A lock of std held while `join` waits. rustc marks the lock; a trait of ours would hide it.
 
 mod app;
 

@@ -1,4 +1,4 @@
-//! A channel that tracks, in an app whose state has no presence.
+//! A channel that tracks, in an app whose state has no presence. A field asks for no trait.
 
 mod app;
 

@@ -1,4 +1,4 @@
-//! A `handle_in` with the result of `handle_info`. No trait is asked, so the words are rustc's.
+//! A `handle_in` with the result of `handle_info`.
 
 mod app;
 

@@ -18,9 +18,8 @@ pub(crate) use rate::Bucket;
 ///
 /// # Examples
 /// A socket for many clients that the app does not know, each with a few small messages a second.
-/// A limit costs nothing until it is reached. The memory that one client may hold is about
-/// `max_outgoing_bytes` and `max_waiting_bytes`, each with one message on top, and half a message
-/// that is on its way in:
+/// One client may hold about `max_outgoing_bytes` and `max_waiting_bytes` of memory, each with one
+/// message on top, and the message that it is sending:
 ///
 /// ```
 /// use presence_channels::{Limits, Rate, SlowReader, SocketOptions};

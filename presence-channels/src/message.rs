@@ -50,7 +50,15 @@ impl Ref {
         self.0.is_none()
     }
 
-    /// Returns the ref's JSON text.
+    /// Returns the ref's JSON text, for a serializer that writes it.
+    ///
+    /// # Examples
+    /// ```
+    /// use presence_channels::serializer::Ref;
+    ///
+    /// assert_eq!(Ref::from_text("7").as_json(), "\"7\"");
+    /// assert!(Ref::NULL.is_null() && Ref::NULL.as_json() == "null");
+    /// ```
     #[must_use]
     pub fn as_json(&self) -> &str {
         self.0.as_deref().unwrap_or("null")

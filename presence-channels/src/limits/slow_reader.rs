@@ -5,14 +5,13 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SlowReader {
-    /// Keeps them, but for [`Channel::DROPPABLE`](crate::Channel::DROPPABLE) events. A client
-    /// that is closed in the end connects and joins again with phoenix.js, so
-    /// it knows that it missed messages.
+    /// Keeps them, but for [`Channel::DROPPABLE`](crate::Channel::DROPPABLE) events. A client that
+    /// is closed in the end connects and joins again with phoenix.js, so it knows that it missed
+    /// messages.
     #[default]
     Close,
-    /// Drops the oldest broadcasts of any event that wait for the client: for sockets
-    /// whose messages replace each
-    /// other (positions, prices). Replies, pushes and presences are kept: a client that misses a
+    /// Drops the oldest broadcasts of any event that wait for the client: for sockets whose messages
+    /// replace each other (positions, prices). Replies, pushes and presences are kept: a client that misses a
     /// `presence_diff` shows a wrong list until it joins again.
     DropBroadcasts,
 }

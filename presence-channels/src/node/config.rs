@@ -109,7 +109,7 @@ impl Config {
     /// until half of it is left,
     /// [`Endpoint::broadcast_and_wait`](crate::Endpoint::broadcast_and_wait) waits for that, too,
     /// and broadcasts from other nodes are dropped and counted. Raise it for bursts to very large
-    /// rooms.
+    /// rooms. An endpoint does not start with 0.
     #[must_use]
     pub fn max_unflushed_bytes(mut self, bytes: usize) -> Self {
         self.max_unflushed_bytes = bytes;
@@ -120,7 +120,7 @@ impl Config {
     /// message counts for each client that it waits for. Beyond this limit a client that holds more
     /// than its share, and more than
     /// [`Limits::max_outgoing_bytes`](crate::Limits::max_outgoing_bytes), is closed with code 1013
-    /// at once. Set it to the memory that slow clients may cost.
+    /// at once. Set it to the memory that slow clients may cost. An endpoint does not start with 0.
     #[must_use]
     pub fn max_queued_bytes(mut self, bytes: usize) -> Self {
         self.max_queued_bytes = bytes;

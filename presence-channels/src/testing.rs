@@ -163,6 +163,12 @@ pub async fn connect<S: UserSocket>(
 /// for an [auth token](crate::SocketOptions::auth_token), it comes in the header
 /// `X-Phoenix-AuthToken`, as by long-polling.
 ///
+/// # Errors
+/// The socket's refusal.
+///
+/// # Panics
+/// As [`connect`].
+///
 /// # Examples
 /// ```
 /// # use presence_channels::{Endpoint, UserSocket, testing};
@@ -173,12 +179,6 @@ pub async fn connect<S: UserSocket>(
 /// assert_eq!(refused.http_status(), 403);
 /// # }
 /// ```
-///
-/// # Errors
-/// The socket's refusal.
-///
-/// # Panics
-/// As [`connect`].
 pub async fn connect_with<S: UserSocket>(
     endpoint: &Endpoint,
     params: impl Serialize,

@@ -72,7 +72,8 @@ function joinRoom(name) {
   socket.onMessage(({topic, event}) => {
     if (topic !== TOPIC || event !== "phx_error") return
     addNote("The server ended the channel. Its log says why")
-    console.error(`${TOPIC} ended by the server: it failed, or has no handler for an event of this page`)
+    const reason = "it failed, or has no handler for an event of this page"
+    console.error(`${TOPIC} ended by the server: ${reason}`)
   })
 
   find("#talk").addEventListener("submit", event => {

@@ -14,8 +14,8 @@ use crate::{
 
 /// The result of [`Channel::handle_in`](crate::Channel::handle_in).
 ///
-/// Every arm of a handler says what the client gets: a reply, [`no_reply`], or the channel's end. An
-/// arm that ends in `socket.broadcast(..)?` does not, and the compiler says that it expected
+/// Every arm of a handler says what the client gets: a reply, [`no_reply`], or the channel's end.
+/// An arm that ends in `socket.broadcast(..)?` does not, and the compiler says that it expected
 /// `Result<Reply, ChannelError>` and found `()`. End such an arm with [`no_reply`]:
 ///
 /// ```

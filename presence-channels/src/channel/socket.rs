@@ -93,7 +93,7 @@ impl<C: Channel> Socket<C> {
 
     /// Returns the state that the application shares with all channels: the `type State` of its
     /// socket, with a field for each [`Tracker`]. Where the compiler finds no field `presence`, the
-    /// app has none yet: `cargo phx gen presence` writes one and adds the field.
+    /// app has no presence yet: `cargo phx gen presence` writes it and adds the field.
     #[must_use]
     pub fn state(&self) -> &<C::Socket as UserSocket>::State {
         &self.server.shared.mount.state

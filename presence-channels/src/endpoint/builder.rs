@@ -55,7 +55,11 @@ impl EndpointBuilder {
     /// # struct Client;
     /// # impl UserSocket for Client {
     /// #     type State = AppState;
-    /// #     async fn connect(_: &Params, _: &ConnectInfo, _: &AppState) -> Result<Self, ConnectError> {
+    /// #     async fn connect(
+    /// #         _: &Params,
+    /// #         _: &ConnectInfo,
+    /// #         _: &AppState,
+    /// #     ) -> Result<Self, ConnectError> {
     /// #         Ok(Client)
     /// #     }
     /// #     fn channels(_: &mut Routes<Self>) {}
@@ -84,8 +88,8 @@ impl EndpointBuilder {
         self.socket_with::<S>(path, state, SocketOptions::default())
     }
 
-    /// Mounts the socket `S` at `path`, with options. A segment of the path may be a parameter, as in
-    /// `/socket/{tenant}`. Its value reaches [`connect`](UserSocket::connect) among the
+    /// Mounts the socket `S` at `path`, with options. A segment of the path may be a parameter, as
+    /// in `/socket/{tenant}`. Its value reaches [`connect`](UserSocket::connect) among the
     /// [`Params`](crate::Params), and replaces one of the same name in the query.
     pub fn socket_with<S: UserSocket>(
         mut self,

@@ -10,8 +10,8 @@ pub enum SlowReader {
     /// messages.
     #[default]
     Close,
-    /// Drops the oldest broadcasts of any event that wait for the client: for sockets whose messages
-    /// replace each other (positions, prices). Replies, pushes and presences are kept: a client that misses a
-    /// `presence_diff` shows a wrong list until it joins again.
+    /// Drops the oldest broadcasts of any event that wait for the client: for sockets whose
+    /// messages replace each other (positions, prices). Replies, pushes and presences are kept: a
+    /// client that misses a `presence_diff` shows a wrong list until it joins again.
     DropBroadcasts,
 }

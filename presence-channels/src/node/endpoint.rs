@@ -174,7 +174,9 @@ impl Endpoint {
     /// # Examples
     /// ```
     /// # use presence_channels::{Endpoint, SecretKeyBase};
-    /// fn token_for(endpoint: &Endpoint, user: &str) -> Result<String, Box<dyn std::error::Error>> {
+    /// type Failure = Box<dyn std::error::Error>;
+    ///
+    /// fn token_for(endpoint: &Endpoint, user: &str) -> Result<String, Failure> {
     ///     Ok(endpoint.tokens("user socket")?.sign(user)?)
     /// }
     /// # let _ = token_for;

@@ -46,8 +46,8 @@ impl KeyOptions {
         self
     }
 
-    /// Sets the key's length in bytes. Default 32, which encryption needs. There is no key with less
-    /// than 16 or more than 1,024.
+    /// Sets the key's length in bytes. Default 32, which encryption needs. There is no key with
+    /// less than 16 or more than 1,024.
     #[must_use]
     pub fn length(mut self, bytes: usize) -> Self {
         self.length = bytes;

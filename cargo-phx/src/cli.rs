@@ -58,7 +58,7 @@ struct Flags {
     /// Show what would be written, and write nothing
     #[arg(long, global = true)]
     dry_run: bool,
-    /// Overwrite files that differ without asking
+    /// Overwrite files that differ, and destroy edited files, without asking
     #[arg(long, global = true)]
     force: bool,
     /// Answer every question with yes; files that differ are never overwritten by this

@@ -74,6 +74,9 @@ impl Endpoint {
     /// may join again, unless `join` refuses. A join that is under way is answered, and its channel
     /// ended at once.
     ///
+    /// A presence whose connection was lost before the kick has no channel. It stays to the end of
+    /// its [grace](crate::DisconnectGrace).
+    ///
     /// The channel's [`terminate`](crate::Channel::terminate) gets
     /// [`TerminateReason::Kicked`](crate::TerminateReason::Kicked). Nodes send kicks on a
     /// PubSub topic that is reserved for them, so no broadcast of an endpoint ends a channel.

@@ -18,7 +18,7 @@
 //! 1. One writer a replica, one step a change ([`Writer`]).
 //! 2. Clock and entries move in one step ([`Replica::apply`]).
 //! 3. A delta speaks of every tag in its range ([`Delta`]).
-//! 4. A snapshot is a delta from zero ([`Snapshot`]).
+//! 4. A snapshot is a delta from zero ([`Changes`]).
 //!
 //! [`membership`](super::membership) keeps the next three:
 //!
@@ -38,13 +38,14 @@
 //! holds. An entry is held once a node, with its texts shared. Comparing two nodes that agree costs
 //! 8 bytes a heartbeat.
 
+mod changes;
+mod debt;
 mod delta;
 mod entry;
 mod meta;
 mod phx_ref;
 mod removals;
 mod replica;
-mod snapshot;
 mod tag;
 pub(crate) mod visits;
 mod writer;
@@ -52,6 +53,8 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use changes::Changes;
+pub(crate) use debt::Debt;
 pub(crate) use delta::{Delta, DeltaError, Gone, Run};
 pub(crate) use entry::{Content, Entry, OwnerId, Ownership};
 pub(crate) use meta::MetaBody;
@@ -59,7 +62,6 @@ pub use meta::{Meta, MetaError};
 pub use phx_ref::PhxRef;
 pub(crate) use phx_ref::PhxRefs;
 pub(crate) use replica::{Applied, NotApplied, Replica};
-pub(crate) use snapshot::Snapshot;
 pub(crate) use tag::Tag;
 pub use tag::{Clock, Incarnation, Origin, ReplicaName};
 pub(crate) use writer::Writer;

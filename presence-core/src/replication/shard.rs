@@ -271,7 +271,8 @@ impl Shard {
 
     /// Returns one of these copies.
     pub(crate) fn shown_of(&self, origin: &Origin) -> Option<&Replica> {
-        self.copies.served(origin)
+        let served = self.copies.served(origin);
+        served.filter(|_| !self.copies.owes(&origin.name))
     }
 
     /// A number for this node's replica and all that is [`shown`](Self::shown) of others. Nodes for

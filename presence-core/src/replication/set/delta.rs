@@ -75,11 +75,8 @@ impl Delta {
             }
             last = clock;
         }
-        if self.gone.in_order_up_to(self.from) {
-            Ok(())
-        } else {
-            Err(DeltaError::Gone)
-        }
+        let last = self.gone.in_order_within(Clock::ZERO, self.from);
+        last.map(|_| ()).ok_or(DeltaError::Gone)
     }
 }
 
@@ -89,17 +86,20 @@ impl Gone {
         Self::Tags(Vec::new())
     }
 
-    fn in_order_up_to(&self, end: Clock) -> bool {
-        let mut last = Clock::ZERO;
+    /// Returns the last tag, or `after` without any. `None`: the tags are not in order, or not all
+    /// above `after` and at or below `end`.
+    pub(super) fn in_order_within(&self, after: Clock, end: Clock) -> Option<Clock> {
+        let mut last = after;
         let mut next = |first: Clock, until: Clock| {
             let fits = first > last && until >= first && until <= end;
             last = until;
             fits
         };
-        match self {
+        let fits = match self {
             Self::Tags(tags) => tags.iter().all(|tag| next(*tag, *tag)),
             Self::Except(runs) => runs.iter().all(|run| next(run.first, run.last)),
-        }
+        };
+        fits.then_some(last)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The state of one replica, on its own node and on others, and the one way in which it changes.
 
-mod entries;
+pub(super) mod entries;
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use entries::Entries;
 
 use super::delta::{Inside, runs};
 use super::visits::visit;
-use super::{Clock, Delta, Entry, Gone, Origin};
+use super::{Changes, Clock, Debt, Delta, Entry, Gone, Origin};
 
 /// The entries of one replica in one incarnation, at a clock.
 ///
@@ -66,6 +66,16 @@ impl Replica {
         }
     }
 
+    /// Creates a replica of entries at a clock, with the hash of the entries.
+    pub(super) fn of(origin: Arc<Origin>, clock: Clock, entries: Entries, check: u64) -> Self {
+        Self {
+            origin,
+            clock,
+            entries,
+            check,
+        }
+    }
+
     /// Returns the identity of the replica.
     pub(crate) fn origin(&self) -> &Arc<Origin> {
         &self.origin
@@ -103,6 +113,13 @@ impl Replica {
         self.entries.up_to(clock).inspect(|_| visit(1))
     }
 
+    /// Returns the live entries that were added after a clock and up to another, oldest first.
+    /// Visits only these.
+    pub(crate) fn between(&self, after: Clock, upto: Clock) -> impl Iterator<Item = &Arc<Entry>> {
+        let entries = self.entries.after(after).inspect(|_| visit(1));
+        entries.take_while(move |entry| entry.tag.clock <= upto)
+    }
+
     /// Returns the changes after `from`, for a node that holds this replica at `from`.
     ///
     /// There is no log of removals, so the delta names the live ones of the older tags, as runs.
@@ -136,15 +153,7 @@ impl Replica {
     ///
     /// See [`NotApplied`]. Nothing has changed then.
     pub(crate) fn apply(&mut self, delta: &Delta) -> Result<Applied, NotApplied> {
-        if delta.origin != self.origin {
-            return Err(NotApplied::OtherOrigin);
-        }
-        if delta.to <= self.clock {
-            return Err(NotApplied::Known);
-        }
-        if delta.from > self.clock {
-            return Err(NotApplied::Gap);
-        }
+        self.takes(&delta.origin, delta.from, delta.to)?;
         let mut applied = Applied {
             overlapped: delta.from < self.clock,
             ..Applied::default()
@@ -175,10 +184,53 @@ impl Replica {
         Ok(applied)
     }
 
-    /// Returns the replica, as of a clock.
-    pub(super) fn at(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
+    /// Goes on to the end of changes that are too many for one step. It moves whole chunks of
+    /// entries. All that is gone by then is still held, and is the [`Debt`].
+    ///
+    /// # Errors
+    ///
+    /// See [`NotApplied`]. Nothing has changed then.
+    pub(crate) fn go_on(&mut self, changes: Changes) -> Result<Debt, NotApplied> {
+        self.takes(changes.origin(), changes.from(), changes.to())?;
+        let (from, before) = (changes.from(), self.clock);
+        self.clock = changes.to();
+        let mut new = changes.adds;
+        // What was known already lives, and nothing else that was.
+        let known = new.split_off_up_to(before);
+        let known_check = known.after(Clock::ZERO).inspect(|_| visit(1));
+        let known_check = known_check.fold(0, |check, entry| check ^ check_of(entry));
+        self.check ^= changes.check ^ known_check;
+        visit(self.entries.append(new));
+        let known = runs(known.after(Clock::ZERO).map(|entry| entry.tag.clock));
+        Ok(match changes.gone {
+            Gone::Tags(tags) => Debt::new(tags, from, before, known),
+            Gone::Except(mut living) => {
+                living.extend(known);
+                Debt::new(Vec::new(), Clock::ZERO, before, living)
+            }
+        })
+    }
+
+    /// Returns whether changes are few enough for one step that visits about `most` entries.
+    pub(crate) fn is_small(&self, changes: &Changes, most: usize) -> bool {
+        let gone = match &changes.gone {
+            Gone::Tags(tags) => tags.len(),
+            Gone::Except(_) => self.entries.len(),
+        };
+        changes.adds.len() + gone <= most && self.since(changes.from()).take(most).count() < most
+    }
+
+    fn takes(&self, origin: &Arc<Origin>, from: Clock, to: Clock) -> Result<(), NotApplied> {
+        if *origin != self.origin {
+            return Err(NotApplied::OtherOrigin);
+        }
+        if to <= self.clock {
+            return Err(NotApplied::Known);
+        }
+        if from > self.clock {
+            return Err(NotApplied::Gap);
+        }
+        Ok(())
     }
 
     fn gone_of(&self, gone: &Gone, from: Clock, visited: &mut usize) -> Vec<Clock> {
@@ -222,6 +274,6 @@ impl Replica {
     }
 }
 
-fn check_of(entry: &Entry) -> u64 {
+pub(super) fn check_of(entry: &Entry) -> u64 {
     xxh3_64_with_seed(entry.meta.phx_ref().as_bytes(), entry.tag.clock.get())
 }

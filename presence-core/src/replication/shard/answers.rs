@@ -99,7 +99,8 @@ impl Answers {
         let replaces =
             |answer: &Answer| answer.to == *by && answer.origin().name == ask.origin.name;
         // An answer that replaces an earlier one may always begin.
-        if self.is_full() && !self.under_way.iter().any(replaces) {
+        let is_full = self.is_full() && !self.under_way.iter().any(replaces);
+        if is_full || !held.is_settled(&ask.origin) {
             counts.busy += 1;
             self.wait(request);
             return;

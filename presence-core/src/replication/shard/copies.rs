@@ -142,27 +142,37 @@ impl Copies {
         grace.into_iter().chain(self.next_ask).min()
     }
 
-    /// Returns the copy of a replica that is up, to serve other nodes from it.
+    /// Returns the copy of a replica that is up, to serve other nodes from it. Only an answer that
+    /// began before may be made of one that [owes](Self::owes).
     pub(super) fn served(&self, origin: &Origin) -> Option<&Replica> {
         let known = self.known.get(&origin.name).filter(|known| known.visible)?;
         Some(&known.current.replica).filter(|replica| **replica.origin() == *origin)
     }
 
-    /// All that is held: the replica, and whether it is shown.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Replica, bool)> {
-        let known = self.known.values().flat_map(|known| {
-            let current = (&known.current.replica, known.current.shown > Clock::ZERO);
-            let next = known.next.iter().map(|next| (&next.replica, false));
-            std::iter::once(current).chain(next)
-        });
-        let in_grace = self.in_grace.iter();
-        known.chain(in_grace.map(|(_, copy)| (&copy.replica, true)))
+    /// Returns whether the copy of a name holds what is gone by its clock.
+    pub(super) fn owes(&self, name: &ReplicaName) -> bool {
+        let known = self.known.get(name);
+        known.is_some_and(|known| known.current.owes())
     }
 
-    /// The rows to compare with another node: those of replicas that are up and shown.
+    /// All that is held as its replica was: the replica, and whether it is shown.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Replica, bool)> {
+        let known = self.known.values().flat_map(|known| {
+            let current = (&known.current, known.current.shown > Clock::ZERO);
+            let next = known.next.iter().map(|next| (next, false));
+            std::iter::once(current).chain(next)
+        });
+        let in_grace = self.in_grace.iter().map(|(_, copy)| (copy, true));
+        let all = known.chain(in_grace).filter(|(copy, _)| !copy.owes());
+        all.map(|(copy, shown)| (&copy.replica, shown))
+    }
+
+    /// The rows to compare with another node: those of replicas that are up and shown, as they
+    /// were.
     pub(super) fn shown(&self) -> impl Iterator<Item = &Replica> {
         let visible = self.known.values().filter(|known| known.visible);
-        visible.map(|known| &known.current.replica)
+        let settled = visible.filter(|known| !known.current.owes());
+        settled.map(|known| &known.current.replica)
     }
 
     /// The replica spoke for itself: it is to be shown, once it is complete.
@@ -275,6 +285,18 @@ impl Copies {
                 budget = known.current.show_more(budget, index);
             }
         }
+        let (mut lost, mut paid) = (Vec::new(), Vec::new());
+        let known = self.known.values_mut();
+        let known =
+            known.flat_map(|known| std::iter::once(&mut known.current).chain(&mut known.next));
+        let in_grace = self.in_grace.iter_mut().map(|(_, copy)| copy);
+        for copy in known.chain(in_grace).filter(|copy| copy.owes()) {
+            budget = copy.pay(budget, index, &mut lost);
+            if !copy.owes() {
+                paid.push(copy.replica.origin().name.clone());
+            }
+        }
+        self.news.lost(&mut lost);
         while budget > 0
             && let Some(copy) = self.leaving.front_mut()
         {
@@ -296,6 +318,9 @@ impl Copies {
             }
         }
         self.busy = budget == 0;
+        for name in paid {
+            self.advance(&name, index);
+        }
     }
 
     /// Ends graces, and asks for what is missing.
@@ -358,7 +383,7 @@ impl Copies {
     fn refresh(&mut self, name: &ReplicaName) {
         if let Some(known) = self.known.get_mut(name) {
             self.rows ^= known.row;
-            known.row = if known.visible {
+            known.row = if known.visible && !known.current.owes() {
                 row(&known.current.replica)
             } else {
                 0

@@ -24,6 +24,8 @@ pub(crate) struct Counts {
     pub(crate) asks: u64,
     /// Answers that moved a replica on.
     pub(crate) answers: u64,
+    /// Of these, those of so many changes that what they remove was taken away in turns.
+    pub(crate) debts: u64,
     /// Answers in several parts that were begun.
     pub(crate) staged: u64,
     /// Answers that were none.
@@ -55,6 +57,7 @@ impl std::ops::AddAssign for Counts {
             early_applied,
             asks,
             answers,
+            debts,
             staged,
             nonsense,
             served,
@@ -74,6 +77,7 @@ impl std::ops::AddAssign for Counts {
         self.early_applied += early_applied;
         self.asks += asks;
         self.answers += answers;
+        self.debts += debts;
         self.staged += staged;
         self.nonsense += nonsense;
         self.served += served;

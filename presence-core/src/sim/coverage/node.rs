@@ -37,6 +37,7 @@ impl Coverage {
                 early_applied,
                 asks,
                 answers,
+                debts,
                 staged,
                 nonsense,
                 served,

@@ -16,7 +16,7 @@ const SMALL: usize = CHUNK / 4;
 /// Clocks grow, so nearly every new entry is the last. A `BTreeMap` of entries leaves its nodes
 /// half empty then, and holds each clock once more: 30 bytes an entry, where these chunks take 9.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Entries {
+pub(in crate::replication::set) struct Entries {
     /// Sorted chunks, each under a clock at or below its first entry's, and above the last entry's
     /// of the chunk before. No chunk is empty.
     chunks: BTreeMap<Clock, Vec<Arc<Entry>>>,
@@ -24,17 +24,17 @@ pub(super) struct Entries {
 }
 
 impl Entries {
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::replication::set) fn len(&self) -> usize {
         self.len
     }
 
-    pub(super) fn get(&self, clock: Clock) -> Option<&Arc<Entry>> {
+    pub(in crate::replication::set) fn get(&self, clock: Clock) -> Option<&Arc<Entry>> {
         let (_, chunk) = self.chunks.range(..=clock).next_back()?;
         place(chunk, clock).ok().map(|place| &chunk[place])
     }
 
     /// Adds an entry. One with the same clock is replaced.
-    pub(super) fn insert(&mut self, entry: Arc<Entry>) {
+    pub(in crate::replication::set) fn insert(&mut self, entry: Arc<Entry>) {
         let clock = entry.tag.clock;
         let Some((_, chunk)) = self.chunks.range_mut(..=clock).next_back() else {
             // Below all others.
@@ -70,7 +70,7 @@ impl Entries {
         }
     }
 
-    pub(super) fn remove(&mut self, clock: Clock) -> Option<Arc<Entry>> {
+    pub(in crate::replication::set) fn remove(&mut self, clock: Clock) -> Option<Arc<Entry>> {
         let (first, chunk) = self.chunks.range_mut(..=clock).next_back()?;
         let first = *first;
         let place = place(chunk, clock).ok()?;
@@ -84,12 +84,15 @@ impl Entries {
         Some(removed)
     }
 
-    pub(super) fn last(&self) -> Option<&Arc<Entry>> {
+    pub(in crate::replication::set) fn last(&self) -> Option<&Arc<Entry>> {
         self.chunks.values().next_back()?.last()
     }
 
     /// Returns the entries after `clock`, in order.
-    pub(super) fn after(&self, clock: Clock) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
+    pub(in crate::replication::set) fn after(
+        &self,
+        clock: Clock,
+    ) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
         let first = self.chunks.range(..=clock).next_back();
         let first = first.map_or(&[][..], |(_, chunk)| {
             &chunk[chunk.partition_point(|entry| entry.tag.clock <= clock)..]
@@ -99,7 +102,10 @@ impl Entries {
     }
 
     /// Returns the entries up to `clock`, in order.
-    pub(super) fn up_to(&self, clock: Clock) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
+    pub(in crate::replication::set) fn up_to(
+        &self,
+        clock: Clock,
+    ) -> impl DoubleEndedIterator<Item = &Arc<Entry>> {
         let whole: (Bound<Clock>, Bound<Clock>) = (Unbounded, Included(clock));
         let mut whole = self.chunks.range(whole);
         let last = whole.next_back();
@@ -107,6 +113,38 @@ impl Entries {
             &chunk[..chunk.partition_point(|entry| entry.tag.clock <= clock)]
         });
         whole.flat_map(|(_, chunk)| chunk).chain(last)
+    }
+
+    /// Takes out and returns the entries up to `clock`. Visits these.
+    pub(in crate::replication::set) fn split_off_up_to(&mut self, clock: Clock) -> Self {
+        let above = self.chunks.split_off(&clock.next());
+        let mut upto = Self {
+            chunks: std::mem::replace(&mut self.chunks, above),
+            len: 0,
+        };
+        // The last chunk may go on above the clock.
+        if let Some(mut last) = upto.chunks.last_entry() {
+            let chunk = last.get_mut();
+            let rest = chunk.split_off(chunk.partition_point(|entry| entry.tag.clock <= clock));
+            if chunk.is_empty() {
+                last.remove();
+            }
+            if let Some(first) = rest.first() {
+                self.chunks.insert(first.tag.clock, rest);
+            }
+        }
+        upto.len = upto.chunks.values().map(Vec::len).sum();
+        self.len -= upto.len;
+        upto
+    }
+
+    /// Adds entries that are all above those that are held. Returns the number of chunks that were
+    /// moved.
+    pub(in crate::replication::set) fn append(&mut self, above: Self) -> usize {
+        let moved = above.chunks.len();
+        self.len += above.len;
+        self.chunks.extend(above.chunks);
+        moved
     }
 
     fn join_to_the_one_before(&mut self, first: Clock) {

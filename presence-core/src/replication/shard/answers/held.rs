@@ -23,6 +23,11 @@ impl Held<'_> {
         }
     }
 
+    /// Returns whether an answer may begin with what is held of a replica.
+    pub(super) fn is_settled(&self, origin: &Origin) -> bool {
+        self.is_own(origin) || !self.copies.owes(&origin.name)
+    }
+
     /// Returns the tags up to `from` that are gone from one of these replicas.
     pub(super) fn gone(&self, replica: &Replica, from: Clock) -> Gone {
         if replica.clock() <= from {

@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use super::staging::{Staging, Whole};
-use crate::replication::set::{Clock, Delta, Replica};
+use super::staging::Staging;
+use crate::replication::set::{Changes, Clock, Delta, Replica};
 use crate::replication::shard::part::{Ask, Part};
 
 /// The wait before the first request: a message that was only overtaken arrives by then.
@@ -72,7 +72,7 @@ pub(super) enum Taken {
     /// It is kept, and more can be [put together](CatchUp::put_together).
     More,
     /// The answer is complete.
-    Whole(Whole),
+    Whole(Changes),
     /// It is no part of the answer.
     Nonsense,
     /// The parts do not go together. Call [`CatchUp::broken`].
@@ -208,7 +208,7 @@ impl CatchUp {
             self.staging = Some(staging);
             return if has_more { Taken::More } else { Taken::Kept };
         }
-        staging.whole().map_or(Taken::Broken, Taken::Whole)
+        Taken::Whole(staging.whole())
     }
 
     /// Returns whether `id` is the number of the request that waits for parts of its answer.

@@ -1,12 +1,12 @@
 //! The copy of another node's replica in one incarnation, and the part of it that is shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::catch_up::CatchUp;
-use crate::replication::set::{Applied, Clock, Entry, Origin, Replica};
+use crate::replication::set::{Applied, Changes, Clock, Debt, Entry, NotApplied, Origin, Replica};
 use crate::replication::shard::index::Index;
 
 /// One incarnation of another node's replica.
@@ -15,6 +15,10 @@ use crate::replication::shard::index::Index;
 /// turns, by a mark: entries with tags at or below it are in the index. So a replica of a million
 /// entries can be hidden or shown without holding up a read, at any moment, in the middle of the
 /// other too.
+///
+/// After an answer of many changes, the entries that are gone are taken away in turns as well.
+/// Until then the copy *owes*: it is no state that its replica was in, so no other node is told of
+/// it.
 #[derive(Clone, Debug)]
 pub(super) struct ReplicaCopy {
     /// The copy of the replica.
@@ -29,6 +33,8 @@ pub(super) struct ReplicaCopy {
     pub(super) target: Option<Clock>,
     /// The state of completing the copy.
     pub(super) catch_up: CatchUp,
+    /// What is held though it is gone, by the answers that said so.
+    debts: VecDeque<Debt>,
 }
 
 impl ReplicaCopy {
@@ -40,6 +46,7 @@ impl ReplicaCopy {
             seen: Clock::ZERO,
             target: None,
             catch_up: CatchUp::default(),
+            debts: VecDeque::new(),
         }
     }
 
@@ -49,8 +56,56 @@ impl ReplicaCopy {
 
     /// Returns whether it holds everything that its replica held when the replica came up.
     pub(super) fn is_caught_up(&self) -> bool {
-        self.target
-            .is_some_and(|target| target <= self.replica.clock())
+        let target = self.target;
+        !self.owes() && target.is_some_and(|target| target <= self.replica.clock())
+    }
+
+    /// Returns whether it holds what is gone by its clock.
+    pub(super) fn owes(&self) -> bool {
+        !self.debts.is_empty()
+    }
+
+    /// Returns whether it has work for further turns.
+    pub(super) fn has_work(&self) -> bool {
+        self.owes() || !self.is_shown()
+    }
+
+    /// Moves on by many changes. What they add is shown, and what they remove is taken away, in
+    /// turns.
+    pub(super) fn go_on(&mut self, changes: Changes) -> Result<(), NotApplied> {
+        let before = self.replica.clock();
+        let debt = self.replica.go_on(changes)?;
+        if !debt.is_paid() {
+            self.debts.push_back(debt);
+        }
+        if self.is_shown() {
+            // All that was added is above the old clock.
+            self.shown = before;
+        }
+        Ok(())
+    }
+
+    /// Takes away what it owes, by up to `budget` visits, and puts it into `lost`; returns what is
+    /// left of the budget. If anything is, it owes nothing.
+    pub(super) fn pay(
+        &mut self,
+        budget: usize,
+        index: &mut Index,
+        lost: &mut Vec<Arc<Entry>>,
+    ) -> usize {
+        let mut left = budget;
+        let mut removed = Vec::new();
+        while left > 0
+            && let Some(debt) = self.debts.front_mut()
+        {
+            left = debt.pay(&mut self.replica, left, &mut removed);
+            if debt.is_paid() {
+                self.debts.pop_front();
+            }
+        }
+        self.hide(&removed, index);
+        lost.append(&mut removed);
+        left
     }
 
     /// Returns whether all of it is shown.

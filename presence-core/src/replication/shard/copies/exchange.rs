@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Copies;
-use crate::replication::set::{Clock, Delta, Entry, Gone, NotApplied, Origin};
+use crate::replication::set::{Changes, Clock, Delta, Entry, Gone, NotApplied, Origin};
 use crate::replication::shard::copies::catch_up::Taken;
 use crate::replication::shard::copies::copy::ReplicaCopy;
-use crate::replication::shard::copies::staging::Whole;
 use crate::replication::shard::counts::Counts;
 use crate::replication::shard::effect::Effect;
 use crate::replication::shard::index::Index;
@@ -75,6 +74,7 @@ impl Copies {
             || !known.up
             || !known.visible
             || !known.current.is_of(origin)
+            || known.current.owes()
             || known.next.is_some()
         {
             return;
@@ -109,7 +109,7 @@ impl Copies {
             match apply(copy, &delta, batch, index, counts, lost) {
                 Ok(()) => {
                     after(copy, now, batch, index, counts, random, lost);
-                    busy |= !copy.is_shown();
+                    busy |= copy.has_work();
                     earlier(due, copy.catch_up.due());
                 }
                 Err(NotApplied::Gap) => {
@@ -198,7 +198,7 @@ impl Copies {
             if own {
                 // The present clock of the replica. It may be lower than before, on a restored
                 // machine.
-                copy.target = copy.target.map(|target| target.min(whole.clock()));
+                copy.target = copy.target.map(|target| target.min(whole.to()));
             }
             match take_over(copy, whole, batch, index, counts, lost) {
                 Ok(()) => counts.answers += 1,
@@ -209,7 +209,7 @@ impl Copies {
             }
             copy.catch_up.answered(own, now);
             after(copy, now, batch, index, counts, random, lost);
-            busy |= !copy.is_shown();
+            busy |= copy.has_work();
             earlier(due, copy.catch_up.due());
         });
         if has_more && !self.unfinished.iter().any(|(other, _)| other == origin) {
@@ -275,26 +275,26 @@ impl Copies {
 /// Moves a copy on by an answer.
 fn take_over(
     copy: &mut ReplicaCopy,
-    whole: Whole,
+    changes: Changes,
     batch: usize,
     index: &mut Index,
     counts: &mut Counts,
     lost: &mut Vec<Arc<Entry>>,
 ) -> Result<(), NotApplied> {
-    let replica = match whole {
-        Whole::Delta(delta) => return apply(copy, &delta, batch, index, counts, lost),
-        Whole::Replica(replica) => replica,
-    };
-    if copy.replica.clock() == Clock::ZERO && replica.clock() > Clock::ZERO {
+    let held = &copy.replica;
+    if held.clock() == Clock::ZERO && changes.from() == Clock::ZERO && changes.to() > Clock::ZERO {
         counts.deltas += 1;
-        copy.replica = replica;
+        copy.replica = changes.into_replica();
         // Nothing was there, so nothing is shown of it yet.
         copy.shown = Clock::ZERO;
         return Ok(());
     }
-    // Something came meanwhile.
-    let snapshot = replica.delta(Clock::ZERO);
-    apply(copy, &snapshot, batch, index, counts, lost)
+    if held.is_small(&changes, batch) {
+        return apply(copy, &changes.into_delta(), batch, index, counts, lost);
+    }
+    counts.deltas += 1;
+    counts.debts += 1;
+    copy.go_on(changes)
 }
 
 /// Moves a copy on by a delta, and the index with it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::replication::set::{Clock, Delta, Gone, Replica, Snapshot};
+use crate::replication::set::{Changes, Clock};
 use crate::replication::shard::part::Part;
 
 /// The most parts an answer may have: room for ten million presences a shard.
@@ -21,37 +21,10 @@ pub(in crate::replication::shard) struct Staging {
     of: Option<u32>,
     /// The parts below this one are put together.
     next: u32,
-    contents: Contents,
+    /// What is put together of them.
+    changes: Changes,
     /// Later parts. As they come: a claim of many parts takes no room before they are there.
     early: BTreeMap<u32, Part>,
-}
-
-/// The parts of an answer, put together.
-#[derive(Clone, Debug)]
-pub(super) enum Contents {
-    /// Changes since a clock.
-    Delta(Delta),
-    /// All of a replica. It is made as the parts come, so that to take it over is one small step.
-    Snapshot(Snapshot),
-}
-
-/// The contents of a whole answer.
-#[derive(Debug)]
-pub(in crate::replication::shard) enum Whole {
-    /// Changes since a clock.
-    Delta(Delta),
-    /// All of a replica.
-    Replica(Replica),
-}
-
-impl Whole {
-    /// Returns the clock that the answer leads to.
-    pub(super) fn clock(&self) -> Clock {
-        match self {
-            Self::Delta(delta) => delta.to,
-            Self::Replica(replica) => replica.clock(),
-        }
-    }
 }
 
 /// The parts make no sense together.
@@ -65,26 +38,14 @@ impl Staging {
             return None;
         }
         let origin = Arc::clone(&part.origin);
-        let contents = match part.from == Clock::ZERO {
-            true => Contents::Snapshot(Snapshot::new(origin, part.to)),
-            false => Contents::Delta(Delta {
-                origin,
-                from: part.from,
-                to: part.to,
-                adds: Vec::new(),
-                gone: match &part.gone {
-                    Gone::Tags(_) => Gone::Tags(Vec::new()),
-                    Gone::Except(_) => Gone::Except(Vec::new()),
-                },
-            }),
-        };
+        let changes = Changes::new(origin, part.from, part.to, &part.gone);
         Some(Self {
             id: part.id,
             from: part.from,
             to: part.to,
             of: None,
             next: 0,
-            contents,
+            changes,
             early: BTreeMap::new(),
         })
     }
@@ -123,7 +84,8 @@ impl Staging {
         {
             put += part.adds.len().max(1);
             self.next += 1;
-            self.contents.add(part)?;
+            let pushed = self.changes.push(part.adds, part.gone);
+            pushed.map_err(|_| Senseless)?;
         }
         Ok(())
     }
@@ -145,40 +107,7 @@ impl Staging {
     }
 
     /// Returns what the parts are together.
-    ///
-    /// # Errors
-    ///
-    /// If they do not go together.
-    pub(in crate::replication::shard) fn whole(self) -> Result<Whole, Senseless> {
-        match self.contents {
-            Contents::Snapshot(snapshot) => Ok(Whole::Replica(snapshot.finish())),
-            Contents::Delta(delta) => match delta.check() {
-                Ok(()) => Ok(Whole::Delta(delta)),
-                Err(_) => Err(Senseless),
-            },
-        }
-    }
-}
-
-impl Contents {
-    fn add(&mut self, part: Part) -> Result<(), Senseless> {
-        match self {
-            Self::Snapshot(snapshot) => {
-                // Nothing can be gone of what the asker does not have.
-                if part.gone != Gone::nothing() {
-                    return Err(Senseless);
-                }
-                snapshot.push(part.adds).map_err(|_| Senseless)
-            }
-            Self::Delta(delta) => {
-                delta.adds.extend(part.adds);
-                match (&mut delta.gone, part.gone) {
-                    (Gone::Tags(all), Gone::Tags(tags)) => all.extend(tags),
-                    (Gone::Except(all), Gone::Except(runs)) => all.extend(runs),
-                    _ => return Err(Senseless),
-                }
-                Ok(())
-            }
-        }
+    pub(in crate::replication::shard) fn whole(self) -> Changes {
+        self.changes
     }
 }

@@ -1,6 +1,7 @@
 //! Work that takes several turns, and what does not wait for it.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use super::*;
 use crate::replication::set::visits::{HoldCount, take_most_in_a_hold};
@@ -27,8 +28,22 @@ fn topic(number: u64) -> String {
 
 /// The presences of the other node, the one of the first topic first.
 fn tracks() -> Input {
-    let mut refs = PhxRefs::new(1);
-    let adds = (1..=TOPICS).map(|clock| {
+    Input::Delta {
+        delta: Delta {
+            origin: there(),
+            from: Clock::ZERO,
+            to: Clock::new(TOPICS),
+            adds: entries(1..=TOPICS),
+            gone: Gone::nothing(),
+        },
+        recent: true,
+    }
+}
+
+/// Presences of the other node, each in the topic of the number of its clock.
+fn entries(clocks: RangeInclusive<u64>) -> Vec<Arc<Entry>> {
+    let mut refs = PhxRefs::new(*clocks.start());
+    let entries = clocks.map(|clock| {
         Arc::new(Entry {
             tag: Tag {
                 origin: there(),
@@ -40,16 +55,7 @@ fn tracks() -> Input {
             meta: Meta::new(refs.make(), None, &body()),
         })
     });
-    Input::Delta {
-        delta: Delta {
-            origin: there(),
-            from: Clock::ZERO,
-            to: Clock::new(TOPICS),
-            adds: adds.collect(),
-            gone: Gone::nothing(),
-        },
-        recent: true,
-    }
+    entries.collect()
 }
 
 /// A shard, and how many diffs of each topic it has sent.
@@ -262,6 +268,73 @@ fn the_parts_behind_one_that_came_late_are_put_together_in_turns() {
     assert!(turns >= TOPICS / BATCH as u64, "{turns} turns");
     let most = take_most_in_a_hold();
     assert!(most <= 5 * BATCH as u64, "a hold visits {most}");
+}
+
+// A node was cut off while all users of another moved to other rooms.
+#[test]
+fn many_changes_since_a_clock_are_taken_over_in_turns() {
+    let mut held = InTurns::new();
+    held.turn(Input::Up(there()));
+    held.turn(tracks());
+    while held.is_busy() {
+        held.turn(Input::Tick);
+    }
+    held.diffs.clear();
+    let (old, new) = (TOPICS, 2 * TOPICS);
+    for gone in [
+        Gone::Tags((1..=old).map(Clock::new).collect()),
+        Gone::Except(Vec::new()),
+    ] {
+        let mut shard = held.shard.clone();
+        let delta = Delta {
+            origin: there(),
+            from: Clock::new(old),
+            to: Clock::new(old + new),
+            adds: entries(old + 1..=new),
+            gone,
+        };
+        let announced = Input::Announced {
+            origin: there(),
+            clock: delta.to,
+            recent: true,
+        };
+        let mut out = Vec::new();
+        shard.handle(announced, Duration::ZERO, &mut out);
+        let now = shard.next_deadline().expect("it asks");
+        shard.handle(Input::Tick, now, &mut out);
+        let id = out.iter().find_map(|effect| match effect {
+            Effect::Ask(ask) => Some(ask.id),
+            _ => None,
+        });
+        let mut held = InTurns {
+            shard,
+            ..InTurns::new()
+        };
+        take_most_in_a_hold();
+        for part in parts_of(&delta, id.expect("it has asked")) {
+            let _hold = HoldCount::begin();
+            held.turn(Input::Part { part, own: true });
+        }
+        let partly = held.shard.shown_of(&there());
+        assert!(partly.is_none(), "it is no state that the node was in");
+        let digest = held.shard.digest();
+        let mut turns = 0;
+        while held.is_busy() {
+            let _hold = HoldCount::begin();
+            held.turn(Input::Tick);
+            turns += 1;
+        }
+        assert!(turns >= 2 * TOPICS / BATCH as u64, "{turns} turns");
+        let most = take_most_in_a_hold();
+        assert!(most <= 5 * BATCH as u64, "a hold visits {most}");
+        let shown = held.shard.shown_of(&there()).expect("it is complete");
+        assert_eq!((shown.clock(), shown.len() as u64), (delta.to, TOPICS));
+        assert_ne!(held.shard.digest(), digest);
+        for number in 1..=TOPICS {
+            assert_eq!(held.take(&topic(number)), [(0, 1)], "one diff of {number}");
+            assert_eq!(held.take(&topic(TOPICS + number)), [(1, 0)]);
+        }
+    }
 }
 
 // A lying peer: all parts have come, and the last does not follow the others.

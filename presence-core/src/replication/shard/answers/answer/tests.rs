@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 
 use proptest::prelude::*;
@@ -6,7 +7,7 @@ use super::*;
 use crate::replication::set::{
     Content, Incarnation, Meta, MetaBody, OwnerId, PhxRefs, Writer, visits::visited,
 };
-use crate::replication::shard::copies::staging::{Staging, Whole};
+use crate::replication::shard::copies::staging::Staging;
 use crate::replication::shard::part::Ask;
 
 /// A change of a replica.
@@ -132,6 +133,7 @@ proptest! {
     fn the_parts_say_what_there_was_at_the_end_whatever_happens_meanwhile(
         before in prop::collection::vec(change(), 0..150),
         known in any::<prop::sample::Index>(),
+        moved in any::<prop::sample::Index>(),
         steps in prop::collection::vec(step(), 0..100),
         takes_credit in any::<bool>(),
     ) {
@@ -141,10 +143,12 @@ proptest! {
             there.change(change);
             states.push(there.writer.clone());
         }
-        // The asker has one of the earlier states.
-        let mut here = states[known.index(states.len())].replica().clone();
+        // The asker has one of the earlier states, and may have moved on when the answer is whole.
+        let known = known.index(states.len());
+        let from = states[known].replica().clock();
+        let mut here = moved.get(&states[known..]).replica().clone();
         let truth = there.writer.replica().clone();
-        let mut answer = there.answer(here.clock(), takes_credit.then(all));
+        let mut answer = there.answer(from, takes_credit.then(all));
         let (mut parts, mut arrived) = (0, Vec::new());
         for step in steps {
             match step {
@@ -177,12 +181,24 @@ proptest! {
             prop_assert!(staging.put_together(usize::MAX).is_ok());
         }
         prop_assert!(staging.is_whole());
-        match staging.whole().expect("it makes sense") {
-            Whole::Replica(replica) => here = replica,
-            Whole::Delta(delta) if delta.to == here.clock() => {}
-            Whole::Delta(delta) => {
-                here.apply(&delta).expect("it goes on from there");
+        let changes = staging.whole();
+        if here.clock() == Clock::ZERO {
+            here = changes.into_replica();
+        } else if changes.to() > here.clock() {
+            // In one step, or in turns.
+            let mut in_turns = here.clone();
+            let mut debt = in_turns.go_on(changes.clone()).expect("it goes on from there");
+            let mut removed = Vec::new();
+            while !debt.is_paid() {
+                prop_assert!(debt.pay(&mut in_turns, 2, &mut removed) <= 2);
             }
+            let applied = here.apply(&changes.into_delta()).expect("it goes on from there");
+            prop_assert_eq!(in_turns.check(), here.check());
+            prop_assert_eq!(clocks(&in_turns), clocks(&here));
+            let tags = |entries: &[Arc<Entry>]| -> BTreeSet<_> {
+                entries.iter().map(|entry| entry.tag.clock).collect()
+            };
+            prop_assert_eq!(tags(&removed), tags(&applied.removed));
         }
         prop_assert_eq!(here.clock(), truth.clock());
         prop_assert_eq!(clocks(&here), clocks(&truth));

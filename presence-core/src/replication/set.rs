@@ -55,7 +55,7 @@ mod tests;
 
 pub(crate) use changes::Changes;
 pub(crate) use debt::Debt;
-pub(crate) use delta::{Delta, DeltaError, Gone, Run};
+pub(crate) use delta::{Delta, DeltaError, Gone, Run, add_to_runs};
 pub(crate) use entry::{Content, Entry, OwnerId, Ownership};
 pub(crate) use meta::MetaBody;
 pub use meta::{Meta, MetaError};

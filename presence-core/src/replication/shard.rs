@@ -132,7 +132,7 @@ impl Shard {
             lost: Lost::default(),
             index: Index::new(config.diff_interval, config.batch.max(1)),
             copies: Copies::new(limits, config.seed),
-            answers: Answers::new(config.max_answers),
+            answers: Answers::new(config.max_answers, config.batch.max(1)),
             sent: Clock::ZERO,
             unsent_bytes: 0,
             next_delta: Duration::ZERO,
@@ -271,8 +271,7 @@ impl Shard {
 
     /// Returns one of these copies.
     pub(crate) fn shown_of(&self, origin: &Origin) -> Option<&Replica> {
-        let served = self.copies.served(origin);
-        served.filter(|_| !self.copies.owes(&origin.name))
+        self.copies.compared(origin)
     }
 
     /// A number for this node's replica and all that is [`shown`](Self::shown) of others. Nodes for

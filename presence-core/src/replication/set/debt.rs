@@ -7,9 +7,9 @@ use super::delta::{Inside, Run};
 use super::replica::Replica;
 use super::{Clock, Entry};
 
-/// What a replica holds though it is gone by its clock. It is taken away in bounded turns
-/// ([`pay`](Self::pay)). Until then the replica holds more than its origin did at this clock, so it
-/// is compared with no other and no answer is made of it.
+/// The entries that a replica holds though they are gone by its clock. They are taken away in
+/// bounded turns ([`pay`](Self::pay)). Until then the replica holds more than its origin did at
+/// this clock, so it is compared with no other and no answer is made of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Debt {
     /// The tags that are gone.
@@ -18,7 +18,7 @@ pub(crate) struct Debt {
     walked: Clock,
     /// Up to here.
     end: Clock,
-    /// What lives of them.
+    /// Those of them that live.
     living: Vec<Run>,
     /// The place of the first run that does not end before the walk.
     next_run: usize,

@@ -105,17 +105,20 @@ impl Gone {
 
 /// Groups ordered tags into runs.
 pub(super) fn runs(tags: impl Iterator<Item = Clock>) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    for tag in tags {
-        match runs.last_mut() {
-            Some(run) if run.last.next() == tag => run.last = tag,
-            _ => runs.push(Run {
-                first: tag,
-                last: tag,
-            }),
-        }
-    }
+    let mut runs = Vec::new();
+    tags.for_each(|tag| add_to_runs(&mut runs, tag));
     runs
+}
+
+/// Adds a tag above all others.
+pub(crate) fn add_to_runs(runs: &mut Vec<Run>, tag: Clock) {
+    match runs.last_mut() {
+        Some(run) if run.last.next() == tag => run.last = tag,
+        _ => runs.push(Run {
+            first: tag,
+            last: tag,
+        }),
+    }
 }
 
 /// Finds tags in runs. The tags must be looked up in order.

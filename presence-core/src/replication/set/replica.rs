@@ -130,7 +130,7 @@ impl Replica {
     }
 
     /// Returns what is gone of the tags up to `from`.
-    pub(crate) fn gone(&self, from: Clock) -> Gone {
+    pub(super) fn gone(&self, from: Clock) -> Gone {
         if from == Clock::ZERO {
             return Gone::nothing();
         }
@@ -195,7 +195,7 @@ impl Replica {
         let (from, before) = (changes.from(), self.clock);
         self.clock = changes.to();
         let mut new = changes.adds;
-        // What was known already lives, and nothing else that was.
+        // Of the known entries, those that are told again live, and no others.
         let known = new.split_off_up_to(before);
         let known_check = known.after(Clock::ZERO).inspect(|_| visit(1));
         let known_check = known_check.fold(0, |check, entry| check ^ check_of(entry));

@@ -72,11 +72,13 @@ impl Writer {
     }
 
     /// Returns what is gone of the tags up to `from`.
-    pub(crate) fn gone(&self, from: Clock) -> Gone {
-        match self.removals.since(from) {
-            Some(tags) => Gone::Tags(tags),
-            None => self.replica.gone(from),
-        }
+    fn gone(&self, from: Clock) -> Gone {
+        self.logged(from).unwrap_or_else(|| self.replica.gone(from))
+    }
+
+    /// Returns what is gone of the tags up to `from`, if the log still knows.
+    pub(crate) fn logged(&self, from: Clock) -> Option<Gone> {
+        self.removals.since(from).map(Gone::Tags)
     }
 
     /// Continues under another incarnation, with the same entries under new tags and their old

@@ -40,6 +40,8 @@ pub(super) struct Answers {
     cancelled: VecDeque<(ReplicaName, u64)>,
     /// The most answers that have something to send at once.
     most: usize,
+    /// The most entries that an answer walks in a turn before its first part.
+    batch: usize,
     /// When the next turn of answers without credit is due.
     next: Duration,
 }
@@ -55,12 +57,13 @@ pub(super) struct PeerRequest {
 }
 
 impl Answers {
-    pub(super) fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize, batch: usize) -> Self {
         Self {
             under_way: VecDeque::new(),
             waiting: VecDeque::new(),
             cancelled: VecDeque::new(),
             most,
+            batch,
             next: Duration::ZERO,
         }
     }
@@ -108,7 +111,7 @@ impl Answers {
         counts.served += 1;
         counts.served_for_others += u64::from(!held.is_own(&ask.origin));
         let gone = held.gone(replica, ask.from);
-        let answer = Answer::new(&request, replica, gone, most_part_bytes, now);
+        let answer = Answer::new(&request, replica, gone, most_part_bytes, self.batch, now);
         self.begin(answer, replica, effects);
     }
 
@@ -219,12 +222,12 @@ impl Answers {
             if has_turn
                 && answer.is_sendable()
                 && let Some(replica) = held.get(answer.origin())
-                && let Some(part) = answer.next(replica)
             {
                 if !answer.has_credit() {
                     self.next = now + PAUSE;
                 }
-                effects.push(Effect::Part(answer.to.clone(), part));
+                let part = answer.next(replica);
+                effects.extend(part.map(|part| Effect::Part(answer.to.clone(), part)));
                 room -= 1;
                 idle = 0;
             }

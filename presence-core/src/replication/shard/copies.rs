@@ -149,6 +149,12 @@ impl Copies {
         Some(&known.current.replica).filter(|replica| **replica.origin() == *origin)
     }
 
+    /// Returns the copy of a replica that is up, to compare it with what others hold.
+    pub(super) fn compared(&self, origin: &Origin) -> Option<&Replica> {
+        let served = self.served(origin);
+        served.filter(|_| !self.owes(&origin.name))
+    }
+
     /// Returns whether the copy of a name holds what is gone by its clock.
     pub(super) fn owes(&self, name: &ReplicaName) -> bool {
         let known = self.known.get(name);

@@ -24,7 +24,7 @@ pub(crate) struct Counts {
     pub(crate) asks: u64,
     /// Answers that moved a replica on.
     pub(crate) answers: u64,
-    /// Of these, those of so many changes that what they remove was taken away in turns.
+    /// Of these, those of many changes, whose removals were made in turns.
     pub(crate) debts: u64,
     /// Answers in several parts that were begun.
     pub(crate) staged: u64,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::PeerRequest;
-use crate::replication::set::{Clock, Entry, Gone, Origin, Replica, ReplicaName};
+use crate::replication::set::{Clock, Entry, Gone, Origin, Replica, ReplicaName, add_to_runs};
 use crate::replication::shard::part::{Credit, Part, size};
 
 /// The time after which an answer is given up that its asker has not mentioned.
@@ -33,6 +33,10 @@ pub(super) struct Answer {
     part_bytes: usize,
     /// The removed tags, at the answer's end.
     gone: Gone,
+    /// The tags that live are not known yet above this one: `gone` is made in turns.
+    walked: Option<Clock>,
+    /// The most entries that a turn walks.
+    batch: usize,
     /// The entries that were removed since.
     gone_since: BTreeMap<Clock, Arc<Entry>>,
     /// The parts so far, as places in the replica.
@@ -59,12 +63,14 @@ struct Cut {
 
 impl Answer {
     /// Begins the answer to a request, with what the replica is now. `gone`: what is gone of the
-    /// tags that the asker has.
+    /// tags that the asker has, if it is known. If it is not, what lives of them is walked, at most
+    /// `batch` entries in a turn.
     pub(super) fn new(
         request: &PeerRequest,
         replica: &Replica,
-        gone: Gone,
+        gone: Option<Gone>,
         most_part_bytes: usize,
+        batch: usize,
         now: Duration,
     ) -> Self {
         let PeerRequest { by, ask, credit } = request;
@@ -79,7 +85,9 @@ impl Answer {
             // Not below: it says then that there is nothing more.
             end: replica.clock().max(ask.from),
             part_bytes: most_part_bytes.min(wanted.max(LEAST_PART_BYTES)),
-            gone,
+            walked: gone.is_none().then_some(Clock::ZERO),
+            gone: gone.unwrap_or(Gone::Except(Vec::new())),
+            batch,
             gone_since: BTreeMap::new(),
             cuts: Vec::new(),
             is_whole: false,
@@ -95,6 +103,7 @@ impl Answer {
             }
             None => {
                 // An asker of version 1 is told the number of parts with the first.
+                answer.batch = usize::MAX;
                 while !answer.is_whole {
                     answer.cut(replica);
                 }
@@ -144,12 +153,14 @@ impl Answer {
     /// An entry has gone from the replica.
     pub(super) fn gone(&mut self, entry: &Arc<Entry>) {
         let clock = entry.tag.clock;
-        if clock > self.from && clock <= self.end && entry.tag.origin == self.origin {
+        let done = self.walked.unwrap_or(self.from);
+        if clock > done && clock <= self.end && entry.tag.origin == self.origin {
             self.gone_since.insert(clock, Arc::clone(entry));
         }
     }
 
     /// Makes the next part, of a replica that is the same as at the beginning, or has gone on.
+    /// `None`: it is not made yet.
     pub(super) fn next(&mut self, replica: &Replica) -> Option<Part> {
         if let Some(index) = self.again.pop_first() {
             return self.part(index, replica);
@@ -162,8 +173,31 @@ impl Answer {
         Some(part)
     }
 
-    /// Finds out where the next part ends.
+    /// Walks what lives of the tags that the asker has, for one turn. Returns whether all is known.
+    fn walk(&mut self, replica: &Replica) -> bool {
+        let Some(walked) = self.walked else {
+            return true;
+        };
+        let Gone::Except(mut runs) = std::mem::replace(&mut self.gone, Gone::nothing()) else {
+            return true;
+        };
+        let mut left = self.batch;
+        let mut last = walked;
+        for entry in self.entries(replica, walked, self.from).take(self.batch) {
+            last = entry.tag.clock;
+            add_to_runs(&mut runs, last);
+            left -= 1;
+        }
+        self.gone = Gone::Except(runs);
+        self.walked = (left == 0).then_some(last);
+        left > 0
+    }
+
+    /// Finds out where the next part ends, unless that takes further turns.
     fn cut(&mut self, replica: &Replica) {
+        if !self.walk(replica) {
+            return;
+        }
         let last = self.cuts.last();
         let (start, after) = last.map_or((0, self.from), |cut| (cut.gone.end, cut.last));
         let all = match &self.gone {

@@ -28,15 +28,14 @@ impl Held<'_> {
         self.is_own(origin) || !self.copies.owes(&origin.name)
     }
 
-    /// Returns the tags up to `from` that are gone from one of these replicas.
-    pub(super) fn gone(&self, replica: &Replica, from: Clock) -> Gone {
-        if replica.clock() <= from {
-            // There is nothing more.
-            return Gone::nothing();
+    /// Returns the tags up to `from` that are gone from one of these replicas, if that is known
+    /// without a walk.
+    pub(super) fn gone(&self, replica: &Replica, from: Clock) -> Option<Gone> {
+        if from == Clock::ZERO || replica.clock() <= from {
+            // There was nothing yet, or there is nothing more.
+            return Some(Gone::nothing());
         }
-        match self.is_own(replica.origin()) {
-            true => self.writer.gone(from),
-            false => replica.gone(from),
-        }
+        self.is_own(replica.origin())
+            .then(|| self.writer.logged(from))?
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct ReplicaCopy {
     pub(super) target: Option<Clock>,
     /// The state of completing the copy.
     pub(super) catch_up: CatchUp,
-    /// What is held though it is gone, by the answers that said so.
+    /// The entries that are held though they are gone, by the answers that said so.
     debts: VecDeque<Debt>,
 }
 
@@ -70,7 +70,7 @@ impl ReplicaCopy {
         self.owes() || !self.is_shown()
     }
 
-    /// Moves on by many changes. What they add is shown, and what they remove is taken away, in
+    /// Moves on by many changes. Their entries are shown, and the gone ones are taken away, in
     /// turns.
     pub(super) fn go_on(&mut self, changes: Changes) -> Result<(), NotApplied> {
         let before = self.replica.clock();

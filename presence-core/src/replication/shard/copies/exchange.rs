@@ -204,16 +204,25 @@ impl Copies {
                 Ok(()) => counts.answers += 1,
                 // Whoever asks its replica knows now that there is nothing more.
                 Err(NotApplied::Known) if own => {}
-                // Another node had no more either: the next is asked when the pull is over.
-                Err(_) => return,
+                // Another node had no more either, so the next is asked. The pull may be over
+                // already, and then no other call says so.
+                Err(_) => {
+                    copy.catch_up.broken(now, |most| jitter(random, most));
+                    earlier(due, copy.catch_up.due());
+                    return;
+                }
             }
             copy.catch_up.answered(own, now);
             after(copy, now, batch, index, counts, random, lost);
             busy |= copy.has_work();
             earlier(due, copy.catch_up.due());
         });
-        if has_more && !self.unfinished.iter().any(|(other, _)| other == origin) {
-            self.unfinished.push_back((Arc::clone(origin), own));
+        if has_more {
+            let mut unfinished = self.unfinished.iter_mut();
+            match unfinished.find(|(other, _)| other == origin) {
+                Some((_, is_own)) => *is_own = own,
+                None => self.unfinished.push_back((Arc::clone(origin), own)),
+            }
         }
         self.busy |= busy;
         self.news.lost(lost);

@@ -21,7 +21,7 @@ pub(in crate::replication::shard) struct Staging {
     of: Option<u32>,
     /// The parts below this one are put together.
     next: u32,
-    /// What is put together of them.
+    /// The parts that are put together.
     changes: Changes,
     /// Later parts. As they come: a claim of many parts takes no room before they are there.
     early: BTreeMap<u32, Part>,

@@ -61,6 +61,8 @@ fn entries(clocks: RangeInclusive<u64>) -> Vec<Arc<Entry>> {
 /// A shard, and how many diffs of each topic it has sent.
 struct InTurns {
     shard: Shard,
+    /// The parts of answers that it has sent.
+    parts: Vec<Part>,
     diffs: BTreeMap<String, Vec<(usize, usize)>>,
     turns: u64,
 }
@@ -74,6 +76,7 @@ impl InTurns {
                 diff_interval: Duration::ZERO,
                 ..config(INTERVAL)
             }),
+            parts: Vec::new(),
             diffs: BTreeMap::new(),
             turns: 0,
         }
@@ -89,8 +92,13 @@ impl InTurns {
 
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            let Effect::TopicDiff(diff) = effect else {
-                continue;
+            let diff = match effect {
+                Effect::TopicDiff(diff) => diff,
+                Effect::Part(_, part) => {
+                    self.parts.push(part);
+                    continue;
+                }
+                _ => continue,
             };
             let diff = diff.sides();
             let sizes = (diff.joins.len(), diff.leaves.len());
@@ -317,6 +325,23 @@ fn many_changes_since_a_clock_are_taken_over_in_turns() {
         }
         let partly = held.shard.shown_of(&there());
         assert!(partly.is_none(), "it is no state that the node was in");
+        let asked = Input::Asked {
+            by: ReplicaName::new("third"),
+            ask: Ask {
+                origin: there(),
+                from: Clock::ZERO,
+                id: 1,
+                attempt: 1,
+                is_small: false,
+            },
+            credit: Some(Credit {
+                part_bytes: 1000,
+                upto: 1,
+                again: Vec::new(),
+            }),
+            is_late: false,
+        };
+        held.turn(asked);
         let digest = held.shard.digest();
         let mut turns = 0;
         while held.is_busy() {
@@ -327,6 +352,10 @@ fn many_changes_since_a_clock_are_taken_over_in_turns() {
         assert!(turns >= 2 * TOPICS / BATCH as u64, "{turns} turns");
         let most = take_most_in_a_hold();
         assert!(most <= 5 * BATCH as u64, "a hold visits {most}");
+        let [part] = &held.parts[..] else {
+            panic!("{} parts", held.parts.len());
+        };
+        assert!(part.adds.iter().all(|entry| entry.tag.clock.get() > old));
         let shown = held.shard.shown_of(&there()).expect("it is complete");
         assert_eq!((shown.clock(), shown.len() as u64), (delta.to, TOPICS));
         assert_ne!(held.shard.digest(), digest);

@@ -5,10 +5,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::replication::set::{
-    Content, Incarnation, Meta, MetaBody, OwnerId, PhxRefs, Writer, visits::visited,
+    Content, Incarnation, Meta, MetaBody, OwnerId, PhxRefs, Run, Writer, visits::visited,
 };
 use crate::replication::shard::copies::staging::Staging;
 use crate::replication::shard::part::Ask;
+
+const BATCH: usize = 3;
 
 /// A change of a replica.
 #[derive(Clone, Copy, Debug)]
@@ -98,6 +100,11 @@ impl There {
 
     /// Begins an answer of parts of one or two entries.
     fn answer(&self, from: Clock, credit: Option<Credit>) -> Answer {
+        self.answer_with(self.writer.logged(from), from, credit)
+    }
+
+    /// Begins an answer, that walks `BATCH` entries in a turn if it is not known what is gone.
+    fn answer_with(&self, gone: Option<Gone>, from: Clock, credit: Option<Credit>) -> Answer {
         let request = PeerRequest {
             by: ReplicaName::new("here"),
             ask: Ask {
@@ -109,9 +116,8 @@ impl There {
             },
             credit,
         };
-        let gone = self.writer.gone(from);
         let replica = self.writer.replica();
-        Answer::new(&request, replica, gone, 1024, Duration::ZERO)
+        Answer::new(&request, replica, gone, 1024, BATCH, Duration::ZERO)
     }
 }
 
@@ -136,6 +142,7 @@ proptest! {
         moved in any::<prop::sample::Index>(),
         steps in prop::collection::vec(step(), 0..100),
         takes_credit in any::<bool>(),
+        by_copy in any::<bool>(),
     ) {
         let mut there = There::new(256);
         let mut states = vec![there.writer.clone()];
@@ -148,7 +155,11 @@ proptest! {
         let from = states[known].replica().clock();
         let mut here = moved.get(&states[known..]).replica().clone();
         let truth = there.writer.replica().clone();
-        let mut answer = there.answer(from, takes_credit.then(all));
+        let credit = takes_credit.then(all);
+        let mut answer = match by_copy {
+            true if from < truth.clock() => there.answer_with(None, from, credit),
+            _ => there.answer(from, credit),
+        };
         let (mut parts, mut arrived) = (0, Vec::new());
         for step in steps {
             match step {
@@ -228,4 +239,36 @@ fn a_part_visits_its_own_entries_whatever_else_there_is() {
     });
     assert_eq!(visits[0], visits[1]);
     assert!(visits[0].0 < 100 && visits[0].1 < 200, "{visits:?}");
+}
+
+// A copy has no log of removals: it walks what lives.
+#[test]
+fn a_turn_walks_few_entries_of_a_copy_whatever_the_asker_has() {
+    let mut there = There::new(1024);
+    for _ in 0..100 {
+        there.change(Change::Add);
+    }
+    let from = there.writer.replica().clock();
+    there.change(Change::Add);
+    let mut answer = there.answer_with(None, from, Some(all()));
+    assert!(!answer.is_single(), "nothing is known yet");
+    let mut turns = 0;
+    let part = loop {
+        let before = visited();
+        let part = answer.next(there.writer.replica());
+        let visits = visited() - before;
+        assert!(visits <= 2 * BATCH as u64 + 2, "{visits} visits in a turn");
+        turns += 1;
+        match part {
+            Some(part) => break part,
+            None => assert!(answer.is_sendable(), "it goes on"),
+        }
+    };
+    assert!(turns >= 100 / BATCH, "{turns} turns");
+    let run = Run {
+        first: Clock::new(1),
+        last: from,
+    };
+    assert_eq!(part.gone, Gone::Except(vec![run]));
+    assert_eq!((part.adds.len(), part.of), (1, 1));
 }

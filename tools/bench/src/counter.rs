@@ -146,8 +146,9 @@ mod tests {
         assert_eq!(counter.get(), 9);
         let latencies = latencies.take();
         assert_eq!(latencies.len(), 3);
-        // One and other got the first message, and other the second, which had just been sent.
+        // One and other got the first message, and other the second, which was sent 20 ms later.
+        // A busy machine adds the same to both, and a histogram rounds.
         assert!(latencies.max() >= 0.02);
-        assert!(latencies.min() < 0.02);
+        assert!(latencies.max() - latencies.min() >= 0.015);
     }
 }

@@ -154,14 +154,14 @@ async fn two_endpoints_in_one_process_do_not_mix() {
 async fn a_client_that_talks_is_not_idle_while_its_handlers_are_busy() {
     let limits = Limits::default().max_waiting_messages(1);
     let options = SocketOptions::default()
-        .timeout(Duration::from_millis(500))
+        .timeout(Duration::from_secs(1))
         .limits(limits);
     let server = Server::start_with(options).await;
     let mut alice = Client::connect(&server, "alice").await;
     alice.join("room:1").await;
     let first = alice.push("room:1", "slow", json!(1)).await;
     let second = alice.push("room:1", "slow", json!(2)).await;
-    for _ in 0..15 {
+    for _ in 0..25 {
         alice.push("phoenix", "heartbeat", json!({})).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -55,6 +55,12 @@ impl Params {
         self
     }
 
+    /// Removes the parameter `name` where it has this value.
+    pub(crate) fn remove(&mut self, name: &str, value: &str) {
+        self.pairs
+            .retain(|(key, held)| key != name || held != value);
+    }
+
     /// Returns the parameter `name`: its last value, if it comes more than once. The name of a
     /// nested parameter is written as in the URL: `user[name]`.
     #[must_use]

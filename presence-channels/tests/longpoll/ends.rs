@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use axum::body::Body;
 use http::{Method, StatusCode};
-use presence_channels::{Config, Limits, PubSub};
+use presence_channels::{
+    Config, ConnectError, ConnectInfo, Endpoint, Limits, Params, PubSub, Routes, SocketOptions,
+    UserSocket,
+};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -36,6 +39,38 @@ async fn a_session_that_is_not_polled_ends_after_one_and_a_half_windows() {
     let again = client.poll().await;
     assert_eq!(again.status(), 410);
     assert_ne!(again.token(), client.token.as_deref().unwrap());
+}
+
+/// A socket that requires the app's own token, in the parameter that phoenix.js uses for the
+/// session's.
+struct WithToken;
+
+impl UserSocket for WithToken {
+    type State = ();
+
+    async fn connect(params: &Params, _: &ConnectInfo, (): &()) -> Result<Self, ConnectError> {
+        match params.get("token") {
+            Some("the-apps") => Ok(Self),
+            _ => Err(ConnectError::new("not the app's token")),
+        }
+    }
+
+    fn channels(_: &mut Routes<Self>) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_token_of_a_session_that_has_ended_hides_no_token_of_the_app() {
+    let options = SocketOptions::default().longpoll(longpoll());
+    let builder = Endpoint::builder(PubSub::local());
+    let builder = builder.socket_with::<WithToken>("/socket", (), options);
+    let endpoint = builder.start(Config::default()).await.unwrap();
+    let client = Client::open(&endpoint, "/socket?token=the-apps").await;
+    assert_eq!(client.poll().await.status(), 204);
+    tokio::time::sleep(WINDOW * 2).await;
+    let again = client.poll().await;
+    assert_eq!(again.status(), 410, "{again:?}");
+    // A token that is no session's is the app's to judge.
+    assert_eq!(client.showing("another").poll().await.status(), 403);
 }
 
 #[tokio::test(start_paused = true)]

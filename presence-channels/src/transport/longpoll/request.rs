@@ -57,14 +57,18 @@ async fn get(
     longpoll: &Arc<Longpoll>,
     mount: Arc<dyn Mounted>,
     endpoint: Endpoint,
-    params: Params,
+    mut params: Params,
     parts: Parts,
 ) -> Result<Response, Refusal> {
     if let Some(token) = session_token(&params, &parts.headers)
         && let Some(key) = longpoll.tokens.verify(token)
-        && let Some(messages) = longpoll.poll(&key).await
     {
-        return Ok(answer::polled(token, &messages));
+        if let Some(messages) = longpoll.poll(&key).await {
+            return Ok(answer::polled(token, &messages));
+        }
+        // An app may have a `token` of its own, which this one would hide from `connect`.
+        let ended = token.to_owned();
+        params.remove("token", &ended);
     }
     let mut candidate =
         handshake::admit(&*mount, endpoint.node(), params, parts, Transport::Longpoll)?;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,7 @@ pub(crate) struct Sent(Arc<Mutex<BTreeMap<usize, Vec<Instant>>>>);
 /// The sender on one node. Dropping it ends the sending.
 pub(crate) struct Sender {
     task: JoinHandle<Result<()>>,
+    paused: Arc<AtomicBool>,
 }
 
 impl Sender {
@@ -58,18 +60,24 @@ impl Sender {
         stream.send(Message::text(join)).await?;
         let (mut sink, mut frames) = stream.split();
         let pad = "x".repeat(MESSAGE);
+        let paused = Arc::<AtomicBool>::default();
+        let pauses = Arc::clone(&paused);
         let sending = async move {
             let mut due = interval(Duration::from_secs_f64(1.0 / per_second));
             // A burst after a pause would be more than the load that was asked for.
             due.set_missed_tick_behavior(MissedTickBehavior::Skip);
-            for number in 0_u64.. {
+            let mut number = 0_u64;
+            loop {
                 due.tick().await;
+                if pauses.load(Ordering::Relaxed) {
+                    continue;
+                }
                 let text = json!(["1", null, ROOM, "shout",
                     { "from": from, "number": number, "pad": pad }]);
                 sent.lock().entry(from).or_default().push(Instant::now());
                 sink.send(Message::text(text.to_string())).await?;
+                number += 1;
             }
-            anyhow::Ok(())
         };
         let reading = async move {
             while let Some(Ok(_)) = frames.next().await {}
@@ -81,12 +89,17 @@ impl Sender {
                 ended = reading => ended,
             }
         });
-        Ok(Self { task })
+        Ok(Self { task, paused })
     }
 
-    /// Returns whether it still sends.
-    pub(crate) fn is_sending(&self) -> bool {
+    /// Returns whether its connection is open.
+    pub(crate) fn is_connected(&self) -> bool {
         !self.task.is_finished()
+    }
+
+    /// Pauses the sending, or goes on with it.
+    pub(crate) fn pause(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Relaxed);
     }
 }
 

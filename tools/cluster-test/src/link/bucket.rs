@@ -53,6 +53,11 @@ impl Bucket {
         self.delivered.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    /// Takes back the count of bytes that could not be delivered.
+    pub(super) fn uncount(&self, bytes: usize) {
+        self.delivered.fetch_sub(bytes as u64, Ordering::Relaxed);
+    }
+
     pub(super) fn delivered(&self) -> u64 {
         self.delivered.load(Ordering::Relaxed)
     }

@@ -79,7 +79,9 @@ async fn arrive(
         sleep_until(sent.arrives.into()).await;
         whole(&mut parted).await?;
         bucket.count(sent.bytes.len());
-        to.write_all(&sent.bytes).await?;
+        let written = to.write_all(&sent.bytes).await;
+        // The receiver has closed the connection.
+        written.inspect_err(|_| bucket.uncount(sent.bytes.len()))?;
     }
     to.shutdown().await
 }

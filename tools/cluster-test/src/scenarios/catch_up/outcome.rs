@@ -26,7 +26,8 @@ pub(super) struct Outcome {
     pub(super) linked_after: Option<Duration>,
     /// The time that a link may take to come back, which is allowed beside the rule's.
     pub(super) relinking: Duration,
-    /// The bytes of that time without the app's messages, which are counted at `message_bytes`.
+    /// The bytes since the begin without the app's messages, which are counted at `message_bytes`,
+    /// until the link was idle.
     pub(super) bytes: u64,
     /// The bytes of the link for one message of the app.
     pub(super) message_bytes: f64,

@@ -25,6 +25,8 @@ const ENVELOPE: usize = 150;
 const UNLIMITED_LOAD: u32 = 100;
 /// The time after the catching up in which messages of the app are still sent and counted.
 const AFTERWARDS: Duration = Duration::from_secs(2);
+/// The time in which the app sends and nothing else happens.
+const ALONE: Duration = Duration::from_secs(2);
 /// The time that messages of the app have to arrive before they count as lost.
 const ARRIVING: Duration = Duration::from_secs(5);
 /// The time after which a joiner is given up.
@@ -40,6 +42,14 @@ pub(super) struct Trial<'a> {
     parted: Duration,
     /// The number of joiners so far, for their names.
     joiners: usize,
+}
+
+/// The part of a link that the app's messages take.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    /// The bytes of the link for each message that arrives, heartbeats of nodes included.
+    message_bytes: f64,
+    bytes_per_second: f64,
 }
 
 /// The begin of what is measured.
@@ -108,27 +118,17 @@ impl<'a> Trial<'a> {
             completed = complete(&mut joiners, &wanted).await?;
         }
 
-        let settled: Vec<_> = joiners.iter().map(Joiner::arrived).collect();
         sleep(AFTERWARDS).await;
         let end = Instant::now();
-        let later: Vec<_> = joiners.iter().map(Joiner::arrived).collect();
-        sleep(ARRIVING).await;
-        ensure!(
-            senders.iter().all(Sender::is_sending),
-            "a sender's connection was closed"
-        );
+        let drained = drained(&joiners, &senders).await?;
+        let load = self.app_alone(&joiners, &senders).await?;
         let down = self.seen_down(&joiners, &logs);
         let mut outcomes = Vec::new();
         for (number, joiner) in joiners.iter().enumerate() {
-            let begin = &begins[number];
-            let (settled, later) = (settled[number], later[number]);
-            let bytes = (later.bytes - settled.bytes) as f64;
-            let messages = later.messages - settled.messages;
-            let message_bytes = bytes / (messages.max(1)) as f64;
-            let arrived = completed[number].unwrap_or(settled);
-            let of_app = (arrived.messages - begin.messages) as f64 * message_bytes;
-            let received = (arrived.bytes - begin.bytes) as f64;
-            let seconds = later.at.duration_since(settled.at).as_secs_f64();
+            let (begin, drained, load) = (&begins[number], drained[number], &load[number]);
+            let of_app = (drained.messages - begin.messages) as f64 * load.message_bytes;
+            let received = (drained.bytes - begin.bytes) as f64;
+            let arrived = completed[number].unwrap_or(drained);
             let linked = joiner.watcher.linked(&sent, begin.at, senders.len());
             let parted = case == Case::Partition;
             outcomes.push(Outcome {
@@ -142,13 +142,13 @@ impl<'a> Trial<'a> {
                     false => Duration::ZERO,
                 },
                 bytes: (received - of_app).max(0.0) as u64,
-                message_bytes,
+                message_bytes: load.message_bytes,
                 cpu: arrived.cpu.saturating_sub(begin.cpu),
                 minimum,
                 sent_bytes: arrived.sent_bytes - begin.sent_bytes,
                 load: quality
                     .bytes_per_second()
-                    .map(|rate| bytes / seconds / rate),
+                    .map(|rate| load.bytes_per_second / rate),
                 app: joiner
                     .watcher
                     .outcome(&sent, begin.at, end, quality.round_trip),
@@ -171,6 +171,23 @@ impl<'a> Trial<'a> {
         let starting = nodes
             .map(|(number, node)| Sender::start(node.address(), number, per_second, sent.clone()));
         try_join_all(starting).await
+    }
+
+    /// Has the app send alone, and returns what its messages take of each joiner's link. No message
+    /// is on its way before and after, so the count of messages and that of bytes agree.
+    async fn app_alone(&self, joiners: &[Joiner], senders: &[Sender]) -> Result<Vec<Load>> {
+        let before: Vec<_> = joiners.iter().map(Joiner::arrived).collect();
+        senders.iter().for_each(|sender| sender.pause(false));
+        sleep(ALONE).await;
+        let after = drained(joiners, senders).await?;
+        let loads = before.iter().zip(after).map(|(before, after)| {
+            let bytes = (after.bytes - before.bytes) as f64;
+            Load {
+                message_bytes: bytes / (after.messages - before.messages).max(1) as f64,
+                bytes_per_second: bytes / ALONE.as_secs_f64(),
+            }
+        });
+        Ok(loads.collect())
     }
 
     /// Stops the joiners, so that the next case finds no trace of them.
@@ -240,6 +257,17 @@ async fn connected(joiner: &Joiner) -> Result<Begin> {
         );
         sleep(Duration::from_millis(1)).await;
     }
+}
+
+/// Pauses the app, and returns what has arrived when no message is on its way any more.
+async fn drained(joiners: &[Joiner], senders: &[Sender]) -> Result<Vec<Arrived>> {
+    senders.iter().for_each(|sender| sender.pause(true));
+    sleep(ARRIVING).await;
+    ensure!(
+        senders.iter().all(Sender::is_connected),
+        "a sender's connection was closed"
+    );
+    Ok(joiners.iter().map(Joiner::arrived).collect())
 }
 
 async fn complete(joiners: &mut [Joiner], wanted: &[Replica]) -> Result<Vec<Option<Arrived>>> {

@@ -124,7 +124,7 @@ impl Replica {
     ///
     /// There is no log of removals, so the delta names the live ones of the older tags, as runs.
     /// Its length grows with the gaps between them.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "sim"))]
     pub(crate) fn delta(&self, from: Clock) -> Delta {
         self.delta_with(from, self.gone(from))
     }

@@ -3,7 +3,7 @@
 const POLL_MS = 20
 
 /** The time in milliseconds after which an awaited event counts as missing. */
-export const PATIENCE_MS = 15_000
+export const PATIENCE_MS = 30_000
 
 /**
  * Resolves with the first truthy value of `look`. Rejects after `ms`, with the state that `show`

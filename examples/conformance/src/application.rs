@@ -58,12 +58,16 @@ pub(crate) async fn start(config: Config) -> anyhow::Result<Endpoint> {
         .check_origin(CheckOrigin::Off)
         .longpoll(longpoll);
     let expiring = open.clone().token_expiry_notice(Duration::from_secs(2));
+    // With the default window, for clients that share one busy process.
+    let patient = LongpollOptions::default();
+    let patient = open.clone().longpoll(patient);
 
     let endpoint = Endpoint::builder(pubsub)
         .supervise(&state.presence)
         .socket_with::<UserSocket>("/socket", state.clone(), with_token)
         .socket_with::<UserSocket>("/short", state.clone(), short)
         .socket_with::<UserSocket>("/expiring/socket", expiring_state, expiring)
+        .socket_with::<UserSocket>("/patient/socket", state.clone(), patient)
         .socket_with::<UserSocket>("/open", state, open)
         .start(config.secret_key_base(secret))
         .await?;

@@ -1,12 +1,17 @@
 // A room whose list takes many messages, for all versions of phoenix.js, while users come and go.
 import assert from "node:assert/strict"
 import {test} from "node:test"
-import {until} from "../bounded.mjs"
+import {PATIENCE_MS, until} from "../bounded.mjs"
 import {address, freshRoom, join, openSocket, reply} from "../phoenix.mjs"
 import {everybodySees} from "../presence.mjs"
 import {newest, versions} from "../versions.mjs"
 
 const CONFORMANCE = address("CONFORMANCE_URL")
+/** Where a poll may be late: this process reads the list of all members, one after the other. */
+const PATIENT = `${CONFORMANCE}/patient`
+
+/** The time in milliseconds that phoenix.js waits for a reply, for the same reason. */
+const timeout = PATIENCE_MS
 
 /** The most bytes of JSON of one message's payload. */
 const LIMIT = 256 * 1024
@@ -25,7 +30,7 @@ const shows = ({vsn}) => vsn === "1.0.0" ? isHere : count
  * `parts` gets the event and the size of each list message.
  */
 async function member(t, topic, name, phoenix, options = {}){
-  const socket = openSocket(t, CONFORMANCE, {params: {user_id: name}, ...options}, phoenix)
+  const socket = openSocket(t, PATIENT, {params: {user_id: name}, timeout, ...options}, phoenix)
   const ends = []
   socket.onClose(() => ends.push("closed"))
   const channel = socket.channel(topic, {})
@@ -59,12 +64,12 @@ async function ok(channel, event, payload){
 
 test("a list in many messages ends with the truth for every version, whatever comes and goes", async t => {
   const topic = freshRoom("big")
-  const fill = await join(openSocket(t, CONFORMANCE, {params: {user_id: "fill"}}), topic)
+  const fill = await join(openSocket(t, CONFORMANCE, {params: {user_id: "fill"}, timeout}), topic)
   for(let user = 0; user < USERS; user++) await ok(fill, "track", {key: `user${user}`, meta: {more: MORE}})
 
   let isOver = false
   const churn = async () => {
-    const channel = await join(openSocket(t, CONFORMANCE, {params: {user_id: "churn"}}), topic)
+    const channel = await join(openSocket(t, CONFORMANCE, {params: {user_id: "churn"}, timeout}), topic)
     for(let turn = 0; !isOver; turn++){
       // Over all of the list: some of those who stay have a second meta for a while.
       await ok(channel, "track", {key: `user${turn * 7 % (2 * USERS)}`, meta: {turn}})

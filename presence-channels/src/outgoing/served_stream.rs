@@ -8,6 +8,11 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+#[cfg(feature = "http2")]
+use hyper_util::server::conn::auto;
 use parking_lot::Mutex;
 use socket2::SockRef;
 use tokio::{
@@ -83,9 +88,14 @@ impl ServedStream {
         &self.stall
     }
 
-    /// Returns the stream itself, which has `TCP_NODELAY`.
-    pub(crate) fn into_inner(self) -> TcpStream {
-        self.stream
+    /// Takes the TCP stream, which has `TCP_NODELAY`, over from the HTTP server, with what that has
+    /// read beyond the handshake. Returns an error if the stream is of another type.
+    pub(crate) fn take_over(upgraded: Upgraded) -> Result<(TcpStream, Bytes), Upgraded> {
+        #[cfg(not(feature = "http2"))]
+        let parts = upgraded.downcast::<TokioIo<Self>>()?;
+        #[cfg(feature = "http2")]
+        let parts = auto::upgrade::downcast::<TokioIo<Self>>(upgraded)?;
+        Ok((parts.io.into_inner().stream, parts.read_buf))
     }
 
     /// Notes the beginning or the end of a stall. Returns the result of the write of `bytes`.

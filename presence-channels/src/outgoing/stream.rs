@@ -31,8 +31,8 @@ impl Stream {
     /// A frame must leave at once, so the stream has `TCP_NODELAY` then. [`serve`](crate::serve())
     /// has set it already. Other servers may not have.
     pub(crate) fn take_over(upgraded: Upgraded) -> (Self, Bytes) {
-        let (stream, unread) = match auto::upgrade::downcast::<TokioIo<ServedStream>>(upgraded) {
-            Ok(parts) => (parts.io.into_inner().into_inner(), parts.read_buf),
+        let (stream, unread) = match ServedStream::take_over(upgraded) {
+            Ok(parts) => parts,
             Err(upgraded) => {
                 let (stream, unread) = match of_another_server(upgraded) {
                     Ok(parts) => parts,

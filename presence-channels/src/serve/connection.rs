@@ -4,15 +4,15 @@ use std::{convert::Infallible, future::Future, net::SocketAddr, pin::pin, sync::
 
 use axum::{Router, extract::ConnectInfo};
 use http::{Request, Response};
+#[cfg(not(feature = "http2"))]
+use hyper::server::conn::http1;
 use hyper::{
     body::Incoming,
     service::{Service, service_fn},
 };
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
+#[cfg(feature = "http2")]
+use hyper_util::{rt::TokioExecutor, server::conn::auto};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{net::TcpStream, sync::watch};
 
 use super::{
@@ -49,9 +49,21 @@ impl Server {
         let stream = ServedStream::new(stream);
         let requests = Requests::new(self.timeouts, stream.stall().clone());
         let service = self.service(peer, requests.clone());
+        let stream = TokioIo::new(stream);
+        #[cfg(not(feature = "http2"))]
+        let mut builder = http1::Builder::new();
+        #[cfg(not(feature = "http2"))]
+        let connection = builder
+            .max_buf_size(BUFFER)
+            .serve_connection(stream, service)
+            .with_upgrades();
+        // Reads the first bytes by themselves, to learn the version of HTTP.
+        #[cfg(feature = "http2")]
         let mut builder = auto::Builder::new(TokioExecutor::new());
+        #[cfg(feature = "http2")]
         builder.http1().max_buf_size(BUFFER);
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        #[cfg(feature = "http2")]
+        let connection = builder.serve_connection_with_upgrades(stream, service);
         let mut connection = pin!(connection);
         let mut silence = pin!(requests.silence());
         loop {
@@ -127,7 +139,6 @@ impl Server {
 mod tests {
     use axum::{extract::Request, routing::get};
     use http::StatusCode;
-    use hyper_util::server::conn::auto::upgrade::downcast;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
@@ -140,8 +151,7 @@ mod tests {
         let upgrade = hyper::upgrade::on(&mut request);
         tokio::spawn(async move {
             let upgraded = upgrade.await.unwrap();
-            let connection = downcast::<TokioIo<ServedStream>>(upgraded).unwrap();
-            let mut stream = connection.io.into_inner().into_inner();
+            let (mut stream, _) = ServedStream::take_over(upgraded).unwrap();
             let nodelay = stream.nodelay().unwrap();
             stream.write_all(&[u8::from(nodelay)]).await.unwrap();
         });

@@ -18,6 +18,9 @@ pub(super) fn client_ip(
 ) -> Option<IpAddr> {
     let is_trusted = |ip: IpAddr| trusted_proxies.iter().any(|net| net.contains(&ip));
     let mut client = peer?.to_canonical();
+    if !is_trusted(client) {
+        return Some(client);
+    }
     let lines: Vec<&str> = headers
         .get_all(FORWARDED_FOR)
         .iter()

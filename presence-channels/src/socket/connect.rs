@@ -7,7 +7,7 @@ use std::{
 
 use http::{
     Extensions, HeaderMap, HeaderValue, Uri,
-    header::{self, Entry, HeaderName},
+    header::{self, HeaderName},
     request::Parts,
 };
 use ipnet::IpNet;
@@ -108,9 +108,9 @@ pub struct ConnectInfo {
 
 impl ConnectInfo {
     pub(crate) fn new(mut parts: Parts, trusted_proxies: &[IpNet]) -> Self {
-        for name in SECRETS {
-            if let Entry::Occupied(mut lines) = parts.headers.entry(name) {
-                lines.iter_mut().for_each(|line| line.set_sensitive(true));
+        for (name, line) in &mut parts.headers {
+            if SECRETS.contains(name) {
+                line.set_sensitive(true);
             }
         }
         let mut info = Self {

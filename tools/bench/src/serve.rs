@@ -4,9 +4,8 @@
 //! This is not the sample app of the tests. The events and the probe of that app cost about a tenth
 //! of a reply, and a benchmark measures the server.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use axum::{Router, serve::ListenerExt};
 use presence_channels::{
     Channel, ChannelError, Config, ConnectError, ConnectInfo, Endpoint, HandleResult, InfoResult,
     JoinResult, Limits, Params, Payload, Presence, PresenceWatch, PubSub, Routes, Socket,
@@ -25,8 +24,14 @@ impl Presence for Members {
 }
 
 struct Client {
-    /// The key of its presences.
-    key: String,
+    peer: Option<SocketAddr>,
+}
+
+impl Client {
+    /// Returns the key of its presences.
+    fn key(&self) -> String {
+        self.peer.map(|peer| peer.to_string()).unwrap_or_default()
+    }
 }
 
 impl UserSocket for Client {
@@ -37,9 +42,8 @@ impl UserSocket for Client {
         info: &ConnectInfo,
         _: &Tracker<Members>,
     ) -> Result<Self, ConnectError> {
-        let peer = info.peer_addr().map(|address| address.to_string());
         Ok(Self {
-            key: peer.unwrap_or_default(),
+            peer: info.peer_addr(),
         })
     }
 
@@ -96,7 +100,7 @@ impl Channel for Lobby {
         if topic.starts_with("lobby:") {
             socket.notify(());
         } else {
-            let key = &socket.user().key;
+            let key = socket.user().key();
             socket.state().track(socket, key, json!({})).await?;
         }
         Ok(Self.into())
@@ -115,7 +119,7 @@ impl Channel for Lobby {
     }
 
     async fn handle_info(&mut self, (): (), socket: &mut Socket<Self>) -> InfoResult {
-        let (tracker, key) = (socket.state(), &socket.user().key);
+        let (tracker, key) = (socket.state(), socket.user().key());
         tracker.track(socket, key, json!({})).await?;
         let list = tracker.list(socket.topic()).await;
         socket.push("presence_state", &list)?;
@@ -135,7 +139,7 @@ impl Channel for Hall {
         let tracker = socket.state().clone();
         socket.watch_presence(&tracker, PresenceWatch::None)?;
         let hall = format!("hall:{}", topic.subtopic());
-        let key = &socket.user().key;
+        let key = socket.user().key();
         tracker
             .track_as(socket.owner(), hall, key, json!({}))
             .await?;
@@ -191,13 +195,8 @@ async fn serve() -> anyhow::Result<()> {
         .socket_with::<Client>("/socket", tracker, SocketOptions::default().limits(limits))
         .start(Config::default())
         .await?;
-    let app: Router = endpoint.router();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?.port());
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    let app = app.into_make_service_with_connect_info::<std::net::SocketAddr>();
-    axum::serve(listener, app).await?;
+    presence_channels::serve(listener, endpoint.router(), &endpoint).await?;
     Ok(())
 }

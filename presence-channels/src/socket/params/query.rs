@@ -28,6 +28,10 @@ pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, BadQuery> {
 }
 
 fn decode(text: &str) -> Result<String, BadQuery> {
+    // Most texts have no escape.
+    if !text.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
+        return Ok(text.to_owned());
+    }
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

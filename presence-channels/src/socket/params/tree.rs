@@ -34,22 +34,30 @@ pub(super) fn of(pairs: &[(String, String)]) -> Node {
 
 /// Returns the first name of a parameter: `user` of `user[name]`.
 pub(super) fn root(name: &str) -> &str {
-    parts(name)[0]
+    split(name).0
 }
 
 pub(super) fn is_too_deep(name: &str) -> bool {
-    parts(name).len() > MAX_DEPTH
+    let inner = split(name).1;
+    inner.is_some_and(|inner| inner.split("][").count() >= MAX_DEPTH)
 }
 
 /// Returns the names of a parameter, from the outside in. An empty name stands for a list's item.
 fn parts(name: &str) -> Vec<&str> {
+    let (outer, inner) = split(name);
+    let inner = inner.into_iter().flat_map(|inner| inner.split("]["));
+    std::iter::once(outer).chain(inner).collect()
+}
+
+/// Returns the first name of a parameter, and the names in it, which `][` separates.
+fn split(name: &str) -> (&str, Option<&str>) {
     let Some(nested) = name.strip_suffix(']') else {
-        return vec![name];
+        return (name, None);
     };
-    let Some((outer, inner)) = nested.split_once('[') else {
-        return vec![nested];
-    };
-    std::iter::once(outer).chain(inner.split("][")).collect()
+    match nested.split_once('[') {
+        Some((outer, inner)) => (outer, Some(inner)),
+        None => (nested, None),
+    }
 }
 
 /// Adds a value, unless a later one of the query has its place.

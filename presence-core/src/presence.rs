@@ -5,6 +5,7 @@
 //! `presence_diff` messages. It works like `Phoenix.Presence`.
 
 mod current;
+mod defaults;
 mod deserialize;
 mod diff;
 mod json;
@@ -20,9 +21,9 @@ use std::future::Future;
 
 pub use crate::replication::set::{Meta, MetaError, PhxRef};
 pub use current::Current;
+pub(crate) use defaults::{are_handled, has_own_code};
 pub use diff::Diff;
 pub use key_event::KeyEvent;
-pub(crate) use key_event::are_handled;
 pub use presence_entry::{FieldError, PresenceEntry};
 pub use presences::{Iter, IterMut, Presences};
 pub use stateful::{StatefulPresence, WithState};
@@ -92,7 +93,7 @@ pub trait Presence: Send + Sync + 'static {
     /// ```
     fn fetch(&self, topic: &str, presences: Presences) -> impl Future<Output = Presences> + Send {
         let _ = topic;
-        async { presences }
+        defaults::Unfetched(presences)
     }
 
     /// Prepares the presence. Called once, before the other methods. The prepared state belongs in
@@ -116,7 +117,7 @@ pub trait Presence: Send + Sync + 'static {
         presences: &Current<'_>,
     ) -> impl Future<Output = ()> + Send {
         let _ = (topic, diff, presences);
-        async {}
+        defaults::Unhandled
     }
 
     /// Handles keys that have joined a topic, once per cluster.
@@ -129,7 +130,7 @@ pub trait Presence: Send + Sync + 'static {
         joins: &[KeyEvent],
     ) -> impl Future<Output = ()> + Send {
         let _ = (topic, joins);
-        key_event::Unhandled
+        defaults::Unhandled
     }
 
     /// Handles keys that have left a topic, once per cluster: their last metas are gone, on all
@@ -191,6 +192,6 @@ pub trait Presence: Send + Sync + 'static {
         leaves: &[KeyEvent],
     ) -> impl Future<Output = ()> + Send {
         let _ = (topic, leaves);
-        key_event::Unhandled
+        defaults::Unhandled
     }
 }

@@ -11,6 +11,9 @@
 //! - The **dispatcher** is a task that takes each diff through `fetch`, to the topic's subscribers
 //!   on this node, and through `handle_metas`. A topic has at most one diff there. Later changes
 //!   wait in the shard as one net change. So a slow `fetch` delays one topic, and costs no memory.
+//! - A **turn** of a socket's task sends the small diffs that it causes itself, at its end, if the
+//!   presence has no code of the app. Such a diff needs no other task, and shares the write of the
+//!   answer.
 //!
 //! In a cluster, one more task handles the messages of other nodes, and another sends heartbeats.
 //! The heartbeat is a task of its own, so that a busy node does not look dead.
@@ -33,6 +36,7 @@ mod owner;
 mod reads;
 mod responsible;
 mod state;
+mod turn;
 mod waiting;
 mod watch;
 
@@ -54,6 +58,8 @@ pub use options::TrackerOptions;
 pub use owner::{Owner, Tracked};
 pub use reads::Page;
 pub use state::{StatePart, StateParts};
+#[doc(hidden)]
+pub use turn::in_turn;
 pub use watch::{Watch, WatchEvent};
 
 /// The event of the messages that carry a [`Diff`](crate::presence::Diff) to a topic's subscribers.

@@ -13,6 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use hyper::upgrade::OnUpgrade;
+use presence_core::tracker::in_turn;
 
 use super::websocket_reader::{WebSocketEvent, WebSocketReader};
 use crate::{
@@ -64,14 +65,15 @@ pub(super) fn run<S: UserSocket>(
     }
 }
 
-/// Runs one turn of the task. Frames that are queued during the turn are written at its end.
+/// Runs one turn of the task. Frames that are queued during the turn are written at its end, with
+/// small diffs of presences that the turn has changed.
 fn attended(
     cx: &mut Context<'_>,
     outbox: &Arc<Outbox>,
     work: impl FnOnce(&mut Context<'_>) -> Poll<()>,
 ) -> Poll<()> {
     let before = outbox.attend(cx.waker());
-    let done = turn::run(|| work(cx));
+    let done = turn::run(|| in_turn(|| work(cx)));
     // If the peer does not take all frames now, the waker of the write resumes this task.
     if outbox.leave() != before && done.is_pending() {
         // The connection was closed during the turn, and this task must see that.

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use tokio::sync::Mutex;
 
-use super::key_event::Unhandled;
+use super::defaults::Unhandled;
 use super::{Current, Diff, KeyEvent, Presence, Presences};
 
 /// A [`Presence`] whose [`handle_metas`](Self::handle_metas) keeps a state from call to call, as

@@ -45,7 +45,7 @@ async fn caught<T>(call: impl Future<Output = T>) -> Result<T, Box<dyn Any + Sen
     .await
 }
 
-fn reason(panic: &(dyn Any + Send)) -> &str {
+pub(super) fn reason(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     let string = panic.downcast_ref::<String>().map(String::as_str);
     text.or(string).unwrap_or("a value that is no text")

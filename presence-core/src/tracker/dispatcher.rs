@@ -1,5 +1,6 @@
 //! The task that takes diffs from the shards to the topics' subscribers.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -10,7 +11,6 @@ use super::{Host, PRESENCE_DIFF, once};
 use crate::presence::{Current, Diff, Presence, Presences};
 use crate::pubsub::{Broadcast, Payload};
 use crate::replication::shard::TopicDiff;
-use crate::telemetry::PresenceMeter;
 
 /// The most bytes of JSON of one `presence_diff`, unless a single meta has more.
 pub(super) const MAX_DIFF_BYTES: usize = 256 * 1024;
@@ -25,7 +25,6 @@ pub(super) async fn run<P: Presence>(
     // Set once, here alone.
     let _ = host.initialised.set(());
 
-    let meter = PresenceMeter::new(P::NAME);
     // A task a diff, so that a slow `fetch` holds up its own topic only, and big rooms use several
     // cores.
     let mut under_way = JoinSet::new();
@@ -34,18 +33,24 @@ pub(super) async fn run<P: Presence>(
             _ = host.closed.wait() => return,
             Some(done) = under_way.join_next() => {
                 if let Err(error) = done {
-                    tracing::error!(%error, presence = P::NAME, "a subscriber of a presence_diff panicked");
+                    log_panic(P::NAME, error);
                 }
             }
             Some(changes) = diffs.recv(), if under_way.len() < shared.options.max_concurrent_diffs => {
-                meter.diff(changes.joins.len(), changes.leaves.len());
                 under_way.spawn(dispatch(Arc::clone(&shared), changes));
             }
         }
     }
 }
 
-async fn dispatch<P: Presence>(shared: Arc<Shared<P>>, mut changes: TopicDiff) {
+pub(super) fn log_panic(presence: &str, error: impl fmt::Display) {
+    tracing::error!(%error, presence, "a subscriber of a presence_diff panicked");
+}
+
+/// Takes a diff to all who want it.
+pub(super) async fn dispatch<P: Presence>(shared: Arc<Shared<P>>, mut changes: TopicDiff) {
+    let (joins, leaves) = (changes.joins.len(), changes.leaves.len());
+    shared.meter.diff(joins, leaves);
     let topic = Arc::clone(&changes.topic);
     // Whatever becomes of this task, the topic goes on.
     let _under_way = UnderWay {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -15,6 +15,7 @@ use super::{Host, OptionError, TrackerOptions, callback, dispatcher, driver, mes
 use crate::presence::{self, Presence, Presences};
 use crate::pubsub::PubSub;
 use crate::replication::node::{ReplicaEvent, ReplicaView};
+use crate::telemetry::PresenceMeter;
 
 /// A running presence: tracks presences in topics, and sends the changes to each topic's
 /// subscribers.
@@ -62,6 +63,8 @@ pub(super) struct Shared<P> {
     pub(super) pubsub: PubSub,
     pub(super) presence: P,
     pub(super) options: TrackerOptions,
+    pub(super) runtime: Handle,
+    pub(super) meter: PresenceMeter,
     pub(super) watchers: Watchers,
     pub(super) counts: Arc<Counts>,
     /// To the task that runs first joins and last leaves. `None`: the presence has no callback for
@@ -198,12 +201,19 @@ impl<P: Presence> Tracker<P> {
             pubsub: pubsub.clone(),
             presence,
             options,
+            runtime: runtime.clone(),
+            meter: PresenceMeter::new(P::NAME),
             watchers: Watchers::default(),
             counts,
             once,
             states: StateCache::new(P::NAME, runtime.clone()),
             max_name_bytes,
         });
+        if !presence::has_own_code(&shared.presence, &host) {
+            let tracker: Weak<Shared<P>> = Arc::downgrade(&shared);
+            // Set once, here alone.
+            let _ = host.at_once.set(tracker);
+        }
         if pubsub.is_clustered() {
             let (subscription, messages) = host.messenger.listen();
             let hints = host.messenger.hints();

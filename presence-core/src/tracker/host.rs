@@ -1,15 +1,17 @@
 //! The node of a tracker on tokio: it carries out the node's effects.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{Notify, SetOnce, mpsc};
 use tokio::time::Instant;
 
 use super::messenger::Messenger;
+use super::turn::AtOnce;
 use super::{DisconnectGrace, Page, TrackerOptions};
 use crate::presence::Presences;
 use crate::pubsub::PubSub;
@@ -23,7 +25,6 @@ use crate::telemetry::LagMeter;
 const HEARTBEAT_SLACK: Duration = Duration::from_millis(500);
 
 /// The state that all parts of a tracker share, without the presence's type.
-#[derive(Debug)]
 pub(crate) struct Host {
     node: Node,
     /// Sends messages to other nodes.
@@ -34,7 +35,10 @@ pub(crate) struct Host {
     pub(super) disconnect_grace: DisconnectGrace,
     /// To the dispatcher. Unbounded, but a topic has at most one diff in it. Sending needs no
     /// runtime, so that an owner can be dropped anywhere.
-    diffs: mpsc::UnboundedSender<TopicDiff>,
+    pub(super) diffs: mpsc::UnboundedSender<TopicDiff>,
+    /// Sends small diffs at the end of a turn. Set at the start, if the presence has no code of the
+    /// app.
+    pub(super) at_once: OnceLock<Weak<dyn AtOnce>>,
     /// Wakes the driver when something is due earlier than it waits for.
     deadline: Notify,
     /// Wakes those who wait for the last diffs of a stopping tracker.
@@ -76,6 +80,7 @@ impl Host {
             broadcast_period: options.node.broadcast_period,
             disconnect_grace: options.disconnect_grace,
             diffs,
+            at_once: OnceLock::new(),
             deadline: Notify::new(),
             finished: Notify::new(),
             under_way: AtomicUsize::new(0),
@@ -363,13 +368,7 @@ impl Host {
         let answer = changes(&mut effects);
         for effect in effects {
             match effect {
-                NodeEffect::TopicDiff(diff) => {
-                    self.begins();
-                    // Refused only once the dispatcher has ended, and then nobody listens.
-                    if self.diffs.send(diff).is_err() {
-                        self.ends();
-                    }
-                }
+                NodeEffect::TopicDiff(diff) => self.hand_over(diff),
                 NodeEffect::Wake => self.deadline.notify_one(),
                 NodeEffect::Broadcast(class, bytes) => self.messenger.broadcast(class, bytes),
                 NodeEffect::Direct(to, class, bytes) => self.messenger.direct(&to, class, bytes),
@@ -378,6 +377,14 @@ impl Host {
             }
         }
         answer
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("node", &self.node)
+            .finish_non_exhaustive()
     }
 }
 

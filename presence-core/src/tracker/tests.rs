@@ -12,6 +12,7 @@ mod reads;
 mod responsible;
 mod state;
 mod stop;
+mod turns;
 
 use std::time::Duration;
 

@@ -9,6 +9,10 @@ use crate::replication::set::{Origin, ReplicaName};
 
 /// The number of other nodes that are asked to ping a suspect.
 const HELPERS: usize = 2;
+/// The number of nodes that compare with a node that differs from them, in the time of a heartbeat.
+/// If all did, a node that has just started would get as many vectors as there are nodes, each as
+/// long as the list of nodes.
+const COMPARERS: usize = 4;
 
 impl Membership {
     /// Pings a node directly, and asks two others to ping it.
@@ -91,10 +95,17 @@ impl Membership {
         }
     }
 
-    /// Picks one of the nodes whose digests differ, to compare with.
+    /// Picks one of the nodes whose digests differ, to compare with. Returns `None` at times if few
+    /// differ: all the nodes that agree with this one see those few, and [`COMPARERS`] are enough.
     pub(crate) fn pick_one_that_differs(&mut self) -> Option<ReplicaName> {
         let differ = self.peers.iter().filter(|(_, peer)| peer.differs);
         let differ: Vec<_> = differ.map(|(name, _)| name.clone()).collect();
+        let up = self.peers.values();
+        let agree = up.filter(|peer| !peer.differs && peer.standing == Standing::Up);
+        let (agree, wanted) = (1 + agree.count(), COMPARERS * differ.len());
+        if agree > wanted && self.random.usize(..agree) >= wanted {
+            return None;
+        }
         let picked = self.random.choice(differ)?;
         self.differs(&picked, false);
         Some(picked)

@@ -234,3 +234,29 @@ fn a_node_that_has_been_silent_is_not_asked_while_another_was_heard() {
     // If none was heard, any is better than none.
     assert!(here.whom_to_ask(&of.name, 1, 3 * now).is_some());
 }
+
+#[test]
+fn few_of_many_nodes_compare_with_one_that_differs() {
+    let picks = |nodes: usize, differ: usize| {
+        let (mut here, mut events) = (membership(), Vec::new());
+        let origins: Vec<_> = (0..nodes).map(|node| origin(&format!("n{node}"))).collect();
+        for origin in &origins {
+            here.heard(origin, 1, Duration::ZERO, &mut events);
+        }
+        let heartbeats = (0..1000).filter(|_| {
+            for origin in &origins[..differ] {
+                here.differs(&origin.name, true);
+            }
+            here.pick_one_that_differs().is_some()
+        });
+        heartbeats.count()
+    };
+    // 199 nodes agree and one differs: each picks it in four heartbeats of 199.
+    let few = picks(199, 1);
+    assert!((5..=50).contains(&few), "{few}");
+    // In a small cluster, between halves, and if this node alone differs, no heartbeat is left out.
+    assert_eq!(picks(4, 1), 1000);
+    assert_eq!(picks(199, 100), 1000);
+    assert_eq!(picks(199, 199), 1000);
+    assert_eq!(picks(199, 0), 0);
+}

@@ -9,6 +9,7 @@
 //! when it has made no progress for several times the usual delay, and sooner if nothing else comes
 //! from its node either; then its shard asks anew, and another node.
 
+mod sizes;
 mod transfer;
 mod window;
 
@@ -19,6 +20,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sizes::AnswerSizes;
 use transfer::Pull;
 use window::Window;
 
@@ -48,6 +50,7 @@ pub(super) struct Pulls {
     /// The oldest first: what was begun first is completed first.
     active: Vec<Pull>,
     window: Window,
+    sizes: AnswerSizes,
     /// The largest part to ask for, in bytes.
     most_part_bytes: usize,
 }
@@ -120,6 +123,7 @@ impl Pulls {
             large: VecDeque::new(),
             active: Vec::new(),
             window: Window::default(),
+            sizes: AnswerSizes::default(),
             most_part_bytes,
         }
     }
@@ -170,8 +174,16 @@ impl Pulls {
         if pull.missing.remove(&part.index) {
             pull.silences = 0;
             pull.patience_ends = now + patience;
-            if let Some(delay) = pull.delay_of(part.index, now) {
-                self.window.arrived(pull.part_bytes, delay, now);
+            let bytes = match part.of {
+                1 => part.bytes.min(pull.part_bytes),
+                _ => pull.part_bytes,
+            };
+            if part.index == 0 {
+                let whole = (part.of == 1).then_some(bytes);
+                self.sizes.began(pull.ask.is_small, whole);
+            }
+            if let Some(delay) = pull.delay_of(&part, now) {
+                self.window.arrived(bytes, delay, now);
             }
             self.window.release(pull.part_bytes);
             let overtaken = pull.overtaken_by(part.index);
@@ -295,7 +307,8 @@ impl Pulls {
         // do not wait for that.
         let mut later = Vec::new();
         loop {
-            let part_bytes = self.window.part_bytes(self.most_part_bytes);
+            let most = self.window.part_bytes(self.most_part_bytes);
+            let part_bytes = self.sizes.next_part(!self.small.is_empty(), most);
             let small = self.active.iter().filter(|pull| pull.ask.is_small);
             let has_room = self.window.room() >= part_bytes || self.active.is_empty();
             let next = if has_room || small.count() < MAX_SMALL {
@@ -326,6 +339,7 @@ impl Pulls {
                     continue;
                 }
             }
+            let part_bytes = self.sizes.next_part(ask.is_small, most);
             let mut pull = Pull {
                 place,
                 whom: name,
@@ -394,6 +408,7 @@ pub(super) struct PartArrival {
     to: u64,
     /// The clock of its last entry. `None` if it has no entries.
     reached: Option<u64>,
+    bytes: usize,
 }
 
 impl From<&Part> for PartArrival {
@@ -404,6 +419,7 @@ impl From<&Part> for PartArrival {
             of: part.of,
             to: part.to.get(),
             reached: part.adds.last().map(|entry| entry.tag.clock.get()),
+            bytes: part.bytes(),
         }
     }
 }

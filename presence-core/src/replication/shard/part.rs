@@ -53,6 +53,17 @@ pub(crate) struct Part {
     pub(crate) gone: Gone,
 }
 
+impl Part {
+    /// Returns about how many bytes it takes, encoded.
+    pub(crate) fn bytes(&self) -> usize {
+        let gone = match &self.gone {
+            Gone::Tags(tags) => tags.len(),
+            Gone::Except(runs) => 2 * runs.len(),
+        };
+        gone + self.adds.iter().map(|add| size(add)).sum::<usize>()
+    }
+}
+
 /// The most bytes of an encoded entry besides its texts.
 const ENTRY_BYTES: usize = 28;
 

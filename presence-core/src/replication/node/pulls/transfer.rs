@@ -82,15 +82,18 @@ impl Pull {
     }
 
     /// Returns the time from a part's grant to its arrival. The first part waits for the answer to
-    /// be made, and a repeated one may be the first or the second that was sent.
-    pub(super) fn delay_of(&mut self, index: u32, now: Duration) -> Option<Duration> {
+    /// be made, which takes no time if it is the only one. A repeated part may be the first or the
+    /// second that was sent.
+    pub(super) fn delay_of(&mut self, part: &PartArrival, now: Duration) -> Option<Duration> {
+        let index = part.index;
         let oldest = self.missing.first().copied().unwrap_or(self.granted);
         let grant = self.grants.iter().find(|(upto, _)| *upto > index);
         let delay = grant.map(|(_, at)| now.saturating_sub(*at));
         while self.grants.front().is_some_and(|(upto, _)| *upto <= oldest) {
             self.grants.pop_front();
         }
-        let says_nothing = index == 0 || self.repeated.remove(&index);
+        let is_first = index == 0 && part.of != 1;
+        let says_nothing = self.repeated.remove(&index) || is_first;
         delay.filter(|_| !says_nothing)
     }
 

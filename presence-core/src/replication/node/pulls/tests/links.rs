@@ -2,6 +2,8 @@
 
 use super::*;
 
+const SECOND: Duration = Duration::from_secs(1);
+
 /// Runs an endless answer over a link with a bandwidth and a round trip. Returns the longest time
 /// that a part waited in the last half, and the bytes that came.
 fn over_a_link(bytes_a_ms: f64, round_trip: Duration, time: Duration) -> (Duration, f64) {
@@ -58,6 +60,8 @@ struct Joiner {
     round_trip: Duration,
     /// The number of answers, and the bytes of each.
     answers: (u64, usize),
+    /// Set if each of them has few changes.
+    is_small: bool,
     /// The time for which the node's process gets no CPU, and how often that happens.
     stall: (Duration, Duration),
 }
@@ -80,7 +84,7 @@ impl Joiner {
         let (answers, bytes) = self.answers;
         let mut actions = Vec::new();
         for id in 0..answers {
-            actions.extend(table.want(id, false));
+            actions.extend(table.want(id, self.is_small));
         }
         let mut sent: Vec<u32> = vec![0; answers as usize];
         let mut whole = 0;
@@ -107,6 +111,7 @@ impl Joiner {
                         of: if *sent == parts { parts } else { 0 },
                         to: END,
                         reached: Some(u64::from(*sent) * END / u64::from(parts)),
+                        bytes: of_part as usize,
                     };
                     arrivals.push_back((free, part));
                 }
@@ -141,6 +146,7 @@ fn a_joiner_uses_its_link_though_it_is_far_and_its_process_waits_for_a_cpu() {
                     bytes_a_ms,
                     round_trip,
                     answers: (24, 194_000),
+                    is_small: false,
                     stall: (stall * MS, 150 * MS),
                 };
                 let (took, waited) = joiner.run();
@@ -148,6 +154,33 @@ fn a_joiner_uses_its_link_though_it_is_far_and_its_process_waits_for_a_cpu() {
                 let most = ideal(&joiner).mul_f64(1.3 + f64::from(stall) / 150.0);
                 let what = format!(
                     "{bytes_a_ms} bytes a ms, {round_trip:?}, stalls of {stall} ms: {took:?} of \
+                     {most:?}, {waited:?} in the queue"
+                );
+                assert!(took <= most, "{what}");
+                assert!(waited < 200 * MS, "{what}");
+            }
+        }
+    }
+}
+
+/// A node that joins 199 others of eight shards each, which have little to tell.
+#[test]
+fn a_joiner_of_many_nodes_does_not_wait_a_round_trip_for_each_few() {
+    for bytes_a_ms in [1250.0, 12_500.0] {
+        for round_trip in [MS, 20 * MS, 50 * MS] {
+            for (bytes, is_small) in [(450, true), (4_800, true), (4_800, false)] {
+                let joiner = Joiner {
+                    bytes_a_ms,
+                    round_trip,
+                    answers: (1592, bytes),
+                    is_small,
+                    stall: (Duration::ZERO, SECOND),
+                };
+                let (took, waited) = joiner.run();
+                let carry = 1592.0 * bytes as f64 / bytes_a_ms / 1e3;
+                let most = Duration::from_secs_f64(2.0 * carry) + SECOND + 10 * round_trip;
+                let what = format!(
+                    "{bytes_a_ms} bytes a ms, {round_trip:?}, {bytes} bytes: {took:?} of \
                      {most:?}, {waited:?} in the queue"
                 );
                 assert!(took <= most, "{what}");

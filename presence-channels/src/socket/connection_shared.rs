@@ -190,8 +190,7 @@ impl<S: UserSocket> ConnectionShared<S> {
         }
     }
 
-    /// Returns whether these bytes exceed the limit. Zero bytes never do, because a limit of zero
-    /// would then let no message through.
+    /// Returns whether these bytes reach the limit, which is never 0.
     fn is_much(&self, waiting_bytes: usize) -> bool {
         waiting_bytes >= self.mount.options.limits.max_waiting_bytes
     }

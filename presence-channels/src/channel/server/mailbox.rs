@@ -83,10 +83,10 @@ impl<C: Channel> Mailbox<C> {
     /// bytes is still taken, so that one of any size gets through when nothing else waits.
     pub(super) fn broadcasts_over(&self, limits: &Limits) -> Option<Limit> {
         let waiting = &self.waiting.as_ref()?.broadcasts;
-        if waiting.messages >= limits.max_waiting_messages.max(1) {
+        if waiting.messages >= limits.max_waiting_messages {
             return Some(Limit::WaitingMessages);
         }
-        (waiting.bytes >= limits.max_waiting_bytes.max(1)).then_some(Limit::WaitingBytes)
+        (waiting.bytes >= limits.max_waiting_bytes).then_some(Limit::WaitingBytes)
     }
 
     /// As [`broadcasts_over`](Self::broadcasts_over), for messages of the app. What such a message

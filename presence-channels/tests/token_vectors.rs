@@ -41,7 +41,7 @@ fn tokens_of(vector: &Value) -> Tokens {
                     "sha384" => KeyDigest::Sha384,
                     "sha512" => KeyDigest::Sha512,
                     other => panic!("a digest {other}"),
-                })
+                });
             }
             "max_age" if value == "infinity" => max_age = Some(MaxAge::Infinity),
             "max_age" => {

@@ -1,6 +1,7 @@
 // The page of a new app, as a user sees it: light and dark, narrow and wide.
 import assert from "node:assert/strict"
 import {test} from "node:test"
+import {stripVTControlCharacters} from "node:util"
 import {expectAccessible} from "../accessibility.mjs"
 import {until} from "../bounded.mjs"
 import {everyTabShows, openBrowser, screenshot} from "../chromium.mjs"
@@ -156,7 +157,9 @@ test("the page says that the server ended the channel, after an event that it do
   await say(tab, "Who hears this?")
   await shows(tab, "#log", /The server ended the channel\. Its log says why/)
   assert.ok(said.some(line => line.startsWith("error: room:lobby ended by the server")), said.join("\n"))
-  assert.match(app.log(), /WARN[^\n]*event="whisper"[^\n]*no handler for the event/)
+  const log = () => stripVTControlCharacters(app.log())
+  const warning = /WARN[^\n]*no handler for the event [^\n]*event="whisper"/
+  await until("the server's log to say why", () => warning.test(log()), {show: log})
   // The page joins again, and nothing else has ended.
   await shows(tab, "#connection", /^Connected$/)
   await everyTabShows(app, [tab], ["Alice (count: 1)"])

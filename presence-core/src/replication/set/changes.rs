@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::replica::entries::Entries;
 use super::replica::{Replica, check_of};
+use super::visits::visit;
 use super::{Clock, Delta, DeltaError, Entry, Gone, Origin};
 
 /// Changes whose entries and removed tags come in order, over time. Nothing of them counts before
@@ -25,8 +26,8 @@ pub(crate) struct Changes {
 }
 
 impl Changes {
-    /// Begins the changes of a replica after `from`, up to `to`. `gone` says how what is gone is
-    /// told; what it lists is left out.
+    /// Begins the changes of a replica after `from`, up to `to`. The removed tags come in the form
+    /// of `gone`, whose own tags are left out.
     pub(crate) fn new(origin: Arc<Origin>, from: Clock, to: Clock, gone: &Gone) -> Self {
         Self {
             origin,
@@ -80,6 +81,7 @@ impl Changes {
                 return Err(DeltaError::Adds);
             }
             self.last_add = clock;
+            visit(1);
             self.check ^= check_of(&entry);
             self.adds.insert(entry);
         }

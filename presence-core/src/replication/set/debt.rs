@@ -9,7 +9,7 @@ use super::{Clock, Entry};
 
 /// The entries that a replica holds though they are gone by its clock. They are taken away in
 /// bounded turns ([`pay`](Self::pay)). Until then the replica holds more than its origin did at
-/// this clock, so it is compared with no other and no answer is made of it.
+/// this clock, so it is compared with no other and no answer begins with it.
 #[derive(Clone, Debug)]
 pub(crate) struct Debt {
     /// The tags that are gone.
@@ -42,8 +42,8 @@ impl Debt {
         self.tags.is_empty() && self.walked >= self.end
     }
 
-    /// Takes away what is gone, and puts it into `removed`. Visits at most `budget` entries;
-    /// returns what is left of it.
+    /// Takes away what is gone, and puts it into `removed`. Looks up at most `budget` tags; returns
+    /// what is left of the budget.
     pub(crate) fn pay(
         &mut self,
         replica: &mut Replica,

@@ -240,12 +240,6 @@ impl Shard {
         Ok(entry.meta.clone())
     }
 
-    /// The topic's entries under one key, in the order of a list.
-    pub(crate) fn get_by_key(&self, topic: &str, key: &str) -> Vec<Arc<Entry>> {
-        let topic = self.index.topic(topic);
-        topic.map_or_else(Vec::new, |topic| topic.under(key))
-    }
-
     /// Returns the number of distinct keys in the topic.
     pub(crate) fn count(&self, topic: &str) -> usize {
         self.index

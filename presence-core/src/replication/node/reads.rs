@@ -27,10 +27,18 @@ impl Node {
         entries
     }
 
-    /// Returns the topic's entries under one key, the oldest first.
+    /// Returns the topic's entries under one key, the oldest first. Of very many, an entry that is
+    /// updated meanwhile may be listed with both metas.
     #[must_use]
     pub(crate) fn get_by_key(&self, topic: &str, key: &str) -> Vec<Arc<Entry>> {
-        self.shard_of(topic).lock().get_by_key(topic, key)
+        let shard = self.shard_of(topic);
+        let (mut entries, mut next) = shard.lock().key_batch(topic, key, None);
+        while next.is_some() {
+            let (more, after) = shard.lock().key_batch(topic, key, next);
+            entries.extend(more);
+            next = after;
+        }
+        entries
     }
 
     /// Returns the number of distinct keys in the topic.
@@ -68,10 +76,17 @@ impl Node {
     /// [`Node::list`] does.
     #[must_use]
     pub(crate) fn get_many(&self, topic: &str, keys: &[&str]) -> Vec<Arc<Entry>> {
-        let holds = keys.chunks(KEYS_A_HOLD);
-        let entries = holds.map(|keys| self.shard_of(topic).lock().get_many(topic, keys));
-        entries.flatten().collect()
+        let (mut entries, mut left, mut within) = (Vec::new(), keys, None);
+        while !left.is_empty() {
+            let some = &left[..left.len().min(KEYS_A_HOLD)];
+            let (more, done, after) = self.shard_of(topic).lock().get_many(topic, some, within);
+            entries.extend(more);
+            left = &left[done..];
+            within = after;
+        }
+        entries
     }
+
     /// Returns the topic's last diff and its last change.
     pub(crate) fn moment(&self, topic: &str) -> Moment {
         self.shard_of(topic).lock().moment(topic)

@@ -52,6 +52,13 @@ impl Shard {
         }
         entries
     }
+
+    /// Returns all entries under a key.
+    fn get_by_key(&self, topic: &str, key: &str) -> Vec<Arc<Entry>> {
+        let (entries, next) = self.key_batch(topic, key, None);
+        assert_eq!(next, None, "the tests hold fewer than a batch under a key");
+        entries
+    }
 }
 
 fn owner(number: u64) -> OwnerId {

@@ -100,13 +100,46 @@ impl crate::replication::shard::Shard {
         topic.batch(from, most, keys)
     }
 
-    /// Returns the entries of these keys, in their order. Seals as a list does.
-    pub(crate) fn get_many(&mut self, topic: &str, keys: &[&str]) -> Vec<Arc<Entry>> {
+    /// Returns a batch of the entries of these keys, in their order: of the first key those behind
+    /// `after`. Also returns the number of keys that are done, and the last entry of the next key
+    /// if a part of it is in the batch. Seals as a list does.
+    pub(crate) fn get_many(
+        &mut self,
+        topic: &str,
+        keys: &[&str],
+        mut after: Option<PhxRef>,
+    ) -> (Vec<Arc<Entry>>, usize, Option<PhxRef>) {
+        let (most, mut entries) = (self.index.batch(), Vec::new());
         let Some(topic) = self.index.topic_mut(topic) else {
-            return Vec::new();
+            return (entries, keys.len(), None);
         };
         topic.seal();
-        keys.iter().flat_map(|key| topic.under(key)).collect()
+        for (done, key) in keys.iter().enumerate() {
+            if entries.len() >= most {
+                return (entries, done, None);
+            }
+            let within = topic.collect_under(key, after.take(), most, &mut entries);
+            if within.is_some() {
+                return (entries, done, within);
+            }
+        }
+        (entries, keys.len(), None)
+    }
+
+    /// Returns a batch of the entries under one key, those behind `after`. Also returns the last of
+    /// them if more follow.
+    pub(crate) fn key_batch(
+        &self,
+        topic: &str,
+        key: &str,
+        after: Option<PhxRef>,
+    ) -> (Vec<Arc<Entry>>, Option<PhxRef>) {
+        let mut entries = Vec::new();
+        let next = self
+            .index
+            .topic(topic)
+            .and_then(|topic| topic.collect_under(key, after, self.index.batch(), &mut entries));
+        (entries, next)
     }
 }
 
@@ -235,11 +268,16 @@ impl Topic {
         (entries, None)
     }
 
-    pub(in crate::replication::shard) fn under(&self, key: &str) -> Vec<Arc<Entry>> {
-        let mut entries = Vec::new();
-        if let Some(holders) = self.keys.get(key) {
-            holders.collect_into(&mut entries, None, usize::MAX);
-        }
-        entries
+    /// Adds the entries under the key that are behind `after`, at most `most`. Returns the last of
+    /// them if more follow.
+    fn collect_under(
+        &self,
+        key: &str,
+        after: Option<PhxRef>,
+        most: usize,
+        entries: &mut Vec<Arc<Entry>>,
+    ) -> Option<PhxRef> {
+        let holders = self.keys.get(key)?;
+        holders.collect_into(entries, after, most)
     }
 }

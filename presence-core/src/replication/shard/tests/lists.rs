@@ -16,6 +16,13 @@ fn track(shard: &mut Shard, number: u64, key: &str) {
         .unwrap();
 }
 
+fn owners(entries: Vec<Arc<Entry>>) -> Vec<OwnerId> {
+    let owners = entries
+        .into_iter()
+        .map(|entry| entry.owner.owner().unwrap());
+    owners.collect()
+}
+
 #[test]
 fn a_batch_ends_with_a_key_unless_the_key_is_large() {
     let mut shard = shard_of_three();
@@ -51,12 +58,6 @@ fn the_metas_of_a_key_are_listed_in_the_order_of_their_owners() {
     for number in [2, 0, 1] {
         track(&mut shard, number, "a");
     }
-    let owners = |entries: Vec<Arc<Entry>>| -> Vec<_> {
-        let owners = entries
-            .into_iter()
-            .map(|entry| entry.owner.owner().unwrap());
-        owners.collect()
-    };
     let in_order = [owner(0), owner(1), owner(2)];
     assert_eq!(owners(shard.list("t")), in_order);
     // A new meta has a later reference, and keeps its place.
@@ -111,6 +112,45 @@ fn a_leave_after_the_batch_with_its_join_is_told() {
     let (_, joins, leaves) = told(&mut out).remove(0);
     assert_eq!(joins, ["b", "d", "f", "h", "z"]);
     assert_eq!(leaves, ["z"]);
+}
+
+#[test]
+fn the_entries_of_keys_are_visited_in_batches() {
+    let mut shard = Shard::new(ShardConfig {
+        batch: 100,
+        ..config(INTERVAL)
+    });
+    for number in 0..1_000 {
+        track(
+            &mut shard,
+            number,
+            if number < 700 { "large" } else { "other" },
+        );
+    }
+
+    let (mut of_key, mut next) = (Vec::new(), None);
+    loop {
+        let before = visited();
+        let (batch, after) = shard.key_batch("t", "large", next);
+        assert_eq!(visited() - before, 100);
+        of_key.extend(owners(batch));
+        next = after;
+        if next.is_none() {
+            break;
+        }
+    }
+    assert!(of_key.into_iter().eq((0..700).map(owner)));
+
+    let (mut of_keys, mut left, mut within) = (Vec::new(), &["large", "none", "other"][..], None);
+    while !left.is_empty() {
+        let before = visited();
+        let (batch, done, after) = shard.get_many("t", left, within);
+        assert!(visited() - before <= 200);
+        of_keys.extend(owners(batch));
+        left = &left[done..];
+        within = after;
+    }
+    assert!(of_keys.into_iter().eq((0..1_000).map(owner)));
 }
 
 #[test]

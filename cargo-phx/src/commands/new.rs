@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use tera::Context;
+use toml_edit::DocumentMut;
 
 use super::Options;
 use crate::console::Console;
@@ -115,6 +116,10 @@ fn plan(path: &Path, root: &Path, name: &AppName, cluster: Option<Engine>) -> an
     }
     context.insert("presence_channels", &library.value().to_string());
 
+    let workspace = workspace_to_join(root)?;
+    // Cargo reads profiles from the root of a workspace alone.
+    context.insert("profile", &workspace.is_none());
+
     let mut plan = Plan::new(root);
     let templates = Templates::embedded();
     for (template, file) in FILES.iter().chain(cluster.map(|_| &CLUSTER)) {
@@ -125,7 +130,9 @@ fn plan(path: &Path, root: &Path, name: &AppName, cluster: Option<Engine>) -> an
         folder: folder.unwrap_or(root),
         edition: "2024",
     });
-    join_workspace(root, &mut plan)?;
+    if let Some(workspace) = &workspace {
+        workspace.admit(root, &mut plan)?;
+    }
     if let Some(notice) = checkout::notice() {
         plan.notice(notice);
     }
@@ -144,31 +151,48 @@ fn plan(path: &Path, root: &Path, name: &AppName, cluster: Option<Engine>) -> an
     Ok(plan)
 }
 
-/// Makes the app a member of the workspace that it is in, and lets it inherit from the workspace. A
-/// workspace that excludes the app is left alone.
-fn join_workspace(root: &Path, plan: &mut Plan) -> anyhow::Result<()> {
+/// A workspace that the app becomes a member of.
+struct Workspace {
+    manifest: PathBuf,
+    document: DocumentMut,
+    /// The app's folder, relative to the workspace.
+    inside: PathBuf,
+}
+
+/// Returns the workspace around the app. A workspace that excludes the app is left alone.
+fn workspace_to_join(root: &Path) -> anyhow::Result<Option<Workspace>> {
     let Some((manifest, document)) = enclosing_workspace(root)? else {
-        return Ok(());
+        return Ok(None);
     };
     let folder = manifest.parent().context("a manifest is in a folder")?;
-    let inside = root.strip_prefix(folder)?;
-    if member::is_excluded(&document, inside) {
-        return Ok(());
+    let inside = root.strip_prefix(folder)?.to_path_buf();
+    let is_excluded = member::is_excluded(&document, &inside);
+    Ok((!is_excluded).then_some(Workspace {
+        manifest,
+        document,
+        inside,
+    }))
+}
+
+impl Workspace {
+    /// Makes the app a member, and lets it inherit from the workspace.
+    fn admit(&self, root: &Path, plan: &mut Plan) -> anyhow::Result<()> {
+        let path = relative(&self.manifest, root);
+        let workspace = plan.read(&path)?;
+        let workspace =
+            workspace.with_context(|| format!("{} is gone", self.manifest.display()))?;
+        let own = Path::new("Cargo.toml");
+        let package = plan.read(own)?.context("the app has a Cargo.toml")?;
+        let shared = Some((path.as_path(), workspace.as_str()));
+        let mut manifests = Manifests::parse(&package, shared, self.inside.clone())?;
+        if !member::is_settled(&self.document, &self.inside) {
+            manifests.list_member();
+        }
+        manifests.inherit();
+        plan.inject(own, manifests.package_text(&package))?;
+        if let Some(new) = manifests.workspace_text(&workspace) {
+            plan.inject(&path, new)?;
+        }
+        Ok(())
     }
-    let path = relative(&manifest, root);
-    let workspace = plan.read(&path)?;
-    let workspace = workspace.with_context(|| format!("{} is gone", manifest.display()))?;
-    let own = Path::new("Cargo.toml");
-    let package = plan.read(own)?.context("the app has a Cargo.toml")?;
-    let shared = Some((path.as_path(), workspace.as_str()));
-    let mut manifests = Manifests::parse(&package, shared, inside.to_path_buf())?;
-    if !member::is_settled(&document, inside) {
-        manifests.list_member();
-    }
-    manifests.inherit();
-    plan.inject(own, manifests.package_text(&package))?;
-    if let Some(new) = manifests.workspace_text(&workspace) {
-        plan.inject(&path, new)?;
-    }
-    Ok(())
 }

@@ -74,10 +74,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     process::run(&mut command)
 }
 
-/// Returns the command that builds the program of `tools/bench` and runs it.
+/// Returns the command that builds the program of `tools/bench`, as a new app is built, and runs it.
 pub(crate) fn bench(subcommand: &str) -> Command {
     let mut command = workspace::cargo();
-    command.args(["run", "--quiet", "--release", "--package", "bench", "--"]);
+    command.args(["run", "--quiet", "--profile", "app"]);
+    command.args(["--package", "bench", "--"]);
     command.arg(subcommand);
     command
 }

@@ -120,6 +120,7 @@ mod expect;
 mod expected_payload;
 mod inbox;
 mod look;
+mod params;
 #[cfg(test)]
 mod tests;
 
@@ -136,7 +137,7 @@ pub use inbox::Received;
 pub use presence_core::adapters::MemoryCluster;
 
 use crate::{
-    ConnectError, Endpoint, Params, UserSocket,
+    ConnectError, Endpoint, UserSocket,
     outgoing::Sink,
     serializer::Version,
     socket::{AnyConnection, Mount, Mounted, Refusal, handshake},
@@ -144,14 +145,35 @@ use crate::{
 };
 use client::Client;
 
-/// Connects a client with `params` (anything that serializes to a flat object) to the socket `S` of
-/// `endpoint`.
+/// Connects a client with `params` to the socket `S` of `endpoint`.
+///
+/// `params` is anything that serializes to a JSON object. It reaches `connect` in the form in which
+/// phoenix.js writes it into the URL:
+///
+/// | `params` | in the URL |
+/// | --- | --- |
+/// | `{"user": {"id": 7}}` | `user[id]=7` |
+/// | `{"tags": ["a", "b"]}` | `tags[0]=a&tags[1]=b` |
+/// | `{"user": null, "tags": []}` | nothing |
+///
+/// A list of pairs can hold a name several times: `[("tags[]", "a"), ("tags[]", "b")]`.
 ///
 /// # Errors
 /// The socket's refusal.
 ///
 /// # Panics
-/// If `S` is not mounted in `endpoint`, or `params` are no URL parameters.
+/// If `S` is not mounted in `endpoint`, if `params` is neither an object nor a list of pairs, or if
+/// it is nested deeper than 32 levels, which the server refuses.
+///
+/// # Examples
+/// ```
+/// # use presence_channels::{Endpoint, UserSocket, testing};
+/// # use serde_json::json;
+/// # async fn test<S: UserSocket>(endpoint: &Endpoint) {
+/// let params = json!({ "user": { "id": 7, "name": "Ann" } });
+/// let socket = testing::connect::<S>(endpoint, params).await.unwrap();
+/// # }
+/// ```
 pub async fn connect<S: UserSocket>(
     endpoint: &Endpoint,
     params: impl Serialize,
@@ -185,9 +207,7 @@ pub async fn connect_with<S: UserSocket>(
     request: Request<()>,
 ) -> Result<TestSocket, ConnectError> {
     let mount = mount_of::<S>(endpoint);
-    let params = serde_urlencoded::to_string(params)
-        .unwrap_or_else(|error| panic!("the params do not fit into a URL: {error}"));
-    let params = Params::from_query(&params).expect("it is encoded here");
+    let params = params::read(params);
     let (parts, ()) = request.into_parts();
     let candidate = handshake::admit(&*mount, endpoint.node(), params, parts, Transport::Longpoll);
     let connected = async {

@@ -2,5 +2,6 @@
 
 mod app;
 mod behind;
+mod params;
 mod two_nodes;
 mod verbs;

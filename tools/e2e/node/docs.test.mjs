@@ -49,6 +49,13 @@ test("the params of a socket are those of the newest token", async () => {
   assert.deepEqual(socket.params(), {token: "second"})
 })
 
+test("a page's socket sends the page's CSRF token", async () => {
+  const meta = {getAttribute: name => `${name} of the page`}
+  const document = {querySelector: selector => selector === "meta[name='csrf-token']" ? meta : null}
+  const socket = await example("_csrf_token: csrfToken", {Socket, document}, "socket")
+  assert.deepEqual(socket.params(), {_csrf_token: "content of the page"})
+})
+
 test("longPollFallbackMs is an option of phoenix.js", async () => {
   const socket = await example("longPollFallbackMs: 2500", {Socket}, "socket")
   assert.equal(socket.longPollFallbackMs, 2500)

@@ -1,13 +1,14 @@
 //! The socket, the lobby, and the matches.
 
 use presence_channels::{
-    Channel, ConnectError, ConnectInfo, HandleResult, JoinResult, Params, Payload, PresenceWatch,
-    Routes, Socket, Topic, Tracker, reply_ok, unhandled,
+    Channel, ChannelError, ConnectError, ConnectInfo, HandleResult, JoinResult, Params, Payload,
+    PresenceWatch, Routes, Socket, TerminateReason, Topic, Tracker, WithState, no_reply, reply_ok,
+    unhandled,
 };
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::Players;
+use crate::players::Players;
 
 #[derive(Deserialize)]
 pub(crate) struct UserSocket {
@@ -15,7 +16,7 @@ pub(crate) struct UserSocket {
 }
 
 impl presence_channels::UserSocket for UserSocket {
-    type State = Tracker<Players>;
+    type State = Tracker<WithState<Players>>;
 
     /// Accepts everyone. As written, anyone can claim to be any user.
     async fn connect(
@@ -33,7 +34,9 @@ impl presence_channels::UserSocket for UserSocket {
 }
 
 /// A match. Its members are players and watchers.
-pub(crate) struct MatchChannel;
+pub(crate) struct MatchChannel {
+    plays: bool,
+}
 
 #[derive(Deserialize)]
 struct JoinParams {
@@ -41,9 +44,18 @@ struct JoinParams {
     play: bool,
 }
 
+#[derive(Deserialize)]
+struct Position {
+    x: f64,
+    y: f64,
+}
+
 impl Channel for MatchChannel {
     type Socket = UserSocket;
     type Info = ();
+
+    // A client that reads too slowly misses old positions, and nothing else.
+    const DROPPABLE: &'static [&'static str] = &["moved"];
 
     async fn join(_: &Topic, params: Payload, socket: &mut Socket<Self>) -> JoinResult<Self> {
         let JoinParams { play } = params.json()?;
@@ -54,7 +66,36 @@ impl Channel for MatchChannel {
             let user_id = &socket.user().user_id;
             players.track(socket, user_id, json!({})).await?;
         }
-        Ok(MatchChannel.into())
+        Ok(MatchChannel { plays: play }.into())
+    }
+
+    async fn handle_in(
+        &mut self,
+        event: &str,
+        payload: Payload,
+        socket: &mut Socket<Self>,
+    ) -> HandleResult {
+        match event {
+            "move" if self.plays => {
+                let Position { x, y } = payload.json()?;
+                let player = &socket.user().user_id;
+                let moved = json!({ "player": player, "x": x, "y": y });
+                socket.broadcast_from("moved", moved)?;
+                no_reply()
+            }
+            "move" => Err(ChannelError::new("a watcher cannot move")),
+            _ => unhandled(event),
+        }
+    }
+
+    /// A player who leaves gives up. One whose connection ends may come back.
+    async fn terminate(&mut self, reason: &TerminateReason, socket: &mut Socket<Self>) {
+        if self.plays && *reason == TerminateReason::Left {
+            let gave_up = json!({ "player": socket.user().user_id });
+            if let Err(error) = socket.broadcast_from("gave_up", gave_up) {
+                tracing::warn!(%error, "the match did not get that a player gave up");
+            }
+        }
     }
 }
 

@@ -1,22 +1,17 @@
 //! A lobby of matches. Watchers get the number of players of a match, and no list of them.
 
 mod channels;
+mod players;
 #[cfg(test)]
 mod tests;
 
 use std::env;
 
 use anyhow::Context;
-use presence_channels::{Config, Endpoint, Presence, PubSub, Tracker};
+use presence_channels::{Config, Endpoint, PubSub, Tracker, WithState};
 use tokio::net::TcpListener;
 
-use crate::channels::UserSocket;
-
-struct Players;
-
-impl Presence for Players {
-    const NAME: &str = "lobby.players";
-}
+use crate::{channels::UserSocket, players::Players};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -34,7 +29,7 @@ async fn main() -> anyhow::Result<()> {
 
 async fn start() -> anyhow::Result<Endpoint> {
     let pubsub = PubSub::local();
-    let players = Tracker::start(&pubsub, Players);
+    let players = Tracker::start(&pubsub, WithState::new(Players::new(pubsub.clone())));
     let endpoint = Endpoint::builder(pubsub)
         .supervise(&players)
         .socket::<UserSocket>("/socket", players.clone())

@@ -1,10 +1,10 @@
-//! The socket, and the channel that all users are in.
+//! The socket, the channel that all users are in, and the channel of one friend.
 
 use std::collections::HashMap;
 
 use presence_channels::{
-    Channel, ConnectError, ConnectInfo, HandleResult, JoinResult, Params, Payload, PresenceWatch,
-    Routes, Socket, Topic, Tracker, reply_ok, unhandled,
+    Accepted, Channel, ConnectError, ConnectInfo, HandleResult, JoinResult, Params, Payload,
+    PresenceWatch, Routes, Socket, Topic, Tracker, reply_ok, unhandled,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -30,6 +30,7 @@ impl presence_channels::UserSocket for UserSocket {
 
     fn channels(routes: &mut Routes<Self>) {
         routes.channel::<FriendsChannel>("friends");
+        routes.channel::<FriendChannel>("friend:*");
     }
 }
 
@@ -63,7 +64,7 @@ impl Channel for FriendsChannel {
                 let query = "SELECT * FROM seen WHERE user_id IN (SELECT value FROM json_each(?))";
                 let query = sqlx::query_as(query).bind(json!(friends).to_string());
                 let seen: Vec<(String, i64)> =
-                    query.fetch_all(&socket.state().presence().0).await?;
+                    query.fetch_all(&socket.state().presence().pool).await?;
                 let mut seen: HashMap<_, _> = seen.into_iter().collect();
                 seen.retain(|friend, _| presences.get(friend).is_none());
                 let online: Vec<_> = presences.keys().collect();
@@ -71,5 +72,20 @@ impl Channel for FriendsChannel {
             }
             _ => unhandled(event),
         }
+    }
+}
+
+/// The friend whom the subtopic names. The presence sends `online` and `offline`.
+struct FriendChannel;
+
+impl Channel for FriendChannel {
+    type Socket = UserSocket;
+    type Info = ();
+
+    /// Replies with the present state. In your app, check that the user is a friend.
+    async fn join(topic: &Topic, _: Payload, socket: &mut Socket<Self>) -> JoinResult<Self> {
+        let friend = socket.state().get_by_key("friends", topic.subtopic()).await;
+        let state = json!({ "online": friend.is_some() });
+        Ok(Accepted::with_reply(FriendChannel, state)?)
     }
 }

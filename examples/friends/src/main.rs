@@ -9,15 +9,36 @@ use std::{env, time::UNIX_EPOCH};
 use anyhow::Context;
 use presence_channels::adapters::{Peers, Zenoh, ZenohOptions};
 use presence_channels::presence::KeyEvent;
-use presence_channels::{Config, Endpoint, Presence, PubSub, Tracker};
+use presence_channels::{Broadcast, Config, Endpoint, Payload, Presence, PubSub, Tracker};
 use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 use tokio::net::TcpListener;
 
 /// The users who are online, and the table of when the others were last seen.
-struct Online(SqlitePool);
+struct Online {
+    pool: SqlitePool,
+    pubsub: PubSub,
+}
+
+impl Online {
+    /// Sends an event to the clients on all nodes that follow a user.
+    fn send_to_followers(&self, user: &str, event: &str) {
+        let message = Broadcast::new(format!("friend:{user}"), event, Payload::empty());
+        if let Err(error) = self.pubsub.broadcast(message) {
+            tracing::error!(%error, user, event, "some followers did not get it");
+        }
+    }
+}
 
 impl Presence for Online {
     const NAME: &str = "friends.online";
+
+    /// Tells those who follow the users. Runs on one node of the cluster, so nobody gets the event
+    /// from each node.
+    async fn handle_first_joins(&self, _: &str, joins: &[KeyEvent]) {
+        for join in joins {
+            self.send_to_followers(&join.key, "online");
+        }
+    }
 
     /// Writes when users were last seen. Runs on one node of the cluster. The query keeps the later
     /// time, because the next node may repeat what a killed one has done.
@@ -25,9 +46,10 @@ impl Presence for Online {
         let query = "INSERT INTO seen VALUES (?, ?)
                      ON CONFLICT (user_id) DO UPDATE SET at = max(at, excluded.at)";
         for leave in leaves {
+            self.send_to_followers(&leave.key, "offline");
             let at = leave.at.duration_since(UNIX_EPOCH).unwrap_or_default();
             let query = sqlx::query(query).bind(&*leave.key);
-            match query.bind(at.as_millis() as i64).execute(&self.0).await {
+            match query.bind(at.as_millis() as i64).execute(&self.pool).await {
                 Ok(_) => tracing::info!(user = &*leave.key, leave.is_repeated, "last seen"),
                 Err(error) => tracing::error!(%error, "a time was not written"),
             }
@@ -62,7 +84,11 @@ async fn start(pubsub: PubSub, database_url: &str) -> anyhow::Result<Endpoint> {
     let pool = SqlitePool::connect_with(options.create_if_missing(true)).await?;
     let table = "CREATE TABLE IF NOT EXISTS seen (user_id TEXT PRIMARY KEY, at INTEGER)";
     sqlx::query(table).execute(&pool).await?;
-    let online = Tracker::start(&pubsub, Online(pool));
+    let presence = Online {
+        pool,
+        pubsub: pubsub.clone(),
+    };
+    let online = Tracker::start(&pubsub, presence);
     let endpoint = Endpoint::builder(pubsub)
         .supervise(&online)
         .socket::<channel::UserSocket>("/socket", online.clone())

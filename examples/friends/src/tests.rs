@@ -104,3 +104,25 @@ async fn a_node_that_stops_writes_no_time_of_who_moves() {
     bob.leave().await;
     until(&alice, &users, |answer| answer["last_seen"]["bob"].is_i64()).await;
 }
+
+#[tokio::test]
+async fn followers_get_one_event_when_a_friend_comes_and_one_when_the_last_device_goes() {
+    let nodes = Nodes::new();
+    let (a, b) = tokio::join!(nodes.start("a"), nodes.start("b"));
+    let alice = join(&a, "alice").await;
+    let follow = |friend| alice.socket().join(friend, json!({}));
+    let (state, bob) = follow("friend:bob").await.unwrap();
+    assert_eq!(state, json!({ "online": false }));
+
+    let seconds = Duration::from_secs(10);
+    let (device, phone) = (join(&b, "bob").await, join(&a, "bob").await);
+    bob.assert_push("online", json!({})).within(seconds).await;
+    let (state, again) = follow("friend:bob").await.unwrap();
+    assert_eq!(state, json!({ "online": true }));
+    device.leave().await;
+    again.refute_push("offline").await;
+    phone.leave().await;
+    let offline = again.assert_push("offline", json!({}));
+    offline.within(seconds).await;
+    again.refute_push("online").await;
+}

@@ -1,8 +1,8 @@
 //! The socket and its room channel.
 
 use presence_channels::{
-    Accepted, Channel, ConnectError, ConnectInfo, HandleResult, InfoResult, JoinResult, Params,
-    Payload, Routes, Socket, Topic, reply_ok, unhandled,
+    Accepted, Cause, Channel, ConnectError, ConnectInfo, ErrorReply, HandleResult, InfoResult,
+    JoinResult, Params, Payload, Routes, Socket, Topic, reply_ok, unhandled,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -32,6 +32,14 @@ impl presence_channels::UserSocket for UserSocket {
         Ok(Self {
             user_id: user_id.to_owned(),
         })
+    }
+
+    /// Replies to a value that a check of the database refuses. Other errors of the database are
+    /// `internal error` to the client, and the log has them.
+    fn error_reply(cause: &Cause) -> Option<ErrorReply> {
+        let error = cause.find::<sqlx::Error>()?.as_database_error()?;
+        let is_check = error.is_check_violation();
+        is_check.then(|| ErrorReply::new("a message has 1 to 1000 characters"))
     }
 
     fn channels(routes: &mut Routes<Self>) {

@@ -26,7 +26,8 @@ impl Store {
         sqlx::raw_sql(
             "CREATE TABLE IF NOT EXISTS users (id TEXT PRIMARY KEY, name TEXT NOT NULL);
              CREATE TABLE IF NOT EXISTS messages (
-                 id INTEGER PRIMARY KEY, room TEXT NOT NULL, user_id TEXT NOT NULL, body TEXT NOT NULL
+                 id INTEGER PRIMARY KEY, room TEXT NOT NULL, user_id TEXT NOT NULL,
+                 body TEXT NOT NULL CHECK (length(body) BETWEEN 1 AND 1000)
              );
              CREATE INDEX IF NOT EXISTS messages_of_room ON messages (room, id);
              INSERT OR IGNORE INTO users VALUES ('alice', 'Alice Liddell'), ('bob', 'Bob Cratchit');",

@@ -64,6 +64,25 @@ async fn a_message_without_a_body_is_not_kept() {
 }
 
 #[tokio::test]
+async fn a_client_learns_which_messages_the_database_takes_and_nothing_of_its_failures() {
+    let (folder, endpoint) = app().await;
+    let alice = connect(&endpoint, "alice").await;
+    let (_, channel) = alice.join("room:1", json!({})).await.unwrap();
+    for body in ["", &"x".repeat(1001)] {
+        let said = channel.push("say", json!({ "body": body })).await;
+        let reason = json!({ "reason": "a message has 1 to 1000 characters" });
+        channel.assert_reply(said, "error", reason).await;
+    }
+
+    let pool = sqlx::SqlitePool::connect(&url(&folder)).await.unwrap();
+    let dropped = sqlx::query("DROP TABLE messages").execute(&pool).await;
+    dropped.unwrap();
+    let said = channel.push("say", json!({ "body": "hello" })).await;
+    let reason = json!({ "reason": "internal error" });
+    channel.assert_reply(said, "error", reason).await;
+}
+
+#[tokio::test]
 async fn presences_carry_names_from_the_database() {
     let (_folder, endpoint) = app().await;
     let alice = connect(&endpoint, "alice").await;

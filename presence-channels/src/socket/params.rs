@@ -88,8 +88,9 @@ impl Params {
 
     /// Returns the parameters as a type of the app. Numbers and booleans are parsed. Nested
     /// parameters are read as Plug reads them: `user[name]=ann` is a field `name` of the struct
-    /// `user`, and `tags[]=a&tags[]=b` is a list. phoenix.js writes objects and arrays so. Of
-    /// several values of one name the last one counts.
+    /// `user`, and `tags[]=a&tags[]=b` is a list. phoenix.js numbers the items of an array, as in
+    /// `tags[0]=a&tags[1]=b`: a list of the app takes them in order, and anything else reads a map,
+    /// as in Plug. Of several values of one name the last one counts.
     ///
     /// # Errors
     /// [`ParamsError`] if a parameter is missing or malformed. In

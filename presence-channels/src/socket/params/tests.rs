@@ -94,6 +94,31 @@ fn nested_parameters_are_those_of_plug() {
 }
 
 #[test]
+fn the_arrays_of_phoenix_js_are_lists() {
+    let tags = |query: &str| {
+        #[derive(serde::Deserialize)]
+        struct Tags {
+            tags: Vec<u8>,
+        }
+        of(query).parse::<Tags>().map(|query| query.tags)
+    };
+    let many: Vec<_> = (0..12).map(|item| format!("tags[{item}]={item}")).collect();
+    let items: Vec<u8> = (0..12).collect();
+    assert_eq!(tags(&many.join("&")).unwrap(), items);
+    assert_eq!(tags("tags[1]=8&tags[0]=7").unwrap(), [7, 8]);
+    assert_eq!(tags("tags[]=7&tags[]=8").unwrap(), [7, 8]);
+    for gap in [
+        "tags[1]=7",
+        "tags[0]=7&tags[2]=8",
+        "tags[00]=7",
+        "tags[a]=7",
+    ] {
+        tags(gap).unwrap_err();
+    }
+    assert_eq!(tree("tags[0]=7"), json!({ "tags": { "0": "7" } }));
+}
+
+#[test]
 fn a_query_that_is_not_text_is_refused() {
     for (query, error) in [
         ("user_id=%ff", BadQuery::NotUtf8),

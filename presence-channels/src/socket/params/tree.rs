@@ -90,6 +90,11 @@ fn item(parts: &[&str], value: &str) -> Node {
     Node::Map(map)
 }
 
+/// Returns whether the names are the numbers from 0 on.
+fn is_numbered(map: &BTreeMap<String, Node>) -> bool {
+    !map.is_empty() && (0..map.len()).all(|number| map.contains_key(&number.to_string()))
+}
+
 impl Node {
     /// Parses a text. Any other node goes to the visitor as it is, and is its
     /// error.
@@ -122,6 +127,33 @@ impl<'de> Deserializer<'de> for Node {
             Self::List(list) => visitor.visit_seq(SeqDeserializer::new(list.into_iter().rev())),
             Self::Map(map) => visitor.visit_map(MapDeserializer::new(map.into_iter())),
         }
+    }
+
+    /// phoenix.js numbers the items of an array: `tags[0]=a&tags[1]=b`. A list of the app takes
+    /// them in order. For anything else they are a map, as in Plug.
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self {
+            Self::Map(map) if is_numbered(&map) => {
+                let mut items: Vec<_> = map.into_iter().collect();
+                items.sort_by_key(|(number, _)| number.parse::<usize>().ok());
+                let items = items.into_iter().map(|(_, item)| item);
+                visitor.visit_seq(SeqDeserializer::new(items))
+            }
+            other => other.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_seq(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -165,8 +197,7 @@ impl<'de> Deserializer<'de> for Node {
     }
 
     forward_to_deserialize_any! {
-        char str string bytes byte_buf unit unit_struct seq tuple tuple_struct map struct
-        identifier ignored_any
+        char str string bytes byte_buf unit unit_struct map struct identifier ignored_any
     }
 }
 

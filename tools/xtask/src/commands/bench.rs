@@ -74,7 +74,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     process::run(&mut command)
 }
 
-/// Returns the command that builds the program of `tools/bench`, as a new app is built, and runs it.
+/// Returns the command that builds the program of `tools/bench`, as a new app is built, and runs
+/// it.
 pub(crate) fn bench(subcommand: &str) -> Command {
     let mut command = workspace::cargo();
     command.args(["run", "--quiet", "--profile", "app"]);

@@ -5,15 +5,18 @@ use std::{
     sync::Arc,
 };
 
-use axum::{Extension, Router, extract::Request, middleware::Next};
+use axum::{Extension, Router, extract::Request, middleware::Next, serve::ListenerExt};
 use parking_lot::Mutex;
 use presence_channels::{
     Config, ConnectError, ConnectInfo, Endpoint, LongpollOptions, Params, PubSub, Routes,
     SocketOptions, UserSocket,
 };
+use sample_app::{Client as WebSocketClient, SampleApp};
+use socket2::SockRef;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::mpsc,
 };
 
 use crate::handshake::HANDSHAKE;
@@ -165,4 +168,30 @@ async fn a_trusted_proxy_says_who_the_client_is_and_nobody_else() {
         assert_eq!((seen.peer, seen.client), (ip("127.0.0.1"), ip("127.0.0.1")));
         assert_eq!(seen.session, None);
     }
+}
+
+/// That server leaves Nagle's algorithm on, by which a frame would wait until the client has
+/// acknowledged the one before.
+#[tokio::test]
+async fn a_websocket_on_the_server_of_axum_has_tcp_nodelay() {
+    let app = SampleApp::builder().mount("/socket", SocketOptions::default());
+    let endpoint = app.start().await.unwrap().endpoint;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (accepted, mut sockets) = mpsc::unbounded_channel();
+    let listener = listener.tap_io(move |stream| {
+        assert!(!stream.nodelay().unwrap(), "this server does not set it");
+        let socket = SockRef::from(&*stream).try_clone();
+        accepted.send(socket.unwrap()).unwrap();
+    });
+    let router: Router = endpoint.router();
+    tokio::spawn(axum::serve(listener, router).into_future());
+
+    let stream = TcpStream::connect(address).await.unwrap();
+    let url = format!("ws://{address}/socket/websocket?vsn=2.0.0");
+    let (mut client, _) = WebSocketClient::handshake(url, stream).await;
+    // Its answer comes from what has taken the stream over.
+    client.assert_alive().await;
+    let socket = std::net::TcpStream::from(sockets.recv().await.unwrap());
+    assert!(socket.nodelay().unwrap());
 }

@@ -8,7 +8,7 @@ use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use presence_channels::{Config, Endpoint, Limits, LongpollOptions, PubSub, SocketOptions};
 use sample_app::{Probe, SampleApp};
 use tokio::{
-    io::DuplexStream,
+    io::{AsyncRead, AsyncWrite, DuplexStream},
     runtime::{Builder, Runtime},
 };
 
@@ -81,11 +81,19 @@ impl World {
     /// A pipe to the server.
     pub(crate) fn connect(endpoint: &Endpoint) -> DuplexStream {
         let (near, far) = tokio::io::duplex(PIPE);
+        Self::serve(endpoint, far);
+        near
+    }
+
+    /// Serves a client at the other end of `connection`.
+    pub(crate) fn serve(
+        endpoint: &Endpoint,
+        connection: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) {
         let router: Router = endpoint.router();
         let server = http1::Builder::new()
-            .serve_connection(TokioIo::new(far), TowerToHyperService::new(router));
+            .serve_connection(TokioIo::new(connection), TowerToHyperService::new(router));
         tokio::spawn(server.with_upgrades());
-        near
     }
 }
 

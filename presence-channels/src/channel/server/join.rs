@@ -15,6 +15,7 @@ use crate::{
     failure::{Settled, reason_payload},
     guard::{CallbackOutcome, drop_guarded, guard},
     message::Ref,
+    serializer::Frame,
     socket::Joining,
     telemetry::{self, Asked, Callback, Shown, Stopwatch, event_at, span_at},
 };
@@ -149,16 +150,28 @@ impl<C: Channel> ChannelServer<C> {
     }
 
     /// Sends the join's reply, and after it the broadcasts that have come since the subscription.
+    ///
+    /// All of it without the mailbox's lock, because a full queue is written at once. Until
+    /// `joined` is set, a broadcast is held in the mailbox, so none overtakes those that are sent
+    /// here. If they come faster than they are sent, the limits of the mailbox end the channel.
     fn answer_join(&self, reference: &Ref, reply: &Payload) {
-        // Before the lock: a serializer may be the app's own.
-        let reply = self.encode_reply(&self.join_ref, reference, "ok", reply);
-        let mut mailbox = self.mailbox.lock();
-        if let Some(reply) = reply {
-            self.shared.outbox.send(reply);
+        self.reply(&self.join_ref, reference, "ok", reply);
+        while let Some(held) = self.take_held() {
+            held.into_iter()
+                .for_each(|frame| self.shared.outbox.send(frame));
         }
-        mailbox.take_held(|frame| {
-            self.shared.outbox.send(frame);
-        });
-        self.joined.store(true, Ordering::Release);
+    }
+
+    /// Takes the broadcasts that wait for the join's reply. Returns `None` if none do, and from
+    /// then on broadcasts go to the client at once.
+    fn take_held(&self) -> Option<Vec<Frame>> {
+        let mut mailbox = self.mailbox.lock();
+        let mut held = Vec::new();
+        mailbox.take_held(|frame| held.push(frame));
+        if held.is_empty() {
+            self.joined.store(true, Ordering::Release);
+            return None;
+        }
+        Some(held)
     }
 }

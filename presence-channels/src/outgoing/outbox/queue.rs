@@ -1,17 +1,17 @@
 //! The frames that wait for a client, in their order. Pure: who writes them, and when, is decided
 //! elsewhere.
 
-use std::{collections::VecDeque, io::IoSlice};
+mod line;
+
+use std::io::IoSlice;
 
 use crate::serializer::{Frame, Opcode};
-
-/// A queue that grew beyond this many frames gives its memory back once it is empty.
-const KEPT_CAPACITY: usize = 4;
+use line::Line;
 
 /// Waiting frames. A writer takes them, and gives back what it could not write.
 #[derive(Default)]
 pub(super) struct FrameQueue {
-    frames: VecDeque<Frame>,
+    frames: Line,
     /// The cost of `frames`.
     cost: usize,
     /// The bytes of the first frame that are written.
@@ -24,7 +24,7 @@ pub(super) struct FrameQueue {
 
 /// Frames in the hands of a writer.
 pub(super) struct TakenFrames {
-    frames: VecDeque<Frame>,
+    frames: Line,
     cost: usize,
     written: usize,
     moved: bool,
@@ -39,9 +39,13 @@ impl FrameQueue {
     /// As [`cost`](Self::cost), without the first frame: nobody is blamed for one large message.
     pub(super) fn cost_behind_first(&self) -> usize {
         match self.taken {
-            (0, _) => self.cost - self.frames.front().map_or(0, Frame::cost),
+            (0, _) => self.cost - self.first_cost(),
             (all, first) => self.cost + all - first,
         }
+    }
+
+    fn first_cost(&self) -> usize {
+        self.frames.first().map_or(0, Frame::cost)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -55,32 +59,33 @@ impl FrameQueue {
 
     pub(super) fn push(&mut self, frame: Frame) {
         self.cost += frame.cost();
-        self.frames.push_back(frame);
+        self.frames.push(frame);
     }
 
     /// Gives the memory of an empty queue back, which the next frames would use again.
     pub(super) fn release(&mut self) {
         if self.frames.is_empty() {
-            self.frames = VecDeque::new();
+            self.frames = Line::default();
         }
     }
 
     /// Drops the oldest frame that may be dropped and has not begun. Returns its cost.
     pub(super) fn drop_oldest(&mut self) -> Option<usize> {
         // Of a frame that has begun, the rest must follow.
-        let begun = usize::from(self.written > 0);
-        let mut waiting = self.frames.iter().skip(begun);
-        let oldest = waiting.position(Frame::is_droppable)?;
-        let frame = self.frames.remove(begun + oldest)?;
+        let frame = self.frames.take_droppable(self.written > 0)?;
         self.cost -= frame.cost();
         Some(frame.cost())
     }
 
     /// Drops what waits, but for a frame whose beginning the peer already has.
     pub(super) fn clear_unsent(&mut self) {
-        let begun = usize::from(self.written > 0);
-        self.frames.truncate(begun);
-        self.cost = self.frames.front().map_or(0, Frame::cost);
+        let mut frames = self.frames.take();
+        if self.written > 0
+            && let Some(begun) = frames.pop()
+        {
+            self.frames.push(begun);
+        }
+        self.cost = self.first_cost();
     }
 
     /// Drops everything, and what a writer gives back, too.
@@ -94,9 +99,9 @@ impl FrameQueue {
     /// Hands all frames to a writer. Frames that are pushed meanwhile come after
     /// them.
     pub(super) fn take(&mut self) -> TakenFrames {
-        let frames = std::mem::take(&mut self.frames);
+        self.taken = (self.cost, self.first_cost());
+        let frames = self.frames.take();
         let cost = std::mem::take(&mut self.cost);
-        self.taken = (cost, frames.front().map_or(0, Frame::cost));
         TakenFrames {
             frames,
             cost,
@@ -113,28 +118,26 @@ impl FrameQueue {
         self.taken = (0, 0);
         self.cost += rest.cost;
         self.written = rest.written;
-        if self.frames.is_empty() {
-            if !rest.frames.is_empty() || rest.frames.capacity() <= KEPT_CAPACITY {
-                self.frames = rest.frames;
-            }
-        } else {
-            rest.frames.append(&mut self.frames);
+        let is_empty = rest.frames.is_empty() && self.frames.is_empty();
+        // An empty queue that grew gives its memory back.
+        if !is_empty || !rest.frames.has_grown() {
+            rest.frames.append(std::mem::take(&mut self.frames));
             self.frames = rest.frames;
         }
     }
 
     /// Takes the first frame whole, for a client that is not written to.
     pub(super) fn pop(&mut self) -> Option<Frame> {
-        let frame = self.frames.pop_front()?;
+        let frame = self.frames.pop()?;
         self.cost -= frame.cost();
-        if self.frames.is_empty() && self.frames.capacity() > KEPT_CAPACITY {
-            self.frames = VecDeque::new();
+        if self.frames.is_empty() && self.frames.has_grown() {
+            self.frames = Line::default();
         }
         Some(frame)
     }
 
     pub(super) fn first(&self) -> Option<&Frame> {
-        self.frames.front()
+        self.frames.first()
     }
 
     /// Returns whether messages wait. The close frame does not count, and is the last.
@@ -156,7 +159,7 @@ impl TakenFrames {
 
     /// The bytes to write next, if they are those of one frame, and in one piece.
     pub(super) fn only(&self) -> Option<&[u8]> {
-        match (self.frames.len(), self.frames.front()) {
+        match (self.frames.len(), self.frames.first()) {
             (1, Some(first)) => first.whole().map(|bytes| &bytes[self.written..]),
             _ => None,
         }
@@ -165,7 +168,7 @@ impl TakenFrames {
     /// Fills `slices` with the bytes to write next. Returns the number of slices.
     pub(super) fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let (mut skip, mut filled) = (self.written, 0);
-        for frame in &self.frames {
+        for frame in self.frames.iter() {
             for part in frame.parts() {
                 if skip >= part.len() {
                     skip -= part.len();
@@ -185,18 +188,20 @@ impl TakenFrames {
     pub(super) fn advance(&mut self, count: usize) {
         self.written += count;
         self.moved = true;
-        while let Some(first) = self.frames.front()
+        while let Some(first) = self.frames.first()
             && self.written >= first.len()
         {
             self.written -= first.len();
             self.cost -= first.cost();
-            self.frames.pop_front();
+            self.frames.pop();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use bytes::Bytes;
     use proptest::prelude::*;
 
@@ -212,20 +217,23 @@ mod tests {
         /// A frame with this many bytes, which may be dropped or not, and be in one piece or not.
         Push(usize, bool, bool),
         DropOldest,
-        /// A writer takes the frames, more are pushed meanwhile, and it writes this many
-        /// bytes.
-        Write(usize, Vec<usize>),
+        /// A writer takes the frames and writes this many bytes. Meanwhile more are pushed, and as
+        /// many of those as the last number are dropped.
+        Write(usize, Vec<(usize, bool)>, usize),
         Pop,
+        Clear,
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        let pushed = prop::collection::vec(0..40usize, 0..3);
+        let pushed = prop::collection::vec((0..40usize, any::<bool>()), 0..4);
         prop_oneof![
-            4 => (0..40usize, any::<bool>(), any::<bool>())
+            12 => (0..40usize, any::<bool>(), any::<bool>())
                 .prop_map(|(length, may_drop, is_whole)| Step::Push(length, may_drop, is_whole)),
-            1 => Just(Step::DropOldest),
-            3 => (0..120usize, pushed).prop_map(|(count, pushed)| Step::Write(count, pushed)),
-            1 => Just(Step::Pop),
+            5 => Just(Step::DropOldest),
+            6 => (0..120usize, pushed, 0..3usize)
+                .prop_map(|(count, pushed, dropped)| Step::Write(count, pushed, dropped)),
+            3 => Just(Step::Pop),
+            1 => Just(Step::Clear),
         ]
     }
 
@@ -263,16 +271,28 @@ mod tests {
             self.queue.push(frame);
         }
 
-        fn write(&mut self, count: usize, pushed: Vec<usize>) {
+        /// Drops the oldest frame, as the queue does, of those behind the first `begun`.
+        fn drop_oldest(&mut self, begun: usize) {
+            let mut waiting = self.waiting.iter().skip(begun);
+            let oldest = waiting.position(|(_, frame)| frame.is_droppable());
+            let dropped = oldest.and_then(|oldest| self.waiting.remove(begun + oldest));
+            let cost = dropped.map(|(_, frame)| frame.cost());
+            assert_eq!(self.queue.drop_oldest(), cost);
+        }
+
+        fn write(&mut self, count: usize, pushed: Vec<(usize, bool)>, dropped: usize) {
+            let in_hand = self.waiting.len();
             let mut taken = self.queue.take();
-            for length in pushed {
-                self.push(length, false, length.is_multiple_of(2));
+            for (length, may_drop) in pushed {
+                self.push(length, may_drop, length.is_multiple_of(2));
             }
+            (0..dropped).for_each(|_| self.drop_oldest(in_hand));
             let mut left = count;
             while left > 0 && !taken.is_empty() {
                 let mut slices = [IoSlice::new(&[]); 2];
                 let filled = taken.gather(&mut slices);
-                let is_one_piece = taken.frames.len() == 1 && taken.frames[0].whole().is_some();
+                let is_one_piece =
+                    taken.frames.len() == 1 && taken.frames.first().unwrap().whole().is_some();
                 assert_eq!(taken.only().is_some(), is_one_piece);
                 assert!(slices[..filled].iter().all(|slice| !slice.is_empty()));
                 let available: usize = slices[..filled].iter().map(|slice| slice.len()).sum();
@@ -310,6 +330,15 @@ mod tests {
             assert_eq!(self.queue.cost(), costs.clone().sum::<usize>());
             assert_eq!(self.queue.cost_behind_first(), costs.skip(1).sum::<usize>());
             assert_eq!(self.queue.is_empty(), self.waiting.is_empty());
+            assert_eq!(self.queue.len(), self.waiting.len());
+            let frames = self.waiting.iter().map(|(_, frame)| frame);
+            let droppable = frames.clone().filter(|frame| frame.is_droppable()).count();
+            assert_eq!(self.queue.frames.droppable(), droppable);
+            assert_eq!(
+                self.queue.first().map(wire),
+                frames.clone().next().map(wire)
+            );
+            assert!(self.queue.frames.iter().map(wire).eq(frames.map(wire)));
         }
     }
 
@@ -322,12 +351,11 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Push(length, may_drop, is_whole) => model.push(length, may_drop, is_whole),
-                    Step::Write(count, pushed) => model.write(count, pushed),
-                    Step::DropOldest => {
-                        let begun = usize::from(model.written > 0);
-                        let oldest = model.waiting.iter().skip(begun).position(|(_, frame)| frame.is_droppable());
-                        let dropped = oldest.map(|oldest| model.waiting.remove(begun + oldest).unwrap().1.cost());
-                        prop_assert_eq!(model.queue.drop_oldest(), dropped);
+                    Step::Write(count, pushed, dropped) => model.write(count, pushed, dropped),
+                    Step::DropOldest => model.drop_oldest(usize::from(model.written > 0)),
+                    Step::Clear => {
+                        model.queue.clear_unsent();
+                        model.waiting.truncate(usize::from(model.written > 0));
                     }
                     // Only clients that are never written to have their frames popped.
                     Step::Pop if model.written == 0 => {
@@ -354,6 +382,29 @@ mod tests {
         assert!(queue.is_empty() && queue.frames.capacity() > 0);
         queue.release();
         assert_eq!(queue.frames.capacity(), 0);
+    }
+
+    /// A slow client's queue is full for seconds, and each push drops what there is to drop.
+    #[test]
+    fn a_push_to_a_full_queue_looks_at_no_other_frame() {
+        const FRAMES: usize = 16_000;
+        let kept = || Frame::text("kept");
+        for (kept_among, droppable_among) in [(1, 0), (1, 1), (50, 1)] {
+            let mut queue = FrameQueue::default();
+            for n in 0..FRAMES {
+                let may_drop = n % (kept_among + droppable_among) >= kept_among;
+                queue.push(if may_drop { kept().droppable() } else { kept() });
+            }
+            line::take_visits();
+            let mut dropped = 0;
+            for _ in 0..1000 {
+                dropped += usize::from(queue.drop_oldest().is_some());
+                queue.push(kept());
+            }
+            assert_eq!(line::take_visits(), 1000, "one a push");
+            let droppable = FRAMES / (kept_among + droppable_among) * droppable_among;
+            assert_eq!(dropped, droppable.min(1000));
+        }
     }
 
     #[test]

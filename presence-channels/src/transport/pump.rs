@@ -119,7 +119,7 @@ impl<S: UserSocket> Pump<S> {
             self.outbox.liveness().excuse();
             return Poll::Pending;
         }
-        if self.is_flooding() && self.outbox.flushers().poll_calm(cx).is_pending() {
+        if self.outbox.poll_calm(cx).is_pending() {
             // Woken when what it has broadcast is written.
             self.outbox.liveness().excuse();
             return Poll::Pending;
@@ -128,16 +128,6 @@ impl<S: UserSocket> Pump<S> {
             self.heard();
         }
         Poll::Ready(())
-    }
-
-    /// Returns whether broadcasts pile up, and this client has sent some.
-    fn is_flooding(&self) -> bool {
-        let flushers = self.outbox.flushers();
-        if !flushers.is_backlogged() {
-            self.outbox.sender().forget_broadcasts();
-            return false;
-        }
-        turn::cost_of(flushers) > 0 || self.outbox.sender().has_broadcast()
     }
 
     /// Reads once, and handles what has come.
@@ -183,7 +173,8 @@ impl<S: UserSocket> Pump<S> {
                 Ok(Some(WebSocketEvent::Message(data))) => {
                     self.heard();
                     self.receive(data, cx);
-                    if !bytes.is_empty() && (self.connection.is_busy() || self.is_flooding()) {
+                    if !bytes.is_empty() && (self.connection.is_busy() || self.outbox.is_flooding())
+                    {
                         self.unread = Bytes::copy_from_slice(bytes);
                         return ControlFlow::Continue(());
                     }

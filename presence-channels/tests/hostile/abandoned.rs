@@ -4,7 +4,7 @@ use axum::{
     Router,
     body::{Body, to_bytes},
 };
-use http::{Method, Request};
+use http::{HeaderValue, Method, Request, header::CONTENT_TYPE};
 use presence_channels::{Endpoint, Limits};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -40,17 +40,35 @@ impl Poller {
         answer["status"].as_u64().unwrap()
     }
 
+    /// Publishes a batch of messages.
+    pub(crate) async fn publish_batch(&self, messages: &[Value]) -> u64 {
+        let lines: Vec<_> = messages.iter().map(Value::to_string).collect();
+        let mut request = self.build(Method::POST, lines.join("\n").into());
+        let kind = HeaderValue::from_static("application/x-ndjson");
+        request.headers_mut().insert(CONTENT_TYPE, kind);
+        let answer = self.send(request).await;
+        answer["status"].as_u64().unwrap()
+    }
+
     pub(crate) async fn poll(&self) -> u64 {
         let answer = self.request(Method::GET, Body::empty()).await;
         answer["status"].as_u64().unwrap()
     }
 
     async fn request(&self, method: Method, body: Body) -> Value {
+        self.send(self.build(method, body)).await
+    }
+
+    fn build(&self, method: Method, body: Body) -> Request<Body> {
         let request = Request::builder()
             .method(method)
             .uri(format!("/socket/longpoll?vsn=2.0.0&token={}", self.token))
             .body(body);
-        let answer = self.router.clone().oneshot(request.unwrap()).await;
+        request.unwrap()
+    }
+
+    async fn send(&self, request: Request<Body>) -> Value {
+        let answer = self.router.clone().oneshot(request).await;
         let body = to_bytes(answer.unwrap().into_body(), usize::MAX).await;
         serde_json::from_slice(&body.unwrap()).unwrap()
     }

@@ -1,10 +1,21 @@
 //! Clients that suffer from what others send, or from what is large.
 
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
 use futures_util::{FutureExt, future::join_all};
 use presence_channels::{Config, Limits};
+use presence_core::pubsub::{Dispatch, Subscriber};
 use serde_json::json;
 
 use crate::{
+    abandoned::Poller,
     client::{Client, joined},
     world::{PIPE, World, settle, start},
 };
@@ -43,6 +54,79 @@ fn who_floods_a_room_closes_nobody_in_it() {
     // The pipes, twice the limit at most, and the clients' own buffers.
     let most = (MEMBERS + 1) * 3 * PIPE + 3 * MAX_UNFLUSHED;
     assert!(held.peak <= most as u64, "{held:?} over {most}");
+}
+
+/// Counts the broadcasts of a topic.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Subscriber for Count {
+    fn deliver(&self, _: &mut Dispatch<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// As above, but who sends as fast as it can polls, and its messages come in batches.
+#[test]
+fn who_floods_a_room_by_polling_waits_until_it_is_written() {
+    const MEMBERS: usize = 50;
+    const BATCHES: usize = 2;
+    const BATCH: usize = 1000;
+    const MAX_UNFLUSHED: usize = MIB / 4;
+    const FILL: usize = 200;
+    let config = Config::default().max_unflushed_bytes(MAX_UNFLUSHED);
+    let world = World::start_configured(Limits::default(), config);
+    let endpoint = &world.endpoint;
+    let mut members: Vec<_> = (0..MEMBERS)
+        .map(|_| world.run(joined(endpoint, "room:1")))
+        .collect();
+    let flooder = world.run(Poller::joined(endpoint, "room:1"));
+    let mut neighbour = world.run(joined(endpoint, "room:2"));
+    let broadcasts = Arc::new(Count::default());
+    let _counted = endpoint.pubsub().subscribe("room:1", broadcasts.clone());
+    let count = || broadcasts.0.load(Ordering::Relaxed);
+
+    let mut most_at_once = 0;
+    let mut served = 0;
+    world.run(async {
+        let flood = async {
+            for batch in 0..BATCHES {
+                let whisper = |n| {
+                    let payload = json!({ "n": batch * BATCH + n, "fill": "x".repeat(FILL) });
+                    json!([null, "7", "room:1", "whisper", payload])
+                };
+                let batch: Vec<_> = (0..BATCH).map(whisper).collect();
+                let mut published = pin!(flooder.publish_batch(&batch));
+                let status = poll_fn(|cx| {
+                    let before = count();
+                    let polled = published.as_mut().poll(cx);
+                    most_at_once = most_at_once.max(count() - before);
+                    polled
+                });
+                assert_eq!(status.await, 200);
+            }
+        };
+        let listen = async |member: &mut Client| {
+            for n in 0..BATCHES * BATCH {
+                assert_eq!(member.receive_json().await[4]["n"], n, "none is lost");
+            }
+        };
+        // It broadcasts, too, and does not pay for the other.
+        let talk = async {
+            while count() < BATCHES * BATCH {
+                neighbour.push("room:2", "shout", json!({})).await;
+                neighbour.receive_json().await;
+                served += 1;
+            }
+        };
+        tokio::join!(flood, join_all(members.iter_mut().map(listen)), talk);
+    });
+    assert_eq!(endpoint.connections(), MEMBERS + 2);
+    // All of it goes to each member, and one message more than may wait.
+    let most = MAX_UNFLUSHED / (MEMBERS * FILL) + 1;
+    assert!(most_at_once <= most, "{most_at_once} over {most}");
+    let least = BATCHES * BATCH / most;
+    assert!(served >= least, "the neighbour was served {served} times");
 }
 
 /// The app's own code does not wait, and broadcasts more than there is room for.

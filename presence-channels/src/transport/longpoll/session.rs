@@ -4,7 +4,7 @@ use std::{
     future::{Future, poll_fn},
     pin::pin,
     sync::Arc,
-    task::{Poll, Wake, Waker},
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
@@ -48,7 +48,8 @@ struct Polls {
 }
 
 /// Wakes all who wait for something of a session: the outbox has one waker, and they are a poll,
-/// publishes and the session's keeper.
+/// publishes and the session's keeper. A publish that waits until broadcasts are written is woken
+/// by the bell, too.
 #[derive(Default)]
 struct Bell(Notify);
 
@@ -91,15 +92,16 @@ impl Session {
         self.outbox.close(code, reason);
     }
 
-    /// Waits until `look` finds something; it looks whenever something has changed.
-    async fn wait<T>(&self, mut look: impl FnMut() -> Option<T>) -> T {
+    /// Waits until `look` finds something; it looks whenever something has changed. What else it
+    /// polls wakes it by the context.
+    async fn wait<T>(&self, mut look: impl FnMut(&mut Context<'_>) -> Option<T>) -> T {
         let waker = Waker::from(self.bell.clone());
         loop {
             let mut rung = pin!(self.bell.0.notified());
             rung.as_mut().enable();
             // Before the look, so that nothing falls between the two.
             self.outbox.listen(&waker);
-            if let Some(found) = look() {
+            if let Some(found) = look(&mut Context::from_waker(&waker)) {
                 return found;
             }
             rung.await;
@@ -108,7 +110,7 @@ impl Session {
 
     /// Waits until the client's messages are handled no more.
     async fn unheard(&self) {
-        self.wait(|| (!self.is_heard()).then_some(())).await;
+        self.wait(|_| (!self.is_heard()).then_some(())).await;
     }
 
     /// Takes the frames that wait for the client, up to `max_bytes`, but at least one. Waits a
@@ -116,7 +118,7 @@ impl Session {
     /// ends, or the client polls again.
     pub(super) async fn poll(&self, max_bytes: usize) -> Vec<Frame> {
         let turn = Turn::begin(self);
-        let frames = self.wait(|| turn.look(max_bytes));
+        let frames = self.wait(|_| turn.look(max_bytes));
         let frames = tokio::time::timeout(self.window, frames).await;
         turn.answered();
         let frames = frames.unwrap_or_default();
@@ -136,7 +138,8 @@ impl Session {
     /// Hands the messages of a publish to the connection: 200 if all were, 410 if the session has
     /// ended, 408 if it takes longer than a window or a message is malformed. `batch` reads the
     /// body; it is begun when those of earlier publishes are handled, so that a session holds one
-    /// at a time.
+    /// at a time. A message waits while too many wait for handlers, and while the broadcasts of
+    /// those before it pile up.
     pub(super) async fn publish(
         &self,
         batch: impl Future<Output = Result<Vec<Data>, BadBody>>,
@@ -164,8 +167,9 @@ impl Session {
             let Some(connection) = connection.as_deref_mut() else {
                 return StatusCode::GONE;
             };
-            let free = self.wait(|| match self.is_heard() {
-                true => (!connection.is_busy()).then_some(true),
+            let free = self.wait(|cx| match self.is_heard() {
+                true if connection.is_busy() => None,
+                true => self.outbox.poll_calm(cx).is_ready().then_some(true),
                 false => Some(false),
             });
             if !free.await {
@@ -209,7 +213,7 @@ impl Session {
             if is_over {
                 return;
             }
-            let changed = self.wait(|| (standing() != before).then_some(()));
+            let changed = self.wait(|_| (standing() != before).then_some(()));
             let Some(deadline) = deadline else {
                 changed.await;
                 continue;

@@ -113,6 +113,12 @@ impl Flushers {
         }
     }
 
+    /// Counts bytes in the backlog that no flusher writes.
+    #[cfg(test)]
+    pub(crate) fn pile_up(&self, bytes: isize) {
+        self.backlog.add(bytes);
+    }
+
     /// Has `batch` written, which adds `bytes` to the backlog.
     fn hand_over(&self, mut batch: Batch, bytes: usize) {
         self.backlog.add(bytes as isize);

@@ -1,5 +1,8 @@
 //! One client that polls: its connection, and the polls and publishes that reach it.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     future::{Future, poll_fn},
     pin::pin,

@@ -1,0 +1,132 @@
+use std::{
+    any::Any,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use tokio::runtime::Handle;
+
+use super::*;
+use crate::{
+    Limits,
+    channel::AnyChannel,
+    outgoing::{Flushers, Sink},
+    serializer::MalformedFrame,
+    telemetry::{MountMeters, Transport},
+};
+
+const WINDOW: Duration = Duration::from_secs(10);
+const MAX_UNFLUSHED: usize = 100;
+/// More than the limit.
+const FLOOD: isize = 101;
+
+/// The connection of a client, which counts its messages, and may broadcast each.
+struct Fake {
+    outbox: Arc<Outbox>,
+    received: Arc<AtomicUsize>,
+    is_broadcasting: bool,
+}
+
+impl AnyConnection for Fake {
+    fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    fn is_busy(&self) -> bool {
+        false
+    }
+
+    fn has_grace(&self) -> bool {
+        false
+    }
+
+    fn channel(&self, _: &str) -> Option<Arc<dyn AnyChannel>> {
+        None
+    }
+
+    fn any_user(&self) -> &dyn Any {
+        self
+    }
+
+    fn receive(&mut self, _: Data, _: &mut Context<'_>) -> Result<(), MalformedFrame> {
+        self.received.fetch_add(1, Ordering::Relaxed);
+        if self.is_broadcasting {
+            self.outbox.sender().note_broadcast();
+        }
+        Ok(())
+    }
+}
+
+struct Client {
+    session: Session,
+    flushers: Arc<Flushers>,
+    received: Arc<AtomicUsize>,
+}
+
+impl Client {
+    /// A client of a node whose broadcasts pile up.
+    fn of_flooded_node(is_broadcasting: bool) -> Self {
+        let flushers = Flushers::start(&Handle::current(), MAX_UNFLUSHED, usize::MAX);
+        flushers.pile_up(FLOOD);
+        let meters = MountMeters::new("/socket");
+        let meter = meters.of(Transport::Longpoll).clone();
+        let limits = Limits::default();
+        let received = Arc::default();
+        let fake = Fake {
+            outbox: Outbox::new(Sink::Queue, flushers.clone(), &limits, meter),
+            received: Arc::clone(&received),
+            is_broadcasting,
+        };
+        Self {
+            session: Session::new(Box::new(fake), WINDOW),
+            flushers,
+            received,
+        }
+    }
+
+    async fn publish(&self, messages: usize) -> StatusCode {
+        let batch = (0..messages).map(|_| Data::Text("hi".into())).collect();
+        self.session.publish(async { Ok(batch) }).await
+    }
+
+    fn received(&self) -> usize {
+        self.received.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publish_waits_for_its_client_s_broadcasts_for_a_window() {
+    let client = Client::of_flooded_node(true);
+    let begun = Instant::now();
+    assert_eq!(client.publish(3).await, StatusCode::REQUEST_TIMEOUT);
+    assert_eq!((client.received(), begun.elapsed()), (1, WINDOW));
+    let writes = async {
+        tokio::time::sleep(WINDOW / 2).await;
+        assert_eq!(client.received(), 1);
+        client.flushers.pile_up(-FLOOD);
+    };
+    let (published, ()) = tokio::join!(client.publish(2), writes);
+    assert_eq!((published, client.received()), (StatusCode::OK, 3));
+    assert_eq!(
+        begun.elapsed(),
+        WINDOW * 3 / 2,
+        "it waited for the writes alone"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publish_waits_for_nobody_else_s_broadcasts() {
+    let client = Client::of_flooded_node(false);
+    assert_eq!(client.publish(3).await, StatusCode::OK);
+    assert_eq!(client.received(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publish_that_waits_for_broadcasts_ends_with_its_session() {
+    let client = Client::of_flooded_node(true);
+    let close = async {
+        tokio::time::sleep(WINDOW / 2).await;
+        client.session.close(close_code::TRY_AGAIN, "stop");
+    };
+    let (published, ()) = tokio::join!(client.publish(3), close);
+    assert_eq!((published, client.received()), (StatusCode::GONE, 1));
+}

@@ -127,7 +127,8 @@ pub trait Channel: Sized + Send + 'static {
     /// client closes its connection, [`DisconnectGrace::on_close`] decides.
     ///
     /// A long-polling session ends one second after its client gave up a poll, if presences of it
-    /// have a grace. Otherwise the client's next session would find them with an owner.
+    /// have a grace. Otherwise the presences would still belong to the old session when the client
+    /// opens its next one.
     ///
     /// ```
     /// # use presence_channels::*;

@@ -12,9 +12,11 @@ pub use slow_reader::SlowReader;
 
 pub(crate) use rate::Bucket;
 
-/// The limits of one mounted socket. All but the rates are on by default. Each setter says what
-/// happens to the client that exceeds the limit. No limit ends another client's connection. An
-/// endpoint does not start with a limit of 0 ([`StartError`](crate::StartError)).
+/// The limits of one mounted socket. The rates and
+/// [`max_connections_per_user`](Self::max_connections_per_user) are off by default, and all other
+/// limits are on. Each setter says what happens to the client that exceeds the limit. No limit ends
+/// another client's connection. An endpoint does not start with a limit of 0
+/// ([`StartError`](crate::StartError)).
 ///
 /// # Examples
 /// A socket for many clients that the app does not know, each with a few small messages a second.
@@ -120,11 +122,11 @@ impl Limits {
         self
     }
 
-    /// Sets the longest ref and the longest `join_ref`, in bytes as JSON writes them, quotes apart.
-    /// Default 256; phoenix.js counts, and sends a few digits. A message with a longer one is
-    /// malformed: the connection is closed with code 1011; by long-polling the publish is answered
-    /// with 408, and the session ends. There is no answer to such a message, because it would carry
-    /// the ref. Raise the limit for clients whose refs are longer.
+    /// Sets the longest ref and the longest `join_ref`, in bytes of its JSON text, without the
+    /// quotes. Default 256; phoenix.js counts, and sends a few digits. A message with a longer one
+    /// is malformed: the connection is closed with code 1011; by long-polling the publish is
+    /// answered with 408, and the session ends. There is no answer to such a message, because it
+    /// would carry the ref. Raise the limit for clients whose refs are longer.
     #[must_use]
     pub fn max_ref_bytes(mut self, bytes: usize) -> Self {
         self.max_ref_bytes = bytes;
@@ -155,7 +157,7 @@ impl Limits {
     }
 
     /// Sets the policy for messages that a client may miss, while more bytes wait for it than may.
-    /// By default it misses none.
+    /// By default no message is dropped, except [`DROPPABLE`](crate::Channel::DROPPABLE) events.
     #[must_use]
     pub fn slow_reader(mut self, policy: SlowReader) -> Self {
         self.slow_reader = policy;
@@ -163,10 +165,10 @@ impl Limits {
     }
 
     /// Sets the number of a connection's messages that may wait for the handlers of its channels.
-    /// Default 1,000. At the limit the connection is not read until handlers have caught up. Bytes
-    /// that were read with the last message (8 KiB at most) wait on top. By long-polling the
-    /// publish waits, for a window, and is then answered with 408. Lower the limit if handlers are
-    /// slow and clients are many.
+    /// Default 1,000. At the limit the connection is not read until handlers have caught up. Up to
+    /// 8 KiB that were read together with the last message are kept beyond the limit. By
+    /// long-polling the publish waits, for a window, and is then answered with 408. Lower the limit
+    /// if handlers are slow and clients are many.
     ///
     /// The same number of broadcasts may wait for a channel that
     /// [intercepts](crate::Channel::INTERCEPTS) them or

@@ -220,8 +220,8 @@ impl Serve {
     }
 
     /// Sets the time for which the server waits for a request's body, in all. Default 20 s, and one
-    /// second more for each 500 bytes that have arrived. Only the time counts in which the app
-    /// reads the body and nothing is there, so an app that takes its time costs its client nothing.
+    /// second more for each 500 bytes that have arrived. The clock runs only while the app
+    /// waits for the client's next bytes, so an app that takes its time costs its client nothing.
     /// After the timeout, reading the body fails.
     ///
     /// # Examples

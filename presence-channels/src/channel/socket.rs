@@ -118,11 +118,11 @@ impl<C: Channel> Socket<C> {
 
     /// Sends an event to this client alone.
     ///
-    /// The event is queued, not awaited. A client is closed for which more than
-    /// [`Limits::max_outgoing_bytes`](crate::Limits::max_outgoing_bytes) wait, and which takes
-    /// nothing for [a time](crate::Limits::slow_reader_timeout): push a long history by
-    /// [`push_and_wait`](Self::push_and_wait). A disconnected client gets nothing, and its channel
-    /// ends soon.
+    /// The event is queued, not awaited. The server closes a client that reads nothing for
+    /// [`slow_reader_timeout`](crate::Limits::slow_reader_timeout) while more than
+    /// [`max_outgoing_bytes`](crate::Limits::max_outgoing_bytes) wait for it. So push a long
+    /// history by [`push_and_wait`](Self::push_and_wait). A disconnected client gets nothing, and
+    /// its channel ends soon.
     ///
     /// # Errors
     /// A [`PushError`] if the payload cannot be encoded for this client, or the channel has not

@@ -75,7 +75,8 @@ impl Default for Config {
 impl Config {
     /// Sets the host (and port, unless it is the scheme's default) at which browsers see the app,
     /// which [`CheckOrigin::SameHost`](crate::CheckOrigin::SameHost) compares pages with. Default:
-    /// the request's `Host` header. Set it behind a proxy that changes that header.
+    /// none. Then only pages at IP addresses, `localhost` and names below it may connect. Set it
+    /// for every app with a host name.
     #[must_use]
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.host = Some(host.into());
@@ -118,7 +119,7 @@ impl Config {
 
     /// Sets the bytes that all clients of this node together may leave unread. Default 256 MiB. A
     /// message counts for each client that it waits for. Beyond this limit a client that holds more
-    /// than its share, and more than
+    /// than its share (the limit divided by the number of connected clients), and more than
     /// [`Limits::max_outgoing_bytes`](crate::Limits::max_outgoing_bytes), is closed with code 1013
     /// at once. Set it to the memory that slow clients may cost. An endpoint does not start with 0.
     #[must_use]

@@ -154,8 +154,8 @@ impl<S: UserSocket> Routes<S> {
     /// Routes the topics that match `pattern` to the channel `C`. A pattern is a whole topic
     /// (`"system"`), or the beginning of topics, followed by `*` (`"room:*"`).
     ///
-    /// No pattern matches the topics on which nodes speak to each other, `phx_presence:` and
-    /// `phx:lp:`.
+    /// No pattern matches the topics on which nodes speak to each other. Those topics begin with
+    /// `phx_presence:`, `phx:lp:` or `phx:kick`.
     ///
     /// A pattern with `*` elsewhere, or an empty one, is an error when the endpoint starts.
     ///

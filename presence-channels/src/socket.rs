@@ -129,8 +129,9 @@ pub trait UserSocket: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     /// A [`ConnectError`] is logged, and the client's `refresh_token` is answered with the error
-    /// `token refused` (`internal error` for a status of 500 and above). The expiry stays as it
-    /// was.
+    /// `token refused` (`internal error` for a status of 500 and above). An error that `?` converts
+    /// has the status that [`error_reply`](Self::error_reply) chooses, as in
+    /// [`connect`](Self::connect). The expiry stays as it was.
     ///
     /// # Examples
     /// ```
@@ -181,13 +182,14 @@ pub trait UserSocket: Sized + Send + Sync + 'static {
     }
 
     /// Returns the reply to an error of the app, in one place for all channels of the socket. The
-    /// error comes from `join`, `handle_in` or `connect`, by `?`, whatever it is wrapped in:
-    /// [`Cause::find`] looks into an `anyhow::Error` and into sources, too.
+    /// error comes from `join`, `handle_in`, `connect` or `refresh`, by `?`, whatever it is wrapped
+    /// in: [`Cause::find`] looks into an `anyhow::Error` and into sources, too. For `connect` and
+    /// `refresh` only the [status](ErrorReply::status) counts.
     ///
     /// Such an error is the client's, and is logged as a refusal. Returns `None` for an error that
     /// the client must not know: it is logged as an error, and the client gets the reason
-    /// `internal error` (status 500 in `connect`). By default every error is such an error, but
-    /// for [`DecodeError`](crate::DecodeError), [`TokenError`](crate::TokenError) and
+    /// `internal error` (status 500 in `connect` and `refresh`). By default every error is such an
+    /// error, but for [`DecodeError`](crate::DecodeError), [`TokenError`](crate::TokenError) and
     /// [`ParamsError`].
     ///
     /// # Examples

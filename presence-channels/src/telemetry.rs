@@ -6,7 +6,7 @@
 //!
 //! | target | span and events | level | set by |
 //! | --- | --- | --- | --- |
-//! | `presence_channels::connect` | `connect` around [`UserSocket::connect`](crate::UserSocket::connect); `connected` or `refused a client`, with the parameters; `disconnected`, with `reason` and `lasted` | info | [`SocketOptions::log`](crate::SocketOptions::log) |
+//! | `presence_channels::connect` | `connect` around [`UserSocket::connect`](crate::UserSocket::connect); `connected` or `refused a client`, with the parameters; `may connect`, for a [page that asks](crate::SocketOptions::connect_check); `refused a new token`; `disconnected`, with `reason` and `lasted` | info | [`SocketOptions::log`](crate::SocketOptions::log) |
 //! | `presence_channels::join` | `join` around [`Channel::join`](crate::Channel::join); `joined` or `refused a join`, with the payload; `the client's error`, if an error refused the join | info | [`Channel::LOG_JOIN`](crate::Channel::LOG_JOIN) |
 //! | `presence_channels::handle_in` | `handle_in` around [`Channel::handle_in`](crate::Channel::handle_in); `handled`, with the payload and what it was answered; `refused a message`, if an error is the client's | debug | [`Channel::LOG_HANDLE_IN`](crate::Channel::LOG_HANDLE_IN) |
 //! | `presence_channels::broadcast` | `broadcast` around a broadcast by [`Socket`](crate::Socket) or [`Endpoint`](crate::Endpoint), without its payload | trace | |
@@ -15,14 +15,20 @@
 //! whatever these levels are. Nothing that a client causes is an error: a refusal, a payload of the
 //! wrong shape, and an error for which [`UserSocket::error_reply`](crate::UserSocket::error_reply)
 //! chooses a reply are logged at the level of the callback. A warning tells of an event that the
-//! channel does not know, and of a client that reads too slowly.
+//! channel does not know, of a message that the client's version of the protocol cannot carry, and
+//! of a limit. Lines that a client can cause without joining a channel, and those of broadcasts,
+//! are written at most once a second for each mount and kind. Their field `suppressed` is the
+//! number of lines that were held back before.
 //!
-//! Spans and events have these fields: `topic`, `event` (of a callback without one, its name),
-//! `user` ([`UserSocket::id`](crate::UserSocket::id)) and `address` (the client's).
+//! Spans and events have these fields: `topic`, `event` (of a callback without one, its name;
+//! absent if no callback ended the channel), `user` ([`UserSocket::id`](crate::UserSocket::id)) and
+//! `address` (the client's).
 //!
-//! Parameters and payloads are shown through [`FilterParameters`], which hides passwords and
-//! tokens. They, and other texts of clients, are cut after 2 KiB. None of that is done for
-//! a level without a subscriber: a message then costs the look at one flag.
+//! Payloads and parameters are shown through [`FilterParameters`], which hides passwords and
+//! tokens. Payloads and the app's errors are cut after 2 KiB, the parameters of a connection after
+//! 1 KiB. One parameter, and any other text of a client (an event, a user's id, an origin), is cut
+//! after 200 bytes. None of that is done for a level without a subscriber: a message then costs
+//! the look at one flag.
 //!
 //! # Metrics
 //!
@@ -34,8 +40,8 @@
 //!
 //! | name | kind | unit | labels | what it counts |
 //! | --- | --- | --- | --- | --- |
-//! | `presence_channels_sockets` | gauge | | `socket`, `transport` | clients connected to this node; one counts until the last of its channels has ended |
-//! | `presence_channels_connects_total` | counter | | `socket`, `transport`, `result` | calls of `connect`: `ok`, `refused` (a status below 500), `failed` |
+//! | `presence_channels_sockets` | gauge | | `socket`, `transport` | clients connected to this node; a client is counted until its last channel has ended |
+//! | `presence_channels_connects_total` | counter | | `socket`, `transport`, `result` | clients that connected (`ok`), and those that `connect` refused: `refused` (a status below 500), `failed` |
 //! | `presence_channels_channels` | gauge | | `socket`, `route` | channels joined |
 //! | `presence_channels_joins_total` | counter | | `socket`, `route`, `result` | joins that reached a channel: `ok`, `refused`, `failed` (an error of yours, a panic, out of time) |
 //! | `presence_channels_messages_in_total` | counter | | `socket`, `transport` | messages from clients, heartbeats included |
@@ -47,7 +53,7 @@
 //! | `presence_channels_drops_total` | counter | | `socket`, `transport`, `reason` | see below |
 //! | `presence_channels_limits_total` | counter | | `socket`, `limit` | what a limit refused, dropped or closed; see below |
 //! | `presence_channels_handler_seconds` | histogram | seconds | `socket`, `route`, `callback` | how long callbacks took: `join`, `handle_in`, `handle_info`, `handle_out` |
-//! | `presence_channels_crashes_total` | counter | | `socket`, `route`, `reason` | channels that ended with `phx_error`: `panicked`, `timed_out`, `failed` |
+//! | `presence_channels_crashes_total` | counter | | `socket`, `route`, `reason` | channels that ended with `phx_error`, or whose `terminate` panicked or timed out: `panicked`, `timed_out`, `failed` |
 //! | `presence_presences` | gauge | | `presence` | presences that this node's diffs have shown, by [`Presence::NAME`](crate::Presence::NAME) |
 //! | `presence_messages_dropped_total` | counter | | `presence` | messages of other nodes that were dropped, because this node did not keep up |
 //! | `presence_key_events_dropped_total` | counter | | `presence` | first joins and last leaves that were dropped, because [their callbacks](crate::Presence::handle_last_leaves) are too slow |
@@ -57,7 +63,8 @@
 //!
 //! `transport` is `websocket` or `longpoll` (clients of the test kit count as the latter). The
 //! reasons of drops: `unencodable` is a broadcast that the client's version of the protocol cannot
-//! carry, `malformed` a client closed for what it sent.
+//! carry, or a binary message for a client that polls; `malformed` a client closed for what it
+//! sent.
 //!
 //! # Limits
 //!
@@ -77,7 +84,9 @@
 //! | `max_message_rate`, `max_channel_message_rate` | `Limits` | a message is refused |
 //! | `route_rate`, `event_rate`, `route_user_rate` | [`Route`](crate::Route): `rate`, `event_rate`, `user_rate` | a message is refused |
 //! | `user_rate` | [`Routes`](crate::Routes) | a message is refused |
-//! | `max_waiting_messages`, `max_waiting_bytes` | `Limits` | a channel ends because it handles too slowly, or a message of [`Notifier::notify`](crate::Notifier::notify) is refused |
+//! | `max_waiting_messages`, `max_waiting_bytes` | `Limits` | a channel ends because it handles too slowly, a message of [`Notifier::notify`](crate::Notifier::notify) is refused, or a publish is answered with 408 because it waited for handlers |
+//! | `timeout` | [`SocketOptions`](crate::SocketOptions) | a WebSocket is closed because no message came |
+//! | `window` | [`LongpollOptions`](crate::LongpollOptions) | a session ends because its client stopped polling |
 //! | `max_outgoing_bytes` | `Limits` | a broadcast is dropped for a client that reads slowly and may miss it |
 //! | `slow_reader_timeout` | `Limits` | a client is closed because it does not read |
 //! | `max_queued_bytes` | `Config` | a client is closed that does not read and holds more than its share |
@@ -103,12 +112,12 @@ pub use tracing::Level;
 pub(crate) use filter::FILTERED;
 pub(crate) use instrument::{IS_ON, Stopwatch};
 pub(crate) use level::{event_at, span_at};
-pub(crate) use limits::{Gate, Limit, LimitMeters};
+pub(crate) use limits::{Gate, Limit, LimitMeters, Refused};
 pub(crate) use meter::{
     Asked, Callback, Connected, Crash, Deliveries, Drops, MountMeters, Present, RouteMeter,
     SocketMeter,
 };
-pub(crate) use shown::{Cut, Shown, cut};
+pub(crate) use shown::{Cut, CutError, Shown, cut};
 pub(crate) use transport::Transport;
 
 /// Targets of what can be listened to by itself.

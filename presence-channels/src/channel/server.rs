@@ -193,7 +193,7 @@ impl<C: Channel> ChannelServer<C> {
         frame
             .inspect_err(|error| {
                 // The client waits for an answer: it gets one that every version can carry.
-                self.log_error("phx_reply", &error.to_string(), "a reply cannot be sent");
+                self.log_unsent_reply(error);
                 self.shared
                     .refuse(join_ref, reference, topic, "internal error");
             })
@@ -280,7 +280,7 @@ impl<C: Channel> AnyChannel for ChannelServer<C> {
     }
 
     fn close(self: Arc<Self>, reason: TerminateReason) -> Option<Work> {
-        self.log_abnormal(&reason);
+        self.log_abnormal(None, &reason);
         let mut mailbox = self.mailbox.lock();
         if let Some(body) = mailbox.body.take() {
             drop(mailbox);

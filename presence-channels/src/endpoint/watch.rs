@@ -11,6 +11,7 @@ use super::mounts::MountTable;
 use crate::{
     node::{Node, PARTS},
     outgoing::{OutboxPhase, close_code},
+    telemetry::Limit,
 };
 
 /// The time that a closed connection waits for the peer to close its side.
@@ -67,6 +68,11 @@ fn look(node: &Node, parts: Range<usize>) {
         match outbox.phase() {
             OutboxPhase::Open if silent >= watched.idle_limit => {
                 outbox.close(close_code::PROTOCOL, "idle timeout");
+                let limits = outbox.meter().limits();
+                limits.closed(
+                    Limit::Timeout,
+                    format_args!("a client silent for {silent:?}"),
+                );
             }
             OutboxPhase::Open => {
                 outbox.close_if_stalled(now);

@@ -5,6 +5,7 @@ use crate::{
     channel::AnyChannel,
     outgoing::Outbox,
     serializer::{Data, MalformedFrame},
+    telemetry::Limit,
 };
 
 /// A [`Connection`] of any socket type, for the test kit and for long-polling. Dropping it ends its
@@ -12,8 +13,8 @@ use crate::{
 pub(crate) trait AnyConnection: Send + Sync {
     fn outbox(&self) -> &Arc<Outbox>;
 
-    /// Returns whether [`Connection::is_busy`].
-    fn is_busy(&self) -> bool;
+    /// See [`Connection::busy_limit`].
+    fn busy_limit(&self) -> Option<Limit>;
 
     /// Returns whether [`Connection::has_grace`].
     fn has_grace(&self) -> bool;
@@ -33,8 +34,8 @@ impl<S: UserSocket> AnyConnection for Connection<S> {
         Connection::outbox(self)
     }
 
-    fn is_busy(&self) -> bool {
-        Connection::is_busy(self)
+    fn busy_limit(&self) -> Option<Limit> {
+        Connection::busy_limit(self)
     }
 
     fn has_grace(&self) -> bool {

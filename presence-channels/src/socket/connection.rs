@@ -65,7 +65,12 @@ impl<S: UserSocket> Connection<S> {
     /// Returns whether the messages that wait for handlers have reached a limit, so that the client
     /// should send no more.
     pub(crate) fn is_busy(&self) -> bool {
-        self.shared.is_busy()
+        self.busy_limit().is_some()
+    }
+
+    /// Returns the limit that makes the connection [busy](Self::is_busy).
+    pub(super) fn busy_limit(&self) -> Option<Limit> {
+        self.shared.busy_limit()
     }
 
     /// Milliseconds since the endpoint's start.

@@ -19,7 +19,7 @@ use crate::{
     node::{Expiry, Node, Registration},
     outgoing::{Outbox, close_code},
     serializer::{FrameError, Version},
-    telemetry::{Connected, Cut, event_at, target},
+    telemetry::{Connected, Cut, Limit, event_at, target},
 };
 
 /// State that all channels of one connection share.
@@ -205,9 +205,14 @@ impl<S: UserSocket> ConnectionShared<S> {
         self.joining.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn is_busy(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) >= self.mount.options.limits.max_waiting_messages
-            || self.is_much(self.waiting_bytes.load(Ordering::Relaxed))
+    /// Returns the limit that the messages which wait for handlers have reached.
+    pub(crate) fn busy_limit(&self) -> Option<Limit> {
+        let most = self.mount.options.limits.max_waiting_messages;
+        if self.waiting.load(Ordering::Relaxed) >= most {
+            return Some(Limit::WaitingMessages);
+        }
+        let is_much = self.is_much(self.waiting_bytes.load(Ordering::Relaxed));
+        is_much.then_some(Limit::WaitingBytes)
     }
 }
 

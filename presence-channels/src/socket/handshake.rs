@@ -17,7 +17,7 @@ use crate::{
     node::{Admission, Node},
     origin::{OriginRequest, authority},
     serializer::Version,
-    telemetry::{Cut, Transport},
+    telemetry::{Cut, Refused, Transport},
 };
 use auth_token::Offer;
 
@@ -39,11 +39,18 @@ pub(crate) async fn examine(
     node: &Node,
     parts: &mut Parts,
 ) -> Result<Params, Refusal> {
-    let params = Params::from_query(parts.uri.query().unwrap_or_default())?;
+    let bad = |error: BadQuery| {
+        if let Some(suppressed) = mount.meters().limits().pass(Refused::Query) {
+            let socket = mount.path();
+            tracing::info!(socket, %error, suppressed, "refused a malformed query or path");
+        }
+        error
+    };
+    let params = Params::from_query(parts.uri.query().unwrap_or_default()).map_err(bad)?;
     let path = match RawPathParams::from_request_parts(parts, &()).await {
         Ok(path) => Some(path),
         Err(RawPathParamsRejection::InvalidUtf8InPathParam(_)) => {
-            return Err(BadQuery::NotUtf8.into());
+            return Err(bad(BadQuery::NotUtf8).into());
         }
         // A mount whose path has no parameters.
         Err(_) => None,
@@ -58,7 +65,7 @@ pub(crate) async fn examine(
         // An endpoint with an invalid origin does not start.
         let origins = mount.origins().as_ref().map_err(|_| Refusal::Origin)?;
         origins.check(&request).map_err(|refusal| {
-            if let Some(suppressed) = mount.meters().limits().origins().pass() {
+            if let Some(suppressed) = mount.meters().limits().pass(Refused::Origin) {
                 let origin = Cut(String::from_utf8_lossy(origin.as_bytes()));
                 let (socket, setting) = (mount.path(), refusal.setting);
                 let compared_with = Cut(refusal.compared_with);
@@ -92,7 +99,10 @@ pub(crate) fn admit(
                     Ok(offer)
                 })
                 .inspect_err(|reason| {
-                    tracing::info!(socket = mount.path(), %reason, "refused a client");
+                    if let Some(suppressed) = mount.meters().limits().pass(Refused::Subprotocol) {
+                        let socket = mount.path();
+                        tracing::info!(socket, %reason, suppressed, "refused a client's subprotocols");
+                    }
                 })?;
         }
         Transport::Longpoll | Transport::Probe if options.auth_token => {
@@ -102,7 +112,7 @@ pub(crate) fn admit(
     }
     let vsn = params.get("vsn");
     let Some(version) = Version::negotiate(vsn, &options.serializers) else {
-        if let Some(suppressed) = mount.meters().limits().versions().pass() {
+        if let Some(suppressed) = mount.meters().limits().pass(Refused::Version) {
             let (socket, vsn) = (mount.path(), vsn.map(Cut));
             tracing::warn!(
                 socket,

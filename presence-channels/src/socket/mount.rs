@@ -2,7 +2,7 @@ use std::{any::Any, net::IpAddr, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use http::StatusCode;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::{
     AnyConnection, ConnectError, ConnectInfo, Connection, ConnectionShared, Params, Routes,
@@ -19,8 +19,16 @@ use crate::{
     origin::OriginPolicy,
     outgoing::Sink,
     serializer::Version,
-    telemetry::{self, Asked, Cut, MountMeters, Stopwatch, Transport, event_at, span_at},
+    telemetry::{self, Asked, CutError, MountMeters, Stopwatch, Transport, event_at, span_at},
 };
+
+/// A client that the socket lets in, and that is not connected yet.
+pub(crate) struct Accepted<S> {
+    user: S,
+    /// The span of `connect`, for the log.
+    span: Span,
+    elapsed: Duration,
+}
 
 /// A socket at its path, with all that its connections share.
 pub(crate) struct Mount<S: UserSocket> {
@@ -101,7 +109,8 @@ impl<S: UserSocket> Mounted for Mount<S> {
     ) -> BoxFuture<'a, Result<Box<dyn AnyConnection>, Refusal>> {
         Box::pin(async move {
             let letting_in = self.let_in(candidate, Transport::Longpoll, endpoint.node());
-            let user = letting_in.await?;
+            let accepted = letting_in.await?;
+            let user = self.connected(accepted, candidate, Transport::Longpoll, endpoint.node());
             let (version, address) = (candidate.version.clone(), candidate.info.client_ip());
             let connection =
                 self.open_for(user, address, endpoint, Sink::Queue, version, Duration::MAX);
@@ -115,8 +124,8 @@ impl<S: UserSocket> Mounted for Mount<S> {
         candidate: &'a mut Candidate,
     ) -> BoxFuture<'a, Result<(), Refusal>> {
         Box::pin(async move {
-            let user = self.let_in(candidate, Transport::Probe, node).await?;
-            drop(user);
+            let accepted = self.let_in(candidate, Transport::Probe, node).await?;
+            self.connected(accepted, candidate, Transport::Probe, node);
             Ok(())
         })
     }
@@ -150,32 +159,60 @@ impl<S: UserSocket> Mount<S> {
         candidate: &mut Candidate,
         transport: Transport,
         node: &Node,
-    ) -> Result<S, Refusal> {
+    ) -> Result<Accepted<S>, Refusal> {
         let (params, info) = (&candidate.params, &candidate.info);
         let connecting = self.connect(params, info, transport, node);
-        let user = connecting.await.map_err(Refusal::App)?;
+        let accepted = connecting.await.map_err(Refusal::App)?;
         if let Some(limit) = self.options.limits.max_connections_per_user
-            && let Some(id) = user.id()
+            && let Some(id) = accepted.user.id()
         {
             let taken = candidate.admission.take_for_user(id, limit);
             taken.map_err(|full| {
-                let id = user.id().unwrap_or_default();
+                let id = accepted.user.id().unwrap_or_default();
                 self.meters.limits().refused(full.limit(), id);
                 Refusal::Full(full)
             })?;
         }
-        Ok(user)
+        Ok(accepted)
     }
 
-    /// Calls the socket's `connect`, and logs the result. A panic in it refuses this client and
-    /// affects no other.
+    /// Counts and logs a client that no step of the handshake refuses any more. Returns its user.
+    pub(crate) fn connected(
+        &self,
+        accepted: Accepted<S>,
+        candidate: &Candidate,
+        transport: Transport,
+        node: &Node,
+    ) -> S {
+        let Accepted {
+            user,
+            span,
+            elapsed,
+        } = accepted;
+        let level = self.options.log;
+        let params = ShownParams(&node.config().filter_parameters, &candidate.params);
+        let address = logged_address(candidate.info.client_ip());
+        let _entered = span.entered();
+        if transport == Transport::Probe {
+            let user = logged_user(&user);
+            event_at!(level, telemetry::target::CONNECT, user, address, %params, ?elapsed, "may connect");
+        } else {
+            self.meters.of(transport).connected(Asked::Ok);
+            let user = logged_user(&user);
+            event_at!(level, telemetry::target::CONNECT, user, address, %params, ?elapsed, "connected");
+        }
+        user
+    }
+
+    /// Calls the socket's `connect`, and logs a refusal or a failure. A panic in it refuses this
+    /// client and affects no other.
     async fn connect(
         &self,
         params: &Params,
         info: &ConnectInfo,
         transport: Transport,
         node: &Node,
-    ) -> Result<S, ConnectError> {
+    ) -> Result<Accepted<S>, ConnectError> {
         let (level, path, name) = (self.options.log, &*self.path, transport.name());
         let span = span_at!(
             level,
@@ -198,31 +235,32 @@ impl<S: UserSocket> Mount<S> {
             CallbackOutcome::Panicked(panic) => failed(format!("connect panicked: {panic}")),
             CallbackOutcome::TimedOut => failed("connect took too long".to_owned()),
         };
-        let params = ShownParams(&node.config().filter_parameters, params);
         let elapsed = watch.elapsed();
+        let refusal = match connected {
+            Ok(user) => {
+                return Ok(Accepted {
+                    user,
+                    span,
+                    elapsed,
+                });
+            }
+            Err(refusal) => refusal,
+        };
+        let params = ShownParams(&node.config().filter_parameters, params);
         let _entered = span.entered();
         let address = logged_address(info.client_ip());
-        let asked = match &connected {
-            Ok(user) => {
-                let user = logged_user(user);
-                event_at!(level, telemetry::target::CONNECT, user, address, %params, ?elapsed, "connected");
-                Asked::Ok
-            }
-            Err(failure) if failure.http_status().is_server_error() => {
-                let reason = Cut(failure.reason()).to_string();
-                tracing::error!(target: telemetry::target::CONNECT, path, address, %params, reason, "connect failed");
-                Asked::Failed
-            }
-            Err(refusal) => {
-                let reason = Cut(refusal.reason()).to_string();
-                let status = refusal.http_status().as_u16();
-                event_at!(level, telemetry::target::CONNECT, address, %params, ?elapsed, status, reason, "refused a client");
-                Asked::Refused
-            }
+        let reason = CutError(refusal.reason()).to_string();
+        let asked = if refusal.http_status().is_server_error() {
+            tracing::error!(target: telemetry::target::CONNECT, path, address, %params, reason, "connect failed");
+            Asked::Failed
+        } else {
+            let status = refusal.http_status().as_u16();
+            event_at!(level, telemetry::target::CONNECT, address, %params, ?elapsed, status, reason, "refused a client");
+            Asked::Refused
         };
         if transport != Transport::Probe {
             self.meters.of(transport).connected(asked);
         }
-        connected
+        Err(refusal)
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     guard::{CallbackOutcome, guard},
     message::{Ref, TopicRef},
     node::expiry::TOPIC,
+    telemetry::{CutError, event_at, target},
 };
 
 /// The event by which a client sends a new token.
@@ -52,7 +53,7 @@ pub(super) fn refresh<S: UserSocket>(
                 expiry.refreshed(expires_at, shared.node().now());
                 None
             }
-            CallbackOutcome::Done(Err(refusal)) => Some(refusal),
+            CallbackOutcome::Done(Err(refusal)) => Some(refusal.settle::<S>()),
             CallbackOutcome::Panicked(panic) => Some(fault(format!("refresh panicked: {panic}"))),
             CallbackOutcome::TimedOut => Some(fault("refresh took too long".to_owned())),
         };
@@ -60,8 +61,7 @@ pub(super) fn refresh<S: UserSocket>(
         let Some(refusal) = refusal else {
             return shared.confirm(&Ref::NULL, &reference, TopicRef::Text(TOPIC));
         };
-        let path = &shared.mount.path;
-        tracing::info!(path, reason = refusal.reason(), "refused a new token");
+        log(&shared, &refusal);
         // As at connecting, the reason stays here. The client must only know whether to try again.
         let reason = match refusal.http_status().is_server_error() {
             true => "internal error",
@@ -69,6 +69,29 @@ pub(super) fn refresh<S: UserSocket>(
         };
         shared.refuse(&Ref::NULL, &reference, TopicRef::Text(TOPIC), reason);
     }))
+}
+
+/// Logs a refused token as a refused client is logged: a failure of the app as an error.
+fn log<S: UserSocket>(shared: &ConnectionShared<S>, refusal: &ConnectError) {
+    let mount = &shared.mount;
+    let (socket, status) = (&*mount.path, refusal.http_status());
+    let (user, address) = (shared.logged_user(), shared.logged_address());
+    let reason = CutError(refusal.reason()).to_string();
+    if status.is_server_error() {
+        tracing::error!(target: target::CONNECT, socket, user, address, reason, "refresh failed");
+    } else {
+        let (level, status) = (mount.options.log, status.as_u16());
+        event_at!(
+            level,
+            target::CONNECT,
+            socket,
+            user,
+            address,
+            status,
+            reason,
+            "refused a new token"
+        );
+    }
 }
 
 fn fault(reason: String) -> ConnectError {

@@ -19,8 +19,25 @@ pub(crate) struct LimitMeters {
     path: Option<String>,
     /// `None` for limits that a mount, or a server, does not have.
     limits: [Option<LimitMeter>; Limit::ALL.len()],
-    origins: Gate,
-    versions: Gate,
+    refusals: [Gate; Refused::COUNT],
+}
+
+/// The subject of a log line that is not of a limit, and that a client can cause again and again.
+/// Of each, one line a second passes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Refused {
+    Query,
+    Origin,
+    Subprotocol,
+    Version,
+    /// A request for a WebSocket that is not its handshake.
+    Handshake,
+    /// A message that the client's version of the protocol cannot carry.
+    Frame,
+}
+
+impl Refused {
+    const COUNT: usize = Self::Frame as usize + 1;
 }
 
 struct LimitMeter {
@@ -56,8 +73,7 @@ impl LimitMeters {
         Self {
             path: path.map(str::to_owned),
             limits,
-            origins: Gate::default(),
-            versions: Gate::default(),
+            refusals: Default::default(),
         }
     }
 
@@ -86,8 +102,7 @@ impl LimitMeters {
         let (socket, setting) = (self.path.as_deref(), limit.setting());
         // A field of text is quoted, so that a client adds no lines.
         let what = Cut(&what).to_string();
-        if limit == Limit::HeadTimeout {
-            // Browsers open connections ahead of their requests, and may never use them.
+        if limit.is_reached_by_leaving() {
             tracing::info!(socket, setting, what, suppressed, "{effect} by a limit");
         } else {
             tracing::warn!(socket, setting, what, suppressed, "{effect} by a limit");
@@ -118,14 +133,23 @@ impl LimitMeters {
         }
     }
 
-    /// Lets one log line a second of a refused origin through.
-    pub(crate) fn origins(&self) -> &Gate {
-        &self.origins
+    /// Lets one log line a second of a refusal through. Returns the number of lines held back since
+    /// the last one, or `None` to hold this one back.
+    pub(crate) fn pass(&self, refused: Refused) -> Option<u64> {
+        self.refusals[refused as usize].pass()
     }
 
-    /// Lets one log line a second of a refused version through.
-    pub(crate) fn versions(&self) -> &Gate {
-        &self.versions
+    /// Logs a message that was left out of a poll's answer, because it has no form there.
+    pub(super) fn left_out(&self, bytes: usize) {
+        if let Some(suppressed) = self.pass(Refused::Frame) {
+            let socket = self.path.as_deref();
+            tracing::warn!(
+                socket,
+                bytes,
+                suppressed,
+                "dropped a binary message for a client that polls"
+            );
+        }
     }
 
     fn of(&self, limit: Limit) -> &LimitMeter {

@@ -4,7 +4,7 @@ use presence_core::pubsub::Payload;
 
 use super::FilterParameters;
 
-/// The most bytes of a payload that are shown.
+/// The most bytes that are shown of a payload, or of an error of the app.
 const MOST_SHOWN: usize = 2048;
 /// The most bytes that are shown of one value that a stranger chose.
 const MOST_OF_A_STRANGER: usize = 200;
@@ -22,6 +22,16 @@ impl<T: fmt::Display> fmt::Display for Cut<T> {
 impl<T: fmt::Display> fmt::Debug for Cut<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.to_string(), f)
+    }
+}
+
+/// The text of an app's error or panic, as it is logged: shortened, but not as a stranger's value.
+/// The text may be all that a developer learns of the failure.
+pub(crate) struct CutError<'a>(pub(crate) &'a str);
+
+impl fmt::Display for CutError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        cut(f, self.0, MOST_SHOWN)
     }
 }
 
@@ -81,6 +91,18 @@ mod tests {
         let shown = shown(&payload);
         assert!(shown.len() < 2100, "{}", shown.len());
         assert!(shown.ends_with("... and 1955 bytes more"), "{shown}");
+    }
+
+    #[test]
+    fn an_error_of_the_app_is_cut_where_a_payload_is() {
+        let long = "x".repeat(60_000);
+        let error = CutError(&long).to_string();
+        assert!(error.ends_with("x... and 57952 bytes more"), "{error}");
+        assert_eq!(error.matches('x').count(), MOST_SHOWN);
+        assert_eq!(
+            CutError(&long[..MOST_SHOWN]).to_string(),
+            long[..MOST_SHOWN]
+        );
     }
 
     #[test]

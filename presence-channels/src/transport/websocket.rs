@@ -19,7 +19,7 @@ use crate::{
         Mount, Mounted, Refusal,
         handshake::{self, Candidate},
     },
-    telemetry::Transport,
+    telemetry::{Refused, Transport},
 };
 
 /// A [`Mounted`] socket that opens WebSockets. The task of a WebSocket knows the socket's type.
@@ -65,22 +65,22 @@ async fn open<S: UserSocket>(
     mut parts: Parts,
 ) -> Result<Response, Refusal> {
     if parts.method != Method::GET {
-        return Err(Refusal::NotAHandshake);
+        return Err(not_a_handshake(&mount, "it is no GET"));
     }
     let params = handshake::examine(&*mount, endpoint.node(), &mut parts).await?;
     let accept = accept_key(&parts.headers);
     let upgrade = parts.extensions.remove::<OnUpgrade>();
     let transport = Transport::Websocket;
     let mut candidate = handshake::admit(&*mount, endpoint.node(), params, parts, transport)?;
-    let user = mount
+    let accepted = mount
         .let_in(&mut candidate, transport, endpoint.node())
         .await?;
     // Last, as in Phoenix: a refusal by the socket comes before.
-    let accept = accept.ok_or(Refusal::NotAHandshake)?;
-    let Some(upgrade) = upgrade else {
-        tracing::error!("a WebSocket needs HTTP/1.1 and a server that supports upgrades");
-        return Err(Refusal::NotAHandshake);
-    };
+    let no_headers = "headers are missing; a proxy must pass on `Connection` and `Upgrade`";
+    let accept = accept.ok_or_else(|| not_a_handshake(&mount, no_headers))?;
+    let no_upgrade = "it needs HTTP/1.1, and a server that supports upgrades";
+    let upgrade = upgrade.ok_or_else(|| not_a_handshake(&mount, no_upgrade))?;
+    let user = mount.connected(accepted, &candidate, transport, endpoint.node());
     let address = candidate.info.client_ip();
     let Candidate {
         version,
@@ -101,6 +101,19 @@ async fn open<S: UserSocket>(
     );
     runtime.spawn(pump::run(connection, upgrade, admission));
     Ok(switching_protocols(accept, subprotocol))
+}
+
+fn not_a_handshake<S: UserSocket>(mount: &Mount<S>, reason: &str) -> Refusal {
+    if let Some(suppressed) = mount.meters.limits().pass(Refused::Handshake) {
+        let socket = &*mount.path;
+        tracing::warn!(
+            socket,
+            reason,
+            suppressed,
+            "refused a WebSocket's handshake"
+        );
+    }
+    Refusal::NotAHandshake
 }
 
 /// The answer to the client's key, if the request is a WebSocket handshake at all.

@@ -5,14 +5,21 @@ use std::{collections::BTreeSet, time::Duration};
 use axum::body::{Body, to_bytes};
 use http::{Method, Request};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-use presence_channels::{Presence, PubSub, Tracker, serve, testing, tracker::Owner};
+use presence_channels::{
+    Config, Limits, Presence, PubSub, Tracker, serve, testing, tracker::Owner,
+};
 use presence_core::adapters::MemoryCluster;
 use sample_app::UserSocket;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
-use crate::recorded::{Recorded, limited, recorded};
+use crate::{
+    app::start_on,
+    logs::Log,
+    poller::Poller,
+    recorded::{Recorded, limited, recorded},
+};
 
 const CLIENT: &str = "socket=/socket,transport=longpoll";
 const ROUTE: &str = "socket=/socket,route=lobby:*";
@@ -115,6 +122,53 @@ async fn callbacks_are_timed_and_crashes_and_refusals_counted() {
         (&limited("max_message_rate"), 0.0),
         (&limited("route_rate"), 0.0),
         (&limited("slow_reader_timeout"), 0.0),
+    ]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_terminate_that_takes_too_long_is_a_crash() {
+    recorded!(endpoint, recorded);
+    let log = Log::listen("presence_channels=error");
+    let client = testing::connect::<UserSocket>(&endpoint, json!({ "user_id": "ann" }));
+    let (_, room) = client
+        .await
+        .unwrap()
+        .join("room:held", json!({}))
+        .await
+        .unwrap();
+    room.push("phx_leave", json!({})).await;
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    let line = log.line("terminate took too long");
+    for part in [
+        r#"topic="room:held" event="terminate" user="user_socket:ann""#,
+        "over Config::handler_timeout",
+    ] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    let crashes = "presence_channels_crashes_total{socket=/socket,route=room:*,reason=timed_out}";
+    recorded.assert(&[(crashes, 1.0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_the_last_step_refuses_has_not_connected() {
+    let limits = Limits::default().max_connections_per_user(1);
+    recorded!(
+        endpoint,
+        recorded,
+        start_on(PubSub::local(), Config::default(), limits)
+    );
+    let log = Log::listen("presence_channels=info");
+    let query = "vsn=2.0.0&user_id=ann";
+    let _first = Poller::open(&endpoint, query).await;
+    for _ in 0..3 {
+        let refused = Poller::try_open(&endpoint, query).await;
+        assert_eq!(refused.err(), Some(429));
+    }
+    log.line(": connected");
+    let connects = format!("presence_channels_connects_total{{{CLIENT},result=ok}}");
+    recorded.assert(&[
+        (&connects, 1.0),
+        (&limited("max_connections_per_user"), 3.0),
     ]);
 }
 

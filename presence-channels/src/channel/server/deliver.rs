@@ -76,9 +76,8 @@ impl<C: Channel> Subscriber for ChannelServer<C> {
             Ok(frame) if self.may_drop(&broadcast.event) => frame.clone().droppable(),
             Ok(frame) => frame.clone(),
             Err(error) => {
-                let (topic, event) = (&*broadcast.topic, &*broadcast.event);
                 self.shared.outbox.meter().dropped(Drops::Unencodable);
-                tracing::warn!(topic, event, %error, "a broadcast was dropped for a client");
+                self.log_unsent_broadcast(&broadcast.event, error);
                 return;
             }
         };

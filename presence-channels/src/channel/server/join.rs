@@ -17,7 +17,7 @@ use crate::{
     message::Ref,
     serializer::Frame,
     socket::Joining,
-    telemetry::{self, Asked, Callback, Shown, Stopwatch, event_at, span_at},
+    telemetry::{self, Asked, Callback, CutError, Shown, Stopwatch, event_at, span_at},
 };
 
 impl<C: Channel> ChannelServer<C> {
@@ -113,10 +113,11 @@ impl<C: Channel> ChannelServer<C> {
                 } = failure.settle(C::Socket::error_reply);
                 match error {
                     Some(error) if is_clients => {
+                        let error = CutError(&error);
                         event_at!(
                             C::LOG_JOIN,
                             telemetry::target::JOIN,
-                            error,
+                            %error,
                             "the client's error"
                         );
                     }

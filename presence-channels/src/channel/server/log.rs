@@ -3,22 +3,29 @@
 use super::ChannelServer;
 use crate::{
     channel::{Channel, TerminateReason},
-    telemetry::{Cut, event_at, target},
+    serializer::FrameError,
+    telemetry::{Cut, CutError, Refused, event_at, target},
 };
 
 /// The error of a callback that took too long.
 pub(super) const OVER_TIME: &str = "over Config::handler_timeout";
 
 impl<C: Channel> ChannelServer<C> {
-    /// Logs a failure of the app's code. `event` is the client's event, or the callback.
-    pub(super) fn log_error(&self, event: &str, error: &str, message: &'static str) {
+    /// Logs a failure of the app's code. `event` is the client's event, or the callback, if there
+    /// is one.
+    pub(super) fn log_error<'a>(
+        &self,
+        event: impl Into<Option<&'a str>>,
+        error: &str,
+        message: &'static str,
+    ) {
         tracing::error!(
             topic = &*self.topic,
-            event = Cut(event).to_string(),
+            event = event.into().map(|event| Cut(event).to_string()),
             user = self.shared.logged_user(),
             address = self.shared.logged_address(),
             channel = std::any::type_name::<C>(),
-            error = Cut(error).to_string(),
+            error = CutError(error).to_string(),
             "{message}"
         );
     }
@@ -32,7 +39,7 @@ impl<C: Channel> ChannelServer<C> {
             event = Cut(event).to_string(),
             user = self.shared.logged_user(),
             address = self.shared.logged_address(),
-            error = Cut(error).to_string(),
+            error = CutError(error).to_string(),
             "refused a message"
         );
     }
@@ -50,11 +57,54 @@ impl<C: Channel> ChannelServer<C> {
         );
     }
 
-    /// Logs an end that no callback returned.
-    pub(super) fn log_abnormal(&self, reason: &TerminateReason) {
+    /// Logs an end that no callback returned. `event` is the callback that asked for it, if one
+    /// did.
+    pub(super) fn log_abnormal(&self, event: Option<&str>, reason: &TerminateReason) {
         if let TerminateReason::Failed(error) | TerminateReason::Panicked(error) = reason {
-            self.log_error("", error, "a channel ended abnormally");
+            self.log_error(event, error, "a channel ended abnormally");
         }
+    }
+
+    /// Logs a reply that has no form in the client's version of the protocol. A client that chose
+    /// a version without binary payloads, or a long topic or ref, causes no error.
+    pub(super) fn log_unsent_reply(&self, error: &FrameError) {
+        let is_clients = match error {
+            FrameError::NoBinary => true,
+            FrameError::TooLong { field, .. } => *field != "status",
+            _ => false,
+        };
+        if !is_clients {
+            return self.log_error("phx_reply", &error.to_string(), "a reply cannot be sent");
+        }
+        let Some(suppressed) = self.shared.mount.meters.limits().pass(Refused::Frame) else {
+            return;
+        };
+        tracing::warn!(
+            topic = Cut(&*self.topic).to_string(),
+            event = "phx_reply",
+            user = self.shared.logged_user(),
+            address = self.shared.logged_address(),
+            %error,
+            suppressed,
+            "a reply cannot be sent in the client's version of the protocol"
+        );
+    }
+
+    /// Logs a broadcast that has no form in the client's version of the protocol. A big room may
+    /// have many such clients.
+    pub(super) fn log_unsent_broadcast(&self, event: &str, error: &FrameError) {
+        let Some(suppressed) = self.shared.mount.meters.limits().pass(Refused::Frame) else {
+            return;
+        };
+        tracing::warn!(
+            topic = Cut(&*self.topic).to_string(),
+            event = Cut(event).to_string(),
+            user = self.shared.logged_user(),
+            address = self.shared.logged_address(),
+            error = CutError(&error.to_string()).to_string(),
+            suppressed,
+            "a broadcast was dropped for a client"
+        );
     }
 
     /// Logs the end of the channel. Its errors are logged where they happen.

@@ -137,7 +137,7 @@ impl<C: Channel> ChannelServer<C> {
         let reason = TerminateReason::Failed(reason);
         mailbox.push_close(reason.clone());
         drop(mailbox);
-        self.log_abnormal(&reason);
+        self.log_abnormal(None, &reason);
         self.limit_meters().closed(limit, &*self.topic);
         broadcasts.into_iter().for_each(drop_guarded);
     }

@@ -11,13 +11,13 @@ use tracing::Instrument;
 use super::{AnyChannel, ChannelServer, ChannelState, log::OVER_TIME};
 use crate::{
     channel::{
-        Channel, ChannelError, Reply, TerminateReason, letter::Letter, reply::Then,
+        Channel, ChannelError, Reply, Socket, TerminateReason, letter::Letter, reply::Then,
         terminate::Farewell,
     },
     failure::{Settled, reason_payload},
     guard::{CallbackOutcome, drop_guarded, guard, guard_progress},
     message::{Ref, TopicRef},
-    telemetry::{self, Callback, Shown, Stopwatch, event_at, span_at},
+    telemetry::{self, Callback, Crash, Shown, Stopwatch, event_at, span_at},
 };
 
 enum Flow {
@@ -31,11 +31,10 @@ pub(super) async fn run<C: Channel>(
     mut body: Box<ChannelState<C>>,
     mut letter: Option<Letter<C>>,
 ) {
+    if let Flow::End(reason) = server.unless_stopped(&mut body.socket, "join", Flow::GoOn) {
+        return server.end(body, reason).await;
+    }
     loop {
-        if let Some(reason) = body.socket.stopping.take() {
-            server.log_abnormal(&reason);
-            return server.end(body, reason).await;
-        }
         let next = match letter.take() {
             Some(letter) => letter,
             None => {
@@ -99,11 +98,12 @@ impl<C: Channel> ChannelServer<C> {
                         || event_at!(level, telemetry::target::HANDLE_IN, %payload, answer, ?elapsed, "handled"),
                     );
                 }
-                match handled {
+                let flow = match handled {
                     CallbackOutcome::Done(handled) => self.answer(&event, &reference, handled),
                     CallbackOutcome::Panicked(panic) => self.panicked(&event, panic),
                     CallbackOutcome::TimedOut => self.timed_out(&event),
-                }
+                };
+                self.unless_stopped(socket, &event, flow)
             }
             Letter::Info(info) | Letter::Heard { info, .. } => {
                 let watch = Stopwatch::start(false);
@@ -111,7 +111,8 @@ impl<C: Channel> ChannelServer<C> {
                     guard_progress(limit, &self.progress, || channel.handle_info(info, socket))
                         .await;
                 self.meter.took(Callback::HandleInfo, watch);
-                self.after("handle_info", handled)
+                let flow = self.after("handle_info", handled);
+                self.unless_stopped(socket, "handle_info", flow)
             }
             Letter::Out(Broadcast { event, payload, .. }) => {
                 let watch = Stopwatch::start(false);
@@ -120,11 +121,12 @@ impl<C: Channel> ChannelServer<C> {
                 })
                 .await;
                 self.meter.took(Callback::HandleOut, watch);
-                self.after(&event, handled)
+                let flow = self.after(&event, handled);
+                self.unless_stopped(socket, &event, flow)
             }
             Letter::Visit(visit) => {
                 visit(channel, socket);
-                Flow::GoOn
+                self.unless_stopped(socket, "visit", Flow::GoOn)
             }
             Letter::Held(frame) => {
                 self.shared.outbox.send(frame);
@@ -136,6 +138,17 @@ impl<C: Channel> ChannelServer<C> {
                 Flow::End(TerminateReason::Left)
             }
             Letter::Close(reason) => Flow::End(reason),
+        }
+    }
+
+    /// Returns what follows a callback that may have [stopped](Socket::stop) its channel.
+    fn unless_stopped(&self, socket: &mut Socket<C>, event: &str, flow: Flow) -> Flow {
+        match flow {
+            Flow::GoOn => socket.stopping.take().map_or(Flow::GoOn, |reason| {
+                self.log_abnormal(Some(event), &reason);
+                Flow::End(reason)
+            }),
+            end => end,
         }
     }
 
@@ -225,10 +238,19 @@ impl<C: Channel> ChannelServer<C> {
         let ChannelState {
             channel, socket, ..
         } = &mut *body;
-        if let CallbackOutcome::Panicked(panic) =
-            guard(limit, || channel.terminate(&reason, socket)).await
-        {
-            self.log_error("terminate", &panic, "terminate panicked");
+        let crash = match guard(limit, || channel.terminate(&reason, socket)).await {
+            CallbackOutcome::Done(()) => None,
+            CallbackOutcome::Panicked(panic) => {
+                self.log_error("terminate", &panic, "terminate panicked");
+                Some(Crash::Panicked)
+            }
+            CallbackOutcome::TimedOut => {
+                self.log_error("terminate", OVER_TIME, "terminate took too long");
+                Some(Crash::TimedOut)
+            }
+        };
+        if let Some(crash) = crash.filter(|_| reason.crash().is_none()) {
+            self.meter.crashed(crash);
         }
         if let Some(end) = reason.disconnect(self.shared.outbox.disconnect()) {
             body.socket.owner().disconnect(end, C::DISCONNECT_GRACE);

@@ -1,5 +1,7 @@
 //! The app's errors on their way to clients, and what cannot work in a join.
 
+use std::time::{Duration, SystemTime};
+
 use http::StatusCode;
 
 use super::*;
@@ -29,6 +31,18 @@ impl UserSocket for Visitor {
             }
             Some("secret") => Err(AppError::Database)?,
             _ => Ok(Self),
+        }
+    }
+
+    fn expires_at(&self) -> Option<SystemTime> {
+        Some(SystemTime::now() + Duration::from_secs(3600))
+    }
+
+    async fn refresh(&self, token: &str, (): &()) -> Result<Option<SystemTime>, ConnectError> {
+        match token {
+            "known" => Err(anyhow::Error::new(AppError::NoSuchRoom(1)).context("refreshing"))?,
+            "panic" => Err(AppError::NoSuchRoom(1000))?,
+            _ => Err(AppError::Database)?,
         }
     }
 
@@ -139,6 +153,20 @@ async fn the_same_place_maps_the_errors_of_connect() {
     };
     assert_eq!(refused("known").await, StatusCode::NOT_FOUND);
     assert_eq!(refused("secret").await, StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+/// The client learns from the reason whether another token may help.
+#[tokio::test]
+async fn the_same_place_maps_the_errors_of_refresh() {
+    let client = visitor().await;
+    for (token, told) in [
+        ("known", "token refused"),
+        ("secret", "internal error"),
+        ("panic", "internal error"),
+    ] {
+        let push = client.push("phoenix", "refresh_token", json!({ "token": token }));
+        client.assert_reply(push.await, "error", reason(told)).await;
+    }
 }
 
 /// The client must not know why, and the developer must: `telemetry` tests the log.

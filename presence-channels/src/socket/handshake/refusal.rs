@@ -7,7 +7,7 @@ use crate::{
     socket::{BadQuery, ConnectError},
 };
 
-/// The reason that a client does not connect. It has been logged.
+/// The reason that a client does not connect. It has been logged, but for `Stopping`.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("the endpoint stops")]

@@ -38,6 +38,8 @@ limits! {
     UserRate => "Routes::user_rate",
     BodyBytes => "LongpollOptions::max_body_bytes",
     Batch => "LongpollOptions::max_batch",
+    Timeout => "SocketOptions::timeout",
+    Window => "LongpollOptions::window",
     WaitingMessages => "Limits::max_waiting_messages",
     WaitingBytes => "Limits::max_waiting_bytes",
     OutgoingBytes => "Limits::max_outgoing_bytes",
@@ -66,6 +68,12 @@ impl Limit {
         }
     }
 
+    /// Returns whether clients reach the limit when they just go away. Browsers also open
+    /// connections ahead of their requests, and may never use them.
+    pub(super) fn is_reached_by_leaving(self) -> bool {
+        matches!(self, Self::HeadTimeout | Self::Timeout | Self::Window)
+    }
+
     /// Returns whether [`serve`](crate::serve) has the limit. All others are of mounts.
     pub(super) fn is_of_server(self) -> bool {
         self.setting().starts_with("Serve::")
@@ -75,6 +83,22 @@ impl Limit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_documentation_lists_each_limit_by_name_and_nothing_else() {
+        let module = include_str!("../../telemetry.rs");
+        let (_, table) = module.split_once("| `limit` | setting |").unwrap();
+        let cells = table.lines().map_while(|line| match line {
+            row if row.starts_with("//! | `") => row.split('|').nth(1),
+            _ => Some(""),
+        });
+        let cells: Vec<_> = cells.collect();
+        let documented = cells.iter().flat_map(|cell| cell.split(','));
+        let documented = documented.map(|name| name.trim().trim_matches('`'));
+        let documented: std::collections::HashSet<_> =
+            documented.filter(|name| !name.is_empty()).collect();
+        assert_eq!(documented, Limit::ALL.map(Limit::name).into());
+    }
 
     #[test]
     fn each_limit_has_a_place_and_a_name_of_its_own() {

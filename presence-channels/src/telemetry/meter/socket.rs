@@ -126,6 +126,12 @@ impl SocketMeter {
         self.0.drops[reason as usize].add(1);
     }
 
+    /// Counts a message of `bytes` that is left out of a poll's answer, and logs it.
+    pub(crate) fn left_out(&self, bytes: usize) {
+        self.dropped(Drops::Unencodable);
+        self.0.limits.left_out(bytes);
+    }
+
     /// Adds what waits for one client to the sums.
     pub(crate) fn see_queue(&self, bytes: usize, frames: usize) {
         self.0.queues.see(bytes, frames);

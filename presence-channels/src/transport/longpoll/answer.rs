@@ -23,9 +23,9 @@ use crate::{
 pub(super) struct Messages(Box<RawValue>);
 
 impl Messages {
-    /// A binary message of version 2 has no form that clients of long-polling read: it is left out
-    /// and logged, as for a client of version 1. Those of an app's own serializer go in base64, as
-    /// they come.
+    /// A binary message of version 2 has no form that clients of long-polling read: it is left out,
+    /// as for a client of version 1. The session counts and logs it. Those of an app's own
+    /// serializer go in base64, as they come.
     pub(super) fn of(frames: &[Frame]) -> Self {
         let bodies: Vec<_> = frames.iter().map(|frame| (frame, frame.body())).collect();
         let texts = bodies
@@ -35,15 +35,7 @@ impl Messages {
                 Opcode::Binary if frame.is_base64_for_polls() => {
                     Some(Cow::Owned(BASE64_STANDARD.encode(body)))
                 }
-                Opcode::Binary => {
-                    let bytes = body.len();
-                    tracing::warn!(
-                        bytes,
-                        "a binary message was dropped for a long-polling client"
-                    );
-                    None
-                }
-                Opcode::Close | Opcode::Pong => None,
+                Opcode::Binary | Opcode::Close | Opcode::Pong => None,
             });
         let texts: Vec<_> = texts.collect();
         let array = serde_json::value::to_raw_value(&texts);

@@ -20,7 +20,7 @@ use crate::{
     outgoing::{Outbox, OutboxPhase, close_code, turn},
     serializer::{Data, Frame, Opcode},
     socket::AnyConnection,
-    telemetry::Drops,
+    telemetry::Limit,
 };
 
 /// The messages that are handled before other tasks get their turn.
@@ -129,7 +129,7 @@ impl Session {
         let binaries = frames
             .iter()
             .filter(|frame| frame.opcode() == Opcode::Binary && !frame.is_base64_for_polls());
-        binaries.for_each(|_| self.outbox.meter().dropped(Drops::Unencodable));
+        binaries.for_each(|frame| self.outbox.meter().left_out(frame.body().len()));
         frames
     }
 
@@ -147,13 +147,21 @@ impl Session {
         &self,
         batch: impl Future<Output = Result<Vec<Data>, BadBody>>,
     ) -> StatusCode {
-        let published = tokio::time::timeout(self.window, self.receive_all(batch));
-        published.await.unwrap_or(StatusCode::REQUEST_TIMEOUT)
+        let mut held_by = None;
+        let published = tokio::time::timeout(self.window, self.receive_all(batch, &mut held_by));
+        published.await.unwrap_or_else(|_| {
+            if let Some(limit) = held_by {
+                self.outbox.meter().limits().refused(limit, "a publish");
+            }
+            StatusCode::REQUEST_TIMEOUT
+        })
     }
 
+    /// Sets `held_by` to the limit that it waits for, while it does.
     async fn receive_all(
         &self,
         batch: impl Future<Output = Result<Vec<Data>, BadBody>>,
+        held_by: &mut Option<Limit>,
     ) -> StatusCode {
         let mut connection = self.connection.lock().await;
         let batch = tokio::select! {
@@ -171,8 +179,11 @@ impl Session {
                 return StatusCode::GONE;
             };
             let free = self.wait(|cx| match self.is_heard() {
-                true if connection.is_busy() => None,
-                true => self.outbox.poll_calm(cx).is_ready().then_some(true),
+                true => {
+                    *held_by = connection.busy_limit();
+                    let is_free = held_by.is_none() && self.outbox.poll_calm(cx).is_ready();
+                    is_free.then_some(true)
+                }
                 false => Some(false),
             });
             if !free.await {
@@ -223,7 +234,8 @@ impl Session {
             };
             let is_late = tokio::time::timeout_at(deadline, changed).await.is_err();
             if is_late && self.deadline(has_grace) == Some(deadline) {
-                tracing::debug!("a client stopped polling");
+                let limits = self.outbox.meter().limits();
+                limits.closed(Limit::Window, "a session that is polled no more");
                 self.outbox.abandon();
             }
         }

@@ -31,8 +31,8 @@ impl AnyConnection for Fake {
         &self.outbox
     }
 
-    fn is_busy(&self) -> bool {
-        false
+    fn busy_limit(&self) -> Option<Limit> {
+        None
     }
 
     fn has_grace(&self) -> bool {

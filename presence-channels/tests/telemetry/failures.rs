@@ -1,0 +1,215 @@
+//! Logs of an app that fails in each of its callbacks.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use presence_channels::{
+    Channel, Config, ConnectError, ConnectInfo, Endpoint, HandleResult, InfoResult, JoinResult,
+    Params, Payload, PubSub, Routes, Socket, SocketOptions, Topic, UserSocket, no_reply, reply_ok,
+    testing::{self, TestSocket},
+};
+use serde_json::json;
+
+use crate::{logs::Log, poller::Poller};
+
+/// Returns an error whose text is longer than a log line may be.
+fn long() -> String {
+    "x".repeat(10_000)
+}
+
+struct Fragile;
+
+impl UserSocket for Fragile {
+    type State = ();
+
+    async fn connect(params: &Params, _: &ConnectInfo, (): &()) -> Result<Self, ConnectError> {
+        match params.get("fail") {
+            Some("error") => Err(long())?,
+            Some("refusal") => Err(ConnectError::new(long())),
+            _ => Ok(Self),
+        }
+    }
+
+    fn id(&self) -> Option<String> {
+        Some("user:ann".to_owned())
+    }
+
+    fn expires_at(&self) -> Option<SystemTime> {
+        Some(SystemTime::now() + Duration::from_secs(3600))
+    }
+
+    async fn refresh(&self, token: &str, (): &()) -> Result<Option<SystemTime>, ConnectError> {
+        match token {
+            "error" => Err(long())?,
+            "panic" => panic!("asked to"),
+            "endless" => std::future::pending().await,
+            _ => Err(ConnectError::new(long())),
+        }
+    }
+
+    fn channels(routes: &mut Routes<Self>) {
+        routes.channel::<Fails>("fails:*");
+    }
+}
+
+struct Fails;
+
+impl Channel for Fails {
+    type Socket = Fragile;
+    type Info = ();
+
+    async fn join(topic: &Topic, _: Payload, socket: &mut Socket<Self>) -> JoinResult<Self> {
+        match topic.subtopic() {
+            "error" => Err(long())?,
+            "stop" => socket.stop_with_error("stopped in the join"),
+            _ => {}
+        }
+        Ok(Self.into())
+    }
+
+    async fn handle_in(
+        &mut self,
+        event: &str,
+        _: Payload,
+        socket: &mut Socket<Self>,
+    ) -> HandleResult {
+        match event {
+            "error" => Err(long())?,
+            "binary" => reply_ok(Payload::Binary(Bytes::from_static(b"\x01"))),
+            "stop" => {
+                socket.stop_with_error("stopped by a message");
+                no_reply()
+            }
+            _ => {
+                socket.notify(());
+                no_reply()
+            }
+        }
+    }
+
+    async fn handle_info(&mut self, (): (), socket: &mut Socket<Self>) -> InfoResult {
+        socket.stop_with_error("stopped by an info");
+        Ok(())
+    }
+}
+
+async fn start() -> Endpoint {
+    let options = SocketOptions::default().longpoll(Default::default());
+    let builder = Endpoint::builder(PubSub::local());
+    let builder = builder.socket_with::<Fragile>("/socket", (), options);
+    builder.start(Config::default()).await.unwrap()
+}
+
+async fn connect(endpoint: &Endpoint) -> TestSocket {
+    let connecting = testing::connect::<Fragile>(endpoint, json!({}));
+    connecting.await.unwrap()
+}
+
+/// Asserts that a line shows 2 KiB of the app's error, and says how much more there is.
+#[track_caller]
+fn assert_cut_late(line: &str) {
+    assert_eq!(line.matches('x').count() / 100, 20, "{line}");
+    assert!(line.contains("... and 7952 bytes more"), "{line}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_apps_errors_are_shown_up_to_2_kib() {
+    let endpoint = start().await;
+    for (fail, line) in [("error", "connect failed"), ("refusal", "refused a client")] {
+        let log = Log::listen("presence_channels=info");
+        let refused = testing::connect::<Fragile>(&endpoint, json!({ "fail": fail })).await;
+        assert!(refused.is_err());
+        assert_cut_late(&log.line(line));
+    }
+    let client = connect(&endpoint).await;
+    let log = Log::listen("presence_channels=info");
+    assert!(client.join("fails:error", json!({})).await.is_err());
+    assert_cut_late(&log.line("a join failed"));
+    let (_, channel) = client.join("fails:1", json!({})).await.unwrap();
+    let push = channel.push("error", json!({})).await;
+    channel.assert_reply(push, "error", json!({})).await;
+    assert_cut_late(&log.line("a handler failed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_refresh_is_an_error_and_a_refused_token_is_not() {
+    let endpoint = start().await;
+    let client = connect(&endpoint).await;
+    for (token, line, level, reason) in [
+        ("error", "refresh failed", "ERROR", "xxx"),
+        (
+            "panic",
+            "refresh failed",
+            "ERROR",
+            "refresh panicked: asked to",
+        ),
+        (
+            "endless",
+            "refresh failed",
+            "ERROR",
+            "refresh took too long",
+        ),
+        ("forged", "refused a new token", "INFO", "status=403"),
+    ] {
+        let log = Log::listen("presence_channels=info");
+        let push = client
+            .push("phoenix", "refresh_token", json!({ "token": token }))
+            .await;
+        let replied = client.assert_reply(push, "error", json!({}));
+        replied.within(Duration::from_secs(60)).await;
+        let line = log.line(line);
+        let fields = r#"presence_channels::connect: "#;
+        for part in [level, fields, r#"socket="/socket" user="user:ann""#, reason] {
+            assert!(line.contains(part), "{part} in {line}");
+        }
+        if matches!(token, "error" | "forged") {
+            assert_cut_late(&line);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_stops_itself_names_the_callback() {
+    let endpoint = start().await;
+    let client = connect(&endpoint).await;
+    for (topic, pushed, event, reason) in [
+        ("fails:stop", None, "join", "stopped in the join"),
+        ("fails:1", Some("stop"), "stop", "stopped by a message"),
+        ("fails:1", Some("info"), "handle_info", "stopped by an info"),
+    ] {
+        let log = Log::listen("presence_channels=info");
+        let (_, channel) = client.join(topic, json!({})).await.unwrap();
+        if let Some(pushed) = pushed {
+            channel.push(pushed, json!({})).await;
+        }
+        channel.assert_crashed().await;
+        let line = log.line("a channel ended abnormally");
+        let part = format!(r#"event="{event}" user="user:ann""#);
+        assert!(line.contains(&part) && line.contains(reason), "{line}");
+    }
+}
+
+/// The client chose a version of the protocol that has no binary payloads.
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_the_clients_version_cannot_carry_is_no_error() {
+    let log = Log::listen("presence_channels=info");
+    let endpoint = start().await;
+    let client = Poller::open(&endpoint, "vsn=1.0.0").await;
+    for (event, reference) in [("phx_join", "1"), ("binary", "2"), ("binary", "3")] {
+        let message =
+            json!({ "topic": "fails:1", "event": event, "payload": {}, "ref": reference });
+        assert_eq!(client.publish(message).await, 200);
+    }
+    let answer = client.poll().await;
+    let replies = answer["messages"].to_string();
+    assert_eq!(replies.matches("internal error").count(), 2, "{replies}");
+    let line = log.line("a reply cannot be sent");
+    for part in [
+        "WARN",
+        r#"topic="fails:1" event="phx_reply" user="user:ann""#,
+        "suppressed=0",
+    ] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    assert!(!log.text().contains("ERROR"), "{}", log.text());
+}

@@ -2,6 +2,8 @@
 //! subscribes and sends, the handling of incoming frames, and statistics. An engine adds its
 //! [`Connection`].
 
+#[cfg(any(feature = "nats", feature = "redis"))]
+mod arrivals;
 mod incoming;
 mod interests;
 mod lanes;
@@ -23,11 +25,13 @@ pub use networked::Networked;
 pub use stats::EngineStats;
 pub use subjects::NameError;
 
+#[cfg(any(feature = "nats", feature = "redis"))]
+pub(super) use arrivals::{Arrivals, Entry};
 use incoming::Incoming;
 use interests::Interests;
-pub(super) use networked::{Connection, Engine, NodeInbox};
-use queue::Batch;
-pub(super) use queue::{Item, Queue};
+pub(super) use networked::{Connection, Engine, NodeInbox, Outlet};
+pub(super) use queue::Item;
+use queue::{Batch, Queue};
 pub(super) use subjects::Target;
 use subjects::{Subjects, bucket_of};
 

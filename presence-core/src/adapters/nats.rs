@@ -38,7 +38,8 @@ pub struct NatsOptions {
     /// takes three minutes), and lets the client itself hold at most 256 frames.
     pub connect: ConnectOptions,
     /// The most bytes of messages that may wait while the server is away, for each
-    /// [class](crate::pubsub::TrafficClass) of them. Default 8 MiB. Further messages of that class
+    /// [class](crate::pubsub::TrafficClass) of them. Also the most bytes of incoming messages that
+    /// may wait, if this node is slower than the others together. Default 8 MiB. Further messages
     /// are dropped, and counted in [`EngineStats::dropped`](super::EngineStats::dropped).
     pub queue_bytes: usize,
 }
@@ -89,8 +90,10 @@ pub enum NatsError {
 /// Carries messages over NATS core: subjects, no JetStream. A message may be as large as the
 /// server's `max_payload` (1 MiB unless changed), names included. Before the first connection, with
 /// `retry_on_initial_connect`, the limit is taken to be 1 MiB, and a tracker that starts then cuts
-/// its messages to 64 KiB for good. A message that turns out to be too large for the server is
-/// dropped, counted and logged.
+/// its messages to 64 KiB for good. If the server then turns out to carry less, the tracker logs a
+/// warning: restart the node, or set
+/// [`TrackerOptions::chunk_bytes`](crate::tracker::TrackerOptions::chunk_bytes). A message that is
+/// too large for the server is dropped, counted and logged.
 ///
 /// A node trusts every client that may publish on the cluster's subjects: give each cluster an
 /// account or a user of its own. While the server is away, messages wait, up to
@@ -112,6 +115,13 @@ pub type Nats = Networked<NatsEngine>;
 #[derive(Debug)]
 pub struct NatsEngine {
     client: Client,
+}
+
+/// The parts that [`Nats::connect`] has opened.
+#[derive(Debug)]
+pub struct OpenedNats {
+    client: Client,
+    queue_bytes: usize,
 }
 
 impl Networked<NatsEngine> {
@@ -164,7 +174,11 @@ impl Networked<NatsEngine> {
         let engine = NatsEngine {
             client: client.clone(),
         };
-        Ok(Self::new(node, engine, client))
+        let opened = OpenedNats {
+            client,
+            queue_bytes,
+        };
+        Ok(Self::new(node, engine, opened))
     }
 }
 
@@ -180,11 +194,11 @@ impl NatsEngine {
 
 impl Engine for NatsEngine {
     const NAME: &'static str = "NATS";
-    type Opened = Client;
+    type Opened = OpenedNats;
     type Connection = NatsConnection;
 
-    fn connection(client: Client, node: NodeInbox) -> NatsConnection {
-        NatsConnection::new(client, node)
+    fn connection(opened: OpenedNats, node: NodeInbox) -> NatsConnection {
+        NatsConnection::new(opened, node)
     }
 
     fn limit(&self) -> usize {

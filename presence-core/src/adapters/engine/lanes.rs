@@ -4,7 +4,10 @@ use std::{future::Future, pin::Pin};
 
 use futures_util::{StreamExt, stream::FuturesOrdered};
 
-use super::networked::Connection;
+use super::{
+    Item,
+    networked::{Connection, Outlet},
+};
 use crate::pubsub::TrafficClass;
 
 /// A batch on its way.
@@ -56,18 +59,17 @@ impl<C: Connection> Lanes<C> {
         }
     }
 
-    /// Adds a batch. It begins when [`next_sent`](Self::next_sent) is awaited.
-    pub(super) fn push(
-        &mut self,
-        class: TrafficClass,
-        sending: impl Future<Output = Result<(), C::Lost>> + Send + 'static,
-    ) {
+    /// Hands a batch over to the engine. It begins when [`next_sent`](Self::next_sent) is awaited.
+    pub(super) fn hand_over(&mut self, outlet: &C::Outlet, class: TrafficClass, frames: Vec<Item>) {
+        if frames.is_empty() {
+            return;
+        }
         let lane = match class {
             TrafficClass::Control => &mut self.control,
             TrafficClass::Live => &mut self.live,
             TrafficClass::Bulk => &mut self.bulk,
         };
-        lane.push_back(Box::pin(sending));
+        lane.push_back(Box::pin(outlet.send(class, frames)));
     }
 
     /// Lets all batches go on until one of them is sent. Waits for ever if all lanes are empty.

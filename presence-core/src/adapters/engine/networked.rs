@@ -59,9 +59,12 @@ pub trait Engine: Send + Sync + Sized + 'static {
 /// The part that differs from engine to engine, for the task of a node.
 ///
 /// Futures of [`begin`](Self::begin), [`subscribe`](Self::subscribe) and
-/// [`unsubscribe`](Self::unsubscribe) are awaited to their end, while what was handed to
-/// [`send`](Self::send) before goes on.
+/// [`unsubscribe`](Self::unsubscribe) are awaited to their end. Meanwhile, what was handed to
+/// [`Outlet::send`] before goes on, and the outlet is given further frames.
 pub trait Connection: Send + 'static {
+    /// The sending half.
+    type Outlet: Outlet<Lost = Self::Lost>;
+
     /// A subscription to a bucket. Dropping it ends it, at the latest when the connection is lost.
     type Subscription: Send + 'static;
 
@@ -74,6 +77,10 @@ pub trait Connection: Send + 'static {
         let _ = class;
         1
     }
+
+    /// Returns the sending half, which is used until the connection is lost. Called before
+    /// [`begin`](Self::begin).
+    fn outlet(&self) -> Self::Outlet;
 
     /// Subscribes to the direct messages of this node, and does what else a new connection needs.
     /// Called first, and after each [`recover`](Self::recover).
@@ -98,19 +105,6 @@ pub trait Connection: Send + 'static {
     /// Handles that this node is subscribed to all that it wants, after [`begin`](Self::begin).
     fn began(&mut self) {}
 
-    /// Sends frames of one class in their order, and counts them in the node's statistics.
-    fn send(
-        &self,
-        class: TrafficClass,
-        frames: Vec<Item>,
-    ) -> impl Future<Output = Result<(), Self::Lost>> + Send + 'static;
-
-    /// Returns whether frames should wait in the queue now, because the engine's own is not bounded
-    /// well enough.
-    fn is_away(&self) -> bool {
-        false
-    }
-
     /// Does the engine's own work until the connection is lost.
     ///
     /// This method must be cancel safe.
@@ -123,6 +117,25 @@ pub trait Connection: Send + 'static {
 
     /// Leaves the cluster, after all frames have been sent and all subscriptions dropped.
     fn close(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// The half of a connection that sends. It works while the other half subscribes.
+pub trait Outlet: Send + Sync + 'static {
+    /// As [`Connection::Lost`].
+    type Lost: Send + 'static;
+
+    /// Sends frames of one class in their order, and counts them in the node's statistics.
+    fn send(
+        &self,
+        class: TrafficClass,
+        frames: Vec<Item>,
+    ) -> impl Future<Output = Result<(), Self::Lost>> + Send + 'static;
+
+    /// Returns whether frames should wait in the queue now, because the engine's own is not bounded
+    /// well enough.
+    fn is_away(&self) -> bool {
+        false
+    }
 }
 
 /// A node, and the way of incoming frames into it. A clone is cheap.

@@ -53,7 +53,8 @@ const BULK_BYTES: usize = 128 * 1024;
 ///
 /// - Frames of one class keep their order.
 /// - A lower class is taken first: `Control`, then `Live`, then `Bulk`.
-/// - A frame of one class never makes a frame of another class be dropped.
+/// - A frame of one class never makes a frame of another class be dropped. Incoming frames are all
+///   of one class: `Live`.
 /// - Each batch that may have `Bulk` has at least one frame of it. So a flood of `Live` slows a
 ///   node that catches up, and does not stop it.
 #[derive(Debug)]

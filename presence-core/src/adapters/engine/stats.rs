@@ -40,7 +40,8 @@ impl EngineStats {
     }
 
     /// Returns the number of messages that were not sent, because the engine was away for long or
-    /// too slow. With Redis, it includes messages that came in while this node was too slow.
+    /// too slow. With NATS and Redis, it includes messages that came in while this node was too
+    /// slow.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Relaxed)

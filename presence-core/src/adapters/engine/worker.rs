@@ -9,7 +9,11 @@ use std::{
 
 use tokio::time::sleep;
 
-use super::{Batch, EngineNode, Item, lanes::Lanes, networked::Connection};
+use super::{
+    Batch, EngineNode, Item,
+    lanes::Lanes,
+    networked::{Connection, Outlet},
+};
 use crate::pubsub::TrafficClass;
 
 /// The time between two looks at an engine that is away.
@@ -46,11 +50,12 @@ impl<C: Connection> Worker<C> {
 
     /// Uses the connection until it is lost. Returns `Ok` once there is nothing more to send.
     async fn serve(&mut self) -> Result<(), C::Lost> {
+        let outlet = self.connection.outlet();
         self.connection.begin().await?;
-        self.subscribe_as_wanted().await?;
+        self.subscribe_as_wanted(&outlet).await?;
         self.connection.began();
         loop {
-            let away = self.connection.is_away();
+            let away = outlet.is_away();
             let room = self.lanes.room();
             let Self {
                 node,
@@ -59,11 +64,11 @@ impl<C: Connection> Worker<C> {
                 ..
             } = self;
             tokio::select! {
-                () = node.interests.changed() => self.subscribe_as_wanted().await?,
+                () = node.interests.changed() => self.subscribe_as_wanted(&outlet).await?,
                 lost = connection.lost() => return Err(lost),
                 sent = lanes.next_sent() => sent?,
                 batch = node.outgoing.next(|class| room.of(class)), if !away => match batch {
-                    Some(batch) => self.send(batch).await?,
+                    Some(batch) => self.send(&outlet, batch).await?,
                     None => break,
                 },
                 () = sleep(AWAY_POLL), if away => {}
@@ -73,46 +78,48 @@ impl<C: Connection> Worker<C> {
         Ok(())
     }
 
-    async fn send(&mut self, batch: Batch<Item>) -> Result<(), C::Lost> {
+    async fn send(&mut self, outlet: &C::Outlet, batch: Batch<Item>) -> Result<(), C::Lost> {
         let Batch {
             control,
             live,
             bulk,
         } = batch;
         // Heartbeats do not wait for a subscription.
-        self.hand_over(TrafficClass::Control, control);
+        self.lanes.hand_over(outlet, TrafficClass::Control, control);
         // Subscriptions come before the messages that were sent after them: a node that sends may
         // be answered at once.
         if self.node.interests.stale() {
-            self.subscribe_as_wanted().await?;
+            self.subscribe_as_wanted(outlet).await?;
         }
-        self.hand_over(TrafficClass::Live, live);
-        self.hand_over(TrafficClass::Bulk, bulk);
+        self.lanes.hand_over(outlet, TrafficClass::Live, live);
+        self.lanes.hand_over(outlet, TrafficClass::Bulk, bulk);
         Ok(())
     }
 
-    fn hand_over(&mut self, class: TrafficClass, frames: Vec<Item>) {
-        if !frames.is_empty() {
-            let sending = self.connection.send(class, frames);
-            self.lanes.push(class, sending);
-        }
-    }
-
-    /// Subscribes to the wanted buckets and to no others, while what is under way goes on.
-    async fn subscribe_as_wanted(&mut self) -> Result<(), C::Lost> {
+    /// Subscribes to the wanted buckets and to no others. Meanwhile, what is under way goes on, and
+    /// heartbeats are handed over.
+    async fn subscribe_as_wanted(&mut self, outlet: &C::Outlet) -> Result<(), C::Lost> {
         let wanted = self.node.interests.wanted();
         let Self {
+            node,
             connection,
             subscriptions,
             lanes,
-            ..
         } = self;
         let mut changing = pin!(change(connection, subscriptions, &wanted));
         loop {
+            let away = outlet.is_away();
+            let room = lanes.room();
+            // Messages of the other classes may need the subscription.
+            let takes = |class| class == TrafficClass::Control && room.of(class);
             tokio::select! {
                 biased;
                 changed = &mut changing => return changed,
                 sent = lanes.next_sent() => sent?,
+                Some(batch) = node.outgoing.next(takes), if !away => {
+                    lanes.hand_over(outlet, TrafficClass::Control, batch.control);
+                }
+                () = sleep(AWAY_POLL), if away => {}
             }
         }
     }

@@ -12,10 +12,11 @@ use std::{
 
 use async_nats::{Client, Subscriber, connection::State};
 use futures_util::StreamExt;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, coop::unconstrained};
 
+use super::OpenedNats;
 use crate::{
-    adapters::engine::{Connection, EngineNode, Item, NodeInbox, Target},
+    adapters::engine::{Arrivals, Connection, EngineNode, Entry, Item, NodeInbox, Outlet, Target},
     pubsub::{EngineState, TrafficClass},
 };
 
@@ -30,6 +31,8 @@ pub(super) const CLIENT_BYTES: usize = 256 * 1024;
 pub struct NatsConnection {
     node: NodeInbox,
     client: Client,
+    /// The incoming frames that are not delivered yet.
+    arrivals: Arrivals,
     /// Reads the direct messages of this node.
     direct: Option<Task>,
     /// Reports whether there is a connection.
@@ -51,9 +54,14 @@ impl Drop for Task {
 }
 
 impl NatsConnection {
-    pub(super) fn new(client: Client, node: NodeInbox) -> Self {
+    pub(super) fn new(opened: OpenedNats, node: NodeInbox) -> Self {
+        let OpenedNats {
+            client,
+            queue_bytes,
+        } = opened;
         let watch = tokio::spawn(watch(client.clone(), node.clone()));
         Self {
+            arrivals: Arrivals::new(&node, queue_bytes),
             node,
             client,
             direct: None,
@@ -66,8 +74,8 @@ impl NatsConnection {
         let subject = self.node.node.subjects.of(target);
         match self.client.subscribe(subject).await {
             Ok(subscription) => {
-                let reader = tokio::spawn(receive(subscription, self.node.clone()));
-                Some(Task(reader))
+                let reader = read(subscription, self.arrivals.entry());
+                Some(Task(tokio::spawn(unconstrained(reader))))
             }
             Err(error) => {
                 tracing::error!("NATS does not take a subscription: {error}");
@@ -78,8 +86,17 @@ impl NatsConnection {
 }
 
 impl Connection for NatsConnection {
+    type Outlet = NatsOutlet;
     type Subscription = Task;
     type Lost = Infallible;
+
+    fn outlet(&self) -> NatsOutlet {
+        NatsOutlet {
+            node: Arc::clone(&self.node.node),
+            client: self.client.clone(),
+            unwritten: Arc::clone(&self.unwritten),
+        }
+    }
 
     async fn begin(&mut self) -> Result<(), Infallible> {
         let own = Target::Node(self.node.node.name().into());
@@ -99,12 +116,34 @@ impl Connection for NatsConnection {
         Ok(readers)
     }
 
+    async fn recover(&mut self, lost: Infallible) {
+        match lost {}
+    }
+
+    async fn close(&mut self) {
+        // Fails only if the client has ended, and then there is nothing to wait for.
+        let _ = self.client.flush().await;
+    }
+}
+
+/// The client of a connection to NATS, for sending.
+#[derive(Debug)]
+pub struct NatsOutlet {
+    node: Arc<EngineNode>,
+    client: Client,
+    /// As in [`NatsConnection`].
+    unwritten: Arc<AtomicUsize>,
+}
+
+impl Outlet for NatsOutlet {
+    type Lost = Infallible;
+
     fn send(
         &self,
         class: TrafficClass,
         frames: Vec<Item>,
     ) -> impl Future<Output = Result<(), Infallible>> + Send + 'static {
-        let (node, client) = (Arc::clone(&self.node.node), self.client.clone());
+        let (node, client) = (Arc::clone(&self.node), self.client.clone());
         let unwritten = Arc::clone(&self.unwritten);
         async move {
             let is_bulk = class == TrafficClass::Bulk;
@@ -128,15 +167,6 @@ impl Connection for NatsConnection {
     // The client's own queue is bounded only in number.
     fn is_away(&self) -> bool {
         self.client.connection_state() != State::Connected
-    }
-
-    async fn recover(&mut self, lost: Infallible) {
-        match lost {}
-    }
-
-    async fn close(&mut self) {
-        // Fails only if the client has ended, and then there is nothing to wait for.
-        let _ = self.client.flush().await;
     }
 }
 
@@ -165,8 +195,13 @@ async fn watch(client: Client, node: NodeInbox) {
     }
 }
 
-async fn receive(mut subscription: Subscriber, node: NodeInbox) {
+/// Moves messages from the client, whose queue is bounded only in number, into one that is bounded
+/// in bytes.
+///
+/// It ignores tokio's budget: it must be faster than the client, which puts all messages of one
+/// read of its socket into its queues at once, and drops those that do not fit without a count.
+async fn read(mut subscription: Subscriber, arrivals: Entry) {
     while let Some(message) = subscription.next().await {
-        node.receive(&message.payload);
+        arrivals.push(&message.payload);
     }
 }

@@ -131,3 +131,51 @@ async fn a_node_may_start_before_its_server_and_guesses_the_limit() {
     let connected = tokio::time::timeout(Duration::from_secs(10), connected).await;
     assert!(connected.is_ok_and(|connected| connected.is_ok()));
 }
+
+/// The client's own queue of incoming messages is bounded in number alone.
+#[tokio::test]
+async fn what_comes_in_is_bounded_in_bytes_and_the_rest_is_counted() {
+    const SENT: u64 = 100;
+    const BYTES: usize = 1024;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("nats://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        connection.write_all(INFO.as_bytes()).await.unwrap();
+        let mut connection = BufReader::new(connection);
+        let mut line = String::new();
+        while !line.starts_with("SUB ") {
+            line.clear();
+            connection.read_line(&mut line).await.unwrap();
+            if line == "PING\r\n" {
+                connection.write_all(b"PONG\r\n").await.unwrap();
+            }
+        }
+        let words: Vec<_> = line.split_whitespace().collect();
+        let (subject, subscription) = (words[1], words[words.len() - 1]);
+        // No frame of a node: it is counted when it is read.
+        let garbage = ".".repeat(BYTES);
+        let message = format!("MSG {subject} {subscription} {BYTES}\r\n{garbage}\r\n");
+        let all = message.repeat(SENT as usize);
+        connection.write_all(all.as_bytes()).await.unwrap();
+        connection
+    });
+    let options = NatsOptions {
+        queue_bytes: 2 * BYTES,
+        ..NatsOptions::new("a", url)
+    };
+    let nats = Nats::connect(options).await.unwrap();
+    let stats = nats.stats();
+    let cluster = MemoryCluster::default();
+    let _inbox = PubSub::with_adapter(cluster.join("a"));
+    nats.start(cluster.inbox("a").unwrap());
+    let _connection = server.await.unwrap();
+    let read = async {
+        while stats.rejected() + stats.dropped() < SENT {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(30), read).await;
+    assert!(in_time.is_ok(), "{stats:?}");
+    assert!(stats.rejected() > 0 && stats.dropped() > 0, "{stats:?}");
+}

@@ -6,17 +6,16 @@ use ::redis::{
     AsyncConnectionConfig, Client,
     aio::{MultiplexedConnection, PubSubSink, PubSubStream},
 };
-use bytes::Bytes;
 use futures_util::StreamExt;
 use parking_lot::Mutex;
 use tokio::{
-    task::{JoinSet, coop::unconstrained, yield_now},
+    task::{JoinSet, coop::unconstrained},
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
 use super::OpenedRedis;
 use crate::{
-    adapters::engine::{Connection, EngineNode, Item, NodeInbox, Queue, Target},
+    adapters::engine::{Arrivals, Connection, EngineNode, Entry, Item, NodeInbox, Outlet, Target},
     pubsub::{EngineState, TrafficClass},
 };
 
@@ -31,10 +30,6 @@ const PROBE: Duration = Duration::from_secs(5);
 const DEAF: Duration = Duration::from_secs(12);
 /// The first and the longest wait between two attempts to connect.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
-
-/// The log line for a full incoming queue.
-const IN_FULL: &str =
-    "this node does not keep up with what the others send; messages of theirs are dropped";
 
 /// Two sockets, one to publish and one to subscribe: Redis allows nothing else on a connection that
 /// subscribes.
@@ -107,11 +102,9 @@ pub struct RedisConnection {
     client: Client,
     sockets: Sockets,
     /// The incoming frames that are not delivered yet.
-    incoming: Arc<Queue<Bytes>>,
+    arrivals: Arrivals,
     /// The reader and the probe of the sockets. Either ends when the connection is lost.
     watchers: JoinSet<Lost>,
-    /// Delivers incoming frames, for as long as this node runs.
-    _deliverer: JoinSet<()>,
 }
 
 impl RedisConnection {
@@ -121,17 +114,12 @@ impl RedisConnection {
             sockets,
             queue_bytes,
         } = opened;
-        let incoming = Queue::new(queue_bytes, node.node.stats.clone(), IN_FULL);
-        let incoming = Arc::new(incoming);
-        let mut deliverer = JoinSet::new();
-        deliverer.spawn(deliver(Arc::clone(&incoming), node.clone()));
         Self {
+            arrivals: Arrivals::new(&node, queue_bytes),
             node,
             client,
             sockets,
-            incoming,
             watchers: JoinSet::new(),
-            _deliverer: deliverer,
         }
     }
 
@@ -159,6 +147,7 @@ impl RedisConnection {
 }
 
 impl Connection for RedisConnection {
+    type Outlet = RedisOutlet;
     type Subscription = ();
     type Lost = Lost;
 
@@ -170,10 +159,17 @@ impl Connection for RedisConnection {
         }
     }
 
+    fn outlet(&self) -> RedisOutlet {
+        RedisOutlet {
+            node: Arc::clone(&self.node.node),
+            publish: self.sockets.publish.clone(),
+        }
+    }
+
     async fn begin(&mut self) -> Result<(), Lost> {
         let heard = Arc::new(Mutex::new(Instant::now()));
         if let Some(stream) = self.sockets.stream.take() {
-            let reader = read(stream, Arc::clone(&self.incoming), Arc::clone(&heard));
+            let reader = read(stream, self.arrivals.entry(), Arc::clone(&heard));
             self.watchers.spawn(unconstrained(reader));
         }
         let own = self.own_channel();
@@ -199,15 +195,6 @@ impl Connection for RedisConnection {
         answered(self.sockets.sink.unsubscribe(channels)).await
     }
 
-    fn send(
-        &self,
-        _class: TrafficClass,
-        frames: Vec<Item>,
-    ) -> impl Future<Output = Result<(), Lost>> + Send + 'static {
-        let publish = self.sockets.publish.clone();
-        send(Arc::clone(&self.node.node), frames, publish)
-    }
-
     async fn lost(&mut self) -> Lost {
         match self.watchers.join_next().await {
             Some(Ok(lost)) => lost,
@@ -228,14 +215,21 @@ impl Connection for RedisConnection {
     async fn close(&mut self) {}
 }
 
-async fn deliver(incoming: Arc<Queue<Bytes>>, node: NodeInbox) {
-    // The queue is never closed, so there always is a next batch.
-    while let Some(batch) = incoming.next(|_| true).await {
-        for frame in batch.live {
-            node.receive(&frame);
-        }
-        // Lets other tasks run between two full batches.
-        yield_now().await;
+/// The socket on which a connection to Redis publishes.
+pub struct RedisOutlet {
+    node: Arc<EngineNode>,
+    publish: MultiplexedConnection,
+}
+
+impl Outlet for RedisOutlet {
+    type Lost = Lost;
+
+    fn send(
+        &self,
+        _class: TrafficClass,
+        frames: Vec<Item>,
+    ) -> impl Future<Output = Result<(), Lost>> + Send + 'static {
+        send(Arc::clone(&self.node), frames, self.publish.clone())
     }
 }
 
@@ -284,19 +278,12 @@ async fn send(
 ///
 /// A task of its own, which waits for nothing else and ignores tokio's budget: it must be faster
 /// than the client, which puts all messages of one read of its socket into its channel at once.
-async fn read(
-    mut stream: PubSubStream,
-    incoming: Arc<Queue<Bytes>>,
-    heard: Arc<Mutex<Instant>>,
-) -> Lost {
+async fn read(mut stream: PubSubStream, arrivals: Entry, heard: Arc<Mutex<Instant>>) -> Lost {
     while let Some(message) = stream.next().await {
         *heard.lock() = Instant::now();
         // An empty message is a probe.
         if !message.get_payload_bytes().is_empty() {
-            incoming.push(
-                TrafficClass::Live,
-                Bytes::copy_from_slice(message.get_payload_bytes()),
-            );
+            arrivals.push(message.get_payload_bytes());
         }
     }
     Lost::Closed

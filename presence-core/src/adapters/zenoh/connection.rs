@@ -1,7 +1,7 @@
 //! The connection to a cluster over zenoh: it declares what this node wants, sends, and looks for
 //! peers.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::{
@@ -24,7 +24,7 @@ use super::{
     unlinked::Unlinked,
 };
 use crate::{
-    adapters::engine::{Connection, EngineNode, Item, NodeInbox, Target},
+    adapters::engine::{Connection, EngineNode, Item, NodeInbox, Outlet, Target},
     pubsub::{EngineState, PeerHint, TrafficClass},
 };
 
@@ -46,6 +46,8 @@ pub struct ZenohConnection {
     refresh: Interval,
     /// The search for peers, while it does not run.
     lookout: Option<Lookout>,
+    /// The list with which the last search began. It outlives a search that panics.
+    listed: BTreeSet<String>,
     /// The search for peers, while it runs: at most one task.
     looks: JoinSet<Sighting>,
     unlinked: Unlinked,
@@ -79,6 +81,7 @@ impl ZenohConnection {
             plan,
             refresh,
             lookout: Some(lookout),
+            listed: BTreeSet::new(),
             looks: JoinSet::new(),
             unlinked: Unlinked::default(),
             declared: None,
@@ -127,6 +130,7 @@ impl ZenohConnection {
     /// Starts a look for peers, unless one is under way.
     fn look_for_peers(&mut self) {
         if let Some(lookout) = self.lookout.take() {
+            self.listed.clone_from(lookout.listed());
             let (options, session) = (self.options.clone(), self.session.clone());
             let look = lookout.look(options, session, self.plan.clone());
             self.looks.spawn(look);
@@ -145,8 +149,9 @@ impl ZenohConnection {
         } = match seen {
             Ok(seen) => seen,
             Err(error) => {
+                // A panic, as of the app's function in `Peers::ask`.
                 tracing::error!("the look for other nodes failed: {error}");
-                self.lookout = Some(Lookout::default());
+                self.lookout = Some(Lookout::with(std::mem::take(&mut self.listed)));
                 return None;
             }
         };
@@ -165,9 +170,17 @@ impl ZenohConnection {
 }
 
 impl Connection for ZenohConnection {
+    type Outlet = ZenohOutlet;
     type Subscription = Subscriber<()>;
     /// The plan of the session that follows.
     type Lost = Plan;
+
+    fn outlet(&self) -> ZenohOutlet {
+        ZenohOutlet {
+            node: Arc::clone(&self.node.node),
+            session: self.session.clone(),
+        }
+    }
 
     async fn begin(&mut self) -> Result<(), Plan> {
         match self.declare().await {
@@ -189,27 +202,6 @@ impl Connection for ZenohConnection {
             tokio::task::yield_now().await;
         }
         Ok(subscribers)
-    }
-
-    /// Sends on a blocking thread, because a put blocks while a peer is too slow.
-    fn send(
-        &self,
-        class: TrafficClass,
-        frames: Vec<Item>,
-    ) -> impl Future<Output = Result<(), Plan>> + Send + 'static {
-        let (node, session) = (Arc::clone(&self.node.node), self.session.clone());
-        let putting = spawn_blocking(move || {
-            for item in frames {
-                put(&node, &session, class, item);
-            }
-        });
-        async move {
-            // A panic in zenoh, or the end of the runtime. The unsent frames are lost.
-            if let Err(error) = putting.await {
-                tracing::error!("zenoh failed to send: {error}");
-            }
-            Ok(())
-        }
     }
 
     async fn lost(&mut self) -> Plan {
@@ -248,6 +240,37 @@ impl Connection for ZenohConnection {
     async fn close(&mut self) {
         self.declared = None;
         self.close_session().await;
+    }
+}
+
+/// The session of a connection, for sending.
+pub struct ZenohOutlet {
+    node: Arc<EngineNode>,
+    session: Session,
+}
+
+impl Outlet for ZenohOutlet {
+    type Lost = Plan;
+
+    /// Sends on a blocking thread, because a put blocks while a peer is too slow.
+    fn send(
+        &self,
+        class: TrafficClass,
+        frames: Vec<Item>,
+    ) -> impl Future<Output = Result<(), Plan>> + Send + 'static {
+        let (node, session) = (Arc::clone(&self.node), self.session.clone());
+        let putting = spawn_blocking(move || {
+            for item in frames {
+                put(&node, &session, class, item);
+            }
+        });
+        async move {
+            // A panic in zenoh, or the end of the runtime. The unsent frames are lost.
+            if let Err(error) = putting.await {
+                tracing::error!("zenoh failed to send: {error}");
+            }
+            Ok(())
+        }
     }
 }
 

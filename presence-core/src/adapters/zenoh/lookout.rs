@@ -18,7 +18,7 @@ const LIST_PATIENCE: Duration = Duration::from_secs(30);
 const FIRST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The state from one look to the next.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Lookout {
     /// The last list, which stays valid while there is no newer one.
     listed: BTreeSet<String>,
@@ -48,6 +48,11 @@ impl Lookout {
             tracing::warn!("cannot learn of the other nodes yet: {error}");
             BTreeSet::new()
         });
+        Self::with(listed)
+    }
+
+    /// Returns a lookout that goes on from this list.
+    pub(super) fn with(listed: BTreeSet<String>) -> Self {
         let missing = Missing::default();
         Self { listed, missing }
     }

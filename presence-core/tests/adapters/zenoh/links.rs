@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU8, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use presence_core::{
@@ -206,6 +206,7 @@ async fn nodes_that_were_listed_late_find_each_other() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_do_not_wait_for_the_list_of_nodes() {
     let addresses = free_addresses(2);
+    const REFRESH: Duration = Duration::from_millis(100);
     let (asked, hangs) = (Arc::new(AtomicU8::new(0)), Arc::new(AtomicU8::new(0)));
     let options = |index: usize| {
         let (list, asked, hangs) = (addresses.clone(), asked.clone(), hangs.clone());
@@ -220,7 +221,7 @@ async fn messages_do_not_wait_for_the_list_of_nodes() {
             }
         });
         ZenohOptions {
-            refresh: Duration::from_millis(100),
+            refresh: REFRESH,
             ..ZenohOptions::new(format!("node-{index}"), &addresses[index], peers)
         }
     };
@@ -238,7 +239,11 @@ async fn messages_do_not_wait_for_the_list_of_nodes() {
         asked.load(Ordering::SeqCst) == 2
     })
     .await;
-    for round in 0..20 {
+    // Long enough for some further looks.
+    let begun = Instant::now();
+    let mut rounds = 0..;
+    while begun.elapsed() < 5 * REFRESH {
+        let round = rounds.next().unwrap();
         for (from, to, topic) in [(&a, &mut on_b, "to-b"), (&b, &mut on_a, "to-a")] {
             let sent = crate::suite::message(topic, &format!("{round}"));
             from.pubsub.broadcast(sent.clone()).unwrap();
@@ -247,6 +252,40 @@ async fn messages_do_not_wait_for_the_list_of_nodes() {
     }
     // One look at a time.
     assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+/// A node that is listed and can be reached does not link. A look that panics does not forget it,
+/// so the node that looks does not take itself for connected to all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_outlives_a_look_that_panics() {
+    let mut addresses = free_addresses(2);
+    // The first of the list waits for the other.
+    addresses.sort();
+    let other = TcpListener::bind(&addresses[1]).unwrap();
+    let asked = Arc::new(AtomicU8::new(0));
+    let (list, count) = (addresses.clone(), asked.clone());
+    let peers = Peers::ask(move || {
+        let (list, asked) = (list.clone(), count.fetch_add(1, Ordering::SeqCst));
+        async move {
+            match asked {
+                // At the start, and in the first look.
+                0 | 1 => Ok(list),
+                2 => panic!("a panic of the app, which this test wants"),
+                _ => Err("no list".into()),
+            }
+        }
+    });
+    let node = node(ZenohOptions {
+        refresh: Duration::from_millis(100),
+        ..ZenohOptions::new("node-0", &addresses[0], peers)
+    })
+    .await;
+    until("two looks have ended since", || {
+        asked.load(Ordering::SeqCst) > 5
+    })
+    .await;
+    assert!(!node.pubsub.is_connected());
+    drop(other);
 }
 
 /// Two lists that name the nodes differently, so that each waits for the other to connect.

@@ -45,11 +45,16 @@ impl Told {
 }
 
 impl Connection for Told {
+    type Outlet = Self;
     type Subscription = ();
     type Lost = ();
 
     fn most_batches(class: TrafficClass) -> usize {
         if class == Live { LIVE } else { 1 }
+    }
+
+    fn outlet(&self) -> Self {
+        self.clone()
     }
 
     async fn begin(&mut self) -> Result<(), ()> {
@@ -74,6 +79,22 @@ impl Connection for Told {
         self.log("began");
     }
 
+    async fn lost(&mut self) {
+        self.0.lost.notified().await;
+    }
+
+    async fn recover(&mut self, (): ()) {
+        self.log("recover");
+    }
+
+    async fn close(&mut self) {
+        self.log("close");
+    }
+}
+
+impl Outlet for Told {
+    type Lost = ();
+
     fn send(
         &self,
         class: TrafficClass,
@@ -95,18 +116,6 @@ impl Connection for Told {
 
     fn is_away(&self) -> bool {
         self.0.away.load(SeqCst)
-    }
-
-    async fn lost(&mut self) {
-        self.0.lost.notified().await;
-    }
-
-    async fn recover(&mut self, (): ()) {
-        self.log("recover");
-    }
-
-    async fn close(&mut self) {
-        self.log("close");
     }
 }
 
@@ -160,14 +169,42 @@ async fn a_heartbeat_and_what_is_under_way_do_not_wait_for_a_subscription() {
     told.0.control.add_permits(1);
     told.0.live.add_permits(1);
     let mut lines = told.told().await;
+    // The worker may begin to subscribe before it takes the heartbeat, or after.
     lines.sort();
-    // The worker may have begun to subscribe before it took the heartbeat.
-    lines.retain(|line| !line.ends_with("Control"));
-    assert_eq!(lines, ["sent Live", "subscribe to 1"]);
+    let expected = [
+        "send 1 Control",
+        "sent Control",
+        "sent Live",
+        "subscribe to 1",
+    ];
+    assert_eq!(lines, expected);
+    // A heartbeat that comes while the worker subscribes, and one while that is under way.
+    send(&node, Control);
+    assert_eq!(told.told().await, ["send 1 Control"]);
+    send(&node, Control);
+    told.0.control.add_permits(2);
+    let again = ["sent Control", "send 1 Control", "sent Control"];
+    assert_eq!(told.told().await, again);
     told.0.subscribing.add_permits(1);
     let lines = told.told().await;
     assert_eq!(lines[0], "subscribed");
     assert!(lines.contains(&"send 1 Live".to_owned()), "{lines:?}");
+}
+
+/// The engine's own queue would grow, also while the node subscribes.
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_waits_for_an_engine_that_is_away_while_it_subscribes() {
+    let (node, told) = node(0, 10).await;
+    node.subscribed("t");
+    assert_eq!(told.told().await, ["subscribe to 1"]);
+    told.0.away.store(true, SeqCst);
+    // The worker waits for one batch already.
+    send(&node, Control);
+    told.told().await;
+    send(&node, Control);
+    assert_eq!(told.told().await, Vec::<String>::new());
+    told.0.away.store(false, SeqCst);
+    assert_eq!(told.told().await, ["send 1 Control", "sent Control"]);
 }
 
 #[tokio::test(start_paused = true)]

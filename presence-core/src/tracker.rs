@@ -5,8 +5,8 @@
 //! - A tracker spreads topics over a **pool of shards**, by a hash of the topic. Each shard has a
 //!   lock of its own. A lock rather than a task, for two reasons: an owner's drop must untrack
 //!   before it returns, on any thread, and a `list` must see the `track` before it. A lock is held
-//!   for one change, or to copy pointers to the entries of one topic. It is never held for I/O, for
-//!   a callback, or to encode JSON.
+//!   for one change, or to copy pointers to one batch of a topic's entries: a long list is taken in
+//!   several batches. It is never held for I/O, for a callback, or to encode JSON.
 //! - The **driver** is a task that wakes when a topic may send its next diff.
 //! - The **dispatcher** is a task that takes each diff through `fetch`, to the topic's subscribers
 //!   on this node, and through `handle_metas`. A topic has at most one diff there. Later changes
@@ -27,6 +27,7 @@ mod disconnect;
 mod dispatcher;
 mod driver;
 mod error;
+mod found;
 mod handle;
 mod host;
 mod messenger;

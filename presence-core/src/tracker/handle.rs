@@ -247,13 +247,37 @@ impl<P: Presence> Tracker<P> {
     /// Waits until this node shows all presences of the nodes that it can reach: a node that has
     /// just started should take clients only then.
     ///
-    /// It waits at least until half a second after one
-    /// [`broadcast_period`](TrackerOptions::broadcast_period) has passed since the tracker's start.
-    /// In this time every other node sends a heartbeat. There is no upper limit: while a node that
-    /// is up cannot be reached, it waits until that node is down. Without other nodes it returns at
-    /// once. It also returns when the tracker is stopped.
+    /// While the engine is [connecting](crate::pubsub::EngineState::Connecting), it waits for the
+    /// engine. From then on, or from the tracker's start, it waits at least for one
+    /// [`broadcast_period`](TrackerOptions::broadcast_period) and half a second. In this time every
+    /// other node sends a heartbeat. Without other nodes it returns at once. It also returns when
+    /// the tracker is stopped.
+    ///
+    /// There is no upper limit. An engine may never find its cluster, and while a node that is up
+    /// cannot be reached, this method waits until that node is down. A service that should take
+    /// clients nevertheless sets a limit of its own, with [`tokio::time::timeout`].
     ///
     /// # Examples
+    ///
+    /// ```
+    /// # use presence_core::{Presence, PubSub, Tracker};
+    /// # struct Online;
+    /// # impl Presence for Online {
+    /// #     const NAME: &str = "docs.online";
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let online = Tracker::start(&PubSub::local(), Online);
+    /// use std::time::Duration;
+    /// use tokio::time::timeout;
+    ///
+    /// if timeout(Duration::from_secs(30), online.caught_up()).await.is_err() {
+    ///     eprintln!("lists may miss presences of other nodes");
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// Without a limit:
     ///
     /// ```
     /// # use presence_core::{Presence, PubSub, Tracker};

@@ -10,11 +10,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, SetOnce, mpsc};
 use tokio::time::Instant;
 
+use super::found::Found;
 use super::messenger::Messenger;
 use super::turn::AtOnce;
 use super::{DisconnectGrace, Page, TrackerOptions};
 use crate::presence::Presences;
-use crate::pubsub::PubSub;
+use crate::pubsub::{EngineState, PubSub};
 use crate::replication::membership::Roll;
 use crate::replication::node::{Node, NodeConfig, NodeEffect, ReplicaView};
 use crate::replication::set::{Incarnation, MetaBody, OwnerId, PhxRef, ReplicaName};
@@ -32,6 +33,7 @@ pub(crate) struct Host {
     /// The moment that the node's times count from.
     started: Instant,
     broadcast_period: Duration,
+    found: Found,
     pub(super) disconnect_grace: DisconnectGrace,
     /// To the dispatcher. Unbounded, but a topic has at most one diff in it. Sending needs no
     /// runtime, so that an owner can be dropped anywhere.
@@ -75,9 +77,10 @@ impl Host {
         };
         Self {
             node: Node::new(config, Duration::ZERO),
-            messenger: Messenger::new(presence, pubsub),
+            messenger: Messenger::new(presence, pubsub, options),
             started: Instant::now(),
             broadcast_period: options.node.broadcast_period,
+            found: Found::new(*pubsub.engine_state().borrow()),
             disconnect_grace: options.disconnect_grace,
             diffs,
             at_once: OnceLock::new(),
@@ -202,8 +205,10 @@ impl Host {
         self.drive(|node, _, out| node.peer_seen(name, out));
     }
 
-    /// Handles an engine's report that it has lost its broker, or is connected again.
-    pub(super) fn engine_is_away(&self, away: bool) {
+    /// Handles an engine's report of its state.
+    pub(super) fn engine_is(&self, state: EngineState) {
+        self.found.engine_is(state);
+        let away = state == EngineState::Disconnected;
         self.drive(|node, now, out| node.engine_is_away(away, now, out));
     }
 
@@ -263,9 +268,11 @@ impl Host {
             return;
         }
         // Each node that can be reached has told of itself by then.
-        let begun = self.started + self.broadcast_period + HEARTBEAT_SLACK;
+        let acquainted = self
+            .found
+            .for_at_least(self.broadcast_period + HEARTBEAT_SLACK);
         tokio::select! {
-            () = tokio::time::sleep_until(begun) => {}
+            () = acquainted => {}
             _ = self.closed.wait() => return,
         }
         loop {

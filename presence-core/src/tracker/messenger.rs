@@ -1,15 +1,16 @@
 //! The messages of a tracker to and from other nodes, by its PubSub.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
-use super::Host;
 use super::changes::MAX_NAME_BYTES;
 use super::waiting::{self, WaitingMessages};
+use super::{Host, TrackerOptions};
 use crate::log_limit::LogLimitByPeer;
 use crate::pubsub::{
     AdapterError, Broadcast, EngineState, Payload, PeerHint, PubSub, PubSubError, SubscriberId,
@@ -52,10 +53,31 @@ pub(super) struct Messenger {
     refused: LogLimitByPeer,
     /// The limit on logs of messages that are too large for the engine.
     too_large: LogLimitByPeer,
+    /// The sizes that messages and metas are cut to, since the start.
+    sizes: Sizes,
+    /// Set once it was logged that the engine carries less than these sizes.
+    pub(super) shrank: AtomicBool,
+}
+
+/// The sizes that messages and metas are cut to, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sizes {
+    pub(super) chunk_bytes: usize,
+    pub(super) max_meta_bytes: usize,
+}
+
+impl Sizes {
+    /// Returns these sizes, or lower ones if the engine carries less.
+    pub(super) fn fit(self, engine: Option<usize>) -> Self {
+        Self {
+            chunk_bytes: chunk_bytes(self.chunk_bytes, engine),
+            max_meta_bytes: max_meta_bytes(self.max_meta_bytes, engine),
+        }
+    }
 }
 
 impl Messenger {
-    pub(super) fn new(presence: &'static str, pubsub: &PubSub) -> Self {
+    pub(super) fn new(presence: &'static str, pubsub: &PubSub, options: &TrackerOptions) -> Self {
         Self {
             presence,
             pubsub: pubsub.clone(),
@@ -65,6 +87,8 @@ impl Messenger {
             events: broadcast::Sender::new(EVENTS),
             refused: LogLimitByPeer::default(),
             too_large: LogLimitByPeer::default(),
+            sizes: options.sizes(),
+            shrank: AtomicBool::new(false),
         }
     }
 
@@ -105,6 +129,35 @@ impl Messenger {
         let message = self.message(bytes);
         let sent = self.pubsub.direct_as(class, to.as_str(), &message);
         self.sent(sent);
+    }
+
+    /// Logs once if the engine, now that it is connected, carries less than this node's messages
+    /// were cut to at its start. The sizes stay: metas that were accepted would not fit any more.
+    fn check_sizes(&self) {
+        let Some(engine_bytes) = self.shrunk_limit() else {
+            return;
+        };
+        if !self.shrank.swap(true, Ordering::Relaxed) {
+            let Sizes {
+                chunk_bytes,
+                max_meta_bytes,
+            } = self.sizes.fit(Some(engine_bytes));
+            tracing::warn!(
+                presence = self.presence,
+                engine_bytes,
+                chunk_bytes,
+                max_meta_bytes,
+                "the engine carries less than this node's messages were cut to at its start, and larger messages \
+                 do not reach the other nodes: restart this node, or set TrackerOptions::chunk_bytes and \
+                 max_meta_bytes to these values, or raise the engine's limit"
+            );
+        }
+    }
+
+    /// Returns the engine's limit if messages or metas of this node may exceed what fits.
+    fn shrunk_limit(&self) -> Option<usize> {
+        let limit = self.pubsub.max_message_bytes();
+        limit.filter(|_| self.sizes.fit(limit) != self.sizes)
     }
 
     fn message(&self, bytes: Bytes) -> Broadcast {
@@ -224,7 +277,10 @@ pub(super) async fn run(
             _ = host.closed.wait() => break,
             Ok(()) = engine.changed() => {
                 let state = *engine.borrow_and_update();
-                host.engine_is_away(state == EngineState::Disconnected);
+                host.engine_is(state);
+                if state == EngineState::Connected {
+                    host.messenger.check_sizes();
+                }
             }
             Some(message) = messages.recv() => host.receive(&message),
             () = lag.due() => lag.look(host.behind()),

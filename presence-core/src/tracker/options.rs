@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::DisconnectGrace;
 use super::changes::MAX_NAME_BYTES;
 use super::dispatcher::MAX_DIFF_BYTES;
-use super::messenger;
+use super::messenger::Sizes;
 use crate::replication::message;
 use crate::replication::options::{DAY, MS, NodeOptions, OptionError, at_least, within};
 
@@ -217,16 +217,16 @@ impl TrackerOptions {
     /// 10,000,000. Beyond it, the entries of the nodes that are down longest are dropped, and these
     /// nodes send them again if they come back.
     ///
-    /// Lower it to bound memory during partitions, at some 450 bytes for each entry. Raise it if
-    /// one node alone tracks more entries in a shard.
+    /// Lower it to bound memory during partitions: an entry takes some 225 to 360 bytes, and more
+    /// with a longer meta. Raise it if one node alone tracks more entries in a shard.
     #[must_use]
     pub fn max_hidden(mut self, entries: usize) -> Self {
         self.node.max_hidden = entries;
         self
     }
 
-    /// Sets the most large answers of a shard that have something to send at once. Default 4, from
-    /// 1 to 64. Further requests wait.
+    /// Sets the most snapshots and long deltas that one shard sends in parallel. Default 4, from 1
+    /// to 64. Further requests wait.
     ///
     /// Raise it if many nodes start together: each then gets its answers sooner, and all of them
     /// more slowly.
@@ -376,11 +376,21 @@ impl TrackerOptions {
         )
     }
 
+    pub(super) fn sizes(&self) -> Sizes {
+        Sizes {
+            chunk_bytes: self.node.chunk_bytes,
+            max_meta_bytes: self.max_meta_bytes,
+        }
+    }
+
     /// Lowers the sizes to what the engine carries, and logs that.
     pub(super) fn fit(&mut self, presence: &'static str, engine: Option<usize>) {
-        let chunk_bytes = messenger::chunk_bytes(self.node.chunk_bytes, engine);
-        let max_meta_bytes = messenger::max_meta_bytes(self.max_meta_bytes, engine);
-        if chunk_bytes < self.node.chunk_bytes || max_meta_bytes < self.max_meta_bytes {
+        let fit = self.sizes().fit(engine);
+        let Sizes {
+            chunk_bytes,
+            max_meta_bytes,
+        } = fit;
+        if fit != self.sizes() {
             tracing::info!(
                 presence,
                 engine_bytes = engine,

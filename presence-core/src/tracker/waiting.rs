@@ -1,71 +1,116 @@
 //! The queue of messages from other nodes, for the task that handles them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::log_limit::LogLimitByPeer;
-use crate::pubsub::{Dispatch, Payload, Subscriber};
+use crate::pubsub::{Dispatch, Payload, Subscriber, TrafficClass};
+use crate::replication::message;
 use crate::telemetry;
 
+/// The room that is kept for messages of the class `Control`: a heartbeat of each node of the
+/// largest usual cluster ([`max_replicas`](super::TrackerOptions::max_replicas)).
+const RESERVE: Room = Room {
+    messages: 1024,
+    bytes: 1024 * 1024,
+};
+/// The longest message that is looked at for its class, in bytes. A heartbeat of 256 shards fits.
+const MAX_CONTROL: usize = 4 * 1024;
+
+/// A number of messages, and the bytes of all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Room {
+    messages: usize,
+    bytes: usize,
+}
+
 /// The entry of the queue. It is bounded in number and in bytes.
+///
+/// Messages keep their order, whatever their class. Messages of the class `Control` have a reserve
+/// beyond the bound: a flood of changes costs no heartbeat.
 #[derive(Debug)]
 pub(super) struct MessageQueue {
     presence: &'static str,
-    messages: mpsc::Sender<Bytes>,
-    /// The bytes of the messages that wait.
-    bytes: Arc<AtomicUsize>,
-    most_bytes: usize,
+    /// Unbounded: `waiting` is what counts.
+    messages: mpsc::UnboundedSender<Bytes>,
+    waiting: Arc<Mutex<Room>>,
+    most: Room,
     full: LogLimitByPeer,
 }
 
 /// The exit of the queue.
 #[derive(Debug)]
 pub(super) struct WaitingMessages {
-    messages: mpsc::Receiver<Bytes>,
-    bytes: Arc<AtomicUsize>,
+    messages: mpsc::UnboundedReceiver<Bytes>,
+    waiting: Arc<Mutex<Room>>,
 }
 
-/// Creates a queue of at most `most` messages, of at most `most_bytes` together. An empty queue
-/// takes a message of any size.
+/// Creates a queue of at most `messages`, of at most `bytes` together. An empty queue takes a
+/// message of any size.
 pub(super) fn queue(
     presence: &'static str,
-    most: usize,
-    most_bytes: usize,
+    messages: usize,
+    bytes: usize,
 ) -> (MessageQueue, WaitingMessages) {
-    let (sender, receiver) = mpsc::channel(most);
-    let bytes = Arc::<AtomicUsize>::default();
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let waiting = Arc::<Mutex<Room>>::default();
     let queue = MessageQueue {
         presence,
         messages: sender,
-        bytes: Arc::clone(&bytes),
-        most_bytes,
+        waiting: Arc::clone(&waiting),
+        most: Room { messages, bytes },
         full: LogLimitByPeer::default(),
     };
     let messages = receiver;
-    (queue, WaitingMessages { messages, bytes })
+    (queue, WaitingMessages { messages, waiting })
+}
+
+impl Room {
+    fn add(self, length: usize) -> Self {
+        Self {
+            messages: self.messages + 1,
+            bytes: self.bytes + length,
+        }
+    }
+
+    fn fits(self, most: Self) -> bool {
+        self.messages <= most.messages && self.bytes <= most.bytes
+    }
 }
 
 impl MessageQueue {
     /// Returns whether there was room.
     fn push(&self, message: Bytes) -> bool {
-        let length = message.len();
-        let add = |waiting: usize| {
-            let after = waiting.checked_add(length)?;
-            (waiting == 0 || after <= self.most_bytes).then_some(after)
-        };
-        let ordering = Ordering::Relaxed;
-        if self.bytes.fetch_update(ordering, ordering, add).is_err() {
-            return false;
+        let mut waiting = self.waiting.lock();
+        let after = waiting.add(message.len());
+        let is_empty = waiting.messages == 0;
+        if !is_empty && !after.fits(self.most) {
+            let most = Room {
+                messages: self.most.messages + RESERVE.messages,
+                bytes: self.most.bytes + RESERVE.bytes,
+            };
+            if !after.fits(most) || !is_control(&message) {
+                return false;
+            }
         }
-        let taken = self.messages.try_send(message).is_ok();
+        *waiting = after;
+        // Under the lock: the receiver takes off what it got.
+        let taken = self.messages.send(message).is_ok();
         if !taken {
-            self.bytes.fetch_sub(length, ordering);
+            *waiting = Room::default();
         }
         taken
     }
+}
+
+/// Returns whether a message is one without which a healthy node looks dead. For a full queue only:
+/// it decodes the message.
+fn is_control(message: &[u8]) -> bool {
+    let decoded = (message.len() <= MAX_CONTROL).then(|| message::decode(message));
+    matches!(decoded, Some(Ok((_, body))) if body.class() == TrafficClass::Control)
 }
 
 impl Subscriber for MessageQueue {
@@ -94,43 +139,12 @@ impl WaitingMessages {
     /// This method is cancel safe.
     pub(super) async fn recv(&mut self) -> Option<Bytes> {
         let message = self.messages.recv().await?;
-        self.bytes.fetch_sub(message.len(), Ordering::Relaxed);
+        let mut waiting = self.waiting.lock();
+        waiting.messages -= 1;
+        waiting.bytes -= message.len();
         Some(message)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(bytes: usize) -> Bytes {
-        vec![0; bytes].into()
-    }
-
-    #[tokio::test]
-    async fn the_queue_is_bounded_in_bytes() {
-        let (queue, mut messages) = queue("test", 100, 1000);
-        assert!(queue.push(message(600)));
-        assert!(!queue.push(message(600)));
-        assert!(queue.push(message(400)));
-        assert!(!queue.push(message(1)));
-        assert_eq!(messages.recv().await.unwrap().len(), 600);
-        assert!(queue.push(message(600)));
-        while queue.bytes.load(Ordering::Relaxed) > 0 {
-            messages.recv().await.unwrap();
-        }
-        // Otherwise it would never arrive.
-        assert!(queue.push(message(5000)));
-        assert!(!queue.push(message(1)));
-    }
-
-    #[tokio::test]
-    async fn the_queue_is_bounded_in_number() {
-        let (queue, mut messages) = queue("test", 2, 1000);
-        assert!(queue.push(message(1)) && queue.push(message(1)));
-        assert!(!queue.push(message(1)));
-        assert_eq!(queue.bytes.load(Ordering::Relaxed), 2);
-        messages.recv().await.unwrap();
-        assert!(queue.push(message(1)));
-    }
-}
+mod tests;

@@ -35,7 +35,9 @@ pub struct NatsOptions {
     /// node does not get its own messages.
     ///
     /// The default detects within 15 s that a server no longer answers (the client's own default
-    /// takes three minutes), and lets the client itself hold at most 256 frames.
+    /// takes three minutes), and lets the client itself hold at most 256 outgoing frames. Leave
+    /// `subscription_capacity` as it is: the client drops what exceeds it without a count, and this
+    /// node moves messages on at once, into a queue of [`queue_bytes`](Self::queue_bytes).
     pub connect: ConnectOptions,
     /// The most bytes of messages that may wait while the server is away, for each
     /// [class](crate::pubsub::TrafficClass) of them. Also the most bytes of incoming messages that

@@ -61,6 +61,8 @@ pub use reads::Page;
 pub use state::{StatePart, StateParts};
 #[doc(hidden)]
 pub use turn::in_turn;
+#[cfg(any(feature = "nats", feature = "redis"))]
+pub(crate) use waiting::is_control;
 pub use watch::{Watch, WatchEvent};
 
 /// The event of the messages that carry a [`Diff`](crate::presence::Diff) to a topic's subscribers.

@@ -6,18 +6,26 @@ use bytes::Bytes;
 use tokio::task::{JoinSet, yield_now};
 
 use super::{NodeInbox, Queue};
-use crate::pubsub::TrafficClass;
+use crate::pubsub::{
+    Payload, TrafficClass,
+    wire::{self, NodeFrame},
+};
+use crate::tracker::{TOPIC_PREFIX, is_control};
 
 /// The log line for a full incoming queue.
 const FULL: &str =
     "this node does not keep up with what the others send; messages of theirs are dropped";
 
+/// The most bytes before the topic of a frame: the name of its node, and a few numbers.
+const MAX_BEFORE_TOPIC: usize = wire::MAX_NODE_NAME + 32;
+/// The longest frame that is looked at for its class, in bytes.
+const MAX_CONTROL: usize = 8 * 1024;
+
 /// The queue of incoming frames, and the task that delivers them. The queue is bounded in bytes;
 /// frames that do not fit are dropped and counted.
 ///
-/// Frames of all classes share the queue and keep their order: a frame does not say its class. So
-/// a flood of the app's messages may cost a heartbeat. A node is taken for down only if all its
-/// messages are lost for as long as [`down_period`](crate::tracker::TrackerOptions::down_period).
+/// Frames of all classes share the queue and keep their order. Heartbeats and leaves have a reserve
+/// in it: a flood of the app's messages does not make a healthy node look dead.
 #[derive(Debug)]
 pub(in crate::adapters) struct Arrivals {
     queue: Arc<Queue<Bytes>>,
@@ -50,9 +58,26 @@ impl Entry {
     /// Copies a frame into the queue. The frame may be a part of a far larger buffer, which would
     /// stay in memory and is not counted.
     pub(in crate::adapters) fn push(&self, frame: &[u8]) {
+        let frame = Bytes::copy_from_slice(frame);
         self.0
-            .push(TrafficClass::Live, Bytes::copy_from_slice(frame));
+            .push_urgent(TrafficClass::Live, frame, is_tracker_control);
     }
+}
+
+/// Returns whether a frame carries a tracker's message of the class `Control`. A frame does not say
+/// its class, so the message is decoded; a look at the topic saves that for most frames.
+fn is_tracker_control(frame: &Bytes) -> bool {
+    let prefix = TOPIC_PREFIX.as_bytes();
+    let names = &frame[..frame.len().min(MAX_BEFORE_TOPIC + prefix.len())];
+    if frame.len() > MAX_CONTROL || !names.windows(prefix.len()).any(|part| part == prefix) {
+        return false;
+    }
+    let Ok((_, NodeFrame { message, .. })) = wire::decode(frame) else {
+        return false;
+    };
+    // The bytes of the prefix may stand in a short message of the app.
+    let is_tracker = message.topic.starts_with(TOPIC_PREFIX);
+    matches!(message.payload, Payload::Binary(bytes) if is_tracker && is_control(&bytes))
 }
 
 async fn deliver(queue: Arc<Queue<Bytes>>, node: NodeInbox) {
@@ -63,5 +88,91 @@ async fn deliver(queue: Arc<Queue<Bytes>>, node: NodeInbox) {
         }
         // Lets other tasks run between two full batches.
         yield_now().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::PubSub;
+    use crate::adapters::{MemoryCluster, engine::EngineNode};
+    use crate::pubsub::{
+        Broadcast,
+        wire::{Kind, SendingNode},
+    };
+    use crate::replication::message::{Body, Header, Pull, Request, encode};
+    use crate::replication::set::{Clock, Incarnation, Origin, ReplicaName};
+
+    fn frame(message: &Broadcast) -> Bytes {
+        let sender = SendingNode {
+            node: &"b".repeat(wire::MAX_NODE_NAME),
+            start: u64::MAX,
+        };
+        wire::encode(&sender, Kind::Broadcast, message).unwrap()
+    }
+
+    fn of_a_tracker(topic: &str, body: &Body<'_>) -> Bytes {
+        let header = Header {
+            pool_size: 8,
+            sender: origin(),
+            number: 1,
+        };
+        let message = encode(&header, body).unwrap();
+        frame(&Broadcast::new(topic, "e", Payload::Binary(message)))
+    }
+
+    fn origin() -> Origin {
+        Origin {
+            name: ReplicaName::new("b"),
+            incarnation: Incarnation {
+                started_ms: 1,
+                nonce: 1,
+            },
+        }
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_messages_costs_no_heartbeat() {
+        let cluster = MemoryCluster::default();
+        let pubsub = PubSub::with_adapter(cluster.join("a"));
+        let topic = format!("{TOPIC_PREFIX}x");
+        let mut heard = pubsub.receiver(&topic, 100);
+        let node = NodeInbox {
+            node: EngineNode::new("a", "test", '.', 1000).unwrap(),
+            inbox: cluster.inbox("a").unwrap(),
+        };
+        let (arrivals, stats) = (Arrivals::new(&node, 1000), node.node.stats.clone());
+        let entry = arrivals.entry();
+        // The task that delivers runs at the first await.
+        let text = Payload::Binary(TOPIC_PREFIX.into());
+        let flood = frame(&Broadcast::new("t", "e", text));
+        while stats.dropped() == 0 {
+            entry.push(&flood);
+        }
+        let request = Request {
+            shard: 0,
+            origin: origin(),
+            from: Clock::new(0),
+            id: 1,
+        };
+        let pull = Pull {
+            request,
+            part_bytes: 1,
+            upto: 1,
+            again: Vec::new(),
+        };
+        let leave = Body::Leave { grace_ms: 1 };
+        entry.push(&of_a_tracker(&topic, &Body::Pull(pull)));
+        entry.push(&of_a_tracker("of the app", &leave));
+        assert_eq!(stats.dropped(), 3);
+        let control = of_a_tracker(&topic, &leave);
+        entry.push(&control);
+        assert_eq!(stats.dropped(), 3);
+        assert!(heard.recv().await.is_some());
+        // The reserve has a bound.
+        for _ in 0..2 * 1024 * 1024 / control.len() {
+            entry.push(&control);
+        }
+        assert!(stats.dropped() > 3);
     }
 }

@@ -37,6 +37,8 @@ impl QueuedFrame for Bytes {
 
 /// The bytes that a frame counts beyond its own, for its place in the queue.
 const OVERHEAD: usize = 64;
+/// The bytes beyond the limit of a class that are kept for urgent frames.
+const RESERVE: usize = 1024 * 1024;
 /// The size of a batch, in bytes.
 const BATCH_BYTES: usize = 256 * 1024;
 /// The most bytes of `Bulk` in a batch. A link of 10 Mbit/s carries them in 100 ms, and a frame of
@@ -54,7 +56,7 @@ const BULK_BYTES: usize = 128 * 1024;
 /// - Frames of one class keep their order.
 /// - A lower class is taken first: `Control`, then `Live`, then `Bulk`.
 /// - A frame of one class never makes a frame of another class be dropped. Incoming frames are all
-///   of one class: `Live`.
+///   of one class, `Live`, so that they keep their order, with a reserve for urgent ones.
 /// - Each batch that may have `Bulk` has at least one frame of it. So a flood of `Live` slows a
 ///   node that catches up, and does not stop it.
 #[derive(Debug)]
@@ -122,6 +124,17 @@ impl<F: QueuedFrame> Queue<F> {
     }
 
     pub(in crate::adapters) fn push(&self, class: TrafficClass, item: F) {
+        self.push_urgent(class, item, |_| false);
+    }
+
+    /// As [`push`](Self::push). An urgent frame may use the reserve of a full class, and waits its
+    /// turn. `is_urgent` is called only for a class that is full.
+    pub(in crate::adapters) fn push_urgent(
+        &self,
+        class: TrafficClass,
+        item: F,
+        is_urgent: impl FnOnce(&F) -> bool,
+    ) {
         let mut queue = self.queue.lock();
         if queue.closed {
             return;
@@ -131,8 +144,11 @@ impl<F: QueuedFrame> Queue<F> {
         // An empty queue takes any frame that the engine carries. Otherwise a large message could
         // never leave.
         if !line.items.is_empty() && line.bytes + bytes > self.limit {
-            drop(queue);
-            return self.refuse(class);
+            let has_reserve = line.bytes + bytes <= self.limit + RESERVE;
+            if !has_reserve || !is_urgent(&item) {
+                drop(queue);
+                return self.refuse(class);
+            }
         }
         line.bytes += bytes;
         line.items.push_back(item);

@@ -106,8 +106,8 @@ impl MessageQueue {
     }
 }
 
-/// Returns whether a message of a tracker is one without which a healthy node looks dead. For a full
-/// queue only: it decodes the message.
+/// Returns whether a message of a tracker is one without which a healthy node looks dead. For a
+/// full queue only: it decodes the message.
 pub(crate) fn is_control(message: &[u8]) -> bool {
     let decoded = (message.len() <= MAX_CONTROL).then(|| message::decode(message));
     matches!(decoded, Some(Ok((_, body))) if body.class() == TrafficClass::Control)

@@ -4,14 +4,20 @@ mod channel;
 #[cfg(test)]
 mod tests;
 
-use std::{env, time::UNIX_EPOCH};
+use std::{
+    env,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use anyhow::Context;
 use presence_channels::adapters::{Peers, Zenoh, ZenohOptions};
 use presence_channels::presence::KeyEvent;
 use presence_channels::{Broadcast, Config, Endpoint, Payload, Presence, PubSub, Tracker};
 use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::timeout};
+
+/// The longest wait for the other nodes when this one starts.
+const FIND_OTHERS: Duration = Duration::from_secs(10);
 
 /// The users who are online, and the table of when the others were last seen.
 struct Online {
@@ -95,6 +101,9 @@ async fn start(pubsub: PubSub, database_url: &str) -> anyhow::Result<Endpoint> {
         .start(Config::default())
         .await?;
     // A node that does not know yet who is on the others takes no clients.
-    online.caught_up().await;
+    // One that finds no other node takes its own clients all the same.
+    if timeout(FIND_OTHERS, online.caught_up()).await.is_err() {
+        tracing::warn!("no other node was found: the list of friends may be incomplete");
+    }
     Ok(endpoint)
 }

@@ -22,6 +22,9 @@ const SECRET: &str = "a secret for tests, which everybody may know, of 64 bytes 
 const HTTP_PORT: u16 = 4000;
 const NODE_PORT: u16 = 7447;
 
+/// The most nodes of a test. Each is named by a letter.
+pub(crate) const NODES_MAX: usize = 26;
+
 /// The program and the engine of the nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {

@@ -169,13 +169,17 @@ impl Watcher {
     }
 
     /// Returns what became of the messages sent between `since` and `until`, from the time on at
-    /// which their senders knew of the subscription. Of each sender, the first that arrived begins
-    /// the count: the engine had no path before.
+    /// which their senders knew of the subscription.
+    ///
+    /// The engine may need until `linked_by` to make its links. A message that a sender sends
+    /// before then is not counted if none of its earlier messages arrived. The messages of a sender
+    /// of which none arrives are all lost.
     pub(crate) fn outcome(
         &self,
         sent: &Sent,
         since: Instant,
         until: Instant,
+        linked_by: Instant,
         round_trip: Duration,
     ) -> Outcome {
         let (arrivals, sent) = (self.lock(), sent.lock());
@@ -184,16 +188,23 @@ impl Watcher {
             return outcome;
         };
         let known = since.max(joined + round_trip + SUBSCRIBING);
+        let none = BTreeMap::new();
         for (from, times) in sent.iter() {
-            let Some(arrived) = arrivals.of.get(from) else {
-                continue;
-            };
+            let arrived = arrivals.of.get(from).unwrap_or(&none);
             let wanted = times
                 .iter()
                 .enumerate()
                 .filter(|(_, at)| (known..until).contains(at));
-            let of_wanted = wanted.map(|(number, at)| (*at, arrived.get(&(number as u64))));
-            for (at, arrival) in of_wanted.skip_while(|(_, arrival)| arrival.is_none()) {
+            let of_wanted: Vec<_> = wanted
+                .map(|(number, at)| (*at, arrived.get(&(number as u64))))
+                .collect();
+            let is_linked = of_wanted.iter().any(|(_, arrival)| arrival.is_some());
+            let unlinked =
+                |(at, arrival): &(Instant, Option<_>)| arrival.is_none() && *at < linked_by;
+            let counted = of_wanted
+                .into_iter()
+                .skip_while(|message| is_linked && unlinked(message));
+            for (at, arrival) in counted {
                 outcome.sent += 1;
                 match arrival {
                     Some(arrival) => {
@@ -283,63 +294,4 @@ type Frame<'a> = (
 );
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_count_from_the_first_that_arrives() {
-        let begin = Instant::now();
-        let at = |ms| begin + Duration::from_millis(ms);
-        let sent = Sent::default();
-        sent.lock()
-            .insert(0, (0..6).map(|number| at(number * 10)).collect());
-        let watcher = |numbers: &[u64]| Watcher {
-            arrivals: Arc::new(Mutex::new(Arrivals {
-                of: BTreeMap::from([(
-                    0,
-                    numbers
-                        .iter()
-                        .map(|number| (*number, at(number * 10 + 7)))
-                        .collect(),
-                )]),
-                count: 0,
-                joined: Some(begin - SUBSCRIBING),
-            })),
-            task: tokio::runtime::Handle::current().spawn(async {}),
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        let _inside = runtime.enter();
-        let missing_one = watcher(&[2, 4, 5]).outcome(&sent, begin, at(60), Duration::ZERO);
-        let latest = Duration::from_millis(7);
-        assert_eq!(
-            missing_one,
-            Outcome {
-                sent: 4,
-                lost: 1,
-                latest,
-                lost_within: Some((Duration::from_millis(30), Duration::from_millis(30))),
-            }
-        );
-        let later = watcher(&[2, 4, 5]).outcome(&sent, at(35), at(45), Duration::ZERO);
-        assert_eq!(
-            later,
-            Outcome {
-                sent: 1,
-                lost: 0,
-                latest,
-                lost_within: None,
-            }
-        );
-        // Its senders know of the subscription after the message 3.
-        let round_trip = Duration::from_millis(35);
-        let known = watcher(&[2, 4, 5]).outcome(&sent, begin, at(60), round_trip);
-        assert_eq!((known.sent, known.lost), (2, 0));
-        let none = watcher(&[]).outcome(&sent, begin, at(60), Duration::ZERO);
-        assert_eq!(none, Outcome::default());
-        assert_eq!(watcher(&[2]).linked(&sent, at(15), 1), Some(at(27)));
-        assert_eq!(watcher(&[2]).linked(&sent, at(25), 1), None);
-        assert_eq!(watcher(&[2]).linked(&sent, at(15), 2), None);
-    }
-}
+mod tests;

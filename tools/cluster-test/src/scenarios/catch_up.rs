@@ -18,7 +18,7 @@ use clap::ValueEnum;
 use self::field::Field;
 use self::outcome::{Outcome, table};
 use self::trial::Trial;
-use crate::cluster::{Cluster, Setup};
+use crate::cluster::{Cluster, NODES_MAX, Setup};
 use crate::figures::Printer;
 use crate::link::Quality;
 
@@ -83,8 +83,8 @@ impl Case {
 
 pub(super) async fn run(setup: &Setup, options: &Options, figures: &Printer) -> Result<()> {
     ensure!(
-        (1..=9).contains(&options.nodes) && options.presences > 0,
-        "--nodes must be 1 to 9, and --presences at least 1"
+        (1..=NODES_MAX).contains(&options.nodes) && options.presences > 0,
+        "--nodes must be 1 to {NODES_MAX}, and --presences at least 1"
     );
     ensure!(
         options.mbit.iter().all(|mbit| *mbit > 0),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
-use tokio::time::sleep;
+use tokio::time::{sleep, sleep_until};
 
 use super::Case;
 use super::field::Field;
@@ -23,6 +23,8 @@ const LOAD: f64 = 0.17;
 const ENVELOPE: usize = 150;
 /// The bandwidth for whose load the app sends if the link has no limit, in Mbit/s.
 const UNLIMITED_LOAD: u32 = 100;
+/// The time after its first connection in which a node that joins has made the links to all others.
+const LINKING: Duration = Duration::from_secs(2);
 /// The time after the catching up in which messages of the app are still sent and counted.
 const AFTERWARDS: Duration = Duration::from_secs(2);
 /// The time in which the app sends and nothing else happens.
@@ -118,6 +120,14 @@ impl<'a> Trial<'a> {
             completed = complete(&mut joiners, &wanted).await?;
         }
 
+        let linking = match case {
+            Case::Partition => RECONNECTING + DEFAULT_BROADCAST_PERIOD,
+            Case::Join | Case::Three => LINKING,
+        };
+        // All links exist for some time before the end, so that a loss over one is seen.
+        if let Some(last) = begins.iter().map(|begin| begin.at).max() {
+            sleep_until((last + linking).into()).await;
+        }
         sleep(AFTERWARDS).await;
         let end = Instant::now();
         let drained = drained(&joiners, &senders).await?;
@@ -130,16 +140,22 @@ impl<'a> Trial<'a> {
             let received = (drained.bytes - begin.bytes) as f64;
             let arrived = completed[number].unwrap_or(drained);
             let linked = joiner.watcher.linked(&sent, begin.at, senders.len());
-            let parted = case == Case::Partition;
+            let app = joiner.watcher.outcome(
+                &sent,
+                begin.at,
+                end,
+                begin.at + linking,
+                quality.round_trip,
+            );
             outcomes.push(Outcome {
                 case,
                 joiner: joiner.node.name().to_owned(),
                 quality,
                 took: completed[number].map(|arrived| arrived.at.duration_since(begin.at)),
                 linked_after: linked.map(|at| at.duration_since(begin.at)),
-                relinking: match parted {
-                    true => RECONNECTING + DEFAULT_BROADCAST_PERIOD,
-                    false => Duration::ZERO,
+                relinking: match case {
+                    Case::Partition => linking,
+                    Case::Join | Case::Three => Duration::ZERO,
                 },
                 bytes: (received - of_app).max(0.0) as u64,
                 message_bytes: load.message_bytes,
@@ -149,9 +165,7 @@ impl<'a> Trial<'a> {
                 load: quality
                     .bytes_per_second()
                     .map(|rate| load.bytes_per_second / rate),
-                app: joiner
-                    .watcher
-                    .outcome(&sent, begin.at, end, quality.round_trip),
+                app,
                 down: down.clone(),
                 warnings: warnings(&joiner.node),
             });

@@ -135,3 +135,35 @@ fn report(new: Vec<Outcome>, figures: &Printer, outcomes: &mut Vec<Outcome>) {
         outcomes.push(outcome);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Engine;
+
+    #[tokio::test]
+    async fn a_cluster_has_at_most_as_many_nodes_as_there_are_names() {
+        const { assert!(NODES_MAX >= 20, "the promise is for 20 nodes") };
+        let setup = Setup {
+            program: "none".into(),
+            logs: "none".into(),
+            engine: Engine::Zenoh,
+        };
+        let figures = Printer {
+            commit: String::new(),
+            engine: Engine::Zenoh,
+        };
+        for nodes in [0, NODES_MAX + 1] {
+            let options = Options {
+                nodes,
+                presences: 1,
+                mbit: Vec::new(),
+                rtt: Vec::new(),
+                cases: Vec::new(),
+                parted: 0,
+            };
+            let error = run(&setup, &options, &figures).await.unwrap_err();
+            assert!(error.to_string().contains("1 to 26"), "{error}");
+        }
+    }
+}

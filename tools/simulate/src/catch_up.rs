@@ -9,8 +9,11 @@ use serde_json::json;
 use crate::case::Case;
 
 /// The clusters of the table in the documentation: as many presences as fit, on up to 200 nodes.
-pub(crate) const CASES: [&str; 5] = [
+pub(crate) const CASES: [&str; 8] = [
     "20x10000",
+    "200x10000",
+    "50x40000",
+    "20x100000",
     "3x1000000",
     "20x1000000",
     "50x400000",

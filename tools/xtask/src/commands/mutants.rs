@@ -18,6 +18,10 @@ use mutant::{Check, Mutant};
 /// The folder of the mutants, relative to the checkout's root.
 const FOLDER: &str = "tools/xtask/mutants";
 
+/// Cargo's arguments for the unit tests of presence-core, and for its suite over real engines.
+const UNIT_TESTS: &[&str] = &["--lib"];
+const ADAPTERS: &[&str] = &["--test", "adapters"];
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The number of seeds after which a mutant has survived
@@ -49,10 +53,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let seed = tree
             .with(mutant, || match &mutant.check {
                 Check::Simulation => tree.first_violation(args.seeds),
-                Check::Tests(names) => tree.first_failure(names, &tree.target, ""),
-                Check::Models(names) => {
-                    tree.first_failure(names, &tree.target.join("model"), model::FLAG)
-                }
+                Check::Tests(names) => tree.first_failure(names, UNIT_TESTS, ""),
+                Check::Adapters(names) => tree.first_failure(names, ADAPTERS, ""),
+                Check::Models(names) => tree.first_failure(names, UNIT_TESTS, model::FLAG),
             })
             .with_context(|| format!("{FOLDER}/{}", mutant.name))?;
         match seed {
@@ -146,15 +149,23 @@ impl Copy {
         result
     }
 
-    /// Returns the first of the named unit tests that fails in the copy; `None` if all pass.
-    fn first_failure(&self, names: &str, target: &Path, flag: &str) -> Result<Option<String>> {
+    /// Returns the first of the named tests that fails in the copy; `None` if all pass. `tests` are
+    /// cargo's arguments for the program that has them.
+    fn first_failure(&self, names: &str, tests: &[&str], flag: &str) -> Result<Option<String>> {
+        let target = match flag {
+            "" => self.target.clone(),
+            _ => self.target.join("model"),
+        };
         let command = |last: &[&str]| {
             let mut command = workspace::cargo();
             command
                 .current_dir(&self.root)
-                .args(["test", "--quiet", "--package", "presence-core", "--lib"])
+                .args(["test", "--quiet", "--package", "presence-core"])
+                .args(tests)
+                // The engines are behind features.
+                .arg("--all-features")
                 .args(last)
-                .env("CARGO_TARGET_DIR", target)
+                .env("CARGO_TARGET_DIR", &target)
                 .env("RUSTFLAGS", format!("-Awarnings {flag}"));
             command
         };

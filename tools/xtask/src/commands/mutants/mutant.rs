@@ -1,8 +1,9 @@
 //! A mutant: a rule, and the replacements in the code that break it.
 //!
 //! A mutant is a text file. Its first line says how the rule is broken. A line `test: ` names the
-//! unit tests of presence-core that notice it, and a line `model: ` those that run under the
-//! scheduler of `cargo xtask model`; without such a line, the simulation must. Then, for each
+//! unit tests of presence-core that notice it, a line `adapters: ` those of its suite over real
+//! engines, and a line `model: ` those that run under the scheduler of `cargo xtask model`; without
+//! such a line, the simulation must. Then, for each
 //! replacement, `--- ` precedes the name of the file. The old text, which must occur in that file
 //! exactly once, is between `<<<` and `===`, and the new text between `===` and `>>>`.
 
@@ -24,6 +25,8 @@ pub(crate) enum Check {
     Simulation,
     /// Unit tests with this text in their names.
     Tests(String),
+    /// Tests over real engines with this text in their names. They must need no broker.
+    Adapters(String),
     /// Models with this text in their names: tests that try one order of threads after another.
     Models(String),
 }
@@ -45,6 +48,8 @@ impl Mutant {
         while let Some(line) = lines.next() {
             if let Some(named) = line.strip_prefix("test: ") {
                 check = Check::Tests(named.to_owned());
+            } else if let Some(named) = line.strip_prefix("adapters: ") {
+                check = Check::Adapters(named.to_owned());
             } else if let Some(named) = line.strip_prefix("model: ") {
                 check = Check::Models(named.to_owned());
             } else if let Some(named) = line.strip_prefix("--- ") {
@@ -119,6 +124,8 @@ mod tests {
         assert_eq!(check("\n\n"), Check::Simulation);
         let tests = Check::Tests("node::pulls".to_owned());
         assert_eq!(check("\ntest: node::pulls\n\n"), tests);
+        let adapters = Check::Adapters("links".to_owned());
+        assert_eq!(check("\nadapters: links\n\n"), adapters);
         let models = Check::Models("node::model".to_owned());
         assert_eq!(check("\nmodel: node::model\n\n"), models);
     }

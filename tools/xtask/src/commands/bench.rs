@@ -11,6 +11,9 @@ use crate::{process, workspace};
 
 /// The benchmark of a large room: a subcommand of `tools/bench` of its own.
 const BIG_ROOM: &str = "big-room";
+/// The memory of a presence: a benchmark of `tools/bench` of its own, because it counts what its
+/// allocator does, which would slow the servers down.
+const MEMORY: &str = "memory";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -18,7 +21,7 @@ pub(crate) struct Args {
     #[arg(long)]
     quick: bool,
     /// Only the scenarios with this text in their names. `big-room` measures a room of 100,000 on
-    /// one node and on three, which no other run does
+    /// one node and on three, and `memory` the bytes of a presence, which no other run does
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
     /// The cores of the server. Default `both`, and `one` with --quick
@@ -52,6 +55,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         if args.quick {
             command.args(["--users", "20000", "--seconds", "2", "--returning", "100"]);
         }
+        return process::run(&mut command);
+    }
+    if args.only.as_deref() == Some(MEMORY) {
+        let mut command = workspace::cargo();
+        command.args(["bench", "--quiet", "--package", "bench", "--bench", MEMORY]);
         return process::run(&mut command);
     }
     let peers = match args.quick || args.no_peers {

@@ -122,7 +122,7 @@ impl Limits {
         self
     }
 
-    /// Sets the longest ref and the longest `join_ref`, in bytes of its JSON text, without the
+    /// Sets the longest ref and the longest `join_ref`, in bytes of their JSON texts, without the
     /// quotes. Default 256; phoenix.js counts, and sends a few digits. A message with a longer one
     /// is malformed: the connection is closed with code 1011; by long-polling the publish is
     /// answered with 408, and the session ends. There is no answer to such a message, because it

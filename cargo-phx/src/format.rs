@@ -42,7 +42,11 @@ impl Format<'_> {
         let written = child.stdin.take()?.write_all(text.as_bytes());
         let output = child.wait_with_output().ok()?;
         written.ok()?;
-        let formatted = String::from_utf8(output.stdout).ok()?;
+        let mut formatted = String::from_utf8(output.stdout).ok()?;
+        // To a pipe, rustfmt writes `\n` whatever the text has.
+        if text.contains("\r\n") {
+            formatted = formatted.replace("\r\n", "\n").replace('\n', "\r\n");
+        }
         (output.status.success() && (text.is_empty() || !formatted.is_empty())).then_some(formatted)
     }
 }
@@ -85,6 +89,18 @@ mod tests {
             here().edited("fn  a(){}\n", "fn  a(){}\nfn  b(){}\n"),
             "fn  a(){}\nfn  b(){}\n"
         );
+    }
+
+    #[test]
+    fn a_file_with_the_line_endings_of_windows_is_formatted_and_keeps_them() {
+        assert_eq!(
+            here().edited("fn a() {}\r\n", "fn a() {}\r\nfn  b(){}\r\n"),
+            "fn a() {}\r\nfn b() {}\r\n"
+        );
+        // With both, no edit may change a line of the user's.
+        let mixed = "fn a() {}\r\nfn c() {}\n";
+        let edited = format!("{mixed}fn  b(){{}}\n");
+        assert_eq!(here().edited(mixed, &edited), edited);
     }
 
     #[test]

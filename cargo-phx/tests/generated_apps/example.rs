@@ -23,7 +23,12 @@ fn the_example_is_the_generators_output() {
     let generated = texts(&sandbox.root);
     for (path, text) in &generated {
         let text = text.replace(&library, "../../presence-channels");
-        assert_snapshot(&example.join(path), text);
+        // The example is a member of a workspace, and cargo reads profiles from its root alone.
+        let text = match &**path {
+            "Cargo.toml" => text.split("\n# Optimises").next().unwrap_or_default(),
+            _ => &text,
+        };
+        assert_snapshot(&example.join(path), text.to_owned());
     }
     let paths = |files: Vec<(String, String)>| files.into_iter().map(|(path, _)| path);
     let (expected, actual) = (paths(generated), paths(texts(&example)));

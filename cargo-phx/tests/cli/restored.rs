@@ -151,10 +151,11 @@ fn write(app: &App) -> Sandbox {
     } else {
         ""
     };
-    // As rustfmt has it: a call whose only follower is `.await?` stays with it on a line. With
-    // another indent the file is not in rustfmt's format.
+    // As rustfmt has it: a call whose only follower is `.await?` stays with it on a line. The file
+    // is not in rustfmt's format with another indent, nor with a chain of over 60 characters.
+    let is_formatted = app.indent == "    " && !app.state.contains("default");
     let server = match fail {
-        "?" if app.indent == "    " => app.server.replace(ALONE, &ALONE.replace("\n        ", "")),
+        "?" if is_formatted => app.server.replace(ALONE, &ALONE.replace("\n        ", "")),
         _ => app.server.to_owned(),
     };
     let main = format!(

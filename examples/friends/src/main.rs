@@ -101,9 +101,9 @@ async fn start(pubsub: PubSub, database_url: &str) -> anyhow::Result<Endpoint> {
         .start(Config::default())
         .await?;
     // A node that does not know yet who is on the others takes no clients.
-    // One that finds no other node takes its own clients all the same.
+    // If that takes too long, it takes its own clients all the same.
     if timeout(FIND_OTHERS, online.caught_up()).await.is_err() {
-        tracing::warn!("no other node was found: the list of friends may be incomplete");
+        tracing::warn!("the other nodes are not known yet: the list of friends may be incomplete");
     }
     Ok(endpoint)
 }

@@ -110,9 +110,12 @@ impl Node {
         out: &mut Vec<NodeEffect>,
     ) -> Result<(), Malformed> {
         let place = self.existing(message.shard)?;
-        if !self.pulls.lock().expects(message.id, &sender.origin.name) {
+        let (about, answerer) = (&message.origin, &sender.origin.name);
+        let pulls = self.pulls.lock();
+        if !pulls.expects(place, about, message.id, answerer) {
             return Ok(());
         }
+        drop(pulls);
         // Contents are believed of replicas that are up here, whoever sends them.
         let Some(origin) = self.membership.lock().origin(&message.origin) else {
             return Ok(());

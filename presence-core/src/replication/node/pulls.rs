@@ -137,10 +137,16 @@ impl Pulls {
         queue.push_back(WantedPull { place, ask });
     }
 
-    /// Returns whether the part belongs to an answer that this node waits for, from that sender.
-    pub(super) fn expects(&self, id: u64, sender: &ReplicaName) -> bool {
+    /// Returns whether `sender` was asked for this replica under this number, and is waited for.
+    pub(super) fn expects(
+        &self,
+        place: usize,
+        origin: &Origin,
+        id: u64,
+        sender: &ReplicaName,
+    ) -> bool {
         let mut active = self.active.iter();
-        active.any(|pull| pull.ask.id == id && pull.whom == *sender)
+        active.any(|pull| pull.is_about(place, origin, id) && pull.whom == *sender)
     }
 
     /// A part has come, and its shard has it. `is_wanted`: the shard waits for more of the answer.

@@ -95,7 +95,7 @@ impl Answers {
             return;
         };
         if let Some(credit) = credit
-            && self.go_on(by, ask.id, credit, now)
+            && self.go_on(by, ask, credit, now)
         {
             return;
         }
@@ -156,14 +156,19 @@ impl Answers {
     }
 
     /// Takes further credit for an answer that is under way, or waits. Returns whether one is.
-    fn go_on(&mut self, to: &ReplicaName, id: u64, credit: &Credit, now: Duration) -> bool {
+    fn go_on(&mut self, to: &ReplicaName, ask: &Ask, credit: &Credit, now: Duration) -> bool {
         let mut answers = self.under_way.iter_mut();
-        if let Some(answer) = answers.find(|answer| answer.to == *to && answer.id == id) {
+        let answers = answers.find(|answer| {
+            answer.to == *to && answer.id == ask.id && *answer.origin() == ask.origin
+        });
+        if let Some(answer) = answers {
             answer.take(credit, now);
             return true;
         }
         let mut waiting = self.waiting.iter();
-        waiting.any(|request| request.by == *to && request.ask.id == id)
+        waiting.any(|other| {
+            other.by == *to && other.ask.id == ask.id && other.ask.origin == ask.origin
+        })
     }
 
     /// Returns whether a peer has cancelled its request of this number.

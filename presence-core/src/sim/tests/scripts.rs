@@ -78,3 +78,32 @@ fn the_misfortunes_of_a_link_end_in_the_same_set() {
         assert!(outcome.coverage.get(name) > 0, "{name}");
     }
 }
+
+/// A machine that is set back to a snapshot draws the numbers of its requests again, for others.
+#[test]
+fn an_answer_from_before_a_snapshot_ends_no_later_request_of_its_number() {
+    let script: Script = "
+        seed 962567
+        nodes 4
+        pool_size 2
+        diff_interval 0
+        max_silent_periods 2
+        down_period 9000
+        permdown_period 25000
+        weather 1 300 50 0 200 4000
+        wait 129
+        track n0 o1 t0 k1
+        track n3 o1 t0 k1
+        wait 716
+        track n0 o1 t1 k0
+        downgrade n1
+        snapshot n1
+        wait 2462
+        restore n1
+        wait 2397
+        untrack n0 o1 t0 k1
+    "
+    .parse()
+    .unwrap();
+    assert_eq!(run(&script).violation, None);
+}

@@ -359,9 +359,19 @@ fn what_is_no_longer_wanted_is_cancelled_or_never_asked_for() {
 fn only_the_node_that_was_asked_is_listened_to() {
     let mut table = Table::new();
     table.want(1, false);
-    assert!(table.pulls.expects(1, &ReplicaName::new("there")));
-    assert!(!table.pulls.expects(1, &ReplicaName::new("other")));
-    assert!(!table.pulls.expects(2, &ReplicaName::new("there")));
+    let origin = ask(1, false).origin;
+    let expects = |place, origin: &Origin, id, sender| {
+        let sender = ReplicaName::new(sender);
+        table.pulls.expects(place, origin, id, &sender)
+    };
+    assert!(expects(0, &origin, 1, "there"));
+    assert!(!expects(0, &origin, 1, "other"));
+    assert!(!expects(0, &origin, 2, "there"));
+    // The same number, as after a snapshot: another shard, another replica.
+    assert!(!expects(1, &origin, 1, "there"));
+    let name = ReplicaName::new("third");
+    let incarnation = origin.incarnation;
+    assert!(!expects(0, &Origin { name, incarnation }, 1, "there"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::{MAX_AGAIN, OVERTAKEN_BY, PartArrival, PullAction};
-use crate::replication::set::ReplicaName;
+use crate::replication::set::{Origin, ReplicaName};
 use crate::replication::shard::{Ask, Credit};
 
 /// An answer that this node waits for.
@@ -39,6 +39,12 @@ pub(super) struct Pull {
 }
 
 impl Pull {
+    /// Returns whether it is the answer to this request. The number alone does not tell: a machine
+    /// that was set back to a snapshot draws the same numbers again, for other requests.
+    pub(super) fn is_about(&self, place: usize, origin: &Origin, id: u64) -> bool {
+        self.ask.id == id && self.place == place && *self.ask.origin == *origin
+    }
+
     pub(super) fn grant(&mut self, more: u32, now: Duration) {
         let upto = self.granted + more;
         self.missing.extend(self.granted..upto);

@@ -61,7 +61,7 @@ use std::time::Duration;
 
 use answers::{Answers, Held, PeerRequest};
 pub(crate) use config::ShardConfig;
-use copies::{Copies, Limits};
+use copies::{Copies, Limits, Turn};
 pub(crate) use counts::Counts;
 pub(crate) use effect::{Effect, TopicDiff};
 use index::Index;
@@ -322,30 +322,37 @@ impl Shard {
             }
             Input::Leave(origin, until) => {
                 self.answers.gone(&origin.name);
-                self.copies.leave(&origin, until, now, &mut self.index);
+                let (copies, turn) = &mut self.in_turn(now);
+                copies.leave(&origin, until, turn);
             }
             Input::Announced {
                 origin,
                 clock,
                 recent,
             } => {
-                self.copies
-                    .announced(&origin, clock, recent, now, &mut self.index);
+                let (copies, turn) = &mut self.in_turn(now);
+                copies.announced(&origin, clock, recent, turn);
             }
-            Input::Seen(origin, clock) => self.copies.seen(&origin, clock, now),
+            Input::Seen(origin, clock) => {
+                let (copies, turn) = &mut self.in_turn(now);
+                copies.seen(&origin, clock, turn);
+            }
             Input::Compare(origin, clock, check) => {
-                self.copies
-                    .compare(&origin, clock, check, now, &mut self.counts);
+                let (copies, turn) = &mut self.in_turn(now);
+                copies.compare(&origin, clock, check, turn);
             }
             Input::Delta { delta, recent } => {
-                self.copies
-                    .delta(delta, recent, now, &mut self.index, &mut self.counts);
+                let (copies, turn) = &mut self.in_turn(now);
+                copies.delta(delta, recent, turn);
             }
             Input::Part { part, own } => {
-                self.copies
-                    .part(part, own, now, &mut self.index, &mut self.counts);
+                let (copies, turn) = &mut self.in_turn(now);
+                copies.part(part, own, turn);
             }
-            Input::Over(origin, id) => self.copies.over(&origin, id, now),
+            Input::Over(origin, id) => {
+                let (copies, turn) = &mut self.in_turn(now);
+                copies.over(&origin, id, turn);
+            }
             Input::Asked {
                 by,
                 ask,
@@ -366,6 +373,16 @@ impl Shard {
         self.settle(effects);
     }
 
+    /// The copies of other nodes' replicas, and what follows them.
+    fn in_turn(&mut self, now: Duration) -> (&mut Copies, Turn<'_>) {
+        let turn = Turn {
+            now,
+            index: &mut self.index,
+            counts: &mut self.counts,
+        };
+        (&mut self.copies, turn)
+    }
+
     fn own(&self, which: Which<'_>) -> Option<&Arc<Entry>> {
         self.owned.find(self.writer.replica(), which)
     }
@@ -381,8 +398,8 @@ impl Shard {
     fn tick(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         self.end_graces(now, effects);
         self.index.tick(now, effects);
-        self.copies
-            .tick(now, &mut self.index, &mut self.counts, effects);
+        let (copies, turn) = &mut self.in_turn(now);
+        copies.tick(turn, effects);
         let held = Held {
             writer: &self.writer,
             copies: &self.copies,

@@ -6,17 +6,18 @@ mod exchange;
 pub(super) mod staging;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::counts::Counts;
 use super::effect::Effect;
 use super::index::Index;
 use crate::replication::set::{Clock, Entry, Origin, Replica, ReplicaName};
 use copy::ReplicaCopy;
 pub(super) use copy::row;
+pub(super) use turn::Turn;
 
 /// The replicas of other nodes, as far as this shard holds them.
 #[derive(Clone, Debug)]
@@ -249,13 +250,7 @@ impl Copies {
 
     /// The replica left in order: what is shown of it stays until then, or until its keys are
     /// tracked anew.
-    pub(super) fn leave(
-        &mut self,
-        origin: &Origin,
-        until: Duration,
-        now: Duration,
-        index: &mut Index,
-    ) {
+    pub(super) fn leave(&mut self, origin: &Origin, until: Duration, turn: &mut Turn<'_>) {
         let Some(known) = self.known.remove(&origin.name) else {
             return;
         };
@@ -266,13 +261,13 @@ impl Copies {
         }
         // An earlier incarnation that is still shown has no grace: the later one had its chance to
         // track anew.
-        if !known.visible || until <= now || !known.current.is_of(origin) {
+        if !known.visible || until <= turn.now || !known.current.is_of(origin) {
             self.dissolve(known.current);
             return;
         }
         let mut current = known.current;
         current.catch_up.complete();
-        index.begin_grace(current.replica.origin());
+        turn.index.begin_grace(current.replica.origin());
         self.in_grace.push((until, current));
     }
 
@@ -330,21 +325,17 @@ impl Copies {
     }
 
     /// Ends graces, and asks for what is missing.
-    pub(super) fn tick(
-        &mut self,
-        now: Duration,
-        index: &mut Index,
-        counts: &mut Counts,
-        effects: &mut Vec<Effect>,
-    ) {
-        let over = self.in_grace.extract_if(.., |(until, _)| *until <= now);
+    pub(super) fn tick(&mut self, turn: &mut Turn<'_>, effects: &mut Vec<Effect>) {
+        let over = self
+            .in_grace
+            .extract_if(.., |(until, _)| *until <= turn.now);
         for (_, copy) in over.collect::<Vec<_>>() {
-            index.end_grace(copy.replica.origin());
-            counts.graces_expired += 1;
+            turn.index.end_grace(copy.replica.origin());
+            turn.counts.graces_expired += 1;
             self.dissolve(copy);
         }
-        self.put_together(now, index, counts);
-        self.ask(now, counts, effects);
+        self.put_together(turn);
+        self.ask(turn, effects);
     }
 
     /// Shows a replica, or a later state of it, that has become complete.

@@ -1,15 +1,14 @@
 //! The messages about other nodes' replicas: clocks, changes, answers, and the requests for them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Copies;
-use crate::replication::set::{Changes, Clock, Delta, Entry, Gone, NotApplied, Origin};
+use super::turn::{Steps, Turn, behind, earlier};
+use crate::replication::set::{Clock, Delta, NotApplied, Origin};
 use crate::replication::shard::copies::catch_up::Taken;
 use crate::replication::shard::copies::copy::ReplicaCopy;
 use crate::replication::shard::counts::Counts;
 use crate::replication::shard::effect::Effect;
-use crate::replication::shard::index::Index;
 use crate::replication::shard::part::Part;
 
 impl Copies {
@@ -19,10 +18,9 @@ impl Copies {
         origin: &Origin,
         clock: Clock,
         recent: bool,
-        now: Duration,
-        index: &mut Index,
+        turn: &mut Turn<'_>,
     ) {
-        self.each(origin, |copy, due, random| {
+        self.each(origin, turn, |copy, steps| {
             if recent {
                 copy.target.get_or_insert(clock);
             }
@@ -31,12 +29,10 @@ impl Copies {
             // holds.
             let told = clock.max(copy.target.unwrap_or(clock));
             if told > held {
-                let jitter = |most| jitter(random, most);
-                copy.catch_up.behind(told, now, jitter);
-                earlier(due, copy.catch_up.due());
+                steps.behind(copy, told);
             }
         });
-        self.advance(&origin.name, index);
+        self.advance(&origin.name, turn.index);
     }
 
     /// Another node holds the replica at this clock.
@@ -44,13 +40,11 @@ impl Copies {
         &mut self,
         origin: &Origin,
         clock: Clock,
-        now: Duration,
+        turn: &mut Turn<'_>,
     ) {
-        self.each(origin, |copy, due, random| {
+        self.each(origin, turn, |copy, steps| {
             if clock > copy.replica.clock() {
-                let jitter = |most| jitter(random, most);
-                copy.catch_up.behind(clock, now, jitter);
-                earlier(due, copy.catch_up.due());
+                steps.behind(copy, clock);
             }
         });
     }
@@ -62,8 +56,7 @@ impl Copies {
         origin: &Origin,
         clock: Clock,
         check: u64,
-        now: Duration,
-        counts: &mut Counts,
+        turn: &mut Turn<'_>,
     ) {
         let Some(known) = self.known.get_mut(&origin.name) else {
             return;
@@ -79,14 +72,13 @@ impl Copies {
         {
             return;
         }
-        counts.refetches += 1;
+        turn.counts.refetches += 1;
         let next = known
             .next
             .insert(ReplicaCopy::new(Arc::clone(held.origin())));
         next.target = Some(clock);
-        next.catch_up
-            .behind(clock, now, |most| jitter(&mut self.random, most));
-        earlier(&mut self.next_ask, next.catch_up.due());
+        let (catch_up, random) = (&mut next.catch_up, &mut self.random);
+        behind(catch_up, clock, turn.now, random, &mut self.next_ask);
     }
 
     /// Takes changes that their replica sent.
@@ -94,37 +86,27 @@ impl Copies {
         &mut self,
         delta: Delta,
         recent: bool,
-        now: Duration,
-        index: &mut Index,
-        counts: &mut Counts,
+        turn: &mut Turn<'_>,
     ) {
         let origin = Arc::clone(&delta.origin);
-        let batch = self.limits.batch;
-        let mut busy = false;
-        let lost = &mut Vec::new();
-        self.each(&origin, |copy, due, random| {
+        self.each(&origin, turn, |copy, steps| {
             if recent {
                 copy.target.get_or_insert(delta.to);
             }
-            match apply(copy, &delta, batch, index, counts, lost) {
-                Ok(()) => {
-                    after(copy, now, batch, index, counts, random, lost);
-                    busy |= copy.has_work();
-                    earlier(due, copy.catch_up.due());
-                }
+            match steps.apply(copy, &delta) {
+                Ok(()) => steps.moved_on(copy),
                 Err(NotApplied::Gap) => {
-                    counts.gaps += 1;
-                    counts.early_kept += u64::from(copy.catch_up.keep(delta.clone()));
-                    let jitter = |most| jitter(random, most);
-                    copy.catch_up.behind(delta.to, now, jitter);
-                    earlier(due, copy.catch_up.due());
+                    let kept = copy.catch_up.keep(delta.clone());
+                    steps.turn.counts.gaps += 1;
+                    steps.turn.counts.early_kept += u64::from(kept);
+                    steps.behind(copy, delta.to);
                 }
-                Err(NotApplied::Known | NotApplied::OtherOrigin) => counts.stale_deltas += 1,
+                Err(NotApplied::Known | NotApplied::OtherOrigin) => {
+                    steps.turn.counts.stale_deltas += 1;
+                }
             }
         });
-        self.busy |= busy;
-        self.news.lost(lost);
-        self.advance(&origin.name, index);
+        self.advance(&origin.name, turn.index);
     }
 
     /// Takes a part of what was asked for. `own`: its replica sent it.
@@ -132,9 +114,7 @@ impl Copies {
         &mut self,
         part: Part,
         own: bool,
-        now: Duration,
-        index: &mut Index,
-        counts: &mut Counts,
+        turn: &mut Turn<'_>,
     ) {
         let origin = Arc::clone(&part.origin);
         let batch = self.limits.batch;
@@ -146,11 +126,11 @@ impl Copies {
             }
             Some(copy.catch_up.take(part, batch))
         };
-        self.go_on(&origin, own, take, now, index, counts);
+        self.go_on(&origin, own, take, turn);
     }
 
     /// Goes on with the answer whose turn it is, if parts of one wait to be put together.
-    pub(super) fn put_together(&mut self, now: Duration, index: &mut Index, counts: &mut Counts) {
+    pub(super) fn put_together(&mut self, turn: &mut Turn<'_>) {
         let Some((origin, own)) = self.unfinished.pop_front() else {
             return;
         };
@@ -159,7 +139,7 @@ impl Copies {
             let is_staging = copy.catch_up.is_staging();
             is_staging.then(|| copy.catch_up.put_together(batch))
         };
-        self.go_on(&origin, own, go_on, now, index, counts);
+        self.go_on(&origin, own, go_on, turn);
     }
 
     /// Goes on with an answer about a replica, and takes it over when it is whole.
@@ -168,16 +148,11 @@ impl Copies {
         origin: &Arc<Origin>,
         own: bool,
         mut step: impl FnMut(&mut ReplicaCopy, &mut Counts) -> Option<Taken>,
-        now: Duration,
-        index: &mut Index,
-        counts: &mut Counts,
+        turn: &mut Turn<'_>,
     ) {
-        let batch = self.limits.batch;
-        let mut busy = false;
         let mut has_more = false;
-        let lost = &mut Vec::new();
-        self.each(origin, |copy, due, random| {
-            let whole = match step(copy, counts) {
+        self.each(origin, turn, |copy, steps| {
+            let whole = match step(copy, steps.turn.counts) {
                 Some(Taken::Whole(whole)) => whole,
                 Some(Taken::More) => {
                     has_more = true;
@@ -185,13 +160,12 @@ impl Copies {
                 }
                 Some(Taken::Kept) | None => return,
                 Some(Taken::Broken) => {
-                    counts.nonsense += 1;
-                    copy.catch_up.broken(now, |most| jitter(random, most));
-                    earlier(due, copy.catch_up.due());
+                    steps.turn.counts.nonsense += 1;
+                    steps.broken(copy);
                     return;
                 }
                 Some(Taken::Nonsense) => {
-                    counts.nonsense += 1;
+                    steps.turn.counts.nonsense += 1;
                     return;
                 }
             };
@@ -200,22 +174,19 @@ impl Copies {
                 // machine.
                 copy.target = copy.target.map(|target| target.min(whole.to()));
             }
-            match take_over(copy, whole, batch, index, counts, lost) {
-                Ok(()) => counts.answers += 1,
+            match steps.take_over(copy, whole) {
+                Ok(()) => steps.turn.counts.answers += 1,
                 // Whoever asks its replica knows now that there is nothing more.
                 Err(NotApplied::Known) if own => {}
                 // Another node had no more either, so the next is asked. The pull may be over
                 // already, and then no other call says so.
                 Err(_) => {
-                    copy.catch_up.broken(now, |most| jitter(random, most));
-                    earlier(due, copy.catch_up.due());
+                    steps.broken(copy);
                     return;
                 }
             }
-            copy.catch_up.answered(own, now);
-            after(copy, now, batch, index, counts, random, lost);
-            busy |= copy.has_work();
-            earlier(due, copy.catch_up.due());
+            copy.catch_up.answered(own, steps.turn.now);
+            steps.moved_on(copy);
         });
         if has_more {
             let mut unfinished = self.unfinished.iter_mut();
@@ -224,9 +195,7 @@ impl Copies {
                 None => self.unfinished.push_back((Arc::clone(origin), own)),
             }
         }
-        self.busy |= busy;
-        self.news.lost(lost);
-        self.advance(&origin.name, index);
+        self.advance(&origin.name, turn.index);
     }
 
     /// Returns whether the request of this number waits for its answer.
@@ -239,15 +208,18 @@ impl Copies {
     }
 
     /// The request of this number led to nothing.
-    pub(in crate::replication::shard) fn over(&mut self, origin: &Origin, id: u64, now: Duration) {
-        self.each(origin, |copy, due, random| {
-            copy.catch_up.over(id, now, |most| jitter(random, most));
-            earlier(due, copy.catch_up.due());
-        });
+    pub(in crate::replication::shard) fn over(
+        &mut self,
+        origin: &Origin,
+        id: u64,
+        turn: &mut Turn<'_>,
+    ) {
+        self.each(origin, turn, |copy, steps| steps.over(copy, id));
     }
 
     /// Asks for what is missing, where that is due.
-    pub(super) fn ask(&mut self, now: Duration, counts: &mut Counts, effects: &mut Vec<Effect>) {
+    pub(super) fn ask(&mut self, turn: &mut Turn<'_>, effects: &mut Vec<Effect>) {
+        let now = turn.now;
         if self.next_ask.is_none_or(|at| at > now) {
             return;
         }
@@ -257,106 +229,37 @@ impl Copies {
             for copy in std::iter::once(&mut known.current).chain(&mut known.next) {
                 let id = random.u64(..);
                 let ask = copy.catch_up.ask(&copy.replica, now, id);
-                counts.asks += u64::from(ask.is_some());
+                turn.counts.asks += u64::from(ask.is_some());
                 effects.extend(ask.map(Effect::Ask));
                 earlier(&mut self.next_ask, copy.catch_up.due());
             }
         }
     }
 
-    /// Runs `change` on the states of an incarnation that is up.
+    /// Lets the states of an incarnation that is up take steps.
     fn each(
         &mut self,
         origin: &Origin,
-        mut change: impl FnMut(&mut ReplicaCopy, &mut Option<Duration>, &mut fastrand::Rng),
+        turn: &mut Turn<'_>,
+        mut change: impl FnMut(&mut ReplicaCopy, &mut Steps<'_, '_>),
     ) {
         let Some(known) = self.known.get_mut(&origin.name).filter(|known| known.up) else {
             return;
         };
+        let mut steps = Steps {
+            turn,
+            batch: self.limits.batch,
+            random: &mut self.random,
+            next_ask: &mut self.next_ask,
+            lost: Vec::new(),
+            busy: false,
+        };
         for copy in std::iter::once(&mut known.current).chain(&mut known.next) {
             if copy.is_of(origin) {
-                change(copy, &mut self.next_ask, &mut self.random);
+                change(copy, &mut steps);
             }
         }
+        self.busy |= steps.busy;
+        self.news.lost(&mut steps.lost);
     }
-}
-
-/// Moves a copy on by an answer.
-fn take_over(
-    copy: &mut ReplicaCopy,
-    changes: Changes,
-    batch: usize,
-    index: &mut Index,
-    counts: &mut Counts,
-    lost: &mut Vec<Arc<Entry>>,
-) -> Result<(), NotApplied> {
-    let held = &copy.replica;
-    if held.clock() == Clock::ZERO && changes.from() == Clock::ZERO && changes.to() > Clock::ZERO {
-        counts.deltas += 1;
-        copy.replica = changes.into_replica();
-        // Nothing was there, so nothing is shown of it yet.
-        copy.shown = Clock::ZERO;
-        return Ok(());
-    }
-    if held.is_small(&changes, batch) {
-        return apply(copy, &changes.into_delta(), batch, index, counts, lost);
-    }
-    counts.deltas += 1;
-    counts.debts += 1;
-    copy.go_on(changes)
-}
-
-/// Moves a copy on by a delta, and the index with it.
-fn apply(
-    copy: &mut ReplicaCopy,
-    delta: &Delta,
-    batch: usize,
-    index: &mut Index,
-    counts: &mut Counts,
-    lost: &mut Vec<Arc<Entry>>,
-) -> Result<(), NotApplied> {
-    let before = copy.replica.clock();
-    let applied = copy.replica.apply(delta)?;
-    counts.deltas += 1;
-    counts.overlaps += u64::from(applied.overlapped);
-    counts.entries_visited += applied.visited as u64;
-    counts.runs_used += u64::from(matches!(delta.gone, Gone::Except(_)));
-    copy.follow(&applied, before, batch, index);
-    lost.extend(applied.removed);
-    Ok(())
-}
-
-/// Applies the kept early deltas that continue from here.
-fn after(
-    copy: &mut ReplicaCopy,
-    now: Duration,
-    batch: usize,
-    index: &mut Index,
-    counts: &mut Counts,
-    random: &mut fastrand::Rng,
-    lost: &mut Vec<Arc<Entry>>,
-) {
-    while let Some(early) = copy.catch_up.early(copy.replica.clock()) {
-        if apply(copy, &early, batch, index, counts, lost).is_ok() {
-            counts.early_applied += 1;
-        }
-    }
-    if let Some(told) = copy.catch_up.last_early() {
-        let jitter = |most| jitter(random, most);
-        copy.catch_up.behind(told, now, jitter);
-    } else if copy
-        .target
-        .is_none_or(|target| target <= copy.replica.clock())
-        && !copy.catch_up.is_staging()
-    {
-        copy.catch_up.complete();
-    }
-}
-
-fn jitter(random: &mut fastrand::Rng, most: Duration) -> Duration {
-    most.mul_f64(random.f64())
-}
-
-fn earlier(at: &mut Option<Duration>, other: Option<Duration>) {
-    *at = at.iter().copied().chain(other).min();
 }

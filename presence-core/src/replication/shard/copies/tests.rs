@@ -8,6 +8,7 @@ use super::*;
 use crate::replication::set::{
     Delta, Entry, Gone, Incarnation, Meta, MetaBody, OwnerId, Ownership, PhxRef, PhxRefs, Tag,
 };
+use crate::replication::shard::counts::Counts;
 use crate::replication::shard::part::{Ask, parts_of};
 
 const NAMES: [&str; 2] = ["a", "b"];
@@ -172,7 +173,12 @@ impl Held {
     }
 
     fn step(&mut self, step: &CopiesStep) {
-        let (copies, index, counts) = (&mut self.copies, &mut self.index, &mut self.counts);
+        let copies = &mut self.copies;
+        let turn = &mut Turn {
+            now: self.now,
+            index: &mut self.index,
+            counts: &mut self.counts,
+        };
         match step {
             CopiesStep::Up(point) => {
                 let origin = origin(point);
@@ -192,21 +198,21 @@ impl Held {
             CopiesStep::Forget(who) => copies.forget(&ReplicaName::new(NAMES[*who])),
             CopiesStep::Leave(point, grace) => {
                 let until = self.now + Duration::from_millis(*grace);
-                copies.leave(&origin(point), until, self.now, index);
+                copies.leave(&origin(point), until, turn);
             }
             CopiesStep::Delta {
                 from,
                 to,
                 has,
                 recent,
-            } => copies.delta(delta(*from, to, *has), *recent, self.now, index, counts),
+            } => copies.delta(delta(*from, to, *has), *recent, turn),
             CopiesStep::Announced(point, recent) => {
                 let clock = Clock::new(point.clock);
-                copies.announced(&origin(point), clock, *recent, self.now, index);
+                copies.announced(&origin(point), clock, *recent, turn);
             }
             CopiesStep::Compare(point, check) => {
                 let clock = Clock::new(point.clock);
-                copies.compare(&origin(point), clock, *check, self.now, counts);
+                copies.compare(&origin(point), clock, *check, turn);
             }
             CopiesStep::Answer { to, has, own } => {
                 if let Some(ask) = self.asks.pop() {
@@ -218,19 +224,19 @@ impl Held {
                     };
                     let answer = delta(ask.from.get(), &to, *has);
                     for part in parts_of(&answer, ask.id) {
-                        copies.part(part, *own, self.now, index, counts);
+                        copies.part(part, *own, turn);
                     }
                 }
             }
             CopiesStep::Own { topic, key, here } => {
                 let own = own(*topic, *key);
                 if *here {
-                    index.join(&own);
+                    turn.index.join(&own);
                 } else {
-                    index.leave(&own);
+                    turn.index.leave(&own);
                 }
             }
-            CopiesStep::Work => copies.work(index),
+            CopiesStep::Work => copies.work(turn.index),
             CopiesStep::Wait(ms) => self.wait(Duration::from_millis(*ms)),
         }
         self.check();
@@ -239,8 +245,12 @@ impl Held {
     fn wait(&mut self, time: Duration) {
         self.now += time;
         let mut effects = Vec::new();
-        let (index, counts) = (&mut self.index, &mut self.counts);
-        self.copies.tick(self.now, index, counts, &mut effects);
+        let turn = &mut Turn {
+            now: self.now,
+            index: &mut self.index,
+            counts: &mut self.counts,
+        };
+        self.copies.tick(turn, &mut effects);
         self.asks
             .extend(effects.into_iter().map(|effect| match effect {
                 Effect::Ask(ask) => ask,

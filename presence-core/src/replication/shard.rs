@@ -303,6 +303,7 @@ impl Shard {
 
     /// Handles an input. The shard adds its effects to `effects`.
     pub(crate) fn handle(&mut self, input: Input, now: Duration, effects: &mut Vec<Effect>) {
+        let (copies, turn) = &mut self.in_turn(now);
         match input {
             Input::OwnerGone(owner) => self.owner_gone(owner, effects),
             Input::OwnerLost(owner, until) => self.owner_lost(owner, until, effects),
@@ -321,38 +322,19 @@ impl Shard {
                 self.copies.forget(&name);
             }
             Input::Leave(origin, until) => {
-                self.answers.gone(&origin.name);
-                let (copies, turn) = &mut self.in_turn(now);
                 copies.leave(&origin, until, turn);
+                self.answers.gone(&origin.name);
             }
             Input::Announced {
                 origin,
                 clock,
                 recent,
-            } => {
-                let (copies, turn) = &mut self.in_turn(now);
-                copies.announced(&origin, clock, recent, turn);
-            }
-            Input::Seen(origin, clock) => {
-                let (copies, turn) = &mut self.in_turn(now);
-                copies.seen(&origin, clock, turn);
-            }
-            Input::Compare(origin, clock, check) => {
-                let (copies, turn) = &mut self.in_turn(now);
-                copies.compare(&origin, clock, check, turn);
-            }
-            Input::Delta { delta, recent } => {
-                let (copies, turn) = &mut self.in_turn(now);
-                copies.delta(delta, recent, turn);
-            }
-            Input::Part { part, own } => {
-                let (copies, turn) = &mut self.in_turn(now);
-                copies.part(part, own, turn);
-            }
-            Input::Over(origin, id) => {
-                let (copies, turn) = &mut self.in_turn(now);
-                copies.over(&origin, id, turn);
-            }
+            } => copies.announced(&origin, clock, recent, turn),
+            Input::Seen(origin, clock) => copies.seen(&origin, clock, turn),
+            Input::Compare(origin, clock, check) => copies.compare(&origin, clock, check, turn),
+            Input::Delta { delta, recent } => copies.delta(delta, recent, turn),
+            Input::Part { part, own } => copies.part(part, own, turn),
+            Input::Over(origin, id) => copies.over(&origin, id, turn),
             Input::Asked {
                 by,
                 ask,

@@ -7,7 +7,7 @@ use super::table::{MS, PERIOD, Table, options};
 use crate::replication::message::Body;
 use crate::replication::node::{NodeOptions, ReplicaEvent, Status};
 use crate::replication::set::Clock;
-use crate::sim::{Cluster, Operation, Setup};
+use crate::sim::{Cluster, Operation, Setup, run};
 
 fn is_delta(body: &Body<'_>) -> bool {
     matches!(body, Body::Delta(_))
@@ -405,4 +405,21 @@ fn a_delta_that_comes_after_permdown_is_not_believed() {
     assert_eq!(table.view(1, "n0").unwrap().status, Some(Status::Permdown));
     table.pass(PERIOD);
     assert!(table.keys(1).is_empty());
+}
+
+// Rule 19: a node is down and up around a list, which makes two diffs, and is restarted before the
+// second one. The last leave of its key goes with that diff, whatever else is in the topic.
+#[test]
+fn a_last_leave_between_two_diffs_of_a_topic_is_told() {
+    for rest in ["", "untrack n0 o0 t0 k1"] {
+        let text = format!(
+            "seed 7\nnodes 2\npool_size 1\nmax_silent_periods 2\ndown_period 4000\n\
+             permdown_period 15000\ntrack n1 o0 t0 k0\nwait 6000\nslow-dispatch n0 2000\nstop n1\n\
+             wait 3500\ntrack n0 o0 t0 k1\nwait 1500\nlist n0 t0 0\n{rest}\ncontinue n1\n\
+             wait 1000\nstart n1"
+        );
+        let report = run(&text.parse().unwrap());
+        assert_eq!(report.violation, None, "{text}");
+        assert!(report.coverage.get("downs") > 0);
+    }
 }

@@ -214,8 +214,16 @@ impl Topic {
     /// Returns the next diff to send, and the keys that came or went since the last one.
     pub(super) fn take_diff(&mut self) -> Option<(NetChanges, KeyChanges)> {
         let net = self.pending.take()?;
-        let keys = self.key_changes.as_deref_mut();
-        Some((net, keys.map(std::mem::take).unwrap_or_default()))
+        let Some(changes) = self.key_changes.as_deref_mut() else {
+            return Some((net, KeyChanges::default()));
+        };
+        let keys = std::mem::take(changes);
+        if !self.pending.is_empty() {
+            // The keys are told as they are now, ahead of the diffs that wait. A later change of
+            // them goes with one of those, so none may cancel.
+            self.pending.seal();
+        }
+        Some((net, keys))
     }
 
     fn note_key(&mut self, entry: &Arc<Entry>, came: bool) {
@@ -281,3 +289,6 @@ impl Topic {
         holders.collect_into(entries, after, most)
     }
 }
+
+#[cfg(test)]
+mod tests;

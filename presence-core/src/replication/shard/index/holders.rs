@@ -1,42 +1,65 @@
-//! The entries under one key of one topic.
+//! The entries of one topic, by key.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
-use super::keys::Keyed;
+use super::keys::{Keyed, Keys};
 use crate::replication::set::visits::visit;
 use crate::replication::set::{Clock, Entry, Origin, PhxRef, Tag};
+
+/// The result of adding an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Added {
+    /// An entry with its reference was here already.
+    Nothing,
+    /// It is new, and others of its key were here.
+    OneOfMany,
+    /// It is the first of its key.
+    First,
+}
 
 /// The result of removing an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Removed {
     /// It was not here.
     Nothing,
-    /// It is gone, and others are left.
+    /// It is gone, and others of its key are left.
     OneOfMany,
-    /// It was the last. The holders must go too.
+    /// It was the last of its key.
     Last,
 }
 
-/// One entry or several, by reference: the oldest of a source first.
+/// The entries of a topic by key, and within a key by reference: the oldest of a source first.
 ///
 /// By reference and not by tag, because that is what clients know an entry by: a node that goes on
 /// under another incarnation gives its entries new tags, and they take the place of the old ones
 /// unnoticed.
 ///
-/// Nearly every key has one (a user with one tab), which then costs no allocation. A key that a
-/// whole room shares still finds and removes an entry without visiting the others, and finds the
-/// oldest entry of an origin.
-#[derive(Clone, Debug)]
-pub(super) enum Holders {
-    One(Arc<Entry>),
-    Many(Box<Many>),
+/// Nearly every key has one entry (a user with one tab), which costs one pointer. An enum of both
+/// kinds of keys would cost two, so each kind has its own list.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Held {
+    /// The entries that are alone under their keys.
+    ones: Keys<Arc<Entry>>,
+    /// The keys with several entries. `None`: there is no such key.
+    several: Option<Box<Keys<Box<Many>>>>,
+}
+
+/// The entries under one key.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Holders<'a> {
+    One(&'a Arc<Entry>),
+    Many(&'a Many),
 }
 
 /// The entries of a key that has several.
+///
+/// A key that a whole room shares still finds and removes an entry without visiting the others, and
+/// finds the oldest entry of an origin.
 #[derive(Clone, Debug)]
 pub(super) struct Many {
     key: Arc<str>,
@@ -52,10 +75,24 @@ pub(super) struct Many {
 struct ByTag(Arc<Entry>);
 
 impl Many {
+    fn of(entries: [&Arc<Entry>; 2]) -> Self {
+        let mut many = Self {
+            key: Arc::clone(&entries[0].key),
+            by_ref: BTreeMap::new(),
+            by_tag: BTreeSet::new(),
+            lost: BTreeSet::new(),
+        };
+        for entry in entries {
+            many.insert(entry);
+        }
+        many
+    }
+
     /// Adds an entry whose reference is not here.
-    fn insert(&mut self, entry: Arc<Entry>) {
-        self.insert_by_tag(&entry);
-        self.by_ref.insert(entry.meta.reference(), entry);
+    fn insert(&mut self, entry: &Arc<Entry>) {
+        self.insert_by_tag(entry);
+        self.by_ref
+            .insert(entry.meta.reference(), Arc::clone(entry));
     }
 
     fn insert_by_tag(&mut self, entry: &Arc<Entry>) {
@@ -77,54 +114,89 @@ impl Many {
     }
 }
 
-impl Keyed for Holders {
+impl Keyed for Arc<Entry> {
     fn key(&self) -> &Arc<str> {
-        match self {
-            Self::One(entry) => &entry.key,
-            Self::Many(many) => &many.key,
-        }
+        &self.key
     }
 }
 
-impl Holders {
-    /// Adds the entry, or replaces the one with its reference. Returns whether it is new.
+impl Keyed for Box<Many> {
+    fn key(&self) -> &Arc<str> {
+        &self.key
+    }
+}
+
+impl Held {
+    /// Returns the number of keys.
+    pub(super) fn len(&self) -> usize {
+        self.ones.len() + self.several.as_ref().map_or(0, |several| several.len())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the entries under the key.
+    pub(super) fn get(&self, key: &str) -> Option<Holders<'_>> {
+        let many = self.several.as_ref().and_then(|several| several.get(key));
+        match many {
+            Some(many) => Some(Holders::Many(many)),
+            None => self.ones.get(key).map(Holders::One),
+        }
+    }
+
+    /// Returns the entries of each key from the key `first` on, in the order of the keys. Without
+    /// `first`, of all keys.
+    pub(super) fn from<'a>(&'a self, first: Option<&str>) -> impl Iterator<Item = Holders<'a>> {
+        let mut ones = self.ones.from(first).peekable();
+        let several = self.several.iter();
+        let several = several.flat_map(move |several| several.from(first));
+        let mut several = several.peekable();
+        iter::from_fn(move || match (ones.peek(), several.peek()) {
+            (Some(one), Some(many)) if many.key < one.key => {
+                several.next().map(|many| Holders::Many(many))
+            }
+            (Some(_), _) => ones.next().map(Holders::One),
+            (None, _) => several.next().map(|many| Holders::Many(many)),
+        })
+    }
+
+    /// Adds the entry, or replaces the one with its reference.
     ///
     /// An entry replaces only one of its own node. References differ between nodes, so another
     /// node's entry with the same reference is forged, and would take an entry away with it when it
     /// leaves.
-    pub(super) fn add(&mut self, entry: Arc<Entry>) -> bool {
+    pub(super) fn add(&mut self, entry: &Arc<Entry>) -> Added {
         visit(1);
         let phx_ref = entry.meta.reference();
-        match self {
-            Self::Many(many) => match many.by_ref.get_mut(&phx_ref) {
-                Some(held) => {
-                    let old = Arc::clone(held);
-                    if replace(held, &entry) {
-                        many.remove_by_tag(&old);
-                        many.insert_by_tag(&entry);
-                    }
-                    false
-                }
-                None => {
-                    many.insert(entry);
-                    true
-                }
-            },
-            Self::One(first) if first.meta.reference() == phx_ref => {
-                replace(first, &entry);
-                false
-            }
-            Self::One(first) => {
-                let mut many = Box::new(Many {
-                    key: Arc::clone(&entry.key),
-                    by_ref: BTreeMap::new(),
-                    by_tag: BTreeSet::new(),
-                    lost: BTreeSet::new(),
-                });
-                many.insert(Arc::clone(first));
+        if let Some(several) = &mut self.several
+            && let Some(many) = several.get_mut(&entry.key)
+        {
+            let Some(held) = many.by_ref.get_mut(&phx_ref) else {
                 many.insert(entry);
-                *self = Self::Many(many);
-                true
+                return Added::OneOfMany;
+            };
+            let old = Arc::clone(held);
+            if replace(held, entry) {
+                many.remove_by_tag(&old);
+                many.insert_by_tag(entry);
+            }
+            return Added::Nothing;
+        }
+        match self.ones.get_mut(&entry.key) {
+            None => {
+                self.ones.insert(Arc::clone(entry));
+                Added::First
+            }
+            Some(first) if first.meta.reference() == phx_ref => {
+                replace(first, entry);
+                Added::Nothing
+            }
+            Some(first) => {
+                let many = Box::new(Many::of([first, entry]));
+                self.ones.remove(&entry.key);
+                self.several.get_or_insert_default().insert(many);
+                Added::OneOfMany
             }
         }
     }
@@ -132,28 +204,47 @@ impl Holders {
     /// Removes the entry, if it is here and not another in its place.
     pub(super) fn remove(&mut self, entry: &Entry) -> Removed {
         visit(1);
-        match self {
-            Self::One(held) if held.tag == entry.tag => Removed::Last,
-            Self::One(_) => Removed::Nothing,
-            Self::Many(many) => {
-                let phx_ref = entry.meta.reference();
-                let held = many.by_ref.get(&phx_ref);
-                if held.is_none_or(|held| held.tag != entry.tag) {
-                    return Removed::Nothing;
-                }
-                many.remove(phx_ref);
-                if many.by_ref.len() == 1
-                    && let Some((_, last)) = many.by_ref.pop_first()
-                {
-                    *self = Self::One(last);
-                }
-                Removed::OneOfMany
+        if let Some(several) = &mut self.several
+            && let Some(many) = several.get_mut(&entry.key)
+        {
+            let phx_ref = entry.meta.reference();
+            let held = many.by_ref.get(&phx_ref);
+            if held.is_none_or(|held| held.tag != entry.tag) {
+                return Removed::Nothing;
             }
+            many.remove(phx_ref);
+            if many.by_ref.len() == 1
+                && let Some((_, last)) = many.by_ref.pop_first()
+            {
+                several.remove(&entry.key);
+                if several.is_empty() {
+                    self.several = None;
+                }
+                self.ones.insert(last);
+            }
+            return Removed::OneOfMany;
+        }
+        match self.ones.get(&entry.key) {
+            Some(held) if held.tag == entry.tag => {
+                self.ones.remove(&entry.key);
+                Removed::Last
+            }
+            _ => Removed::Nothing,
+        }
+    }
+}
+
+impl<'a> Holders<'a> {
+    /// Returns the key.
+    pub(super) fn key(self) -> &'a Arc<str> {
+        match self {
+            Self::One(entry) => &entry.key,
+            Self::Many(many) => &many.key,
         }
     }
 
     /// Returns whether an entry has this reference.
-    pub(super) fn holds(&self, phx_ref: PhxRef) -> bool {
+    pub(super) fn holds(self, phx_ref: PhxRef) -> bool {
         visit(1);
         match self {
             Self::One(entry) => entry.meta.reference() == phx_ref,
@@ -162,7 +253,7 @@ impl Holders {
     }
 
     /// Returns the oldest entry of the origin.
-    pub(super) fn oldest_of(&self, origin: &Arc<Origin>) -> Option<&Arc<Entry>> {
+    pub(super) fn oldest_of(self, origin: &Arc<Origin>) -> Option<&'a Arc<Entry>> {
         visit(1);
         let entry = match self {
             Self::One(entry) => entry,
@@ -178,7 +269,7 @@ impl Holders {
     }
 
     /// Returns the entry whose owner's connection was lost first, of the first node by name.
-    pub(super) fn oldest_lost(&self) -> Option<&Arc<Entry>> {
+    pub(super) fn oldest_lost(self) -> Option<&'a Arc<Entry>> {
         visit(1);
         match self {
             Self::One(entry) => Some(entry).filter(|entry| entry.owner.is_lost()),
@@ -192,7 +283,7 @@ impl Holders {
     /// This node's entries are added in the order of their owners. So an update keeps its place, as
     /// in Phoenix, which orders the metas of a key by process.
     pub(super) fn collect_into(
-        &self,
+        self,
         entries: &mut Vec<Arc<Entry>>,
         after: Option<PhxRef>,
         most: usize,
@@ -254,3 +345,6 @@ impl PartialEq for ByTag {
 }
 
 impl Eq for ByTag {}
+
+#[cfg(test)]
+mod tests;

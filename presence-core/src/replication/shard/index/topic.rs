@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::holders::{Holders, Removed};
+use super::holders::{Added, Held, Removed};
 use super::key_changes::KeyChanges;
-use super::keys::{Keyed, Keys};
 use super::pending::{NetChanges, Pending};
 use super::state::Moment;
 use crate::replication::set::{Entry, Origin, PhxRef};
@@ -52,7 +51,7 @@ pub(in crate::replication::shard) struct Topic {
     pub(super) phase: Phase,
     /// The entries by key, in order, so that lists have the same keys in the same places on every
     /// node.
-    keys: Keys<Holders>,
+    keys: Held,
     /// The changes since the last diff.
     pending: Pending,
     /// Those of the keys. `None`: diffs do not tell them. In a box, for most trackers have none.
@@ -168,18 +167,13 @@ impl Topic {
 
     /// Adds an entry. Returns whether no entry with its reference was here.
     pub(super) fn join(&mut self, entry: &Arc<Entry>) -> bool {
-        let new = match self.keys.get_mut(&entry.key) {
-            Some(holders) => holders.add(Arc::clone(entry)),
-            None => {
-                self.keys.insert(Holders::One(Arc::clone(entry)));
-                self.note_key(entry, true);
-                true
-            }
-        };
-        if new {
-            self.pending.join(entry);
+        match self.keys.add(entry) {
+            Added::Nothing => return false,
+            Added::OneOfMany => {}
+            Added::First => self.note_key(entry, true),
         }
-        new
+        self.pending.join(entry);
+        true
     }
 
     /// Returns the oldest entry of the origin under the key.
@@ -193,16 +187,10 @@ impl Topic {
     }
 
     pub(super) fn leave(&mut self, entry: &Arc<Entry>) {
-        let Some(holders) = self.keys.get_mut(&entry.key) else {
-            return;
-        };
-        match holders.remove(entry) {
+        match self.keys.remove(entry) {
             Removed::Nothing => return,
             Removed::OneOfMany => {}
-            Removed::Last => {
-                self.keys.remove(&entry.key);
-                self.note_key(entry, false);
-            }
+            Removed::Last => self.note_key(entry, false),
         }
         self.pending.leave(entry);
     }

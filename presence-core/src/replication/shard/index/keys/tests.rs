@@ -25,6 +25,27 @@ fn one_key_takes_no_more_than_its_own_memory() {
     assert_eq!(few.capacity(), 1);
 }
 
+// The map of the chunks would cost 456 bytes for two of them.
+#[test]
+fn a_hundred_keys_have_no_chunks() {
+    let mut keys = Keys::default();
+    for number in 0..FEW as u16 {
+        keys.insert(value(number, 0));
+    }
+    let Keys::Few(few) = &keys else {
+        panic!("{FEW} keys have chunks");
+    };
+    assert_eq!((few.len(), few.capacity()), (FEW, FEW));
+    keys.insert(value(FEW as u16, 0));
+    let Keys::Many(many) = &keys else {
+        panic!("{} keys in one vector", FEW + 1);
+    };
+    assert_eq!(
+        many.chunks.values().map(Vec::len).collect::<Vec<_>>(),
+        [CHUNK, CHUNK, 1]
+    );
+}
+
 #[test]
 fn many_keys_leave_little_room_unused_in_whatever_order_they_come() {
     for stride in [1, 7919] {
@@ -45,13 +66,13 @@ proptest! {
     // The keys answer as a map does, also where a vector becomes chunks and a vector again.
     #[test]
     fn keys_are_as_those_of_a_map(
-        steps in prop::collection::vec((0..300_u16, 0..4_u8), 0..900),
+        steps in prop::collection::vec((0..500_u16, 0..4_u8), 0..1500),
     ) {
         let (mut keys, mut model) = (Keys::default(), BTreeMap::new());
         let mut more = true;
         for (number, (key, luck)) in steps.into_iter().enumerate() {
             // Many come for a while, and then many go.
-            if number % 300 == 299 {
+            if number % 500 == 499 {
                 more = !more;
             }
             let new = value(key, number);

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
+use std::collections::btree_map::Entry::{Occupied, Vacant};
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 use std::ops::Bound::{Excluded, Unbounded};
@@ -106,12 +107,6 @@ impl Many {
         self.by_tag.remove(&entry.tag);
         self.lost.remove(&entry.tag);
     }
-
-    fn remove(&mut self, phx_ref: PhxRef) {
-        if let Some(entry) = self.by_ref.remove(&phx_ref) {
-            self.remove_by_tag(&entry);
-        }
-    }
 }
 
 impl Keyed for Arc<Entry> {
@@ -138,11 +133,11 @@ impl Held {
 
     /// Returns the entries under the key.
     pub(super) fn get(&self, key: &str) -> Option<Holders<'_>> {
-        let many = self.several.as_ref().and_then(|several| several.get(key));
-        match many {
-            Some(many) => Some(Holders::Many(many)),
-            None => self.ones.get(key).map(Holders::One),
+        if let Some(one) = self.ones.get(key) {
+            return Some(Holders::One(one));
         }
+        let many = self.several.as_ref()?.get(key)?;
+        Some(Holders::Many(many))
     }
 
     /// Returns the entries of each key from the key `first` on, in the order of the keys. Without
@@ -150,14 +145,18 @@ impl Held {
     pub(super) fn from<'a>(&'a self, first: Option<&str>) -> impl Iterator<Item = Holders<'a>> {
         let mut ones = self.ones.from(first).peekable();
         let several = self.several.iter();
-        let several = several.flat_map(move |several| several.from(first));
-        let mut several = several.peekable();
-        iter::from_fn(move || match (ones.peek(), several.peek()) {
-            (Some(one), Some(many)) if many.key < one.key => {
-                several.next().map(|many| Holders::Many(many))
+        let mut several = several.flat_map(move |several| several.from(first));
+        let mut many = several.next();
+        iter::from_fn(move || {
+            // Most topics have no key with several entries.
+            let Some(next) = many else {
+                return ones.next().map(Holders::One);
+            };
+            let one = ones.next_if(|one| one.key < next.key);
+            if one.is_none() {
+                many = several.next();
             }
-            (Some(_), _) => ones.next().map(Holders::One),
-            (None, _) => several.next().map(|many| Holders::Many(many)),
+            Some(one.map_or(Holders::Many(next), Holders::One))
         })
     }
 
@@ -169,34 +168,34 @@ impl Held {
     pub(super) fn add(&mut self, entry: &Arc<Entry>) -> Added {
         visit(1);
         let phx_ref = entry.meta.reference();
-        if let Some(several) = &mut self.several
-            && let Some(many) = several.get_mut(&entry.key)
-        {
-            let Some(held) = many.by_ref.get_mut(&phx_ref) else {
-                many.insert(entry);
-                return Added::OneOfMany;
-            };
-            let old = Arc::clone(held);
-            if replace(held, entry) {
-                many.remove_by_tag(&old);
-                many.insert_by_tag(entry);
-            }
-            return Added::Nothing;
-        }
-        match self.ones.get_mut(&entry.key) {
-            None => {
-                self.ones.insert(Arc::clone(entry));
-                Added::First
-            }
-            Some(first) if first.meta.reference() == phx_ref => {
+        if let Some(first) = self.ones.get_mut(&entry.key) {
+            if first.meta.reference() == phx_ref {
                 replace(first, entry);
-                Added::Nothing
+                return Added::Nothing;
             }
-            Some(first) => {
-                let many = Box::new(Many::of([first, entry]));
-                self.ones.remove(&entry.key);
-                self.several.get_or_insert_default().insert(many);
+            let many = Box::new(Many::of([first, entry]));
+            self.ones.remove(&entry.key);
+            self.several.get_or_insert_default().insert(many);
+            return Added::OneOfMany;
+        }
+        let several = self.several.as_mut();
+        let Some(many) = several.and_then(|several| several.get_mut(&entry.key)) else {
+            self.ones.insert(Arc::clone(entry));
+            return Added::First;
+        };
+        match many.by_ref.entry(phx_ref) {
+            Vacant(place) => {
+                place.insert(Arc::clone(entry));
+                many.insert_by_tag(entry);
                 Added::OneOfMany
+            }
+            Occupied(mut held) => {
+                let old = Arc::clone(held.get());
+                if replace(held.get_mut(), entry) {
+                    many.remove_by_tag(&old);
+                    many.insert_by_tag(entry);
+                }
+                Added::Nothing
             }
         }
     }
@@ -204,33 +203,37 @@ impl Held {
     /// Removes the entry, if it is here and not another in its place.
     pub(super) fn remove(&mut self, entry: &Entry) -> Removed {
         visit(1);
-        if let Some(several) = &mut self.several
-            && let Some(many) = several.get_mut(&entry.key)
-        {
-            let phx_ref = entry.meta.reference();
-            let held = many.by_ref.get(&phx_ref);
-            if held.is_none_or(|held| held.tag != entry.tag) {
+        if let Some(held) = self.ones.get(&entry.key) {
+            if held.tag != entry.tag {
                 return Removed::Nothing;
             }
-            many.remove(phx_ref);
-            if many.by_ref.len() == 1
-                && let Some((_, last)) = many.by_ref.pop_first()
-            {
-                several.remove(&entry.key);
-                if several.is_empty() {
-                    self.several = None;
-                }
-                self.ones.insert(last);
-            }
-            return Removed::OneOfMany;
+            self.ones.remove(&entry.key);
+            return Removed::Last;
         }
-        match self.ones.get(&entry.key) {
-            Some(held) if held.tag == entry.tag => {
-                self.ones.remove(&entry.key);
-                Removed::Last
-            }
-            _ => Removed::Nothing,
+        let Some(several) = &mut self.several else {
+            return Removed::Nothing;
+        };
+        let Some(many) = several.get_mut(&entry.key) else {
+            return Removed::Nothing;
+        };
+        let Occupied(held) = many.by_ref.entry(entry.meta.reference()) else {
+            return Removed::Nothing;
+        };
+        if held.get().tag != entry.tag {
+            return Removed::Nothing;
         }
+        held.remove();
+        many.remove_by_tag(entry);
+        if many.by_ref.len() == 1
+            && let Some((_, last)) = many.by_ref.pop_first()
+        {
+            several.remove(&entry.key);
+            if several.is_empty() {
+                self.several = None;
+            }
+            self.ones.insert(last);
+        }
+        Removed::OneOfMany
     }
 }
 

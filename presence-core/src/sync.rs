@@ -1,19 +1,27 @@
-//! The primitives by which the threads of a node share state. The search for faulty orders of
-//! events (`cargo xtask model`) has others, whose schedules it chooses.
+//! The primitives by which the threads of a node and of its tracker share state. The search for
+//! faulty orders of events (`cargo xtask model`) has others, whose schedules it chooses.
 
 #[cfg(not(all(test, shuttle)))]
 pub(crate) use parking_lot::{Mutex, MutexGuard};
 #[cfg(not(all(test, shuttle)))]
-pub(crate) use std::sync::atomic;
+pub(crate) use std::{sync::atomic, thread_local};
+#[cfg(not(all(test, shuttle)))]
+pub(crate) use tokio::sync::Notify;
 
 #[cfg(all(test, shuttle))]
-pub(crate) use self::model::Mutex;
+pub(crate) use self::model::{Mutex, Notify};
 #[cfg(all(test, shuttle))]
-pub(crate) use shuttle::sync::{MutexGuard, atomic};
+pub(crate) use shuttle::{
+    sync::{MutexGuard, atomic},
+    thread_local,
+};
 
 #[cfg(all(test, shuttle))]
 mod model {
     use std::sync::{PoisonError, TryLockError};
+
+    use shuttle::sync::atomic::{AtomicBool, Ordering};
+    use tokio::sync::futures::Notified;
 
     use super::MutexGuard;
 
@@ -36,6 +44,43 @@ mod model {
                 Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
                 Err(TryLockError::WouldBlock) => None,
             }
+        }
+
+        pub(crate) fn get_mut(&mut self) -> &mut T {
+            self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+
+    /// tokio's, with a place for another thread before each call.
+    #[derive(Debug)]
+    pub(crate) struct Notify {
+        notify: tokio::sync::Notify,
+        place: AtomicBool,
+    }
+
+    impl Notify {
+        pub(crate) fn new() -> Self {
+            Self {
+                notify: tokio::sync::Notify::new(),
+                place: AtomicBool::new(false),
+            }
+        }
+
+        pub(crate) fn notified(&self) -> Notified<'_> {
+            self.placed().notified()
+        }
+
+        pub(crate) fn notify_one(&self) {
+            self.placed().notify_one();
+        }
+
+        pub(crate) fn notify_waiters(&self) {
+            self.placed().notify_waiters();
+        }
+
+        fn placed(&self) -> &tokio::sync::Notify {
+            self.place.load(Ordering::SeqCst);
+            &self.notify
         }
     }
 }

@@ -40,7 +40,10 @@ mod state;
 mod turn;
 mod waiting;
 mod watch;
+mod work;
 
+#[cfg(all(test, shuttle))]
+mod model;
 #[cfg(test)]
 mod tests;
 

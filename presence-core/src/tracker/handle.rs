@@ -15,6 +15,7 @@ use super::{Host, OptionError, TrackerOptions, callback, dispatcher, driver, mes
 use crate::presence::{self, Presence, Presences};
 use crate::pubsub::PubSub;
 use crate::replication::node::{ReplicaEvent, ReplicaView};
+use crate::replication::shard::TopicDiff;
 use crate::telemetry::PresenceMeter;
 
 /// A running presence: tracks presences in topics, and sends the changes to each topic's
@@ -73,6 +74,12 @@ pub(super) struct Shared<P> {
     pub(super) states: Arc<StateCache>,
     /// The longest topic, and the longest key, in bytes.
     pub(super) max_name_bytes: usize,
+}
+
+/// The exits of the queues that the tasks of a tracker serve.
+pub(super) struct TaskQueues {
+    pub(super) diffs: mpsc::UnboundedReceiver<TopicDiff>,
+    key_changes: Option<mpsc::UnboundedReceiver<once::Message>>,
 }
 
 struct Ends(Arc<Host>);
@@ -170,7 +177,18 @@ impl<P: Presence> Tracker<P> {
         Ok(Self::run(pubsub, presence, options))
     }
 
-    fn run(pubsub: &PubSub, presence: P, mut options: TrackerOptions) -> Self {
+    fn run(pubsub: &PubSub, presence: P, options: TrackerOptions) -> Self {
+        let (tracker, queues) = Self::without_tasks(pubsub, presence, options);
+        tracker.spawn_tasks(queues);
+        tracker
+    }
+
+    /// Creates a tracker whose tasks do not run yet.
+    pub(super) fn without_tasks(
+        pubsub: &PubSub,
+        presence: P,
+        mut options: TrackerOptions,
+    ) -> (Self, TaskQueues) {
         let engine = pubsub.max_message_bytes();
         options.fit(P::NAME, engine);
         let max_name_bytes = messenger::max_name_bytes(engine);
@@ -214,25 +232,32 @@ impl<P: Presence> Tracker<P> {
             // Set once, here alone.
             let _ = host.at_once.set(tracker);
         }
+        let ends = Arc::new(Ends(host));
+        (Self { shared, ends }, TaskQueues { diffs, key_changes })
+    }
+
+    fn spawn_tasks(&self, queues: TaskQueues) {
+        let Shared {
+            host,
+            pubsub,
+            runtime,
+            ..
+        } = &*self.shared;
         if pubsub.is_clustered() {
             let (subscription, messages) = host.messenger.listen();
             let hints = host.messenger.hints();
             runtime.spawn(messenger::run(
-                Arc::clone(&host),
+                Arc::clone(host),
                 subscription,
                 messages,
                 hints,
             ));
-            runtime.spawn(messenger::beat(Arc::clone(&host)));
+            runtime.spawn(messenger::beat(Arc::clone(host)));
         }
-        runtime.spawn(driver::run(Arc::clone(&host)));
-        runtime.spawn(dispatcher::run(Arc::clone(&shared), diffs));
-        if let Some(key_changes) = key_changes {
-            runtime.spawn(once::run(Arc::clone(&shared), key_changes));
-        }
-        Self {
-            shared,
-            ends: Arc::new(Ends(host)),
+        runtime.spawn(driver::run(Arc::clone(host)));
+        runtime.spawn(dispatcher::run(Arc::clone(&self.shared), queues.diffs));
+        if let Some(key_changes) = queues.key_changes {
+            runtime.spawn(once::run(Arc::clone(&self.shared), key_changes));
         }
     }
 

@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::{Notify, SetOnce, mpsc};
+use tokio::sync::{SetOnce, mpsc};
 use tokio::time::Instant;
 
 use super::found::Found;
 use super::messenger::Messenger;
 use super::turn::AtOnce;
+use super::work::WorkUnderWay;
 use super::{DisconnectGrace, Page, TrackerOptions};
 use crate::presence::Presences;
 use crate::pubsub::{EngineState, PubSub};
@@ -20,6 +20,7 @@ use crate::replication::membership::Roll;
 use crate::replication::node::{Node, NodeConfig, NodeEffect, ReplicaView};
 use crate::replication::set::{Incarnation, MetaBody, OwnerId, PhxRef, ReplicaName};
 use crate::replication::shard::{TopicDiff, TrackRefused, UpdateRefused, Which};
+use crate::sync::Notify;
 use crate::telemetry::LagMeter;
 
 /// The time by which a heartbeat may be late.
@@ -45,10 +46,7 @@ pub(crate) struct Host {
     deadline: Notify,
     /// Wakes those who wait for the last diffs of a stopping tracker.
     finished: Notify,
-    /// Diffs that are not dispatched, and lists that are not fetched.
-    under_way: AtomicUsize,
-    /// Wakes those who wait until nothing is under way.
-    settled: Notify,
+    work: WorkUnderWay,
     /// Wakes those who wait until this node has caught up.
     changed: Notify,
     is_clustered: bool,
@@ -86,8 +84,7 @@ impl Host {
             at_once: OnceLock::new(),
             deadline: Notify::new(),
             finished: Notify::new(),
-            under_way: AtomicUsize::new(0),
-            settled: Notify::new(),
+            work: WorkUnderWay::new(),
             changed: Notify::new(),
             is_clustered: pubsub.is_clustered(),
             initialised: SetOnce::new(),
@@ -136,30 +133,19 @@ impl Host {
 
     /// Counts something under way until [`Host::ends`].
     pub(super) fn begins(&self) {
-        self.under_way.fetch_add(1, Ordering::AcqRel);
+        self.work.call_begins();
     }
 
     pub(super) fn ends(&self) {
-        if self.under_way.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.settled.notify_waiters();
-        }
+        self.work.call_ends();
     }
 
     /// Waits until no diff and no list is under way.
     pub(super) async fn settled(&self) {
-        loop {
-            let settled = self.settled.notified();
-            tokio::pin!(settled);
-            // Registered before the look, else an end in between wakes nobody.
-            settled.as_mut().enable();
-            if self.under_way.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            tokio::select! {
-                () = settled => {}
-                // The runtime that the tasks ran on is gone.
-                () = self.diffs.closed() => return,
-            }
+        tokio::select! {
+            () = self.work.settled() => {}
+            // The runtime that the tasks ran on is gone.
+            () = self.diffs.closed() => {}
         }
     }
 
@@ -371,6 +357,7 @@ impl Host {
         &self,
         changes: impl FnOnce(&mut Vec<NodeEffect>) -> T,
     ) -> T {
+        let _change = self.work.change();
         let mut effects = Vec::new();
         let answer = changes(&mut effects);
         for effect in effects {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
@@ -18,6 +17,7 @@ use crate::pubsub::{
 };
 use crate::replication::node::{Rejected, ReplicaEvent};
 use crate::replication::set::ReplicaName;
+use crate::sync::Mutex;
 
 /// The most messages that may wait to be handled, and the most bytes of them. Further ones are
 /// dropped and counted, as by a network, and replication makes up for them.

@@ -5,10 +5,9 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use parking_lot::Mutex;
-
 use super::{Disconnect, DisconnectGrace, Host};
 use crate::replication::set::OwnerId;
+use crate::sync::Mutex;
 
 /// The owner of presences: a channel, a connection, a job.
 ///
@@ -127,7 +126,7 @@ impl Owner {
     /// Returns whether a change of the owner's presences runs now.
     #[cfg(test)]
     pub(super) fn is_locked(&self) -> bool {
-        self.0.holdings.is_locked()
+        self.0.holdings.try_lock().is_none()
     }
 
     /// Runs a change of the owner's presences in `host`, alone. The effects of the change are

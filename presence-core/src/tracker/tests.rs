@@ -10,7 +10,7 @@ mod owners;
 mod presence;
 mod reads;
 mod responsible;
-mod state;
+pub(super) mod state;
 mod stop;
 mod turns;
 

@@ -18,6 +18,7 @@ use super::handle::Shared;
 use super::{callback, dispatcher};
 use crate::presence::Presence;
 use crate::replication::shard::TopicDiff;
+use crate::sync;
 
 /// The most diffs at the end of a turn. The dispatcher gets the others.
 const MAX_DIFFS: usize = 16;
@@ -41,7 +42,7 @@ struct Current {
     diffs: RefCell<Vec<(Arc<dyn AtOnce>, TopicDiff)>>,
 }
 
-thread_local! {
+sync::thread_local! {
     static CURRENT: Current = const {
         Current {
             depth: Cell::new(0),

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::log_limit::LogLimitByPeer;
 use crate::pubsub::{Dispatch, Payload, Subscriber, TrafficClass};
 use crate::replication::message;
+use crate::sync::Mutex;
 use crate::telemetry;
 
 /// The room that is kept for messages of the class `Control`: a heartbeat of each node of the
@@ -83,7 +83,7 @@ impl Room {
 
 impl MessageQueue {
     /// Returns whether there was room.
-    fn push(&self, message: Bytes) -> bool {
+    pub(super) fn push(&self, message: Bytes) -> bool {
         let mut waiting = self.waiting.lock();
         let after = waiting.add(message.len());
         let is_empty = waiting.messages == 0;

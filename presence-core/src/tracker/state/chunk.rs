@@ -1,9 +1,6 @@
 //! A chunk of a topic's list: it is read and fetched at once, and sent in parts.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use crate::sync::Mutex;
 
 use super::cut;
 use crate::presence::{Diff, Presences};
@@ -11,6 +8,8 @@ use crate::pubsub::Payload;
 use crate::replication::node::Node;
 use crate::replication::set::{Entry, PhxRef};
 use crate::replication::shard::{ListPlace, Moment};
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// About how many bytes a held meta takes beside its share of the JSON.
 const META_BYTES: usize = 128;

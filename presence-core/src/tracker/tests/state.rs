@@ -61,7 +61,7 @@ impl Presence for Slow {
 
 /// The messages that wait for a client, in their order.
 #[derive(Clone, Default)]
-struct Outbox(Arc<Mutex<Vec<(String, Payload)>>>);
+pub(in crate::tracker) struct Outbox(pub(in crate::tracker) Arc<Mutex<Vec<(String, Payload)>>>);
 
 impl Subscriber for Outbox {
     fn deliver(&self, dispatch: &mut Dispatch<'_>) {
@@ -73,7 +73,7 @@ impl Subscriber for Outbox {
 
 /// A client that merges the messages of a channel as phoenix.js does: the `phx_ref`s of each key.
 #[derive(Clone, Default)]
-struct Client {
+pub(in crate::tracker) struct Client {
     state: BTreeMap<String, Vec<String>>,
     /// The diffs that came before the list of this join.
     early: Option<Vec<Value>>,
@@ -82,11 +82,24 @@ struct Client {
 }
 
 impl Client {
+    /// Returns a client of each kind, which has joined.
+    #[cfg(shuttle)]
+    pub(in crate::tracker) fn both() -> [Self; 2] {
+        [false, true].map(|is_older| {
+            let mut client = Self {
+                is_older,
+                ..Self::default()
+            };
+            client.rejoins();
+            client
+        })
+    }
+
     fn rejoins(&mut self) {
         self.early = (!self.is_older).then(Vec::new);
     }
 
-    fn takes(&mut self, event: &str, payload: &Value) {
+    pub(in crate::tracker) fn takes(&mut self, event: &str, payload: &Value) {
         match event {
             PRESENCE_STATE => {
                 // Whoever is not in the list has left.
@@ -118,13 +131,21 @@ impl Client {
         }
     }
 
+    /// Checks that the client has the truth in the end. Its list came in `parts` parts.
+    pub(in crate::tracker) fn ends_with(self, truth: &BTreeMap<String, Vec<String>>, parts: usize) {
+        // As in Phoenix, an older client loses a diff that comes between a list and its push.
+        if parts > 1 || !self.is_older {
+            assert_eq!(self.sorted(), *truth);
+        }
+    }
+
     fn sorted(mut self) -> BTreeMap<String, Vec<String>> {
         self.state.values_mut().for_each(|refs| refs.sort());
         self.state
     }
 }
 
-fn refs_by_key(side: &Value) -> BTreeMap<String, Vec<String>> {
+pub(in crate::tracker) fn refs_by_key(side: &Value) -> BTreeMap<String, Vec<String>> {
     let keys = side.as_object().unwrap().iter();
     keys.map(|(key, entry)| {
         let metas = entry["metas"].as_array().unwrap().iter();
@@ -134,7 +155,9 @@ fn refs_by_key(side: &Value) -> BTreeMap<String, Vec<String>> {
     .collect()
 }
 
-async fn truth<P: Presence>(tracker: &Tracker<P>) -> BTreeMap<String, Vec<String>> {
+pub(in crate::tracker) async fn truth<P: Presence>(
+    tracker: &Tracker<P>,
+) -> BTreeMap<String, Vec<String>> {
     let list = tracker.list("t").await;
     let client = Client {
         state: refs_by_key(&serde_json::to_value(&list).unwrap()),

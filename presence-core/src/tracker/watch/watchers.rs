@@ -1,13 +1,13 @@
 //! The watchers of all topics of a tracker.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::presence::Diff;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// The most diffs that a watcher may be behind.
 const MAX_BEHIND: usize = 256;

@@ -158,12 +158,16 @@ impl Copy {
         };
         let command = |last: &[&str]| {
             let mut command = workspace::cargo();
+            // The engines are behind features, and no model has one.
+            let features: &[_] = match flag {
+                "" => &["--all-features"],
+                _ => &[],
+            };
             command
                 .current_dir(&self.root)
                 .args(["test", "--quiet", "--package", "presence-core"])
                 .args(tests)
-                // The engines are behind features.
-                .arg("--all-features")
+                .args(features)
                 .args(last)
                 .env("CARGO_TARGET_DIR", &target)
                 .env("RUSTFLAGS", format!("-Awarnings {flag}"));

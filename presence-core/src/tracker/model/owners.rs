@@ -49,10 +49,10 @@ fn an_owner_knows_the_number_of_its_presences() {
 
 #[test]
 fn a_track_is_refused_or_leaves_with_the_stop() {
-    explore(|_| {
+    fn run<P: Presence>(presence: P) {
         let pubsub = PubSub::local();
         let listener = Arc::new(Listener::new(&pubsub));
-        let tracker = Running::start(&pubsub, Plain, options().pool_size(2));
+        let tracker = Running::start(&pubsub, presence, options().pool_size(2));
         let stop = || {
             let listener = Arc::clone(&listener);
             tracker.thread(move |tracker| {
@@ -81,5 +81,7 @@ fn a_track_is_refused_or_leaves_with_the_stop() {
         assert!(matches!(refused, Err(TrackError::Stopped)));
         assert_eq!(listener.view(), View::default());
         tracker.end();
-    });
+    }
+    explore(|_| run(Plain));
+    explore(|_| run(Fetched));
 }

@@ -74,3 +74,14 @@ fn who_has_waited_until_all_is_settled_sees_its_change_handled() {
         tracker.end();
     });
 }
+
+#[test]
+fn who_waits_until_all_is_settled_is_woken_by_a_change_without_a_diff() {
+    explore(|_| {
+        let tracker = Running::start(&PubSub::local(), Plain, options());
+        let other = tracker.thread(|tracker| untrack(tracker, &Owner::new(), "a"));
+        block_on(tracker.settled());
+        join([other]);
+        tracker.end();
+    });
+}

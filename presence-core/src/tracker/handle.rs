@@ -224,7 +224,7 @@ impl<P: Presence> Tracker<P> {
             watchers: Watchers::default(),
             counts,
             once,
-            states: StateCache::new(P::NAME, runtime.clone()),
+            states: StateCache::new(P::NAME, runtime),
             max_name_bytes,
         });
         if !presence::has_own_code(&shared.presence, &host) {

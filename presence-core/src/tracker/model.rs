@@ -2,8 +2,8 @@
 //! scheduler that tries one order after another track, read and stop, beside the tracker's tasks.
 //! A wake-up that is lost leaves a thread waiting, which the scheduler reports as a deadlock.
 //!
-//! `cargo xtask model` runs it. A failure prints its schedule, as a text between quotes. With this
-//! text in `MODEL_SCHEDULE`, the test runs that schedule alone.
+//! `cargo xtask model` runs it. A failure prints its `failing schedule`. With that text in the
+//! environment variable `MODEL_SCHEDULE`, the test runs this schedule alone.
 
 mod owners;
 mod readers;

@@ -1,4 +1,4 @@
-//! The work of a tracker that is under way, for those who wait until there is none.
+//! The work of a tracker that is under way, for those who wait until all of it has ended.
 
 use crate::sync::Notify;
 use crate::sync::atomic::{AtomicUsize, Ordering};

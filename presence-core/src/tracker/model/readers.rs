@@ -24,19 +24,24 @@ fn change<P: Presence>(tracker: &Running<P>) {
     join(acts.map(|act| tracker.thread(act)));
 }
 
+fn listen<P: Presence>(presence: P) {
+    let pubsub = PubSub::local();
+    let listener = Listener::new(&pubsub);
+    let tracker = Running::start(&pubsub, presence, options());
+    change(&tracker);
+    block_on(tracker.settled());
+    assert_eq!(listener.view(), View::list(&tracker));
+    tracker.end();
+}
+
 #[test]
 fn each_diff_continues_the_one_before() {
-    fn run<P: Presence>(presence: P) {
-        let pubsub = PubSub::local();
-        let listener = Listener::new(&pubsub);
-        let tracker = Running::start(&pubsub, presence, options());
-        change(&tracker);
-        block_on(tracker.settled());
-        assert_eq!(listener.view(), View::list(&tracker));
-        tracker.end();
-    }
-    explore(|_| run(Plain));
-    explore(|_| run(Fetched));
+    explore(|_| listen(Plain));
+}
+
+#[test]
+fn each_fetched_diff_continues_the_one_before() {
+    explore(|_| listen(Fetched));
 }
 
 #[test]

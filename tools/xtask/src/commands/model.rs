@@ -16,7 +16,8 @@ const MODELS: [(&str, &str); 3] = [
 pub(super) const FLAG: &str = "--cfg shuttle";
 
 /// Has a node, its tracker and the queues of outgoing frames use the scheduler's locks, and runs
-/// their models. They have a target folder of their own, because every dependency is built with that flag.
+/// their models. They have a target folder of their own, because every dependency is built with
+/// that flag.
 pub(crate) fn run() -> Result<()> {
     for (package, module) in MODELS {
         let mut test = cargo();

@@ -37,6 +37,6 @@ async fn main() -> anyhow::Result<()> {
     };
     tracing::info!("the lobby is at {}", listener.local_addr()?);
     let server = Server::start(pubsub);
-    server.serve(listener, tokio::signal::ctrl_c()).await?;
+    server.serve(listener, tokio::signal::ctrl_c()).await;
     Ok(())
 }

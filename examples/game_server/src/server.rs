@@ -12,9 +12,12 @@ use tokio::task::JoinSet;
 
 use crate::lobby::{Hello, Line, Players, Seat};
 
-/// The longest first line, in bytes, and the longest wait for it.
+/// The longest first line, in bytes.
 const MAX_LINE: u64 = 1024;
+/// The longest wait for a player, who sends the first line or takes one.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The wait after a connection could not be taken.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A node of the game.
 pub(crate) struct Server {
@@ -29,70 +32,84 @@ impl Server {
     }
 
     /// Serves players until `stop` is ready, and then stops in order.
-    pub(crate) async fn serve<T>(
-        self,
-        listener: TcpListener,
-        stop: impl Future<Output = T>,
-    ) -> io::Result<()> {
-        let mut stop = std::pin::pin!(stop);
-        // A player who is let in sees the players of all nodes.
-        tokio::select! {
-            () = self.players.caught_up() => {}
-            _ = &mut stop => {}
-        }
-        let (stopping, _) = watch::channel(false);
+    pub(crate) async fn serve<T>(self, listener: TcpListener, stop: impl Future<Output = T>) {
+        let (stopping, stopped) = watch::channel(false);
         let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                _ = &mut stop => break,
-                Some(_) = connections.join_next() => {}
-                accepted = listener.accept() => {
-                    let (stream, _) = accepted?;
-                    // A line is sent at once, and does not wait for an acknowledgement.
-                    stream.set_nodelay(true)?;
-                    connections.spawn(play(stream, self.players.clone(), stopping.subscribe()));
-                }
-            }
+        tokio::select! {
+            () = self.take_players(listener, &mut connections, stopped) => {}
+            _ = stop => {}
         }
-        drop(listener);
         // First the other nodes are told, so that players who move there are never seen to leave.
         self.players.leave(Duration::ZERO);
         let _ = stopping.send(true);
         while connections.join_next().await.is_some() {}
         self.players.stop().await;
         self.pubsub.stop().await;
-        Ok(())
+    }
+
+    /// Takes connections, and never returns.
+    async fn take_players(
+        &self,
+        listener: TcpListener,
+        connections: &mut JoinSet<()>,
+        stopped: watch::Receiver<bool>,
+    ) {
+        // A player who is let in sees the players of all nodes.
+        self.players.caught_up().await;
+        loop {
+            tokio::select! {
+                Some(_) = connections.join_next() => {}
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        let players = self.players.clone();
+                        connections.spawn(serve_player(stream, players, stopped.clone()));
+                    }
+                    Err(error) => {
+                        // As when all files that the process may open are in use.
+                        tracing::warn!(%error, "cannot take a connection");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+            }
+        }
     }
 }
 
-/// Serves one player until one of the two sides ends.
-async fn play(stream: TcpStream, players: Tracker<Players>, mut stopping: watch::Receiver<bool>) {
+/// Serves one player until one of the two sides ends, or the node stops.
+async fn serve_player(
+    stream: TcpStream,
+    players: Tracker<Players>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    tokio::select! {
+        // A player whose connection has failed needs no further answer.
+        _ = play(stream, players) => {}
+        _ = stopped.changed() => {}
+    }
+}
+
+async fn play(stream: TcpStream, players: Tracker<Players>) -> io::Result<()> {
+    // A line is sent at once, and does not wait for an acknowledgement.
+    stream.set_nodelay(true)?;
     let (reads, mut writes) = stream.into_split();
     let mut reads = BufReader::new(reads);
     let mut seat = match sit_down(&mut reads, &players).await {
         Ok(seat) => seat,
-        Err(reason) => {
-            // A player who has gone does not read it.
-            let _ = write(&mut writes, &Line::Refused(reason)).await;
-            return;
-        }
+        Err(reason) => return write(&mut writes, &Line::Refused(reason)).await,
     };
     let mut rest = [0; 64];
     loop {
         tokio::select! {
-            line = seat.next() => {
-                let Some(line) = line else { return };
-                if write(&mut writes, &line).await.is_err() {
-                    return;
-                }
-            }
+            line = seat.next() => match line {
+                Some(line) => write(&mut writes, &line).await?,
+                None => return Ok(()),
+            },
             // Further lines are ignored. None come from a player who has gone.
             read = reads.read(&mut rest) => {
-                if !matches!(read, Ok(1..)) {
-                    return;
+                if read? == 0 {
+                    return Ok(());
                 }
             }
-            _ = stopping.changed() => return,
         }
     }
 }
@@ -115,7 +132,7 @@ async fn sit_down(
 async fn write(writes: &mut (impl AsyncWriteExt + Unpin), line: &Line) -> io::Result<()> {
     let mut bytes = serde_json::to_vec(line)?;
     bytes.push(b'\n');
-    writes.write_all(&bytes).await
+    tokio::time::timeout(PATIENCE, writes.write_all(&bytes)).await?
 }
 
 #[cfg(test)]

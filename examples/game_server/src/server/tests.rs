@@ -12,7 +12,7 @@ use super::*;
 struct RunningNode {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
-    ended: JoinHandle<io::Result<()>>,
+    ended: JoinHandle<()>,
 }
 
 async fn node(cluster: &MemoryCluster, name: &str) -> RunningNode {
@@ -81,7 +81,7 @@ async fn players_of_two_nodes_see_each_other_and_one_who_moves_never_leaves() {
     // Node a stops, and ann connects to b.
     a.stop.send(()).unwrap();
     assert_eq!(ann.next().await, None);
-    a.ended.await.unwrap().unwrap();
+    a.ended.await.unwrap();
     let mut ann = Player::connect(&b, &hello("ann")).await;
     assert_eq!(
         ann.next().await,
@@ -102,7 +102,7 @@ async fn players_of_two_nodes_see_each_other_and_one_who_moves_never_leaves() {
     };
     assert_eq!(bob.next().await, Some(left));
     b.stop.send(()).unwrap();
-    b.ended.await.unwrap().unwrap();
+    b.ended.await.unwrap();
 }
 
 #[tokio::test]
@@ -114,4 +114,41 @@ async fn a_player_who_says_nonsense_is_told() {
         assert!(matches!(player.next().await, Some(Line::Refused(_))));
         assert_eq!(player.next().await, None);
     }
+}
+
+#[tokio::test]
+async fn a_node_that_is_stopped_before_it_has_caught_up_stops() {
+    let node = node(&MemoryCluster::default(), "a").await;
+    node.stop.send(()).unwrap();
+    node.ended.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_no_player_who_does_not_read() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::start(PubSub::local());
+    // The list of the players is longer than what the kernel keeps for a connection.
+    let (players, crowd) = (server.players.clone(), presence_core::Owner::new());
+    for number in 0..16_000 {
+        let name = format!("{number:0900}");
+        let meta = serde_json::json!({});
+        let tracked = players.track_as(&crowd, "lobby:arena", &name, meta).await;
+        tracked.unwrap();
+    }
+    let (stop, stopped) = oneshot::channel();
+    let ended = tokio::spawn(server.serve(listener, stopped));
+    let node = RunningNode {
+        address,
+        stop,
+        ended,
+    };
+    let deaf = Player::connect(&node, &hello("deaf")).await;
+    deaf.lines.get_ref().get_ref().readable().await.unwrap();
+    node.stop.send(()).unwrap();
+    // A write to the player alone would be waited for as long.
+    tokio::time::timeout(PATIENCE, node.ended)
+        .await
+        .expect("it stops")
+        .unwrap();
 }

@@ -42,6 +42,7 @@ pub(super) struct Roads {
 #[derive(Debug, Default)]
 struct Link {
     sent: u64,
+    /// The last arrival of a message that is not late.
     last_arrival: Duration,
 }
 
@@ -134,12 +135,15 @@ impl Roads {
             let Some(mut at) = self.passes(from, to, message, delay) else {
                 continue;
             };
-            // Without a spread, a message does not overtake those that were sent in other weather.
-            let link = self.links.entry((from.clone(), to.clone())).or_default();
-            if delays_equal && !is_late {
-                at = at.max(link.last_arrival);
+            // Without a spread, a message overtakes no other that is not late, also if that was
+            // sent in other weather.
+            if !is_late {
+                let link = self.links.entry((from.clone(), to.clone())).or_default();
+                if delays_equal {
+                    at = at.max(link.last_arrival);
+                }
+                link.last_arrival = at.max(link.last_arrival);
             }
-            link.last_arrival = at.max(link.last_arrival);
             self.sent += 1;
             // Fails only if the runtime has ended, and then no node is there to get it.
             let _ = self.parcels.send(Parcel {

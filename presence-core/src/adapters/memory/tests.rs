@@ -84,6 +84,31 @@ async fn equal_delays_keep_the_order_and_so_does_weather_that_clears() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_late_message_is_overtaken_though_all_other_delays_are_equal() {
+    let (cluster, a, mut on_b, _b) = two();
+    let slow = Weather {
+        least_delay: 500 * MS,
+        longest_delay: 500 * MS,
+        late: 100,
+        late_by: 5000 * MS,
+        ..Weather::CALM
+    };
+    cluster.set_weather(Some(slow));
+    (0..100).for_each(|number| send(&a, number, 10));
+    cluster.set_weather(None);
+    (100..200).for_each(|number| send(&a, number, 10));
+    tokio::time::sleep(500 * MS).await;
+    let on_time: Vec<usize> = std::iter::from_fn(|| on_b.try_recv())
+        .map(|message| message.event.parse().unwrap())
+        .collect();
+    assert!(on_time.is_sorted(), "{on_time:?}");
+    assert!(on_time.ends_with(&(100..200).collect::<Vec<_>>()));
+    let late = all(&mut on_b).await;
+    assert!((2..40).contains(&late.len()), "{late:?}");
+    assert_eq!(on_time.len() + late.len(), 200);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_link_delays_and_its_queue_is_bounded() {
     let (cluster, a, mut on_b, _b) = two();
     cluster.limit(

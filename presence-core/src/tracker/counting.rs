@@ -14,17 +14,20 @@ use tokio::task::AbortHandle;
 use super::{Host, PRESENCE_COUNT, Tracker};
 use crate::presence::Presence;
 use crate::pubsub::{Broadcast, Payload, PubSub};
+use crate::sync::Mutex;
 
 /// Has the count of a topic sent, as long as it lives. Made by [`Tracker::counting`].
 pub struct Counting {
     counts: Arc<Counts>,
     topic: Arc<str>,
+    shown: Arc<Shown>,
 }
 
 impl Counting {
-    /// Returns the number of distinct keys in the topic now.
+    /// Returns the number of distinct keys in the topic now. If it changes, the topic's subscribers
+    /// get the next one.
     pub fn count(&self) -> usize {
-        self.counts.host.count(&self.topic)
+        self.shown.first(&self.counts.host, &self.topic)
     }
 
     /// Returns the topic.
@@ -72,8 +75,49 @@ pub(super) struct Counts {
 /// The members of one topic that get its count. One task serves all of them.
 struct Group {
     members: usize,
-    changed: Arc<Notify>,
+    shown: Arc<Shown>,
     task: AbortHandle,
+}
+
+/// The count of one topic that its members show.
+///
+/// Each count is read with a seal, as a list is. Otherwise a join that was counted could cancel
+/// against its leave, no diff would follow, and the members would show the count for ever.
+struct Shown {
+    changed: Notify,
+    /// The last count. `None`: members show different ones, and all of them need the next one.
+    last: Mutex<Option<usize>>,
+}
+
+impl Shown {
+    fn new(host: &Host, topic: &str) -> Self {
+        Self {
+            changed: Notify::new(),
+            last: Mutex::new(Some(host.sealed_count(topic))),
+        }
+    }
+
+    /// Returns the count for one member. If it is another than the last one, a diff of the
+    /// difference follows, and all members get the count then.
+    fn first(&self, host: &Host, topic: &str) -> usize {
+        let mut last = self.last.lock();
+        let count = host.sealed_count(topic);
+        if *last != Some(count) {
+            *last = None;
+        }
+        count
+    }
+
+    /// Returns the count for all members. Returns `None` if all of them show it.
+    fn next(&self, host: &Host, topic: &str) -> Option<usize> {
+        let mut last = self.last.lock();
+        let count = Some(host.sealed_count(topic));
+        if *last == count {
+            return None;
+        }
+        *last = count;
+        count
+    }
 }
 
 impl Counts {
@@ -96,37 +140,36 @@ impl Counts {
         let topic: Arc<str> = topic.into();
         let mut groups = self.groups.write();
         let group = groups.entry(Arc::clone(&topic)).or_insert_with(|| {
-            let changed = Arc::new(Notify::new());
-            let last = self.host.count(&topic);
-            let send = Arc::clone(self).send(Arc::clone(&topic), last, Arc::clone(&changed));
+            let shown = Arc::new(Shown::new(&self.host, &topic));
+            let send = Arc::clone(self).send(Arc::clone(&topic), Arc::clone(&shown));
             Group {
                 members: 0,
                 task: self.runtime.spawn(send).abort_handle(),
-                changed,
+                shown,
             }
         });
         group.members += 1;
+        let shown = Arc::clone(&group.shown);
         drop(groups);
         Counting {
             counts: Arc::clone(self),
             topic,
+            shown,
         }
     }
 
     /// Notes that a diff of the topic is out.
     pub(super) fn changed(&self, topic: &str) {
         if let Some(group) = self.groups.read().get(topic) {
-            group.changed.notify_one();
+            group.shown.changed.notify_one();
         }
     }
 
     /// Sends the count when it changes, at most once per interval, and always the last one.
-    async fn send(self: Arc<Self>, topic: Arc<str>, mut last: usize, changed: Arc<Notify>) {
+    async fn send(self: Arc<Self>, topic: Arc<str>, shown: Arc<Shown>) {
         loop {
-            changed.notified().await;
-            let count = self.host.count(&topic);
-            if count != last {
-                last = count;
+            shown.changed.notified().await;
+            if let Some(count) = shown.next(&self.host, &topic) {
                 let message = Broadcast::new(Arc::clone(&topic), PRESENCE_COUNT, payload(count));
                 self.pubsub.local_broadcast_count(&message);
                 // A change meanwhile leaves its note.

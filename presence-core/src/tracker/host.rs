@@ -311,6 +311,15 @@ impl Host {
     pub(super) fn topics(&self) -> Vec<(Arc<str>, usize)> {
         self.node.topics()
     }
+    /// Returns the number of distinct keys in the topic, and seals as a list does: if the number
+    /// becomes another, a diff follows.
+    pub(super) fn sealed_count(&self, topic: &str) -> usize {
+        let mut shard = self.node.shard_of(topic).lock();
+        // Without metas to look for, it only seals.
+        shard.gone(topic, std::iter::empty());
+        shard.count(topic)
+    }
+
 
     /// Returns the time by the node's clock.
     pub(super) fn now(&self) -> Duration {

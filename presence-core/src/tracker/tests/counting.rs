@@ -85,6 +85,52 @@ async fn a_count_comes_at_once_then_once_an_interval_and_the_last_one_always() {
     tracker.stop().await;
 }
 
+/// Tracks two keys. The diff of the second one waits. Returns the owners of both.
+async fn two_of_which_one_waits(tracker: &Tracker<Plain>) -> (Owner, Owner) {
+    let (first, second) = (Owner::new(), Owner::new());
+    tracker.track_as(&first, "t", "a", json!({})).await.unwrap();
+    tokio::time::sleep(MS).await;
+    tracker
+        .track_as(&second, "t", "b", json!({}))
+        .await
+        .unwrap();
+    (first, second)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_was_counted_and_leaves_before_the_next_diff_is_counted_no_more() {
+    let (pubsub, tracker) = counted();
+    let watcher = Arc::<Watcher>::default();
+    let _subscription = pubsub.subscribe_as("t", Interest::Counts, watcher.clone());
+    let _counting = tracker.counting("t");
+    let (one, other) = (Owner::new(), Owner::new());
+    tracker.track_as(&one, "t", "a", json!({})).await.unwrap();
+    // No task has run between the two: the diff of the first user leads to a count of both.
+    tracker.track_as(&other, "t", "b", json!({})).await.unwrap();
+    tokio::time::sleep(MS).await;
+    let counts = || -> Vec<u64> { watcher.0.lock().iter().map(|(_, count)| *count).collect() };
+    assert_eq!(counts(), [2]);
+    tracker.untrack_as(&other, "t", "b").await;
+    tokio::time::sleep(2 * INTERVAL).await;
+    assert_eq!(counts(), [2, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_count_is_corrected_though_the_other_members_show_the_right_one() {
+    let (pubsub, tracker) = counted();
+    let watcher = Arc::<Watcher>::default();
+    let _subscription = pubsub.subscribe_as("t", Interest::Counts, watcher.clone());
+    let _counting = tracker.counting("t");
+    let (_one, other) = two_of_which_one_waits(&tracker).await;
+    let newcomer = tracker.counting("t");
+    let first: Value = newcomer.payload().json().unwrap();
+    assert_eq!(first, json!({ "count": 2 }));
+    tracker.untrack_as(&other, "t", "b").await;
+    tokio::time::sleep(2 * INTERVAL).await;
+    let counts: Vec<_> = watcher.0.lock().iter().map(|(_, count)| *count).collect();
+    assert_eq!(counts, [1, 1]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_topic_that_nobody_counts_keeps_nothing() {
     let (_pubsub, tracker) = counted();

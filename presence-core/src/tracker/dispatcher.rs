@@ -70,8 +70,9 @@ pub(super) async fn dispatch<P: Presence>(shared: Arc<Shared<P>>, mut changes: T
     if diff.is_empty() {
         return;
     }
-    broadcast(&shared, &topic, &diff).await;
-    shared.watchers.send(&topic, number, &diff);
+    let bytes = broadcast(&shared, &topic, &diff).await;
+    let diff = Arc::new(diff);
+    shared.watchers.send(&topic, number, &diff, bytes);
 
     let current = Current::new(&shared.host, &topic);
     let handled = async { shared.presence.handle_metas(&topic, &diff, &current).await };
@@ -79,21 +80,24 @@ pub(super) async fn dispatch<P: Presence>(shared: Arc<Shared<P>>, mut changes: T
 }
 
 /// Sends the diff to the topic's subscribers on this node, a large one in parts. Listeners write
-/// between two parts, so that no queue has to hold them all.
-async fn broadcast<P: Presence>(shared: &Shared<P>, topic: &Arc<str>, diff: &Diff) {
+/// between two parts, so that no queue has to hold them all. Returns the bytes of the diff's JSON.
+async fn broadcast<P: Presence>(shared: &Shared<P>, topic: &Arc<str>, diff: &Diff) -> usize {
     let send = |payload| {
         let message = Broadcast::new(Arc::clone(topic), PRESENCE_DIFF, payload);
         shared.pubsub.local_broadcast(message);
     };
     let whole = Payload::from(diff);
-    if whole.bytes().len() <= MAX_DIFF_BYTES {
-        return send(whole);
+    let bytes = whole.bytes().len();
+    if bytes <= MAX_DIFF_BYTES {
+        send(whole);
+        return bytes;
     }
     drop(whole);
     for part in diff.parts(MAX_DIFF_BYTES) {
         send(Payload::from(&part));
         tokio::task::yield_now().await;
     }
+    bytes
 }
 
 /// One `fetch` for both sides of the diff.

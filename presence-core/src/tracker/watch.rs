@@ -32,7 +32,8 @@ pub enum WatchEvent {
 /// A topic that is watched: its list, and then each change of it. Made by [`Tracker::watch`].
 ///
 /// The diffs continue the list exactly: no diff joins a meta that is there already, or leaves one
-/// that is not. A watch that is more than 256 diffs behind loses them, and gets a new list instead.
+/// that is not. A watch that is more than 256 diffs behind, or more than 16 MiB of them, loses them
+/// and gets a new list instead.
 ///
 /// A watch keeps its tracker alive, as a clone of the tracker does. It remembers the reference of
 /// each meta in the topic, some 50 bytes each.

@@ -160,7 +160,7 @@ pub trait Presence: Send + Sync + 'static {
     /// come during a call are in the next one together. Diffs do not wait for these calls, and a
     /// tracker that stops does. A call that panics, or takes longer than
     /// [`callback_timeout`](crate::tracker::TrackerOptions::callback_timeout), is logged and not
-    /// repeated. If more than 100,000 events wait, further ones are dropped and logged.
+    /// repeated. If 100,000 events wait, or 32 MiB of them, further ones are dropped and logged.
     ///
     /// A presence with neither callback costs nothing more than before.
     ///

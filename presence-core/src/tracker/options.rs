@@ -337,6 +337,8 @@ impl TrackerOptions {
     /// Raise it if users who load a page anew should not leave, or those of a killed node who
     /// connect to another one: then to the time that your clients need to connect again, such as
     /// 10 s. Lower it if a leave must be handled at once. It has no effect on diffs and lists.
+    ///
+    /// At most 100,000 leaves of 32 MiB are held back. Beyond it, the oldest are handled early.
     #[must_use]
     pub fn last_leave_delay(mut self, delay: Duration) -> Self {
         self.last_leave_delay = delay;

@@ -4,9 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::window::Event;
+use super::window::{Event, MAX_BYTES, bytes};
 
-/// The most events that are held. Beyond it, the oldest is handled early.
+/// The most events that are held, beside [`MAX_BYTES`]. Beyond it, the oldest is handled early.
 const MAX_HELD: usize = 100_000;
 
 /// The held events, the oldest first.
@@ -15,6 +15,8 @@ pub(super) struct Held {
     delay: Duration,
     /// Each with the time at which it is due. `None` in the place of an event that was taken back.
     events: VecDeque<(Duration, Option<Event>)>,
+    /// About the bytes of the events.
+    bytes: usize,
     /// The number of events that left at the front.
     gone: usize,
     /// The places of the events by topic and key, counted from the beginning.
@@ -26,6 +28,7 @@ impl Held {
         Self {
             delay,
             events: VecDeque::new(),
+            bytes: 0,
             gone: 0,
             places: HashMap::new(),
         }
@@ -37,6 +40,7 @@ impl Held {
         let place = place(&event);
         if !event.change.came {
             self.places.insert(place, self.gone + self.events.len());
+            self.bytes += bytes(&event);
             self.events.push_back((now + self.delay, Some(event)));
             return None;
         }
@@ -44,6 +48,7 @@ impl Held {
             return Some(event);
         };
         let left = self.events[number - self.gone].1.take();
+        self.bytes -= left.as_ref().map_or(0, bytes);
         // If another node has handled one of them, the join is needed.
         let is_needed = event.is_repeated || left.is_none_or(|left| left.is_repeated);
         is_needed.then_some(event)
@@ -53,7 +58,7 @@ impl Held {
     pub(super) fn due(&mut self, now: Duration) -> Vec<Event> {
         let mut due = Vec::new();
         while let Some((until, _)) = self.events.front()
-            && (*until <= now || self.events.len() > MAX_HELD)
+            && (*until <= now || self.events.len() > MAX_HELD || self.bytes > MAX_BYTES)
         {
             due.extend(self.pop());
         }
@@ -73,6 +78,7 @@ impl Held {
     fn pop(&mut self) -> Option<Event> {
         let event = self.events.pop_front().and_then(|(_, event)| event);
         if let Some(event) = &event {
+            self.bytes -= bytes(event);
             let place = place(event);
             if self.places.get(&place) == Some(&self.gone) {
                 self.places.remove(&place);
@@ -90,7 +96,7 @@ fn place(event: &Event) -> (Arc<str>, Arc<str>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::event;
+    use super::super::tests::{event, large_event};
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -159,5 +165,24 @@ mod tests {
             held.push(event("t", &number.to_string(), false), SECOND);
         }
         assert_eq!(keys(&held.due(SECOND)), ["0", "1"]);
+    }
+
+    #[test]
+    fn the_bytes_of_held_events_are_bounded() {
+        let mut held = Held::new(SECOND);
+        // Of 8 MiB and a little.
+        let push = |held: &mut Held, key: &str, came| {
+            held.push(large_event(key, came, MAX_BYTES / 4), SECOND)
+        };
+        for key in ["0", "1", "2", "3"] {
+            assert!(push(&mut held, key, false).is_none());
+        }
+        assert_eq!(keys(&held.due(SECOND)), ["0"]);
+        // One that is taken back gives its bytes back.
+        assert!(push(&mut held, "1", true).is_none());
+        assert!(push(&mut held, "4", false).is_none());
+        assert!(held.due(SECOND).is_empty());
+        assert_eq!(keys(&held.take()), ["2", "3", "4"]);
+        assert_eq!(held.bytes, 0);
     }
 }

@@ -4,12 +4,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::window::Event;
+use super::window::{Event, MAX_BYTES, bytes};
 use crate::presence::KeyEvent;
 
 /// The most events of one call.
 const BATCH: usize = 1000;
-/// The most events that wait.
+/// The most events that wait, beside [`MAX_BYTES`].
 const MAX_WAITING: usize = 100_000;
 
 /// The arguments of one call.
@@ -29,6 +29,8 @@ pub(super) struct Queues<Due> {
     /// The topics without a call under way.
     ready: VecDeque<Arc<str>>,
     waiting: usize,
+    /// About the bytes of the events that wait.
+    bytes: usize,
 }
 
 impl<Due> Queues<Due> {
@@ -37,15 +39,17 @@ impl<Due> Queues<Due> {
             topics: HashMap::new(),
             ready: VecDeque::new(),
             waiting: 0,
+            bytes: 0,
         }
     }
 
     /// Adds an event. Returns `false` if too many events wait, and this one is dropped.
     pub(super) fn push(&mut self, event: Event, due: impl FnOnce() -> Due) -> bool {
-        if self.waiting >= MAX_WAITING {
+        if self.waiting >= MAX_WAITING || self.bytes >= MAX_BYTES {
             return false;
         }
         self.waiting += 1;
+        self.bytes += bytes(&event);
         let topic = Arc::clone(&event.topic);
         let (events, _) = self.topics.entry(topic).or_insert_with_key(|topic| {
             self.ready.push_back(Arc::clone(topic));
@@ -69,6 +73,7 @@ impl<Due> Queues<Due> {
             while batch.len() < BATCH
                 && let Some(event) = events.pop_front_if(|event| event.change.came == came)
             {
+                self.bytes -= bytes(&event);
                 batch.push(KeyEvent {
                     key: Arc::clone(&event.change.entry.key),
                     meta: event.change.entry.meta.clone(),
@@ -100,7 +105,7 @@ impl<Due> Queues<Due> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::event;
+    use super::super::tests::{event, large_event};
     use super::*;
 
     fn pushed(queues: &mut Queues<()>, topic: &str, events: &[(&str, bool)]) {
@@ -137,7 +142,7 @@ mod tests {
         queues.done("u".into());
         queues.done("t".into());
         assert_eq!(next(&mut queues), None);
-        assert!(queues.is_empty() && queues.waiting == 0);
+        assert!(queues.is_empty() && queues.waiting == 0 && queues.bytes == 0);
     }
 
     #[test]
@@ -151,5 +156,19 @@ mod tests {
         let call = queues.next().unwrap();
         assert_eq!(call.events.len(), BATCH);
         assert!(queues.push(event("t", "one more", true), || ()));
+    }
+
+    #[test]
+    fn the_bytes_that_wait_are_bounded() {
+        let mut queues = Queues::new();
+        let push = |queues: &mut Queues<()>, key: &str| {
+            queues.push(large_event(key, true, MAX_BYTES / 4), || ())
+        };
+        for key in ["0", "1", "2", "3"] {
+            assert!(push(&mut queues, key));
+        }
+        assert!(!push(&mut queues, "one more"));
+        assert_eq!(queues.next().unwrap().events.len(), 4);
+        assert!(push(&mut queues, "one more"));
     }
 }

@@ -22,7 +22,11 @@ pub(super) fn origin(name: &str) -> Arc<Origin> {
 
 /// A change of a key whose presence is on the node `on`.
 pub(super) fn change(key: &str, came: bool, on: &Arc<Origin>) -> KeyChange {
-    let body = MetaBody::encode(&serde_json::json!({}), 100).unwrap();
+    change_with(&serde_json::json!({}), key, came, on)
+}
+
+fn change_with(meta: &serde_json::Value, key: &str, came: bool, on: &Arc<Origin>) -> KeyChange {
+    let body = MetaBody::encode(meta, usize::MAX).unwrap();
     let entry = Arc::new(Entry {
         tag: Tag {
             origin: Arc::clone(on),
@@ -42,5 +46,14 @@ pub(super) fn event(topic: &str, key: &str, came: bool) -> Event {
         change: change(key, came, &origin("a")),
         at: SystemTime::UNIX_EPOCH,
         is_repeated: false,
+    }
+}
+
+/// An event of the topic "t" with a meta of more than `bytes`.
+pub(super) fn large_event(key: &str, came: bool, bytes: usize) -> Event {
+    let meta = serde_json::json!({ "text": "x".repeat(bytes) });
+    Event {
+        change: change_with(&meta, key, came, &origin("a")),
+        ..event("t", key, came)
     }
 }

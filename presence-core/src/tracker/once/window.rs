@@ -14,9 +14,10 @@ use crate::replication::membership::Roll;
 use crate::replication::set::Origin;
 use crate::replication::shard::KeyChange;
 
-/// The most changes that are kept, and the most bytes of their texts.
+/// The most changes that are kept, and the most bytes of their texts. The same bytes bound the
+/// events that are held back, and those that wait for callbacks.
 const MAX_CHANGES: usize = 100_000;
-const MAX_BYTES: usize = 32 * 1024 * 1024;
+pub(super) const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// A change of a key whose callback is to run.
 #[derive(Clone, Debug)]
@@ -173,7 +174,7 @@ impl Window {
 }
 
 /// Returns about the bytes that are kept for an event.
-fn bytes(event: &Event) -> usize {
+pub(super) fn bytes(event: &Event) -> usize {
     let entry = &event.change.entry;
     size_of::<Kept>() + entry.key.len() + entry.meta.as_str().len()
 }

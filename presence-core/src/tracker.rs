@@ -30,6 +30,7 @@ mod error;
 mod found;
 mod handle;
 mod host;
+mod last_events;
 mod messenger;
 mod once;
 mod options;

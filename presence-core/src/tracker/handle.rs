@@ -358,6 +358,9 @@ impl<P: Presence> Tracker<P> {
         self.shared.host.messenger.events()
     }
 
+    /// The last event of a node tells its status now. An event that is over before it is sent is
+    /// left out: a node that comes back in the moment at which it was seen down is no event.
+    ///
     /// Returns all known nodes, this node first: their status as this node sees it, and the entries
     /// that it holds of them.
     pub fn replicas(&self) -> Vec<ReplicaView> {

@@ -10,6 +10,7 @@ use tokio::sync::{SetOnce, mpsc};
 use tokio::time::Instant;
 
 use super::found::Found;
+use super::last_events::LastEvents;
 use super::messenger::Messenger;
 use super::turn::AtOnce;
 use super::work::WorkUnderWay;
@@ -17,10 +18,10 @@ use super::{DisconnectGrace, Page, TrackerOptions};
 use crate::presence::Presences;
 use crate::pubsub::{EngineState, PubSub};
 use crate::replication::membership::Roll;
-use crate::replication::node::{Node, NodeConfig, NodeEffect, ReplicaView};
+use crate::replication::node::{Node, NodeConfig, NodeEffect, ReplicaEvent, ReplicaView};
 use crate::replication::set::{Incarnation, MetaBody, OwnerId, PhxRef, ReplicaName};
 use crate::replication::shard::{TopicDiff, TrackRefused, UpdateRefused, Which};
-use crate::sync::Notify;
+use crate::sync::{Mutex, Notify};
 use crate::telemetry::LagMeter;
 
 /// The time by which a heartbeat may be late.
@@ -31,6 +32,7 @@ pub(crate) struct Host {
     node: Node,
     /// Sends messages to other nodes.
     pub(super) messenger: Messenger,
+    last_events: Mutex<LastEvents>,
     /// The moment that the node's times count from.
     started: Instant,
     broadcast_period: Duration,
@@ -76,6 +78,7 @@ impl Host {
         Self {
             node: Node::new(config, Duration::ZERO),
             messenger: Messenger::new(presence, pubsub, options),
+            last_events: Mutex::new(LastEvents::default()),
             started: Instant::now(),
             broadcast_period: options.node.broadcast_period,
             found: Found::new(*pubsub.engine_state().borrow()),
@@ -308,9 +311,6 @@ impl Host {
         self.node.count(topic)
     }
 
-    pub(super) fn topics(&self) -> Vec<(Arc<str>, usize)> {
-        self.node.topics()
-    }
     /// Returns the number of distinct keys in the topic, and seals as a list does: if the number
     /// becomes another, a diff follows.
     pub(super) fn sealed_count(&self, topic: &str) -> usize {
@@ -320,6 +320,9 @@ impl Host {
         shard.count(topic)
     }
 
+    pub(super) fn topics(&self) -> Vec<(Arc<str>, usize)> {
+        self.node.topics()
+    }
 
     /// Returns the time by the node's clock.
     pub(super) fn now(&self) -> Duration {
@@ -375,11 +378,20 @@ impl Host {
                 NodeEffect::Wake => self.deadline.notify_one(),
                 NodeEffect::Broadcast(class, bytes) => self.messenger.broadcast(class, bytes),
                 NodeEffect::Direct(to, class, bytes) => self.messenger.direct(&to, class, bytes),
-                NodeEffect::Replica(event) => self.messenger.became(event),
+                NodeEffect::Replica(event) => self.became(event),
                 NodeEffect::Rejected(rejected) => self.messenger.rejected(&rejected),
             }
         }
         answer
+    }
+
+    /// Reports what became of a node, unless it is over.
+    fn became(&self, event: ReplicaEvent) {
+        // Held until the event is out: the roll is read in the order of the events.
+        let mut last = self.last_events.lock();
+        if last.admit(&event, || self.node.roll()) {
+            self.messenger.became(event);
+        }
     }
 }
 

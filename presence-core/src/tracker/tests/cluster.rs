@@ -3,6 +3,7 @@
 use super::*;
 use crate::adapters::{MemoryCluster, Weather};
 use crate::pubsub::PeerHint;
+use crate::replication::node::NodeEffect;
 
 pub(super) struct TestCluster {
     pub(super) cluster: MemoryCluster,
@@ -224,6 +225,49 @@ async fn a_newcomer_has_caught_up_when_it_shows_what_the_others_have() {
     last.caught_up().await;
     assert_eq!(count(&last), count(&b));
     assert!(begun.elapsed() < 60_000 * MS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_event_of_a_node_is_true_in_whatever_order_tasks_emit_them() {
+    let nodes = TestCluster::new();
+    // Without tasks: the test is the driver, and the task that handles messages.
+    let start = |name| {
+        let pubsub = PubSub::with_adapter(nodes.cluster.join(name));
+        Tracker::without_tasks(&pubsub, Plain, TrackerOptions::default()).0
+    };
+    let (a, b) = (start("a"), start("b"));
+    let (from, to) = (&a.shared.host, &b.shared.host);
+    let heartbeat = || {
+        let mut effects = Vec::new();
+        from.node().beat(from.now(), &mut effects);
+        let sent = effects.into_iter().find_map(|effect| match effect {
+            NodeEffect::Broadcast(_, bytes) => Some(bytes),
+            _ => None,
+        });
+        sent.expect("it is due")
+    };
+    let mut events = b.replica_events();
+    to.receive(&heartbeat());
+    assert!(matches!(events.try_recv(), Ok(ReplicaEvent::Up(_))));
+
+    // The driver sees that a is down.
+    let is_down =
+        |effect: &NodeEffect| matches!(effect, NodeEffect::Replica(ReplicaEvent::Down(_)));
+    let mut late = Vec::new();
+    for _ in 0..100 {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        to.node().tick(to.now(), &mut late);
+        if late.iter().any(is_down) {
+            break;
+        }
+    }
+    assert!(late.iter().any(is_down));
+    // Before it reports that, a is back, which the other task reports.
+    to.receive(&heartbeat());
+    to.and_then_carry_out(|effects| effects.append(&mut late));
+    let reported = std::iter::from_fn(|| events.try_recv().ok());
+    assert_eq!(reported.collect::<Vec<_>>(), []);
+    assert_eq!(b.replicas()[1].status, Some(Status::Up));
 }
 
 #[tokio::test(start_paused = true)]

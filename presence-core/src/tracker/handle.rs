@@ -18,6 +18,9 @@ use crate::replication::node::{ReplicaEvent, ReplicaView};
 use crate::replication::shard::TopicDiff;
 use crate::telemetry::PresenceMeter;
 
+/// The longest time for which other nodes show the presences of a node that has left.
+const MAX_GRACE: Duration = Duration::from_secs(600);
+
 /// A running presence: tracks presences in topics, and sends the changes to each topic's
 /// subscribers.
 ///
@@ -346,21 +349,21 @@ impl<P: Presence> Tracker<P> {
     ///
     /// [`stop`](Self::stop) calls this method if it was not called before.
     pub fn leave(&self, spread: Duration) {
-        let grace = self.shared.options.leave_grace;
-        self.shared.host.leave(spread + grace);
+        let grace = spread.saturating_add(self.shared.options.leave_grace);
+        self.shared.host.leave(grace.min(MAX_GRACE));
     }
 
     /// Returns a receiver of the events of other nodes from now on: a node comes up, goes down, is
     /// forgotten, or leaves.
+    ///
+    /// The last event of a node tells its status now. An event that is over before it is sent is
+    /// left out: a node that comes back in the moment at which it was seen down is no event.
     ///
     /// A receiver that is more than 256 events behind misses the oldest (`RecvError::Lagged`).
     pub fn replica_events(&self) -> broadcast::Receiver<ReplicaEvent> {
         self.shared.host.messenger.events()
     }
 
-    /// The last event of a node tells its status now. An event that is over before it is sent is
-    /// left out: a node that comes back in the moment at which it was seen down is no event.
-    ///
     /// Returns all known nodes, this node first: their status as this node sees it, and the entries
     /// that it holds of them.
     pub fn replicas(&self) -> Vec<ReplicaView> {

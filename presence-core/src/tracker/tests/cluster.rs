@@ -271,6 +271,22 @@ async fn the_last_event_of_a_node_is_true_in_whatever_order_tasks_emit_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_has_left_is_shown_for_ten_minutes_at_most() {
+    let nodes = TestCluster::new();
+    let (_, a) = nodes.start("a");
+    let (_, b) = nodes.start("b");
+    let owner = Owner::new();
+    a.track_as(&owner, "t", "alice", json!({})).await.unwrap();
+    until("b shows alice", || b.count("t") == 1).await;
+    a.leave(Duration::MAX);
+    a.shared.host.closed.set(()).unwrap();
+    tokio::time::sleep(Duration::from_secs(599)).await;
+    assert_eq!(b.count("t"), 1);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(b.count("t"), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn presences_arrive_over_a_network_that_loses_and_reorders() {
     let nodes = TestCluster::new();
     let (_, a) = nodes.start("a");

@@ -1,7 +1,7 @@
 //! Several nodes in one process.
 
 use super::*;
-use crate::adapters::{MemoryCluster, Weather};
+use crate::adapters::{Bandwidth, MemoryCluster, Weather};
 use crate::pubsub::PeerHint;
 use crate::replication::node::NodeEffect;
 
@@ -225,6 +225,45 @@ async fn a_newcomer_has_caught_up_when_it_shows_what_the_others_have() {
     last.caught_up().await;
     assert_eq!(count(&last), count(&b));
     assert!(begun.elapsed() < 60_000 * MS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newcomer_on_a_slow_link_has_caught_up_when_all_has_come_or_its_peers_are_down() {
+    let nodes = TestCluster::new();
+    let (_, a) = nodes.start("a");
+    let owner = Owner::new();
+    for key in 0..1000 {
+        let meta = json!({ "text": "x".repeat(1000) });
+        a.track_as(&owner, "t", key.to_string(), meta)
+            .await
+            .unwrap();
+    }
+    let slow = Bandwidth {
+        bytes_a_second: 100_000,
+        queue_bytes: 100_000,
+    };
+    let second = Duration::from_secs(1);
+    nodes.cluster.limit("b", Some(slow));
+    let (_, b) = nodes.start("b");
+    let begun = tokio::time::Instant::now();
+    b.caught_up().await;
+    assert_eq!(b.list("t").await.len(), 1000);
+    assert!(begun.elapsed() > 9 * second, "{:?}", begun.elapsed());
+
+    nodes.cluster.limit("c", Some(slow));
+    let (_, c) = nodes.start("c");
+    tokio::time::sleep(4 * second).await;
+    assert_eq!(c.replicas().len(), 3);
+    nodes.cluster.part("a", "c");
+    nodes.cluster.part("b", "c");
+    let parted = tokio::time::Instant::now();
+    c.caught_up().await;
+    // `down_period`, from the last messages on.
+    let waited = parted.elapsed();
+    assert!(
+        waited > 27 * second && waited < 34 * second,
+        "it took {waited:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! The engine over [Redis](https://redis.io), or Valkey.
 
 mod connection;
+mod traffic;
 
 use ::redis::Client;
 
@@ -31,6 +32,10 @@ pub struct RedisOptions {
     /// are dropped, and counted in [`EngineStats::dropped`](super::EngineStats::dropped).
     pub queue_bytes: usize,
     /// The largest message, in bytes, names included. Default 8 MiB, at most 16.
+    ///
+    /// A link must carry a message of another node within seven seconds, if it is larger than all
+    /// before it: a node that hears nothing for longer connects again. Heartbeats wait behind a
+    /// message on its way. So send large data in parts over a slow link.
     ///
     /// Redis itself carries up to 512 MiB. But it disconnects a subscriber if more than
     /// `client-output-buffer-limit pubsub` waits for it, which is 32 MiB unless changed.
@@ -72,7 +77,9 @@ pub enum RedisError {
 ///
 /// A node trusts every client that may publish on the cluster's channels: restrict them with ACLs.
 /// While the server is away, messages wait, up to [`RedisOptions::queue_bytes`]. The node
-/// reconnects when the server is back; messages on their way when the connection broke are lost.
+/// reconnects when the server is back; messages on their way when the connection broke are lost,
+/// and counted. At most about 1 MiB is on its way at once, or one larger message. A link that
+/// carries less than 1 Mbit/s counts as broken.
 /// Redis does not list the nodes, so a direct message to an unknown node is no error, and there are
 /// no hints.
 ///

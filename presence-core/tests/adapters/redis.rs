@@ -1,3 +1,5 @@
+mod links;
+
 use std::{
     cell::RefCell,
     sync::{

@@ -7,18 +7,47 @@ use futures_util::{StreamExt, stream::FuturesOrdered};
 use super::{
     Item,
     networked::{Connection, Outlet},
+    queue::OVERHEAD,
 };
 use crate::pubsub::TrafficClass;
 
-/// A batch on its way.
-type Sending<L> = Pin<Box<dyn Future<Output = Result<(), L>> + Send>>;
+/// A batch on its way. Returns its bytes too.
+type Sending<L> = Pin<Box<dyn Future<Output = (usize, Result<(), L>)> + Send>>;
 
 /// The batches that an engine has not taken yet. Each class has a lane of its own, so no class
-/// waits for another one's slow receiver. A lane with as many batches as the engine allows is full.
+/// waits for another one's slow receiver. A lane with as many batches, or as many bytes, as the
+/// engine allows is full.
 pub(super) struct Lanes<C: Connection> {
-    control: FuturesOrdered<Sending<C::Lost>>,
-    live: FuturesOrdered<Sending<C::Lost>>,
-    bulk: FuturesOrdered<Sending<C::Lost>>,
+    control: Lane<C::Lost>,
+    live: Lane<C::Lost>,
+    bulk: Lane<C::Lost>,
+}
+
+/// The batches of one class.
+struct Lane<L> {
+    batches: FuturesOrdered<Sending<L>>,
+    /// The bytes of all batches.
+    bytes: usize,
+}
+
+impl<L> Default for Lane<L> {
+    fn default() -> Self {
+        Self {
+            batches: FuturesOrdered::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<L> Lane<L> {
+    /// Lets all batches go on until the first one is sent. Returns `None` if there is no batch.
+    ///
+    /// This method is cancel safe.
+    async fn next(&mut self) -> Option<Result<(), L>> {
+        let (bytes, sent) = self.batches.next().await?;
+        self.bytes -= bytes;
+        Some(sent)
+    }
 }
 
 /// The lanes that are not full.
@@ -42,16 +71,18 @@ impl Room {
 impl<C: Connection> Default for Lanes<C> {
     fn default() -> Self {
         Self {
-            control: FuturesOrdered::new(),
-            live: FuturesOrdered::new(),
-            bulk: FuturesOrdered::new(),
+            control: Lane::default(),
+            live: Lane::default(),
+            bulk: Lane::default(),
         }
     }
 }
 
 impl<C: Connection> Lanes<C> {
     pub(super) fn room(&self) -> Room {
-        let has_room = |class, lane: &FuturesOrdered<_>| lane.len() < C::most_batches(class);
+        let has_room = |class, lane: &Lane<_>| {
+            lane.batches.len() < C::most_batches(class) && lane.bytes < C::most_bytes(class)
+        };
         Room {
             control: has_room(TrafficClass::Control, &self.control),
             live: has_room(TrafficClass::Live, &self.live),
@@ -69,7 +100,11 @@ impl<C: Connection> Lanes<C> {
             TrafficClass::Live => &mut self.live,
             TrafficClass::Bulk => &mut self.bulk,
         };
-        lane.push_back(Box::pin(outlet.send(class, frames)));
+        let bytes = frames.iter().map(|item| item.frame.len() + OVERHEAD).sum();
+        let sending = outlet.send(class, frames);
+        lane.bytes += bytes;
+        let sending = async move { (bytes, sending.await) };
+        lane.batches.push_back(Box::pin(sending));
     }
 
     /// Lets all batches go on until one of them is sent. Waits for ever if all lanes are empty.

@@ -78,6 +78,13 @@ pub trait Connection: Send + 'static {
         1
     }
 
+    /// Returns the bytes of a class under way from which on no further batch begins. So the last
+    /// batch may exceed it, and a batch of any size begins when nothing is under way.
+    fn most_bytes(class: TrafficClass) -> usize {
+        let _ = class;
+        usize::MAX
+    }
+
     /// Returns the sending half, which is used until the connection is lost. Called before
     /// [`begin`](Self::begin).
     fn outlet(&self) -> Self::Outlet;
@@ -124,7 +131,8 @@ pub trait Outlet: Send + Sync + 'static {
     /// As [`Connection::Lost`].
     type Lost: Send + 'static;
 
-    /// Sends frames of one class in their order, and counts them in the node's statistics.
+    /// Sends frames of one class in their order, and counts them in the node's statistics, also if
+    /// the future is dropped because the connection is lost.
     fn send(
         &self,
         class: TrafficClass,

@@ -36,7 +36,7 @@ impl QueuedFrame for Bytes {
 }
 
 /// The bytes that a frame counts beyond its own, for its place in the queue.
-const OVERHEAD: usize = 64;
+pub(super) const OVERHEAD: usize = 64;
 /// The bytes beyond the limit of a class that are kept for urgent frames.
 const RESERVE: usize = 1024 * 1024;
 /// The size of a batch, in bytes.

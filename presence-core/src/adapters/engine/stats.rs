@@ -40,8 +40,8 @@ impl EngineStats {
     }
 
     /// Returns the number of messages that were not sent, because the engine was away for long or
-    /// too slow. With NATS and Redis, it includes messages that came in while this node was too
-    /// slow.
+    /// too slow. With Redis, it includes messages that were on their way when the connection broke.
+    /// With NATS and Redis, it includes messages that came in while this node was too slow.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Relaxed)
@@ -60,6 +60,10 @@ impl EngineStats {
     }
 
     pub(in crate::adapters) fn count_dropped(&self) {
-        self.0.dropped.fetch_add(1, Relaxed);
+        self.count_all_dropped(1);
+    }
+
+    pub(in crate::adapters) fn count_all_dropped(&self, frames: usize) {
+        self.0.dropped.fetch_add(frames as u64, Relaxed);
     }
 }

@@ -88,8 +88,12 @@ impl<C: Connection> Worker<C> {
         self.lanes.hand_over(outlet, TrafficClass::Control, control);
         // Subscriptions come before the messages that were sent after them: a node that sends may
         // be answered at once.
-        if self.node.interests.stale() {
-            self.subscribe_as_wanted(outlet).await?;
+        if self.node.interests.stale()
+            && let Err(lost) = self.subscribe_as_wanted(outlet).await
+        {
+            let frames = live.len() + bulk.len();
+            self.node.stats.count_all_dropped(frames);
+            return Err(lost);
         }
         self.lanes.hand_over(outlet, TrafficClass::Live, live);
         self.lanes.hand_over(outlet, TrafficClass::Bulk, bulk);

@@ -1,35 +1,42 @@
 //! The connection to Redis: it probes that messages arrive, and connects again.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{fmt, future::Future, pin::pin, sync::Arc, time::Duration};
 
 use ::redis::{
     AsyncConnectionConfig, Client,
     aio::{MultiplexedConnection, PubSubSink, PubSubStream},
 };
 use futures_util::StreamExt;
-use parking_lot::Mutex;
 use tokio::{
     task::{JoinSet, coop::unconstrained},
-    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout},
 };
 
-use super::OpenedRedis;
+use super::{
+    OpenedRedis,
+    traffic::{PATIENCE, Traffic},
+};
 use crate::{
     adapters::engine::{Arrivals, Connection, EngineNode, Entry, Item, NodeInbox, Outlet, Target},
     pubsub::{EngineState, TrafficClass},
 };
 
-/// The longest that a connection, or an answer, may take.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// The most pipelines of a class whose answers are awaited at once: the next need not wait for the
 /// answer to the last, which takes a round trip.
 const PIPELINES: usize = 16;
+/// The bytes of a class whose answers are awaited from which on no further pipeline begins. One
+/// socket carries all classes, so a heartbeat waits for the bytes on their way.
+const PIPELINE_BYTES: usize = 512 * 1024;
 /// The time between two messages of a node to itself, which check that messages arrive.
 const PROBE: Duration = Duration::from_secs(5);
-/// The time without any message, own probes included, after which the connection is closed.
-const DEAF: Duration = Duration::from_secs(12);
+/// The longest that an answer to a subscription may take while messages arrive: it waits behind
+/// them.
+const LAST_ANSWER: Duration = Duration::from_secs(60);
 /// The first and the longest wait between two attempts to connect.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+/// The bytes that a frame counts beyond its own, for its command.
+const FRAME_OVERHEAD: usize = 64;
 
 /// Two sockets, one to publish and one to subscribe: Redis allows nothing else on a connection that
 /// subscribes.
@@ -38,6 +45,7 @@ pub(super) struct Sockets {
     sink: PubSubSink,
     /// The incoming messages, until a task reads them.
     stream: Option<PubSubStream>,
+    traffic: Arc<Traffic>,
 }
 
 impl Sockets {
@@ -61,6 +69,7 @@ impl Sockets {
             publish,
             sink,
             stream: Some(stream),
+            traffic: Traffic::new(),
         })
     }
 }
@@ -86,12 +95,8 @@ impl fmt::Display for Lost {
         match self {
             Self::Failed(error) => error.fmt(f),
             Self::Closed => f.write_str("the connection was closed"),
-            Self::Late => write!(
-                f,
-                "no answer to a subscription within {} s",
-                PATIENCE.as_secs()
-            ),
-            Self::Deaf => write!(f, "nothing was heard for {} s", DEAF.as_secs()),
+            Self::Late => f.write_str("no answer to a subscription"),
+            Self::Deaf => f.write_str("the server takes messages, and none arrives"),
         }
     }
 }
@@ -159,23 +164,29 @@ impl Connection for RedisConnection {
         }
     }
 
+    fn most_bytes(_class: TrafficClass) -> usize {
+        PIPELINE_BYTES
+    }
+
     fn outlet(&self) -> RedisOutlet {
         RedisOutlet {
             node: Arc::clone(&self.node.node),
             publish: self.sockets.publish.clone(),
+            traffic: Arc::clone(&self.sockets.traffic),
         }
     }
 
     async fn begin(&mut self) -> Result<(), Lost> {
-        let heard = Arc::new(Mutex::new(Instant::now()));
+        let traffic = Arc::clone(&self.sockets.traffic);
         if let Some(stream) = self.sockets.stream.take() {
-            let reader = read(stream, self.arrivals.entry(), Arc::clone(&heard));
+            let reader = read(stream, self.arrivals.entry(), Arc::clone(&traffic));
             self.watchers.spawn(unconstrained(reader));
         }
         let own = self.own_channel();
-        answered(self.sockets.sink.subscribe(own.clone())).await?;
+        let answer = self.sockets.sink.subscribe(own.clone());
+        answered(&traffic, &mut self.watchers, answer).await?;
         let publish = self.sockets.publish.clone();
-        self.watchers.spawn(probe(own, publish, heard));
+        self.watchers.spawn(probe(own, publish, traffic));
         Ok(())
     }
 
@@ -186,13 +197,15 @@ impl Connection for RedisConnection {
     // Without a channel, SUBSCRIBE is an error for Redis, and UNSUBSCRIBE means all channels.
     async fn subscribe(&mut self, buckets: Vec<u16>) -> Result<Vec<(u16, ())>, Lost> {
         let channels = self.channels(buckets.iter().copied());
-        answered(self.sockets.sink.subscribe(channels)).await?;
+        let Sockets { sink, traffic, .. } = &mut self.sockets;
+        answered(traffic, &mut self.watchers, sink.subscribe(channels)).await?;
         Ok(buckets.into_iter().map(|bucket| (bucket, ())).collect())
     }
 
     async fn unsubscribe(&mut self, ended: Vec<(u16, ())>) -> Result<(), Lost> {
         let channels = self.channels(ended.into_iter().map(|(bucket, ())| bucket));
-        answered(self.sockets.sink.unsubscribe(channels)).await
+        let Sockets { sink, traffic, .. } = &mut self.sockets;
+        answered(traffic, &mut self.watchers, sink.unsubscribe(channels)).await
     }
 
     async fn lost(&mut self) -> Lost {
@@ -219,6 +232,7 @@ impl Connection for RedisConnection {
 pub struct RedisOutlet {
     node: Arc<EngineNode>,
     publish: MultiplexedConnection,
+    traffic: Arc<Traffic>,
 }
 
 impl Outlet for RedisOutlet {
@@ -229,7 +243,24 @@ impl Outlet for RedisOutlet {
         _class: TrafficClass,
         frames: Vec<Item>,
     ) -> impl Future<Output = Result<(), Lost>> + Send + 'static {
-        send(Arc::clone(&self.node), frames, self.publish.clone())
+        let length = |item: &Item| item.frame.len() + FRAME_OVERHEAD;
+        let bytes = frames.iter().map(length).sum();
+        let largest = frames.iter().map(length).max().unwrap_or(0);
+        let stats = &self.node.stats;
+        let publication = self.traffic.publish(stats, frames.len(), bytes, largest);
+        let node = Arc::clone(&self.node);
+        let mut publish = self.publish.clone();
+        publish.set_response_timeout(self.traffic.answer_patience());
+        // One round trip. That keeps the order, and loses little with a connection.
+        async move {
+            let mut pipe = ::redis::pipe();
+            for Item { target, frame } in &frames {
+                pipe.publish(node.subjects.of(target), &**frame).ignore();
+            }
+            pipe.query_async::<()>(&mut publish).await?;
+            publication.answered();
+            Ok(())
+        }
     }
 }
 
@@ -238,61 +269,109 @@ impl Outlet for RedisOutlet {
 async fn probe(
     own_channel: String,
     mut publish: MultiplexedConnection,
-    heard: Arc<Mutex<Instant>>,
+    traffic: Arc<Traffic>,
 ) -> Lost {
     let mut ticks = interval(PROBE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The time at which the server took the first probe of a silence.
+    let mut silent_since: Option<Instant> = None;
     loop {
         ticks.tick().await;
-        if heard.lock().elapsed() > DEAF {
+        silent_since = silent_since.filter(|since| traffic.heard() < *since);
+        if silent_since.is_some_and(|since| since.elapsed() > traffic.silence_patience()) {
             return Lost::Deaf;
         }
+        let asked = Instant::now();
         let probe = ::redis::cmd("PUBLISH").arg(&own_channel).arg("").to_owned();
+        publish.set_response_timeout(traffic.answer_patience());
         if let Err(error) = probe.query_async::<()>(&mut publish).await {
             return error.into();
         }
-    }
-}
-
-/// Sends frames in one round trip. That keeps the order, and loses little with a connection.
-async fn send(
-    node: Arc<EngineNode>,
-    items: Vec<Item>,
-    mut publish: MultiplexedConnection,
-) -> Result<(), Lost> {
-    let mut pipe = ::redis::pipe();
-    for Item { target, frame } in &items {
-        pipe.publish(node.subjects.of(target), &**frame).ignore();
-    }
-    match pipe.query_async::<()>(&mut publish).await {
-        Ok(()) => node.stats.count_sent(items.len()),
-        Err(error) => {
-            items.iter().for_each(|_| node.stats.count_dropped());
-            return Err(error.into());
+        if silent_since.is_none() && traffic.heard() < asked {
+            silent_since = Some(Instant::now());
         }
     }
-    Ok(())
 }
 
 /// Moves messages from the client, whose queue is unbounded, into a bounded queue.
 ///
 /// A task of its own, which waits for nothing else and ignores tokio's budget: it must be faster
 /// than the client, which puts all messages of one read of its socket into its channel at once.
-async fn read(mut stream: PubSubStream, arrivals: Entry, heard: Arc<Mutex<Instant>>) -> Lost {
+async fn read(mut stream: PubSubStream, arrivals: Entry, traffic: Arc<Traffic>) -> Lost {
     while let Some(message) = stream.next().await {
-        *heard.lock() = Instant::now();
+        let frame = message.get_payload_bytes();
+        traffic.hear(frame.len());
         // An empty message is a probe.
-        if !message.get_payload_bytes().is_empty() {
-            arrivals.push(message.get_payload_bytes());
+        if !frame.is_empty() {
+            arrivals.push(frame);
         }
     }
     Lost::Closed
 }
 
 /// Waits for the answer to a subscription, which the client itself would await for ever. Messages
-/// of this node wait meanwhile, so a server that does not answer counts as lost.
+/// of this node wait meanwhile, so a server that is silent counts as lost. The watchers may find
+/// that earlier.
 async fn answered(
+    traffic: &Traffic,
+    watchers: &mut JoinSet<Lost>,
     answer: impl Future<Output = Result<(), ::redis::RedisError>>,
 ) -> Result<(), Lost> {
-    Ok(timeout(PATIENCE, answer).await.map_err(|_| Lost::Late)??)
+    let mut answer = pin!(answer);
+    let asked = Instant::now();
+    let last = asked + LAST_ANSWER.max(traffic.silence_patience());
+    loop {
+        let heard = traffic.heard().max(asked);
+        let end = last.min(heard + traffic.silence_patience());
+        tokio::select! {
+            biased;
+            answer = &mut answer => return Ok(answer?),
+            Some(Ok(lost)) = watchers.join_next() => return Err(lost),
+            () = sleep_until(end) => {}
+        }
+        if traffic.heard() <= heard || end == last {
+            return Err(Lost::Late);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_may_be_late_while_messages_arrive() {
+        let (traffic, mut watchers) = (Traffic::new(), JoinSet::new());
+        let begun = Instant::now();
+        let never = answered(&traffic, &mut watchers, pending()).await;
+        assert!(matches!(never, Err(Lost::Late)));
+        assert!(begun.elapsed() < 2 * PATIENCE, "{:?}", begun.elapsed());
+
+        let hearing = Arc::clone(&traffic);
+        let hears = tokio::spawn(async move {
+            loop {
+                hearing.hear(0);
+                sleep(PATIENCE / 2).await;
+            }
+        });
+        let late = async {
+            sleep(LAST_ANSWER / 2).await;
+            Ok(())
+        };
+        assert!(answered(&traffic, &mut watchers, late).await.is_ok());
+        let begun = Instant::now();
+        let never = answered(&traffic, &mut watchers, pending()).await;
+        assert!(matches!(never, Err(Lost::Late)));
+        assert_eq!(begun.elapsed(), LAST_ANSWER);
+
+        watchers.spawn(async {
+            sleep(PATIENCE).await;
+            Lost::Deaf
+        });
+        let lost = answered(&traffic, &mut watchers, pending()).await;
+        assert!(matches!(lost, Err(Lost::Deaf)));
+        hears.abort();
+    }
 }

@@ -16,6 +16,8 @@ use crate::pubsub::{
 
 /// The most batches of `Live` that the engine takes at once.
 const LIVE: usize = 2;
+/// The bytes of `Control` and `Bulk` from which on the engine takes no further batch.
+const BYTES: usize = 1000;
 
 /// An engine. It does what takes time once it has a permit for that.
 #[derive(Clone)]
@@ -29,6 +31,8 @@ struct Permits {
     bulk: Semaphore,
     away: AtomicBool,
     lost: Notify,
+    /// If set, the next subscription fails.
+    refuses: AtomicBool,
 }
 
 impl Told {
@@ -50,7 +54,15 @@ impl Connection for Told {
     type Lost = ();
 
     fn most_batches(class: TrafficClass) -> usize {
-        if class == Live { LIVE } else { 1 }
+        match class {
+            Live => LIVE,
+            Control => 8,
+            Bulk => 1,
+        }
+    }
+
+    fn most_bytes(class: TrafficClass) -> usize {
+        if class == Live { usize::MAX } else { BYTES }
     }
 
     fn outlet(&self) -> Self {
@@ -66,6 +78,9 @@ impl Connection for Told {
         self.log(format!("subscribe to {}", buckets.len()));
         let permit = self.0.subscribing.acquire().await;
         permit.expect("it stays open").forget();
+        if self.0.refuses.swap(false, SeqCst) {
+            return Err(());
+        }
         self.log("subscribed");
         Ok(buckets.into_iter().map(|bucket| (bucket, ())).collect())
     }
@@ -130,6 +145,7 @@ async fn node(subscribing: usize, sending: usize) -> (Arc<EngineNode>, Told) {
         bulk: Semaphore::new(sending),
         away: AtomicBool::new(false),
         lost: Notify::new(),
+        refuses: AtomicBool::new(false),
     }));
     tokio::spawn(Worker::new(Arc::clone(&node), told.clone()).run());
     assert_eq!(told.told().await, ["begin", "began"]);
@@ -179,12 +195,12 @@ async fn a_heartbeat_and_what_is_under_way_do_not_wait_for_a_subscription() {
     ];
     assert_eq!(lines, expected);
     // A heartbeat that comes while the worker subscribes, and one while that is under way.
-    send(&node, Control);
-    assert_eq!(told.told().await, ["send 1 Control"]);
-    send(&node, Control);
+    for _ in 0..2 {
+        send(&node, Control);
+        assert_eq!(told.told().await, ["send 1 Control"]);
+    }
     told.0.control.add_permits(2);
-    let again = ["sent Control", "send 1 Control", "sent Control"];
-    assert_eq!(told.told().await, again);
+    assert_eq!(told.told().await, ["sent Control", "sent Control"]);
     told.0.subscribing.add_permits(1);
     let lines = told.told().await;
     assert_eq!(lines[0], "subscribed");
@@ -243,6 +259,61 @@ async fn a_lost_connection_begins_anew_with_all_subscriptions() {
         send(&node, Live);
         assert_eq!(told.told().await, ["send 1 Live"]);
     }
+}
+
+fn send_bytes(node: &EngineNode, class: TrafficClass, bytes: usize) {
+    let payload = Payload::Binary(vec![0; bytes].into());
+    let message = Broadcast::new("t", "e", payload);
+    node.broadcast(class, &message, 10 * BYTES).unwrap();
+}
+
+/// The engine has one road for all, so what is on it delays what comes after.
+#[tokio::test(start_paused = true)]
+async fn a_lane_is_full_by_its_bytes_too() {
+    let (node, told) = node(0, 0).await;
+    for bytes in [BYTES / 2, BYTES / 2] {
+        send_bytes(&node, Control, bytes);
+        assert_eq!(told.told().await, ["send 1 Control"]);
+    }
+    for _ in 0..3 {
+        send_bytes(&node, Control, 1);
+        assert_eq!(told.told().await, Vec::<String>::new());
+    }
+    told.0.control.add_permits(1);
+    assert_eq!(told.told().await, ["sent Control", "send 3 Control"]);
+    told.0.control.add_permits(2);
+    assert_eq!(told.told().await, ["sent Control", "sent Control"]);
+    // Alone, a frame of any size leaves.
+    send_bytes(&node, Control, 3 * BYTES);
+    assert_eq!(told.told().await, ["send 1 Control"]);
+    send(&node, Control);
+    assert_eq!(told.told().await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_that_wait_for_a_subscription_are_counted_if_it_fails() {
+    const ROUNDS: u64 = 20;
+    let (node, told) = node(0, 1000).await;
+    let mut sent = 0;
+    // The worker may find the subscription first, or the frames. Only these are lost.
+    for _ in 0..ROUNDS {
+        told.0.refuses.store(true, SeqCst);
+        told.0.subscribing.add_permits(2);
+        for class in [Live, Live, Bulk] {
+            send(&node, class);
+        }
+        node.subscribed("t");
+        let lines = told.told().await;
+        assert!(lines.contains(&"began".to_owned()), "{lines:?}");
+        let counts = lines.iter().filter_map(|line| line.strip_prefix("send "));
+        sent += counts
+            .map(|line| line[..1].parse::<u64>().unwrap())
+            .sum::<u64>();
+        node.unsubscribed("t");
+        told.told().await;
+    }
+    assert!(node.stats.dropped() > 0);
+    assert_eq!(sent + node.stats.dropped(), 3 * ROUNDS);
 }
 
 #[tokio::test(start_paused = true)]

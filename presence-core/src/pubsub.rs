@@ -359,10 +359,11 @@ impl PubSub {
 
     /// Leaves the cluster. Every later broadcast is an error. An endpoint stops its PubSub last,
     /// after its sockets and presences.
+    ///
+    /// A stop goes on if its future is dropped, and a further call waits for the same end.
     pub async fn stop(&self) {
-        if !self.inner.stopped.swap(true, Ordering::AcqRel) {
-            self.inner.adapter.stop().await;
-        }
+        self.inner.stopped.store(true, Ordering::Release);
+        self.inner.adapter.stop().await;
     }
 
     fn send(

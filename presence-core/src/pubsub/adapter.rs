@@ -104,6 +104,9 @@ pub trait Adapter: Send + Sync + 'static {
     }
 
     /// Leaves the cluster, after the messages in the engine's queue have been sent.
+    ///
+    /// May be called again, also after the future of an earlier call was dropped: each call waits
+    /// for the same end.
     fn stop(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {})
     }

@@ -4,7 +4,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::{runtime::Handle, task::JoinHandle, time::timeout};
+use tokio::{runtime::Handle, sync::watch, task::JoinHandle, time::timeout};
 
 use super::{EngineNode, EngineStats, Item, worker::Worker};
 use crate::pubsub::{Adapter, AdapterError, Broadcast, Inbox, TrafficClass};
@@ -24,7 +24,17 @@ pub struct Networked<E: Engine> {
     runtime: Handle,
     /// The parts that were opened, until the worker has them.
     opened: Mutex<Option<E::Opened>>,
-    task: Mutex<Option<JoinHandle<()>>>,
+    work: Mutex<Work>,
+}
+
+/// The task of a node, from its start to its end.
+#[derive(Debug, Default)]
+enum Work {
+    #[default]
+    NotStarted,
+    Running(JoinHandle<()>),
+    /// A task waits for the end, also if no caller does. It drops the sender then.
+    Ending(watch::Receiver<()>),
 }
 
 /// The part that differs from engine to engine, for the callers of an adapter.
@@ -169,7 +179,29 @@ impl<E: Engine> Networked<E> {
             engine,
             runtime: Handle::current(),
             opened: Mutex::new(Some(opened)),
-            task: Mutex::default(),
+            work: Mutex::default(),
+        }
+    }
+
+    /// Begins to end the node's task. Returns a receiver that is closed at the end, or `None` if
+    /// the node was never started.
+    fn begin_end(&self) -> Option<watch::Receiver<()>> {
+        self.node.outgoing.close();
+        let mut work = self.work.lock();
+        *work = match std::mem::take(&mut *work) {
+            Work::Running(task) => {
+                let (has_ended, ended) = watch::channel(());
+                self.runtime.spawn(async move {
+                    end(task, E::NAME).await;
+                    drop(has_ended);
+                });
+                Work::Ending(ended)
+            }
+            other => other,
+        };
+        match &*work {
+            Work::Ending(ended) => Some(ended.clone()),
+            Work::NotStarted | Work::Running(_) => None,
         }
     }
 
@@ -202,7 +234,7 @@ impl<E: Engine> Adapter for Networked<E> {
                 .run()
                 .await;
         };
-        *self.task.lock() = Some(self.runtime.spawn(worker));
+        *self.work.lock() = Work::Running(self.runtime.spawn(worker));
     }
 
     fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError> {
@@ -238,11 +270,11 @@ impl<E: Engine> Adapter for Networked<E> {
     }
 
     fn stop(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        self.node.outgoing.close();
-        let task = self.task.lock().take();
+        let ended = self.begin_end();
         Box::pin(async move {
-            if let Some(task) = task {
-                end(task, E::NAME).await;
+            if let Some(mut ended) = ended {
+                // Nothing is ever sent: an error means that the sender has been dropped.
+                while ended.changed().await.is_ok() {}
             }
         })
     }
@@ -258,10 +290,7 @@ async fn end(mut task: JoinHandle<()>, engine: &'static str) {
 
 impl<E: Engine> Drop for Networked<E> {
     fn drop(&mut self) {
-        self.node.outgoing.close();
-        if let Some(task) = self.task.lock().take() {
-            self.runtime.spawn(end(task, E::NAME));
-        }
+        self.begin_end();
     }
 }
 
@@ -273,3 +302,6 @@ impl<E: Engine> fmt::Debug for Networked<E> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

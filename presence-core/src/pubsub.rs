@@ -176,10 +176,11 @@ impl PubSub {
         subscriber: Arc<dyn Subscriber>,
     ) -> Subscription {
         let id = SubscriberId(self.inner.next_id.fetch_add(1, Ordering::Relaxed));
-        let (topic, first) = self.inner.registry.insert(topic, id, interest, subscriber);
-        if first {
-            self.inner.adapter.subscribed(&topic);
-        }
+        let Inner {
+            registry, adapter, ..
+        } = &*self.inner;
+        let first = |topic: &str| adapter.subscribed(topic);
+        let topic = registry.insert(topic, id, interest, subscriber, first);
         Subscription {
             pubsub: self.clone(),
             topic,
@@ -198,9 +199,10 @@ impl PubSub {
     }
 
     pub(crate) fn unsubscribe(&self, topic: &Arc<str>, id: SubscriberId, interest: Interest) {
-        if self.inner.registry.remove(topic, id, interest) {
-            self.inner.adapter.unsubscribed(topic);
-        }
+        let Inner {
+            registry, adapter, ..
+        } = &*self.inner;
+        registry.remove(topic, id, interest, |topic| adapter.unsubscribed(topic));
     }
 
     /// Sends `message` to every subscriber of its topic, on all nodes.

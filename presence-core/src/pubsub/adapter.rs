@@ -92,6 +92,10 @@ pub trait Adapter: Send + Sync + 'static {
 
     /// Handles the first subscriber of `topic` on this node, for engines that route by topic.
     ///
+    /// This method and [`unsubscribed`](Self::unsubscribed) are called in turn for a topic, in the
+    /// order of the changes: an engine may keep a set of topics. Both are called with a lock, so
+    /// they must not subscribe or unsubscribe. They may deliver messages.
+    ///
     /// A later message of this node must not overtake the subscription, so that the node gets the
     /// answers to that message.
     fn subscribed(&self, topic: &str) {

@@ -15,8 +15,15 @@ use crate::tracker::PRESENCE_DIFF;
 /// Topics are spread over this many locks, so that busy rooms seldom meet.
 const STRIPES: usize = 64;
 
-/// Some of the topics, behind one lock.
-type Stripe = Mutex<HashMap<Arc<str>, Table>>;
+/// Some of the topics.
+#[derive(Default)]
+struct Stripe {
+    /// Held while a topic's first subscriber is added or its last one removed, and the adapter is
+    /// informed. So the adapter is informed in the order of the changes. Locked before `topics`; a
+    /// dispatch never locks it, so an adapter may deliver meanwhile.
+    changing: Mutex<()>,
+    topics: Mutex<HashMap<Arc<str>, Table>>,
+}
 
 /// The subscribers of one topic, by their interest. A clone shares them.
 #[derive(Clone, Default)]
@@ -84,7 +91,7 @@ pub(super) struct Registry {
 impl Default for Registry {
     fn default() -> Self {
         Self {
-            stripes: (0..STRIPES).map(|_| Mutex::default()).collect(),
+            stripes: (0..STRIPES).map(|_| Stripe::default()).collect(),
             hasher: RandomState::new(),
         }
     }
@@ -96,44 +103,65 @@ impl Registry {
     }
 
     /// Adds a subscriber. Returns the topic as the table holds it, so that a room of 10,000 holds
-    /// its name once, and whether this is its first subscriber.
+    /// its name once. If this is its first subscriber, calls `first` before a later change of the
+    /// topic.
     pub(super) fn insert(
         &self,
         topic: &str,
         id: SubscriberId,
         interest: Interest,
         subscriber: Arc<dyn Subscriber>,
-    ) -> (Arc<str>, bool) {
-        let mut topics = self.stripe(topic).lock();
+        first: impl FnOnce(&str),
+    ) -> Arc<str> {
+        let stripe = self.stripe(topic);
+        let _changing = stripe.changing.lock();
+        let mut topics = stripe.topics.lock();
         let name = match topics.get_key_value(topic) {
             Some((name, _)) => name.clone(),
             None => Arc::from(topic),
         };
         let table = topics.entry(name.clone()).or_default();
-        let first = table.is_empty();
+        let is_first = table.is_empty();
         table.of(interest).insert(id, subscriber);
-        (name, first)
+        drop(topics);
+        if is_first {
+            first(&name);
+        }
+        name
     }
 
-    /// Removes a subscriber. Returns whether it was the last one of the topic.
-    pub(super) fn remove(&self, topic: &str, id: SubscriberId, interest: Interest) -> bool {
-        let mut topics = self.stripe(topic).lock();
+    /// Removes a subscriber. If it was the last one of the topic, calls `last` before a later
+    /// change of the topic.
+    pub(super) fn remove(
+        &self,
+        topic: &str,
+        id: SubscriberId,
+        interest: Interest,
+        last: impl FnOnce(&str),
+    ) {
+        let stripe = self.stripe(topic);
+        let changing = stripe.changing.lock();
+        let mut topics = stripe.topics.lock();
         let Some(table) = topics.get_mut(topic) else {
-            return false;
+            return;
         };
         let gone = table.remove(id, interest);
-        let last = table.is_empty();
-        if last {
+        let is_last = table.is_empty();
+        if is_last {
             topics.remove(topic);
         }
-        // Dropping a subscriber runs code that is not ours; it may use this very stripe.
         drop(topics);
-        last && gone.is_some()
+        if is_last && gone.is_some() {
+            last(topic);
+        }
+        // Dropping a subscriber runs code that is not ours; it may use this very stripe.
+        drop(changing);
+        drop(gone);
     }
 
     /// Changes the interest of a subscriber, in one step.
     pub(super) fn change(&self, topic: &str, id: SubscriberId, from: Interest, to: Interest) {
-        let mut topics = self.stripe(topic).lock();
+        let mut topics = self.stripe(topic).topics.lock();
         if let Some(table) = topics.get_mut(topic)
             && let Some(subscriber) = table.of(from).remove(id)
         {
@@ -201,10 +229,11 @@ impl Registry {
     }
 
     fn find(&self, topic: &str) -> Option<Table> {
-        self.stripe(topic).lock().get(topic).cloned()
+        self.stripe(topic).topics.lock().get(topic).cloned()
     }
 
     pub(super) fn count(&self, topic: &str) -> usize {
-        self.stripe(topic).lock().get(topic).map_or(0, Table::count)
+        let topics = self.stripe(topic).topics.lock();
+        topics.get(topic).map_or(0, Table::count)
     }
 }

@@ -1,4 +1,7 @@
-use std::sync::{Arc, Weak};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Weak},
+};
 
 use parking_lot::Mutex;
 
@@ -256,6 +259,60 @@ fn an_adapter_learns_of_first_and_last_subscribers() {
     drop(first);
     drop(second);
     assert_eq!(*seen.lock(), ["+t", "-t"]);
+}
+
+/// One thread drops the last subscription to a topic, and another subscribes to it meanwhile.
+#[test]
+fn an_adapter_may_keep_a_set_of_topics() {
+    #[derive(Default)]
+    struct Keeper {
+        topics: Mutex<BTreeSet<String>>,
+        another: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    }
+    struct Spy(Arc<Keeper>);
+    impl Adapter for Spy {
+        fn node_name(&self) -> &str {
+            "spy"
+        }
+        fn start(&self, _: Inbox) {}
+        fn broadcast(&self, _: &Broadcast) -> Result<(), AdapterError> {
+            Ok(())
+        }
+        fn direct(&self, _: &str, _: &Broadcast) -> Result<(), AdapterError> {
+            Ok(())
+        }
+        fn subscribed(&self, topic: &str) {
+            assert!(self.0.topics.lock().insert(topic.to_owned()), "in turn");
+        }
+        fn unsubscribed(&self, topic: &str) {
+            if let Some(another) = self.0.another.lock().take() {
+                another();
+            }
+            assert!(self.0.topics.lock().remove(topic), "in turn");
+        }
+    }
+    let keeper = Arc::<Keeper>::default();
+    let pubsub = PubSub::with_adapter(Spy(keeper.clone()));
+    let first = pubsub.receiver("t", 1);
+    let (done, subscribed) = std::sync::mpsc::channel();
+    let others = Arc::new(Mutex::new(None));
+    let handle = others.clone();
+    *keeper.another.lock() = Some(Box::new(move || {
+        *handle.lock() = Some(std::thread::spawn(move || {
+            let second = pubsub.receiver("t", 1);
+            let _ = done.send(());
+            second
+        }));
+        // Not yet: the other thread waits until the adapter has handled the end of the first.
+        let early = subscribed.recv_timeout(std::time::Duration::from_millis(200));
+        assert!(early.is_err(), "the calls of the adapter cross");
+    }));
+    drop(first);
+    let other = others.lock().take().unwrap();
+    let second = other.join().unwrap();
+    assert!(keeper.topics.lock().contains("t"));
+    drop(second);
+    assert!(keeper.topics.lock().is_empty());
 }
 
 #[test]

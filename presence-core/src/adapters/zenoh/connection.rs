@@ -30,8 +30,11 @@ use crate::{
 
 /// The wait after a session could not be opened again, before the next attempt.
 const REOPEN_WAIT: Duration = Duration::from_secs(1);
-/// The longest that a session may take to close.
+/// The longest that a stop waits for its session to close.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+/// The longest that a session which is opened again waits for the earlier one to close. The others
+/// see this node gone meanwhile.
+const REOPEN_PATIENCE: Duration = Duration::from_millis(500);
 /// The shortest time between two looks for peers.
 const LEAST_REFRESH: Duration = Duration::from_millis(100);
 
@@ -55,6 +58,8 @@ pub struct ZenohConnection {
     declared: Option<Declared>,
     /// The numbers of links and listed nodes at the last log line.
     logged: (usize, usize),
+    /// Set once this node has found its cluster.
+    has_found: bool,
 }
 
 /// The token that shows this node to the others, and the subscriptions to its direct messages and
@@ -86,6 +91,7 @@ impl ZenohConnection {
             unlinked: Unlinked::default(),
             declared: None,
             logged: (0, 1),
+            has_found: false,
         }
     }
 
@@ -119,11 +125,25 @@ impl ZenohConnection {
             .await
     }
 
-    async fn close_session(&self) {
-        match timeout(CLOSE_PATIENCE, async { self.session.close().await }).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!("zenoh did not close in order: {error}"),
-            Err(_) => tracing::debug!("zenoh did not close in time"),
+    /// Closes the session, in a task of its own: zenoh never ends a close that is dropped, and its
+    /// listener would keep the address.
+    async fn close_session(&self, patience: Duration) {
+        let session = self.session.clone();
+        let closing = tokio::spawn(async move {
+            if let Err(error) = session.close().await {
+                tracing::debug!("zenoh did not close in order: {error}");
+            }
+        });
+        if timeout(patience, closing).await.is_err() {
+            tracing::debug!("zenoh did not close in time");
+        }
+    }
+
+    /// Reports a state, once this node has found its cluster. Until then it is
+    /// [connecting](EngineState::Connecting).
+    fn engine_is(&self, state: EngineState) {
+        if self.has_found {
+            self.node.inbox.engine_is(state);
         }
     }
 
@@ -162,7 +182,8 @@ impl ZenohConnection {
         }
         // Once: a node that has found its cluster is of use while another one starts, or dies.
         if complete {
-            self.node.inbox.engine_is(EngineState::Connected);
+            self.has_found = true;
+            self.engine_is(EngineState::Connected);
         }
         self.unlinked.look(others, links, &self.options);
         plan
@@ -204,6 +225,10 @@ impl Connection for ZenohConnection {
         Ok(subscribers)
     }
 
+    fn began(&mut self) {
+        self.engine_is(EngineState::Connected);
+    }
+
     async fn lost(&mut self) -> Plan {
         loop {
             let plan = tokio::select! {
@@ -220,13 +245,17 @@ impl Connection for ZenohConnection {
     }
 
     /// Closes the session and opens one for the present peers. Messages sent meanwhile are lost.
+    ///
+    /// No message arrives until then, for which no other node is the cause: without the report,
+    /// this node would take all others for down if its session cannot be opened for long.
     async fn recover(&mut self, plan: Plan) {
         tracing::info!(
             "nodes that are there are not linked; starting over with all that are listed now"
         );
+        self.engine_is(EngineState::Disconnected);
         self.plan = plan;
         self.declared = None;
-        self.close_session().await;
+        self.close_session(REOPEN_PATIENCE).await;
         self.living.clear();
         loop {
             match open(&self.options, &self.plan).await {
@@ -239,7 +268,7 @@ impl Connection for ZenohConnection {
 
     async fn close(&mut self) {
         self.declared = None;
-        self.close_session().await;
+        self.close_session(CLOSE_PATIENCE).await;
     }
 }
 

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use crate::adapters::NameError;
 
@@ -17,6 +17,9 @@ pub enum ZenohError {
     /// The text is not an address.
     #[error("{0:?} is not an address: it is a host and a port, as in 10.0.0.1:7447")]
     Address(String),
+    /// [`ZenohOptions::lease`](super::ZenohOptions::lease) is too short.
+    #[error("a lease of {0:?} is too short: it is at least 1 s")]
+    Lease(Duration),
     /// The node cannot listen, most often because another process has the address.
     #[error("cannot listen on {address}: {source}")]
     Listen {

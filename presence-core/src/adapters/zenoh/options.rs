@@ -14,6 +14,8 @@ use crate::{
 const WAIT_BEFORE_DROP: Duration = Duration::from_millis(50);
 /// The same, for the parts of one large message.
 const WAIT_BEFORE_DROP_PARTS: Duration = Duration::from_secs(1);
+/// The shortest [`ZenohOptions::lease`]. Heartbeats of a shorter one are late on a busy machine.
+pub(super) const LEAST_LEASE: Duration = Duration::from_secs(1);
 /// The first and the longest wait between two attempts to connect to a listed peer.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 
@@ -38,8 +40,8 @@ pub struct ZenohOptions {
     pub queue_bytes: usize,
     /// The largest message, in bytes, names included. Default 8 MiB, at most 16.
     pub max_message_bytes: usize,
-    /// The time after which a silent link is closed, at least 1 s. Default 5 s; zenoh's own default
-    /// is 10 s.
+    /// The time after which a silent link is closed. Default 5 s; zenoh's own default is 10 s. Less
+    /// than 1 s is a [`ZenohError::Lease`].
     ///
     /// A process that dies is noticed at once, because its connections close. The lease matters for
     /// machines and networks that vanish: no node connects again before it ends. Each idle link
@@ -109,6 +111,14 @@ impl ZenohTls {
             })?;
         }
         Ok(())
+    }
+}
+
+/// Checks that links do not break without need.
+pub(super) fn check_lease(lease: Duration) -> Result<(), ZenohError> {
+    match lease < LEAST_LEASE {
+        true => Err(ZenohError::Lease(lease)),
+        false => Ok(()),
     }
 }
 
@@ -229,6 +239,14 @@ mod tests {
             parsed.get_json("transport/link/tls/enable_mtls").unwrap(),
             "true"
         );
+    }
+
+    #[test]
+    fn a_lease_is_at_least_a_second() {
+        for (millis, fits) in [(0, false), (999, false), (1000, true), (10_000, true)] {
+            let checked = check_lease(Duration::from_millis(millis));
+            assert_eq!(checked.is_ok(), fits, "{checked:?}");
+        }
     }
 
     #[test]

@@ -390,3 +390,18 @@ async fn a_runtime_of_one_thread_is_refused() {
     let error = Zenoh::connect(options).await.unwrap_err();
     assert!(matches!(error, ZenohError::Runtime), "{error}");
 }
+
+/// A lease of zero would break every link.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_is_too_short_is_an_error() {
+    let address = free_addresses(1).remove(0);
+    let options = ZenohOptions {
+        lease: Duration::ZERO,
+        ..ZenohOptions::new("a", address, Peers::List(Vec::new()))
+    };
+    let error = Zenoh::connect(options).await.unwrap_err();
+    assert!(
+        matches!(error, ZenohError::Lease(Duration::ZERO)),
+        "{error}"
+    );
+}

@@ -1,14 +1,18 @@
 //! Links over TLS, and who is not let in.
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use presence_core::{
     adapters::{Peers, Zenoh, ZenohError, ZenohOptions, ZenohTls},
-    pubsub::{AdapterError, PubSubError},
+    pubsub::{AdapterError, EngineState, PubSubError},
 };
 
 use super::{free_addresses, node};
-use crate::suite::{link, message};
+use crate::suite::{heard, link, message, until};
 
 fn file(name: &str) -> PathBuf {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificates");
@@ -108,4 +112,47 @@ async fn files_that_are_missing_or_wrong_are_errors_at_the_start() {
         .await
         .unwrap_err();
     assert!(matches!(error, ZenohError::Open(_)), "{error}");
+}
+
+/// A node that starts over cannot read its certificate for a while. It is away then, and does not
+/// take the others for dead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_cannot_start_over_reports_it() {
+    let mut addresses = free_addresses(2);
+    // The second of a list connects to the first.
+    addresses.sort();
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = folder.path().join("node.pem");
+    std::fs::copy(file("node.pem"), &certificate).unwrap();
+    let tls = ZenohTls {
+        certificate: certificate.clone(),
+        ..of_the_cluster()
+    };
+    let list = Arc::new(Mutex::new(vec![addresses[1].clone()]));
+    let asked = list.clone();
+    let peers = Peers::ask(move || {
+        let list = asked.lock().unwrap().clone();
+        async move { Ok(list) }
+    });
+    let late = node(ZenohOptions {
+        tls: Some(tls),
+        refresh: Duration::from_millis(100),
+        ..ZenohOptions::new("node-1", &addresses[1], peers)
+    })
+    .await;
+    until("it has found its cluster, which is itself", || {
+        late.pubsub.is_connected()
+    })
+    .await;
+    let first = node(options(0, &addresses, Some(of_the_cluster()))).await;
+    let mut on_first = first.pubsub.receiver("t", 100_000);
+    std::fs::remove_file(&certificate).unwrap();
+    list.lock().unwrap().clone_from(&addresses);
+    until("it is away", || !late.pubsub.is_connected()).await;
+    let state = *late.pubsub.engine_state().borrow();
+    assert_eq!(state, EngineState::Disconnected);
+
+    std::fs::copy(file("node.pem"), &certificate).unwrap();
+    until("it is back", || late.pubsub.is_connected()).await;
+    heard(&late, &mut on_first, "t").await;
 }

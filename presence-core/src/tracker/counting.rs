@@ -27,7 +27,8 @@ impl Counting {
     /// Returns the number of distinct keys in the topic now. If it changes, the topic's subscribers
     /// get the next one.
     pub fn count(&self) -> usize {
-        self.shown.first(&self.counts.host, &self.topic)
+        self.shown
+            .first(&self.counts.host, &self.topic, |count| count)
     }
 
     /// Returns the topic.
@@ -35,9 +36,17 @@ impl Counting {
         &self.topic
     }
 
-    /// Returns the payload of [`PRESENCE_COUNT`] now: `{"count": 42}`.
-    pub fn payload(&self) -> Payload {
-        payload(self.count())
+    /// Calls `queue` with the payload of [`PRESENCE_COUNT`] now, `{"count": 42}`, and returns its
+    /// result.
+    ///
+    /// `queue` must put the payload into the queue of the member's messages, in which the later
+    /// counts are. It runs under a lock of the topic's count, so that no later count is queued
+    /// before it: it must not block, and must not call this type.
+    pub fn queue<T>(&self, queue: impl FnOnce(Payload) -> T) -> T {
+        let shown = &self.shown;
+        shown.first(&self.counts.host, &self.topic, |count| {
+            queue(payload(count))
+        })
     }
 }
 
@@ -97,15 +106,15 @@ impl Shown {
         }
     }
 
-    /// Returns the count for one member. If it is another than the last one, a diff of the
-    /// difference follows, and all members get the count then.
-    fn first(&self, host: &Host, topic: &str) -> usize {
+    /// Calls `queue` with the count for one member. If it is another than the last one, a diff of
+    /// the difference follows, and all members get the count then.
+    fn first<T>(&self, host: &Host, topic: &str, queue: impl FnOnce(usize) -> T) -> T {
         let mut last = self.last.lock();
         let count = host.sealed_count(topic);
         if *last != Some(count) {
             *last = None;
         }
-        count
+        queue(count)
     }
 
     /// Returns the count for all members. Returns `None` if all of them show it.

@@ -51,7 +51,7 @@ impl<C: Channel> Socket<C> {
     /// Sends the count, if the member counts.
     pub(in crate::channel) fn push_count(&self) -> Result<(), PushError> {
         match &self.counting {
-            Some(counting) => self.push(PRESENCE_COUNT, counting.payload()),
+            Some(counting) => counting.queue(|count| self.push(PRESENCE_COUNT, count)),
             None => Ok(()),
         }
     }

@@ -97,7 +97,7 @@ async fn a_late_message_is_overtaken_though_all_other_delays_are_equal() {
     (0..100).for_each(|number| send(&a, number, 10));
     cluster.set_weather(None);
     (100..200).for_each(|number| send(&a, number, 10));
-    tokio::time::sleep(500 * MS).await;
+    tokio::time::sleep(501 * MS).await;
     let on_time: Vec<usize> = std::iter::from_fn(|| on_b.try_recv())
         .map(|message| message.event.parse().unwrap())
         .collect();

@@ -123,12 +123,25 @@ async fn a_first_count_is_corrected_though_the_other_members_show_the_right_one(
     let _counting = tracker.counting("t");
     let (_one, other) = two_of_which_one_waits(&tracker).await;
     let newcomer = tracker.counting("t");
-    let first: Value = newcomer.payload().json().unwrap();
+    let first: Value = newcomer.queue(|count| count.json().unwrap());
     assert_eq!(first, json!({ "count": 2 }));
     tracker.untrack_as(&other, "t", "b").await;
     tokio::time::sleep(2 * INTERVAL).await;
     let counts: Vec<_> = watcher.0.lock().iter().map(|(_, count)| *count).collect();
     assert_eq!(counts, [1, 1]);
+}
+
+#[tokio::test]
+async fn no_later_count_is_queued_before_a_members_first_one() {
+    let (_pubsub, tracker) = counted();
+    let (first, other) = (tracker.counting("t"), tracker.counting("t"));
+    let (done, is_done) = std::sync::mpsc::channel();
+    first.queue(|_| {
+        std::thread::spawn(move || done.send(other.count()));
+        let wait = Duration::from_millis(100);
+        is_done.recv_timeout(wait).unwrap_err();
+    });
+    assert_eq!(is_done.recv(), Ok(0));
 }
 
 #[tokio::test(start_paused = true)]

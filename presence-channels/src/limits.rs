@@ -227,7 +227,8 @@ impl Limits {
     }
 
     /// As [`max_message_rate`](Self::max_message_rate), for each channel of a connection by itself.
-    /// `None` by default. Joins do not count.
+    /// `None` by default. Joins do not count. A client that leaves a topic and joins it again may
+    /// send no more than one that stays.
     #[must_use]
     pub fn max_channel_message_rate(mut self, rate: impl Into<Option<Rate>>) -> Self {
         self.max_channel_message_rate = rate.into();

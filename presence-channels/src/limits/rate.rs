@@ -78,17 +78,23 @@ impl Bucket {
 
     /// Returns whether the bucket is full at `now`.
     pub(crate) fn is_full(&self, now: u64) -> bool {
+        self.left(now) == self.full()
+    }
+
+    /// Returns the thousandths of messages that the bucket holds at `now`.
+    pub(crate) fn left(&self, now: u64) -> u64 {
         let passed = now.saturating_sub(self.filled);
         let refill = passed.saturating_mul(u64::from(self.rate.per_second));
-        self.thousandths.saturating_add(refill) >= u64::from(self.rate.burst) * 1000
+        self.thousandths.saturating_add(refill).min(self.full())
+    }
+
+    fn full(&self) -> u64 {
+        u64::from(self.rate.burst) * 1000
     }
 
     /// Takes one message out of the bucket. Returns the exceeded rate if the bucket is empty.
     pub(crate) fn take(&mut self, now: u64) -> Result<(), Rate> {
-        let passed = now.saturating_sub(self.filled);
-        let refill = passed.saturating_mul(u64::from(self.rate.per_second));
-        let full = u64::from(self.rate.burst) * 1000;
-        self.thousandths = self.thousandths.saturating_add(refill).min(full);
+        self.thousandths = self.left(now);
         self.filled = now;
         match self.thousandths.checked_sub(1000) {
             Some(left) => {

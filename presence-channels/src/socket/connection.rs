@@ -191,9 +191,11 @@ impl<S: UserSocket> Connection<S> {
             return self.refuse_join(&topic, &Ref::NULL, &reference, "unmatched topic");
         };
         // Channels that ended by themselves are forgotten when the client joins the next.
-        self.channels.forget_ended();
+        let max_channels = self.limits().max_channels;
+        self.channels
+            .forget_ended(max_channels, || self.shared.node().now());
         let previous = self.channels.position(&topic);
-        if previous.is_none() && self.channels.len() >= self.limits().max_channels {
+        if previous.is_none() && self.channels.len() >= max_channels {
             self.limit_refused(Limit::Channels, &topic);
             return self.refuse_join(&topic, &join_ref, &reference, "too many channels joined");
         }
@@ -202,14 +204,15 @@ impl<S: UserSocket> Connection<S> {
             return self.refuse_join(&topic, &join_ref, &reference, "too many joins under way");
         }
         let previous = previous.map(|index| self.channels.take(index));
-        // A second join does not refill the channel's bucket.
+        // A second join does not refill the channel's bucket, nor does one after a leave.
         let (previous, bucket) = match previous {
             Some(JoinedChannel {
                 channel, bucket, ..
             }) => (Some(channel), bucket),
             None => {
+                let spent = self.channels.take_bucket(&topic);
                 let rate = self.limits().max_channel_message_rate;
-                (None, Bucket::of(rate, self.now()))
+                (None, spent.or_else(|| Bucket::of(rate, self.now())))
             }
         };
         if let Some(previous) = previous.clone()

@@ -54,6 +54,48 @@ async fn a_channel_over_its_rate_leaves_the_others_theirs() {
     assert_alive(&again).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn to_leave_and_join_again_is_no_way_around_a_channels_rate() {
+    let limits = Limits {
+        max_channel_message_rate: Some(Rate::per_second(1).burst(2)),
+        max_channels: 1,
+        ..Limits::default()
+    };
+    let (endpoint, _) = endpoint_limited(limits).await;
+    let client = client(&endpoint).await;
+    let join = async |topic| client.join(topic, json!({})).await.unwrap().1;
+    let refused = async |channel: &TestChannel| {
+        let over = channel.push("ping", json!({})).await;
+        let refusal = reason("over the channel's limit of 1 messages a second");
+        channel.assert_reply(over, "error", refusal).await;
+    };
+    let first = join("room:1").await;
+    assert_alive(&first).await;
+    assert_alive(&first).await;
+    first.leave().await;
+    let second = join("room:1").await;
+    refused(&second).await;
+    second.leave().await;
+    // Of more topics than a client may have joined, those with the fewest messages left are known.
+    let other = join("room:2").await;
+    assert_alive(&other).await;
+    other.leave().await;
+    join("room:3").await.leave().await;
+    refused(&join("room:1").await).await;
+
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let third = join("room:1").await;
+    third.push("stop", json!({})).await;
+    third.assert_closed().await;
+    // Ended by an event, and the rate's one message is spent.
+    refused(&join("room:1").await).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let full = join("room:1").await;
+    assert_alive(&full).await;
+    assert_alive(&full).await;
+    refused(&full).await;
+}
+
 #[tokio::test]
 async fn joins_under_way_are_limited() {
     let limits = Limits {

@@ -2,6 +2,8 @@
 
 mod broadcasts;
 mod supervised;
+#[cfg(test)]
+mod tests;
 
 use std::{
     any::{Any, TypeId},
@@ -11,6 +13,7 @@ use std::{
 use axum::Router;
 use parking_lot::Mutex;
 use presence_core::pubsub::{Broadcast, IntoPayload, Payload, PubSub};
+use tokio::sync::OnceCell;
 
 pub(crate) use supervised::Supervised;
 
@@ -31,9 +34,10 @@ use crate::{
 /// ```
 /// use axum::{Router, extract::State, routing::post};
 /// use presence_channels::{Config, Endpoint, PubSub};
+/// use serde_json::json;
 ///
 /// async fn announce(State(endpoint): State<Endpoint>, text: String) {
-///     let _ = endpoint.broadcast("room:lobby", "announcement", text);
+///     let _ = endpoint.broadcast("room:lobby", "announcement", json!({ "text": text }));
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -56,8 +60,10 @@ pub struct Endpoint {
 struct Running {
     node: Arc<Node>,
     mounts: Arc<dyn Mounts>,
-    /// Stopped in reverse order, each once.
-    supervised: Mutex<Vec<Box<dyn Supervised>>>,
+    /// Stopped in reverse order. Empty after the stop: a presence may hold the endpoint.
+    supervised: Mutex<Arc<[Box<dyn Supervised>]>>,
+    /// Set when the stop has ended.
+    stopped: OnceCell<()>,
 }
 
 /// The mounted sockets, of types that the node does not know.
@@ -75,11 +81,11 @@ impl Endpoint {
         mounts: Arc<dyn Mounts>,
         supervised: Vec<Box<dyn Supervised>>,
     ) -> Self {
-        let supervised = Mutex::new(supervised);
         let running = Running {
             node,
             mounts,
-            supervised,
+            supervised: Mutex::new(supervised.into()),
+            stopped: OnceCell::new(),
         };
         Self {
             running: Arc::new(running),
@@ -213,23 +219,14 @@ impl Endpoint {
     /// a client that connects to another node in time never shows as gone. After the spread the
     /// endpoint waits for the channels for at most
     /// [`Config::drain_timeout`](crate::Config::drain_timeout), and closes the connections of
-    /// channels that have not ended. A second call does nothing. Dropping the future leaves the
-    /// stop unfinished.
+    /// channels that have not ended.
+    ///
+    /// A second call waits for the first, and does nothing by itself. Dropping the future leaves
+    /// the stop unfinished: a call that waits, or the next one, then stops what is left.
     pub async fn stop(&self) {
-        let Running {
-            node, supervised, ..
-        } = &*self.running;
-        let connections = node.refuse_new();
-        // Before any client disconnects: otherwise other nodes would see its presences leave.
-        for supervised in supervised.lock().iter() {
-            supervised.leave(node.config.drain_spread);
-        }
-        node.drain(connections).await;
-        let supervised = std::mem::take(&mut *supervised.lock());
-        for supervised in supervised.iter().rev() {
-            supervised.stop().await;
-        }
-        node.stop().await;
+        // Two stops at a time would have one end the PubSub while the other still needs it.
+        let stopped = &self.running.stopped;
+        stopped.get_or_init(|| self.running.stop()).await;
     }
 
     pub(crate) fn node(&self) -> &Node {
@@ -238,6 +235,24 @@ impl Endpoint {
 
     pub(crate) fn mounts(&self) -> &dyn Mounts {
         &*self.running.mounts
+    }
+}
+
+impl Running {
+    async fn stop(&self) {
+        let node = &self.node;
+        let supervised = self.supervised.lock().clone();
+        let connections = node.refuse_new();
+        // Before any client disconnects: otherwise other nodes would see its presences leave.
+        for supervised in supervised.iter() {
+            supervised.leave(node.config.drain_spread);
+        }
+        node.drain(connections).await;
+        for supervised in supervised.iter().rev() {
+            supervised.stop().await;
+        }
+        node.stop().await;
+        *self.supervised.lock() = Arc::default();
     }
 }
 

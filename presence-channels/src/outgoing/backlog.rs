@@ -48,15 +48,31 @@ impl Backlog {
         self.clients.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Counts what was queued, or with a negative `bytes` what was written since.
-    pub(super) fn add(&self, bytes: isize) {
+    /// Counts what was queued, or with a negative `bytes` what was written since. Returns whether
+    /// [`wake_senders`](Self::wake_senders) is to be called.
+    #[must_use]
+    pub(super) fn add(&self, bytes: isize) -> bool {
         if bytes != 0 {
             self.unflushed.fetch_add(bytes, Ordering::SeqCst);
         }
-        if self.has_senders.load(Ordering::SeqCst) && self.is_calm() {
-            self.has_senders.store(false, Ordering::SeqCst);
-            self.senders.wake_all();
+        self.has_senders.load(Ordering::SeqCst) && self.is_calm()
+    }
+
+    /// Wakes some of the senders that wait, if they may go on. Returns whether it is to be called
+    /// again, once those have had their turn. It need not be while too much is unflushed: what
+    /// remains is written, and [`add`](Self::add) tells of that.
+    #[must_use]
+    pub(super) fn wake_senders(&self) -> bool {
+        if !self.has_senders.load(Ordering::SeqCst) || !self.is_calm() {
+            return false;
         }
+        // First: a sender that comes meanwhile sets it again.
+        self.has_senders.store(false, Ordering::SeqCst);
+        let has_more = self.senders.wake_portion();
+        if has_more {
+            self.has_senders.store(true, Ordering::SeqCst);
+        }
+        has_more
     }
 
     /// Counts what waits for a client that takes no more.
@@ -132,14 +148,14 @@ mod tests {
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let waker = Waker::from(count.clone());
         let mut cx = Context::from_waker(&waker);
-        backlog.add(100);
+        assert!(!backlog.add(100));
         assert!(backlog.poll_calm(&mut cx, 0).is_ready());
         assert!(backlog.poll_calm(&mut cx, 1).is_pending());
-        backlog.add(1);
+        assert!(!backlog.add(1));
         assert!(backlog.poll_calm(&mut cx, 0).is_pending());
-        backlog.add(-50);
+        assert!(!backlog.add(-50) && !backlog.wake_senders());
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
-        backlog.add(-1);
+        assert!(backlog.add(-1) && !backlog.wake_senders());
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
         assert!(backlog.poll_calm(&mut cx, 0).is_ready());
     }

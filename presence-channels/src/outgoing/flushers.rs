@@ -9,6 +9,8 @@
 //! of one batch after another, so that a small room does not wait for a large one.
 
 mod mark;
+#[cfg(test)]
+mod tests;
 pub(crate) mod turn;
 
 use std::{
@@ -109,19 +111,39 @@ impl Flushers {
     /// Counts what was written of the backlog.
     pub(super) fn flushed(&self, bytes: usize) {
         if bytes > 0 {
-            self.backlog.add(-(bytes as isize));
+            self.count(-(bytes as isize));
         }
+    }
+
+    /// Counts bytes of the backlog. If senders may go on, has the first flusher wake them, some at
+    /// a time.
+    fn count(&self, bytes: isize) {
+        if !self.backlog.add(bytes) {
+            return;
+        }
+        let mut state = self.flushers[0].state.lock();
+        if state.stopped {
+            drop(state);
+            return self.wake_all_senders();
+        }
+        let waker = state.waker.take();
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    fn wake_all_senders(&self) {
+        while self.backlog.wake_senders() {}
     }
 
     /// Counts bytes in the backlog that no flusher writes.
     #[cfg(test)]
     pub(crate) fn pile_up(&self, bytes: isize) {
-        self.backlog.add(bytes);
+        self.count(bytes);
     }
 
     /// Has `batch` written, which adds `bytes` to the backlog.
     fn hand_over(&self, mut batch: Batch, bytes: usize) {
-        self.backlog.add(bytes as isize);
+        self.count(bytes as isize);
         if batch.is_empty() {
             return;
         }
@@ -152,13 +174,28 @@ impl Flushers {
     }
 
     pub(super) async fn run(self: Arc<Self>, index: usize) {
-        let flusher = &self.flushers[index];
-        while let Some(part) = std::future::poll_fn(|cx| flusher.poll_part(cx)).await {
+        while let Some(part) = std::future::poll_fn(|cx| self.poll_part(index, cx)).await {
             let flushed = part.iter().map(|outbox| outbox.flush_marked()).sum();
             drop(part);
             self.flushed(flushed);
             yield_now().await;
         }
+        if index == 0 {
+            self.wake_all_senders();
+        }
+    }
+
+    /// Takes a part of the flusher's next batch. `None` is the end. The first flusher also wakes
+    /// senders that wait: a portion each time, so that those it has woken have their turn before
+    /// the next.
+    fn poll_part(&self, index: usize, cx: &mut Context<'_>) -> Poll<Option<Batch>> {
+        let part = self.flushers[index].poll_part(cx);
+        // After the look for a batch, which leaves the waker: who counts from then on wakes this
+        // task.
+        if index == 0 && self.backlog.wake_senders() && part.is_pending() {
+            cx.waker().wake_by_ref();
+        }
+        part
     }
 }
 

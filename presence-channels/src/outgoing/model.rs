@@ -281,6 +281,36 @@ fn senders_that_wait_go_on() {
     );
 }
 
+/// Of a crowd that waits, one has gone, and none sends anything whose writing would wake the next.
+#[test]
+fn a_crowd_that_sends_no_more_goes_on() {
+    shuttle::check_random(
+        || {
+            let mut node = Node::start(2, frame(0).cost());
+            let (outbox, stream) = node.open(2);
+            turn::run(|| b"ab".iter().for_each(|name| broadcast(&outbox, *name)));
+            let flushers = node.flushers.clone();
+            let gone = future::spawn(poll_fn(move |cx| {
+                let _ = flushers.poll_calm(cx);
+                Poll::Ready(())
+            }));
+            let crowd: Vec<_> = (0..3)
+                .map(|_| {
+                    let flushers = node.flushers.clone();
+                    future::spawn(async move { flushers.after(Ok::<_, ()>(())).await })
+                })
+                .collect();
+            assert_eq!(read(&stream, 2).len(), 2);
+            future::block_on(gone).unwrap();
+            for sender in crowd {
+                future::block_on(sender).unwrap().unwrap();
+            }
+            node.end();
+        },
+        SCHEDULES,
+    );
+}
+
 /// A push that waits for its client goes on when the client has read.
 #[test]
 fn who_waits_for_room_goes_on() {

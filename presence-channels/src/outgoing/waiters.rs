@@ -1,26 +1,123 @@
 //! Tasks that wait until a condition changes.
 
-use std::task::Waker;
+use std::{
+    collections::{HashSet, VecDeque},
+    task::Waker,
+};
 
 use super::sync::Mutex;
 
-/// The wakers of tasks that look again when they are woken. Whoever waits first adds its waker, and
-/// looks after that, so that no change falls between the two.
+/// The number of tasks that one portion wakes. Most of a large crowd would only find that the first
+/// few have used up what there was, and wait again.
+const PORTION: usize = if cfg!(all(test, shuttle)) { 1 } else { 16 };
+
+/// The wakers of tasks that look again when they are woken, in the order in which they came.
+/// Whoever waits first adds its waker, and looks after that, so that no change falls between the
+/// two.
+///
+/// A task that no longer waits is woken all the same. So no task may rely on another that was woken
+/// before it: who wakes a portion sees to the next one.
 #[derive(Default)]
 pub(super) struct Waiters {
-    wakers: Mutex<Vec<Waker>>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    wakers: VecDeque<Waker>,
+    /// The identities of these wakers: a task that looks often waits once.
+    known: HashSet<Identity>,
+}
+
+/// The address of a waker's data and of its functions, which [`Waker::will_wake`] compares.
+type Identity = (usize, usize);
+
+fn identity(waker: &Waker) -> Identity {
+    let vtable: *const _ = waker.vtable();
+    (waker.data().addr(), vtable.addr())
 }
 
 impl Waiters {
     pub(super) fn add(&self, waker: &Waker) {
-        let mut wakers = self.wakers.lock();
-        if !wakers.iter().any(|known| known.will_wake(waker)) {
-            wakers.push(waker.clone());
+        let mut queue = self.queue.lock();
+        if queue.known.contains(&identity(waker)) {
+            return;
+        }
+        // Its own identity: a clone may have other data, and only the clone stays.
+        let waker = waker.clone();
+        if queue.known.insert(identity(&waker)) {
+            queue.wakers.push_back(waker);
         }
     }
 
-    pub(super) fn wake_all(&self) {
-        let wakers = std::mem::take(&mut *self.wakers.lock());
-        wakers.into_iter().for_each(Waker::wake);
+    /// Wakes the tasks that have waited longest, a [`PORTION`] of them. Returns whether others
+    /// wait.
+    pub(super) fn wake_portion(&self) -> bool {
+        let mut queue = self.queue.lock();
+        let count = queue.wakers.len().min(PORTION);
+        let portion: Vec<_> = queue.wakers.drain(..count).collect();
+        for waker in &portion {
+            queue.known.remove(&identity(waker));
+        }
+        let has_more = !queue.wakers.is_empty();
+        if !has_more {
+            // A crowd leaves no memory behind.
+            *queue = Queue::default();
+        }
+        drop(queue);
+        portion.into_iter().for_each(Waker::wake);
+        has_more
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::Wake,
+    };
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_portion_is_woken_in_order_and_each_task_once() {
+        let waiters = Waiters::default();
+        let tasks: Vec<_> = (0..2 * PORTION + 1)
+            .map(|_| Arc::<Count>::default())
+            .collect();
+        for _ in 0..3 {
+            for task in &tasks {
+                waiters.add(&task.clone().into());
+            }
+        }
+        let woken = || {
+            let counts = tasks.iter().map(|task| task.0.load(Ordering::Relaxed));
+            counts.collect::<Vec<_>>()
+        };
+        assert!(waiters.wake_portion());
+        assert_eq!(
+            woken(),
+            [[1; PORTION].as_slice(), &[0; PORTION + 1]].concat()
+        );
+        // A task that was woken may wait again, behind the others.
+        waiters.add(&tasks[0].clone().into());
+        assert!(waiters.wake_portion());
+        assert_eq!(woken(), [[1; 2 * PORTION].as_slice(), &[0]].concat());
+        assert!(!waiters.wake_portion());
+        assert_eq!((woken()[0], woken()[2 * PORTION]), (2, 1));
+        assert!(!waiters.wake_portion());
+        assert_eq!(woken().iter().sum::<usize>(), 2 * PORTION + 2);
     }
 }

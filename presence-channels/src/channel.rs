@@ -164,7 +164,9 @@ pub trait Channel: Sized + Send + 'static {
     ///
     /// A broadcast waits for a slow client, in full, within
     /// [`Limits::max_outgoing_bytes`](crate::Limits::max_outgoing_bytes). Beyond that limit the
-    /// oldest messages of these events are dropped first.
+    /// oldest messages of these events are dropped first. If the channel
+    /// [intercepts](Self::INTERCEPTS) the event, the messages are those that
+    /// [`handle_out`](Self::handle_out) pushes for it, presences apart.
     ///
     /// ```
     /// # use presence_channels::*;

@@ -31,12 +31,13 @@ use crate::{
 /// # Examples
 /// ```
 /// # use presence_channels::*;
+/// # use serde_json::json;
 /// # async fn render() -> String { String::new() }
 /// # fn handle_in<C: Channel>(socket: &mut Socket<C>) -> HandleResult {
 /// let (endpoint, topic) = (socket.endpoint().clone(), socket.topic().clone());
 /// tokio::spawn(async move {
 ///     let page = render().await;
-///     if let Err(error) = endpoint.broadcast(&topic, "page", page) {
+///     if let Err(error) = endpoint.broadcast(&topic, "page", json!({ "html": page })) {
 ///         tracing::warn!(%error, "the page was not sent");
 ///     }
 /// });
@@ -59,6 +60,8 @@ pub struct Socket<C: Channel> {
     pub(super) reference: Option<Ref>,
     /// Set by [`stop`](Self::stop), seen after the callback.
     pub(super) stopping: Option<TerminateReason>,
+    /// Set while a broadcast is handled that a slow client may miss.
+    pub(super) may_drop_pushes: bool,
     /// The owner of the channel's presences, which are untracked when the channel ends. Lists have
     /// the metas of a key in the order of their owners, so it is created with the channel.
     owner: Owner,
@@ -75,6 +78,7 @@ impl<C: Channel> Socket<C> {
             timers: Vec::new(),
             reference: None,
             stopping: None,
+            may_drop_pushes: false,
             owner: Owner::new(),
         }
     }
@@ -139,7 +143,13 @@ impl<C: Channel> Socket<C> {
             event,
             payload: &payload,
         };
-        Ok(self.server.shared.send(&push)?)
+        let shared = &self.server.shared;
+        let mut frame = shared.version.encode(&push)?;
+        if self.may_drop_pushes && !event.starts_with("presence_") {
+            frame = frame.droppable();
+        }
+        shared.outbox.send(frame);
+        Ok(())
     }
 
     /// As [`push`](Self::push), and then waits until no more than a quarter of
@@ -153,9 +163,10 @@ impl<C: Channel> Socket<C> {
     /// # Examples
     /// ```
     /// # use presence_channels::*;
+    /// # use serde_json::json;
     /// # async fn handler<C: Channel>(history: &[String], socket: &mut Socket<C>) -> HandleResult {
     /// for message in history {
-    ///     socket.push_and_wait("message", message).await?;
+    ///     socket.push_and_wait("message", json!({ "text": message })).await?;
     /// }
     /// # no_reply()
     /// # }
@@ -201,9 +212,10 @@ impl<C: Channel> Socket<C> {
     /// # Examples
     /// ```
     /// # use presence_channels::*;
+    /// # use serde_json::json;
     /// # async fn handler<C: Channel>(moves: Vec<u32>, socket: &mut Socket<C>) -> HandleResult {
     /// for step in moves {
-    ///     socket.broadcast_and_wait("step", step).await?;
+    ///     socket.broadcast_and_wait("step", json!({ "to": step })).await?;
     /// }
     /// # no_reply()
     /// # }
@@ -316,9 +328,10 @@ impl<C: Channel> Socket<C> {
     /// # Examples
     /// ```
     /// # use presence_channels::*;
+    /// # use serde_json::json;
     /// # fn handle_info<C: Channel>(price: Option<u64>, socket: &mut Socket<C>) -> InfoResult {
     /// match price {
-    ///     Some(price) => socket.push("price", price)?,
+    ///     Some(price) => socket.push("price", json!({ "price": price }))?,
     ///     None => socket.stop_with_error("the feed of prices ended"),
     /// }
     /// Ok(())

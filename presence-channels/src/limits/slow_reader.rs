@@ -11,7 +11,9 @@ pub enum SlowReader {
     #[default]
     Close,
     /// Drops the oldest broadcasts of any event that wait for the client: for sockets whose
-    /// messages replace each other (positions, prices). Replies, pushes and presences are kept: a
-    /// client that misses a `presence_diff` shows a wrong list until it joins again.
+    /// messages replace each other (positions, prices). A push of
+    /// [`handle_out`](crate::Channel::handle_out) counts as the broadcast that it handles. Replies,
+    /// other pushes and presences are kept: a client that misses a `presence_diff` shows a wrong
+    /// list until it joins again.
     DropBroadcasts,
 }

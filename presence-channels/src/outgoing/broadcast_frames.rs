@@ -19,7 +19,7 @@ pub(crate) struct BroadcastFrames {
     added: Vec<(Arc<dyn Serializer>, Encoded)>,
     /// Ends with the dispatch: then the outboxes that got a frame are handed to the flushers.
     turn: Option<DispatchTurn>,
-    /// The frames that clients got.
+    /// The frames that clients got, and those that were dropped for them.
     deliveries: Deliveries,
 }
 
@@ -29,6 +29,11 @@ impl BroadcastFrames {
         let begin = || DispatchTurn::begin(outbox.flushers());
         let turn = self.turn.get_or_insert_with(begin);
         outbox.send_broadcast(frame, turn, &mut self.deliveries);
+    }
+
+    /// Counts a client that does not get the broadcast, because too much is unflushed.
+    pub(crate) fn drop_unflushed(&mut self, outbox: &Outbox) {
+        self.deliveries.drop_unflushed(outbox.meter());
     }
 
     pub(crate) fn get(&mut self, version: &Version, broadcast: &Broadcast) -> &Encoded {

@@ -112,9 +112,14 @@ impl LimitMeters {
     /// Counts a broadcast that is dropped for a client. Callers hold locks, and a big room drops
     /// many at once, so the next [`tell_drops`](Self::tell_drops) logs it.
     pub(crate) fn dropped(&self, limit: Limit) {
+        self.dropped_all(limit, 1);
+    }
+
+    /// As [`dropped`](Self::dropped), for several clients at once.
+    pub(crate) fn dropped_all(&self, limit: Limit, clients: u64) {
         let meter = self.of(limit);
-        meter.counter.add(1);
-        meter.untold.fetch_add(1, Ordering::Relaxed);
+        meter.counter.add(clients);
+        meter.untold.fetch_add(clients, Ordering::Relaxed);
     }
 
     /// Logs the broadcasts that were dropped since the last line, at most one line a second for

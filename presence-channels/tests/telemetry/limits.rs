@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    io,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -20,8 +21,9 @@ use serde_json::{Value, json};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
+    task::JoinHandle,
 };
-use tokio_tungstenite::{client_async, tungstenite::Message};
+use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 use tower::ServiceExt;
 
 use crate::{
@@ -75,22 +77,43 @@ async fn join_and_read_nothing(endpoint: &Endpoint, topic: &str) {
 async fn what_slow_readers_reach_is_counted_by_the_limits_name() {
     let limits = || Limits::default().max_outgoing_bytes(4_000);
     let few = Config::default().max_queued_bytes(1_000);
-    let drops = limits().slow_reader(SlowReader::DropBroadcasts);
-    for (config, limits, limit, count) in [
-        (Config::default(), limits(), "slow_reader_timeout", 1.0),
-        (few, limits(), "max_queued_bytes", 1.0),
+    let drops = || limits().slow_reader(SlowReader::DropBroadcasts);
+    let quiet = ["quiet", "news"];
+    for (config, limits, [topic, event], limit, count) in [
+        (
+            Config::default(),
+            limits(),
+            quiet,
+            "slow_reader_timeout",
+            1.0,
+        ),
+        (few, limits(), quiet, "max_queued_bytes", 1.0),
         // Three of twenty fit beside the join's reply, of 1,160 bytes each.
-        (Config::default(), drops, "max_outgoing_bytes", 17.0),
+        (
+            Config::default(),
+            drops(),
+            quiet,
+            "max_outgoing_bytes",
+            17.0,
+        ),
+        // The channel intercepts it, and pushes it.
+        (
+            Config::default(),
+            drops(),
+            ["room:1", "seen"],
+            "max_outgoing_bytes",
+            17.0,
+        ),
     ] {
         recorded!(
             endpoint,
             recorded,
             start_on(PubSub::local(), config, limits)
         );
-        join_and_read_nothing(&endpoint, "quiet").await;
+        join_and_read_nothing(&endpoint, topic).await;
         let payload = json!({ "fill": "x".repeat(950) });
         for _ in 0..20 {
-            endpoint.broadcast("quiet", "news", &payload).unwrap();
+            endpoint.broadcast(topic, event, &payload).unwrap();
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         tokio::time::sleep(Duration::from_secs(12)).await;
@@ -106,7 +129,14 @@ async fn what_slow_readers_reach_is_counted_by_the_limits_name() {
 
 /// An engine whose messages from other nodes the test makes up.
 #[derive(Clone, Default)]
-struct Engine(Arc<OnceLock<Inbox>>);
+pub(crate) struct Engine(Arc<OnceLock<Inbox>>);
+
+impl Engine {
+    /// Delivers a message of another node.
+    pub(crate) fn deliver(&self, message: &Broadcast) {
+        self.0.get().unwrap().deliver(message);
+    }
+}
 
 impl Adapter for Engine {
     fn node_name(&self) -> &str {
@@ -126,6 +156,23 @@ impl Adapter for Engine {
     }
 }
 
+/// Serves the endpoint. Returns a client that has joined `quiet` by a WebSocket, and the server.
+pub(crate) async fn join_by_websocket(
+    endpoint: &Endpoint,
+) -> (WebSocketStream<TcpStream>, JoinHandle<io::Result<()>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = serve(listener, endpoint.router(), endpoint).into_future();
+    let server = tokio::spawn(serving);
+    let stream = TcpStream::connect(address).await.unwrap();
+    let url = format!("ws://{address}/socket/websocket?vsn=2.0.0&user_id=ann");
+    let (mut client, _) = client_async(url, stream).await.unwrap();
+    let join = json!(["1", "1", "quiet", "phx_join", {}]).to_string();
+    client.send(Message::text(join)).await.unwrap();
+    client.next().await.unwrap().unwrap();
+    (client, server)
+}
+
 #[tokio::test]
 async fn broadcasts_of_other_nodes_that_the_backlog_drops_are_counted() {
     let engine = Engine::default();
@@ -136,22 +183,12 @@ async fn broadcasts_of_other_nodes_that_the_backlog_drops_are_counted() {
         recorded,
         start_on(pubsub, config, Limits::default())
     );
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let serving = serve(listener, endpoint.router(), &endpoint).into_future();
-    let _server = tokio::spawn(serving);
-    let stream = TcpStream::connect(address).await.unwrap();
-    let url = format!("ws://{address}/socket/websocket?vsn=2.0.0&user_id=ann");
-    let (mut client, _) = client_async(url, stream).await.unwrap();
-    let join = json!(["1", "1", "quiet", "phx_join", {}]).to_string();
-    client.send(Message::text(join)).await.unwrap();
-    client.next().await.unwrap().unwrap();
-
+    let _client = join_by_websocket(&endpoint).await;
     let payload = Payload::encode(&json!({})).unwrap();
     let news = Broadcast::new("quiet", "news", payload);
     // No flusher runs between the five, because this task does not wait.
     for _ in 0..5 {
-        engine.0.get().unwrap().deliver(&news);
+        engine.deliver(&news);
     }
     let log = Log::listen("presence_channels=warn");
     recorded.assert(&[(&limited("max_unflushed_bytes"), 4.0)]);

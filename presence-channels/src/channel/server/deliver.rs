@@ -11,12 +11,12 @@ use crate::{
     guard::call_guarded,
     node::{Kick, SinceMark},
     outgoing::BroadcastFrames,
-    telemetry::{Drops, Limit},
+    telemetry::Drops,
 };
 
 impl<C: Channel> ChannelServer<C> {
     /// Returns whether a slow client may miss the event. Presences never: a list would stay wrong.
-    fn may_drop(&self, event: &str) -> bool {
+    pub(super) fn may_drop(&self, event: &str) -> bool {
         let policy = self.shared.mount.options.limits.slow_reader;
         (policy == SlowReader::DropBroadcasts || C::DROPPABLE.contains(&event))
             && !event.starts_with("presence_")
@@ -67,8 +67,8 @@ impl<C: Channel> Subscriber for ChannelServer<C> {
         let flushers = self.shared.node().flushers();
         if dispatch.is_remote() && flushers.is_backlogged() {
             // Its sender cannot be made to wait.
-            let limits = self.shared.mount.meters.limits();
-            limits.dropped(Limit::UnflushedBytes);
+            let frames: &mut BroadcastFrames = dispatch.shared();
+            frames.drop_unflushed(&self.shared.outbox);
             return;
         }
         let frames: &mut BroadcastFrames = dispatch.shared();

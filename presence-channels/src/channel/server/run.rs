@@ -116,10 +116,13 @@ impl<C: Channel> ChannelServer<C> {
             }
             Letter::Out(Broadcast { event, payload, .. }) => {
                 let watch = Stopwatch::start(false);
+                // The channel pushes what the client would get.
+                socket.may_drop_pushes = self.may_drop(&event);
                 let handled = guard_progress(limit, &self.progress, || {
                     channel.handle_out(&event, payload, socket)
                 })
                 .await;
+                socket.may_drop_pushes = false;
                 self.meter.took(Callback::HandleOut, watch);
                 let flow = self.after(&event, handled);
                 self.unless_stopped(socket, &event, flow)

@@ -15,10 +15,11 @@
 //! whatever these levels are. Nothing that a client causes is an error: a refusal, a payload of the
 //! wrong shape, and an error for which [`UserSocket::error_reply`](crate::UserSocket::error_reply)
 //! chooses a reply are logged at the level of the callback. A warning tells of an event that the
-//! channel does not know, of a message that the client's version of the protocol cannot carry, and
-//! of a limit. Lines that a client can cause without joining a channel, and those of broadcasts,
-//! are written at most once a second for each mount and kind. Their field `suppressed` is the
-//! number of lines that were held back before.
+//! channel does not know, of a push or a broadcast whose payload is not an object, of a message
+//! that the client's version of the protocol cannot carry, and of a limit. These warnings, and the
+//! lines of clients, joins and new tokens that are refused, are written at most once a second for
+//! each mount and kind, whatever their level. Their field `suppressed` is the number of lines that
+//! were held back before. A connection and a join that succeed always have their lines.
 //!
 //! Spans and events have these fields: `topic`, `event` (of a callback without one, its name;
 //! absent if no callback ended the channel), `user` ([`UserSocket::id`](crate::UserSocket::id)) and
@@ -26,9 +27,9 @@
 //!
 //! Payloads and parameters are shown through [`FilterParameters`], which hides passwords and
 //! tokens. Payloads and the app's errors are cut after 2 KiB, the parameters of a connection after
-//! 1 KiB. One parameter, and any other text of a client (an event, a user's id, an origin), is cut
-//! after 200 bytes. None of that is done for a level without a subscriber: a message then costs
-//! the look at one flag.
+//! 1 KiB. One parameter, and any other text of a client (a topic, an event, a user's id, an
+//! origin), is cut after 200 bytes. None of that is done for a level without a subscriber: a
+//! message then costs the look at one flag.
 //!
 //! # Metrics
 //!
@@ -130,8 +131,12 @@ pub(crate) mod target {
 
 /// The span that a broadcast is delivered in, on this node.
 pub(crate) fn broadcast_span(broadcast: &Broadcast) -> EnteredSpan {
-    let (topic, event) = (&*broadcast.topic, &*broadcast.event);
-    let span = tracing::trace_span!(target: target::BROADCAST, "broadcast", topic, event);
+    let span = tracing::trace_span!(
+        target: target::BROADCAST,
+        "broadcast",
+        topic = Cut(&*broadcast.topic).to_string(),
+        event = Cut(&*broadcast.event).to_string()
+    );
     let span = span.entered();
     let bytes = broadcast.payload.bytes().len();
     tracing::trace!(target: target::BROADCAST, bytes, "broadcast");

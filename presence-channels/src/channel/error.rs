@@ -89,14 +89,36 @@ impl ChannelError {
 
     /// Returns whether the error ends the channel.
     pub(super) fn ends_channel(&self) -> bool {
-        match &self.failure {
-            Failure::Error(cause) => cause.chain().any(is_not_an_object),
-            Failure::Refusal(_) => false,
-        }
+        self.failure.frame_error() == Some(&FrameError::NotAnObject)
     }
 
     pub(super) fn settle<S: UserSocket>(self) -> Settled {
         self.failure.settle(S::error_reply)
+    }
+}
+
+impl Failure {
+    /// Returns the error of a push or a broadcast that has no form.
+    fn frame_error(&self) -> Option<&FrameError> {
+        match self {
+            Self::Error(cause) => cause.chain().find_map(as_frame_error),
+            Self::Refusal(_) => None,
+        }
+    }
+
+    /// Returns whether the failure is a message that has no form, because of its client perhaps.
+    pub(super) fn is_clients_frame(&self) -> bool {
+        self.frame_error().is_some_and(may_be_clients)
+    }
+}
+
+/// Returns whether a client may have caused that a message has no form: by its version of the
+/// protocol, a long topic or ref, or a payload that its channel sends on.
+pub(super) fn may_be_clients(error: &FrameError) -> bool {
+    match error {
+        FrameError::NoBinary | FrameError::NotAnObject => true,
+        FrameError::TooLong { field, .. } => *field != "status",
+        _ => false,
     }
 }
 
@@ -110,12 +132,11 @@ impl<E: Into<Box<dyn Error + Send + Sync>> + 'static> From<E> for ChannelError {
     }
 }
 
-fn is_not_an_object(error: &(dyn Error + 'static)) -> bool {
-    let frame = match (error.downcast_ref(), error.downcast_ref()) {
+fn as_frame_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a FrameError> {
+    match (error.downcast_ref(), error.downcast_ref()) {
         (Some(PushError::Frame(error)), _) | (_, Some(BroadcastError::Frame(error))) => Some(error),
-        _ => error.downcast_ref::<FrameError>(),
-    };
-    frame == Some(&FrameError::NotAnObject)
+        _ => error.downcast_ref(),
+    }
 }
 
 impl fmt::Display for ChannelError {

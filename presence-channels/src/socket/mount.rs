@@ -19,7 +19,9 @@ use crate::{
     origin::OriginPolicy,
     outgoing::Sink,
     serializer::Version,
-    telemetry::{self, Asked, CutError, MountMeters, Stopwatch, Transport, event_at, span_at},
+    telemetry::{
+        self, Asked, CutError, MountMeters, Refused, Stopwatch, Transport, event_at, span_at,
+    },
 };
 
 /// A client that the socket lets in, and that is not connected yet.
@@ -255,7 +257,9 @@ impl<S: UserSocket> Mount<S> {
             Asked::Failed
         } else {
             let status = refusal.http_status().as_u16();
-            event_at!(level, telemetry::target::CONNECT, address, %params, ?elapsed, status, reason, "refused a client");
+            if let Some(suppressed) = self.meters.limits().pass(Refused::Client) {
+                event_at!(level, telemetry::target::CONNECT, address, %params, ?elapsed, status, reason, suppressed, "refused a client");
+            }
             Asked::Refused
         };
         if transport != Transport::Probe {

@@ -14,7 +14,7 @@ use crate::{
     guard::{CallbackOutcome, guard},
     message::{Ref, TopicRef},
     node::expiry::TOPIC,
-    telemetry::{CutError, event_at, target},
+    telemetry::{CutError, Refused, event_at, target},
 };
 
 /// The event by which a client sends a new token.
@@ -79,7 +79,7 @@ fn log<S: UserSocket>(shared: &ConnectionShared<S>, refusal: &ConnectError) {
     let reason = CutError(refusal.reason()).to_string();
     if status.is_server_error() {
         tracing::error!(target: target::CONNECT, socket, user, address, reason, "refresh failed");
-    } else {
+    } else if let Some(suppressed) = mount.meters.limits().pass(Refused::Token) {
         let (level, status) = (mount.options.log, status.as_u16());
         event_at!(
             level,
@@ -89,6 +89,7 @@ fn log<S: UserSocket>(shared: &ConnectionShared<S>, refusal: &ConnectError) {
             address,
             status,
             reason,
+            suppressed,
             "refused a new token"
         );
     }

@@ -32,6 +32,17 @@ pub(crate) enum Refused {
     Version,
     /// A request for a WebSocket that is not its handshake.
     Handshake,
+    /// A client that `connect` refuses.
+    Client,
+    /// A new token that `refresh` refuses.
+    Token,
+    Join,
+    /// The error of a refused join.
+    JoinError,
+    /// An event that its channel does not know.
+    Event,
+    /// A payload that is not an object, where only objects are sent.
+    Payload,
     /// A message that the client's version of the protocol cannot carry.
     Frame,
 }

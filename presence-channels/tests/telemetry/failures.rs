@@ -58,10 +58,11 @@ impl Channel for Fails {
     type Socket = Fragile;
     type Info = ();
 
-    async fn join(topic: &Topic, _: Payload, socket: &mut Socket<Self>) -> JoinResult<Self> {
+    async fn join(topic: &Topic, payload: Payload, socket: &mut Socket<Self>) -> JoinResult<Self> {
         match topic.subtopic() {
             "error" => Err(long())?,
             "stop" => socket.stop_with_error("stopped in the join"),
+            "shout" => socket.endpoint().broadcast("fails:1", "joined", payload)?,
             _ => {}
         }
         Ok(Self.into())
@@ -76,6 +77,10 @@ impl Channel for Fails {
         match event {
             "error" => Err(long())?,
             "binary" => reply_ok(Payload::Binary(Bytes::from_static(b"\x01"))),
+            "push" => {
+                socket.push("pushed", Payload::Binary(Bytes::from_static(b"\x01")))?;
+                no_reply()
+            }
             "stop" => {
                 socket.stop_with_error("stopped by a message");
                 no_reply()
@@ -166,6 +171,13 @@ async fn a_failed_refresh_is_an_error_and_a_refused_token_is_not() {
             assert_cut_late(&line);
         }
     }
+    let log = Log::listen("presence_channels=info");
+    for _ in 0..3 {
+        let forged = json!({ "token": "forged" });
+        let push = client.push("phoenix", "refresh_token", forged).await;
+        client.assert_reply(push, "error", json!({})).await;
+    }
+    assert_eq!(log.text(), "", "one line a second");
 }
 
 #[tokio::test(start_paused = true)]
@@ -195,20 +207,50 @@ async fn a_reply_that_the_clients_version_cannot_carry_is_no_error() {
     let log = Log::listen("presence_channels=info");
     let endpoint = start().await;
     let client = Poller::open(&endpoint, "vsn=1.0.0").await;
-    for (event, reference) in [("phx_join", "1"), ("binary", "2"), ("binary", "3")] {
+    for (event, reference) in [
+        ("phx_join", "1"),
+        ("binary", "2"),
+        ("binary", "3"),
+        ("push", "4"),
+    ] {
+        // One line a second.
+        if event == "push" {
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
         let message =
             json!({ "topic": "fails:1", "event": event, "payload": {}, "ref": reference });
         assert_eq!(client.publish(message).await, 200);
     }
     let answer = client.poll().await;
     let replies = answer["messages"].to_string();
-    assert_eq!(replies.matches("internal error").count(), 2, "{replies}");
-    let line = log.line("a reply cannot be sent");
-    for part in [
-        "WARN",
-        r#"topic="fails:1" event="phx_reply" user="user:ann""#,
-        "suppressed=0",
+    assert_eq!(replies.matches("internal error").count(), 3, "{replies}");
+    for (line, event, suppressed) in [
+        ("a reply cannot be sent", "phx_reply", 0),
+        ("a handler's message cannot be sent", "push", 1),
     ] {
+        let line = log.line(line);
+        for part in [
+            "WARN".to_owned(),
+            format!(r#"topic="fails:1" event="{event}" user="user:ann""#),
+            format!("suppressed={suppressed}"),
+        ] {
+            assert!(line.contains(&part), "{part} in {line}");
+        }
+    }
+    assert!(!log.text().contains("ERROR"), "{}", log.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_join_whose_payload_cannot_be_sent_on_is_no_error() {
+    let log = Log::listen("presence_channels=info");
+    let client = connect(&start().await).await;
+    client.join("fails:shout", json!({})).await.unwrap();
+    for _ in 0..3 {
+        let refused = client.join("fails:shout", json!(5)).await.unwrap_err();
+        assert_eq!(refused.response, json!({ "reason": "internal error" }));
+    }
+    let line = log.line("the client's error");
+    for part in ["INFO", "not a JSON object", "suppressed=0"] {
         assert!(line.contains(part), "{part} in {line}");
     }
     assert!(!log.text().contains("ERROR"), "{}", log.text());

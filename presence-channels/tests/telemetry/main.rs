@@ -15,3 +15,4 @@ mod metrics;
 mod poller;
 #[cfg(feature = "metrics")]
 mod recorded;
+mod refusals;

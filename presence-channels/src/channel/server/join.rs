@@ -17,7 +17,7 @@ use crate::{
     message::Ref,
     serializer::Frame,
     socket::Joining,
-    telemetry::{self, Asked, Callback, CutError, Shown, Stopwatch, event_at, span_at},
+    telemetry::{self, Asked, Callback, CutError, Refused, Shown, Stopwatch, event_at, span_at},
 };
 
 impl<C: Channel> ChannelServer<C> {
@@ -41,7 +41,7 @@ impl<C: Channel> ChannelServer<C> {
             C::LOG_JOIN,
             telemetry::target::JOIN,
             "join",
-            topic = &*self.topic,
+            topic = self.logged_topic(),
             user = self.shared.logged_user(),
             address = self.shared.logged_address()
         );
@@ -63,7 +63,9 @@ impl<C: Channel> ChannelServer<C> {
                 }
                 Err(refusal) => {
                     let answer = Shown(&self.shared.node().config().filter_parameters, refusal);
-                    event_at!(C::LOG_JOIN, telemetry::target::JOIN, %answer, %payload, ?elapsed, "refused a join");
+                    if let Some(suppressed) = self.pass(Refused::Join) {
+                        event_at!(C::LOG_JOIN, telemetry::target::JOIN, %answer, %payload, ?elapsed, suppressed, "refused a join");
+                    }
                 }
             });
         }
@@ -81,7 +83,7 @@ impl<C: Channel> ChannelServer<C> {
                 }
                 self.answer_join(&reference, &reply);
                 if let Err(error) = socket.push_count() {
-                    tracing::warn!(topic = &*self.topic, %error, "a count was not sent");
+                    tracing::warn!(topic = self.logged_topic(), %error, "a count was not sent");
                 }
                 drop(under_way);
                 last_words();
@@ -106,20 +108,25 @@ impl<C: Channel> ChannelServer<C> {
         let (asked, judged) = match joined {
             CallbackOutcome::Done(Ok(accepted)) => (Asked::Ok, Ok(accepted)),
             CallbackOutcome::Done(Err(JoinError(failure))) => {
+                let is_clients_frame = failure.is_clients_frame();
                 let Settled {
                     reply,
                     error,
                     is_clients,
                 } = failure.settle(C::Socket::error_reply);
+                let is_clients = is_clients || is_clients_frame;
                 match error {
                     Some(error) if is_clients => {
                         let error = CutError(&error);
-                        event_at!(
-                            C::LOG_JOIN,
-                            telemetry::target::JOIN,
-                            %error,
-                            "the client's error"
-                        );
+                        if let Some(suppressed) = self.pass(Refused::JoinError) {
+                            event_at!(
+                                C::LOG_JOIN,
+                                telemetry::target::JOIN,
+                                %error,
+                                suppressed,
+                                "the client's error"
+                            );
+                        }
                     }
                     Some(error) => self.log_error("join", &error, "a join failed"),
                     None => {}

@@ -2,7 +2,7 @@
 
 use super::ChannelServer;
 use crate::{
-    channel::{Channel, TerminateReason},
+    channel::{Channel, TerminateReason, error::may_be_clients},
     serializer::FrameError,
     telemetry::{Cut, CutError, Refused, event_at, target},
 };
@@ -11,6 +11,16 @@ use crate::{
 pub(super) const OVER_TIME: &str = "over Config::handler_timeout";
 
 impl<C: Channel> ChannelServer<C> {
+    /// Returns the topic as it is logged: cut.
+    pub(super) fn logged_topic(&self) -> String {
+        Cut(&*self.topic).to_string()
+    }
+
+    /// Lets one log line a second of a refusal through, with the number of those held back.
+    pub(super) fn pass(&self, refused: Refused) -> Option<u64> {
+        self.shared.mount.meters.limits().pass(refused)
+    }
+
     /// Logs a failure of the app's code. `event` is the client's event, or the callback, if there
     /// is one.
     pub(super) fn log_error<'a>(
@@ -20,7 +30,7 @@ impl<C: Channel> ChannelServer<C> {
         message: &'static str,
     ) {
         tracing::error!(
-            topic = &*self.topic,
+            topic = self.logged_topic(),
             event = event.into().map(|event| Cut(event).to_string()),
             user = self.shared.logged_user(),
             address = self.shared.logged_address(),
@@ -35,7 +45,7 @@ impl<C: Channel> ChannelServer<C> {
         event_at!(
             C::LOG_HANDLE_IN,
             target::HANDLE_IN,
-            topic = &*self.topic,
+            topic = self.logged_topic(),
             event = Cut(event).to_string(),
             user = self.shared.logged_user(),
             address = self.shared.logged_address(),
@@ -46,14 +56,36 @@ impl<C: Channel> ChannelServer<C> {
 
     /// Logs an event that the channel does not know. The client caused it, but the channel ends.
     pub(super) fn log_unhandled(&self, event: &str, error: &str) {
+        let Some(suppressed) = self.pass(Refused::Event) else {
+            return;
+        };
         tracing::warn!(
-            topic = &*self.topic,
+            topic = self.logged_topic(),
             event = Cut(event).to_string(),
             user = self.shared.logged_user(),
             address = self.shared.logged_address(),
             channel = std::any::type_name::<C>(),
             error,
+            suppressed,
             "ended a channel that has no handler for the event"
+        );
+    }
+
+    /// Logs a payload that is not an object, and that the channel has pushed or broadcast. The
+    /// channel may have it from a client.
+    pub(super) fn log_not_an_object(&self, event: &str, error: &str) {
+        let Some(suppressed) = self.pass(Refused::Payload) else {
+            return;
+        };
+        tracing::warn!(
+            topic = self.logged_topic(),
+            event = Cut(event).to_string(),
+            user = self.shared.logged_user(),
+            address = self.shared.logged_address(),
+            channel = std::any::type_name::<C>(),
+            error = CutError(error).to_string(),
+            suppressed,
+            "ended a channel that sent a payload which is not an object"
         );
     }
 
@@ -68,36 +100,37 @@ impl<C: Channel> ChannelServer<C> {
     /// Logs a reply that has no form in the client's version of the protocol. A client that chose
     /// a version without binary payloads, or a long topic or ref, causes no error.
     pub(super) fn log_unsent_reply(&self, error: &FrameError) {
-        let is_clients = match error {
-            FrameError::NoBinary => true,
-            FrameError::TooLong { field, .. } => *field != "status",
-            _ => false,
-        };
-        if !is_clients {
-            return self.log_error("phx_reply", &error.to_string(), "a reply cannot be sent");
+        let (error, is_clients) = (error.to_string(), may_be_clients(error));
+        match is_clients {
+            true => self.log_unsent("phx_reply", &error, "a reply cannot be sent"),
+            false => self.log_error("phx_reply", &error, "a reply cannot be sent"),
         }
-        let Some(suppressed) = self.shared.mount.meters.limits().pass(Refused::Frame) else {
+    }
+
+    /// Logs a message that has no form in the client's version of the protocol.
+    pub(super) fn log_unsent(&self, event: &str, error: &str, message: &'static str) {
+        let Some(suppressed) = self.pass(Refused::Frame) else {
             return;
         };
         tracing::warn!(
-            topic = Cut(&*self.topic).to_string(),
-            event = "phx_reply",
+            topic = self.logged_topic(),
+            event = Cut(event).to_string(),
             user = self.shared.logged_user(),
             address = self.shared.logged_address(),
-            %error,
+            error = CutError(error).to_string(),
             suppressed,
-            "a reply cannot be sent in the client's version of the protocol"
+            "{message} in the client's version of the protocol"
         );
     }
 
     /// Logs a broadcast that has no form in the client's version of the protocol. A big room may
     /// have many such clients.
     pub(super) fn log_unsent_broadcast(&self, event: &str, error: &FrameError) {
-        let Some(suppressed) = self.shared.mount.meters.limits().pass(Refused::Frame) else {
+        let Some(suppressed) = self.pass(Refused::Frame) else {
             return;
         };
         tracing::warn!(
-            topic = Cut(&*self.topic).to_string(),
+            topic = self.logged_topic(),
             event = Cut(event).to_string(),
             user = self.shared.logged_user(),
             address = self.shared.logged_address(),
@@ -110,7 +143,7 @@ impl<C: Channel> ChannelServer<C> {
     /// Logs the end of the channel. Its errors are logged where they happen.
     pub(super) fn log_end(&self, reason: &TerminateReason) {
         tracing::debug!(
-            topic = &*self.topic,
+            topic = self.logged_topic(),
             user = self.shared.logged_user(),
             address = self.shared.logged_address(),
             ?reason,

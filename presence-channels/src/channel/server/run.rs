@@ -17,7 +17,7 @@ use crate::{
     failure::{Settled, reason_payload},
     guard::{CallbackOutcome, drop_guarded, guard, guard_progress},
     message::{Ref, TopicRef},
-    telemetry::{self, Callback, Crash, Shown, Stopwatch, event_at, span_at},
+    telemetry::{self, Callback, Crash, Cut, Shown, Stopwatch, event_at, span_at},
 };
 
 enum Flow {
@@ -76,8 +76,8 @@ impl<C: Channel> ChannelServer<C> {
                     level,
                     telemetry::target::HANDLE_IN,
                     "handle_in",
-                    topic = &*self.topic,
-                    event = &*event,
+                    topic = self.logged_topic(),
+                    event = Cut(&*event).to_string(),
                     user = self.shared.logged_user(),
                     address = self.shared.logged_address()
                 );
@@ -169,9 +169,10 @@ impl<C: Channel> ChannelServer<C> {
         }
     }
 
+    /// Returns what follows an error that ends the channel: a payload that is not an object.
     fn failed(&self, event: &str, error: &ChannelError) -> Flow {
         let error = error.to_string();
-        self.log_error(event, &error, "a handler's error ended its channel");
+        self.log_not_an_object(event, &error);
         Flow::End(TerminateReason::Failed(error))
     }
 
@@ -217,6 +218,7 @@ impl<C: Channel> ChannelServer<C> {
     /// to nobody is a failure of the app.
     fn settle(&self, event: &str, error: ChannelError, is_answered: bool) -> Payload {
         let refusal = error.reason().to_owned();
+        let is_of_clients_frames = error.failure.is_clients_frame();
         let Settled {
             reply,
             error,
@@ -224,6 +226,9 @@ impl<C: Channel> ChannelServer<C> {
         } = error.settle::<C::Socket>();
         if is_clients && (is_answered || error.is_some()) {
             self.log_refusal(event, &error.unwrap_or(refusal));
+        } else if is_of_clients_frames {
+            let error = error.unwrap_or(refusal);
+            self.log_unsent(event, &error, "a handler's message cannot be sent");
         } else {
             self.log_error(event, &error.unwrap_or(refusal), "a handler failed");
         }

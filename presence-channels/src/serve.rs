@@ -6,6 +6,7 @@ mod accept;
 mod connection;
 mod request_body;
 mod requests;
+mod response_body;
 
 use std::{
     fmt,

@@ -88,10 +88,10 @@
 //! | `max_waiting_messages`, `max_waiting_bytes` | `Limits` | a channel ends because it handles too slowly, a message of [`Notifier::notify`](crate::Notifier::notify) is refused, or a publish is answered with 408 because it waited for handlers |
 //! | `timeout` | [`SocketOptions`](crate::SocketOptions) | a WebSocket is closed because no message came |
 //! | `window` | [`LongpollOptions`](crate::LongpollOptions) | a session ends because its client stopped polling |
-//! | `max_outgoing_bytes` | `Limits` | a broadcast is dropped for a client that reads slowly and may miss it |
+//! | `max_outgoing_bytes` | `Limits` | a broadcast is dropped for a client that reads slowly and may miss it, or a publish is answered with 408 because its client did not poll |
 //! | `slow_reader_timeout` | `Limits` | a client is closed because it does not read |
 //! | `max_queued_bytes` | `Config` | a client is closed that does not read and holds more than its share |
-//! | `max_unflushed_bytes` | `Config` | a broadcast of another node is dropped for a client, while more waits |
+//! | `max_unflushed_bytes` | `Config` | a broadcast of another node is dropped for a client, while more waits, or a publish is answered with 408 because it waited for broadcasts |
 //! | `head_timeout`, `body_timeout`, `write_timeout`, `drain_timeout` | [`Serve`](crate::Serve); `socket` is empty | a connection is closed, or a request's body given up |
 //!
 //! Other names that begin with `presence_` are reserved.

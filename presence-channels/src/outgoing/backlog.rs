@@ -18,7 +18,8 @@ pub(crate) struct Backlog {
     unflushed: AtomicIsize,
     /// Offered, and refused: what slow clients hold.
     held: AtomicIsize,
-    clients: AtomicUsize,
+    /// The clients that hold some of it.
+    holders: AtomicUsize,
     max_unflushed: isize,
     max_held: isize,
     /// Senders that wait until less is unflushed.
@@ -32,20 +33,12 @@ impl Backlog {
         Self {
             unflushed: AtomicIsize::new(0),
             held: AtomicIsize::new(0),
-            clients: AtomicUsize::new(0),
+            holders: AtomicUsize::new(0),
             max_unflushed: limit(max_unflushed),
             max_held: limit(max_held),
             senders: Waiters::default(),
             has_senders: AtomicBool::new(false),
         }
-    }
-
-    pub(super) fn client_comes(&self) {
-        self.clients.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn client_goes(&self) {
-        self.clients.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Counts what was queued, or with a negative `bytes` what was written since. Returns whether
@@ -75,11 +68,20 @@ impl Backlog {
         has_more
     }
 
-    /// Counts what waits for a client that takes no more.
-    pub(super) fn hold(&self, bytes: isize) {
-        if bytes != 0 {
-            self.held.fetch_add(bytes, Ordering::Relaxed);
+    /// Counts the bytes that wait for a client that takes no more, of which `before` are counted.
+    pub(super) fn hold(&self, before: usize, bytes: usize) {
+        match (before, bytes) {
+            (0, 1..) => _ = self.holders.fetch_add(1, Ordering::Relaxed),
+            (1.., 0) => _ = self.holders.fetch_sub(1, Ordering::Relaxed),
+            _ => {}
         }
+        let change = bytes as isize - before as isize;
+        self.held.fetch_add(change, Ordering::Relaxed);
+    }
+
+    #[cfg(all(test, shuttle))]
+    pub(super) fn unflushed(&self) -> isize {
+        self.unflushed.load(Ordering::SeqCst)
     }
 
     /// Returns whether senders should wait, with `more` bytes that are not counted yet.
@@ -112,12 +114,13 @@ impl Backlog {
         Poll::Pending
     }
 
-    /// Returns the memory that one client may hold, if the budget for all of them is spent.
+    /// Returns the bytes that one client may leave unread, if the budget for all of them is spent.
+    /// Clients that leave nothing unread need no share.
     pub(super) fn share_if_spent(&self) -> Option<usize> {
         let held = self.held.load(Ordering::Relaxed);
         (held > self.max_held).then(|| {
-            let clients = self.clients.load(Ordering::Relaxed).max(1);
-            self.max_held.unsigned_abs() / clients
+            let holders = self.holders.load(Ordering::Relaxed).max(1);
+            self.max_held.unsigned_abs() / holders
         })
     }
 }
@@ -164,12 +167,15 @@ mod tests {
     fn the_budget_is_shared_once_it_is_spent() {
         let backlog = Backlog::new(100, 1000);
         for _ in 0..4 {
-            backlog.client_comes();
+            backlog.hold(0, 250);
         }
-        backlog.hold(1000);
         assert_eq!(backlog.share_if_spent(), None);
-        backlog.hold(1);
+        backlog.hold(250, 251);
         assert_eq!(backlog.share_if_spent(), Some(250));
+        backlog.hold(250, 0);
+        assert_eq!(backlog.share_if_spent(), None);
+        backlog.hold(251, 800);
+        assert_eq!(backlog.share_if_spent(), Some(333));
     }
 
     #[test]

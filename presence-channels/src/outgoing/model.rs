@@ -334,3 +334,32 @@ fn who_waits_for_room_goes_on() {
         SCHEDULES,
     );
 }
+
+/// Bytes that a peer does not take are held for it. Senders do not wait for that.
+#[test]
+fn what_a_peer_does_not_take_is_no_backlog() {
+    shuttle::check_random(
+        || {
+            let mut node = Node::start(1, usize::MAX);
+            let (outbox, _stream) = node.open(2);
+            let sender = thread::spawn({
+                let outbox = outbox.clone();
+                move || b"ab".iter().for_each(|name| broadcast(&outbox, *name))
+            });
+            broadcast(&outbox, b'c');
+            sender.join().unwrap();
+            // The flusher ends when it has written what is marked.
+            node.flushers.stop();
+            future::block_on(node.tasks.remove(0)).unwrap();
+            // The socket's task may be in a turn still.
+            let mut looks = 0;
+            while node.flushers.backlog().unflushed() != 0 {
+                looks += 1;
+                assert!(looks < 1000, "it is counted for ever");
+                thread::yield_now();
+            }
+            node.end();
+        },
+        SCHEDULES,
+    );
+}

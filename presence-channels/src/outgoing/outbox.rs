@@ -80,7 +80,6 @@ impl Outbox {
         limits: &Limits,
         meter: SocketMeter,
     ) -> Arc<Self> {
-        flushers.backlog().client_comes();
         Arc::new(Self {
             state: Mutex::new(OutboxState::new(sink == Sink::Queue)),
             peer: Mutex::default(),
@@ -158,7 +157,7 @@ impl Outbox {
         if state.phase != OutboxPhase::Open {
             return None;
         }
-        if state.is_full(&frame, self.max_cost) {
+        if self.limit_on(&frame, &state).is_some() {
             if !state.blocked {
                 // Perhaps the queued frames have only not been written yet.
                 drop(state);
@@ -168,25 +167,46 @@ impl Outbox {
                     return None;
                 }
             }
-            while state.is_full(&frame, self.max_cost) && state.queue.drop_oldest().is_some() {
-                self.meter.limits().dropped(Limit::OutgoingBytes);
+            while let Some(limit) = self.limit_on(&frame, &state)
+                && state.queue.drop_oldest().is_some()
+            {
+                self.meter.limits().dropped(limit);
             }
-            if state.is_full(&frame, self.max_cost) {
+            if let Some(limit) = self.limit_on(&frame, &state) {
                 if frame.is_droppable() {
-                    self.meter.limits().dropped(Limit::OutgoingBytes);
+                    self.meter.limits().dropped(limit);
                     state.recount(self.flushers.backlog());
                     return None;
                 }
-                self.liveness.stalls(|| self.flushers.now());
-                let share = self.flushers.backlog().share_if_spent();
-                if share.is_some_and(|share| state.queue.cost() > share) {
+                if self.is_over_share(&state) {
                     self.close_slow(state, Limit::QueuedBytes);
                     return None;
                 }
+                self.liveness.stalls(|| self.flushers.now());
             }
         }
         state.queue.push(frame);
         Some(state)
+    }
+
+    /// Returns the limit that is reached already, so that the client should not wait for `frame`,
+    /// too.
+    fn limit_on(&self, frame: &Frame, state: &OutboxState) -> Option<Limit> {
+        if state.is_full(frame, self.max_cost) {
+            return Some(Limit::OutgoingBytes);
+        }
+        self.is_over_share(state).then_some(Limit::QueuedBytes)
+    }
+
+    /// Returns whether the node's budget for all clients is spent, and this client has more than
+    /// its share of it.
+    fn is_over_share(&self, state: &OutboxState) -> bool {
+        let backlog = self.flushers.backlog();
+        // A client that takes what is written to it holds nothing of the budget.
+        state.blocked
+            && backlog
+                .share_if_spent()
+                .is_some_and(|share| state.queue.cost() > share)
     }
 
     /// Returns whether the client's messages are handled: it is neither closed nor asked to
@@ -286,10 +306,8 @@ impl Drop for Outbox {
         let state = self.state.lock();
         let (held, unflushed) = (state.held, state.unflushed);
         drop(state);
-        let backlog = self.flushers.backlog();
-        backlog.hold(-(held as isize));
+        self.flushers.backlog().hold(held, 0);
         self.flushers.flushed(unflushed);
-        backlog.client_goes();
     }
 }
 

@@ -19,7 +19,8 @@ use super::{
     Timeouts,
     accept::Phase,
     request_body::RequestBody,
-    requests::{Requests, ResponseBody, Silence},
+    requests::{Requests, Silence},
+    response_body::ResponseBody,
 };
 use crate::{
     outgoing::ServedStream,
@@ -106,13 +107,13 @@ impl Server {
         let timeout = self.timeouts.body;
         let limits = self.limits.clone();
         service_fn(move |request: Request<Incoming>| {
-            let under_way = requests.begin();
+            let (under_way, version) = (requests.begin(), request.version());
             let mut request = request.map(|body| RequestBody::new(body, timeout, limits.clone()));
             request.extensions_mut().insert(ConnectInfo(peer));
             let response = app.call(request);
             async move {
                 let response = response.await?;
-                Ok(response.map(|body| ResponseBody::new(body, under_way)))
+                Ok(response.map(|body| ResponseBody::new(body, under_way, version)))
             }
         })
     }

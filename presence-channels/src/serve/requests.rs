@@ -1,14 +1,7 @@
 //! The requests of one connection that are under way, and the time without one.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use axum::body::{Body, Bytes};
-use hyper::body::{Frame, SizeHint};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep_until};
 
@@ -36,6 +29,10 @@ struct RequestsState {
     /// The time at which the connection is closed if no request begins.
     deadline: Instant,
     has_begun: bool,
+    /// The parts of responses of HTTP/2 that their client has yet to take.
+    parts: usize,
+    /// The time at which the client last took some of them, or began to owe it.
+    moved: Instant,
 }
 
 /// The reason to close a connection.
@@ -56,6 +53,8 @@ impl Requests {
             under_way: 0,
             deadline: after(timeouts.head),
             has_begun: false,
+            parts: 0,
+            moved: Instant::now(),
         };
         Arc::new(Self {
             state: Mutex::new(state),
@@ -110,8 +109,17 @@ impl Requests {
         let keep_alive = within_decades(self.timeouts.keep_alive);
         // A request that ends after this look moves the deadline to this time or later.
         let after_next = Instant::now() + keep_alive;
+        let write = within_decades(self.timeouts.write);
+        if state.parts > 0 {
+            // HTTP/2 has windows of its own: with none, the system takes what little is written.
+            let end = state.moved + write;
+            return match end <= Instant::now() {
+                true => Ok(Silence::Write),
+                false => Err(end.min(after_next)),
+            };
+        }
         if state.under_way > 0 {
-            return Err(after_next);
+            return Err(after_next.min(Instant::now() + write));
         }
         // A response that is already made may still be under way to its client.
         let written = self.stall.ended().map(|ended| ended + keep_alive);
@@ -148,38 +156,30 @@ impl Drop for UnderWay {
     }
 }
 
-/// The body of a response. Its request is under way until it is sent.
-pub(super) struct ResponseBody {
-    body: Body,
-    _under_way: UnderWay,
-}
+/// A part of a response that is under way to its client, until it is dropped.
+pub(super) struct PartUnderWay(Arc<UnderWay>);
 
-impl ResponseBody {
-    pub(super) fn new(body: Body, under_way: UnderWay) -> Self {
-        Self {
-            body,
-            _under_way: under_way,
+impl PartUnderWay {
+    /// Counts a part of the response to this request.
+    pub(super) fn begin(under_way: Arc<UnderWay>) -> Self {
+        let mut state = under_way.0.state.lock();
+        if state.parts == 0 {
+            state.moved = Instant::now();
         }
+        state.parts += 1;
+        drop(state);
+        Self(under_way)
+    }
+
+    /// Notes that the client has taken some of it.
+    pub(super) fn moves(&self) {
+        self.0.0.state.lock().moved = Instant::now();
     }
 }
 
-impl hyper::body::Body for ResponseBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+impl Drop for PartUnderWay {
+    fn drop(&mut self) {
+        self.0.0.state.lock().parts -= 1;
     }
 }
 

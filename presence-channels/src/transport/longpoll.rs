@@ -5,8 +5,8 @@
 //! - A GET with the token is a poll: 200 with what is there, else it waits a window, then 204. One
 //!   poll of a session waits at a time; a newer one ends it.
 //! - A POST with the token publishes: 200 when all messages were handled as far as they go without
-//!   waiting, 410 if the session has ended, 408 if a window was not enough or a message is
-//!   malformed.
+//!   waiting, 410 if the session has ended, 408 if a window was not enough, a message is malformed,
+//!   or the body breaks off.
 //! - A session that is not polled for one and a half windows ends, and its channels with it.
 //!
 //! A session is held by the node that opened it. Requests that reach another node are passed on
@@ -17,6 +17,7 @@ mod batch;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod peers;
+mod publish_turns;
 mod request;
 mod session;
 mod session_token;
@@ -46,6 +47,7 @@ use crate::{
     token::SecretKeyBase,
 };
 use batch::BatchLimits;
+use publish_turns::PublishTurns;
 use session::Session;
 use session_token::{SessionKey, SessionTokens};
 
@@ -55,6 +57,8 @@ pub(crate) struct Longpoll {
     limits: BatchLimits,
     meters: Arc<LimitMeters>,
     tokens: SessionTokens,
+    /// Of publishes to other nodes' sessions.
+    publish_turns: PublishTurns,
     sessions: Mutex<HashMap<u64, Arc<Session>>>,
     /// Numbers sessions, and requests to other nodes.
     next_id: AtomicU64,
@@ -87,6 +91,7 @@ impl Longpoll {
             options,
             meters: mount.meters().limits().clone(),
             tokens: SessionTokens::new(secret, mount.path()),
+            publish_turns: PublishTurns::default(),
             sessions: Mutex::default(),
             next_id: AtomicU64::new(0),
             instance: session_token::random(),

@@ -112,6 +112,13 @@ impl<S: UserSocket> Pump<S> {
         // A client that does not read what it asked for is not asked for more. What wakes this task
         // then is that it has read some.
         if !has_room && self.outbox.flush().is_pending() && !self.outbox.welcomes().1 {
+            // The excuse ends with its reason: from here on the client is silent by its own doing.
+            if self.outbox.liveness().is_excused()
+                && !self.connection.is_busy()
+                && self.outbox.poll_calm(cx).is_ready()
+            {
+                self.heard();
+            }
             return Poll::Pending;
         }
         if self.connection.is_busy() {
@@ -163,7 +170,8 @@ impl<S: UserSocket> Pump<S> {
     }
 
     fn handle(&mut self, mut bytes: &[u8], cx: &mut Context<'_>) -> ControlFlow<()> {
-        while self.outbox.is_heard() {
+        let mut is_heard = self.outbox.is_heard();
+        while is_heard {
             // Only a whole message is a sign of life, so a client that sends byte by byte counts as
             // silent.
             match self
@@ -173,13 +181,19 @@ impl<S: UserSocket> Pump<S> {
                 Ok(Some(WebSocketEvent::Message(data))) => {
                     self.heard();
                     self.receive(data, cx);
-                    if !bytes.is_empty() && (self.connection.is_busy() || self.outbox.is_flooding())
-                    {
+                    let has_room;
+                    (is_heard, has_room) = self.outbox.welcomes();
+                    let is_welcome =
+                        has_room && !self.connection.is_busy() && !self.outbox.is_flooding();
+                    if !bytes.is_empty() && !is_welcome {
                         self.unread = Bytes::copy_from_slice(bytes);
                         return ControlFlow::Continue(());
                     }
                 }
-                Ok(Some(WebSocketEvent::Control)) => self.heard(),
+                Ok(Some(WebSocketEvent::Control)) => {
+                    self.heard();
+                    is_heard = self.outbox.is_heard();
+                }
                 Ok(Some(WebSocketEvent::Close)) => {
                     self.outbox.closed_by_peer();
                     return ControlFlow::Break(());

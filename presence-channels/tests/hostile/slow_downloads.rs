@@ -99,3 +99,41 @@ async fn a_websocket_has_its_own_limit() {
     let news = client.receive_json().await;
     assert_eq!(news[4]["fill"].as_str().map(str::len), Some(BYTES));
 }
+
+/// A frame of HTTP/2.
+#[cfg(feature = "http2")]
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0, 0, payload.len() as u8, kind, flags, 0, 0, 0, stream];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// A client of HTTP/2 that lets no byte of any response come. The connection takes what else is
+/// written, so it seems to be in use.
+#[cfg(feature = "http2")]
+#[tokio::test]
+async fn who_has_no_window_of_http_2_is_closed() {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let server = TestServer::start().await;
+    let begin = Instant::now();
+    let (mut reads, mut writes) = server.connect().await.into_split();
+    // SETTINGS with SETTINGS_INITIAL_WINDOW_SIZE of 0.
+    let settings = frame(4, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    // HEADERS, the last of the request: `:method: GET`, `:scheme: http`, `:path: /large`.
+    let headers = frame(1, 5, 1, b"\x82\x86\x04\x06/large");
+    let request = [PREFACE, &settings, &headers].concat();
+    writes.write_all(&request).await.unwrap();
+    let pings = tokio::spawn(async move {
+        let ping = frame(6, 0, 0, &[0; 8]);
+        while writes.write_all(&ping).await.is_ok() {
+            sleep(WRITE_TIMEOUT / 20).await;
+        }
+    });
+    let mut read = Vec::new();
+    // A connection that is dropped with bytes to read is reset.
+    let end = timeout(PATIENCE, reads.read_to_end(&mut read)).await;
+    let _ = end.expect("the server closes the connection");
+    assert!(begin.elapsed() >= WRITE_TIMEOUT);
+    assert!(read.len() < CHUNK, "{} bytes came", read.len());
+    pings.abort();
+}

@@ -1,7 +1,14 @@
 //! Requests that reach another node than the one that holds their session.
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
+use axum::body::Body;
 use presence_channels::{Config, Endpoint, Limits, PubSub, SecretKeyBase};
 use presence_core::{
     adapters::{Memory, MemoryCluster},
@@ -237,4 +244,38 @@ async fn a_publish_that_the_engine_does_not_carry_is_too_large_and_the_session_l
     let replies = here.poll().await.messages();
     assert!(replies.iter().map(|reply| &reply[1]).eq(["3", "4"]));
     assert_eq!((a.connections(), probe.ended()), (1, 0));
+}
+
+/// The node that was asked reads a body when that of the publish before it is answered.
+#[tokio::test(start_paused = true)]
+async fn bodies_for_a_session_elsewhere_are_read_one_at_a_time() {
+    let cluster = MemoryCluster::default();
+    let (a, _) = node(&cluster, "a").await;
+    let (b, _) = node(&cluster, "b").await;
+    let there = Client::open(&a, "/socket").await.by(&b);
+    there.join().await;
+    let (finish, finished) = tokio::sync::oneshot::channel::<()>();
+    let slow = {
+        let there = there.clone();
+        let rest = async move { finished.await.map(|()| ping("2").to_string()) };
+        let body = Body::from_stream(futures_util::stream::once(rest));
+        tokio::spawn(async move { there.publish_body(body).await.status() })
+    };
+    settle().await;
+    let begun = Arc::new(AtomicBool::new(false));
+    let quick = {
+        let (there, begun) = (there.clone(), begun.clone());
+        let read = async move {
+            begun.store(true, Ordering::Relaxed);
+            Ok::<_, std::fmt::Error>(ping("3").to_string())
+        };
+        let body = Body::from_stream(futures_util::stream::once(read));
+        tokio::spawn(async move { there.publish_body(body).await.status() })
+    };
+    settle().await;
+    assert!(!begun.load(Ordering::Relaxed));
+    finish.send(()).unwrap();
+    assert_eq!((slow.await.unwrap(), quick.await.unwrap()), (200, 200));
+    let replies = there.poll().await.messages();
+    assert!(replies.iter().map(|reply| &reply[1]).eq(["2", "3"]));
 }

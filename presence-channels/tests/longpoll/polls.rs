@@ -159,3 +159,28 @@ async fn a_client_that_does_not_poll_holds_no_more_than_its_limit() {
     assert_eq!(again.status(), 410);
     assert_ne!(again.token(), client.token.as_deref().unwrap());
 }
+
+/// One message may be larger than what an answer carries.
+#[tokio::test(start_paused = true)]
+async fn what_waits_comes_in_answers_of_a_bounded_size() {
+    const MIB: usize = 1024 * 1024;
+    let (endpoint, _) = start().await;
+    let client = Client::open(&endpoint, "/socket").await;
+    client.join().await;
+    for (n, bytes) in [2 * MIB, MIB / 3, MIB / 3, MIB / 3, 10]
+        .into_iter()
+        .enumerate()
+    {
+        let news = json!({ "n": n, "fill": "x".repeat(bytes) });
+        endpoint.broadcast("room:1", "news", news).unwrap();
+    }
+    let mut answers: Vec<Vec<u64>> = Vec::new();
+    while answers.concat().len() < 5 {
+        let messages = client.poll().await.messages();
+        let numbers = messages
+            .iter()
+            .map(|message| message[4]["n"].as_u64().unwrap());
+        answers.push(numbers.collect());
+    }
+    assert_eq!(answers, [vec![0], vec![1, 2], vec![3, 4]]);
+}

@@ -224,3 +224,41 @@ async fn a_body_of_another_kind_is_one_message() {
     assert_eq!(replies(&client).await, ["2"]);
     assert_eq!(post(String::new()).await.status(), 408);
 }
+
+/// Echoes of 30 KB, of which the client leaves 100 KB in its queue at most, and one echo.
+#[tokio::test(start_paused = true)]
+async fn who_does_not_poll_for_its_replies_waits_or_is_told_408() {
+    let (endpoint, _) = start_limited(|limits| limits.max_outgoing_bytes(400_000)).await;
+    let client = Client::open(&endpoint, "/socket").await;
+    client.join().await;
+    let echo = |n: usize| json!(["1", n.to_string(), "room:1", "ping", "x".repeat(30_000)]);
+    let batch: Vec<Value> = (0..10).map(echo).collect();
+    let begun = Instant::now();
+    assert_eq!(client.publish(&batch).await, 408);
+    assert_eq!(begun.elapsed().as_secs(), WINDOW.as_secs());
+    assert_eq!(replies(&client).await, ["0", "1", "2", "3"]);
+
+    let publishing = client.clone();
+    let published = tokio::spawn(async move { publishing.publish(&batch).await });
+    let mut all = Vec::new();
+    while all.len() < 10 {
+        let some = replies(&client).await;
+        assert!(some.len() <= 4, "{some:?}");
+        all.extend(some);
+    }
+    assert_eq!(published.await.unwrap(), 200);
+    let sent: Vec<String> = (0..10).map(|n| n.to_string()).collect();
+    assert_eq!(all, sent);
+    assert!(begun.elapsed() < WINDOW * 2);
+}
+
+/// As when its client goes away, or is too slow for `body_timeout`.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_breaks_off_is_not_too_large() {
+    let (endpoint, _) = start().await;
+    let client = Client::open(&endpoint, "/socket").await;
+    let parts = [Ok("[1,2"), Err(std::fmt::Error)];
+    let broken = Body::from_stream(futures_util::stream::iter(parts));
+    let answer = client.publish_body(broken).await;
+    assert_eq!((answer.http, answer.status()), (StatusCode::OK, 408));
+}

@@ -71,17 +71,21 @@ impl Ending {
 
 impl Outbox {
     /// Closes the connection if the client has taken nothing for too long, while more waits for it
-    /// than may.
+    /// than may, or if it has more than its share of a budget that is spent.
     pub(crate) fn close_if_stalled(&self, now: u64) {
-        if self
-            .liveness
-            .stalled_for(now)
-            .is_some_and(|stalled| stalled >= self.slow_reader_timeout)
-        {
-            let state = self.state.lock();
-            if state.phase == OutboxPhase::Open {
-                self.close_slow(state, Limit::SlowReaderTimeout);
-            }
+        let stalled = self.liveness.stalled_for(now);
+        let is_stalled = stalled.is_some_and(|stalled| stalled >= self.slow_reader_timeout);
+        if !is_stalled && self.flushers.backlog().share_if_spent().is_none() {
+            return;
+        }
+        let state = self.state.lock();
+        if state.phase != OutboxPhase::Open {
+            return;
+        }
+        if is_stalled {
+            self.close_slow(state, Limit::SlowReaderTimeout);
+        } else if self.is_over_share(&state) {
+            self.close_slow(state, Limit::QueuedBytes);
         }
     }
 

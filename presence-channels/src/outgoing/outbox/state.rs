@@ -84,7 +84,7 @@ impl OutboxState {
     pub(super) fn recount(&mut self, backlog: &Backlog) {
         let held = if self.blocked { self.queue.cost() } else { 0 };
         if held != self.held {
-            backlog.hold(held as isize - self.held as isize);
+            backlog.hold(self.held, held);
             self.held = held;
         }
     }

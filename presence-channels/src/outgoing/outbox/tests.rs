@@ -10,10 +10,14 @@ const COST: usize = 170;
 fn stuck(max_queued: usize) -> Arc<Outbox> {
     let limits = Limits::default().max_outgoing_bytes(10 * COST);
     let runtime = tokio::runtime::Handle::current();
-    let flushers = Flushers::start(&runtime, usize::MAX, max_queued);
+    stuck_of(Flushers::start(&runtime, usize::MAX, max_queued), &limits)
+}
+
+/// Returns an outbox that is never written to, of the node with these flushers.
+fn stuck_of(flushers: Arc<Flushers>, limits: &Limits) -> Arc<Outbox> {
     let meters = crate::telemetry::MountMeters::new("/socket");
     let meter = meters.of(crate::telemetry::Transport::Longpoll).clone();
-    Outbox::new(Sink::Queue, flushers, &limits, meter)
+    Outbox::new(Sink::Queue, flushers, limits, meter)
 }
 
 /// A frame of ten bytes.
@@ -71,7 +75,7 @@ async fn who_takes_nothing_while_too_much_waits_is_closed_after_a_time() {
 
 #[tokio::test]
 async fn a_message_of_any_size_may_wait_alone_and_be_followed() {
-    let outbox = stuck(1);
+    let outbox = stuck(usize::MAX);
     outbox.send(Frame::binary(vec![b'a'; 100_000]));
     for name in b'b'..=b'k' {
         outbox.send(frame(name));
@@ -104,6 +108,59 @@ async fn when_the_budget_is_spent_who_holds_more_than_its_share_is_closed_at_onc
     assert_eq!(outbox.phase(), OutboxPhase::Open);
     outbox.send(frame(b'm'));
     assert_eq!(outbox.phase(), OutboxPhase::Closing);
+}
+
+#[tokio::test]
+async fn when_the_budget_is_spent_who_has_its_share_stays_and_who_has_more_goes() {
+    let runtime = tokio::runtime::Handle::current();
+    let flushers = Flushers::start(&runtime, usize::MAX, 6 * COST);
+    let client = || stuck_of(flushers.clone(), &Limits::default());
+    let [large, small, grows, idle] = [client(), client(), client(), client()];
+    let hold = |outbox: &Outbox, frames| (0..frames).for_each(|_| outbox.send(frame(b'a')));
+    let look = || {
+        for outbox in [&large, &small, &grows, &idle] {
+            outbox.close_if_stalled(0);
+        }
+    };
+    hold(&large, 3);
+    hold(&small, 1);
+    hold(&grows, 2);
+    look();
+    assert_eq!(large.phase(), OutboxPhase::Open, "the budget is not spent");
+    // Three clients share six frames: two for each.
+    hold(&grows, 1);
+    assert_eq!(grows.phase(), OutboxPhase::Open);
+    hold(&grows, 1);
+    assert_eq!(grows.phase(), OutboxPhase::Closing, "before its own limit");
+    hold(&small, 3);
+    assert_eq!(small.phase(), OutboxPhase::Closing);
+    hold(&idle, 1);
+    assert_eq!(large.phase(), OutboxPhase::Open, "nothing was pushed to it");
+
+    let another = client();
+    hold(&another, 2);
+    look();
+    assert_eq!(
+        large.phase(),
+        OutboxPhase::Closing,
+        "{:?}",
+        flushers.backlog().share_if_spent()
+    );
+    assert_eq!(
+        (idle.phase(), another.phase()),
+        (OutboxPhase::Open, OutboxPhase::Open)
+    );
+}
+
+/// A client that may miss messages misses them, and is not closed.
+#[tokio::test]
+async fn when_the_budget_is_spent_what_may_be_missed_goes_first() {
+    let outbox = stuck(4 * COST);
+    for name in b'a'..=b'h' {
+        broadcast(&outbox, frame(name).droppable());
+    }
+    assert_eq!(outbox.phase(), OutboxPhase::Open);
+    assert_eq!(waiting(&outbox), "defgh");
 }
 
 #[tokio::test]

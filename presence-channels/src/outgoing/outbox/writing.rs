@@ -71,10 +71,8 @@ impl Outbox {
         if !is_due(&state) {
             return (state, 0);
         }
-        let mut flushed = std::mem::take(&mut state.unflushed);
         while peer.is_ready() && !state.queue.is_empty() && state.phase != OutboxPhase::Closed {
             let before = state.queue.cost();
-            flushed += std::mem::take(&mut state.unflushed);
             let mut frames = state.queue.take();
             drop(state);
             let written = peer.write(&mut frames);
@@ -98,6 +96,9 @@ impl Outbox {
                 }
             }
         }
+        // Also those that were pushed during a write that blocked: all were offered to the system,
+        // or are held now.
+        let flushed = std::mem::take(&mut state.unflushed);
         state.recount(self.flushers.backlog());
         state.make_room(self.congestion());
         (state, flushed)

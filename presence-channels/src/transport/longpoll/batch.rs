@@ -2,7 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 
 use crate::{
     serializer::{Data, Text},
@@ -33,6 +33,20 @@ pub(super) enum BadBody {
     TooLarge(Limit),
     #[error("neither UTF-8 nor base64")]
     Malformed,
+    /// Its client was too slow, or went away.
+    #[error("a body that ends before its end")]
+    Incomplete,
+}
+
+impl BadBody {
+    /// Returns the status that answers the body.
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::Incomplete => StatusCode::REQUEST_TIMEOUT,
+        }
+    }
 }
 
 impl BodyKind {

@@ -220,9 +220,8 @@ impl Longpoll {
                 return;
             }
         };
-        let status = session
-            .publish(self.metered(async { kind.read(body, self.limits) }))
-            .await;
+        let batch = self.metered(async { kind.read(body, self.limits) });
+        let status = session.publish_of_peer(batch).await;
         self.reply(&header, ANSWER, status.as_u16());
     }
 

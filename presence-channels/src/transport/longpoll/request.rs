@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::{
-    body::{Body, to_bytes},
-    response::Response,
-};
+use axum::{body::Body, response::Response};
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http::{HeaderMap, Method, Request, StatusCode, request::Parts};
 
 use super::{
@@ -23,6 +21,11 @@ use crate::{
     },
     telemetry::{Limit, Transport},
 };
+
+/// The bytes for a client that one answer carries, unless one message is larger. They are in memory
+/// three times while the answer is made, and once while the client reads it. The rest comes with
+/// the next poll.
+const ANSWER_BYTES: usize = 1024 * 1024;
 
 /// Answers a request at the mount's `/longpoll`.
 pub(crate) async fn serve(
@@ -102,7 +105,7 @@ impl Longpoll {
         if !self.is_here(key) {
             return self.poll_peer(key).await;
         }
-        let frames = self.find_here(key)?.poll(usize::MAX).await;
+        let frames = self.find_here(key)?.poll(ANSWER_BYTES).await;
         Some(Messages::of(&frames))
     }
 
@@ -129,21 +132,35 @@ impl Longpoll {
             let batch = async { kind.read(read(body, limit).await?, self.limits) };
             return session.publish(self.metered(batch)).await;
         }
-        match tokio::time::timeout(self.options.window, read(body, limit)).await {
-            Ok(Ok(body)) => self.publish_to_peer(key, kind, &body).await,
+        let body = async {
+            let turn = self.publish_turns.begin(key).await;
+            Ok((turn, read(body, limit).await?))
+        };
+        match tokio::time::timeout(self.options.window, body).await {
+            Ok(Ok((_turn, body))) => self.publish_to_peer(key, kind, &body).await,
             Ok(Err(bad)) => {
                 self.count(bad);
-                StatusCode::PAYLOAD_TOO_LARGE
+                bad.status()
             }
             Err(_) => StatusCode::REQUEST_TIMEOUT,
         }
     }
 }
 
-/// The body, if it is whole and within `limit`. The answer to a client that has disconnected is not
-/// read.
+/// The body, if it is whole and within `limit`.
 async fn read(body: Body, limit: usize) -> Result<Bytes, BadBody> {
-    to_bytes(body, limit)
-        .await
-        .map_err(|_| BadBody::TooLarge(Limit::BodyBytes))
+    let mut body = body.into_data_stream();
+    let (mut parts, mut bytes) = (Vec::new(), 0);
+    while let Some(part) = body.next().await {
+        let part = part.map_err(|_| BadBody::Incomplete)?;
+        bytes += part.len();
+        if bytes > limit {
+            return Err(BadBody::TooLarge(Limit::BodyBytes));
+        }
+        parts.push(part);
+    }
+    Ok(match parts.len() {
+        1 => parts.remove(0),
+        _ => parts.concat().into(),
+    })
 }

@@ -13,7 +13,10 @@ use std::{
 
 use http::StatusCode;
 use parking_lot::Mutex;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::Instant,
+};
 
 use super::batch::BadBody;
 use crate::{
@@ -35,6 +38,8 @@ pub(super) struct Session {
     /// `None` once the session has ended. A publish has it for its whole batch, so that two at once
     /// do not mix; hence a lock that is waited for without a thread.
     connection: tokio::sync::Mutex<Option<Box<dyn AnyConnection>>>,
+    /// The publishes of other nodes, whose bodies are here already: one is handled, one waits.
+    peer_publishes: Semaphore,
     polls: Mutex<Polls>,
     bell: Arc<Bell>,
     window: Duration,
@@ -73,6 +78,7 @@ impl Session {
         Self {
             outbox: connection.outbox().clone(),
             connection: tokio::sync::Mutex::new(Some(connection)),
+            peer_publishes: Semaphore::new(2),
             polls: Mutex::new(polls),
             bell: Arc::default(),
             window,
@@ -141,8 +147,8 @@ impl Session {
     /// Hands the messages of a publish to the connection: 200 if all were, 410 if the session has
     /// ended, 408 if it takes longer than a window or a message is malformed. `batch` reads the
     /// body; it is begun when those of earlier publishes are handled, so that a session holds one
-    /// at a time. A message waits while too many wait for handlers, and while the broadcasts of
-    /// those before it pile up.
+    /// at a time. A message waits while too many wait for handlers, while the client leaves too
+    /// much unread, and while the broadcasts of those before it pile up.
     pub(super) async fn publish(
         &self,
         batch: impl Future<Output = Result<Vec<Data>, BadBody>>,
@@ -155,6 +161,18 @@ impl Session {
             }
             StatusCode::REQUEST_TIMEOUT
         })
+    }
+
+    /// As [`publish`](Self::publish), for a body that another node has read. Answers 408 at once if
+    /// two of them are here: a client could send more by disconnecting before the answer.
+    pub(super) async fn publish_of_peer(
+        &self,
+        batch: impl Future<Output = Result<Vec<Data>, BadBody>>,
+    ) -> StatusCode {
+        match self.peer_publishes.try_acquire() {
+            Ok(_place) => self.publish(batch).await,
+            Err(_) => StatusCode::REQUEST_TIMEOUT,
+        }
     }
 
     /// Sets `held_by` to the limit that it waits for, while it does.
@@ -171,8 +189,7 @@ impl Session {
         };
         let batch = match batch {
             Ok(batch) => batch,
-            Err(BadBody::TooLarge(_)) => return StatusCode::PAYLOAD_TOO_LARGE,
-            Err(BadBody::Malformed) => return StatusCode::BAD_REQUEST,
+            Err(bad) => return bad.status(),
         };
         for (number, data) in (1..).zip(batch) {
             let Some(connection) = connection.as_deref_mut() else {
@@ -180,9 +197,8 @@ impl Session {
             };
             let free = self.wait(|cx| match self.is_heard() {
                 true => {
-                    *held_by = connection.busy_limit();
-                    let is_free = held_by.is_none() && self.outbox.poll_calm(cx).is_ready();
-                    is_free.then_some(true)
+                    *held_by = self.limit_on(connection, cx);
+                    held_by.is_none().then_some(true)
                 }
                 false => Some(false),
             });
@@ -206,6 +222,19 @@ impl Session {
             }
         }
         StatusCode::OK
+    }
+
+    /// Returns the limit for which the client's next message waits. `None` if it may be handled.
+    fn limit_on(&self, connection: &dyn AnyConnection, cx: &mut Context<'_>) -> Option<Limit> {
+        if let Some(limit) = connection.busy_limit() {
+            return Some(limit);
+        }
+        // A client that does not poll for what it asked for is not answered more.
+        if self.outbox.poll_room(cx).is_pending() {
+            return Some(Limit::OutgoingBytes);
+        }
+        let is_calm = self.outbox.poll_calm(cx).is_ready();
+        (!is_calm).then_some(Limit::UnflushedBytes)
     }
 
     /// Runs the session to its end: it is closed and its client has got the last frame, or no poll

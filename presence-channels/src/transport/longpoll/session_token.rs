@@ -10,7 +10,7 @@ use crate::token::{SecretKeyBase, Tokens};
 const MAX_AGE: Duration = Duration::from_secs(1_209_600);
 
 /// Names a session in the whole cluster. Signed, it is the session's token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SessionKey {
     /// The node that holds the session.
     pub(super) node: String,

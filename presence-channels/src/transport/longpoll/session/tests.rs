@@ -3,6 +3,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tokio::runtime::Handle;
 
 use super::*;
@@ -11,7 +12,7 @@ use crate::{
     channel::AnyChannel,
     outgoing::{Flushers, Sink},
     serializer::MalformedFrame,
-    telemetry::{MountMeters, Transport},
+    telemetry::{IS_ON, MountMeters, Transport},
 };
 
 const WINDOW: Duration = Duration::from_secs(10);
@@ -93,12 +94,33 @@ impl Client {
     }
 }
 
+/// Returns how many times each limit was counted that was reached.
+fn reached(recorded: &Snapshotter) -> Vec<(String, u64)> {
+    let counted = recorded.snapshot().into_vec().into_iter();
+    let reached = counted.filter_map(|(key, _, _, value)| {
+        let mut labels = key.key().labels();
+        let limit = labels.find(|label| label.key() == "limit")?;
+        match value {
+            DebugValue::Counter(count @ 1..) => Some((limit.value().to_owned(), count)),
+            _ => None,
+        }
+    });
+    reached.collect()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_publish_waits_for_its_client_s_broadcasts_for_a_window() {
+    let recorder = DebuggingRecorder::new();
+    let _guard = metrics::set_default_local_recorder(&recorder);
     let client = Client::of_flooded_node(true);
     let begun = Instant::now();
     assert_eq!(client.publish(3).await, StatusCode::REQUEST_TIMEOUT);
     assert_eq!((client.received(), begun.elapsed()), (1, WINDOW));
+    let counted = [("max_unflushed_bytes".to_owned(), 1)];
+    assert_eq!(
+        reached(&recorder.snapshotter()),
+        counted[..usize::from(IS_ON)]
+    );
     let writes = async {
         tokio::time::sleep(WINDOW / 2).await;
         assert_eq!(client.received(), 1);
@@ -129,4 +151,23 @@ async fn a_publish_that_waits_for_broadcasts_ends_with_its_session() {
     };
     let (published, ()) = tokio::join!(client.publish(3), close);
     assert_eq!((published, client.received()), (StatusCode::GONE, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_publishes_by_way_of_other_nodes_two_are_here_at_once() {
+    let client = Client::of_flooded_node(true);
+    let publish = || {
+        let batch = vec![Data::Text("hi".into()), Data::Text("hi".into())];
+        client.session.publish_of_peer(async { Ok(batch) })
+    };
+    let begun = Instant::now();
+    let more = async {
+        assert_eq!(publish().await, StatusCode::REQUEST_TIMEOUT);
+        assert!(begun.elapsed().is_zero(), "it did not wait");
+        client.flushers.pile_up(-FLOOD);
+    };
+    let (first, second, ()) = tokio::join!(publish(), publish(), more);
+    assert_eq!((first, second), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(publish().await, StatusCode::OK);
+    assert_eq!(client.received(), 6);
 }

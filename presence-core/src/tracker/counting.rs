@@ -198,7 +198,7 @@ impl<P: Presence> Tracker<P> {
     /// change, at most once per [`count_interval`](super::TrackerOptions::count_interval), the last
     /// value always.
     ///
-    /// The first count is the caller's to send: [`Counting::payload`]. Each member of a room has a
+    /// The first count is the caller's to send: [`Counting::queue`]. Each member of a room has a
     /// `Counting` of its own, and all share one task.
     ///
     /// # Examples

@@ -107,3 +107,30 @@ fn an_answer_from_before_a_snapshot_ends_no_later_request_of_its_number() {
     .unwrap();
     assert_eq!(run(&script).violation, None);
 }
+
+/// A machine that is set back to a snapshot makes two entries of one tag. A node that holds the one
+/// and learns of the other shows the other.
+#[test]
+fn an_entry_from_before_a_snapshot_takes_no_later_one_of_its_tag_away() {
+    let script: Script = "
+        seed 229312
+        nodes 3
+        max_silent_periods 2
+        down_period 9000
+        track n0 o1 t0 k1
+        wait 1941
+        snapshot n0
+        track n0 o1 t0 k2
+        track n0 o1 t0 k0
+        wait 0
+        restore n0
+        untrack n0 o1 t0 k1
+        track n0 o1 t0 k0
+        track n0 o2 t0 k0
+        wait 0
+        owner-ends n0 o2
+    "
+    .parse()
+    .unwrap();
+    assert_eq!(run(&script).violation, None);
+}

@@ -204,7 +204,9 @@ impl Held {
     pub(super) fn remove(&mut self, entry: &Entry) -> Removed {
         visit(1);
         if let Some(held) = self.ones.get(&entry.key) {
-            if held.tag != entry.tag {
+            // A machine that was set back to a snapshot makes two entries of one tag.
+            let is_it = held.tag == entry.tag && held.meta.reference() == entry.meta.reference();
+            if !is_it {
                 return Removed::Nothing;
             }
             self.ones.remove(&entry.key);

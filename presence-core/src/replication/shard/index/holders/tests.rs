@@ -70,6 +70,23 @@ fn a_key_with_several_entries_again_has_one() {
     assert_eq!(held.len(), 2);
 }
 
+// As when a machine is set back to a snapshot, and does something else then.
+#[test]
+fn another_entry_of_the_same_tag_takes_none_away() {
+    let all = entries(&[1, 1]);
+    let other = Arc::new(Entry {
+        tag: all[0].tag.clone(),
+        ..Entry::clone(&all[1])
+    });
+    let mut held = Held::default();
+    held.add(&all[0]);
+    assert_eq!(held.remove(&other), Removed::Nothing);
+    assert_eq!(list(&held, None), [Arc::clone(&all[0])]);
+    held.add(&all[1]);
+    assert_eq!(held.remove(&other), Removed::Nothing);
+    assert_eq!(held.remove(&all[0]), Removed::OneOfMany);
+}
+
 proptest! {
     // Keys with one entry and keys with several are one ordered list.
     #[test]

@@ -14,12 +14,9 @@ use super::watch::{Watch, Watchers};
 use super::{Host, OptionError, TrackerOptions, callback, dispatcher, driver, messenger, once};
 use crate::presence::{self, Presence, Presences};
 use crate::pubsub::PubSub;
-use crate::replication::node::{ReplicaEvent, ReplicaView};
+use crate::replication::node::{MAX_GRACE, ReplicaEvent, ReplicaView};
 use crate::replication::shard::TopicDiff;
 use crate::telemetry::PresenceMeter;
-
-/// The longest time for which other nodes show the presences of a node that has left.
-const MAX_GRACE: Duration = Duration::from_secs(600);
 
 /// A running presence: tracks presences in topics, and sends the changes to each topic's
 /// subscribers.

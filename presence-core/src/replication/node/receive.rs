@@ -302,4 +302,4 @@ impl Node {
 }
 
 /// The longest grace that is believed.
-pub(super) const MAX_GRACE: Duration = Duration::from_secs(600);
+pub(crate) const MAX_GRACE: Duration = Duration::from_secs(600);

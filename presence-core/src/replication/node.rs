@@ -33,12 +33,12 @@ use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_64;
 
 use beat::Beats;
+#[cfg(any(test, feature = "sim"))]
 pub(crate) use counters::NodeCounters;
 pub(crate) use effect::{NodeEffect, Rejected};
 pub(crate) use pulls::Answerer;
 use pulls::Pulls;
 pub(crate) use reads::Stale;
-#[cfg(any(test, feature = "sim"))]
 pub(crate) use receive::MAX_GRACE;
 use shard_lock::ShardLock;
 use speech::millis;

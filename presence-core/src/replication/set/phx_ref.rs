@@ -21,6 +21,9 @@ impl PhxRef {
     /// The length of every reference, in characters.
     pub(crate) const LEN: usize = 16;
 
+    /// The reference that no other stands before.
+    pub(crate) const FIRST: Self = Self([ALPHABET[0]; Self::LEN]);
+
     /// Returns the reference as text.
     pub fn as_str(&self) -> &str {
         // Every constructor takes ASCII only.
@@ -150,6 +153,7 @@ mod tests {
         let mut refs = PhxRefs::new(7);
         let made: Vec<_> = (0..5000).map(|_| refs.make()).collect();
         assert!(made.is_sorted());
+        assert!(PhxRef::FIRST < made[0]);
     }
 
     #[test]

@@ -1,9 +1,7 @@
 //! The entries of one topic, by key.
 
-use std::borrow::Borrow;
-use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry::{Occupied, Vacant};
-use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
@@ -66,22 +64,28 @@ pub(super) struct Many {
     key: Arc<str>,
     by_ref: BTreeMap<PhxRef, Arc<Entry>>,
     /// The same entries by origin, the oldest of an origin first.
-    by_tag: BTreeSet<ByTag>,
+    by_tag: BTreeMap<Place, Arc<Entry>>,
     /// Those of them whose owners' connections were lost.
-    lost: BTreeSet<ByTag>,
+    lost: BTreeMap<Place, Arc<Entry>>,
 }
 
-/// An entry, ordered by its tag.
-#[derive(Clone, Debug)]
-struct ByTag(Arc<Entry>);
+/// The place of an entry in the order of tags.
+///
+/// The reference tells entries of one tag apart, which a machine makes that was set back to a
+/// snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    tag: Tag,
+    phx_ref: PhxRef,
+}
 
 impl Many {
     fn of(entries: [&Arc<Entry>; 2]) -> Self {
         let mut many = Self {
             key: Arc::clone(&entries[0].key),
             by_ref: BTreeMap::new(),
-            by_tag: BTreeSet::new(),
-            lost: BTreeSet::new(),
+            by_tag: BTreeMap::new(),
+            lost: BTreeMap::new(),
         };
         for entry in entries {
             many.insert(entry);
@@ -97,15 +101,26 @@ impl Many {
     }
 
     fn insert_by_tag(&mut self, entry: &Arc<Entry>) {
-        self.by_tag.insert(ByTag(Arc::clone(entry)));
+        let place = Place::of(entry);
         if entry.owner.is_lost() {
-            self.lost.insert(ByTag(Arc::clone(entry)));
+            self.lost.insert(place.clone(), Arc::clone(entry));
         }
+        self.by_tag.insert(place, Arc::clone(entry));
     }
 
     fn remove_by_tag(&mut self, entry: &Entry) {
-        self.by_tag.remove(&entry.tag);
-        self.lost.remove(&entry.tag);
+        let place = Place::of(entry);
+        self.by_tag.remove(&place);
+        self.lost.remove(&place);
+    }
+}
+
+impl Place {
+    fn of(entry: &Entry) -> Self {
+        Self {
+            tag: entry.tag.clone(),
+            phx_ref: entry.meta.reference(),
+        }
     }
 }
 
@@ -263,11 +278,14 @@ impl<'a> Holders<'a> {
         let entry = match self {
             Self::One(entry) => entry,
             Self::Many(many) => {
-                let first = Tag {
-                    origin: Arc::clone(origin),
-                    clock: Clock::ZERO,
+                let first = Place {
+                    tag: Tag {
+                        origin: Arc::clone(origin),
+                        clock: Clock::ZERO,
+                    },
+                    phx_ref: PhxRef::FIRST,
                 };
-                &many.by_tag.range(first..).next()?.0
+                many.by_tag.range(first..).next()?.1
             }
         };
         (entry.tag.origin == *origin).then_some(entry)
@@ -278,7 +296,7 @@ impl<'a> Holders<'a> {
         visit(1);
         match self {
             Self::One(entry) => Some(entry).filter(|entry| entry.owner.is_lost()),
-            Self::Many(many) => many.lost.first().map(|first| &first.0),
+            Self::Many(many) => many.lost.values().next(),
         }
     }
 
@@ -324,32 +342,6 @@ fn replace(held: &mut Arc<Entry>, entry: &Arc<Entry>) -> bool {
     }
     same_node
 }
-
-impl Borrow<Tag> for ByTag {
-    fn borrow(&self) -> &Tag {
-        &self.0.tag
-    }
-}
-
-impl Ord for ByTag {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.tag.cmp(&other.0.tag)
-    }
-}
-
-impl PartialOrd for ByTag {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for ByTag {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.tag == other.0.tag
-    }
-}
-
-impl Eq for ByTag {}
 
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -85,6 +87,29 @@ fn another_entry_of_the_same_tag_takes_none_away() {
     held.add(&all[1]);
     assert_eq!(held.remove(&other), Removed::Nothing);
     assert_eq!(held.remove(&all[0]), Removed::OneOfMany);
+}
+
+#[test]
+fn two_entries_of_one_tag_are_both_found_as_the_oldest() {
+    let all = entries(&[1, 1, 1]);
+    let other = Arc::new(Entry {
+        tag: all[0].tag.clone(),
+        owner: Ownership::LOST,
+        ..Entry::clone(&all[1])
+    });
+    let mut held = Held::default();
+    for entry in [&all[0], &other, &all[2]] {
+        held.add(entry);
+    }
+    let oldest = |held: &Held| {
+        let holders = held.get(&all[0].key).expect("entries");
+        let lost = holders.oldest_lost().cloned();
+        (holders.oldest_of(&all[0].tag.origin).cloned(), lost)
+    };
+    let both = (Some(Arc::clone(&all[0])), Some(Arc::clone(&other)));
+    assert_eq!(oldest(&held), both);
+    held.remove(&all[0]);
+    assert_eq!(oldest(&held), (Some(Arc::clone(&other)), Some(other)));
 }
 
 proptest! {

@@ -34,6 +34,7 @@ pub mod testing;
 pub mod token;
 mod topic;
 mod transport;
+mod wakers;
 
 pub use channel::{
     Accepted, Channel, ChannelError, FromBroadcast, HandleFuture, HandleResult, InfoFuture,

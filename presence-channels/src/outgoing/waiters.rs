@@ -1,15 +1,9 @@
 //! Tasks that wait until a condition changes.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    task::Waker,
-};
+use std::task::Waker;
 
 use super::sync::Mutex;
-
-/// The number of tasks that one portion wakes. Most of a large crowd would only find that the first
-/// few have used up what there was, and wait again.
-const PORTION: usize = if cfg!(all(test, shuttle)) { 1 } else { 16 };
+use crate::wakers::Wakers;
 
 /// The wakers of tasks that look again when they are woken, in the order in which they came.
 /// Whoever waits first adds its waker, and looks after that, so that no change falls between the
@@ -19,52 +13,21 @@ const PORTION: usize = if cfg!(all(test, shuttle)) { 1 } else { 16 };
 /// before it: who wakes a portion sees to the next one.
 #[derive(Default)]
 pub(super) struct Waiters {
-    queue: Mutex<Queue>,
-}
-
-#[derive(Default)]
-struct Queue {
-    wakers: VecDeque<Waker>,
-    /// The identities of these wakers: a task that looks often waits once.
-    known: HashSet<Identity>,
-}
-
-/// The address of a waker's data and of its functions, which [`Waker::will_wake`] compares.
-type Identity = (usize, usize);
-
-fn identity(waker: &Waker) -> Identity {
-    let vtable: *const _ = waker.vtable();
-    (waker.data().addr(), vtable.addr())
+    wakers: Mutex<Wakers>,
 }
 
 impl Waiters {
     pub(super) fn add(&self, waker: &Waker) {
-        let mut queue = self.queue.lock();
-        if queue.known.contains(&identity(waker)) {
-            return;
-        }
-        // Its own identity: a clone may have other data, and only the clone stays.
-        let waker = waker.clone();
-        if queue.known.insert(identity(&waker)) {
-            queue.wakers.push_back(waker);
-        }
+        self.wakers.lock().add(waker);
     }
 
-    /// Wakes the tasks that have waited longest, a [`PORTION`] of them. Returns whether others
-    /// wait.
+    /// Wakes the tasks that have waited longest, a [`PORTION`](crate::wakers::PORTION) of them.
+    /// Returns whether others wait.
     pub(super) fn wake_portion(&self) -> bool {
-        let mut queue = self.queue.lock();
-        let count = queue.wakers.len().min(PORTION);
-        let portion: Vec<_> = queue.wakers.drain(..count).collect();
-        for waker in &portion {
-            queue.known.remove(&identity(waker));
-        }
-        let has_more = !queue.wakers.is_empty();
-        if !has_more {
-            // A crowd leaves no memory behind.
-            *queue = Queue::default();
-        }
-        drop(queue);
+        let mut wakers = self.wakers.lock();
+        let portion = wakers.take_portion();
+        let has_more = !wakers.is_empty();
+        drop(wakers);
         portion.into_iter().for_each(Waker::wake);
         has_more
     }
@@ -81,6 +44,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::wakers::PORTION;
 
     #[derive(Default)]
     struct Count(AtomicUsize);

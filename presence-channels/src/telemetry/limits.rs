@@ -45,10 +45,12 @@ pub(crate) enum Refused {
     Payload,
     /// A message that the client's version of the protocol cannot carry.
     Frame,
+    /// A channel that is too slow for what it is sent.
+    Slow,
 }
 
 impl Refused {
-    const COUNT: usize = Self::Frame as usize + 1;
+    const COUNT: usize = Self::Slow as usize + 1;
 }
 
 struct LimitMeter {

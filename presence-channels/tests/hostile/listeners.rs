@@ -258,8 +258,8 @@ fn a_notifier_is_told_when_its_message_is_not_taken() {
 
 #[test]
 fn a_notifier_that_waits_loses_nothing_and_hears_of_the_end() {
-    const SENDERS: usize = 3;
-    const EACH: usize = 500;
+    const SENDERS: usize = 100;
+    const EACH: usize = 20;
     let limits = Limits::default().max_waiting_messages(10);
     let mut listening = Listening::start(limits, 1);
     let notifier = listening.notifiers[0].clone();

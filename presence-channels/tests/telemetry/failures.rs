@@ -58,6 +58,8 @@ impl Channel for Fails {
     type Socket = Fragile;
     type Info = ();
 
+    const INTERCEPTS: &'static [&'static str] = &["seen"];
+
     async fn join(topic: &Topic, payload: Payload, socket: &mut Socket<Self>) -> JoinResult<Self> {
         match topic.subtopic() {
             "error" => Err(long())?,
@@ -76,6 +78,7 @@ impl Channel for Fails {
     ) -> HandleResult {
         match event {
             "error" => Err(long())?,
+            "endless" => std::future::pending().await,
             "binary" => reply_ok(Payload::Binary(Bytes::from_static(b"\x01"))),
             "push" => {
                 socket.push("pushed", Payload::Binary(Bytes::from_static(b"\x01")))?;
@@ -199,6 +202,38 @@ async fn a_channel_that_stops_itself_names_the_callback() {
         let part = format!(r#"event="{event}" user="user:ann""#);
         assert!(line.contains(&part) && line.contains(reason), "{line}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_is_too_slow_for_its_broadcasts_makes_one_line() {
+    let endpoint = start().await;
+    let mut rooms = Vec::new();
+    for _ in 0..5 {
+        let client = connect(&endpoint).await;
+        let (_, room) = client.join("fails:1", json!({})).await.unwrap();
+        room.push("endless", json!({})).await;
+        rooms.push((client, room));
+    }
+    let log = Log::listen("presence_channels=error");
+    for _ in 0..1_100 {
+        endpoint.broadcast("fails:1", "seen", json!({})).unwrap();
+    }
+    let line = log.line("ended a channel that is too slow");
+    for part in [
+        "ERROR",
+        r#"topic="fails:1" user="user:ann""#,
+        "max_waiting_messages",
+        "suppressed=0",
+    ] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    for (_, room) in &rooms {
+        // The handler's timeout, which is an error of its own.
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        room.assert_crashed().await;
+    }
+    let lines = log.text().matches("too slow").count();
+    assert_eq!(lines, 2, "the message and its error, once: {}", log.text());
 }
 
 /// The client chose a version of the protocol that has no binary payloads.

@@ -74,7 +74,7 @@ impl Networked<ZenohEngine> {
     ///
     /// # Errors
     /// [`ZenohError`] if an address is in use, a file is missing, a name is not valid, or the lease
-    /// is too short. Nodes that cannot be reached are no error, nor is a list of peers that cannot
+    /// or the refresh is too short. Nodes that cannot be reached are no error, nor is a list of peers that cannot
     /// be read within 5 s: both are tried again.
     pub async fn connect(options: ZenohOptions) -> Result<Self, ZenohError> {
         // zenoh panics on a current-thread runtime.
@@ -87,7 +87,7 @@ impl Networked<ZenohEngine> {
             '/',
             options.queue_bytes,
         )?;
-        options::check_lease(options.lease)?;
+        options::check_times(&options)?;
         if let Some(tls) = &options.tls {
             tls.check()?;
         }

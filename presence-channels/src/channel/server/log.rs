@@ -89,6 +89,23 @@ impl<C: Channel> ChannelServer<C> {
         );
     }
 
+    /// Logs the end of a channel that is too slow for what it is sent. A slow handler may end the
+    /// channels of a whole room at once.
+    pub(super) fn log_slow(&self, error: &str) {
+        let Some(suppressed) = self.pass(Refused::Slow) else {
+            return;
+        };
+        tracing::error!(
+            topic = self.logged_topic(),
+            user = self.shared.logged_user(),
+            address = self.shared.logged_address(),
+            channel = std::any::type_name::<C>(),
+            error,
+            suppressed,
+            "ended a channel that is too slow"
+        );
+    }
+
     /// Logs an end that no callback returned. `event` is the callback that asked for it, if one
     /// did.
     pub(super) fn log_abnormal(&self, event: Option<&str>, reason: &TerminateReason) {

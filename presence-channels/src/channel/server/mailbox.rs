@@ -11,6 +11,7 @@ use crate::{
     },
     serializer::Frame,
     telemetry::Limit,
+    wakers::Wakers,
 };
 
 /// The letters that wait while something runs the channel, and the channel while nothing does.
@@ -31,7 +32,7 @@ struct Waiting<C: Channel> {
     /// The number of the app's own messages.
     infos: usize,
     /// The tasks that wait until there is room for a message of theirs.
-    senders: Vec<Waker>,
+    senders: Wakers,
 }
 
 /// Some of the letters that wait.
@@ -44,7 +45,7 @@ struct Backlog {
 /// The letters that a closed mailbox leaves behind, and the tasks that wait for the mailbox.
 pub(super) struct Leftovers<C: Channel> {
     pub(super) letters: VecDeque<Letter<C>>,
-    pub(super) waiters: Vec<Waker>,
+    pub(super) waiters: VecDeque<Waker>,
 }
 
 impl<C: Channel> Default for Mailbox<C> {
@@ -64,7 +65,7 @@ impl<C: Channel> Default for Waiting<C> {
             letters: VecDeque::new(),
             broadcasts: Backlog::default(),
             infos: 0,
-            senders: Vec::new(),
+            senders: Wakers::default(),
         }
     }
 }
@@ -113,7 +114,7 @@ impl<C: Channel> Mailbox<C> {
 
     /// Takes the next letter. Returns with it the tasks for which there is room now: they are to be
     /// woken without the mailbox's lock.
-    pub(super) fn pop(&mut self, limits: &Limits) -> Option<(Letter<C>, Vec<Waker>)> {
+    pub(super) fn pop(&mut self, limits: &Limits) -> Option<(Letter<C>, VecDeque<Waker>)> {
         let waiting = self.waiting.as_mut()?;
         let Some(letter) = waiting.letters.pop_front() else {
             // An idle channel holds no memory for letters.
@@ -121,20 +122,19 @@ impl<C: Channel> Mailbox<C> {
             return None;
         };
         waiting.count(&letter, false);
-        // At half of the limit, so that senders are not woken for one place each.
+        // At half of the limit, so that senders are not woken for one place each. A portion for
+        // each letter: those that were woken may have no message any more.
         let senders = match waiting.infos <= most_infos::<C>(limits) / 2 {
-            true => std::mem::take(&mut waiting.senders),
-            false => Vec::new(),
+            _ if waiting.letters.is_empty() => waiting.senders.take_all(),
+            true => waiting.senders.take_portion(),
+            false => VecDeque::new(),
         };
         Some((letter, senders))
     }
 
     /// Wakes the task of `waker` when there is room for a message of the app, or the channel ends.
     pub(super) fn wake_when_there_is_room(&mut self, waker: &Waker) {
-        let senders = &mut self.waiting.get_or_insert_default().senders;
-        if !senders.iter().any(|known| known.will_wake(waker)) {
-            senders.push(waker.clone());
-        }
+        self.waiting.get_or_insert_default().senders.add(waker);
     }
 
     /// Takes out the broadcasts that came before the join was answered.
@@ -173,13 +173,15 @@ impl<C: Channel> Mailbox<C> {
     pub(super) fn close(&mut self) -> Leftovers<C> {
         self.closed = true;
         let Waiting {
-            letters, senders, ..
+            letters,
+            mut senders,
+            ..
         } = self
             .waiting
             .take()
             .map(|waiting| *waiting)
             .unwrap_or_default();
-        let mut waiters = senders;
+        let mut waiters = senders.take_all();
         waiters.extend(self.successor.take());
         Leftovers { letters, waiters }
     }

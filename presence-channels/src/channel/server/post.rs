@@ -134,10 +134,9 @@ impl<C: Channel> ChannelServer<C> {
         let name = limit.name();
         let reason = format!("too slow for its {what}: {name} is reached");
         let broadcasts = mailbox.take_broadcasts();
-        let reason = TerminateReason::Failed(reason);
-        mailbox.push_close(reason.clone());
+        mailbox.push_close(TerminateReason::Failed(reason.clone()));
         drop(mailbox);
-        self.log_abnormal(None, &reason);
+        self.log_slow(&reason);
         self.limit_meters().closed(limit, &*self.topic);
         broadcasts.into_iter().for_each(drop_guarded);
     }

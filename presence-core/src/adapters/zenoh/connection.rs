@@ -35,8 +35,6 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 /// The longest that a session which is opened again waits for the earlier one to close. The others
 /// see this node gone meanwhile.
 const REOPEN_PATIENCE: Duration = Duration::from_millis(500);
-/// The shortest time between two looks for peers.
-const LEAST_REFRESH: Duration = Duration::from_millis(100);
 
 /// A zenoh session, and the search for the peers that it should link to.
 pub struct ZenohConnection {
@@ -75,7 +73,7 @@ impl ZenohConnection {
             lookout,
             living,
         } = opened;
-        let mut refresh = interval(options.refresh.max(LEAST_REFRESH));
+        let mut refresh = interval(options.refresh);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         node.inbox.engine_is(EngineState::Connecting);
         Self {

@@ -20,6 +20,9 @@ pub enum ZenohError {
     /// [`ZenohOptions::lease`](super::ZenohOptions::lease) is too short.
     #[error("a lease of {0:?} is too short: it is at least 1 s")]
     Lease(Duration),
+    /// [`ZenohOptions::refresh`](super::ZenohOptions::refresh) is too short.
+    #[error("a refresh of {0:?} is too short: it is at least 100 ms")]
+    Refresh(Duration),
     /// The node cannot listen, most often because another process has the address.
     #[error("cannot listen on {address}: {source}")]
     Listen {

@@ -16,6 +16,8 @@ const WAIT_BEFORE_DROP: Duration = Duration::from_millis(50);
 const WAIT_BEFORE_DROP_PARTS: Duration = Duration::from_secs(1);
 /// The shortest [`ZenohOptions::lease`]. Heartbeats of a shorter one are late on a busy machine.
 pub(super) const LEAST_LEASE: Duration = Duration::from_secs(1);
+/// The shortest [`ZenohOptions::refresh`].
+const LEAST_REFRESH: Duration = Duration::from_millis(100);
 /// The first and the longest wait between two attempts to connect to a listed peer.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 
@@ -49,7 +51,8 @@ pub struct ZenohOptions {
     pub lease: Duration,
     /// The most links of this node. Default 1000. A cluster of more nodes than that must raise it.
     pub max_sessions: usize,
-    /// The time between two reads of [`peers`](Self::peers), at least 100 ms. Default 5 s.
+    /// The time between two reads of [`peers`](Self::peers). Default 5 s. Less than 100 ms is a
+    /// [`ZenohError::Refresh`].
     pub refresh: Duration,
 }
 
@@ -114,12 +117,17 @@ impl ZenohTls {
     }
 }
 
-/// Checks that links do not break without need.
-pub(super) fn check_lease(lease: Duration) -> Result<(), ZenohError> {
-    match lease < LEAST_LEASE {
-        true => Err(ZenohError::Lease(lease)),
-        false => Ok(()),
+/// Checks that links do not break without need, and that the search for peers leaves time for other
+/// work.
+pub(super) fn check_times(options: &ZenohOptions) -> Result<(), ZenohError> {
+    let (lease, refresh) = (options.lease, options.refresh);
+    if lease < LEAST_LEASE {
+        return Err(ZenohError::Lease(lease));
     }
+    if refresh < LEAST_REFRESH {
+        return Err(ZenohError::Refresh(refresh));
+    }
+    Ok(())
 }
 
 /// Checks that a text is only an address. zenoh also reads options of its own from such a text,
@@ -242,9 +250,16 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_is_at_least_a_second() {
+    fn a_lease_and_a_refresh_have_a_least_value() {
+        let mut options = ZenohOptions::new("a", "[::1]:7447", Peers::List(Vec::new()));
         for (millis, fits) in [(0, false), (999, false), (1000, true), (10_000, true)] {
-            let checked = check_lease(Duration::from_millis(millis));
+            options.lease = Duration::from_millis(millis);
+            let checked = check_times(&options);
+            assert_eq!(checked.is_ok(), fits, "{checked:?}");
+        }
+        for (millis, fits) in [(0, false), (99, false), (100, true), (60_000, true)] {
+            options.refresh = Duration::from_millis(millis);
+            let checked = check_times(&options);
             assert_eq!(checked.is_ok(), fits, "{checked:?}");
         }
     }

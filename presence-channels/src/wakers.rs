@@ -1,0 +1,64 @@
+//! The wakers of tasks that wait for the same thing.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    mem,
+    task::Waker,
+};
+
+/// The number of tasks that one portion wakes. Most of a large crowd would only find that the first
+/// few have used up what there was, and wait again.
+pub(crate) const PORTION: usize = if cfg!(all(test, shuttle)) { 1 } else { 16 };
+
+/// The wakers of tasks, in the order in which they came. A task that looks often waits once.
+///
+/// No operation visits the others, so a crowd of any size may wait.
+#[derive(Default)]
+pub(crate) struct Wakers {
+    queue: VecDeque<Waker>,
+    /// The identities of the wakers.
+    known: HashSet<Identity>,
+}
+
+/// The address of a waker's data and of its functions, which [`Waker::will_wake`] compares.
+type Identity = (usize, usize);
+
+fn identity(waker: &Waker) -> Identity {
+    let vtable: *const _ = waker.vtable();
+    (waker.data().addr(), vtable.addr())
+}
+
+impl Wakers {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(crate) fn add(&mut self, waker: &Waker) {
+        if self.known.contains(&identity(waker)) {
+            return;
+        }
+        // Its own identity: a clone may have other data, and only the clone stays.
+        let waker = waker.clone();
+        if self.known.insert(identity(&waker)) {
+            self.queue.push_back(waker);
+        }
+    }
+
+    /// Removes and returns those that have waited longest, a [`PORTION`] of them. They are to be
+    /// woken without a lock.
+    pub(crate) fn take_portion(&mut self) -> VecDeque<Waker> {
+        if self.queue.len() <= PORTION {
+            return self.take_all();
+        }
+        let portion: VecDeque<_> = self.queue.drain(..PORTION).collect();
+        for waker in &portion {
+            self.known.remove(&identity(waker));
+        }
+        portion
+    }
+
+    /// Removes and returns all. A crowd leaves no memory behind.
+    pub(crate) fn take_all(&mut self) -> VecDeque<Waker> {
+        mem::take(self).queue
+    }
+}

@@ -74,8 +74,8 @@ impl Networked<ZenohEngine> {
     ///
     /// # Errors
     /// [`ZenohError`] if an address is in use, a file is missing, a name is not valid, or the lease
-    /// or the refresh is too short. Nodes that cannot be reached are no error, nor is a list of peers that cannot
-    /// be read within 5 s: both are tried again.
+    /// or the refresh is too short. Nodes that cannot be reached are no error, nor is a list of
+    /// peers that cannot be read within 5 s: both are tried again.
     pub async fn connect(options: ZenohOptions) -> Result<Self, ZenohError> {
         // zenoh panics on a current-thread runtime.
         if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {

@@ -7,7 +7,7 @@ use super::*;
 use crate::pubsub::Payload;
 use crate::replication::set;
 use crate::replication::set::{
-    Content, Incarnation, MetaBody, Origin, OwnerId, PhxRefs, ReplicaName, Writer,
+    Content, Entry, Incarnation, MetaBody, Origin, OwnerId, PhxRefs, ReplicaName, Writer,
 };
 use crate::replication::shard::TopicDiff;
 
@@ -54,7 +54,7 @@ fn joined_texts_are_the_json_that_serde_would_write() {
     assert_eq!(
         joined["b"],
         json!({
-            "metas": [{ "n": 2, "phx_ref": "AAAAAAAAAAAAAAAC" }, { "n": 3, "phx_ref": "AAAAAAAAAAAAAAAD" }],
+            "metas": [{ "n": 2, "phx_ref": "AAAAAAAAAAACAAAA" }, { "n": 3, "phx_ref": "AAAAAAAAAAADAAAA" }],
             "user": { "name": "Bob" },
         })
     );
@@ -104,6 +104,26 @@ fn both_sides_of_a_diff_are_fetched_as_one() {
     let keys: Vec<_> = all.keys().collect();
     assert_eq!(keys, ["a", "b"]);
     assert_eq!(all.get("b").unwrap().metas().len(), 1);
+}
+
+// As a lying node, or one of an earlier version that was set back to a snapshot, makes it.
+#[test]
+fn two_keys_of_one_reference_are_both_in_a_diff() {
+    let entries = entries(&["b"]);
+    for other in ["a", "c"] {
+        let changes = TopicDiff {
+            topic: "t".into(),
+            number: 1,
+            joins: vec![Arc::clone(&entries[0])],
+            leaves: vec![Arc::new(Entry {
+                key: other.into(),
+                ..Entry::clone(&entries[0])
+            })],
+            keys: Vec::new(),
+        };
+        let all = Presences::from_sorted(changes.all());
+        assert_eq!(all.len(), 2, "{:?}", changes.all());
+    }
 }
 
 #[test]

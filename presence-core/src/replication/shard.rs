@@ -161,7 +161,7 @@ impl Shard {
         if self.own(which).is_some() {
             return Err(TrackRefused::AlreadyTracked);
         }
-        let phx_ref = self.refs.make();
+        let phx_ref = self.refs.make_for(which.contents(meta, None));
         let (topic, key) = self.index.intern(which.topic, which.key);
         let entry = self.writer.add(Content {
             topic,
@@ -201,7 +201,7 @@ impl Shard {
         if expected.is_some_and(|expected| expected != prev) {
             return Err(UpdateRefused::Changed);
         }
-        let phx_ref = self.refs.make();
+        let phx_ref = self.refs.make_for(which.contents(meta, Some(prev)));
         let meta = Meta::new(phx_ref, Some(prev), meta);
         let (old, new) = self
             .writer

@@ -46,8 +46,10 @@ impl Node {
         if !self.clustered || !self.membership.lock().beat(now) {
             return;
         }
-        if let Some(body) = self.heartbeat() {
-            self.broadcast(&body, out);
+        if let Some((incarnation, body)) = self.heartbeat() {
+            self.speak_as(incarnation, &body, |bytes| {
+                out.push(NodeEffect::Broadcast(body.class(), bytes));
+            });
         }
         // Comparisons happen under the order lock; a heartbeat does not wait for it.
         self.compare.store(true, Ordering::Relaxed);
@@ -62,22 +64,26 @@ impl Node {
 
     /// A heartbeat to one node alone.
     pub(super) fn greet(&self, to: ReplicaName, out: &mut Vec<NodeEffect>) {
-        if let Some(body) = self.heartbeat() {
-            self.say(to, &body, out);
+        if let Some((incarnation, body)) = self.heartbeat() {
+            self.speak_as(incarnation, &body, |bytes| {
+                out.push(NodeEffect::Direct(to, body.class(), bytes));
+            });
         }
     }
 
-    /// `None`: this node is going on under another incarnation just now.
-    fn heartbeat(&self) -> Option<Body<'static>> {
+    /// Returns a heartbeat, and the incarnation whose clocks are in it: none if this node goes on
+    /// under another one just now.
+    fn heartbeat(&self) -> Option<(Incarnation, Body<'static>)> {
         let incarnation = self.membership.lock().me().incarnation;
         let beats = self.look();
         let current = beats.iter().all(|beat| beat.incarnation == incarnation);
         current.then(|| {
-            Body::Heartbeat(Heartbeat {
+            let heartbeat = Heartbeat {
                 clocks: beats.iter().map(|beat| beat.clock).collect(),
                 check: together(beats.iter().map(|beat| beat.check)),
                 digest: together(beats.iter().map(|beat| beat.digest)),
-            })
+            };
+            (incarnation, Body::Heartbeat(heartbeat))
         })
     }
 

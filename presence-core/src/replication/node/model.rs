@@ -9,6 +9,7 @@ use std::time::Duration;
 use shuttle::thread;
 
 use super::{Node, NodeConfig, NodeEffect, NodeOptions, ReplicaEvent};
+use crate::replication::message::{self, Body};
 use crate::replication::set::{Incarnation, MetaBody, OwnerId, ReplicaName};
 use crate::replication::shard::Which;
 use crate::sync::Mutex;
@@ -17,10 +18,14 @@ const SCHEDULES: usize = 3000;
 const NOW: Duration = Duration::from_secs(1);
 
 fn node(name: &str) -> Node {
+    started(name, 1)
+}
+
+fn started(name: &str, started_ms: u64) -> Node {
     let config = NodeConfig {
         name: ReplicaName::new(name),
         incarnation: Incarnation {
-            started_ms: 1,
+            started_ms,
             nonce: 1,
         },
         seed: 1,
@@ -49,13 +54,20 @@ fn drive(node: &Node, wire: &Wire, act: impl FnOnce(&Node, &mut Vec<NodeEffect>)
 
 fn track(node: &Node, key: &str, out: &mut Vec<NodeEffect>) {
     let meta = MetaBody::encode(&serde_json::json!({}), 100).expect("an object");
-    let which = Which {
+    // Refused once the node has been stopped.
+    let _ = node.track(which(key), &meta, out);
+}
+
+fn untrack(node: &Node, key: &str, out: &mut Vec<NodeEffect>) {
+    node.untrack(which(key), out);
+}
+
+fn which(key: &str) -> Which<'_> {
+    Which {
         owner: OwnerId::new(std::num::NonZeroU64::MIN),
         topic: "t",
         key,
-    };
-    // Refused once the node has been stopped.
-    let _ = node.track(which, &meta, out);
+    }
 }
 
 /// Delivers messages; returns what became of other nodes.
@@ -69,6 +81,46 @@ fn deliver(to: &Node, messages: &[bytes::Bytes]) -> Vec<ReplicaEvent> {
         _ => None,
     });
     events.collect()
+}
+
+#[test]
+fn a_heartbeat_has_the_clocks_of_its_own_incarnation() {
+    shuttle::check_random(
+        || {
+            let (here, wire) = (Arc::new(node("here")), Wire::default());
+            for key in ["a", "b"] {
+                drive(&here, &wire, |node, out| track(node, key, out));
+            }
+            drive(&here, &wire, |node, out| untrack(node, "a", out));
+            // A message of a later start under the same name: this node goes on above it.
+            let (twin, twins) = (started("here", 2), Wire::default());
+            drive(&twin, &twins, |node, out| node.beat(NOW, out));
+            let twins = twins.lock().clone();
+            let act = |act: Box<dyn FnOnce(&Node, &mut Vec<NodeEffect>) + Send>| {
+                let (here, wire) = (Arc::clone(&here), Arc::clone(&wire));
+                thread::spawn(move || drive(&here, &wire, act))
+            };
+            let threads = [
+                act(Box::new(|node, out| node.beat(NOW, out))),
+                act(Box::new(move |node, out| {
+                    twins.iter().for_each(|bytes| node.receive(bytes, NOW, out));
+                })),
+            ];
+            for thread in threads {
+                thread.join().expect("it does not panic");
+            }
+            for bytes in wire.lock().iter() {
+                let (header, body) = message::decode(bytes).expect("it is well formed");
+                // The next incarnation begins with what is still there.
+                let first = header.sender.incarnation.started_ms == 1;
+                let expected = if first { 3 } else { 1 };
+                if let Body::Heartbeat(heartbeat) = body {
+                    assert_eq!(heartbeat.clocks[0].get(), expected);
+                }
+            }
+        },
+        SCHEDULES,
+    );
 }
 
 #[test]

@@ -16,12 +16,6 @@ impl Node {
         });
     }
 
-    pub(super) fn broadcast(&self, body: &Body<'_>, out: &mut Vec<NodeEffect>) {
-        self.speak(self.membership.lock(), body, |bytes| {
-            out.push(NodeEffect::Broadcast(body.class(), bytes));
-        });
-    }
-
     /// As [`Node::speak`], unless this node has gone on under another incarnation meanwhile.
     pub(super) fn speak_as(
         &self,

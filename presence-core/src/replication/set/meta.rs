@@ -192,6 +192,11 @@ impl MetaBody {
         Ok(Self(text))
     }
 
+    /// Returns the object's text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Returns the object's text after its opening brace.
     fn fields(&self) -> &str {
         &self.0[1..]

@@ -13,7 +13,7 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// The `phx_ref` of a meta: 16 characters of URL-safe base64, unique in the cluster.
 ///
 /// An update gives a meta a new reference, and keeps the old one as `phx_ref_prev`. The references
-/// of one node are ordered by the time at which they were made.
+/// of one source are ordered by the time at which they were made.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PhxRef([u8; PhxRef::LEN]);
 
@@ -45,6 +45,9 @@ impl PhxRef {
         Some(Self(bytes.try_into().ok()?))
     }
 }
+
+/// The number of references of one source.
+const MAX_MADE: u64 = 1 << 24;
 
 /// Where in the alphabet each character stands: what it was made from orders references, not ASCII.
 const RANK: [u8; 128] = {
@@ -94,12 +97,16 @@ impl Serialize for PhxRef {
     }
 }
 
-/// Makes references: 48 bits that were drawn once, then 48 bits that count.
+/// Makes references: 48 bits that were drawn once, 24 bits that count, and 24 bits of a hash of the
+/// presence.
+///
+/// A machine that is set back to a snapshot draws and counts as it did before. Its presences must
+/// not have the references of those that it tracked before, or nobody could tell them apart.
 #[derive(Clone, Debug)]
 pub(crate) struct PhxRefs {
     /// Keeps two sources apart: other shards, other nodes, the same node before a restart.
     nonce: u64,
-    /// Keeps the references of this source apart.
+    /// Keeps the references of this source apart. The next one comes after [`MAX_MADE`] of them.
     made: u64,
 }
 
@@ -115,11 +122,21 @@ impl PhxRefs {
         *self = Self::new(xxh3_64_with_seed(&self.nonce.to_le_bytes(), seed));
     }
 
-    /// A reference that this source has not made before.
+    #[cfg(test)]
     pub(crate) fn make(&mut self) -> PhxRef {
+        self.make_for(0)
+    }
+
+    /// A reference that this source has not made before. `contents` is a number for the topic, the
+    /// key and the meta that get it.
+    pub(crate) fn make_for(&mut self, contents: u64) -> PhxRef {
+        if self.made == MAX_MADE {
+            *self = Self::new(xxh3_64_with_seed(&self.nonce.to_le_bytes(), self.made));
+        }
         let mut raw = [0; 12];
         raw[..6].copy_from_slice(&self.nonce.to_be_bytes()[2..]);
-        raw[6..].copy_from_slice(&self.made.to_be_bytes()[2..]);
+        raw[6..9].copy_from_slice(&self.made.to_be_bytes()[5..]);
+        raw[9..].copy_from_slice(&contents.to_be_bytes()[5..]);
         self.made += 1;
 
         let mut text = [0; PhxRef::LEN];
@@ -141,17 +158,19 @@ mod tests {
     fn counts_in_url_safe_base64() {
         let mut refs = PhxRefs::new(u64::MAX);
         assert_eq!(refs.make().as_str(), "________AAAAAAAA");
-        assert_eq!(refs.make().as_str(), "________AAAAAAAB");
+        assert_eq!(refs.make().as_str(), "________AAABAAAA");
         for _ in 0..62 {
             refs.make();
         }
-        assert_eq!(refs.make().as_str(), "________AAAAAABA");
+        assert_eq!(refs.make_for(u64::MAX).as_str(), "________AABA____");
     }
 
     #[test]
     fn are_ordered_as_they_were_made() {
         let mut refs = PhxRefs::new(7);
-        let made: Vec<_> = (0..5000).map(|_| refs.make()).collect();
+        let made: Vec<_> = (0..5000)
+            .map(|n: u64| refs.make_for(n.wrapping_mul(77_777)))
+            .collect();
         assert!(made.is_sorted());
         assert!(PhxRef::FIRST < made[0]);
     }
@@ -161,6 +180,28 @@ mod tests {
         let mut one = PhxRefs::new(1);
         let mut other = PhxRefs::new(2);
         assert_ne!(one.make(), other.make());
+    }
+
+    // As when a machine is set back to a snapshot.
+    #[test]
+    fn the_same_source_makes_other_references_for_other_contents() {
+        let mut one = PhxRefs::new(1);
+        let mut again = one.clone();
+        assert_ne!(one.make_for(1), again.make_for(2));
+        assert_eq!(one.make_for(3), again.make_for(3));
+    }
+
+    #[test]
+    fn another_source_follows_when_one_is_used_up() {
+        let mut refs = PhxRefs {
+            nonce: 5,
+            made: MAX_MADE - 1,
+        };
+        let last = refs.make();
+        assert_eq!(&last.as_str()[8..12], "____");
+        let next = refs.make();
+        assert_eq!(&next.as_str()[8..12], "AAAA");
+        assert_ne!(next.source(), last.source());
     }
 
     #[test]

@@ -78,7 +78,8 @@ impl TopicDiff {
     pub(crate) fn all(&self) -> Vec<&Arc<Entry>> {
         let mut all: Vec<_> = self.joins.iter().chain(&self.leaves).collect();
         all.sort_unstable_by(|a, b| by_key_and_age(a, b));
-        all.dedup_by_key(|entry| entry.meta.reference());
+        // Under one key: a lying node may give one reference to two keys.
+        all.dedup_by(|a, b| a.key == b.key && a.meta.reference() == b.meta.reference());
         all
     }
 }

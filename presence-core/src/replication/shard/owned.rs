@@ -7,7 +7,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::replication::set::visits::visit;
-use crate::replication::set::{Clock, Entry, OwnerId, Replica};
+use crate::replication::set::{Clock, Entry, MetaBody, OwnerId, PhxRef, Replica};
 
 /// Which presence is meant: an owner has at most one a topic and key.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ impl Owned {
         replica: &'a Replica,
         which: Which<'_>,
     ) -> Option<&'a Arc<Entry>> {
-        let hash = hash(which.topic, which.key);
+        let hash = hash(&[which.topic, which.key]);
         self.0
             .range(span(which.owner, hash..=hash))
             .filter_map(|(_, _, clock)| replica.get(*clock))
@@ -67,7 +67,7 @@ impl Owned {
 }
 
 fn place(entry: &Entry) -> Option<(OwnerId, u64, Clock)> {
-    let hash = hash(&entry.topic, &entry.key);
+    let hash = hash(&[&entry.topic, &entry.key]);
     Some((entry.owner.owner()?, hash, entry.tag.clock))
 }
 
@@ -75,11 +75,20 @@ fn span(owner: OwnerId, hashes: RangeInclusive<u64>) -> RangeInclusive<(OwnerId,
     (owner, *hashes.start(), Clock::ZERO)..=(owner, *hashes.end(), Clock::MAX)
 }
 
-fn hash(topic: &str, key: &str) -> u64 {
+impl Which<'_> {
+    /// Returns a number for the presence, its meta, and the reference that the meta replaces.
+    pub(super) fn contents(&self, meta: &MetaBody, prev: Option<PhxRef>) -> u64 {
+        let prev = prev.as_ref().map_or("", PhxRef::as_str);
+        hash(&[self.topic, self.key, meta.as_str(), prev])
+    }
+}
+
+fn hash(texts: &[&str]) -> u64 {
     let mut hash = Xxh3Default::new();
-    hash.update(topic.as_bytes());
-    // A byte that no UTF-8 text has, so that "a" + "bc" is not "ab" + "c".
-    hash.update(&[0xff]);
-    hash.update(key.as_bytes());
+    for text in texts {
+        hash.update(text.as_bytes());
+        // A byte that no UTF-8 text has, so that "a" + "bc" is not "ab" + "c".
+        hash.update(&[0xff]);
+    }
     hash.digest()
 }

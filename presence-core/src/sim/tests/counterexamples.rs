@@ -227,6 +227,22 @@ fn a_restored_machine_is_told_by_whoever_hears_its_heartbeat() {
     assert_eq!(table.keys(1), ["a"]);
 }
 
+// Rule 6: a machine that is set back draws and counts as it did before. Its next presences have the
+// tags of those that it tracked before. Their references must differ, to tell them apart.
+#[test]
+fn what_a_restored_machine_tracks_is_not_taken_for_what_it_tracked_before() {
+    let mut table = Table::with(2, &options());
+    table.pass(100 * MS);
+    let snapshot = table.node(0).fork();
+    table.track(0, "a");
+    table.pass(10 * MS);
+    assert_eq!(table.keys(1), ["a"]);
+    table.replace(0, snapshot);
+    table.track(0, "b");
+    table.pass(10 * PERIOD);
+    assert_eq!(table.keys(1), ["b"]);
+}
+
 // Rule 2 and 6: a clock is believed only with the contents that belong to it.
 #[test]
 fn a_peer_that_claims_the_largest_clock_stops_nobody() {

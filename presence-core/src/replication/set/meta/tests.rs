@@ -45,11 +45,11 @@ fn an_empty_object_still_has_a_reference() {
 #[test]
 fn an_update_names_what_it_replaced() {
     let meta = updated(&json!({ "a": 1 }));
-    assert_eq!(meta.phx_ref(), "AAAAAAAAAAAAAAAB");
+    assert_eq!(meta.phx_ref(), "AAAAAAAAAAABAAAA");
     assert_eq!(meta.phx_ref_prev(), Some("AAAAAAAAAAAAAAAA"));
     assert_eq!(
         meta.json::<Value>().unwrap(),
-        json!({ "a": 1, "phx_ref": "AAAAAAAAAAAAAAAB", "phx_ref_prev": "AAAAAAAAAAAAAAAA" })
+        json!({ "a": 1, "phx_ref": "AAAAAAAAAAABAAAA", "phx_ref_prev": "AAAAAAAAAAAAAAAA" })
     );
 }
 

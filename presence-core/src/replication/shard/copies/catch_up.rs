@@ -100,6 +100,11 @@ impl CatchUp {
         self.want.is_some()
     }
 
+    /// Returns the highest clock that was told of, if something is missing.
+    pub(super) fn told(&self) -> Option<Clock> {
+        self.want.map(|want| want.told)
+    }
+
     /// Nothing is missing any more, or not for now.
     pub(super) fn complete(&mut self) {
         *self = Self::default();

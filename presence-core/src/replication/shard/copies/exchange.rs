@@ -94,7 +94,7 @@ impl Copies {
                 copy.target.get_or_insert(delta.to);
             }
             match steps.apply(copy, &delta) {
-                Ok(()) => steps.moved_on(copy),
+                Ok(()) => steps.moved_on(copy, false),
                 Err(NotApplied::Gap) => {
                     let kept = copy.catch_up.keep(delta.clone());
                     steps.turn.counts.gaps += 1;
@@ -186,7 +186,7 @@ impl Copies {
                 }
             }
             copy.catch_up.answered(own, steps.turn.now);
-            steps.moved_on(copy);
+            steps.moved_on(copy, own);
         });
         if has_more {
             let mut unfinished = self.unfinished.iter_mut();

@@ -98,17 +98,19 @@ impl Steps<'_, '_> {
     }
 
     /// A copy has moved on: applies the kept early deltas that continue from here, and says what it
-    /// lacks then.
-    pub(super) fn moved_on(&mut self, copy: &mut ReplicaCopy) {
+    /// lacks then. `own`: by an answer of the replica itself, beyond which there is nothing.
+    pub(super) fn moved_on(&mut self, copy: &mut ReplicaCopy, own: bool) {
         while let Some(early) = copy.catch_up.early(copy.replica.clock()) {
             if self.apply(copy, &early).is_ok() {
                 self.turn.counts.early_applied += 1;
             }
         }
-        let has_reached = |target: Clock| target <= copy.replica.clock();
+        let clock = copy.replica.clock();
+        let has_target = copy.target.is_none_or(|target| target <= clock);
+        let has_all = own || copy.catch_up.told().is_none_or(|told| told <= clock);
         if let Some(told) = copy.catch_up.last_early() {
             self.behind(copy, told);
-        } else if copy.target.is_none_or(has_reached) && !copy.catch_up.is_staging() {
+        } else if has_target && has_all && !copy.catch_up.is_staging() {
             copy.catch_up.complete();
         }
         self.busy |= copy.has_work();

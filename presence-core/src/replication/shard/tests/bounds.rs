@@ -366,6 +366,23 @@ fn what_a_machine_told_before_it_was_set_back_is_given_up_when_it_does_not_know_
 }
 
 #[test]
+fn a_change_that_comes_late_does_not_hide_that_others_are_missing() {
+    let mut shard = shard_with(INTERVAL);
+    let (mut out, mut now) = (Vec::new(), Duration::ZERO);
+    shard.handle(Input::Up(there()), now, &mut out);
+    shard.handle(delta(0, 1, Vec::new(), Gone::nothing()), now, &mut out);
+    let announced = Input::Announced {
+        origin: there(),
+        clock: Clock::new(3),
+        recent: true,
+    };
+    shard.handle(announced, now, &mut out);
+    shard.handle(delta(1, 2, Vec::new(), Gone::nothing()), now, &mut out);
+    let ask = asked(&mut shard, &mut now, None).expect("a third is known of");
+    assert_eq!(ask.from, Clock::new(2));
+}
+
+#[test]
 fn what_came_too_early_is_not_kept_longer_than_it_is_asked_for() {
     let mut shard = shard_with(INTERVAL);
     let (mut out, mut now) = (Vec::new(), Duration::ZERO);

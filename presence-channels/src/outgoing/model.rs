@@ -10,7 +10,7 @@ use std::{
     io,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use shuttle::{future, thread};
@@ -31,22 +31,28 @@ use crate::{
 
 const SCHEDULES: usize = 3000;
 
-/// A connection that takes `capacity` bytes until its peer reads.
+/// A connection that takes `capacity` bytes until its peer reads, behind a buffer that is flushed.
 #[derive(Clone)]
 pub(crate) struct ModelStream(Arc<Mutex<Pipe>>);
 
 struct Pipe {
     bytes: VecDeque<u8>,
     capacity: usize,
+    /// The bytes that are written and not flushed yet.
+    buffered: VecDeque<u8>,
+    /// The most of them. With zero, all are written at once.
+    buffer: usize,
     writer: Option<Waker>,
     reader: Option<Waker>,
 }
 
 impl ModelStream {
-    fn new(capacity: usize) -> Self {
+    fn new(capacity: usize, buffer: usize) -> Self {
         Self(Arc::new(Mutex::new(Pipe {
             bytes: VecDeque::new(),
             capacity,
+            buffered: VecDeque::new(),
+            buffer,
             writer: None,
             reader: None,
         })))
@@ -78,11 +84,22 @@ impl ModelStream {
 
 impl AsyncWrite for ModelStream {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let mut pipe = self.0.lock();
+        if pipe.buffer > 0 {
+            let room = pipe.buffer - pipe.buffered.len();
+            if room == 0 {
+                drop(pipe);
+                ready!(self.as_mut().poll_flush(cx))?;
+                return self.poll_write(cx, bytes);
+            }
+            let count = bytes.len().min(room);
+            pipe.buffered.extend(&bytes[..count]);
+            return Poll::Ready(Ok(count));
+        }
         let count = bytes.len().min(pipe.capacity - pipe.bytes.len());
         if count == 0 {
             pipe.writer = Some(cx.waker().clone());
@@ -95,8 +112,22 @@ impl AsyncWrite for ModelStream {
         Poll::Ready(Ok(count))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut pipe = self.0.lock();
+        let count = pipe.buffered.len().min(pipe.capacity - pipe.bytes.len());
+        let flushed: Vec<u8> = pipe.buffered.drain(..count).collect();
+        pipe.bytes.extend(flushed);
+        let is_flushed = pipe.buffered.is_empty();
+        if !is_flushed {
+            pipe.writer = Some(cx.waker().clone());
+        }
+        let reader = pipe.reader.take();
+        drop(pipe);
+        reader.into_iter().for_each(Waker::wake);
+        match is_flushed {
+            true => Poll::Ready(Ok(())),
+            false => Poll::Pending,
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -135,11 +166,15 @@ impl Node {
 
     /// Opens an outbox. Returns the other end of its connection, too.
     fn open(&mut self, capacity: usize) -> (Arc<Outbox>, ModelStream) {
+        self.open_over(ModelStream::new(capacity, 0))
+    }
+
+    /// As [`open`](Self::open), over this connection.
+    fn open_over(&mut self, stream: ModelStream) -> (Arc<Outbox>, ModelStream) {
         let meters = MountMeters::new("/socket");
         let meter = meters.of(Transport::Websocket).clone();
         let limits = Limits::default().max_outgoing_bytes(4 * frame(0).cost());
         let outbox = Outbox::new(Sink::WebSocket, self.flushers.clone(), &limits, meter);
-        let stream = ModelStream::new(capacity);
         outbox.open(Stream::Model(stream.clone()));
         // The socket's task: it has nothing to read, and writes when it is woken.
         let task = outbox.clone();
@@ -329,6 +364,28 @@ fn who_waits_for_room_goes_on() {
             });
             assert_eq!(read(&stream, 3), b"abc");
             future::block_on(sender).unwrap();
+            node.end();
+        },
+        SCHEDULES,
+    );
+}
+
+/// The last frame is in the buffer, and the queue is empty, when the peer takes no more.
+#[test]
+fn what_a_connection_keeps_back_is_flushed() {
+    shuttle::check_random(
+        || {
+            let mut node = Node::start(1, usize::MAX);
+            let (outbox, stream) = node.open_over(ModelStream::new(2, 100));
+            let sender = thread::spawn({
+                let outbox = outbox.clone();
+                move || b"ab".iter().for_each(|name| broadcast(&outbox, *name))
+            });
+            outbox.send(frame(b'c'));
+            assert_eq!(read(&stream, 3).len(), 3);
+            sender.join().unwrap();
+            broadcast(&outbox, b'd');
+            assert_eq!(read(&stream, 1), b"d");
             node.end();
         },
         SCHEDULES,

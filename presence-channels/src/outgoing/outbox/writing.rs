@@ -2,7 +2,7 @@
 //!
 //! One writer at a time holds the peer's lock. It takes all frames from the queue, writes without
 //! the lock on the state, so that pushes do not wait for a system call, and gives back what the
-//! peer has not taken. It goes on until the queue is empty or the peer takes no more.
+//! peer has not taken. It goes on until the queue is empty and flushed, or the peer takes no more.
 
 use std::{
     pin::pin,
@@ -71,7 +71,12 @@ impl Outbox {
         if !is_due(&state) {
             return (state, 0);
         }
-        while peer.is_ready() && !state.queue.is_empty() && state.phase != OutboxPhase::Closed {
+        // TLS and the like take the last frame before they can pass it on. A blocked peer with an
+        // empty queue is flushed.
+        while peer.is_ready()
+            && (state.blocked || !state.queue.is_empty())
+            && state.phase != OutboxPhase::Closed
+        {
             let before = state.queue.cost();
             let mut frames = state.queue.take();
             drop(state);

@@ -117,10 +117,20 @@ impl Backlog {
     /// Returns the bytes that one client may leave unread, if the budget for all of them is spent.
     /// Clients that leave nothing unread need no share.
     pub(super) fn share_if_spent(&self) -> Option<usize> {
+        self.share_beyond(self.max_held)
+    }
+
+    /// As [`share_if_spent`](Self::share_if_spent), of four fifths of the budget. The last fifth is
+    /// for clients that catch up soon.
+    pub(super) fn share_if_scarce(&self) -> Option<usize> {
+        self.share_beyond(self.max_held / 5 * 4)
+    }
+
+    fn share_beyond(&self, limit: isize) -> Option<usize> {
         let held = self.held.load(Ordering::Relaxed);
-        (held > self.max_held).then(|| {
+        (held > limit).then(|| {
             let holders = self.holders.load(Ordering::Relaxed).max(1);
-            self.max_held.unsigned_abs() / holders
+            limit.unsigned_abs() / holders
         })
     }
 }
@@ -176,6 +186,17 @@ mod tests {
         assert_eq!(backlog.share_if_spent(), None);
         backlog.hold(251, 800);
         assert_eq!(backlog.share_if_spent(), Some(333));
+    }
+
+    #[test]
+    fn four_fifths_of_the_budget_are_shared_before_it_is_spent() {
+        let backlog = Backlog::new(100, 1000);
+        backlog.hold(0, 400);
+        backlog.hold(0, 400);
+        assert_eq!(backlog.share_if_scarce(), None);
+        backlog.hold(400, 401);
+        assert_eq!(backlog.share_if_scarce(), Some(400));
+        assert_eq!(backlog.share_if_spent(), None);
     }
 
     #[test]

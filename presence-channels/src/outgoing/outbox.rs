@@ -49,6 +49,10 @@ pub(crate) use state::OutboxPhase;
 use state::OutboxState;
 pub(crate) use state::OutboxStatus;
 
+/// The time in milliseconds that a client has to catch up, while the node's budget for all clients
+/// is scarce and the client has more than its share.
+const CATCH_UP: u64 = 2000;
+
 /// The destination of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sink {
@@ -134,7 +138,7 @@ impl Outbox {
             return;
         }
         if state.blocked {
-            state.recount(self.flushers.backlog());
+            state.recount(&self.flushers);
             if self.sink == Sink::Queue && !state.woken {
                 state.woken = true;
                 wake(state.waker.clone(), state);
@@ -175,7 +179,7 @@ impl Outbox {
             if let Some(limit) = self.limit_on(&frame, &state) {
                 if frame.is_droppable() {
                     self.meter.limits().dropped(limit);
-                    state.recount(self.flushers.backlog());
+                    state.recount(&self.flushers);
                     return None;
                 }
                 if self.is_over_share(&state) {
@@ -198,15 +202,21 @@ impl Outbox {
         self.is_over_share(state).then_some(Limit::QueuedBytes)
     }
 
-    /// Returns whether the node's budget for all clients is spent, and this client has more than
-    /// its share of it.
+    /// Returns whether this client has more than its share of the node's budget for all clients.
+    ///
+    /// A large message blocks a client that reads at full speed, too. Such a client gets the time
+    /// to catch up. Those that read nothing do not catch up, and free a part of the budget for it
+    /// before all is spent. Once all is spent there is no time, but for one message of any size.
     fn is_over_share(&self, state: &OutboxState) -> bool {
-        let backlog = self.flushers.backlog();
         // A client that takes what is written to it holds nothing of the budget.
-        state.blocked
-            && backlog
-                .share_if_spent()
-                .is_some_and(|share| state.queue.cost() > share)
+        if !state.blocked {
+            return false;
+        }
+        let backlog = self.flushers.backlog();
+        let is_beyond = |share: Option<usize>, cost| share.is_some_and(|share| cost > share);
+        is_beyond(backlog.share_if_spent(), state.queue.cost_behind_first())
+            || (is_beyond(backlog.share_if_scarce(), state.queue.cost())
+                && state.behind_for(&self.flushers) >= CATCH_UP)
     }
 
     /// Returns whether the client's messages are handled: it is neither closed nor asked to

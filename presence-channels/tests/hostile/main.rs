@@ -6,6 +6,7 @@
 //! and `slow_downloads` are the exceptions: they need TCP.
 
 mod abandoned;
+mod budget;
 mod buffered;
 mod client;
 mod crowds;

@@ -71,11 +71,11 @@ impl Ending {
 
 impl Outbox {
     /// Closes the connection if the client has taken nothing for too long, while more waits for it
-    /// than may, or if it has more than its share of a budget that is spent.
+    /// than may, or if it has more than its share of a budget that is scarce.
     pub(crate) fn close_if_stalled(&self, now: u64) {
         let stalled = self.liveness.stalled_for(now);
         let is_stalled = stalled.is_some_and(|stalled| stalled >= self.slow_reader_timeout);
-        if !is_stalled && self.flushers.backlog().share_if_spent().is_none() {
+        if !is_stalled && self.flushers.backlog().share_if_scarce().is_none() {
             return;
         }
         let state = self.state.lock();
@@ -110,7 +110,7 @@ impl Outbox {
 
     /// Has the socket's task see the end of the connection, and write the close frame.
     fn closed(&self, mut state: StateGuard<'_>) {
-        state.recount(self.flushers.backlog());
+        state.recount(&self.flushers);
         let room = std::mem::take(&mut state.room);
         let waker = if state.attended {
             None

@@ -24,7 +24,7 @@ impl Outbox {
 
     /// Has the socket's task write what was queued.
     pub(super) fn queued(&self, mut state: StateGuard<'_>) {
-        state.recount(self.flushers.backlog());
+        state.recount(&self.flushers);
         // A blocked peer's task is woken when the peer takes more.
         if state.attended || (state.blocked && self.sink == Sink::WebSocket) || state.woken {
             return;

@@ -42,7 +42,7 @@ impl Outbox {
     /// Counts what the client took.
     fn taken(&self, state: &mut OutboxState) {
         self.liveness.moves();
-        state.recount(self.flushers.backlog());
+        state.recount(&self.flushers);
         state.make_room(self.congestion());
     }
 

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, Waker};
 
 use super::{ending::Ending, queue::FrameQueue};
-use crate::{outgoing::backlog::Backlog, serializer::Frame};
+use crate::{outgoing::Flushers, serializer::Frame};
 
 pub(super) struct OutboxState {
     pub(super) queue: FrameQueue,
@@ -21,6 +21,9 @@ pub(super) struct OutboxState {
     pub(super) unflushed: usize,
     /// The part that counts as waiting for blocked clients.
     pub(super) held: usize,
+    /// The time since when some of it waits without a break, in milliseconds since the endpoint's
+    /// start. Valid while `held` is not zero.
+    held_since: u64,
     /// Tasks that wait until there is room for more.
     pub(super) room: Vec<Waker>,
 }
@@ -51,6 +54,7 @@ impl OutboxState {
             blocked,
             unflushed: 0,
             held: 0,
+            held_since: 0,
             room: Vec::new(),
         }
     }
@@ -81,11 +85,22 @@ impl OutboxState {
     }
 
     /// Counts what waits for a blocked client.
-    pub(super) fn recount(&mut self, backlog: &Backlog) {
+    pub(super) fn recount(&mut self, flushers: &Flushers) {
         let held = if self.blocked { self.queue.cost() } else { 0 };
         if held != self.held {
-            backlog.hold(self.held, held);
+            if self.held == 0 {
+                self.held_since = flushers.now();
+            }
+            flushers.backlog().hold(self.held, held);
             self.held = held;
+        }
+    }
+
+    /// Returns the time for which the client has not caught up, in milliseconds.
+    pub(super) fn behind_for(&self, flushers: &Flushers) -> u64 {
+        match self.held {
+            0 => 0,
+            _ => flushers.now().saturating_sub(self.held_since),
         }
     }
 

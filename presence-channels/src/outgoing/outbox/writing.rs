@@ -104,7 +104,7 @@ impl Outbox {
         // Also those that were pushed during a write that blocked: all were offered to the system,
         // or are held now.
         let flushed = std::mem::take(&mut state.unflushed);
-        state.recount(self.flushers.backlog());
+        state.recount(&self.flushers);
         state.make_room(self.congestion());
         (state, flushed)
     }

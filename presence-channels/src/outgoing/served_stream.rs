@@ -105,7 +105,7 @@ impl ServedStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         if written.is_pending() && self.is_stalled {
-            written = self.probe(bytes);
+            written = probe(&self.stream, bytes);
         }
         match &written {
             Poll::Pending if !self.is_stalled => self.stall.begin(),
@@ -115,14 +115,14 @@ impl ServedStream {
         self.is_stalled = written.is_pending();
         written
     }
+}
 
-    /// Writes into what the client has left free of the socket's buffer. The system reports only a
-    /// third of the buffer as free, which may be a megabyte: much for a client on a slow link.
-    fn probe(&self, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match SockRef::from(&self.stream).send(bytes) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            written => Poll::Ready(written),
-        }
+/// Writes into what the client has left free of the socket's buffer. The system reports only a
+/// third of the buffer as free, which may be a megabyte: much for a client on a slow link.
+pub(super) fn probe(stream: &TcpStream, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    match SockRef::from(stream).send(bytes) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        written => Poll::Ready(written),
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::served_stream::{ServedStream, set_nodelay};
+use super::served_stream::{ServedStream, probe, set_nodelay};
 
 /// TCP where the server is plain, because it costs no call by a table then; else whatever the
 /// server serves, such as TLS.
@@ -44,6 +44,15 @@ impl Stream {
         };
         // Even when it is empty, it keeps the buffer of the HTTP server.
         (Self::Tcp(stream), Bytes::copy_from_slice(&unread))
+    }
+
+    /// Writes into what is free of a TCP socket's buffer, though the system does not report it yet.
+    /// Other streams have a buffer of their own, and take nothing.
+    pub(super) fn probe(&self, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => probe(stream, bytes),
+            _ => Poll::Pending,
+        }
     }
 }
 

@@ -10,11 +10,11 @@ use axum::{
     routing::get,
 };
 use futures_util::{StreamExt, stream};
-use presence_channels::{SocketOptions, serve};
+use presence_channels::{Limits, SocketOptions, serve};
 use sample_app::{Client, SampleApp};
 use serde_json::json;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream},
     net::{TcpListener, TcpSocket, TcpStream},
     time::{Instant, sleep, timeout},
 };
@@ -27,6 +27,9 @@ const REQUEST: &str = "GET /large HTTP/1.1\r\nhost: localhost\r\nconnection: clo
 /// More than the buffers of both sockets hold.
 const CHUNKS: usize = 200;
 const CHUNK: usize = 64 * 1024;
+/// The bytes of a large message.
+const MESSAGE: usize = 10 * 1024 * 1024;
+const SLOW_READER_TIMEOUT: Duration = Duration::from_secs(1);
 
 struct TestServer {
     address: SocketAddr,
@@ -35,7 +38,9 @@ struct TestServer {
 
 impl TestServer {
     async fn start() -> Self {
-        let app = SampleApp::builder().mount("/socket", SocketOptions::default());
+        let limits = Limits::default().slow_reader_timeout(SLOW_READER_TIMEOUT);
+        let options = SocketOptions::default().limits(limits);
+        let app = SampleApp::builder().mount("/socket", options);
         let app = app.start().await.unwrap();
         let router = Router::new()
             .route("/large", get(large))
@@ -53,6 +58,53 @@ impl TestServer {
         socket.set_recv_buffer_size(CHUNK as u32).unwrap();
         socket.connect(self.address).await.unwrap()
     }
+
+    /// Returns a client over `connection` that has joined a topic.
+    async fn joined<S>(&self, connection: S) -> Client<S>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let url = format!("ws://{}/socket/websocket?vsn=2.0.0&user_id=1", self.address);
+        let (client, _) = Client::handshake(url, connection).await;
+        let mut client = client.patience(PATIENCE);
+        client.join("quiet").await;
+        client
+    }
+
+    /// Broadcasts a message that is more than the buffers of both sockets hold.
+    fn broadcast(&self) {
+        let payload = json!({ "fill": "x".repeat(MESSAGE) });
+        let endpoint = &self.app.endpoint;
+        endpoint.broadcast("quiet", "news", &payload).unwrap();
+    }
+}
+
+async fn receive(client: &mut Client<impl AsyncRead + AsyncWrite + Unpin>) {
+    let news = client.receive_json().await;
+    assert_eq!(news[4]["fill"].as_str().map(str::len), Some(MESSAGE));
+}
+
+/// Returns the client's end of a link that carries 200 KB a second for a time, and then all.
+fn link(server: TcpStream, slow_for: Duration) -> DuplexStream {
+    const STEP: usize = 4 * 1024;
+    const PAUSE: Duration = Duration::from_millis(20);
+    let (near, far) = tokio::io::duplex(STEP);
+    let (mut from_server, mut to_server) = server.into_split();
+    let (mut from_client, mut to_client) = tokio::io::split(far);
+    tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+    tokio::spawn(async move {
+        let begin = Instant::now();
+        let mut buffer = [0; STEP];
+        while let Ok(bytes @ 1..) = from_server.read(&mut buffer).await {
+            if to_client.write_all(&buffer[..bytes]).await.is_err() {
+                return;
+            }
+            if begin.elapsed() < slow_for {
+                sleep(PAUSE).await;
+            }
+        }
+    });
+    near
 }
 
 async fn large() -> Body {
@@ -82,22 +134,40 @@ async fn who_reads_slowly_gets_everything() {
 
 #[tokio::test]
 async fn a_websocket_has_its_own_limit() {
-    const BYTES: usize = 10 * 1024 * 1024;
     let server = TestServer::start().await;
-    let url = format!(
-        "ws://{}/socket/websocket?vsn=2.0.0&user_id=1",
-        server.address
-    );
-    let (client, _) = Client::handshake(url, server.connect().await).await;
-    let mut client = client.patience(PATIENCE);
-    client.join("quiet").await;
-    // More than the buffers of both sockets hold.
-    let payload = json!({ "fill": "x".repeat(BYTES) });
-    let endpoint = &server.app.endpoint;
-    endpoint.broadcast("quiet", "news", &payload).unwrap();
+    let mut client = server.joined(server.connect().await).await;
+    server.broadcast();
     sleep(3 * WRITE_TIMEOUT).await;
-    let news = client.receive_json().await;
-    assert_eq!(news[4]["fill"].as_str().map(str::len), Some(BYTES));
+    receive(&mut client).await;
+}
+
+/// The system reports room only when a third of the server's buffer is free. On a slow link that
+/// takes longer than the timeout.
+#[tokio::test]
+async fn a_websocket_that_reads_slowly_gets_everything() {
+    let server = TestServer::start().await;
+    let link = link(server.connect().await, 4 * SLOW_READER_TIMEOUT);
+    let mut client = server.joined(link).await;
+    server.broadcast();
+    server.broadcast();
+    receive(&mut client).await;
+    receive(&mut client).await;
+}
+
+#[tokio::test]
+async fn a_websocket_that_reads_no_more_is_closed() {
+    let server = TestServer::start().await;
+    let mut client = server.joined(server.connect().await).await;
+    server.broadcast();
+    server.broadcast();
+    // Some of the buffer becomes free.
+    let mut read = vec![0; 4 * CHUNK];
+    client.stream().read_exact(&mut read).await.unwrap();
+    let begin = Instant::now();
+    while server.app.endpoint.connections() > 0 {
+        assert!(begin.elapsed() < PATIENCE, "the client is not closed");
+        sleep(WRITE_TIMEOUT / 20).await;
+    }
 }
 
 /// A frame of HTTP/2.

@@ -73,6 +73,10 @@ impl Outbox {
     /// Closes the connection if the client has taken nothing for too long, while more waits for it
     /// than may, or if it has more than its share of a budget that is scarce.
     pub(crate) fn close_if_stalled(&self, now: u64) {
+        if self.liveness.stalled_for(now).is_some() {
+            // The client may have taken bytes without a report of the system.
+            self.probe();
+        }
         let stalled = self.liveness.stalled_for(now);
         let is_stalled = stalled.is_some_and(|stalled| stalled >= self.slow_reader_timeout);
         if !is_stalled && self.flushers.backlog().share_if_scarce().is_none() {

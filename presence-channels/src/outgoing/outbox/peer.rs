@@ -57,6 +57,26 @@ impl Peer {
         stream.poll_flush(&mut cx)
     }
 
+    /// Writes to a peer that took no more. Of a socket's buffer the system reports no part as free
+    /// until a third is, which may be more than a client on a slow link reads in
+    /// [`slow_reader_timeout`](crate::Limits::slow_reader_timeout). Never ready with success: the
+    /// write before has left the waker that the system wakes.
+    pub(super) fn probe(&mut self, frames: &mut TakenFrames) -> Poll<io::Result<()>> {
+        let Some(stream) = &self.stream else {
+            return Poll::Pending;
+        };
+        while !frames.is_empty() {
+            let mut slices = [IoSlice::new(&[])];
+            frames.gather(&mut slices);
+            match ready!(stream.probe(&slices[0])) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(count) => frames.advance(count),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Pending
+    }
+
     /// Reads what the peer sent. No bytes are the end.
     pub(crate) fn poll_read<'a>(
         &mut self,

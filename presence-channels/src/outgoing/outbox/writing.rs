@@ -5,11 +5,14 @@
 //! peer has not taken. It goes on until the queue is empty and flushed, or the peer takes no more.
 
 use std::{
+    io,
     pin::pin,
     task::{Context, Poll, Waker},
 };
 
-use super::{Outbox, OutboxPhase, OutboxState, OutboxStatus, StateGuard};
+use super::{
+    Outbox, OutboxPhase, OutboxState, OutboxStatus, StateGuard, peer::Peer, queue::TakenFrames,
+};
 
 impl Outbox {
     /// Ends a turn: writes what was queued in it.
@@ -41,7 +44,8 @@ impl Outbox {
         // Before the look: who pushes from here on marks the outbox again.
         self.mark.clear();
         // A turn that is under way writes at its end. A blocked peer's task is woken.
-        self.write_if(|state| !state.attended && !state.blocked).1
+        self.write_if(|state| !state.attended && !state.blocked, Peer::write)
+            .1
     }
 
     /// Writes what is queued, in the middle of a dispatch.
@@ -58,14 +62,25 @@ impl Outbox {
         let _ = write.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     }
 
+    /// Writes to a blocked peer for which the system does not report room yet.
+    pub(super) fn probe(&self) {
+        let (state, flushed) = self.write_if(|state| state.blocked, Peer::probe);
+        drop(state);
+        self.flushers.flushed(flushed);
+    }
+
     /// Writes until the queue is empty or the peer takes no more. An error ends the connection.
     /// Returns the state as it is then, and what counted in the node's backlog.
     fn write(&self) -> (StateGuard<'_>, usize) {
-        self.write_if(|_| true)
+        self.write_if(|_| true, Peer::write)
     }
 
-    /// As [`write`](Self::write), if the state is of this kind.
-    fn write_if(&self, is_due: impl Fn(&OutboxState) -> bool) -> (StateGuard<'_>, usize) {
+    /// As [`write`](Self::write), with this kind of write, if the state is of this kind.
+    fn write_if(
+        &self,
+        is_due: impl Fn(&OutboxState) -> bool,
+        write: impl Fn(&mut Peer, &mut TakenFrames) -> Poll<io::Result<()>>,
+    ) -> (StateGuard<'_>, usize) {
         let mut peer = self.peer.lock();
         let mut state = self.state.lock();
         if !is_due(&state) {
@@ -80,7 +95,7 @@ impl Outbox {
             let before = state.queue.cost();
             let mut frames = state.queue.take();
             drop(state);
-            let written = peer.write(&mut frames);
+            let written = write(&mut peer, &mut frames);
             state = self.state.lock();
             self.note_moves(&mut state, before, frames.has_moved());
             state.queue.give_back(frames);

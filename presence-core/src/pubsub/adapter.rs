@@ -158,7 +158,7 @@ pub enum EngineState {
     Connected,
     /// The engine has started, and has not found its broker yet, or the nodes that it knows of. A
     /// node in this state should not get clients: they would not see the presences of the other
-    /// nodes. An engine does not come back to this state.
+    /// nodes. An engine that has been connected does not come back to this state.
     Connecting,
     /// The engine has lost its broker, so that no message of any node arrives. That says nothing
     /// about the other nodes: until the engine is connected again, a tracker takes no node for

@@ -18,13 +18,18 @@ impl Found {
         Self(watch::Sender::new(found))
     }
 
-    /// Handles a report of the engine.
+    /// Handles a report of the engine. An engine that is disconnected before it has found its
+    /// cluster has not found it by that.
     pub(super) fn engine_is(&self, state: EngineState) {
-        let is_connecting = state == EngineState::Connecting;
+        let is_found = match state {
+            EngineState::Connected => true,
+            EngineState::Connecting => false,
+            EngineState::Disconnected => return,
+        };
         self.0.send_if_modified(|found| {
-            let changes = found.is_some() == is_connecting;
+            let changes = found.is_some() != is_found;
             if changes {
-                *found = (!is_connecting).then(Instant::now);
+                *found = is_found.then(Instant::now);
             }
             changes
         });
@@ -64,7 +69,12 @@ mod tests {
             tokio::time::sleep(SECOND).await;
             // As NATS, whose state is known only after the start.
             found.engine_is(EngineState::Connecting);
-            tokio::time::sleep(9 * SECOND).await;
+            tokio::time::sleep(3 * SECOND).await;
+            // As zenoh, whose session is opened again before all nodes are linked.
+            found.engine_is(EngineState::Disconnected);
+            tokio::time::sleep(3 * SECOND).await;
+            found.engine_is(EngineState::Connecting);
+            tokio::time::sleep(3 * SECOND).await;
             found.engine_is(EngineState::Connected);
             tokio::time::sleep(SECOND).await;
             found.engine_is(EngineState::Disconnected);

@@ -75,8 +75,7 @@ impl ZenohConnection {
         } = opened;
         let mut refresh = interval(options.refresh);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        node.inbox.engine_is(EngineState::Connecting);
-        Self {
+        let connection = Self {
             node,
             living,
             options,
@@ -90,7 +89,9 @@ impl ZenohConnection {
             declared: None,
             logged: (0, 1),
             has_found: false,
-        }
+        };
+        connection.can_receive();
+        connection
     }
 
     async fn declare(&self) -> zenoh::Result<Declared> {
@@ -137,12 +138,12 @@ impl ZenohConnection {
         }
     }
 
-    /// Reports a state, once this node has found its cluster. Until then it is
-    /// [connecting](EngineState::Connecting).
-    fn engine_is(&self, state: EngineState) {
-        if self.has_found {
-            self.node.inbox.engine_is(state);
-        }
+    /// Reports that messages can arrive.
+    fn can_receive(&self) {
+        self.node.inbox.engine_is(match self.has_found {
+            true => EngineState::Connected,
+            false => EngineState::Connecting,
+        });
     }
 
     /// Starts a look for peers, unless one is under way.
@@ -181,7 +182,7 @@ impl ZenohConnection {
         // Once: a node that has found its cluster is of use while another one starts, or dies.
         if complete {
             self.has_found = true;
-            self.engine_is(EngineState::Connected);
+            self.can_receive();
         }
         self.unlinked.look(others, links, &self.options);
         plan
@@ -224,7 +225,7 @@ impl Connection for ZenohConnection {
     }
 
     fn began(&mut self) {
-        self.engine_is(EngineState::Connected);
+        self.can_receive();
     }
 
     async fn lost(&mut self) -> Plan {
@@ -245,12 +246,13 @@ impl Connection for ZenohConnection {
     /// Closes the session and opens one for the present peers. Messages sent meanwhile are lost.
     ///
     /// No message arrives until then, for which no other node is the cause: without the report,
-    /// this node would take all others for down if its session cannot be opened for long.
+    /// this node would take all others for down if its session cannot be opened for long. That is
+    /// so before this node has found all of its cluster, too, because some nodes may be linked.
     async fn recover(&mut self, plan: Plan) {
         tracing::info!(
             "nodes that are there are not linked; starting over with all that are listed now"
         );
-        self.engine_is(EngineState::Disconnected);
+        self.node.inbox.engine_is(EngineState::Disconnected);
         self.plan = plan;
         self.declared = None;
         self.close_session(REOPEN_PATIENCE).await;

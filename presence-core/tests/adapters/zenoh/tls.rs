@@ -1,6 +1,7 @@
 //! Links over TLS, and who is not let in.
 
 use std::{
+    net::TcpListener,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -155,4 +156,43 @@ async fn a_node_that_cannot_start_over_reports_it() {
     std::fs::copy(file("node.pem"), &certificate).unwrap();
     until("it is back", || late.pubsub.is_connected()).await;
     heard(&late, &mut on_first, "t").await;
+}
+
+/// As [`a_node_that_cannot_start_over_reports_it`], before the node has found all of its cluster: a
+/// listed node accepts connections, and does not link.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_has_not_found_all_reports_that_it_cannot_start_over() {
+    let mut addresses = free_addresses(3);
+    // The second of the list connects to the first, and waits for the third.
+    addresses.sort();
+    let deaf = TcpListener::bind(&addresses[2]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = folder.path().join("node.pem");
+    std::fs::copy(file("node.pem"), &certificate).unwrap();
+    let tls = ZenohTls {
+        certificate: certificate.clone(),
+        ..of_the_cluster()
+    };
+    let first = node(options(0, &addresses, Some(of_the_cluster()))).await;
+    let mut on_first = first.pubsub.receiver("t", 100_000);
+    let late = node(ZenohOptions {
+        refresh: Duration::from_millis(100),
+        ..options(1, &addresses, Some(tls))
+    })
+    .await;
+    let state = late.pubsub.engine_state();
+    std::fs::remove_file(&certificate).unwrap();
+    until("it is away", || {
+        *state.borrow() == EngineState::Disconnected
+    })
+    .await;
+
+    std::fs::copy(file("node.pem"), &certificate).unwrap();
+    until("it looks for its cluster again", || {
+        *state.borrow() == EngineState::Connecting
+    })
+    .await;
+    heard(&late, &mut on_first, "t").await;
+    drop(deaf);
+    until("it has found its cluster", || late.pubsub.is_connected()).await;
 }

@@ -15,6 +15,7 @@
     doc = "| [`Redis`] | `redis` | those who run Redis, or Valkey |"
 )]
 
+mod delivery;
 #[cfg(any(feature = "nats", feature = "redis", feature = "zenoh"))]
 mod engine;
 mod local;

@@ -97,7 +97,7 @@ mod tests {
     use crate::PubSub;
     use crate::adapters::{MemoryCluster, engine::EngineNode};
     use crate::pubsub::{
-        Broadcast,
+        Broadcast, Dispatch, Subscriber,
         wire::{Kind, SendingNode},
     };
     use crate::replication::message::{Body, Header, Pull, Request, encode};
@@ -174,5 +174,35 @@ mod tests {
             entry.push(&control);
         }
         assert!(stats.dropped() > 3);
+    }
+
+    /// A subscriber that breaks its promise at the first message.
+    struct Panics;
+
+    impl Subscriber for Panics {
+        fn deliver(&self, dispatch: &mut Dispatch<'_>) {
+            let event = &*dispatch.message().event;
+            assert_ne!(event, "first", "a panic which this test wants");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_subscriber_that_panics_costs_no_later_message() {
+        let cluster = MemoryCluster::default();
+        let pubsub = PubSub::with_adapter(cluster.join("a"));
+        let _panics = pubsub.subscribe("t", Arc::new(Panics));
+        let mut on_a = pubsub.receiver("t", 100);
+        let node = NodeInbox {
+            node: EngineNode::new("a", "test", '.', 1000).unwrap(),
+            inbox: cluster.inbox("a").unwrap(),
+        };
+        let arrivals = Arrivals::new(&node, 1000);
+        for event in ["first", "second"] {
+            let message = Broadcast::new("t", event, Payload::empty());
+            arrivals.entry().push(&frame(&message));
+        }
+        let second = async { while on_a.recv().await.unwrap().event.as_ref() != "second" {} };
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(30), second).await;
+        waited.expect("the second message arrives");
     }
 }

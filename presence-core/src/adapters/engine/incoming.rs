@@ -6,6 +6,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::EngineStats;
+use crate::adapters::delivery::Delivery;
 use crate::log_limit::LogLimit;
 use crate::pubsub::{
     Inbox,
@@ -19,6 +20,7 @@ const MAX_FOREIGN: usize = 256;
 pub(super) struct Incoming {
     garbage: LogLimit,
     clash: LogLimit,
+    delivery: Delivery,
     /// The nodes that sent frames of an unknown version.
     foreign: Mutex<HashSet<String>>,
 }
@@ -45,7 +47,7 @@ impl Incoming {
             self.name_clash(own.node);
         }
         stats.count_received();
-        inbox.deliver(&frame.message);
+        self.delivery.to(inbox, &frame.message);
     }
 
     fn complain(&self, error: &WireError) {

@@ -17,6 +17,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::ClusterState;
 use crate::{
+    adapters::delivery::Delivery,
     pubsub::Broadcast,
     weather::{Bandwidth, Pipe, Weather},
 };
@@ -189,6 +190,7 @@ async fn deliver(
     cluster: Weak<Mutex<ClusterState>>,
 ) {
     let mut under_way = BinaryHeap::new();
+    let delivery = Delivery::default();
     loop {
         let next = under_way
             .peek()
@@ -211,7 +213,7 @@ async fn deliver(
                 let Some(cluster) = cluster.upgrade() else { return };
                 let inbox = cluster.lock().inbox_of(&parcel.to, parcel.id);
                 if let Some(inbox) = inbox {
-                    inbox.deliver(&parcel.message);
+                    delivery.to(&inbox, &parcel.message);
                 }
             }
         }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     PubSub,
-    pubsub::{Payload, Receiver},
+    pubsub::{Dispatch, Payload, Receiver, Subscriber},
 };
 use tokio::time::Instant;
 
@@ -146,4 +146,27 @@ async fn what_is_on_its_way_to_a_crashed_node_does_not_reach_the_next_of_its_nam
     assert_eq!(all(&mut on_new).await, [] as [usize; 0]);
     send(&a, 2, 10);
     assert_eq!(all(&mut on_new).await, [2]);
+}
+
+/// A subscriber that breaks its promise at the first message.
+struct Panics;
+
+impl Subscriber for Panics {
+    fn deliver(&self, dispatch: &mut Dispatch<'_>) {
+        let event = &*dispatch.message().event;
+        assert_ne!(event, "0", "a panic which this test wants");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_panics_costs_no_later_message() {
+    let (cluster, a, mut on_b, b) = two();
+    let _panics = b.subscribe("t", Arc::new(Panics));
+    cluster.set_weather(Some(Weather {
+        least_delay: MS,
+        longest_delay: MS,
+        ..Weather::CALM
+    }));
+    (0..3).for_each(|number| send(&a, number, 10));
+    assert_eq!(all(&mut on_b).await, [0, 1, 2]);
 }

@@ -28,7 +28,8 @@ use crate::{
 };
 
 /// The most bytes of a request's head, and of what hyper buffers of a connection. hyper's own
-/// default, 400 KB, is much for a client that sends half a head.
+/// default, 400 KB, is much for a client that sends half a head. Over HTTP/2 it is 16 KiB, which
+/// the cookies of some sites exceed.
 const BUFFER: usize = 64 * 1024;
 
 /// Serves connections, each with these settings.
@@ -63,6 +64,8 @@ impl Server {
         let mut builder = auto::Builder::new(TokioExecutor::new());
         #[cfg(feature = "http2")]
         builder.http1().max_buf_size(BUFFER);
+        #[cfg(feature = "http2")]
+        builder.http2().max_header_list_size(BUFFER as u32);
         #[cfg(feature = "http2")]
         let connection = builder.serve_connection_with_upgrades(stream, service);
         let mut connection = pin!(connection);

@@ -337,33 +337,72 @@ async fn who_reads_slowly_gets_the_whole_response() {
     );
 }
 
-/// Begins a connection of HTTP/2, and asks for `/` in headers of the static table.
+/// `:method: GET`, `:scheme: http`, `:path: /`, from the static table.
 #[cfg(feature = "http2")]
-#[tokio::test]
-async fn http_2_is_served_and_stops() {
-    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
-    // `:method: GET`, `:scheme: http`, `:path: /`; the end of headers and stream.
-    const HEADERS: &[u8] = &[0, 0, 3, 1, 5, 0, 0, 0, 1, 0x82, 0x86, 0x84];
-    let mut server = TestServer::start(|serve| serve.drain_timeout(NEVER)).await;
+const HEADERS: [u8; 3] = [0x82, 0x86, 0x84];
+
+/// Begins a connection of HTTP/2, and sends a request without a body. Returns the connection and
+/// the headers of the response.
+#[cfg(feature = "http2")]
+async fn ask_over_http2(server: &TestServer, headers: &[u8]) -> (TcpStream, Vec<u8>) {
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
     let mut client = server.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
-    client.write_all(SETTINGS).await.unwrap();
-    client.write_all(HEADERS).await.unwrap();
-    let mut types = Vec::new();
-    // Until the response's headers.
-    while types.last() != Some(&1) {
+    let mut frames = SETTINGS.to_vec();
+    let mut parts = headers.chunks(16 * 1024).enumerate().peekable();
+    while let Some((number, part)) = parts.next() {
+        // Headers that end the stream, and then continuations.
+        let (kind, ends_stream) = if number == 0 { (1, 1) } else { (9, 0) };
+        let ends_headers = if parts.peek().is_none() { 4 } else { 0 };
+        frames.extend(&(part.len() as u32).to_be_bytes()[1..]);
+        frames.extend([kind, ends_stream | ends_headers, 0, 0, 0, 1]);
+        frames.extend(part);
+    }
+    client.write_all(&frames).await.unwrap();
+    loop {
         let mut head = [0; 9];
         let read = timeout(PATIENCE, client.read_exact(&mut head)).await;
         read.expect("a frame comes").expect("no end before it");
         let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
         let mut payload = vec![0; length as usize];
         client.read_exact(&mut payload).await.unwrap();
-        types.push(head[3]);
         if head[3] == 1 {
-            // `:status: 200`.
-            assert_eq!(payload[0], 0x88, "{payload:?}");
+            return (client, payload);
         }
     }
+}
+
+/// `:status: 200`.
+#[cfg(feature = "http2")]
+const OK: u8 = 0x88;
+
+#[cfg(feature = "http2")]
+#[tokio::test]
+async fn http_2_is_served_and_stops() {
+    let mut server = TestServer::start(|serve| serve.drain_timeout(NEVER)).await;
+    let (client, response) = ask_over_http2(&server, &HEADERS).await;
+    assert_eq!(response[0], OK, "{response:?}");
     server.stop();
     drop(client);
     server.ended().await;
+}
+
+/// As over HTTP/1.1.
+#[cfg(feature = "http2")]
+#[tokio::test]
+async fn over_http_2_a_head_has_at_most_64_kib() {
+    let server = TestServer::start(|serve| serve).await;
+    for (kib, is_served) in [(40, true), (66, false)] {
+        let mut headers = HEADERS.to_vec();
+        // `cookie` by its number, 32, and then the length, in base 128 after the first 127.
+        headers.extend([0x0f, 32 - 15, 0x7f]);
+        let mut rest = kib * 1024 - 127;
+        while rest >= 128 {
+            headers.push(0x80 | (rest % 128) as u8);
+            rest /= 128;
+        }
+        headers.push(rest as u8);
+        headers.extend(vec![b'x'; kib * 1024]);
+        let (_client, response) = ask_over_http2(&server, &headers).await;
+        assert_eq!(response[0] == OK, is_served, "{kib} KiB: {response:?}");
+    }
 }

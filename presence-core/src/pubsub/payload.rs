@@ -1,8 +1,10 @@
 //! The data of a message, held encoded.
 
+use std::{cell::Cell, io};
+
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, ser::Error as _};
+use serde_json::{Serializer, Value, ser::Formatter};
 
 use crate::strict_json::{self, Fault, InvalidJson};
 
@@ -43,14 +45,21 @@ impl Payload {
         Self::Json(Bytes::from_static(b"{}"))
     }
 
-    /// Encodes `value` as JSON.
+    /// Encodes `value` as JSON. Raw JSON in it, a [`RawValue`](serde_json::value::RawValue) such as
+    /// a column of a database, is checked as [`from_json`](Self::from_json) checks a text. Other
+    /// values need no check.
     ///
     /// # Errors
-    /// [`EncodeError`] if `value` has no JSON form.
+    /// [`EncodeError`] if `value` has no JSON form, or some client could not read its raw JSON.
     pub fn encode(value: &(impl Serialize + ?Sized)) -> Result<Self, EncodeError> {
-        match serde_json::to_vec(value) {
-            Ok(text) => Ok(Self::Json(compact(text.into()))),
-            Err(error) => Err(EncodeError(error)),
+        let (mut text, has_raw) = (Vec::with_capacity(128), Cell::new(false));
+        let mut serializer = Serializer::with_formatter(&mut text, NotesRaw(&has_raw));
+        value.serialize(&mut serializer).map_err(EncodeError)?;
+        match has_raw.get() {
+            true => {
+                Self::from_json(text).map_err(|error| EncodeError(serde_json::Error::custom(error)))
+            }
+            false => Ok(Self::Json(compact(text.into()))),
         }
     }
 
@@ -122,6 +131,30 @@ impl Payload {
     }
 }
 
+/// Writes JSON without spaces, and notes that some of it is text that serde_json has not written.
+struct NotesRaw<'a>(&'a Cell<bool>);
+
+impl Formatter for NotesRaw<'_> {
+    // Called with serde_json's feature `arbitrary_precision`, which keeps numbers as text.
+    fn write_number_str<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        value: &str,
+    ) -> io::Result<()> {
+        self.0.set(true);
+        writer.write_all(value.as_bytes())
+    }
+
+    fn write_raw_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        self.0.set(true);
+        writer.write_all(fragment.as_bytes())
+    }
+}
+
 /// Gives back the spare capacity of a large buffer that nothing else refers to. A queue counts a
 /// payload with its length, and the payload of a large frame is not copied.
 #[doc(hidden)]
@@ -165,8 +198,8 @@ impl<I: PayloadIndex> std::ops::Index<I> for Payload {
     }
 }
 
-/// A payload could not be encoded: a map has keys that are not strings, or its `Serialize` returned
-/// an error. Nothing was sent.
+/// A payload could not be encoded: a map has keys that are not strings, its `Serialize` returned an
+/// error, or some client could not read the raw JSON in it. Nothing was sent.
 #[derive(Debug, thiserror::Error)]
 #[error("the payload cannot be encoded: {0}")]
 pub struct EncodeError(#[source] pub serde_json::Error);
@@ -221,6 +254,10 @@ impl IntoPayload for &Payload {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::value::RawValue;
+
     use super::*;
 
     #[test]
@@ -261,6 +298,20 @@ mod tests {
         };
         assert_eq!(part, "x".repeat(length - 40_001));
         assert!(spare(Payload::Binary(part)) <= SPARE);
+    }
+
+    #[test]
+    fn raw_json_is_checked_and_kept() {
+        let encode = |text: &str| {
+            let raw = RawValue::from_string(text.to_owned()).unwrap();
+            Payload::encode(&BTreeMap::from([("row", raw)]))
+        };
+        let kept = encode("[1.0, 1e300 ]").unwrap();
+        assert_eq!(kept.bytes(), r#"{"row":[1.0, 1e300 ]}"#);
+        for text in ["[1e999]", r#""\ud83d""#] {
+            let error = encode(text).unwrap_err();
+            assert!(error.to_string().contains("at byte"), "{error}");
+        }
     }
 
     #[test]

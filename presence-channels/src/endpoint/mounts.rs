@@ -104,11 +104,36 @@ impl MountPoint {
 
 /// Returns the path of a transport with slashes as clients write them. Phoenix ignores empty
 /// segments. A route with a wildcard would do so, too, but forbid the app routes below the mount.
-fn spellings(mount: &str, transport: &str) -> impl Iterator<Item = String> {
-    ["", "/"].into_iter().flat_map(move |before| {
-        ["/", "//"].into_iter().flat_map(move |between| {
-            let end = |after| format!("{before}{mount}{between}{transport}{after}");
-            ["", "/", "//"].map(end)
-        })
-    })
+fn spellings(mount: &str, transport: &str) -> Vec<String> {
+    // A mount begins with a slash.
+    let parts = mount.split('/').skip(1).chain([transport]);
+    let doubled = |path: &String, part| ["/", "//"].map(|slash| format!("{path}{slash}{part}"));
+    let paths = parts.fold(vec![String::new()], |paths, part| {
+        paths.iter().flat_map(|path| doubled(path, part)).collect()
+    });
+    let ended = |path: &String| ["", "/", "//"].map(|end| format!("{path}{end}"));
+    paths.iter().flat_map(ended).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::spellings;
+
+    #[test]
+    fn each_slash_of_a_path_may_be_doubled() {
+        let paths = spellings("/api/{tenant}/socket", "websocket");
+        for path in [
+            "/api/{tenant}/socket/websocket",
+            "//api/{tenant}/socket/websocket",
+            "/api//{tenant}/socket/websocket/",
+            "/api/{tenant}//socket/websocket",
+            "//api//{tenant}//socket//websocket//",
+        ] {
+            assert!(paths.iter().any(|spelled| spelled == path), "{path}");
+        }
+        let different: HashSet<_> = paths.iter().collect();
+        assert_eq!((paths.len(), different.len()), (48, 48));
+    }
 }

@@ -172,6 +172,18 @@ pub struct Timer(pub(super) AbortHandle);
 
 impl Timer {
     /// Cancels the message, unless it was sent already.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::Timer;
+    /// /// Cancels the reminder of a user who has answered.
+    /// fn answered(reminder: &mut Option<Timer>) {
+    ///     if let Some(reminder) = reminder.take() {
+    ///         reminder.cancel();
+    ///     }
+    /// }
+    /// # let _ = answered;
+    /// ```
     pub fn cancel(&self) {
         self.0.abort();
     }

@@ -131,6 +131,16 @@ impl<C: Channel> Socket<C> {
     /// # Errors
     /// A [`PushError`] if the payload cannot be encoded for this client, or the channel has not
     /// joined yet.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::*;
+    /// # use serde_json::json;
+    /// # fn handler<C: Channel>(socket: &Socket<C>) -> HandleResult {
+    /// socket.push("welcome", json!({ "room": &**socket.topic() }))?;
+    /// # no_reply()
+    /// # }
+    /// ```
     pub fn push(&self, event: &str, payload: impl IntoPayload) -> Result<(), PushError> {
         if self.subscription.is_none() {
             return Err(PushError::NotJoined);
@@ -233,6 +243,16 @@ impl<C: Channel> Socket<C> {
     ///
     /// # Errors
     /// As [`broadcast`](Self::broadcast).
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::*;
+    /// # use serde_json::json;
+    /// # fn handler<C: Channel>(user: &str, socket: &Socket<C>) -> HandleResult {
+    /// socket.broadcast_from("typing", json!({ "user": user }))?;
+    /// # no_reply()
+    /// # }
+    /// ```
     pub fn broadcast_from(
         &self,
         event: &str,
@@ -318,6 +338,17 @@ impl<C: Channel> Socket<C> {
     }
 
     /// Ends the channel after this callback. The client gets `phx_close`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::*;
+    /// # use serde_json::json;
+    /// # fn handle_info<C: Channel>(winner: &str, socket: &mut Socket<C>) -> InfoResult {
+    /// socket.push("game_over", json!({ "winner": winner }))?;
+    /// socket.stop();
+    /// Ok(())
+    /// # }
+    /// ```
     pub fn stop(&mut self) {
         self.stopping = Some(TerminateReason::Stopped);
     }

@@ -141,6 +141,16 @@ impl Endpoint {
     /// # Errors
     /// [`BroadcastError::Encode`] or [`BroadcastError::Frame`], if the message has no form.
     /// [`BroadcastError::ReservedTopic`], if nodes send each other messages on the topic.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::{BroadcastError, Endpoint, Payload};
+    /// /// Each node has its own copy of the settings, and reads them again at its own time.
+    /// fn settings_were_read(endpoint: &Endpoint) -> Result<(), BroadcastError> {
+    ///     endpoint.local_broadcast("settings", "changed", Payload::empty())
+    /// }
+    /// # let _ = settings_were_read;
+    /// ```
     pub fn local_broadcast(
         &self,
         topic: &str,
@@ -159,6 +169,17 @@ impl Endpoint {
     ///
     /// # Errors
     /// As [`broadcast`](Self::broadcast).
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::{BroadcastError, Endpoint};
+    /// /// Ends the connections of a user who logs out, where `UserSocket::id` is "user:" and the
+    /// /// user's number.
+    /// fn log_out(endpoint: &Endpoint, user: u64) -> Result<(), BroadcastError> {
+    ///     endpoint.disconnect(&format!("user:{user}"))
+    /// }
+    /// # let _ = log_out;
+    /// ```
     pub fn disconnect(&self, id: &str) -> Result<(), BroadcastError> {
         self.broadcast(id, "disconnect", Payload::empty())
     }
@@ -223,6 +244,19 @@ impl Endpoint {
     ///
     /// A second call waits for the first, and does nothing by itself. Dropping the future leaves
     /// the stop unfinished: a call that waits, or the next one, then stops what is left.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::{Config, Endpoint, PubSub};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), presence_channels::StartError> {
+    /// let endpoint = Endpoint::builder(PubSub::local()).start(Config::default()).await?;
+    /// // In an app that is not served by `serve`, at the signal to end.
+    /// endpoint.stop().await;
+    /// assert_eq!(endpoint.connections(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn stop(&self) {
         // Two stops at a time would have one end the PubSub while the other still needs it.
         let stopped = &self.running.stopped;

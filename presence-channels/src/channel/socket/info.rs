@@ -138,6 +138,15 @@ impl<C: Channel> Socket<C> {
     }
 
     /// Removes all of the channel's [subscriptions](Self::subscribe) to `topic`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::*;
+    /// # fn handle_in<C: Channel>(stock: &str, socket: &mut Socket<C>) -> HandleResult {
+    /// socket.unsubscribe(&format!("prices:{stock}"));
+    /// no_reply()
+    /// # }
+    /// ```
     pub fn unsubscribe(&mut self, topic: &str) {
         self.subscriptions
             .retain(|subscription| **subscription.topic() != *topic);

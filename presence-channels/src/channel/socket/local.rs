@@ -8,6 +8,24 @@ use crate::{BroadcastError, Channel, telemetry};
 impl<C: Channel> Socket<C> {
     /// Returns the id by which [`Endpoint::broadcast_from`](crate::Endpoint::broadcast_from)
     /// leaves this channel out, for a task that acts for it. Returns `None` in `join`.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::*;
+    /// # async fn thumbnail(image: Payload) -> Payload { image }
+    /// # fn handle_in<C: Channel>(image: Payload, socket: &mut Socket<C>) -> HandleResult {
+    /// let (endpoint, topic) = (socket.endpoint().clone(), socket.topic().clone());
+    /// if let Some(id) = socket.subscriber_id() {
+    ///     tokio::spawn(async move {
+    ///         let small = thumbnail(image).await;
+    ///         if let Err(error) = endpoint.broadcast_from(id, &topic, "image", small) {
+    ///             tracing::warn!(%error, "the image was not sent");
+    ///         }
+    ///     });
+    /// }
+    /// no_reply()
+    /// # }
+    /// ```
     #[must_use]
     pub fn subscriber_id(&self) -> Option<SubscriberId> {
         Some(self.subscription.as_ref()?.id())

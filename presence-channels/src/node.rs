@@ -29,8 +29,8 @@ pub(crate) use kicks::{Kick, RecentKicks, SinceMark};
 
 use crate::{
     Limits,
-    outgoing::{Flushers, Outbox, Sink, close_code},
-    telemetry::SocketMeter,
+    outgoing::{Flushers, Outbox, OutboxPhase, Sink, close_code},
+    telemetry::{Limit, SocketMeter},
     token::{MissingSecretKeyBase, Tokens},
 };
 use admission::Admissions;
@@ -158,7 +158,14 @@ impl Node {
             .is_err()
         {
             let left = self.connections();
-            tracing::warn!(left, "stopped before all channels had ended");
+            let setting = Limit::ChannelDrainTimeout.setting();
+            tracing::warn!(left, setting, "stopped before all channels had ended");
+            // A connection closes by itself when its last channel has ended.
+            let is_open = |connection: &&Arc<Outbox>| connection.phase() == OutboxPhase::Open;
+            for connection in connections.iter().filter(is_open) {
+                let limits = connection.meter().limits();
+                limits.counted(Limit::ChannelDrainTimeout, 1);
+            }
         }
         for connection in connections {
             connection.close(close_code::RESTART, drain::REASON);

@@ -72,7 +72,8 @@
 //! `presence_channels_limits_total` counts each time that a limit refuses, drops or closes
 //! something. Its label `limit` is the setting's name. A log line names the setting and what was
 //! refused, at most once a second for each mount and limit. Its field `suppressed` is the number of
-//! lines that were held back before it.
+//! lines that were held back before it. `keep_alive_timeout` has no line: most connections end by
+//! it.
 //!
 //! | `limit` | setting | each time |
 //! | --- | --- | --- |
@@ -92,7 +93,8 @@
 //! | `slow_reader_timeout` | `Limits` | a client is closed because it does not read |
 //! | `max_queued_bytes` | `Config` | a client is closed that does not read and holds more than its share |
 //! | `max_unflushed_bytes` | `Config` | a broadcast of another node is dropped for a client, while more waits, or a publish is answered with 408 because it waited for broadcasts |
-//! | `head_timeout`, `body_timeout`, `write_timeout`, `drain_timeout` | [`Serve`](crate::Serve); `socket` is empty | a connection is closed, or a request's body given up |
+//! | `channel_drain_timeout` | `Config`: `drain_timeout` | a client is closed by the endpoint's stop because its channels have not ended |
+//! | `head_timeout`, `keep_alive_timeout`, `body_timeout`, `write_timeout`, `drain_timeout` | [`Serve`](crate::Serve); `socket` is empty | a connection is closed, or a request's body given up |
 //!
 //! Other names that begin with `presence_` are reserved.
 

@@ -132,6 +132,8 @@ impl Server {
                 self.limits.closed(Limit::WriteTimeout, what);
             }
             Silence::KeepAlive => {
+                // Without a log line: most connections end so.
+                self.limits.counted(Limit::KeepAliveTimeout, 1);
                 let timeout = self.timeouts.keep_alive;
                 tracing::trace!(%peer, ?timeout, "no request came within keep_alive_timeout");
             }

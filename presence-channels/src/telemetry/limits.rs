@@ -106,9 +106,14 @@ impl LimitMeters {
         self.reached(limit, count as u64, "closed", what);
     }
 
+    /// Counts without a log line, which the caller writes if there is one.
+    pub(crate) fn counted(&self, limit: Limit, count: u64) {
+        self.of(limit).counter.add(count);
+    }
+
     fn reached(&self, limit: Limit, count: u64, effect: &str, what: impl fmt::Display) {
+        self.counted(limit, count);
         let meter = self.of(limit);
-        meter.counter.add(count);
         let Some(suppressed) = meter.gate.pass() else {
             return;
         };

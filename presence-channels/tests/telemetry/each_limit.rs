@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The limits of a mount that [`reach`] reaches once.
-const OF_MOUNTS: [&str; 18] = [
+const OF_MOUNTS: [&str; 19] = [
     "max_connections",
     "max_connections_per_address",
     "max_connections_per_user",
@@ -48,6 +48,7 @@ const OF_MOUNTS: [&str; 18] = [
     "max_waiting_messages",
     "max_waiting_bytes",
     "max_outgoing_bytes",
+    "channel_drain_timeout",
 ];
 
 /// The limits of routes and users, and the topics whose messages reach them.
@@ -59,7 +60,12 @@ const OF_ROUTES: [(&str, &str); 4] = [
 ];
 
 /// The limits of a server that [`reach_of_server`] reaches once.
-const OF_SERVERS: [&str; 3] = ["head_timeout", "body_timeout", "drain_timeout"];
+const OF_SERVERS: [&str; 4] = [
+    "head_timeout",
+    "keep_alive_timeout",
+    "body_timeout",
+    "drain_timeout",
+];
 
 /// The limits that other tests reach, because they need a slow client, or another node.
 const ELSEWHERE: [(&str, &str); 4] = [
@@ -266,6 +272,20 @@ async fn reach(limit: &str) -> Endpoint {
             assert_eq!(client.publish(long).await, 408);
             endpoint
         }
+        "channel_drain_timeout" => {
+            let config = Config::default().drain_timeout(Duration::from_secs(1));
+            let endpoint = start_on(PubSub::local(), config, limits).await;
+            let busy = testing::connect::<UserSocket>(&endpoint, json!({})).await;
+            let busy = busy.unwrap();
+            busy.push("room:1", "phx_join", json!({})).await;
+            busy.push("room:1", "endless", json!({})).await;
+            // A client whose channels have ended is not counted.
+            let idle = testing::connect::<UserSocket>(&endpoint, json!({})).await;
+            let idle = idle.unwrap();
+            idle.push("quiet", "phx_join", json!({})).await;
+            endpoint.stop().await;
+            endpoint
+        }
         other => panic!("{other} is not played"),
     }
 }
@@ -371,6 +391,7 @@ async fn reach_of_server(limit: &str, endpoint: &Endpoint) {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let (address, server) = listen(endpoint, app, |server| match limit {
         "head_timeout" => server.head_timeout(short),
+        "keep_alive_timeout" => server.keep_alive_timeout(short),
         "body_timeout" => server.body_timeout(short),
         _ => server.drain_timeout(short).with_graceful_shutdown(async {
             let _ = stopped.await;
@@ -381,6 +402,7 @@ async fn reach_of_server(limit: &str, endpoint: &Endpoint) {
     let half = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\nhalf";
     let sent = match limit {
         "head_timeout" => "",
+        "keep_alive_timeout" => "GET / HTTP/1.1\r\nhost: localhost\r\n\r\nGET / HTTP",
         "body_timeout" => half,
         _ => "GET /endless HTTP/1.1\r\nhost: localhost\r\n\r\n",
     };
@@ -392,8 +414,13 @@ async fn reach_of_server(limit: &str, endpoint: &Endpoint) {
         stopped.expect("the server stops").unwrap().unwrap();
     } else {
         // Until the server has closed the connection, or answered.
-        let mut some = [0; 64];
-        let read = tokio::time::timeout(Duration::from_secs(20), client.read(&mut some)).await;
+        let read = async {
+            match limit {
+                "keep_alive_timeout" => client.read_to_end(&mut Vec::new()).await,
+                _ => client.read(&mut [0; 64]).await,
+            }
+        };
+        let read = tokio::time::timeout(Duration::from_secs(20), read).await;
         let _ = read.expect("the server ends the request");
         server.abort();
     }

@@ -46,7 +46,9 @@ limits! {
     SlowReaderTimeout => "Limits::slow_reader_timeout",
     UnflushedBytes => "Config::max_unflushed_bytes",
     QueuedBytes => "Config::max_queued_bytes",
+    ChannelDrainTimeout => "Config::drain_timeout",
     HeadTimeout => "Serve::head_timeout",
+    KeepAliveTimeout => "Serve::keep_alive_timeout",
     BodyTimeout => "Serve::body_timeout",
     WriteTimeout => "Serve::write_timeout",
     DrainTimeout => "Serve::drain_timeout",
@@ -58,6 +60,7 @@ impl Limit {
         match self {
             Self::RouteRate => "route_rate",
             Self::RouteUserRate => "route_user_rate",
+            Self::ChannelDrainTimeout => "channel_drain_timeout",
             limit => {
                 let (_, name) = limit
                     .setting()

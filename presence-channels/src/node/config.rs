@@ -120,9 +120,9 @@ impl Config {
     /// Sets the bytes that all clients of this node together may leave unread. Default 256 MiB. A
     /// message counts for each client that it waits for. Beyond this limit a client that holds more
     /// than its share (the limit divided by the number of clients that leave something unread) is
-    /// closed with code 1013 at once. From four fifths of the limit on, such a client is closed once
-    /// it has left something unread for two seconds. Set the limit to the memory that slow clients
-    /// may cost. An endpoint does not start with 0.
+    /// closed with code 1013 at once. From four fifths of the limit on, such a client is closed
+    /// once it has left something unread for two seconds. Set the limit to the memory that slow
+    /// clients may cost. An endpoint does not start with 0.
     #[must_use]
     pub fn max_queued_bytes(mut self, bytes: usize) -> Self {
         self.max_queued_bytes = bytes;

@@ -69,7 +69,7 @@ impl Backlog {
     }
 
     /// Counts the bytes that wait for a client that takes no more, of which `before` are counted.
-    pub(super) fn hold(&self, before: usize, bytes: usize) {
+    pub(crate) fn hold(&self, before: usize, bytes: usize) {
         match (before, bytes) {
             (0, 1..) => _ = self.holders.fetch_add(1, Ordering::Relaxed),
             (1.., 0) => _ = self.holders.fetch_sub(1, Ordering::Relaxed),
@@ -116,7 +116,7 @@ impl Backlog {
 
     /// Returns the bytes that one client may leave unread, if the budget for all of them is spent.
     /// Clients that leave nothing unread need no share.
-    pub(super) fn share_if_spent(&self) -> Option<usize> {
+    pub(crate) fn share_if_spent(&self) -> Option<usize> {
         self.share_beyond(self.max_held)
     }
 

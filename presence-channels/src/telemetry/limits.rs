@@ -47,10 +47,12 @@ pub(crate) enum Refused {
     Frame,
     /// A channel that is too slow for what it is sent.
     Slow,
+    /// A request of another node that cannot be answered.
+    PeerAnswer,
 }
 
 impl Refused {
-    const COUNT: usize = Self::Slow as usize + 1;
+    const COUNT: usize = Self::PeerAnswer as usize + 1;
 }
 
 struct LimitMeter {

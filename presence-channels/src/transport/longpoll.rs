@@ -7,13 +7,17 @@
 //! - A POST with the token publishes: 200 when all messages were handled as far as they go without
 //!   waiting, 410 if the session has ended, 408 if a window was not enough, a message is malformed,
 //!   or the body breaks off.
-//! - A session that is not polled for one and a half windows ends, and its channels with it.
+//! - A session that is not polled for one and a half windows ends, and its channels with it. The
+//!   time counts from the end of the last poll, or from when its answer was read. A client that has
+//!   begun to read an answer may take nothing of it for six windows.
+//! - An answer counts as unread until its bytes are dropped (`unread.rs`).
 //!
 //! A session is held by the node that opened it. Requests that reach another node are passed on
 //! (`peers.rs`).
 
 mod answer;
 mod batch;
+mod bell;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod peers;
@@ -23,6 +27,7 @@ mod session;
 mod session_token;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 use std::{
     collections::HashMap,
@@ -50,6 +55,7 @@ use batch::BatchLimits;
 use publish_turns::PublishTurns;
 use session::Session;
 use session_token::{SessionKey, SessionTokens};
+use unread::UnreadElsewhere;
 
 /// The sessions of one mounted socket on this node, and the way to those on others.
 pub(crate) struct Longpoll {
@@ -59,6 +65,8 @@ pub(crate) struct Longpoll {
     tokens: SessionTokens,
     /// Of publishes to other nodes' sessions.
     publish_turns: PublishTurns,
+    /// Answers to polls of other nodes' sessions.
+    unread: UnreadElsewhere,
     sessions: Mutex<HashMap<u64, Arc<Session>>>,
     /// Numbers sessions, and requests to other nodes.
     next_id: AtomicU64,
@@ -92,6 +100,7 @@ impl Longpoll {
             meters: mount.meters().limits().clone(),
             tokens: SessionTokens::new(secret, mount.path()),
             publish_turns: PublishTurns::default(),
+            unread: UnreadElsewhere::new(limits.max_outgoing_bytes),
             sessions: Mutex::default(),
             next_id: AtomicU64::new(0),
             instance: session_token::random(),
@@ -105,7 +114,7 @@ impl Longpoll {
 
     /// Opens a session, and returns its token.
     fn open(self: &Arc<Self>, connection: Box<dyn AnyConnection>, admission: Admission) -> String {
-        let session = Arc::new(Session::new(connection, self.options.window));
+        let session = Arc::new(Session::new(connection, &self.options));
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         self.sessions.lock().insert(id, session.clone());
         let longpoll = Arc::downgrade(self);

@@ -16,6 +16,7 @@ mod half_requests;
 mod handlers;
 mod held;
 mod listeners;
+mod publish_bodies;
 mod slow_downloads;
 mod slow_reader;
 mod world;

@@ -130,8 +130,13 @@ impl Client {
     }
 
     pub(crate) async fn request(&self, request: Request<Body>) -> Answer {
+        read(self.response(request).await).await
+    }
+
+    /// Returns a response whose body is not read yet.
+    pub(crate) async fn response(&self, request: Request<Body>) -> Response<Body> {
         let response = self.router.clone().oneshot(request).await;
-        read(response.unwrap()).await
+        response.unwrap()
     }
 }
 

@@ -246,6 +246,33 @@ async fn a_publish_that_the_engine_does_not_carry_is_too_large_and_the_session_l
     assert_eq!((a.connections(), probe.ended()), (1, 0));
 }
 
+#[cfg(feature = "metrics")]
+#[tokio::test(start_paused = true)]
+async fn a_publish_that_the_engine_does_not_carry_is_counted_by_the_node_that_was_asked() {
+    use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+    let recorder = DebuggingRecorder::new();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let cluster = MemoryCluster::default();
+    let (a, _) = node(&cluster, "a").await;
+    let (b, _) = node_over(Narrow(cluster.join("b"))).await;
+    let there = Client::open(&a, "/socket").await.by(&b);
+    let body = "x".repeat(Narrow::LIMIT);
+    for _ in 0..3 {
+        assert_eq!(there.publish_body(body.clone()).await.status(), 413);
+    }
+    let counted = recorder.snapshotter().snapshot().into_vec().into_iter();
+    let counted = counted.filter_map(|(key, _, _, value)| {
+        let mut labels = key.key().labels();
+        let is_limit = labels.any(|label| label.value() == "max_body_bytes");
+        match value {
+            DebugValue::Counter(count) if is_limit => Some(count),
+            _ => None,
+        }
+    });
+    assert_eq!(counted.sum::<u64>(), 3);
+}
+
 /// The node that was asked reads a body when that of the publish before it is answered.
 #[tokio::test(start_paused = true)]
 async fn bodies_for_a_session_elsewhere_are_read_one_at_a_time() {

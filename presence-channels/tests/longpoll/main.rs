@@ -1,5 +1,6 @@
 //! Long-polling through the endpoint's router, on a paused clock: nothing waits for real.
 
+mod answers;
 mod app;
 mod big_rooms;
 mod client;

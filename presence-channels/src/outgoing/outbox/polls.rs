@@ -46,6 +46,21 @@ impl Outbox {
         state.make_room(self.congestion());
     }
 
+    /// Notes that the client took a part of an answer. If too much waits in the queue, the time in
+    /// which it must take more begins anew.
+    pub(crate) fn answer_moves(&self) {
+        let state = self.state.lock();
+        self.liveness.moves();
+        if state.queue.cost_behind_first() > self.max_cost {
+            self.liveness.stalls(|| self.flushers.now());
+        }
+    }
+
+    /// Returns the most that may wait behind the first frame, in bytes.
+    pub(crate) fn max_outgoing(&self) -> usize {
+        self.max_cost
+    }
+
     /// Returns whether messages wait in the queue. The close frame does not count, and is the last.
     pub(crate) fn has_messages(&self) -> bool {
         self.state.lock().queue.has_messages()

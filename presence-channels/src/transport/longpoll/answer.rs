@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::unread::UnreadAnswer;
 use crate::{
     serializer::{Frame, Opcode},
     socket::Refusal,
@@ -49,24 +50,34 @@ impl Messages {
     pub(super) fn is_empty(&self) -> bool {
         self.0.get() == "[]"
     }
+
+    /// The length of the array, in bytes.
+    pub(super) fn len(&self) -> usize {
+        self.0.get().len()
+    }
 }
 
-/// A poll's answer: 200 with messages, 204 without.
-pub(super) fn polled(token: &str, messages: &Messages) -> Response {
+/// A poll's answer: 200 with messages, 204 without. Its body counts as `unread`.
+pub(super) fn polled(token: &str, messages: &Messages, unread: Option<UnreadAnswer>) -> Response {
     let status = match messages.is_empty() {
         true => StatusCode::NO_CONTENT,
         false => StatusCode::OK,
     };
-    poll_answer(status, token, messages)
+    poll_answer(status, token, messages, unread)
 }
 
 /// The answer to a poll that opened a session: 410, because the client had no session, or its
 /// session has ended.
 pub(super) fn opened(token: &str) -> Response {
-    poll_answer(StatusCode::GONE, token, &Messages::none())
+    poll_answer(StatusCode::GONE, token, &Messages::none(), None)
 }
 
-fn poll_answer(status: StatusCode, token: &str, messages: &Messages) -> Response {
+fn poll_answer(
+    status: StatusCode,
+    token: &str,
+    messages: &Messages,
+    unread: Option<UnreadAnswer>,
+) -> Response {
     #[derive(Serialize)]
     struct PollAnswer<'a> {
         messages: &'a Messages,
@@ -74,10 +85,14 @@ fn poll_answer(status: StatusCode, token: &str, messages: &Messages) -> Response
         token: &'a str,
     }
     let status = status.as_u16();
-    json(&PollAnswer {
+    let body = to_json(&PollAnswer {
         messages,
         status,
         token,
+    });
+    of_json(match unread {
+        Some(unread) => unread.into_body(body),
+        None => body.into(),
     })
 }
 
@@ -136,8 +151,15 @@ pub(super) fn refused(refusal: Refusal) -> Response {
 }
 
 fn json(answer: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(answer).expect("strings and numbers have a JSON form");
-    let mut response = Response::new(Body::from(body));
+    of_json(to_json(answer).into())
+}
+
+fn to_json(answer: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(answer).expect("strings and numbers have a JSON form")
+}
+
+fn of_json(body: Body) -> Response {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     let json = HeaderValue::from_static("application/json; charset=utf-8");
     headers.insert(header::CONTENT_TYPE, json);

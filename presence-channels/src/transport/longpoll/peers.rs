@@ -24,7 +24,11 @@ use presence_core::pubsub::{
 use serde::{Deserialize, Serialize};
 
 use super::{Longpoll, SessionKey, answer::Messages, batch::BodyKind, session::Session};
-use crate::{node::topic::LONGPOLL as TOPIC_PREFIX, outgoing::close_code};
+use crate::{
+    node::topic::LONGPOLL as TOPIC_PREFIX,
+    outgoing::close_code,
+    telemetry::{Limit, Refused},
+};
 
 /// The timeout for another node to say that it holds a session. Its answer may take this much
 /// longer than a window. As in Phoenix.
@@ -136,7 +140,8 @@ impl Longpoll {
             .direct(node, message)
             .map_err(|error| match error {
                 PubSubError::Adapter(AdapterError::TooLarge { .. }) => {
-                    tracing::warn!(node, %error, "a publish cannot be passed on to its session's node");
+                    let what = format_args!("a publish for a session of {node}: {error}");
+                    self.meters.refused(Limit::BodyBytes, what);
                     PeerRequestError::TooLarge
                 }
                 _ => {
@@ -220,13 +225,17 @@ impl Longpoll {
                 return;
             }
         };
-        let batch = self.metered(async { kind.read(body, self.limits) });
-        let status = session.publish_of_peer(batch).await;
+        let bytes = body.len();
+        // A message that waits must not keep the engine's buffer.
+        let batch = async { kind.read(Bytes::copy_from_slice(&body), self.limits) };
+        let batch = self.metered(batch);
+        let status = session.publish_of_peer(bytes, batch).await;
         self.reply(&header, ANSWER, status.as_u16());
     }
 
     async fn answer_poll(&self, header: &RequestHeader, session: &Session) {
-        let messages = Messages::of(&session.poll(ANSWER_BYTES).await);
+        // The node that is asked counts the answer until the client has read it.
+        let messages = Messages::of(&session.poll(ANSWER_BYTES).await.frames);
         let is_empty = messages.is_empty();
         if !self.reply(header, ANSWER, messages) && !is_empty {
             session.close(close_code::TRY_AGAIN, "messages were lost");
@@ -238,8 +247,11 @@ impl Longpoll {
         let payload = payload.into_payload().expect("it has a JSON form");
         let message = Broadcast::new(&*header.reply_topic, event, payload);
         let sent = self.pubsub.direct(&header.reply_node, message);
-        if let Err(error) = &sent {
-            tracing::warn!(node = header.reply_node, %error, "a long-poll request cannot be answered");
+        if let Err(error) = &sent
+            && let Some(suppressed) = self.meters.pass(Refused::PeerAnswer)
+        {
+            let node = &header.reply_node;
+            tracing::warn!(node, %error, suppressed, "a long-poll request cannot be answered");
         }
         sent.is_ok()
     }

@@ -11,9 +11,11 @@ use super::{
     Longpoll, SessionKey,
     answer::{self, Messages},
     batch::{BadBody, BodyKind},
+    unread::UnreadAnswer,
 };
 use crate::{
     Endpoint, Params,
+    outgoing::Flushers,
     serializer::Data,
     socket::{
         LONGPOLL_TOKEN_HEADER, Mounted, Refusal,
@@ -23,8 +25,8 @@ use crate::{
 };
 
 /// The bytes for a client that one answer carries, unless one message is larger. They are in memory
-/// three times while the answer is made, and once while the client reads it. The rest comes with
-/// the next poll.
+/// three times while the answer is made, and once while the client reads it (`unread.rs`). The rest
+/// comes with the next poll.
 const ANSWER_BYTES: usize = 1024 * 1024;
 
 /// Answers a request at the mount's `/longpoll`.
@@ -66,8 +68,9 @@ async fn get(
     if let Some(token) = session_token(&params, &parts.headers)
         && let Some(key) = longpoll.tokens.verify(token)
     {
-        if let Some(messages) = longpoll.poll(&key).await {
-            return Ok(answer::polled(token, &messages));
+        let flushers = endpoint.node().flushers();
+        if let Some((messages, unread)) = longpoll.poll(&key, flushers).await {
+            return Ok(answer::polled(token, &messages, unread));
         }
         // An app may have a `token` of its own, which this one would hide from `connect`.
         let ended = token.to_owned();
@@ -101,12 +104,33 @@ fn session_token<'a>(params: &'a Params, headers: &'a HeaderMap) -> Option<&'a s
 
 impl Longpoll {
     /// Returns the messages that wait for the client. Returns `None` if the session has ended.
-    async fn poll(&self, key: &SessionKey) -> Option<Messages> {
+    async fn poll(
+        &self,
+        key: &SessionKey,
+        flushers: &Arc<Flushers>,
+    ) -> Option<(Messages, Option<UnreadAnswer>)> {
         if !self.is_here(key) {
-            return self.poll_peer(key).await;
+            return self.poll_elsewhere(key, flushers).await;
         }
-        let frames = self.find_here(key)?.poll(ANSWER_BYTES).await;
-        Some(Messages::of(&frames))
+        let taken = self.find_here(key)?.poll(ANSWER_BYTES).await;
+        Some((Messages::of(&taken.frames), taken.answer))
+    }
+
+    /// As a poll of a session here. This node has the answer until the client has read it, and the
+    /// session's node no more.
+    async fn poll_elsewhere(
+        &self,
+        key: &SessionKey,
+        flushers: &Arc<Flushers>,
+    ) -> Option<(Messages, Option<UnreadAnswer>)> {
+        let unread = self.unread.of(key, flushers);
+        let room = tokio::time::timeout(self.options.window, unread.has_room()).await;
+        if room.is_err() {
+            return Some((Messages::none(), None));
+        }
+        let messages = self.poll_peer(key).await?;
+        let answer = (!messages.is_empty()).then(|| unread.begin(messages.len()));
+        Some((messages, answer))
     }
 
     /// Counts a body that a limit refuses.
@@ -147,20 +171,17 @@ impl Longpoll {
     }
 }
 
-/// The body, if it is whole and within `limit`.
+/// The body, if it is whole and within `limit`, in memory of its own. A part of it may be one byte,
+/// or keep the server's whole buffer.
 async fn read(body: Body, limit: usize) -> Result<Bytes, BadBody> {
     let mut body = body.into_data_stream();
-    let (mut parts, mut bytes) = (Vec::new(), 0);
+    let mut bytes = Vec::new();
     while let Some(part) = body.next().await {
         let part = part.map_err(|_| BadBody::Incomplete)?;
-        bytes += part.len();
-        if bytes > limit {
+        if part.len() > limit - bytes.len() {
             return Err(BadBody::TooLarge(Limit::BodyBytes));
         }
-        parts.push(part);
+        bytes.extend_from_slice(&part);
     }
-    Ok(match parts.len() {
-        1 => parts.remove(0),
-        _ => parts.concat().into(),
-    })
+    Ok(bytes.into_boxed_slice().into())
 }

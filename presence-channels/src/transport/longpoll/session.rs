@@ -7,19 +7,21 @@ use std::{
     future::{Future, poll_fn},
     pin::pin,
     sync::Arc,
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use http::StatusCode;
 use parking_lot::Mutex;
-use tokio::{
-    sync::{Notify, Semaphore},
-    time::Instant,
-};
+use tokio::{sync::Semaphore, time::Instant};
 
-use super::batch::BadBody;
+use super::{
+    batch::BadBody,
+    bell::Bell,
+    unread::{Unread, UnreadAnswer},
+};
 use crate::{
+    LongpollOptions,
     outgoing::{Outbox, OutboxPhase, close_code, turn},
     serializer::{Data, Frame, Opcode},
     socket::AnyConnection,
@@ -32,15 +34,28 @@ const MESSAGES_A_TURN: usize = 64;
 /// The time in which a client that gave up a poll sends the next one, unless it is lost.
 const LOST: Duration = Duration::from_secs(1);
 
+/// The windows for which a client may take nothing of an answer that it has begun to read.
+const READING_WINDOWS: u32 = 6;
+
+/// The least that a publish of another node counts, in bytes, for what is kept beside its body.
+const MIN_PEER_PUBLISH: usize = 1024;
+
+/// The most that one of them counts.
+const MAX_PERMITS: usize = u32::MAX as usize / 2;
+
 /// A client's session. Frames for the client wait in its outbox from one poll to the next.
 pub(super) struct Session {
     outbox: Arc<Outbox>,
     /// `None` once the session has ended. A publish has it for its whole batch, so that two at once
     /// do not mix; hence a lock that is waited for without a thread.
     connection: tokio::sync::Mutex<Option<Box<dyn AnyConnection>>>,
-    /// The publishes of other nodes, whose bodies are here already: one is handled, one waits.
-    peer_publishes: Semaphore,
+    /// The bytes that publishes of other nodes may have, whose bodies are here already: one of the
+    /// largest is handled, one waits.
+    peer_bytes: Semaphore,
+    /// The most that one of them counts.
+    max_peer_publish: u32,
     polls: Mutex<Polls>,
+    unread: Arc<Unread>,
     bell: Arc<Bell>,
     window: Duration,
 }
@@ -55,33 +70,35 @@ struct Polls {
     given_up: bool,
 }
 
-/// Wakes all who wait for something of a session: the outbox has one waker, and they are a poll,
-/// publishes and the session's keeper. A publish that waits until broadcasts are written is woken
-/// by the bell, too.
+/// The frames that a poll takes.
 #[derive(Default)]
-struct Bell(Notify);
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.0.notify_waiters();
-    }
+pub(super) struct TakenMessages {
+    pub(super) frames: Vec<Frame>,
+    /// Counts the frames, and then the answer that is made of them. `None` without frames.
+    pub(super) answer: Option<UnreadAnswer>,
 }
 
 impl Session {
-    pub(super) fn new(connection: Box<dyn AnyConnection>, window: Duration) -> Self {
+    pub(super) fn new(connection: Box<dyn AnyConnection>, options: &LongpollOptions) -> Self {
         let polls = Polls {
             newest: 0,
             parked: false,
             last: Instant::now(),
             given_up: false,
         };
+        let outbox = connection.outbox().clone();
+        let bell = Arc::<Bell>::default();
+        // Permits are taken as a `u32`.
+        let max_peer_publish = options.max_body_bytes.clamp(1, MAX_PERMITS);
         Self {
-            outbox: connection.outbox().clone(),
+            unread: Arc::new(Unread::new(outbox.clone(), bell.clone())),
+            outbox,
             connection: tokio::sync::Mutex::new(Some(connection)),
-            peer_publishes: Semaphore::new(2),
+            peer_bytes: Semaphore::new(2 * max_peer_publish),
+            max_peer_publish: max_peer_publish as u32,
             polls: Mutex::new(polls),
-            bell: Arc::default(),
-            window,
+            bell,
+            window: options.window,
         }
     }
 
@@ -106,7 +123,7 @@ impl Session {
     async fn wait<T>(&self, mut look: impl FnMut(&mut Context<'_>) -> Option<T>) -> T {
         let waker = Waker::from(self.bell.clone());
         loop {
-            let mut rung = pin!(self.bell.0.notified());
+            let mut rung = pin!(self.bell.rung());
             rung.as_mut().enable();
             // Before the look, so that nothing falls between the two.
             self.outbox.listen(&waker);
@@ -124,19 +141,21 @@ impl Session {
 
     /// Takes the frames that wait for the client, up to `max_bytes`, but at least one. Waits a
     /// window for the first frame. Returns an empty list when the window has passed, the session
-    /// ends, or the client polls again.
-    pub(super) async fn poll(&self, max_bytes: usize) -> Vec<Frame> {
+    /// ends, or the client polls again. Takes nothing while the client leaves too many answers
+    /// unread.
+    pub(super) async fn poll(&self, max_bytes: usize) -> TakenMessages {
         let turn = Turn::begin(self);
-        let frames = self.wait(|_| turn.look(max_bytes));
-        let frames = tokio::time::timeout(self.window, frames).await;
+        let taken = self.wait(|_| turn.look(max_bytes));
+        let taken = tokio::time::timeout(self.window, taken).await;
         turn.answered();
-        let frames = frames.unwrap_or_default();
+        let taken = taken.unwrap_or_default();
         // Frames that the answer leaves out.
-        let binaries = frames
+        let binaries = taken
+            .frames
             .iter()
             .filter(|frame| frame.opcode() == Opcode::Binary && !frame.is_base64_for_polls());
         binaries.for_each(|frame| self.outbox.meter().left_out(frame.body().len()));
-        frames
+        taken
     }
 
     /// Ends the poll that waits, if one does: its client gave it up, and it must take nothing more.
@@ -148,7 +167,7 @@ impl Session {
     /// ended, 408 if it takes longer than a window or a message is malformed. `batch` reads the
     /// body; it is begun when those of earlier publishes are handled, so that a session holds one
     /// at a time. A message waits while too many wait for handlers, while the client leaves too
-    /// much unread, and while the broadcasts of those before it pile up.
+    /// much unread, in the queue or in answers, and while the broadcasts of those before it pile up.
     pub(super) async fn publish(
         &self,
         batch: impl Future<Output = Result<Vec<Data>, BadBody>>,
@@ -163,15 +182,23 @@ impl Session {
         })
     }
 
-    /// As [`publish`](Self::publish), for a body that another node has read. Answers 408 at once if
-    /// two of them are here: a client could send more by disconnecting before the answer.
+    /// As [`publish`](Self::publish), for a body of `bytes` that another node has read. Answers 408
+    /// at once if as much is here as two of the largest bodies: a client could send more by
+    /// disconnecting before the answer.
     pub(super) async fn publish_of_peer(
         &self,
+        bytes: usize,
         batch: impl Future<Output = Result<Vec<Data>, BadBody>>,
     ) -> StatusCode {
-        match self.peer_publishes.try_acquire() {
+        let bytes = u32::try_from(bytes.max(MIN_PEER_PUBLISH)).unwrap_or(u32::MAX);
+        let permits = bytes.min(self.max_peer_publish);
+        match self.peer_bytes.try_acquire_many(permits) {
             Ok(_place) => self.publish(batch).await,
-            Err(_) => StatusCode::REQUEST_TIMEOUT,
+            Err(_) => {
+                let limits = self.outbox.meter().limits();
+                limits.refused(Limit::BodyBytes, "a publish beside others that wait");
+                StatusCode::REQUEST_TIMEOUT
+            }
         }
     }
 
@@ -230,7 +257,7 @@ impl Session {
             return Some(limit);
         }
         // A client that does not poll for what it asked for is not answered more.
-        if self.outbox.poll_room(cx).is_pending() {
+        if self.unread.room().is_none() || self.outbox.poll_room(cx).is_pending() {
             return Some(Limit::OutgoingBytes);
         }
         let is_calm = self.outbox.poll_calm(cx).is_ready();
@@ -238,7 +265,7 @@ impl Session {
     }
 
     /// Runs the session to its end: it is closed and its client has got the last frame, or no poll
-    /// comes for one and a half windows. Its channels end with it, or before when the server stops.
+    /// comes for one and a half windows after the last answer was read. Its channels end with it, or before when the server stops.
     ///
     /// A client that gave up a poll may have lost the network. If it has presences with a grace,
     /// the session waits only [`LOST`] for the next poll, so that the grace begins before the
@@ -271,14 +298,21 @@ impl Session {
     }
 
     /// Returns the time at which the session ends without a poll. Returns `None` while a poll
-    /// waits.
+    /// waits. A client that reads an answer cannot poll, and may take longer for it.
     fn deadline(&self, has_grace: bool) -> Option<Instant> {
         let polls = self.polls.lock();
         let wait = match has_grace && polls.given_up {
             true => LOST.min(self.window),
             false => self.window * 3 / 2,
         };
-        (!polls.parked).then(|| polls.last + wait)
+        let (is_reading, moved) = self.unread.reading();
+        let last = moved.map_or(polls.last, |moved| moved.max(polls.last));
+        // A client that has polled since does not read an older answer any more.
+        let wait = match is_reading && !polls.given_up {
+            true => self.window * READING_WINDOWS,
+            false => wait,
+        };
+        (!polls.parked).then(|| last + wait)
     }
 
     /// Returns whether presences of the client would stay if its connection were lost.
@@ -308,7 +342,7 @@ impl<'a> Turn<'a> {
         polls.given_up = true;
         let number = polls.newest;
         drop(polls);
-        session.bell.0.notify_waiters();
+        session.bell.ring();
         Self { session, number }
     }
 
@@ -320,16 +354,21 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn look(&self, max_bytes: usize) -> Option<Vec<Frame>> {
+    fn look(&self, max_bytes: usize) -> Option<TakenMessages> {
         // Held while frames are taken, so that an older poll takes none of a newer one's.
         let polls = self.session.polls.lock();
         if polls.newest != self.number {
-            return Some(Vec::new());
+            return Some(TakenMessages::default());
         }
+        // The bell rings when an answer is read.
+        let max_bytes = self.session.unread.room()?.min(max_bytes);
         // Before the frames are taken: none comes after the close.
         let is_closed = self.session.outbox.phase() != OutboxPhase::Open;
         let frames = self.session.outbox.take(max_bytes);
-        (!frames.is_empty() || is_closed).then_some(frames)
+        let is_ready = !frames.is_empty() || is_closed;
+        let cost = || frames.iter().map(Frame::cost).sum();
+        let answer = (!frames.is_empty()).then(|| self.session.unread.begin(cost()));
+        is_ready.then_some(TakenMessages { frames, answer })
     }
 }
 
@@ -341,6 +380,6 @@ impl Drop for Turn<'_> {
             polls.last = Instant::now();
         }
         drop(polls);
-        self.session.bell.0.notify_waiters();
+        self.session.bell.ring();
     }
 }

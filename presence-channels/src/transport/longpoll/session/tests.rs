@@ -72,13 +72,14 @@ impl Client {
         let meter = meters.of(Transport::Longpoll).clone();
         let limits = Limits::default();
         let received = Arc::default();
+        let options = LongpollOptions::default().window(WINDOW);
         let fake = Fake {
             outbox: Outbox::new(Sink::Queue, flushers.clone(), &limits, meter),
             received: Arc::clone(&received),
             is_broadcasting,
         };
         Self {
-            session: Session::new(Box::new(fake), WINDOW),
+            session: Session::new(Box::new(fake), &options),
             flushers,
             received,
         }
@@ -153,21 +154,49 @@ async fn a_publish_that_waits_for_broadcasts_ends_with_its_session() {
     assert_eq!((published, client.received()), (StatusCode::GONE, 1));
 }
 
+/// Two of the largest bodies are here at once, or many small ones.
 #[tokio::test(start_paused = true)]
-async fn of_publishes_by_way_of_other_nodes_two_are_here_at_once() {
+async fn of_publishes_by_way_of_other_nodes_two_of_the_largest_are_here_at_once() {
+    let recorder = DebuggingRecorder::new();
+    let _guard = metrics::set_default_local_recorder(&recorder);
     let client = Client::of_flooded_node(true);
-    let publish = || {
+    let publish = |bytes| {
         let batch = vec![Data::Text("hi".into()), Data::Text("hi".into())];
-        client.session.publish_of_peer(async { Ok(batch) })
+        client.session.publish_of_peer(bytes, async { Ok(batch) })
     };
+    let largest = LongpollOptions::default().max_body_bytes;
     let begun = Instant::now();
     let more = async {
-        assert_eq!(publish().await, StatusCode::REQUEST_TIMEOUT);
+        for bytes in [largest, 100] {
+            assert_eq!(publish(bytes).await, StatusCode::REQUEST_TIMEOUT);
+        }
         assert!(begun.elapsed().is_zero(), "it did not wait");
         client.flushers.pile_up(-FLOOD);
     };
-    let (first, second, ()) = tokio::join!(publish(), publish(), more);
+    let (first, second, ()) = tokio::join!(publish(largest), publish(largest), more);
     assert_eq!((first, second), (StatusCode::OK, StatusCode::OK));
-    assert_eq!(publish().await, StatusCode::OK);
+    // More than the limit, as a node with other options may send.
+    assert_eq!(publish(3 * largest).await, StatusCode::OK);
     assert_eq!(client.received(), 6);
+    let counted = [("max_body_bytes".to_owned(), 2)];
+    assert_eq!(
+        reached(&recorder.snapshotter()),
+        counted[..usize::from(IS_ON)]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_few_small_publishes_by_way_of_other_nodes_wait_for_one_another() {
+    let client = Client::of_flooded_node(false);
+    let publish = || {
+        let batch = vec![Data::Text("hi".into())];
+        client.session.publish_of_peer(100, async { Ok(batch) })
+    };
+    let held = client.session.connection.lock().await;
+    let free = async {
+        tokio::time::sleep(WINDOW / 2).await;
+        drop(held);
+    };
+    let (one, two, three, ()) = tokio::join!(publish(), publish(), publish(), free);
+    assert_eq!([one, two, three], [StatusCode::OK; 3]);
 }

@@ -18,5 +18,6 @@ mod held;
 mod listeners;
 mod publish_bodies;
 mod slow_downloads;
+mod slow_polls;
 mod slow_reader;
 mod world;

@@ -191,7 +191,7 @@ async fn a_client_that_reads_a_large_answer_is_not_slow() {
         seen.extend(numbers(poll(&client).await).await);
     }
     assert_eq!(seen, [1, 2, 3, 4]);
-    // Who stops to read is slow.
+    // A client that stops to read is slow.
     send(&endpoint, 5, BYTES);
     let mut answer = poll(&client).await.into_data_stream();
     for n in 6..10 {

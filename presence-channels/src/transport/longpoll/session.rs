@@ -40,7 +40,7 @@ const READING_WINDOWS: u32 = 6;
 /// The least that a publish of another node counts, in bytes, for what is kept beside its body.
 const MIN_PEER_PUBLISH: usize = 1024;
 
-/// The most that one of them counts.
+/// The most that a publish of another node counts: permits are taken as a `u32`.
 const MAX_PERMITS: usize = u32::MAX as usize / 2;
 
 /// A client's session. Frames for the client wait in its outbox from one poll to the next.
@@ -88,7 +88,6 @@ impl Session {
         };
         let outbox = connection.outbox().clone();
         let bell = Arc::<Bell>::default();
-        // Permits are taken as a `u32`.
         let max_peer_publish = options.max_body_bytes.clamp(1, MAX_PERMITS);
         Self {
             unread: Arc::new(Unread::new(outbox.clone(), bell.clone())),
@@ -167,7 +166,8 @@ impl Session {
     /// ended, 408 if it takes longer than a window or a message is malformed. `batch` reads the
     /// body; it is begun when those of earlier publishes are handled, so that a session holds one
     /// at a time. A message waits while too many wait for handlers, while the client leaves too
-    /// much unread, in the queue or in answers, and while the broadcasts of those before it pile up.
+    /// much unread, in the queue or in answers, and while the broadcasts of those before it pile
+    /// up.
     pub(super) async fn publish(
         &self,
         batch: impl Future<Output = Result<Vec<Data>, BadBody>>,
@@ -265,7 +265,8 @@ impl Session {
     }
 
     /// Runs the session to its end: it is closed and its client has got the last frame, or no poll
-    /// comes for one and a half windows after the last answer was read. Its channels end with it, or before when the server stops.
+    /// comes for one and a half windows after the last answer was read. Its channels end with it,
+    /// or before when the server stops.
     ///
     /// A client that gave up a poll may have lost the network. If it has presences with a grace,
     /// the session waits only [`LOST`] for the next poll, so that the grace begins before the

@@ -5,8 +5,8 @@
 //! bytes of an answer count until they are dropped:
 //!
 //! - for the session: a poll takes nothing while two answers or more are unread that have
-//!   `max_outgoing_bytes`. One unread answer of any size holds up no poll: a client that has changed
-//!   its network need not wait for its dead connection;
+//!   `max_outgoing_bytes`. One unread answer of any size holds up no poll: a client that has
+//!   changed its network need not wait for its dead connection;
 //! - for the node: they are part of what its clients leave unread. When that budget is spent, a
 //!   session has a share of it.
 //!

@@ -138,7 +138,8 @@ impl Limits {
     /// size goes to a client for which nothing else waits. A client for which more waits is slow if
     /// it takes nothing for [`slow_reader_timeout`](Self::slow_reader_timeout). While a quarter of
     /// the limit waits, the client's own messages are not read. By long-polling a publish waits,
-    /// for a window, and is then answered with 408.
+    /// for a window, and is then answered with 408. Polls wait while two answers or more are unread
+    /// and hold the limit together.
     #[must_use]
     pub fn max_outgoing_bytes(mut self, bytes: usize) -> Self {
         self.max_outgoing_bytes = bytes;

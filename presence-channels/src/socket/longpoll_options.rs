@@ -40,8 +40,9 @@ impl Default for LongpollOptions {
 impl LongpollOptions {
     /// Sets the time that a poll waits for messages, and that a publish may take. Default 10 s, as
     /// in Phoenix. An endpoint does not start with less than 100 ms or more than an hour. A session
-    /// that is not polled for one and a half windows ends. Lower it if a proxy cuts requests off
-    /// sooner. Raise it to have fewer requests.
+    /// that is not polled for one and a half windows ends. While a client takes an answer, however
+    /// slowly, it counts as polling: it may take nothing of it for six windows. Lower the window if
+    /// a proxy cuts requests off sooner. Raise it to have fewer requests.
     #[must_use]
     pub fn window(mut self, window: Duration) -> Self {
         self.window = window;

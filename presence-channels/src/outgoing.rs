@@ -8,6 +8,7 @@ mod flushers;
 #[cfg(all(test, shuttle))]
 mod model;
 mod outbox;
+pub(crate) mod sending;
 mod served_stream;
 mod stream;
 mod sync;

@@ -90,7 +90,7 @@
 //! | `timeout` | [`SocketOptions`](crate::SocketOptions) | a WebSocket is closed because no message came |
 //! | `window` | [`LongpollOptions`](crate::LongpollOptions) | a session ends because its client stopped polling |
 //! | `max_outgoing_bytes` | `Limits` | a broadcast is dropped for a client that reads slowly and may miss it, or a publish is answered with 408 because its client did not poll |
-//! | `slow_reader_timeout` | `Limits` | a client is closed because it does not read |
+//! | `slow_reader_timeout` | `Limits` | a client is closed, or a channel whose handler waits for it, because it does not read |
 //! | `max_queued_bytes` | `Config` | a client is closed that does not read and holds more than its share |
 //! | `max_unflushed_bytes` | `Config` | a broadcast of another node is dropped for a client, while more waits, or a publish is answered with 408 because it waited for broadcasts |
 //! | `channel_drain_timeout` | `Config`: `drain_timeout` | a client is closed by the endpoint's stop because its channels have not ended |

@@ -12,6 +12,7 @@ mod log;
 mod mailbox;
 mod post;
 mod run;
+mod work;
 
 use std::{
     any::Any,
@@ -96,7 +97,9 @@ pub(super) struct ChannelServer<C: Channel> {
     /// lock.
     joined: AtomicBool,
     /// Changed by a callback that waits for a client which reads. Its time begins anew.
-    pub(super) progress: AtomicU32,
+    progress: AtomicU32,
+    /// Set while the channel's work waits for the client to take what was pushed.
+    waits_for_client: AtomicBool,
     mailbox: Mutex<Mailbox<C>>,
 }
 
@@ -132,6 +135,7 @@ pub(crate) fn start<C: Channel>(shared: Arc<ConnectionShared<C::Socket>>, join: 
         effective_join_ref,
         joined: AtomicBool::new(false),
         progress: AtomicU32::new(0),
+        waits_for_client: AtomicBool::new(false),
         mailbox: Mutex::default(),
     });
     let under_way = server.shared.join_begins();
@@ -139,8 +143,9 @@ pub(crate) fn start<C: Channel>(shared: Arc<ConnectionShared<C::Socket>>, join: 
         server.shared.bytes_wait(bytes);
         (previous, bytes)
     });
-    let work = server.clone().join(reference, payload, previous, under_way);
-    (server, Box::pin(work))
+    let join = |server: Arc<ChannelServer<C>>| server.join(reference, payload, previous, under_way);
+    let work = server.clone().work(join);
+    (server, work)
 }
 
 /// The result of a [`visit`].
@@ -284,8 +289,7 @@ impl<C: Channel> AnyChannel for ChannelServer<C> {
         let mut mailbox = self.mailbox.lock();
         if let Some(body) = mailbox.body.take() {
             drop(mailbox);
-            let work = async move { self.end(body, reason).await };
-            return Some(Box::pin(work));
+            return Some(self.work(|server| async move { server.end(body, reason).await }));
         }
         if mailbox.closed {
             return None;

@@ -3,7 +3,7 @@ mod local;
 mod state;
 mod watch;
 
-use std::{fmt, future::poll_fn, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use presence_core::{
     Presence, Tracker,
@@ -164,8 +164,9 @@ impl<C: Channel> Socket<C> {
 
     /// As [`push`](Self::push), and then waits until no more than a quarter of
     /// [`Limits::max_outgoing_bytes`](crate::Limits::max_outgoing_bytes) waits for this client, or
-    /// the client has gone. A handler that pushes much thus goes at its client's pace, within
-    /// [`Config::handler_timeout`](crate::Config::handler_timeout).
+    /// the client has gone. A handler that pushes much thus goes at its client's pace:
+    /// [`Config::handler_timeout`](crate::Config::handler_timeout) begins anew with each message.
+    /// If the client makes no room for that long, the channel ends with `phx_error`.
     ///
     /// # Errors
     /// As [`push`](Self::push), at once.
@@ -187,10 +188,9 @@ impl<C: Channel> Socket<C> {
         payload: P,
     ) -> impl Future<Output = Result<(), PushError>> + Send + use<'_, C, P> {
         let pushed = self.push(event, payload);
-        let outbox = &self.server.shared.outbox;
         async move {
             pushed?;
-            poll_fn(|cx| outbox.poll_room(cx)).await;
+            self.server.room().await;
             Ok(())
         }
     }
@@ -209,12 +209,12 @@ impl<C: Channel> Socket<C> {
         self.joined()?;
         let broadcast = self.make_broadcast(event, payload)?;
         let _span = telemetry::broadcast_span(&broadcast);
-        self.server.shared.outbox.sender().note_broadcast();
         Ok(self.endpoint().pubsub().broadcast(broadcast)?)
     }
 
     /// As [`broadcast`](Self::broadcast), and then waits while broadcasts come faster than this
-    /// node writes them, as [`Endpoint::broadcast_and_wait`] does.
+    /// node writes them, as [`Endpoint::broadcast_and_wait`] does. Others may cause that, so
+    /// [`Config::handler_timeout`](crate::Config::handler_timeout) begins anew with each message.
     ///
     /// # Errors
     /// As [`broadcast`](Self::broadcast), at once.
@@ -236,7 +236,7 @@ impl<C: Channel> Socket<C> {
         payload: P,
     ) -> impl Future<Output = Result<(), BroadcastError>> + Send + use<'_, C, P> {
         let sent = self.broadcast(event, payload);
-        self.endpoint().node().flushers().after(sent)
+        self.after(sent)
     }
 
     /// As [`broadcast`](Self::broadcast), but not to this client.
@@ -261,7 +261,6 @@ impl<C: Channel> Socket<C> {
         let from = self.joined()?.id();
         let broadcast = self.make_broadcast(event, payload)?;
         let _span = telemetry::broadcast_span(&broadcast);
-        self.server.shared.outbox.sender().note_broadcast();
         Ok(self.endpoint().pubsub().broadcast_from(from, broadcast)?)
     }
 
@@ -287,7 +286,13 @@ impl<C: Channel> Socket<C> {
         payload: P,
     ) -> impl Future<Output = Result<(), BroadcastError>> + Send + use<'_, C, P> {
         let sent = self.broadcast_from(event, payload);
-        self.endpoint().node().flushers().after(sent)
+        self.after(sent)
+    }
+
+    async fn after(&self, sent: Result<(), BroadcastError>) -> Result<(), BroadcastError> {
+        self.endpoint().node().flushers().after(sent).await?;
+        self.server.makes_progress();
+        Ok(())
     }
 
     fn joined(&self) -> Result<&Subscription, BroadcastError> {

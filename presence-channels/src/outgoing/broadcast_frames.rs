@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use presence_core::pubsub::Broadcast;
 
-use super::{Outbox, turn::DispatchTurn};
+use super::{Outbox, sending, turn::DispatchTurn};
 use crate::{
     message::Outgoing,
     serializer::{Frame, FrameError, Serializer, Version},
@@ -26,7 +26,12 @@ pub(crate) struct BroadcastFrames {
 impl BroadcastFrames {
     /// Queues a frame for a client.
     pub(crate) fn send(&mut self, outbox: &Arc<Outbox>, frame: Frame) {
-        let begin = || DispatchTurn::begin(outbox.flushers());
+        let begin = || {
+            if let Some(client) = sending::client() {
+                client.sender().note_broadcast();
+            }
+            DispatchTurn::begin(outbox.flushers())
+        };
         let turn = self.turn.get_or_insert_with(begin);
         outbox.send_broadcast(frame, turn, &mut self.deliveries);
     }

@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::{
     abandoned::Poller,
     client::{Client, joined},
-    world::{PIPE, World, settle, start},
+    world::{HANDLER_TIMEOUT, PIPE, World, settle, start},
 };
 
 const MIB: usize = 1024 * 1024;
@@ -169,7 +169,7 @@ fn a_message_over_the_limit_of_the_queue_reaches_who_reads() {
     });
 }
 
-/// Ten megabytes, of which the client takes a piece at a time, for longer than a slow one may take.
+/// Ten megabytes, of which the client takes a piece at a time, for longer than a handler may take.
 #[test]
 fn a_history_that_is_pushed_at_the_client_s_pace_reaches_it() {
     let limits = Limits::default().max_outgoing_bytes(MIB);
@@ -179,7 +179,7 @@ fn a_history_that_is_pushed_at_the_client_s_pace_reaches_it() {
     let ((), held) = world.measure(async {
         client.push("room:1", "history", json!([200, 50_000])).await;
         for n in 0..200 {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(HANDLER_TIMEOUT / 150).await;
             assert_eq!(client.receive_json().await[4]["n"], n);
         }
         assert_eq!(client.receive_json().await[4]["status"], "ok");

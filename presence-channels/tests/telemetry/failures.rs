@@ -3,14 +3,21 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use presence_channels::{
     Channel, Config, ConnectError, ConnectInfo, Endpoint, HandleResult, InfoResult, JoinResult,
     Params, Payload, PubSub, Routes, Socket, SocketOptions, Topic, UserSocket, no_reply, reply_ok,
     testing::{self, TestSocket},
 };
+use sample_app::Client;
 use serde_json::json;
 
-use crate::{logs::Log, poller::Poller};
+use crate::{
+    logs::Log,
+    poller::Poller,
+    recorded::{limited, recorded},
+};
 
 /// Returns an error whose text is longer than a log line may be.
 fn long() -> String {
@@ -234,6 +241,33 @@ async fn a_room_that_is_too_slow_for_its_broadcasts_makes_one_line() {
     }
     let lines = log.text().matches("too slow").count();
     assert_eq!(lines, 2, "the message and its error, once: {}", log.text());
+}
+
+/// A client asks for more than it reads, and reads none of it.
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_waits_for_its_client_in_vain_is_no_error() {
+    recorded!(endpoint, recorded);
+    let (near, far) = tokio::io::duplex(16 * 1024);
+    let service = TowerToHyperService::new(endpoint.router::<()>());
+    let server = http1::Builder::new().serve_connection(TokioIo::new(far), service);
+    tokio::spawn(server.with_upgrades());
+    let url = "ws://localhost/socket/websocket?vsn=2.0.0&user_id=ann";
+    let (mut client, _) = Client::handshake(url, near).await;
+    client.join("room:1").await;
+    let log = Log::listen("presence_channels=info");
+    client.push("room:1", "history", json!([25, 50_000])).await;
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    let line = log.line("closed by a limit");
+    for part in ["WARN", "slow_reader_timeout", "history", "suppressed=0"] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    assert_eq!(log.text().lines().count(), 1, "{}", log.text());
+    let crashes = "presence_channels_crashes_total{socket=/socket,route=room:*,reason=timed_out}";
+    recorded.assert(&[(&limited("slow_reader_timeout"), 1.0), (crashes, 0.0)]);
+
+    // The channel alone has ended, and the client may join again.
+    while client.receive_json().await[3] != "phx_error" {}
+    client.join("room:1").await;
 }
 
 /// The client chose a version of the protocol that has no binary payloads.

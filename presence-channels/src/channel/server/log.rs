@@ -4,7 +4,7 @@ use super::ChannelServer;
 use crate::{
     channel::{Channel, TerminateReason, error::may_be_clients},
     serializer::FrameError,
-    telemetry::{Cut, CutError, Refused, event_at, target},
+    telemetry::{Cut, CutError, Limit, Refused, event_at, target},
 };
 
 /// The error of a callback that took too long.
@@ -38,6 +38,17 @@ impl<C: Channel> ChannelServer<C> {
             error = CutError(error).to_string(),
             "{message}"
         );
+    }
+
+    /// Counts and logs a callback that was over its time. A client that does not take what the
+    /// callback pushes can cause that again and again, and is no error.
+    pub(super) fn took_too_long(&self, event: &str, message: &'static str) {
+        if self.waits_for_client() {
+            let what = format_args!("a client that does not read what {event} pushes");
+            let limits = self.shared.mount.meters.limits();
+            return limits.closed(Limit::SlowReaderTimeout, what);
+        }
+        self.log_error(event, OVER_TIME, message);
     }
 
     /// Logs a refusal, or an error that the client caused.

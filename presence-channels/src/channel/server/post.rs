@@ -38,7 +38,8 @@ impl<C: Channel> ChannelServer<C> {
     ) -> Option<Work> {
         if let Some(body) = mailbox.body.take() {
             drop(mailbox);
-            return Some(Box::pin(run(self.clone(), body, Some(letter))));
+            let work = self.clone().work(|server| run(server, body, Some(letter)));
+            return Some(work);
         }
         mailbox.push(letter);
         None

@@ -8,7 +8,7 @@ use presence_core::{
 };
 use tracing::Instrument;
 
-use super::{AnyChannel, ChannelServer, ChannelState, log::OVER_TIME};
+use super::{AnyChannel, ChannelServer, ChannelState};
 use crate::{
     channel::{
         Channel, ChannelError, Reply, Socket, TerminateReason, letter::Letter, reply::Then,
@@ -182,7 +182,7 @@ impl<C: Channel> ChannelServer<C> {
     }
 
     fn timed_out(&self, event: &str) -> Flow {
-        self.log_error(event, OVER_TIME, "a handler took too long");
+        self.took_too_long(event, "a handler took too long");
         Flow::End(TerminateReason::TimedOut)
     }
 
@@ -239,7 +239,9 @@ impl<C: Channel> ChannelServer<C> {
     /// client is told.
     pub(super) async fn end(&self, mut body: Box<ChannelState<C>>, reason: TerminateReason) {
         self.log_end(&reason);
-        if let Some(crash) = reason.crash() {
+        // The client's doing, and counted as that.
+        let is_clients = reason == TerminateReason::TimedOut && self.waits_for_client();
+        if let Some(crash) = reason.crash().filter(|_| !is_clients) {
             self.meter.crashed(crash);
         }
         let limit = self.shared.node().handler_timeout();
@@ -253,8 +255,8 @@ impl<C: Channel> ChannelServer<C> {
                 Some(Crash::Panicked)
             }
             CallbackOutcome::TimedOut => {
-                self.log_error("terminate", OVER_TIME, "terminate took too long");
-                Some(Crash::TimedOut)
+                self.took_too_long("terminate", "terminate took too long");
+                (!self.waits_for_client()).then_some(Crash::TimedOut)
             }
         };
         if let Some(crash) = crash.filter(|_| reason.crash().is_none()) {

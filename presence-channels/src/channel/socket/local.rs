@@ -52,7 +52,6 @@ impl<C: Channel> Socket<C> {
         self.joined()?;
         let broadcast = self.make_broadcast(event, payload)?;
         let _span = telemetry::broadcast_span(&broadcast);
-        self.server.shared.outbox.sender().note_broadcast();
         self.endpoint().pubsub().local_broadcast(broadcast);
         Ok(())
     }
@@ -78,7 +77,6 @@ impl<C: Channel> Socket<C> {
         let from = self.joined()?.id();
         let broadcast = self.make_broadcast(event, payload)?;
         let _span = telemetry::broadcast_span(&broadcast);
-        self.server.shared.outbox.sender().note_broadcast();
         let pubsub = self.endpoint().pubsub();
         pubsub.local_broadcast_from(from, broadcast);
         Ok(())

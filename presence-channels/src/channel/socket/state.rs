@@ -1,7 +1,5 @@
 //! The list of a topic's presences, for a member.
 
-use std::{future::poll_fn, sync::atomic::Ordering};
-
 use presence_core::{Presence, Tracker};
 
 use super::Socket;
@@ -63,8 +61,7 @@ impl<C: Channel> Socket<C> {
         let mut is_first = true;
         while let Some(part) = parts.next().await {
             if !is_first {
-                poll_fn(|cx| outbox.poll_room(cx)).await;
-                self.server.progress.fetch_add(1, Ordering::Relaxed);
+                self.server.room().await;
             }
             let frame = shared.version.encode(&Outgoing::Push {
                 join_ref: &self.server.effective_join_ref,

@@ -16,6 +16,6 @@ mod waiters;
 
 pub(crate) use broadcast_frames::BroadcastFrames;
 pub(crate) use flushers::{Flushers, turn};
-pub(crate) use outbox::{Outbox, OutboxPhase, Sink};
+pub(crate) use outbox::{Amount, Outbox, OutboxPhase, Room, Sink, UnhandledBroadcast};
 pub(crate) use served_stream::{ServedStream, Stall};
 pub(crate) use stream::Stream;

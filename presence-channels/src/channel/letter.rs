@@ -1,12 +1,16 @@
-use presence_core::pubsub::{Broadcast, Payload};
+use std::sync::Arc;
 
+use presence_core::pubsub::{Broadcast, Payload};
 use smol_str::SmolStr;
 
 use super::{Channel, Socket, TerminateReason};
-use crate::{message::Ref, serializer::Frame};
+use crate::{message::Ref, outgoing::UnhandledBroadcast, serializer::Frame};
 
 /// A look at a channel between its callbacks.
 pub(super) type Visit<C> = Box<dyn FnOnce(&mut C, &mut Socket<C>) + Send>;
+
+/// A broadcast as one of the client that caused it, until a handler begins with it.
+pub(super) type Unhandled = Option<Arc<UnhandledBroadcast>>;
 
 /// A message that waits while its channel is busy.
 pub(super) enum Letter<C: Channel> {
@@ -25,11 +29,15 @@ pub(super) enum Letter<C: Channel> {
         info: C::Info,
         /// The [size](broadcast_bytes) of the broadcast.
         bytes: usize,
+        unhandled: Unhandled,
     },
     /// A broadcast that the channel intercepts.
-    Out(Broadcast),
+    Out {
+        broadcast: Broadcast,
+        unhandled: Unhandled,
+    },
     /// A broadcast that came before the join was answered, which must be answered first.
-    Held(Frame),
+    Held { frame: Frame, unhandled: Unhandled },
     /// A test looks at the channel.
     Visit(Visit<C>),
     /// The client leaves.
@@ -40,7 +48,28 @@ pub(super) enum Letter<C: Channel> {
 
 impl<C: Channel> Letter<C> {
     pub(super) fn is_broadcast(&self) -> bool {
-        matches!(self, Self::Heard { .. } | Self::Out(_) | Self::Held(_))
+        self.unhandled().is_some()
+    }
+
+    /// Returns the place of the client that has caused a broadcast. Returns `None` for another
+    /// letter.
+    pub(super) fn unhandled(&self) -> Option<&Unhandled> {
+        match self {
+            Self::Heard { unhandled, .. }
+            | Self::Out { unhandled, .. }
+            | Self::Held { unhandled, .. } => Some(unhandled),
+            _ => None,
+        }
+    }
+
+    /// A handler begins with the letter, which waits no more.
+    pub(super) fn begin(&mut self) {
+        match self {
+            Self::Heard { unhandled, .. }
+            | Self::Out { unhandled, .. }
+            | Self::Held { unhandled, .. } => *unhandled = None,
+            _ => {}
+        }
     }
 }
 

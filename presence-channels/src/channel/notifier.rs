@@ -13,7 +13,7 @@ use super::{
     letter::{Letter, broadcast_bytes},
     server::ChannelServer,
 };
-use crate::guard::call_guarded;
+use crate::{guard::call_guarded, outgoing::BroadcastFrames};
 
 /// Sends messages to a channel from anywhere. A notifier does not keep its channel alive.
 pub struct Notifier<C: Channel> {
@@ -153,11 +153,20 @@ where
             return;
         };
         let message = dispatch.message();
+        let bytes = broadcast_bytes(message);
+        let unhandled = match dispatch.is_remote() {
+            true => None,
+            false => {
+                let frames: &mut BroadcastFrames = dispatch.shared();
+                frames.unhandled(&server.shared.outbox, bytes)
+            }
+        };
         // This is the broadcaster's task, which may be any other channel's.
         server.post_heard(match call_guarded(|| message.clone().into()) {
             Ok(info) => Ok(Letter::Heard {
                 info,
-                bytes: broadcast_bytes(message),
+                bytes,
+                unhandled,
             }),
             Err(panic) => Err(TerminateReason::Panicked(panic)),
         });

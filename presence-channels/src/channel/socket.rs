@@ -200,8 +200,8 @@ impl<C: Channel> Socket<C> {
     ///
     /// The event is queued for each client, not awaited: see
     /// [`broadcast_and_wait`](Self::broadcast_and_wait) for a loop with many broadcasts. While
-    /// broadcasts come faster than this node writes them, a client whose messages cause that is not
-    /// read.
+    /// broadcasts come faster than this node writes them, or than channels of others
+    /// [handle](Channel::handle_out) them, a client whose messages cause that is not read.
     ///
     /// # Errors
     /// Returns a [`BroadcastError`], whose variants say which clients get the event nevertheless.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use presence_core::pubsub::Broadcast;
 
-use super::{Outbox, sending, turn::DispatchTurn};
+use super::{Outbox, UnhandledBroadcast, sending, turn::DispatchTurn};
 use crate::{
     message::Outgoing,
     serializer::{Frame, FrameError, Serializer, Version},
@@ -19,6 +19,9 @@ pub(crate) struct BroadcastFrames {
     added: Vec<(Arc<dyn Serializer>, Encoded)>,
     /// Ends with the dispatch: then the outboxes that got a frame are handed to the flushers.
     turn: Option<DispatchTurn>,
+    /// The client that has caused the broadcast, and the broadcast as one of its own. Looked for
+    /// once a handler is to get it.
+    unhandled: Option<Option<(Arc<Outbox>, Arc<UnhandledBroadcast>)>>,
     /// The frames that clients got, and those that were dropped for them.
     deliveries: Deliveries,
 }
@@ -34,6 +37,24 @@ impl BroadcastFrames {
         };
         let turn = self.turn.get_or_insert_with(begin);
         outbox.send_broadcast(frame, turn, &mut self.deliveries);
+    }
+
+    /// Returns the broadcast, of `bytes`, as one that waits for a handler of `member`. Returns
+    /// `None` if no client has caused it, or the member itself: it would wait for itself.
+    pub(crate) fn unhandled(
+        &mut self,
+        member: &Arc<Outbox>,
+        bytes: usize,
+    ) -> Option<Arc<UnhandledBroadcast>> {
+        let (client, broadcast) = self
+            .unhandled
+            .get_or_insert_with(|| {
+                let client = sending::client()?;
+                let broadcast = client.sender().wait_for_handlers(bytes);
+                Some((client, Arc::new(broadcast)))
+            })
+            .as_ref()?;
+        (!Arc::ptr_eq(client, member)).then(|| broadcast.clone())
     }
 
     /// Counts a client that does not get the broadcast, because too much is unflushed.

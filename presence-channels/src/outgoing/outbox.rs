@@ -44,7 +44,7 @@ use crate::{
 };
 pub(crate) use liveness::Liveness;
 use peer::Peer;
-pub(crate) use sender::Sender;
+pub(crate) use sender::{Amount, Room, Sender, UnhandledBroadcast};
 pub(crate) use state::OutboxPhase;
 use state::OutboxState;
 pub(crate) use state::OutboxStatus;

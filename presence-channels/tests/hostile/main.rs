@@ -13,6 +13,7 @@ mod crowds;
 mod dribble;
 mod floods;
 mod half_requests;
+mod handled;
 mod handlers;
 mod held;
 mod listeners;

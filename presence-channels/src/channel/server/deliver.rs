@@ -7,7 +7,10 @@ use presence_core::pubsub::{Dispatch, Subscriber};
 use super::{AnyChannel, ChannelServer};
 use crate::{
     SlowReader,
-    channel::{Channel, TerminateReason, letter::Letter},
+    channel::{
+        Channel, TerminateReason,
+        letter::{Letter, broadcast_bytes},
+    },
     guard::call_guarded,
     node::{Kick, SinceMark},
     outgoing::BroadcastFrames,
@@ -57,21 +60,27 @@ impl<C: Channel> ChannelServer<C> {
 impl<C: Channel> Subscriber for ChannelServer<C> {
     fn deliver(&self, dispatch: &mut Dispatch<'_>) {
         let broadcast = dispatch.message();
-        if C::INTERCEPTS.contains(&&*broadcast.event) {
-            let mailbox = self.mailbox.lock();
-            if let Some(server) = self.me.upgrade() {
-                server.post_broadcast(mailbox, Letter::Out(broadcast.clone()));
-            }
-            return;
-        }
-        let flushers = self.shared.node().flushers();
-        if dispatch.is_remote() && flushers.is_backlogged() {
+        let is_remote = dispatch.is_remote();
+        let frames: &mut BroadcastFrames = dispatch.shared();
+        if is_remote && self.shared.node().flushers().is_backlogged() {
             // Its sender cannot be made to wait.
-            let frames: &mut BroadcastFrames = dispatch.shared();
             frames.drop_unflushed(&self.shared.outbox);
             return;
         }
-        let frames: &mut BroadcastFrames = dispatch.shared();
+        let unhandled = |frames: &mut BroadcastFrames| match is_remote {
+            true => None,
+            false => frames.unhandled(&self.shared.outbox, broadcast_bytes(broadcast)),
+        };
+        if C::INTERCEPTS.contains(&&*broadcast.event) {
+            if let Some(server) = self.me.upgrade() {
+                let letter = Letter::Out {
+                    broadcast: broadcast.clone(),
+                    unhandled: unhandled(frames),
+                };
+                server.post_broadcast(self.mailbox.lock(), letter);
+            }
+            return;
+        }
         let frame = match frames.get(&self.shared.version, broadcast) {
             Ok(frame) if self.may_drop(&broadcast.event) => frame.clone().droppable(),
             Ok(frame) => frame.clone(),
@@ -82,11 +91,12 @@ impl<C: Channel> Subscriber for ChannelServer<C> {
             }
         };
         if !self.joined.load(Ordering::Acquire) {
+            let unhandled = unhandled(frames);
             let mailbox = self.mailbox.lock();
             // Looked at again under the lock that the join is answered under.
             if !self.joined.load(Ordering::Acquire) {
                 if let Some(server) = self.me.upgrade() {
-                    server.post_broadcast(mailbox, Letter::Held(frame));
+                    server.post_broadcast(mailbox, Letter::Held { frame, unhandled });
                 }
                 return;
             }

@@ -9,6 +9,7 @@ use crate::{
         Channel, TerminateReason,
         letter::{Letter, broadcast_bytes},
     },
+    outgoing::{Amount, Room},
     serializer::Frame,
     telemetry::Limit,
     wakers::Wakers,
@@ -28,18 +29,11 @@ pub(super) struct Mailbox<C: Channel> {
 struct Waiting<C: Channel> {
     letters: VecDeque<Letter<C>>,
     /// Broadcasts on the channel's topic, and on the topics that it subscribes to.
-    broadcasts: Backlog,
+    broadcasts: Amount,
     /// The number of the app's own messages.
     infos: usize,
     /// The tasks that wait until there is room for a message of theirs.
     senders: Wakers,
-}
-
-/// Some of the letters that wait.
-#[derive(Default)]
-struct Backlog {
-    messages: usize,
-    bytes: usize,
 }
 
 /// The letters that a closed mailbox leaves behind, and the tasks that wait for the mailbox.
@@ -63,7 +57,7 @@ impl<C: Channel> Default for Waiting<C> {
     fn default() -> Self {
         Self {
             letters: VecDeque::new(),
-            broadcasts: Backlog::default(),
+            broadcasts: Amount::default(),
             infos: 0,
             senders: Wakers::default(),
         }
@@ -88,6 +82,18 @@ impl<C: Channel> Mailbox<C> {
             return Some(Limit::WaitingMessages);
         }
         (waiting.bytes >= limits.max_waiting_bytes).then_some(Limit::WaitingBytes)
+    }
+
+    /// Returns the room for broadcasts.
+    pub(super) fn room(&self, limits: &Limits) -> Room {
+        let waiting = self.waiting.as_ref();
+        Room {
+            most: Amount {
+                messages: limits.max_waiting_messages,
+                bytes: limits.max_waiting_bytes,
+            },
+            waits: waiting.map_or(Amount::default(), |waiting| waiting.broadcasts),
+        }
     }
 
     /// As [`broadcasts_over`](Self::broadcasts_over), for messages of the app. What such a message
@@ -148,8 +154,8 @@ impl<C: Channel> Mailbox<C> {
             ..
         } = &mut **waiting;
         letters.retain(|letter| match letter {
-            Letter::Held(frame) => {
-                broadcasts.remove(bytes_of(letter));
+            Letter::Held { frame, .. } => {
+                remove(broadcasts, bytes_of(letter));
                 take(frame.clone());
                 false
             }
@@ -163,7 +169,7 @@ impl<C: Channel> Mailbox<C> {
         let Some(waiting) = &mut self.waiting else {
             return VecDeque::new();
         };
-        waiting.broadcasts = Backlog::default();
+        waiting.broadcasts = Amount::default();
         let letters = std::mem::take(&mut waiting.letters);
         let (broadcasts, others) = letters.into_iter().partition(Letter::is_broadcast);
         waiting.letters = others;
@@ -193,22 +199,18 @@ impl<C: Channel> Waiting<C> {
             Letter::Info(_) if comes => self.infos += 1,
             Letter::Info(_) => self.infos -= 1,
             letter if !letter.is_broadcast() => {}
-            letter if comes => self.broadcasts.add(bytes_of(letter)),
-            letter => self.broadcasts.remove(bytes_of(letter)),
+            letter if comes => {
+                self.broadcasts.messages += 1;
+                self.broadcasts.bytes += bytes_of(letter);
+            }
+            letter => remove(&mut self.broadcasts, bytes_of(letter)),
         }
     }
 }
 
-impl Backlog {
-    fn add(&mut self, bytes: usize) {
-        self.messages += 1;
-        self.bytes += bytes;
-    }
-
-    fn remove(&mut self, bytes: usize) {
-        self.messages -= 1;
-        self.bytes -= bytes;
-    }
+fn remove(broadcasts: &mut Amount, bytes: usize) {
+    broadcasts.messages -= 1;
+    broadcasts.bytes -= bytes;
 }
 
 /// Returns the number of the app's messages that may wait, by both limits.
@@ -222,9 +224,9 @@ fn most_infos<C: Channel>(limits: &Limits) -> usize {
 fn bytes_of<C: Channel>(letter: &Letter<C>) -> usize {
     size_of::<Letter<C>>()
         + match letter {
-            Letter::Out(broadcast) => broadcast_bytes(broadcast),
+            Letter::Out { broadcast, .. } => broadcast_bytes(broadcast),
             Letter::Heard { bytes, .. } => *bytes,
-            Letter::Held(frame) => frame.len(),
+            Letter::Held { frame, .. } => frame.len(),
             _ => 0,
         }
 }

@@ -65,7 +65,13 @@ impl<C: Channel> ChannelServer<C> {
                 drop_guarded(letter);
                 None
             }
-            None => self.put(mailbox, letter),
+            None => {
+                if let Some(Some(unhandled)) = letter.unhandled() {
+                    let room = mailbox.room(self.limits());
+                    unhandled.wait_in(room, self.shared.node().runtime());
+                }
+                self.put(mailbox, letter)
+            }
         };
         self.spawn(work);
     }

@@ -1,6 +1,6 @@
 //! The work of a channel: its callbacks, one at a time, and its end.
 
-use std::{sync::Arc, task::Waker};
+use std::{future::poll_fn, sync::Arc, task::Waker};
 
 use presence_core::{
     pubsub::{Broadcast, Payload},
@@ -35,7 +35,7 @@ pub(super) async fn run<C: Channel>(
         return server.end(body, reason).await;
     }
     loop {
-        let next = match letter.take() {
+        let mut next = match letter.take() {
             Some(letter) => letter,
             None => {
                 let mut mailbox = server.mailbox.lock();
@@ -48,6 +48,12 @@ pub(super) async fn run<C: Channel>(
                 letter
             }
         };
+        if matches!(next, Letter::In { .. }) {
+            // A flood may have been read already, and waits in this mailbox.
+            let sender = server.shared.outbox.sender();
+            poll_fn(|cx| sender.poll_released(cx)).await;
+        }
+        next.begin();
         if let Flow::End(reason) = server.serve(&mut body, next).await {
             return server.end(body, reason).await;
         }
@@ -114,7 +120,10 @@ impl<C: Channel> ChannelServer<C> {
                 let flow = self.after("handle_info", handled);
                 self.unless_stopped(socket, "handle_info", flow)
             }
-            Letter::Out(Broadcast { event, payload, .. }) => {
+            Letter::Out {
+                broadcast: Broadcast { event, payload, .. },
+                ..
+            } => {
                 let watch = Stopwatch::start(false);
                 // The channel pushes what the client would get.
                 socket.may_drop_pushes = self.may_drop(&event);
@@ -131,7 +140,7 @@ impl<C: Channel> ChannelServer<C> {
                 visit(channel, socket);
                 self.unless_stopped(socket, "visit", Flow::GoOn)
             }
-            Letter::Held(frame) => {
+            Letter::Held { frame, .. } => {
                 self.shared.outbox.send(frame);
                 Flow::GoOn
             }

@@ -102,8 +102,9 @@ impl<C: Channel> Socket<C> {
     /// Messages that wait for the channel are bounded in number and bytes, as broadcasts that it
     /// [intercepts](Channel::INTERCEPTS) are:
     /// [`Limits::max_waiting_messages`](crate::Limits::max_waiting_messages) and
-    /// [`max_waiting_bytes`](crate::Limits::max_waiting_bytes). A channel that is slower than its
-    /// topics ends with `phx_error`, and its client joins again.
+    /// [`max_waiting_bytes`](crate::Limits::max_waiting_bytes). A client of this node that sends
+    /// them too fast is made to wait. A channel that is still slower than its topics ends with
+    /// `phx_error`, and its client joins again.
     ///
     /// # Examples
     /// ```

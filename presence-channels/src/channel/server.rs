@@ -17,10 +17,7 @@ mod work;
 use std::{
     any::Any,
     pin::Pin,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, AtomicU32},
-    },
+    sync::{Arc, Weak, atomic::AtomicBool},
     task::{Poll, Waker},
 };
 
@@ -35,6 +32,7 @@ use super::{
 };
 use crate::{
     Topic,
+    guard::Progress,
     message::{Outgoing, Ref, TopicRef},
     serializer::Frame,
     socket::ConnectionShared,
@@ -96,10 +94,8 @@ pub(super) struct ChannelServer<C: Channel> {
     /// Set once the join has been answered. Read for every broadcast, so it stands outside the
     /// lock.
     joined: AtomicBool,
-    /// Changed by a callback that waits for a client which reads. Its time begins anew.
-    progress: AtomicU32,
-    /// Set while the channel's work waits for the client to take what was pushed.
-    waits_for_client: AtomicBool,
+    /// Of the callback under way.
+    pub(super) progress: Progress,
     mailbox: Mutex<Mailbox<C>>,
 }
 
@@ -134,8 +130,7 @@ pub(crate) fn start<C: Channel>(shared: Arc<ConnectionShared<C::Socket>>, join: 
         join_ref,
         effective_join_ref,
         joined: AtomicBool::new(false),
-        progress: AtomicU32::new(0),
-        waits_for_client: AtomicBool::new(false),
+        progress: Progress::default(),
         mailbox: Mutex::default(),
     });
     let under_way = server.shared.join_begins();
@@ -143,8 +138,8 @@ pub(crate) fn start<C: Channel>(shared: Arc<ConnectionShared<C::Socket>>, join: 
         server.shared.bytes_wait(bytes);
         (previous, bytes)
     });
-    let join = |server: Arc<ChannelServer<C>>| server.join(reference, payload, previous, under_way);
-    let work = server.clone().work(join);
+    let join = server.clone().join(reference, payload, previous, under_way);
+    let work = server.work(join);
     (server, work)
 }
 
@@ -289,7 +284,8 @@ impl<C: Channel> AnyChannel for ChannelServer<C> {
         let mut mailbox = self.mailbox.lock();
         if let Some(body) = mailbox.body.take() {
             drop(mailbox);
-            return Some(self.work(|server| async move { server.end(body, reason).await }));
+            let server = self.clone();
+            return Some(self.work(async move { server.end(body, reason).await }));
         }
         if mailbox.closed {
             return None;

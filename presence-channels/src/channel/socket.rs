@@ -291,7 +291,7 @@ impl<C: Channel> Socket<C> {
 
     async fn after(&self, sent: Result<(), BroadcastError>) -> Result<(), BroadcastError> {
         self.endpoint().node().flushers().after(sent).await?;
-        self.server.makes_progress();
+        self.server.progress.made();
         Ok(())
     }
 

@@ -4,33 +4,25 @@
 //! on the thread of the handler, so the dispatch finds the client here, and the client is made to
 //! wait for what it causes. A task that a handler spawns runs for no client.
 
-use std::{cell::RefCell, sync::Arc};
+use std::sync::Arc;
 
 use super::Outbox;
 
-thread_local! {
-    static CLIENT: RefCell<Option<Arc<Outbox>>> = const { RefCell::new(None) };
+tokio::task_local! {
+    static CLIENT: Arc<Outbox>;
 }
 
-/// Ends the work for a client, also when it panics.
-struct Ended(Option<Arc<Outbox>>);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        // Dropped after the borrow.
-        drop(CLIENT.replace(self.0.take()));
-    }
-}
-
-/// Does `work` for a client.
-pub(crate) fn work_for<T>(client: &Arc<Outbox>, work: impl FnOnce() -> T) -> T {
-    let _ended = Ended(CLIENT.replace(Some(client.clone())));
-    work()
+/// Has each poll of `work` be for a client.
+pub(crate) fn work_for<F: Future>(
+    client: Arc<Outbox>,
+    work: F,
+) -> impl Future<Output = F::Output> + use<F> {
+    CLIENT.scope(client, work)
 }
 
 /// Returns the client for which this thread works.
 pub(super) fn client() -> Option<Arc<Outbox>> {
-    CLIENT.with_borrow(Clone::clone)
+    CLIENT.try_with(Arc::clone).ok()
 }
 
 #[cfg(all(test, not(shuttle)))]
@@ -58,9 +50,9 @@ mod tests {
         flushers.pile_up(MAX_UNFLUSHED as isize + 1);
         broadcast();
         assert!(!sender.is_flooding(), "a job has sent it");
-        work_for(&sender, || work_for(&member, || {}));
+        work_for(sender.clone(), work_for(member.clone(), async {})).await;
         assert!(!sender.is_flooding(), "it has sent nothing");
-        work_for(&sender, broadcast);
+        work_for(sender.clone(), async { broadcast() }).await;
         assert!(sender.is_flooding() && !member.is_flooding());
         assert!(client().is_none());
     }

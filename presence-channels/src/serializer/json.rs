@@ -38,9 +38,21 @@ pub(super) fn json(payload: &Payload) -> Result<&Bytes, FrameError> {
 
 /// Appends what comes before the response of a reply. A `}` comes after it.
 pub(super) fn put_response(body: &mut Vec<u8>, status: &str) {
-    body.extend_from_slice(b"{\"status\":");
-    put(body, status);
-    body.extend_from_slice(b",\"response\":");
+    let known: &[u8] = match status {
+        "ok" => b"{\"status\":\"ok\",\"response\":",
+        "error" => b"{\"status\":\"error\",\"response\":",
+        _ => {
+            body.extend_from_slice(b"{\"status\":");
+            put(body, status);
+            b",\"response\":"
+        }
+    };
+    body.extend_from_slice(known);
+}
+
+/// The bytes that [`put_response`] appends, if the status has no escapes.
+pub(super) fn response_bytes(status: &str) -> usize {
+    br#"{"status":"","response":"#.len() + status.len()
 }
 
 /// A slice of a message may keep this many bytes of memory that are not in the slice.

@@ -124,9 +124,9 @@ fn accept_key(headers: &HeaderMap) -> Option<HeaderValue> {
             .iter()
             .filter_map(|value| value.to_str().ok())
             .any(|value| {
-                value
-                    .split(',')
-                    .any(|part| part.trim().eq_ignore_ascii_case(token))
+                let mut parts = value.split(',');
+                value.eq_ignore_ascii_case(token)
+                    || parts.any(|part| part.trim().eq_ignore_ascii_case(token))
             })
     };
     let is_handshake = has_token(header::CONNECTION, "upgrade")

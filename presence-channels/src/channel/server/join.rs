@@ -92,7 +92,8 @@ impl<C: Channel> ChannelServer<C> {
                     socket,
                     _present: self.meter.present(),
                 };
-                run(self, Box::new(body), None).await;
+                // In a box of its own: it seldom finds a message, and the join has no place for it.
+                Box::pin(run(self, Box::new(body), None)).await;
             }
             Err(refusal) => {
                 self.reply(&self.join_ref, &reference, "error", &refusal);

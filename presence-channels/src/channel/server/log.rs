@@ -43,7 +43,7 @@ impl<C: Channel> ChannelServer<C> {
     /// Counts and logs a callback that was over its time. A client that does not take what the
     /// callback pushes can cause that again and again, and is no error.
     pub(super) fn took_too_long(&self, event: &str, message: &'static str) {
-        if self.waits_for_client() {
+        if self.progress.waited_for_client() {
             let what = format_args!("a client that does not read what {event} pushes");
             let limits = self.shared.mount.meters.limits();
             return limits.closed(Limit::SlowReaderTimeout, what);

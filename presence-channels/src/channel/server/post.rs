@@ -38,8 +38,7 @@ impl<C: Channel> ChannelServer<C> {
     ) -> Option<Work> {
         if let Some(body) = mailbox.body.take() {
             drop(mailbox);
-            let work = self.clone().work(|server| run(server, body, Some(letter)));
-            return Some(work);
+            return Some(self.work(run(self.clone(), body, Some(letter))));
         }
         mailbox.push(letter);
         None

@@ -15,7 +15,7 @@ use crate::{
         terminate::Farewell,
     },
     failure::{Settled, reason_payload},
-    guard::{CallbackOutcome, drop_guarded, guard, guard_progress},
+    guard::{CallbackOutcome, drop_guarded, guard_last, guard_progress},
     message::{Ref, TopicRef},
     telemetry::{self, Callback, Crash, Cut, Shown, Stopwatch, event_at, span_at},
 };
@@ -26,48 +26,52 @@ enum Flow {
 }
 
 /// Handles `letter`, then all that waits, and puts the channel back or ends it.
-pub(super) async fn run<C: Channel>(
+// Each message has such a future. The rare end is in a box of its own.
+#[expect(clippy::manual_async_fn, reason = "an async fn keeps each argument twice")]
+pub(super) fn run<C: Channel>(
     server: Arc<ChannelServer<C>>,
     mut body: Box<ChannelState<C>>,
     mut letter: Option<Letter<C>>,
-) {
-    if let Flow::End(reason) = server.unless_stopped(&mut body.socket, "join", Flow::GoOn) {
-        return server.end(body, reason).await;
-    }
-    loop {
-        let mut next = match letter.take() {
-            Some(letter) => letter,
-            None => {
+) -> impl Future<Output = ()> + Send {
+    async move {
+        if let Flow::End(reason) = server.unless_stopped(&mut body.socket, "join", Flow::GoOn) {
+            return Box::pin(server.end(body, reason)).await;
+        }
+        loop {
+            if letter.is_none() {
                 let mut mailbox = server.mailbox.lock();
-                let Some((letter, senders)) = mailbox.pop(server.limits()) else {
+                let Some((next, senders)) = mailbox.pop(server.limits()) else {
                     mailbox.body = Some(body);
                     return;
                 };
                 drop(mailbox);
                 senders.into_iter().for_each(Waker::wake);
-                letter
+                letter = Some(next);
             }
-        };
-        if matches!(next, Letter::In { .. }) {
-            // A flood may have been read already, and waits in this mailbox.
-            let sender = server.shared.outbox.sender();
-            poll_fn(|cx| sender.poll_released(cx)).await;
+            if matches!(letter, Some(Letter::In { .. })) {
+                // A flood may have been read already, and waits in this mailbox.
+                let sender = server.shared.outbox.sender();
+                poll_fn(|cx| sender.poll_released(cx)).await;
+            }
+            if let Flow::End(reason) = server.serve(&mut body, &mut letter).await {
+                return Box::pin(server.end(body, reason)).await;
+            }
+            // A channel with much to do lets others of its thread have a turn.
+            tokio::task::coop::consume_budget().await;
         }
-        next.begin();
-        if let Flow::End(reason) = server.serve(&mut body, next).await {
-            return server.end(body, reason).await;
-        }
-        // A channel with much to do lets others of its thread have a turn.
-        tokio::task::coop::consume_budget().await;
     }
 }
 
 impl<C: Channel> ChannelServer<C> {
-    async fn serve(&self, body: &mut ChannelState<C>, letter: Letter<C>) -> Flow {
+    async fn serve(&self, body: &mut ChannelState<C>, letter: &mut Option<Letter<C>>) -> Flow {
         let limit = self.shared.node().handler_timeout();
         let ChannelState {
             channel, socket, ..
         } = body;
+        let Some(mut letter) = letter.take() else {
+            return Flow::GoOn;
+        };
+        letter.begin();
         match letter {
             Letter::In {
                 reference,
@@ -249,7 +253,7 @@ impl<C: Channel> ChannelServer<C> {
     pub(super) async fn end(&self, mut body: Box<ChannelState<C>>, reason: TerminateReason) {
         self.log_end(&reason);
         // The client's doing, and counted as that.
-        let is_clients = reason == TerminateReason::TimedOut && self.waits_for_client();
+        let is_clients = reason == TerminateReason::TimedOut && self.progress.waited_for_client();
         if let Some(crash) = reason.crash().filter(|_| !is_clients) {
             self.meter.crashed(crash);
         }
@@ -257,17 +261,18 @@ impl<C: Channel> ChannelServer<C> {
         let ChannelState {
             channel, socket, ..
         } = &mut *body;
-        let crash = match guard(limit, || channel.terminate(&reason, socket)).await {
-            CallbackOutcome::Done(()) => None,
-            CallbackOutcome::Panicked(panic) => {
-                self.log_error("terminate", &panic, "terminate panicked");
-                Some(Crash::Panicked)
-            }
-            CallbackOutcome::TimedOut => {
-                self.took_too_long("terminate", "terminate took too long");
-                (!self.waits_for_client()).then_some(Crash::TimedOut)
-            }
-        };
+        let crash =
+            match guard_last(limit, &self.progress, || channel.terminate(&reason, socket)).await {
+                CallbackOutcome::Done(()) => None,
+                CallbackOutcome::Panicked(panic) => {
+                    self.log_error("terminate", &panic, "terminate panicked");
+                    Some(Crash::Panicked)
+                }
+                CallbackOutcome::TimedOut => {
+                    self.took_too_long("terminate", "terminate took too long");
+                    (!self.progress.waited_for_client()).then_some(Crash::TimedOut)
+                }
+            };
         if let Some(crash) = crash.filter(|_| reason.crash().is_none()) {
             self.meter.crashed(crash);
         }

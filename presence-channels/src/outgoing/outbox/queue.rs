@@ -118,12 +118,13 @@ impl FrameQueue {
         self.taken = (0, 0);
         self.cost += rest.cost;
         self.written = rest.written;
-        let is_empty = rest.frames.is_empty() && self.frames.is_empty();
-        // An empty queue that grew gives its memory back.
-        if !is_empty || !rest.frames.has_grown() {
+        if !self.frames.is_empty() {
             rest.frames.append(std::mem::take(&mut self.frames));
-            self.frames = rest.frames;
+        } else if rest.frames.is_empty() && rest.frames.has_grown() {
+            // An empty queue that grew gives its memory back.
+            return;
         }
+        self.frames = rest.frames;
     }
 
     /// Takes the first frame whole, for a client that is not written to.

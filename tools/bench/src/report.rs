@@ -4,6 +4,7 @@ mod row;
 
 use std::{path::PathBuf, time::Duration};
 
+use anyhow::Context;
 use serde_json::json;
 
 use crate::{
@@ -100,7 +101,10 @@ fn measure(stable: &Stable, scenario: Scenario, rounds: usize, size: Size) -> an
         eprintln!("{} {round}/{rounds}", scenario.name());
         let measured = programs
             .iter()
-            .map(|program| scenario.measure(stable, *program, size))
+            .map(|program| {
+                let measured = scenario.measure(stable, *program, size);
+                measured.with_context(|| format!("{}: {}", scenario.name(), program.name()))
+            })
             .collect::<anyhow::Result<Vec<_>>>()?;
         row.add(measured);
     }

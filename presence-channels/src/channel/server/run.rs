@@ -27,7 +27,10 @@ enum Flow {
 
 /// Handles `letter`, then all that waits, and puts the channel back or ends it.
 // Each message has such a future. The rare end is in a box of its own.
-#[expect(clippy::manual_async_fn, reason = "an async fn keeps each argument twice")]
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async fn keeps each argument twice"
+)]
 pub(super) fn run<C: Channel>(
     server: Arc<ChannelServer<C>>,
     mut body: Box<ChannelState<C>>,

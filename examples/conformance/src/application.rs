@@ -18,6 +18,8 @@ pub(crate) struct AppState {
     pub(crate) presence: Tracker<Presence>,
     /// Signs and verifies the user's id.
     pub(crate) tokens: Tokens,
+    /// Clients are told before their token expires. Those of the kit expect nothing of the kind.
+    pub(crate) tells_expiry: bool,
 }
 
 /// The secret that the kit signs its tokens with. In your own app, keep the secret out of the
@@ -42,10 +44,15 @@ pub(crate) async fn start(config: Config) -> anyhow::Result<Endpoint> {
     let pubsub = PubSub::local();
     let options = TrackerOptions::default().count_interval(Duration::from_millis(200));
     let presence = Tracker::start_with(&pubsub, Presence, options)?;
-    let state = AppState { presence, tokens };
+    let state = AppState {
+        presence,
+        tokens,
+        tells_expiry: false,
+    };
     // Its tokens live as long as they were signed for.
     let expiring_state = AppState {
         tokens: Tokens::new(&secret, SALT),
+        tells_expiry: true,
         ..state.clone()
     };
 

@@ -63,7 +63,7 @@ async function ok(channel, event, payload){
 }
 
 test("a list in many messages ends with the truth for every version, whatever comes and goes", async t => {
-  const topic = freshRoom("big")
+  const topic = freshRoom("extra-big")
   const fill = await join(openSocket(t, CONFORMANCE, {params: {user_id: "fill"}, timeout}), topic)
   for(let user = 0; user < USERS; user++) await ok(fill, "track", {key: `user${user}`, meta: {more: MORE}})
 

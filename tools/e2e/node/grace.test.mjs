@@ -32,7 +32,7 @@ async function bystander(t, topic){
 }
 
 async function drops(t, times, options){
-  const topic = freshRoom("grace")
+  const topic = freshRoom("extra-grace")
   const bob = await bystander(t, topic)
   const ann = await phone(t, topic, options)
   await everybodySees([bob], {ann: 1, bob: 1})
@@ -85,7 +85,7 @@ test("without a grace, a phone that drops leaves and comes back", async t => {
 })
 
 test("who closes the connection, leaves, or is disconnected, goes at once", async t => {
-  const topic = freshRoom("grace")
+  const topic = freshRoom("extra-grace")
   const bob = await bystander(t, topic)
   const ends = {
     close: ({socket}) => socket.disconnect(),
@@ -108,7 +108,7 @@ test("who closes the connection, leaves, or is disconnected, goes at once", asyn
 })
 
 test("a handler that crashes does not take its user out of the room", async t => {
-  const topic = freshRoom("grace")
+  const topic = freshRoom("extra-grace")
   const bob = await bystander(t, topic)
   const ann = await phone(t, topic)
   await everybodySees([bob], {ann: 1, bob: 1})

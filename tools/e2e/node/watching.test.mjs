@@ -20,7 +20,7 @@ const count = ({events}, wanted) => until(`a count of ${wanted}`,
   () => events.presence_count.at(-1)?.count === wanted, {show: () => JSON.stringify(events.presence_count)})
 
 test("a member counts, another lists, a third does neither", async t => {
-  const topic = freshRoom("count")
+  const topic = freshRoom("extra-count")
   const counts = await member(t, topic, "ann", {presence: "count"})
   await count(counts, 1)
   const silent = await member(t, topic, "bob", {presence: "none"})
@@ -37,7 +37,7 @@ test("a member counts, another lists, a third does neither", async t => {
 })
 
 test("another wish is refused with a reason", async t => {
-  const {joined} = await member(t, freshRoom("count"), "ann", {presence: "all"})
+  const {joined} = await member(t, freshRoom("extra-count"), "ann", {presence: "all"})
   assert.equal(joined.status, "error")
   assert.match(joined.response.reason, /presence must be/)
 })

@@ -31,7 +31,8 @@ struct Keyed {
 
 #[derive(Deserialize)]
 struct Kick {
-    id: String,
+    #[serde(default)]
+    id: Value,
 }
 
 impl<const GRACE_MS: u64> Channel for RoomChannel<GRACE_MS> {
@@ -54,14 +55,15 @@ impl<const GRACE_MS: u64> Channel for RoomChannel<GRACE_MS> {
             room if room.starts_with("gate") && payload.value()?["pass"] != "open" => {
                 return Err(JoinError::new("locked"));
             }
-            room if ["presence", "grace", "big"]
+            // The topics of the kit's contract are those without `extra-`.
+            room if ["presence", "extra-grace", "extra-big"]
                 .iter()
                 .any(|name| room.starts_with(name)) =>
             {
                 socket.notify(Info::AfterJoin(PresenceWatch::Full));
             }
             // The client chooses, by `{"presence": "count"}` or `{"presence": "none"}`.
-            room if room.starts_with("count") => {
+            room if room.starts_with("extra-count") => {
                 let watch = PresenceWatch::from_params(&payload)?;
                 let presence = socket.state().presence.clone();
                 socket.watch_presence(&presence, watch)?;
@@ -114,8 +116,9 @@ impl<const GRACE_MS: u64> Channel for RoomChannel<GRACE_MS> {
                 presence(event, &payload, socket).await
             }
             "kick" => {
-                let Kick { id } = match payload.json() {
-                    Ok(kick) => kick,
+                let kicked = payload.json().map_err(anyhow::Error::from);
+                let id = match kicked.and_then(|Kick { id }| text_of(&id)) {
+                    Ok(id) => id,
                     Err(error) => return stop_with_error(error.to_string()),
                 };
                 socket.endpoint().disconnect(&format!("user_socket:{id}"))?;
@@ -231,12 +234,12 @@ async fn presence(
             Ok(phx_ref) => reply_ok(json!({ "phx_ref": phx_ref })),
             Err(TrackError::AlreadyTracked) => reply_error(json!({ "reason": "already_tracked" })),
             // A value that is not a meta, among others.
-            Err(error) => reply_error(json!({ "reason": error.to_string() })),
+            Err(error) => stop_with_error(error.to_string()),
         },
         "update" => match presence.update(socket, &key, meta).await {
             Ok(phx_ref) => reply_ok(json!({ "phx_ref": phx_ref })),
             Err(UpdateError::NotTracked) => reply_error(json!({ "reason": "nopresence" })),
-            Err(error) => reply_error(json!({ "reason": error.to_string() })),
+            Err(error) => stop_with_error(error.to_string()),
         },
         "untrack" => {
             presence.untrack(socket, &key).await;

@@ -11,7 +11,7 @@ use crate::application::AppState;
 pub(crate) struct UserSocket {
     /// A string, a number that a token was signed with, or null.
     pub(crate) user_id: Value,
-    /// The time at which the client's token expires.
+    /// The time at which the client's token expires, where clients are told of it.
     expires_at: Option<SystemTime>,
     pub(crate) user_agent: Option<String>,
     /// The `x-conf-` headers of the request.
@@ -33,7 +33,7 @@ impl presence_channels::UserSocket for UserSocket {
         let (user_id, expires_at) = match params.get("token").or(info.auth_token()) {
             Some(token) => {
                 let (user_id, expires_at) = state.tokens.verify_with_expiry(token)?;
-                (user_id, expires_at)
+                (user_id, expires_at.filter(|_| state.tells_expiry))
             }
             None => (Value::from(user_id), None),
         };
@@ -77,7 +77,7 @@ impl presence_channels::UserSocket for UserSocket {
     fn channels(routes: &mut Routes<Self>) {
         routes
             .channel::<SystemChannel>("system")
-            .channel::<RoomChannel<2000>>("room:grace*")
+            .channel::<RoomChannel<2000>>("room:extra-grace*")
             .channel::<RoomChannel>("room:*");
     }
 }

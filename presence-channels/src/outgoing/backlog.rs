@@ -86,14 +86,18 @@ impl Backlog {
 
     /// Returns whether senders should wait, with `more` bytes that are not counted yet.
     pub(super) fn is_high(&self, more: usize) -> bool {
-        let more = more as isize;
-        self.unflushed.load(Ordering::SeqCst).saturating_add(more) > self.max_unflushed
+        self.unflushed_with(more) > self.max_unflushed
     }
 
     /// Returns whether twice the limit is unflushed. A sender that does not wait must then write by
     /// itself.
     pub(super) fn is_overdrawn(&self, more: usize) -> bool {
-        self.is_high(more.saturating_sub(self.max_unflushed.unsigned_abs()))
+        self.unflushed_with(more) > self.max_unflushed.saturating_mul(2)
+    }
+
+    fn unflushed_with(&self, more: usize) -> isize {
+        let unflushed = self.unflushed.load(Ordering::SeqCst);
+        unflushed.saturating_add(more as isize)
     }
 
     fn is_calm(&self) -> bool {
@@ -203,5 +207,8 @@ mod tests {
     fn twice_the_limit_is_overdrawn() {
         let backlog = Backlog::new(100, 1000);
         assert!(!backlog.is_overdrawn(200) && backlog.is_overdrawn(201));
+        // Another has sent most of it, and this sender little.
+        let _ = backlog.add(150);
+        assert!(!backlog.is_overdrawn(50) && backlog.is_overdrawn(51));
     }
 }

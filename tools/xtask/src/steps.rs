@@ -30,7 +30,7 @@ pub(crate) enum Step {
     Clippy,
     /// `cargo doc`, warnings denied
     Doc,
-    /// `presence-core` without features, and with one engine alone
+    /// `presence-core` without features, and with one engine alone; the server without `http2`
     Features,
     /// `cargo test`: unit, property, documentation and generator tests
     Cargo,

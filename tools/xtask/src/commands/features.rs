@@ -28,7 +28,12 @@ pub(crate) fn run() -> Result<()> {
 pub(crate) fn in_test() -> Result<()> {
     IN_TEST
         .iter()
-        .try_for_each(|feature| alone(LIBRARIES[0], feature))
+        .try_for_each(|feature| alone(LIBRARIES[0], feature))?;
+    // The server that an app has by default: with the feature `http2`, all others test the other.
+    let mut hostile = cargo();
+    hostile.args(["test", "--package", LIBRARIES[1], "--test", "hostile", "--"]);
+    hostile.args(["half_requests", "slow_downloads"]);
+    process::run(&mut hostile)
 }
 
 /// Lints a library with no feature but this one; an empty name is no feature.

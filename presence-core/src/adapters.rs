@@ -38,7 +38,7 @@ pub use ::redis as redis_client;
 #[cfg(feature = "zenoh")]
 pub use ::zenoh as zenoh_client;
 #[cfg(any(feature = "nats", feature = "redis", feature = "zenoh"))]
-pub use engine::{EngineStats, NameError, Networked};
+pub use engine::{EngineStats, NameError, Networked, OptionError};
 pub use local::Local;
 pub use memory::{Memory, MemoryCluster};
 #[cfg(feature = "nats")]

@@ -40,11 +40,8 @@ mod zenoh {
         peers: &[String],
         tls: Option<&Tls>,
     ) -> anyhow::Result<PubSub> {
-        let tls = tls.map(|tls| ZenohTls::mutual(&tls.ca, &tls.certificate, &tls.key));
-        let options = ZenohOptions {
-            tls,
-            ..ZenohOptions::new(name, listen, Peers::List(peers.to_vec()))
-        };
+        let tls = tls.map(|tls| ZenohTls::new(&tls.ca, &tls.certificate, &tls.key));
+        let options = ZenohOptions::new(name, listen, Peers::List(peers.to_vec())).tls(tls);
         let zenoh = Zenoh::connect(options)
             .await
             .context("cannot start zenoh with NODE_NAME, LISTEN, PEERS and TLS_*")?;

@@ -8,6 +8,7 @@ mod incoming;
 mod interests;
 mod lanes;
 mod networked;
+mod options;
 mod queue;
 mod stats;
 mod subjects;
@@ -21,7 +22,7 @@ use std::{
 use bytes::Bytes;
 
 pub use networked::Networked;
-
+pub use options::OptionError;
 pub use stats::EngineStats;
 pub use subjects::NameError;
 
@@ -30,6 +31,11 @@ pub(super) use arrivals::{Arrivals, Entry};
 use incoming::Incoming;
 use interests::Interests;
 pub(super) use networked::{Connection, Engine, NodeInbox, Outlet};
+pub(super) use options::{CLUSTER, QUEUE_BYTES, check_queue};
+#[cfg(any(feature = "redis", feature = "zenoh"))]
+pub(super) use options::{MESSAGE_BYTES, check_message};
+#[cfg(feature = "zenoh")]
+pub(super) use options::{at_least, within};
 pub(super) use queue::Item;
 use queue::{Batch, Queue};
 pub(super) use subjects::Target;
@@ -43,14 +49,6 @@ use crate::pubsub::{
 /// The log line for a full outgoing queue.
 const OUT_FULL: &str =
     "the cluster engine does not keep up or is away; messages for other nodes are dropped";
-
-/// The default name of a cluster.
-pub(super) const CLUSTER: &str = "presence";
-/// The default limit of each class in an engine's outgoing queue, in bytes.
-pub(super) const QUEUE_BYTES: usize = 8 * 1024 * 1024;
-/// The default limit on a message, over an engine without a limit of its own, in bytes.
-#[cfg(any(feature = "redis", feature = "zenoh"))]
-pub(super) const MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// The part that the callers of an adapter and its task share: the callers put messages in, and the
 /// task takes frames out.

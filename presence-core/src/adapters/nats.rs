@@ -1,66 +1,21 @@
 //! The engine over [NATS](https://nats.io).
 
 mod connection;
+mod options;
 
-use std::time::Duration;
+use async_nats::{Client, ServerAddr, connection::State};
 
-use async_nats::{Client, ConnectOptions, ServerAddr, connection::State};
+pub use options::NatsOptions;
 
-use super::engine::{CLUSTER, Engine, EngineNode, NameError, Networked, NodeInbox, QUEUE_BYTES};
+use super::engine::{Engine, EngineNode, NameError, Networked, NodeInbox, OptionError};
 use crate::pubsub::wire;
 use connection::NatsConnection;
-
-/// The most frames that the client itself holds before it writes them to its socket.
-const CLIENT_CAPACITY: usize = 256;
 
 /// The limit of a server on messages unless its `max_payload` is changed, in bytes. A message that
 /// waits for a first connection may be as large.
 const USUAL_LIMIT: usize = 1024 * 1024;
 /// The limit for what is cut to fit before a server is known, in bytes: few servers have less.
 const CAUTIOUS_LIMIT: usize = 64 * 1024;
-
-/// The options of [`Nats`].
-#[derive(Debug)]
-pub struct NatsOptions {
-    /// The name of this node, unique in the cluster: 1 to 128 bytes.
-    pub node_name: String,
-    /// The name of the cluster, if one NATS serves several: 1 to 64 letters, digits, `-` and `_`.
-    /// All subjects begin with it. Default `presence`.
-    pub cluster: String,
-    /// The servers, as `nats://host:4222` or `tls://host:4222`. One server that answers is enough.
-    /// When it goes down, the next is tried. The user and password of the first address that has
-    /// them, as in `nats://user:password@host:4222`, are used with all servers.
-    pub servers: Vec<String>,
-    /// The client's options: credentials, certificates, timings. `no_echo` is always set, so that a
-    /// node does not get its own messages.
-    ///
-    /// The default detects within 15 s that a server no longer answers (the client's own default
-    /// takes three minutes), and lets the client itself hold at most 256 outgoing frames. Leave
-    /// `subscription_capacity` as it is: the client drops what exceeds it without a count, and this
-    /// node moves messages on at once, into a queue of [`queue_bytes`](Self::queue_bytes).
-    pub connect: ConnectOptions,
-    /// The most bytes of messages that may wait while the server is away, for each
-    /// [class](crate::pubsub::TrafficClass) of them. Also the most bytes of incoming messages that
-    /// may wait, if this node is slower than the others together. Default 8 MiB. Further messages
-    /// are dropped, and counted in [`EngineStats::dropped`](super::EngineStats::dropped).
-    pub queue_bytes: usize,
-}
-
-impl NatsOptions {
-    /// Returns the default options, for a node of this name and one server.
-    #[must_use]
-    pub fn new(node_name: impl Into<String>, server: impl Into<String>) -> Self {
-        Self {
-            node_name: node_name.into(),
-            cluster: CLUSTER.to_owned(),
-            servers: vec![server.into()],
-            connect: ConnectOptions::new()
-                .ping_interval(Duration::from_secs(5))
-                .client_capacity(CLIENT_CAPACITY),
-            queue_bytes: QUEUE_BYTES,
-        }
-    }
-}
 
 /// The connection to NATS failed. Nothing was started.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +24,9 @@ pub enum NatsError {
     /// A name is not valid.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// An option is out of its bounds. The error has its name, its value and its bounds.
+    #[error(transparent)]
+    InvalidOption(#[from] OptionError),
     /// The text is not an address of a server.
     #[error("{address:?} is not the address of a NATS server: {source}")]
     Address {
@@ -90,10 +48,10 @@ pub enum NatsError {
 }
 
 /// Carries messages over NATS core: subjects, no JetStream. A message may be as large as the
-/// server's `max_payload` (1 MiB unless changed), names included. Before the first connection, with
-/// `retry_on_initial_connect`, the limit is taken to be 1 MiB, and a tracker that starts then cuts
-/// its messages to 64 KiB for good. If the server then turns out to carry less, the tracker logs a
-/// warning: restart the node, or set
+/// server's `max_payload` (1 MiB unless changed), names included, and at most 16 MiB. Before the
+/// first connection, with `retry_on_initial_connect`, the limit is taken to be 1 MiB, and a tracker
+/// that starts then cuts its messages to 64 KiB for good. If the server then turns out to carry
+/// less, the tracker logs a warning: restart the node, or set
 /// [`TrackerOptions::chunk_bytes`](crate::tracker::TrackerOptions::chunk_bytes). A message that is
 /// too large for the server is dropped, counted and logged.
 ///
@@ -132,9 +90,11 @@ impl Networked<NatsEngine> {
     /// Call it within a tokio runtime. The tasks of the node then run in this runtime.
     ///
     /// # Errors
-    /// [`NatsError`] if the connection fails, at once if a server rejects it. The call waits for a
-    /// server that is not up yet only if `connect` has `retry_on_initial_connect`.
+    /// [`NatsError`] if the connection fails, at once if a server rejects it, or if an option is
+    /// out of its bounds. The call waits for a server that is not up yet only if
+    /// [`connect`](NatsOptions::connect) has `retry_on_initial_connect`.
     pub async fn connect(options: NatsOptions) -> Result<Self, NatsError> {
+        options.check()?;
         let NatsOptions {
             node_name,
             cluster,

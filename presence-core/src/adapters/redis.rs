@@ -1,60 +1,15 @@
 //! The engine over [Redis](https://redis.io), or Valkey.
 
 mod connection;
+mod options;
 mod traffic;
 
 use ::redis::Client;
 
-use super::engine::{
-    CLUSTER, Engine, EngineNode, MESSAGE_BYTES, NameError, Networked, NodeInbox, QUEUE_BYTES,
-};
-use crate::pubsub::wire;
+pub use options::RedisOptions;
+
+use super::engine::{Engine, EngineNode, NameError, Networked, NodeInbox, OptionError};
 use connection::{RedisConnection, Sockets};
-
-/// The options of [`Redis`].
-#[derive(Clone, Debug)]
-pub struct RedisOptions {
-    /// The name of this node, unique in the cluster: 1 to 128 bytes.
-    pub node_name: String,
-    /// The name of the cluster, if one Redis serves several: 1 to 64 letters, digits, `-` and `_`.
-    /// All channels begin with it. The number of a database does not separate clusters. Default
-    /// `presence`.
-    pub cluster: String,
-    /// The server, of the crate `redis` ([`redis_client`](super::redis_client)):
-    /// `Client::open("redis://user:password@host:6379")`, or `Client::build_with_tls`.
-    ///
-    /// TLS is a feature of that crate: depend on it too, with `tokio-rustls-comp` and a crypto
-    /// provider of rustls.
-    pub client: Client,
-    /// The most bytes of messages that may wait while the server is away, for each
-    /// [class](crate::pubsub::TrafficClass) of them. Also the most bytes of incoming messages that
-    /// may wait, if this node is slower than the others together. Default 8 MiB. Further messages
-    /// are dropped, and counted in [`EngineStats::dropped`](super::EngineStats::dropped).
-    pub queue_bytes: usize,
-    /// The largest message, in bytes, names included. Default 8 MiB, at most 16.
-    ///
-    /// A link must carry a message of another node within seven seconds, if it is larger than all
-    /// before it: a node that hears nothing for longer connects again. Heartbeats wait behind a
-    /// message on its way. So send large data in parts over a slow link.
-    ///
-    /// Redis itself carries up to 512 MiB. But it disconnects a subscriber if more than
-    /// `client-output-buffer-limit pubsub` waits for it, which is 32 MiB unless changed.
-    pub max_message_bytes: usize,
-}
-
-impl RedisOptions {
-    /// Returns the default options, for a node of this name.
-    #[must_use]
-    pub fn new(node_name: impl Into<String>, client: Client) -> Self {
-        Self {
-            node_name: node_name.into(),
-            cluster: CLUSTER.to_owned(),
-            client,
-            queue_bytes: QUEUE_BYTES,
-            max_message_bytes: MESSAGE_BYTES,
-        }
-    }
-}
 
 /// The connection to Redis failed. Nothing was started.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +18,9 @@ pub enum RedisError {
     /// A name is not valid.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// An option is out of its bounds. The error has its name, its value and its bounds.
+    #[error(transparent)]
+    InvalidOption(#[from] OptionError),
     /// The server cannot be reached, or rejected this node.
     #[error("cannot connect to Redis at {server}: {source}")]
     Connect {
@@ -116,8 +74,9 @@ impl Networked<RedisEngine> {
     /// Call it within a tokio runtime. The task of the node then runs in this runtime.
     ///
     /// # Errors
-    /// [`RedisError`] if the connection fails, within 10 s.
+    /// [`RedisError`] if the connection fails, within 10 s, or an option is out of its bounds.
     pub async fn connect(options: RedisOptions) -> Result<Self, RedisError> {
+        options.check()?;
         let RedisOptions {
             node_name,
             cluster,
@@ -131,7 +90,7 @@ impl Networked<RedisEngine> {
             RedisError::Connect { server, source }
         })?;
         let engine = RedisEngine {
-            limit: max_message_bytes.min(wire::MAX_FRAME),
+            limit: max_message_bytes,
         };
         let opened = OpenedRedis {
             client,

@@ -1,11 +1,13 @@
 //! The engine without a broker: [zenoh](https://zenoh.io), with every node a peer of every other.
 
+mod config;
 mod connection;
 mod error;
 mod living;
 mod lookout;
 mod options;
 mod peers;
+mod tls;
 mod unlinked;
 
 use std::sync::Arc;
@@ -13,11 +15,11 @@ use std::sync::Arc;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 pub use error::ZenohError;
-pub use options::{ZenohOptions, ZenohTls};
+pub use options::ZenohOptions;
 pub use peers::Peers;
+pub use tls::ZenohTls;
 
 use super::engine::{Engine, EngineNode, Networked, NodeInbox};
-use crate::pubsub::wire;
 use connection::ZenohConnection;
 use living::Living;
 use lookout::Lookout;
@@ -73,21 +75,21 @@ impl Networked<ZenohEngine> {
     /// runtime.
     ///
     /// # Errors
-    /// [`ZenohError`] if an address is in use, a file is missing, a name is not valid, or the lease
-    /// or the refresh is too short. Nodes that cannot be reached are no error, nor is a list of
+    /// [`ZenohError`] if an address is in use, a file is missing, a name is not valid, or an option
+    /// is out of its bounds. Nodes that cannot be reached are no error, nor is a list of
     /// peers that cannot be read within 5 s: both are tried again.
     pub async fn connect(options: ZenohOptions) -> Result<Self, ZenohError> {
         // zenoh panics on a current-thread runtime.
         if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
             return Err(ZenohError::Runtime);
         }
+        options.check()?;
         let node = EngineNode::new(
             &options.node_name,
             &options.cluster,
             '/',
             options.queue_bytes,
         )?;
-        options::check_times(&options)?;
         if let Some(tls) = &options.tls {
             tls.check()?;
         }
@@ -98,7 +100,7 @@ impl Networked<ZenohEngine> {
         let living = Arc::<Living>::default();
         let engine = ZenohEngine {
             living: Arc::clone(&living),
-            limit: options.max_message_bytes.min(wire::MAX_FRAME),
+            limit: options.max_message_bytes,
         };
         let opened = OpenedZenoh {
             options,
@@ -127,7 +129,7 @@ async fn check_listen(addresses: &[String]) -> Result<(), ZenohError> {
 }
 
 async fn open(options: &ZenohOptions, plan: &Plan) -> Result<zenoh::Session, ZenohError> {
-    let config = options::config(options, &plan.dial()).to_string();
+    let config = config::config(options, &plan.dial()).to_string();
     let config = zenoh::Config::from_json5(&config).map_err(ZenohError::Open)?;
     zenoh::open(config).await.map_err(ZenohError::Open)
 }

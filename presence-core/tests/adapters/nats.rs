@@ -112,6 +112,25 @@ async fn errors_say_what_is_wrong() {
     assert!(matches!(nameless, NatsError::Name(_)), "{nameless}");
 }
 
+/// Without an address, the client would try its servers again and again without a pause.
+#[tokio::test]
+async fn an_option_out_of_its_bounds_is_an_error_at_the_start() {
+    let connect = NatsOptions::default_connect().retry_on_initial_connect();
+    let options = NatsOptions::new("a", "nats://x:1").connect(connect);
+    let error = Nats::connect(options.servers([""; 0])).await.unwrap_err();
+    assert!(matches!(error, NatsError::InvalidOption(_)), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "`NatsOptions::servers` is [], and must be a list of at least one address"
+    );
+    let options = NatsOptions::new("a", "nats://x:1").queue_bytes(0);
+    let error = Nats::connect(options).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`NatsOptions::queue_bytes` is 0, and must be at least 1024"
+    );
+}
+
 struct Plain;
 impl Presence for Plain {
     const NAME: &str = "test.plain";

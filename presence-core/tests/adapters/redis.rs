@@ -66,10 +66,7 @@ fn bed_with(further: &[&str]) -> RedisBed {
 
 impl Bed for RedisBed {
     async fn node(&self, name: &str) -> Node {
-        let options = RedisOptions {
-            max_message_bytes: MAX_MESSAGE,
-            ..RedisOptions::new(name, self.client.clone())
-        };
+        let options = RedisOptions::new(name, self.client.clone()).max_message_bytes(MAX_MESSAGE);
         let redis = Redis::connect(options).await.unwrap();
         let stats = redis.stats();
         Node::counting(redis, stats)
@@ -122,12 +119,25 @@ async fn errors_say_what_is_wrong() {
         "{nobody}"
     );
 
-    let options = RedisOptions {
-        cluster: "a b".to_owned(),
-        ..RedisOptions::new("a", client)
-    };
-    let error = Redis::connect(options).await.unwrap_err();
+    let options = RedisOptions::new("a", client);
+    let error = Redis::connect(options.clone().cluster("a b"))
+        .await
+        .unwrap_err();
     assert!(matches!(error, RedisError::Name(_)), "{error}");
+
+    let error = Redis::connect(options.clone().max_message_bytes(16 * 1024 * 1024 + 1))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, RedisError::InvalidOption(_)), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "`RedisOptions::max_message_bytes` is 16777217, and must be from 4096 to 16777216"
+    );
+    let error = Redis::connect(options.queue_bytes(0)).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`RedisOptions::queue_bytes` is 0, and must be at least 1024"
+    );
 }
 
 /// Delivers nothing until it is opened, and counts what is large.
@@ -166,10 +176,7 @@ async fn a_reader_that_does_not_keep_up_holds_a_bounded_amount() {
     const LENGTH: usize = 10_000;
     let bed = bed();
     let a = bed.node("a").await;
-    let options = RedisOptions {
-        queue_bytes: QUEUE,
-        ..RedisOptions::new("b", bed.client.clone())
-    };
+    let options = RedisOptions::new("b", bed.client.clone()).queue_bytes(QUEUE);
     let redis = Redis::connect(options).await.unwrap();
     let stats = redis.stats();
     let b = Node::counting(redis, stats);

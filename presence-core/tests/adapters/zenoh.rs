@@ -45,11 +45,8 @@ impl Bed for ZenohBed {
             *taken += 1;
             self.addresses[*taken - 1].clone()
         };
-        let options = ZenohOptions {
-            max_message_bytes: MAX_MESSAGE,
-            ..ZenohOptions::new(name, address, Peers::List(self.addresses.clone()))
-        };
-        node(options).await
+        let peers = Peers::List(self.addresses.clone());
+        node(ZenohOptions::new(name, address, peers).max_message_bytes(MAX_MESSAGE)).await
     }
 }
 

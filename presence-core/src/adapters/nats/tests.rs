@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -69,10 +71,7 @@ async fn a_heartbeat_overtakes_what_a_node_catches_up_with() {
     let url = format!("nats://{}", listener.local_addr().unwrap());
     let (read, told) = oneshot::channel();
     let server = tokio::spawn(server(listener, told, "the heartbeat"));
-    let options = NatsOptions {
-        queue_bytes: 2 * PARTS * PART,
-        ..NatsOptions::new("a", url)
-    };
+    let options = NatsOptions::new("a", url).queue_bytes(2 * PARTS * PART);
     let nats = Nats::connect(options).await.unwrap();
     let stats = nats.stats();
     let cluster = MemoryCluster::default();
@@ -104,8 +103,8 @@ async fn a_heartbeat_overtakes_what_a_node_catches_up_with() {
 async fn a_node_may_start_before_its_server_and_guesses_the_limit() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("nats://{}", listener.local_addr().unwrap());
-    let mut options = NatsOptions::new("a", url);
-    options.connect = options.connect.retry_on_initial_connect();
+    let connect = NatsOptions::default_connect().retry_on_initial_connect();
+    let options = NatsOptions::new("a", url).connect(connect);
     let nats = Nats::connect(options).await.unwrap();
     assert_eq!(nats.engine.client.connection_state(), State::Pending);
     assert_eq!(nats.max_message_bytes(), Some(CAUTIOUS_LIMIT));
@@ -160,10 +159,7 @@ async fn what_comes_in_is_bounded_in_bytes_and_the_rest_is_counted() {
         connection.write_all(all.as_bytes()).await.unwrap();
         connection
     });
-    let options = NatsOptions {
-        queue_bytes: 2 * BYTES,
-        ..NatsOptions::new("a", url)
-    };
+    let options = NatsOptions::new("a", url).queue_bytes(2 * BYTES);
     let nats = Nats::connect(options).await.unwrap();
     let stats = nats.stats();
     let cluster = MemoryCluster::default();

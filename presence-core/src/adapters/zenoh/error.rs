@@ -1,6 +1,6 @@
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
-use crate::adapters::NameError;
+use crate::adapters::{NameError, OptionError};
 
 /// zenoh was not started. No part of it runs.
 #[derive(Debug, thiserror::Error)]
@@ -9,6 +9,9 @@ pub enum ZenohError {
     /// A name is not valid.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// An option is out of its bounds. The error has its name, its value and its bounds.
+    #[error(transparent)]
+    InvalidOption(#[from] OptionError),
     /// The runtime is a current-thread runtime, whose only thread zenoh would block.
     #[error(
         "zenoh needs a multi-threaded tokio runtime: #[tokio::main], or flavor = \"multi_thread\""
@@ -17,12 +20,6 @@ pub enum ZenohError {
     /// The text is not an address.
     #[error("{0:?} is not an address: it is a host and a port, as in 10.0.0.1:7447")]
     Address(String),
-    /// [`ZenohOptions::lease`](super::ZenohOptions::lease) is too short.
-    #[error("a lease of {0:?} is too short: it is at least 1 s")]
-    Lease(Duration),
-    /// [`ZenohOptions::refresh`](super::ZenohOptions::refresh) is too short.
-    #[error("a refresh of {0:?} is too short: it is at least 100 ms")]
-    Refresh(Duration),
     /// The node cannot listen, most often because another process has the address.
     #[error("cannot listen on {address}: {source}")]
     Listen {

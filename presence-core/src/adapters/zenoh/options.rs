@@ -1,63 +1,57 @@
 //! The options of a zenoh node.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
-use serde_json::{Value, json};
-
-use super::{Peers, ZenohError};
-use crate::{
-    adapters::engine::{CLUSTER, MESSAGE_BYTES, QUEUE_BYTES},
-    pubsub::wire,
+use super::{Peers, ZenohError, ZenohTls};
+use crate::adapters::{
+    OptionError,
+    engine::{CLUSTER, MESSAGE_BYTES, QUEUE_BYTES, at_least, check_message, check_queue, within},
 };
 
-/// The longest that a slow peer may delay the messages of the others, before its own are dropped.
-const WAIT_BEFORE_DROP: Duration = Duration::from_millis(50);
-/// The same, for the parts of one large message.
-const WAIT_BEFORE_DROP_PARTS: Duration = Duration::from_secs(1);
-/// The shortest [`ZenohOptions::lease`]. Heartbeats of a shorter one are late on a busy machine.
-pub(super) const LEAST_LEASE: Duration = Duration::from_secs(1);
-/// The shortest [`ZenohOptions::refresh`].
+/// The shortest lease. Heartbeats of a shorter one are late on a busy machine.
+const LEAST_LEASE: Duration = Duration::from_secs(1);
+/// The shortest time between two reads of the list of peers. It leaves time for other work.
 const LEAST_REFRESH: Duration = Duration::from_millis(100);
-/// The first and the longest wait between two attempts to connect to a listed peer.
-const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+/// The longest of both.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The options of [`Zenoh`](super::Zenoh).
+///
+/// A node with an option out of its bounds does not start
+/// ([`ZenohError::InvalidOption`]).
+///
+/// # Examples
+///
+/// ```
+/// use presence_core::adapters::{Peers, ZenohOptions, ZenohTls};
+/// use std::time::Duration;
+///
+/// let peers = Peers::List(vec!["a.example:7447".to_owned(), "b.example:7447".to_owned()]);
+/// let options = ZenohOptions::new("node-a", "0.0.0.0:7447", peers)
+///     .tls(ZenohTls::new("ca.pem", "node.pem", "node.key"))
+///     .lease(Duration::from_secs(10));
+/// # let _ = options;
+/// ```
 #[derive(Clone, Debug)]
 pub struct ZenohOptions {
-    /// The name of this node, unique in the cluster: 1 to 128 bytes.
-    pub node_name: String,
-    /// The name of the cluster: 1 to 64 letters, digits, `-` and `_`. All keys begin with it.
-    /// Default `presence`.
-    pub cluster: String,
-    /// The addresses on which this node listens, as `host:port`: `0.0.0.0:7447`. With an empty
-    /// list, the node only connects to others.
-    pub listen: Vec<String>,
-    /// All nodes of the cluster, this node included.
-    pub peers: Peers,
-    /// The certificates. Without them, nodes use plain TCP, and trust every peer that connects.
-    pub tls: Option<ZenohTls>,
-    /// The most bytes of messages that may wait to be sent, for each
-    /// [class](crate::pubsub::TrafficClass) of them. Default 8 MiB. Further messages are dropped,
-    /// and counted in [`EngineStats::dropped`](crate::adapters::EngineStats::dropped).
-    pub queue_bytes: usize,
-    /// The largest message, in bytes, names included. Default 8 MiB, at most 16.
-    pub max_message_bytes: usize,
-    /// The time after which a silent link is closed. Default 5 s; zenoh's own default is 10 s. Less
-    /// than 1 s is a [`ZenohError::Lease`].
-    ///
-    /// A process that dies is noticed at once, because its connections close. The lease matters for
-    /// machines and networks that vanish: no node connects again before it ends. Each idle link
-    /// carries four heartbeats in this time, so half the time costs twice the heartbeats.
-    pub lease: Duration,
-    /// The most links of this node. Default 1000. A cluster of more nodes than that must raise it.
-    pub max_sessions: usize,
-    /// The time between two reads of [`peers`](Self::peers). Default 5 s. Less than 100 ms is a
-    /// [`ZenohError::Refresh`].
-    pub refresh: Duration,
+    pub(super) node_name: String,
+    pub(super) cluster: String,
+    pub(super) listen: Vec<String>,
+    pub(super) peers: Peers,
+    pub(super) tls: Option<ZenohTls>,
+    pub(super) queue_bytes: usize,
+    pub(super) max_message_bytes: usize,
+    pub(super) lease: Duration,
+    pub(super) max_sessions: usize,
+    pub(super) refresh: Duration,
 }
 
 impl ZenohOptions {
-    /// Returns the default options, for a node of this name that listens on one address.
+    /// Returns the default options, for a node of this name that listens on one address, as in
+    /// [`listen`](Self::listen).
+    ///
+    /// The name is 1 to 128 bytes, and unique in the cluster. `peers` are all nodes of the cluster,
+    /// this node included.
     #[must_use]
     pub fn new(node_name: impl Into<String>, listen: impl Into<String>, peers: Peers) -> Self {
         Self {
@@ -73,61 +67,97 @@ impl ZenohOptions {
             refresh: Duration::from_secs(5),
         }
     }
-}
 
-/// The files, in PEM, for links over TLS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ZenohTls {
-    /// The certificate of the authority that signed all nodes' certificates.
-    pub ca: PathBuf,
-    /// The certificate of this node.
-    pub certificate: PathBuf,
-    /// The private key of this node.
-    pub private_key: PathBuf,
-    /// If set, nodes that connect must show a certificate too. Otherwise a stranger can join.
-    pub mutual: bool,
-    /// If set, a node's certificate must name the host of the connection.
-    pub verify_names: bool,
-}
-
-impl ZenohTls {
-    /// Requires certificates on both ends, and checks their names.
-    pub fn mutual(
-        ca: impl Into<PathBuf>,
-        certificate: impl Into<PathBuf>,
-        private_key: impl Into<PathBuf>,
-    ) -> Self {
-        Self {
-            ca: ca.into(),
-            certificate: certificate.into(),
-            private_key: private_key.into(),
-            mutual: true,
-            verify_names: true,
-        }
+    /// Sets the name of the cluster, which all keys begin with. Default `presence`: 1 to 64
+    /// letters, digits, `-` and `_`.
+    ///
+    /// Set it if nodes of two clusters can reach each other.
+    #[must_use]
+    pub fn cluster(mut self, name: impl Into<String>) -> Self {
+        self.cluster = name.into();
+        self
     }
 
-    pub(super) fn check(&self) -> Result<(), ZenohError> {
-        for path in [&self.ca, &self.certificate, &self.private_key] {
-            std::fs::File::open(path).map_err(|source| {
-                let path = path.clone();
-                ZenohError::Certificate { path, source }
-            })?;
-        }
-        Ok(())
+    /// Sets the addresses on which this node listens, as `host:port`, such as `0.0.0.0:7447`, in
+    /// place of the one of [`new`](Self::new). With an empty list, the node only connects to
+    /// others.
+    #[must_use]
+    pub fn listen(mut self, addresses: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.listen = addresses.into_iter().map(Into::into).collect();
+        self
     }
-}
 
-/// Checks that links do not break without need, and that the search for peers leaves time for other
-/// work.
-pub(super) fn check_times(options: &ZenohOptions) -> Result<(), ZenohError> {
-    let (lease, refresh) = (options.lease, options.refresh);
-    if lease < LEAST_LEASE {
-        return Err(ZenohError::Lease(lease));
+    /// Sets the certificates for links over TLS. With `None`, the default, nodes use plain TCP, and
+    /// trust every peer that connects.
+    ///
+    /// Set it unless the network between the nodes is private. Nodes link only where all have TLS,
+    /// or none has.
+    #[must_use]
+    pub fn tls(mut self, tls: impl Into<Option<ZenohTls>>) -> Self {
+        self.tls = tls.into();
+        self
     }
-    if refresh < LEAST_REFRESH {
-        return Err(ZenohError::Refresh(refresh));
+
+    /// Sets the most bytes of messages that may wait to be sent, for each
+    /// [class](crate::pubsub::TrafficClass) of them. Default 8 MiB, at least 1 KiB. Further
+    /// messages are dropped, and counted in
+    /// [`EngineStats::dropped`](crate::adapters::EngineStats::dropped).
+    ///
+    /// Raise it for bursts of large messages. It is memory that a node may need for each class.
+    #[must_use]
+    pub fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = bytes;
+        self
     }
-    Ok(())
+
+    /// Sets the largest message, in bytes, names included. Default 8 MiB, from 4 KiB to 16 MiB.
+    ///
+    /// A large message delays those behind it on each link. Lower the limit to learn of messages
+    /// that the app should send in parts.
+    #[must_use]
+    pub fn max_message_bytes(mut self, bytes: usize) -> Self {
+        self.max_message_bytes = bytes;
+        self
+    }
+
+    /// Sets the time after which a silent link is closed. Default 5 s (zenoh's own default is
+    /// 10 s), from 1 s to one day.
+    ///
+    /// A process that dies is noticed at once, because its connections close. The lease matters for
+    /// machines and networks that vanish: no node connects again before it ends. Each idle link
+    /// carries four heartbeats in this time, so half the time costs twice the heartbeats.
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Sets the most links of this node. Default 1,000, at least 1. A cluster of more nodes than
+    /// that must raise it.
+    #[must_use]
+    pub fn max_sessions(mut self, links: usize) -> Self {
+        self.max_sessions = links;
+        self
+    }
+
+    /// Sets the time between two reads of the list of [peers](Peers). Default 5 s, from 100 ms to
+    /// one day.
+    ///
+    /// Lower it to find new nodes sooner. Raise it if the reads burden the source of the list.
+    #[must_use]
+    pub fn refresh(mut self, period: Duration) -> Self {
+        self.refresh = period;
+        self
+    }
+
+    /// Fails if an option is out of its bounds.
+    pub(super) fn check(&self) -> Result<(), OptionError> {
+        check_queue("ZenohOptions::queue_bytes", self.queue_bytes)?;
+        check_message("ZenohOptions::max_message_bytes", self.max_message_bytes)?;
+        within("ZenohOptions::lease", self.lease, LEAST_LEASE..=DAY)?;
+        within("ZenohOptions::refresh", self.refresh, LEAST_REFRESH..=DAY)?;
+        at_least("ZenohOptions::max_sessions", self.max_sessions, 1)
+    }
 }
 
 /// Checks that a text is only an address. zenoh also reads options of its own from such a text,
@@ -143,125 +173,51 @@ pub(super) fn check_address(address: &str) -> Result<(), ZenohError> {
     }
 }
 
-/// Returns zenoh's configuration for connecting to these peers.
-pub(super) fn config(options: &ZenohOptions, peers: &[String]) -> Value {
-    let protocol = if options.tls.is_some() { "tls" } else { "tcp" };
-    let endpoints = |addresses: &[String]| -> Vec<String> {
-        addresses
-            .iter()
-            .map(|address| format!("{protocol}/{address}"))
-            .collect()
-    };
-    let tls = options.tls.as_ref().map_or(Value::Null, |tls| {
-        json!({
-            "root_ca_certificate": tls.ca,
-            "listen_private_key": tls.private_key,
-            "listen_certificate": tls.certificate,
-            "enable_mtls": tls.mutual,
-            "connect_private_key": tls.private_key,
-            "connect_certificate": tls.certificate,
-            "verify_name_on_connect": tls.verify_names,
-            "close_link_on_expiration": true,
-        })
-    });
-    let mut link = json!({
-        "tx": {
-            "lease": options.lease.as_millis() as u64,
-            "keep_alive": 4,
-            "queue": { "congestion_control": { "drop": {
-                "wait_before_drop": WAIT_BEFORE_DROP.as_micros() as u64,
-                "max_wait_before_drop_fragments": WAIT_BEFORE_DROP_PARTS.as_micros() as u64,
-            } } },
-        },
-        "rx": { "max_message_size": wire::MAX_FRAME + 64 * 1024 },
-    });
-    if !tls.is_null() {
-        link["tls"] = tls;
-    }
-    json!({
-        "mode": "peer",
-        "listen": { "endpoints": endpoints(&options.listen), "exit_on_failure": true },
-        "connect": {
-            "endpoints": endpoints(peers),
-            "timeout_ms": -1,
-            "exit_on_failure": false,
-            "retry": {
-                "period_init_ms": RETRY.0.as_millis() as u64,
-                "period_max_ms": RETRY.1.as_millis() as u64,
-                "period_increase_factor": 2,
-            },
-        },
-        // A node does not wait for the others.
-        "open": { "return_conditions": { "connect_scouted": false, "declares": false } },
-        "scouting": {
-            "multicast": { "enabled": false },
-            // Nodes do not connect by gossip: that would make second links between nodes, as `Plan`
-            // says.
-            "gossip": {
-                "enabled": true,
-                "autoconnect": { "router": [], "peer": [], "client": [] },
-            },
-        },
-        "transport": {
-            "unicast": { "max_sessions": options.max_sessions },
-            "link": link,
-            "shared_memory": { "enabled": false },
-        },
-    })
-}
-
-/// Returns zenoh's configuration for connecting once to this peer, and to no other.
-pub(super) fn config_of_attempt(options: &ZenohOptions, peer: &str) -> Value {
-    let mut config = config(options, &[peer.to_owned()]);
-    config["listen"]["endpoints"] = json!([]);
-    config["connect"]["timeout_ms"] = json!(0);
-    config["connect"]["exit_on_failure"] = json!(true);
-    config
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn zenoh_takes_the_configuration() {
-        let mut options = ZenohOptions::new("a", "[::1]:7447", Peers::List(Vec::new()));
-        let peers = ["10.0.0.1:7447".to_owned(), "b.example:7447".to_owned()];
-        let plain = config(&options, &peers);
-        assert_eq!(plain["connect"]["endpoints"][1], "tcp/b.example:7447");
-        let parsed = zenoh::Config::from_json5(&plain.to_string()).unwrap();
-        assert_eq!(
-            parsed.get_json("scouting/multicast/enabled").unwrap(),
-            "false"
-        );
-        let gossip: Value =
-            serde_json::from_str(&parsed.get_json("scouting/gossip").unwrap()).unwrap();
-        assert_eq!(gossip["autoconnect"]["peer"], json!([]), "{gossip}");
-        assert_eq!(parsed.get_json("transport/link/tx/lease").unwrap(), "5000");
-
-        options.tls = Some(ZenohTls::mutual("ca.pem", "node.pem", "node.key"));
-        let secured = config(&options, &peers);
-        assert_eq!(secured["listen"]["endpoints"][0], "tls/[::1]:7447");
-        let parsed = zenoh::Config::from_json5(&secured.to_string()).unwrap();
-        assert_eq!(
-            parsed.get_json("transport/link/tls/enable_mtls").unwrap(),
-            "true"
-        );
+    fn refused(change: impl FnOnce(ZenohOptions) -> ZenohOptions) -> Option<OptionError> {
+        let options = ZenohOptions::new("a", "[::1]:7447", Peers::List(Vec::new()));
+        change(options).check().err()
     }
 
     #[test]
-    fn a_lease_and_a_refresh_have_a_least_value() {
-        let mut options = ZenohOptions::new("a", "[::1]:7447", Peers::List(Vec::new()));
+    fn every_number_has_bounds() {
+        const MS: Duration = Duration::from_millis(1);
+        const NS: Duration = Duration::from_nanos(1);
         for (millis, fits) in [(0, false), (999, false), (1000, true), (10_000, true)] {
-            options.lease = Duration::from_millis(millis);
-            let checked = check_times(&options);
-            assert_eq!(checked.is_ok(), fits, "{checked:?}");
+            let error = refused(|options| options.lease(millis * MS));
+            assert_eq!(error.is_none(), fits, "{error:?}");
         }
         for (millis, fits) in [(0, false), (99, false), (100, true), (60_000, true)] {
-            options.refresh = Duration::from_millis(millis);
-            let checked = check_times(&options);
-            assert_eq!(checked.is_ok(), fits, "{checked:?}");
+            let error = refused(|options| options.refresh(millis * MS));
+            assert_eq!(error.is_none(), fits, "{error:?}");
         }
+        for (period, fits) in [(DAY, true), (DAY + NS, false), (Duration::MAX, false)] {
+            let lease = refused(|options| options.lease(period));
+            let refresh = refused(|options| options.refresh(period));
+            assert_eq!((lease.is_none(), refresh.is_none()), (fits, fits));
+        }
+        const MIB_16: usize = 16 * 1024 * 1024;
+        for (bytes, fits) in [
+            (4095, false),
+            (4096, true),
+            (MIB_16, true),
+            (MIB_16 + 1, false),
+        ] {
+            let error = refused(|options| options.max_message_bytes(bytes));
+            assert_eq!(error.is_none(), fits, "{error:?}");
+        }
+        for (bytes, fits) in [(0, false), (1023, false), (1024, true), (usize::MAX, true)] {
+            let error = refused(|options| options.queue_bytes(bytes));
+            assert_eq!(error.is_none(), fits, "{error:?}");
+        }
+        let error = refused(|options| options.max_sessions(0)).unwrap();
+        assert_eq!(
+            (error.option(), error.value(), error.bounds()),
+            ("ZenohOptions::max_sessions", "0", "at least 1")
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{ZenohOptions, options};
+use super::{ZenohOptions, config};
 
 /// The longest that an attempt may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -61,7 +61,7 @@ async fn try_link(options: &ZenohOptions, address: &str) -> Result<(), String> {
         Ok(Err(error)) => return Err(format!("it cannot be reached: {error}")),
         Err(_) => return Err(late()),
     }
-    let config = options::config_of_attempt(options, address).to_string();
+    let config = config::config_of_attempt(options, address).to_string();
     let config = zenoh::Config::from_json5(&config).map_err(|error| error.to_string())?;
     let of = match options.tls {
         Some(_) => "with TLS",
@@ -92,7 +92,7 @@ mod tests {
     fn tls() -> Option<ZenohTls> {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificates/");
         let file = |name: &str| format!("{folder}{name}");
-        Some(ZenohTls::mutual(
+        Some(ZenohTls::new(
             file("authority.pem"),
             file("node.pem"),
             file("node.key"),
@@ -111,10 +111,7 @@ mod tests {
             .and_then(|listener| listener.local_addr())
             .unwrap();
         let peers = Peers::List(Vec::new());
-        ZenohOptions {
-            tls,
-            ..ZenohOptions::new("a", port.to_string(), peers)
-        }
+        ZenohOptions::new("a", port.to_string(), peers).tls(tls)
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

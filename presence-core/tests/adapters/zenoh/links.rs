@@ -86,13 +86,9 @@ async fn carry(mut one: TcpStream, mut other: TcpStream, mode: Arc<AtomicU8>) {
 async fn two_over_a_proxy() -> (Node, Node, Proxy) {
     let addresses = free_addresses(2);
     let proxy = Proxy::to(addresses[1].clone()).await;
-    let options = |name: &str, address: &String, peers: &[&String]| ZenohOptions {
-        lease: Duration::from_secs(1),
-        ..ZenohOptions::new(
-            name,
-            address,
-            Peers::List(peers.iter().map(ToString::to_string).collect()),
-        )
+    let options = |name: &str, address: &String, peers: &[&String]| {
+        let peers = Peers::List(peers.iter().map(ToString::to_string).collect());
+        ZenohOptions::new(name, address, peers).lease(Duration::from_secs(1))
     };
     let a = node(options("a", &addresses[0], &[&proxy.address])).await;
     let b = node(options("b", &addresses[1], &[&addresses[1]])).await;
@@ -179,10 +175,8 @@ async fn nodes_that_were_listed_late_find_each_other() {
             let now = list.lock().unwrap().clone();
             async move { Ok(now) }
         });
-        ZenohOptions {
-            refresh: Duration::from_millis(100),
-            ..ZenohOptions::new(format!("node-{index}"), &addresses[index], peers)
-        }
+        ZenohOptions::new(format!("node-{index}"), &addresses[index], peers)
+            .refresh(Duration::from_millis(100))
     };
     let nodes = [
         node(options(0)).await,
@@ -220,10 +214,7 @@ async fn messages_do_not_wait_for_the_list_of_nodes() {
                 Ok(list)
             }
         });
-        ZenohOptions {
-            refresh: REFRESH,
-            ..ZenohOptions::new(format!("node-{index}"), &addresses[index], peers)
-        }
+        ZenohOptions::new(format!("node-{index}"), &addresses[index], peers).refresh(REFRESH)
     };
     let (a, b) = (node(options(0)).await, node(options(1)).await);
     let mut on_a = a.pubsub.receiver("to-a", 100_000);
@@ -275,11 +266,8 @@ async fn a_list_outlives_a_look_that_panics() {
             }
         }
     });
-    let node = node(ZenohOptions {
-        refresh: Duration::from_millis(100),
-        ..ZenohOptions::new("node-0", &addresses[0], peers)
-    })
-    .await;
+    let options = ZenohOptions::new("node-0", &addresses[0], peers);
+    let node = node(options.refresh(Duration::from_millis(100))).await;
     until("two looks have ended since", || {
         asked.load(Ordering::SeqCst) > 5
     })
@@ -294,13 +282,10 @@ async fn nodes_whose_lists_differ_find_each_other() {
     let mut addresses = free_addresses(2);
     addresses.sort();
     let by_name = addresses[0].replace("127.0.0.1", "localhost");
-    let options = |index: usize, peers: Vec<String>| ZenohOptions {
-        refresh: Duration::from_millis(100),
-        ..ZenohOptions::new(
-            format!("node-{index}"),
-            &addresses[index],
-            Peers::List(peers),
-        )
+    let options = |index: usize, peers: Vec<String>| {
+        let peers = Peers::List(peers);
+        ZenohOptions::new(format!("node-{index}"), &addresses[index], peers)
+            .refresh(Duration::from_millis(100))
     };
     let a = node(options(0, addresses.clone())).await;
     let b = node(options(1, vec![by_name, addresses[1].clone()])).await;
@@ -391,17 +376,22 @@ async fn a_runtime_of_one_thread_is_refused() {
     assert!(matches!(error, ZenohError::Runtime), "{error}");
 }
 
-/// A lease of zero would break every link.
+/// A lease of zero would break every link. A node neither takes it nor changes it in silence.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lease_that_is_too_short_is_an_error() {
+async fn an_option_out_of_its_bounds_is_an_error_at_the_start() {
     let address = free_addresses(1).remove(0);
-    let options = ZenohOptions {
-        lease: Duration::ZERO,
-        ..ZenohOptions::new("a", address, Peers::List(Vec::new()))
+    let options = ZenohOptions::new("a", address, Peers::List(Vec::new()));
+    let refused = async |options: ZenohOptions| {
+        let error = Zenoh::connect(options).await.unwrap_err();
+        assert!(matches!(error, ZenohError::InvalidOption(_)), "{error}");
+        error.to_string()
     };
-    let error = Zenoh::connect(options).await.unwrap_err();
-    assert!(
-        matches!(error, ZenohError::Lease(Duration::ZERO)),
-        "{error}"
+    assert_eq!(
+        refused(options.clone().lease(Duration::ZERO)).await,
+        "`ZenohOptions::lease` is 0ns, and must be from 1s to 86400s"
+    );
+    assert_eq!(
+        refused(options.max_message_bytes(16 * 1024 * 1024 + 1)).await,
+        "`ZenohOptions::max_message_bytes` is 16777217, and must be from 4096 to 16777216"
     );
 }

@@ -21,13 +21,12 @@ fn file(name: &str) -> PathBuf {
 }
 
 fn of_the_cluster() -> ZenohTls {
-    ZenohTls::mutual(file("authority.pem"), file("node.pem"), file("node.key"))
+    ZenohTls::new(file("authority.pem"), file("node.pem"), file("node.key"))
 }
 
 fn options(index: usize, addresses: &[String], tls: Option<ZenohTls>) -> ZenohOptions {
     let peers = Peers::List(addresses.to_vec());
-    let options = ZenohOptions::new(format!("node-{index}"), &addresses[index], peers);
-    ZenohOptions { tls, ..options }
+    ZenohOptions::new(format!("node-{index}"), &addresses[index], peers).tls(tls)
 }
 
 /// A node with `tls` starts between two of the cluster, and neither of them ever sees it, nor it
@@ -68,7 +67,7 @@ async fn nodes_of_one_authority_talk() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_of_another_authority_is_kept_out() {
-    let tls = ZenohTls::mutual(
+    let tls = ZenohTls::new(
         file("other-authority.pem"),
         file("stranger.pem"),
         file("stranger.key"),
@@ -79,7 +78,7 @@ async fn a_node_of_another_authority_is_kept_out() {
 /// The node trusts the cluster's certificates, and has no certificate that the cluster trusts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_with_a_certificate_of_its_own_making_is_kept_out() {
-    let tls = ZenohTls::mutual(
+    let tls = ZenohTls::new(
         file("authority.pem"),
         file("stranger.pem"),
         file("stranger.key"),
@@ -95,20 +94,14 @@ async fn a_node_without_tls_is_kept_out() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_that_are_missing_or_wrong_are_errors_at_the_start() {
     let addresses = free_addresses(1);
-    let missing = ZenohTls {
-        ca: file("missing.pem"),
-        ..of_the_cluster()
-    };
+    let missing = ZenohTls::new(file("missing.pem"), file("node.pem"), file("node.key"));
     let error = Zenoh::connect(options(0, &addresses, Some(missing)))
         .await
         .unwrap_err();
     assert!(matches!(error, ZenohError::Certificate { .. }), "{error}");
     assert!(error.to_string().contains("missing.pem"), "{error}");
 
-    let wrong = ZenohTls {
-        private_key: file("node.pem"),
-        ..of_the_cluster()
-    };
+    let wrong = ZenohTls::new(file("authority.pem"), file("node.pem"), file("node.pem"));
     let error = Zenoh::connect(options(0, &addresses, Some(wrong)))
         .await
         .unwrap_err();
@@ -125,22 +118,17 @@ async fn a_node_that_cannot_start_over_reports_it() {
     let folder = tempfile::tempdir().unwrap();
     let certificate = folder.path().join("node.pem");
     std::fs::copy(file("node.pem"), &certificate).unwrap();
-    let tls = ZenohTls {
-        certificate: certificate.clone(),
-        ..of_the_cluster()
-    };
+    let tls = ZenohTls::new(file("authority.pem"), &certificate, file("node.key"));
     let list = Arc::new(Mutex::new(vec![addresses[1].clone()]));
     let asked = list.clone();
     let peers = Peers::ask(move || {
         let list = asked.lock().unwrap().clone();
         async move { Ok(list) }
     });
-    let late = node(ZenohOptions {
-        tls: Some(tls),
-        refresh: Duration::from_millis(100),
-        ..ZenohOptions::new("node-1", &addresses[1], peers)
-    })
-    .await;
+    let options_of_late = ZenohOptions::new("node-1", &addresses[1], peers)
+        .tls(tls)
+        .refresh(Duration::from_millis(100));
+    let late = node(options_of_late).await;
     until("it has found its cluster, which is itself", || {
         late.pubsub.is_connected()
     })
@@ -169,17 +157,11 @@ async fn a_node_that_has_not_found_all_reports_that_it_cannot_start_over() {
     let folder = tempfile::tempdir().unwrap();
     let certificate = folder.path().join("node.pem");
     std::fs::copy(file("node.pem"), &certificate).unwrap();
-    let tls = ZenohTls {
-        certificate: certificate.clone(),
-        ..of_the_cluster()
-    };
+    let tls = ZenohTls::new(file("authority.pem"), &certificate, file("node.key"));
     let first = node(options(0, &addresses, Some(of_the_cluster()))).await;
     let mut on_first = first.pubsub.receiver("t", 100_000);
-    let late = node(ZenohOptions {
-        refresh: Duration::from_millis(100),
-        ..options(1, &addresses, Some(tls))
-    })
-    .await;
+    let options_of_late = options(1, &addresses, Some(tls)).refresh(Duration::from_millis(100));
+    let late = node(options_of_late).await;
     let state = late.pubsub.engine_state();
     std::fs::remove_file(&certificate).unwrap();
     until("it is away", || {

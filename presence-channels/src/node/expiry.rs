@@ -28,7 +28,7 @@ pub(crate) const EXPIRING: &str = "token_expiring";
 /// The expiry of a connection's token.
 pub(crate) struct Expiry {
     deadlines: Mutex<Deadlines>,
-    /// Milliseconds.
+    /// Milliseconds. With 0, the client is not told.
     notice: u64,
     /// Set while a new token is checked: one at a time, so that a client cannot pile them up.
     refreshing: AtomicBool,
@@ -37,7 +37,7 @@ pub(crate) struct Expiry {
 
 /// The times of an expiry, in the endpoint's milliseconds.
 struct Deadlines {
-    /// `None` once the client has been told.
+    /// `None` once the client has been told, or if there is no notice.
     tell: Option<u64>,
     /// `None` if the token never expires.
     close: Option<u64>,
@@ -61,8 +61,9 @@ impl Deadlines {
         let close = now.saturating_add(left);
         // Otherwise each token that is shorter than the notice would be replaced at once.
         let notice = notice.min(left / 2);
+        let tell = close.saturating_sub(notice);
         Self {
-            tell: Some(close.saturating_sub(notice)),
+            tell: (notice > 0).then_some(tell),
             close: Some(close),
         }
     }
@@ -140,4 +141,30 @@ impl Expiry {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Returns the steps of a token that is valid for 10 s, in order, with their milliseconds. The
+    /// last one is the close.
+    fn steps(notice: Duration) -> Vec<(u64, &'static str)> {
+        let expires_at = SystemTime::now() + 10 * SECOND;
+        let expiry = Expiry::new(expires_at, notice, Version::V2, 0);
+        let close = expiry.deadlines.lock().close.unwrap();
+        let steps = (0..=close).filter_map(|now| match expiry.due(now)? {
+            Due::Tell { .. } => Some((close - now, "tell")),
+            Due::Close => Some((close - now, "close")),
+        });
+        steps.collect()
+    }
+
+    #[test]
+    fn with_a_notice_of_zero_a_client_is_only_closed() {
+        assert_eq!(steps(2 * SECOND), [(2000, "tell"), (0, "close")]);
+        assert_eq!(steps(Duration::ZERO), [(0, "close")]);
+    }
 }

@@ -153,8 +153,11 @@ impl SocketOptions {
 
     /// Sets the time before its token [expires](crate::UserSocket::expires_at) at which a client is
     /// told. Default 60 s. If the token is valid for less than twice this time, counted from the
-    /// connect or the refresh, the client is told when half of that time has passed. Checked once a
-    /// second.
+    /// connect or the refresh, the client is told when half of that time has passed.
+    ///
+    /// With zero, the client is not told, and is closed when its token expires. Expiry is checked
+    /// about once a second, so a client may miss a notice of less than 2 s. Set a time in which a
+    /// client can get a new token.
     #[must_use]
     pub fn token_expiry_notice(mut self, notice: Duration) -> Self {
         self.token_expiry_notice = notice;

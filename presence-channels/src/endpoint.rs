@@ -32,8 +32,11 @@ impl Endpoint {
     /// A plain GET of `/socket` with `Accept: application/json` is a page's question why it cannot
     /// connect. It takes the parameters and headers of a connection, runs the same checks and
     /// [`connect`](crate::UserSocket::connect), and connects nobody. The answer has the status 200,
-    /// or the status, headers and body of the [`ConnectError`](crate::ConnectError). Other requests
-    /// of `/socket` get 404. An app that serves that path itself turns the question off by
+    /// or the status, headers and body of the [`ConnectError`](crate::ConnectError). With
+    /// [`SocketOptions::auth_token`](crate::SocketOptions::auth_token) the token is in the header
+    /// `X-Phoenix-AuthToken`. For a page of another origin that may connect, OPTIONS of `/socket`
+    /// allows that header. Other requests of `/socket` get 404. An app that serves that path itself
+    /// turns the question off by
     /// [`SocketOptions::connect_check`](crate::SocketOptions::connect_check).
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         self.mounts().router(self).with_state(())

@@ -25,6 +25,9 @@ impl presence_channels::UserSocket for UserSocket {
         match params.get("refuse") {
             Some("plain") => return Err(ConnectError::new("secret")),
             Some("text") => return Err(ConnectError::new("secret").body("go away")),
+            Some("stranger") if info.auth_token() != Some("ann's") => {
+                return Err(ConnectError::new("no token of ours"));
+            }
             Some("json") => {
                 let refusal = ConnectError::new("secret").status(StatusCode::TOO_MANY_REQUESTS);
                 let refusal = refusal.header(header::RETRY_AFTER, 30.into());
@@ -129,6 +132,53 @@ async fn a_page_asks_why_it_cannot_connect() {
     assert_eq!(
         ask(&app, Method::POST, "/socket", &[JSON]).await.0.status(),
         404
+    );
+}
+
+/// A page of another origin that shows its token as phoenix.js does: the browser asks first whether
+/// it may send that header.
+#[tokio::test]
+async fn a_page_with_an_auth_token_asks_why_it_cannot_connect() {
+    let allowed = CheckOrigin::Only(vec!["https://app.test".into()]);
+    let options = SocketOptions::default().auth_token(true);
+    let app = start_with(options.check_origin(allowed), Config::default()).await;
+    let uri = "/socket?refuse=stranger";
+    let origin = ("origin", "https://app.test");
+
+    let preflight = [
+        origin,
+        ("access-control-request-method", "GET"),
+        ("access-control-request-headers", "x-phoenix-authtoken"),
+    ];
+    let (answer, _) = ask(&app, Method::OPTIONS, uri, &preflight).await;
+    assert_eq!(answer.status(), 200);
+    let headers = answer.headers();
+    assert_eq!(headers["access-control-allow-origin"], "*");
+    assert_eq!(
+        headers["access-control-allow-headers"],
+        "x-phoenix-authtoken"
+    );
+    let methods = headers["access-control-allow-methods"].to_str().unwrap();
+    assert!(methods.contains("get"), "{methods}");
+
+    for (token, status) in [("ann's", 200), ("bob's", 403)] {
+        let headers = [JSON, origin, ("x-phoenix-authtoken", token)];
+        let (answer, body) = ask(&app, Method::GET, uri, &headers).await;
+        assert_eq!(body, json!({ "status": status }), "{token}");
+        assert_eq!(answer.headers()["access-control-allow-origin"], "*");
+    }
+
+    let mut evil = preflight;
+    evil[0].1 = "https://evil.test";
+    let (answer, body) = ask(&app, Method::OPTIONS, uri, &evil).await;
+    assert_eq!(
+        (answer.status().as_u16(), body),
+        (403, json!({"status": 403}))
+    );
+    assert!(
+        !answer
+            .headers()
+            .contains_key("access-control-allow-headers")
     );
 }
 
@@ -323,8 +373,10 @@ async fn an_app_may_name_other_origins() {
 async fn an_app_may_serve_the_path_of_the_mount_itself() {
     let options = SocketOptions::default().connect_check(false);
     let app = start_with(options, Config::default()).await;
-    let (answer, _) = ask(&app, Method::GET, "/socket", &[JSON]).await;
-    assert_eq!(answer.status(), 404);
+    for method in [Method::GET, Method::OPTIONS] {
+        let (answer, _) = ask(&app, method, "/socket", &[JSON]).await;
+        assert_eq!(answer.status(), 404);
+    }
     let own = Router::new().route("/socket", axum::routing::get(async || "mine"));
     // axum panics if both serve it.
     let _ = own.merge(app);

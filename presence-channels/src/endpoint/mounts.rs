@@ -75,10 +75,8 @@ impl MountPoint {
         let (socket, asked) = (self.mount.clone(), endpoint.clone());
         let ask = async move |request: Request<Body>| -> Response {
             let (parts, _) = request.into_parts();
-            match probe::is_probe(&parts) {
-                true => probe::answer(socket.clone(), asked.node(), parts).await,
-                false => StatusCode::NOT_FOUND.into_response(),
-            }
+            let answer = probe::answer(socket.clone(), asked.node(), parts).await;
+            answer.unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())
         };
         if self.mount.options().connect_check {
             router = router.route(path, any(ask));

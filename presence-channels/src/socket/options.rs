@@ -104,7 +104,8 @@ impl SocketOptions {
 
     /// Sets whether a page may ask the mount's own path why it cannot connect: see
     /// [`Endpoint::router`](crate::Endpoint::router). Default: yes. Turn it off in an app that
-    /// serves that path itself.
+    /// serves that path itself. With [`auth_token`](Self::auth_token) the page sends its token in
+    /// the header `X-Phoenix-AuthToken`, as phoenix.js does by long-polling.
     ///
     /// # Examples
     /// ```

@@ -41,7 +41,7 @@ use parking_lot::Mutex;
 use presence_core::pubsub::{PubSub, Subscription};
 use tokio::runtime::Handle;
 
-pub(crate) use answer::for_browsers;
+pub(crate) use answer::{for_browsers, preflight};
 pub(crate) use request::serve;
 
 use crate::{

@@ -7,7 +7,7 @@ use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
 
-use super::longpoll::for_browsers;
+use super::longpoll::{for_browsers, preflight};
 use crate::{
     node::Node,
     socket::{
@@ -17,31 +17,49 @@ use crate::{
     telemetry::Transport,
 };
 
-/// Returns whether a request of the mount's own path is a page's question.
-pub(crate) fn is_probe(parts: &Parts) -> bool {
+/// Answers a request of the mount's own path. Returns `None` if the request belongs to no page's
+/// question.
+pub(crate) async fn answer(mount: Arc<dyn Mounted>, node: &Node, parts: Parts) -> Option<Response> {
+    let answered = match parts.method {
+        Method::GET if accepts_json(&parts.headers) => question(&*mount, node, parts).await,
+        // A browser asks first whether a page of another origin may send a token in a header.
+        Method::OPTIONS => permission(&*mount, node, parts).await,
+        _ => return None,
+    };
+    let refused = |refusal: Refusal| {
+        let status = refusal.status();
+        let (headers, body) = refusal.into_shown();
+        response(status, headers, body)
+    };
+    Some(for_browsers(answered.unwrap_or_else(refused)))
+}
+
+fn accepts_json(headers: &HeaderMap) -> bool {
     let accepts_json = |value: &HeaderValue| {
         let ranges = value.to_str().unwrap_or_default().split(',');
         let mut types = ranges.filter_map(|range| range.split(';').next());
         types.any(|media| media.trim().eq_ignore_ascii_case("application/json"))
     };
-    let mut accepted = parts.headers.get_all(header::ACCEPT).iter();
-    parts.method == Method::GET && accepted.any(accepts_json)
+    let mut accepted = headers.get_all(header::ACCEPT).iter();
+    accepted.any(accepts_json)
 }
 
-/// Answers a page's question: takes it through the handshake's steps, `connect` included, and
-/// connects nobody.
-pub(crate) async fn answer(mount: Arc<dyn Mounted>, node: &Node, parts: Parts) -> Response {
-    let (status, (headers, body)) = match steps(&*mount, node, parts).await {
-        Ok(()) => (StatusCode::OK, Default::default()),
-        Err(refusal) => (refusal.status(), refusal.into_shown()),
-    };
-    for_browsers(response(status, headers, body))
-}
-
-async fn steps(mount: &dyn Mounted, node: &Node, mut parts: Parts) -> Result<(), Refusal> {
+/// Takes a page's question through the handshake's steps, `connect` included, and connects nobody.
+async fn question(mount: &dyn Mounted, node: &Node, mut parts: Parts) -> Result<Response, Refusal> {
     let params = examine(mount, node, &mut parts).await?;
     let mut candidate = admit(mount, node, params, parts, Transport::Probe)?;
-    mount.probe(node, &mut candidate).await
+    mount.probe(node, &mut candidate).await?;
+    Ok(response(StatusCode::OK, HeaderMap::new(), Bytes::new()))
+}
+
+/// Answers a browser's preflight, after the same checks as a preflight of long-polling.
+async fn permission(
+    mount: &dyn Mounted,
+    node: &Node,
+    mut parts: Parts,
+) -> Result<Response, Refusal> {
+    examine(mount, node, &mut parts).await?;
+    Ok(preflight(&parts.headers))
 }
 
 /// The app's body, or, if it has set none, the status in JSON.

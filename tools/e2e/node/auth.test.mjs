@@ -29,4 +29,6 @@ test("a page that asks learns whether it may connect, and why not", async () => 
   const refusal = await example("function refusal", {fetch: here}, "refusal")
   assert.equal(await refusal({token, vsn: "2.0.0"}), null)
   assert.deepEqual(await refusal({token: token.replace(".", ".A"), vsn: "2.0.0"}), {status: 403})
+  assert.equal(await refusal({vsn: "2.0.0"}, token), null)
+  assert.deepEqual(await refusal({vsn: "2.0.0"}, token.replace(".", ".A")), {status: 403})
 })

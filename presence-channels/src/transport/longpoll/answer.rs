@@ -174,7 +174,7 @@ pub(super) fn empty(status: StatusCode) -> Response {
 }
 
 /// The answer to a browser that asks whether it may send a request with `headers`.
-pub(super) fn preflight(headers: &HeaderMap) -> Response {
+pub(crate) fn preflight(headers: &HeaderMap) -> Response {
     let mut response = empty(StatusCode::OK);
     let allowed = response.headers_mut();
     let asked = headers.get_all(header::ACCESS_CONTROL_REQUEST_HEADERS);

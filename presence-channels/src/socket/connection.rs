@@ -32,15 +32,15 @@ pub(crate) struct Connection<S: UserSocket> {
     channels: JoinedChannels,
     rates: ClientRates,
     /// Listens for `disconnect` on the socket's id.
-    _kick: Option<Subscription>,
+    _disconnects: Option<Subscription>,
 }
 
 impl<S: UserSocket> Connection<S> {
     pub(crate) fn new(shared: Arc<ConnectionShared<S>>) -> Self {
         let id = shared.user.id();
-        let kick = id.as_ref().map(|id| {
-            let kick = Arc::new(Kick(shared.outbox.clone()));
-            shared.node().pubsub().subscribe(id, kick)
+        let disconnects = id.as_ref().map(|id| {
+            let listener = Arc::new(DisconnectListener(shared.outbox.clone()));
+            shared.node().pubsub().subscribe(id, listener)
         });
         let mount = &shared.mount;
         let users = mount.routes.limits_users().then_some(&mount.user_rates);
@@ -50,7 +50,7 @@ impl<S: UserSocket> Connection<S> {
             shared,
             channels: JoinedChannels::default(),
             rates,
-            _kick: kick,
+            _disconnects: disconnects,
         }
     }
 
@@ -353,9 +353,9 @@ impl<S: UserSocket> Drop for Connection<S> {
 }
 
 /// Closes the connection when `disconnect` is broadcast on the socket's id.
-struct Kick(Arc<Outbox>);
+struct DisconnectListener(Arc<Outbox>);
 
-impl Subscriber for Kick {
+impl Subscriber for DisconnectListener {
     fn deliver(&self, dispatch: &mut Dispatch<'_>) {
         if &*dispatch.message().event == "disconnect" {
             self.0.close(close_code::GOING_AWAY, "disconnected");

@@ -62,7 +62,7 @@ async fn what_is_for_one_node_stays_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_user_is_kicked_wherever_connected() {
+async fn a_user_is_disconnected_on_every_node() {
     let [(a, alice), (b, bob)] = nodes().await;
     a.disconnect("user_socket:b").unwrap();
     assert_eq!(bob.socket().closed().await, 1001);

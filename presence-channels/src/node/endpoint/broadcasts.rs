@@ -8,7 +8,9 @@ use crate::{BroadcastError, node::kicks, telemetry};
 impl Endpoint {
     /// As [`broadcast`](Self::broadcast), but not to the channel whose
     /// [`subscriber_id`](crate::Socket::subscriber_id) is `from`. For a job or a request that acts
-    /// for a channel of this node: on other nodes all members of the topic get the event.
+    /// for a channel of this node: on other nodes all members of the topic get the event. A job
+    /// that broadcasts without a pause calls
+    /// [`broadcast_from_and_wait`](Self::broadcast_from_and_wait).
     ///
     /// # Errors
     /// As [`broadcast`](Self::broadcast).
@@ -38,6 +40,40 @@ impl Endpoint {
         let message = checked(topic, event, payload)?;
         let _span = telemetry::broadcast_span(&message);
         Ok(self.pubsub().broadcast_from(from, message)?)
+    }
+
+    /// As [`broadcast_from`](Self::broadcast_from), and then waits as
+    /// [`broadcast_and_wait`](Self::broadcast_and_wait) does.
+    ///
+    /// # Errors
+    /// As [`broadcast`](Self::broadcast), at once.
+    ///
+    /// # Examples
+    /// ```
+    /// # use presence_channels::*;
+    /// # use serde_json::json;
+    /// # fn handler<C: Channel>(frames: Vec<u32>, socket: &Socket<C>) -> Option<()> {
+    /// let (endpoint, topic) = (socket.endpoint().clone(), socket.topic().clone());
+    /// let from = socket.subscriber_id()?;
+    /// tokio::spawn(async move {
+    ///     for frame in frames {
+    ///         let frame = json!({ "frame": frame });
+    ///         endpoint.broadcast_from_and_wait(from, &topic, "frame", frame).await?;
+    ///     }
+    ///     Ok::<_, BroadcastError>(())
+    /// });
+    /// # Some(())
+    /// # }
+    /// ```
+    pub fn broadcast_from_and_wait<P: IntoPayload>(
+        &self,
+        from: SubscriberId,
+        topic: &str,
+        event: &str,
+        payload: P,
+    ) -> impl Future<Output = Result<(), BroadcastError>> + Send + use<'_, P> {
+        let sent = self.broadcast_from(from, topic, event, payload);
+        self.node().flushers().after(sent)
     }
 
     /// As [`broadcast_from`](Self::broadcast_from), but only to this node's clients.

@@ -1,6 +1,7 @@
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
+use serde_json::json;
 use tokio::{runtime::Handle, sync::Semaphore, task::JoinHandle};
 
 use super::*;
@@ -101,4 +102,42 @@ async fn a_stop_whose_caller_has_gone_is_finished_by_the_next() {
     presence.gate.add_permits(1);
     second.await.unwrap();
     assert!(!is_pubsub_up(&endpoint));
+}
+
+/// The message goes out at once, and its sender waits until broadcasts are written.
+#[tokio::test]
+async fn a_broadcast_that_waits_is_sent_at_once() {
+    let node = Node::start(Config::default(), PubSub::local(), Handle::current());
+    let endpoint = Endpoint::new(Arc::new(node), Arc::new(NoMounts), Vec::new());
+    let pubsub = endpoint.pubsub();
+    let [mut sender, mut member] = [(); 2].map(|()| pubsub.receiver("room:1", 16));
+    let flushers = endpoint.node().flushers();
+    const FLOOD: isize = 1024 * 1024 * 1024;
+
+    let event = |receiver: &mut presence_core::pubsub::Receiver| {
+        receiver.try_recv().map(|message| message.event.to_string())
+    };
+    flushers.pile_up(FLOOD);
+    let mut to_all = pin!(endpoint.broadcast_and_wait("room:1", "all", Payload::empty()));
+    assert!(to_all.as_mut().now_or_never().is_none());
+    for receiver in [&mut sender, &mut member] {
+        assert_eq!(event(receiver).as_deref(), Some("all"));
+    }
+    let others = endpoint.broadcast_from_and_wait(sender.id(), "room:1", "others", json!({}));
+    let mut to_others = pin!(others);
+    assert!(to_others.as_mut().now_or_never().is_none());
+    assert_eq!(event(&mut member).as_deref(), Some("others"));
+    assert_eq!(event(&mut sender), None);
+
+    flushers.pile_up(-FLOOD);
+    to_all.await.unwrap();
+    to_others.await.unwrap();
+    // An error is not waited for.
+    flushers.pile_up(FLOOD);
+    let wrong = endpoint.broadcast_from_and_wait(sender.id(), "room:1", "no object", 7);
+    let refused = wrong.now_or_never().expect("at once");
+    assert!(
+        matches!(refused, Err(BroadcastError::Frame(_))),
+        "{refused:?}"
+    );
 }

@@ -6,9 +6,9 @@
 //! `cargo phx gen` writes each of them.
 //!
 //! Beside them: [`testing`] tests channels without a network, [`token`] signs users in,
-//! [`telemetry`] lists logs and metrics, [`serializer`] adds encodings, and [`adapters`] are
-//! engines that carry messages between nodes. Features, all off: `zenoh`, `nats`, `redis`,
-//! `metrics`, `http2`.
+//! [`telemetry`] lists logs and metrics, [`serializer`] adds encodings, [`pubsub`] carries messages
+//! to code that is no channel, and [`adapters`] are engines that carry messages between nodes.
+//! Features, all off: `zenoh`, `nats`, `redis`, `metrics`, `http2`.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -57,9 +57,10 @@ pub use presence_core::{
         StatefulPresence, WithState,
     },
     pubsub::{
-        Broadcast, DecodeError, EncodeError, EngineState, IntoPayload, Payload, PeerHint,
+        self, Broadcast, DecodeError, EncodeError, EngineState, IntoPayload, Payload, PeerHint,
         SubscriberId,
     },
+    strict_json,
     tracker::{self, DisconnectGrace},
 };
 pub use serializer::FrameError;

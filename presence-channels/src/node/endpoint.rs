@@ -184,7 +184,46 @@ impl Endpoint {
         self.broadcast(id, "disconnect", Payload::empty())
     }
 
-    /// Returns the PubSub that the endpoint was built over.
+    /// Returns the PubSub that the endpoint was built over. Code that is no channel subscribes to
+    /// topics by [`PubSub::receiver`], in a task, or by a
+    /// [`Subscriber`](crate::pubsub::Subscriber), on the thread that broadcasts.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
+    ///
+    /// use presence_channels::{
+    ///     BroadcastError, Config, Endpoint, PubSub,
+    ///     pubsub::{Dispatch, PubSubError, Subscriber, Subscription},
+    /// };
+    /// use serde_json::json;
+    ///
+    /// /// Counts the sales of all nodes.
+    /// #[derive(Default)]
+    /// struct Sales(AtomicUsize);
+    ///
+    /// impl Subscriber for Sales {
+    ///     fn deliver(&self, dispatch: &mut Dispatch<'_>) {
+    ///         if &*dispatch.message().event == "sold" {
+    ///             self.0.fetch_add(1, Ordering::Relaxed);
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), presence_channels::StartError> {
+    /// let endpoint = Endpoint::builder(PubSub::local()).start(Config::default()).await?;
+    /// let sales = Arc::<Sales>::default();
+    /// let _counts: Subscription = endpoint.pubsub().subscribe("shop", sales.clone());
+    /// endpoint.broadcast("shop", "sold", json!({ "item": "book" })).expect("the node runs");
+    /// assert_eq!(sales.0.load(Ordering::Relaxed), 1);
+    ///
+    /// endpoint.stop().await;
+    /// let late = endpoint.broadcast("shop", "sold", json!({ "item": "pen" }));
+    /// assert!(matches!(late, Err(BroadcastError::PubSub(PubSubError::Stopped))));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn pubsub(&self) -> &PubSub {
         self.node().pubsub()

@@ -71,9 +71,9 @@
 //! # Time
 //!
 //! An assertion waits a second for what must come, a refutation watches for 100 ms, unless
-//! [`Assertion::within`] says otherwise. On a paused
-//! clock both are over as soon as nothing else is left to do, and so are timers of the app: a test
-//! may sleep for a day. It needs tokio's feature `test-util`:
+//! [`Assertion::within`] says otherwise. A join, a leave, and all else that waits for the server
+//! are assertions, too. On a paused clock their time is over as soon as nothing else is left to do,
+//! and so are timers of the app: a test may sleep for a day. It needs tokio's feature `test-util`:
 //!
 //! ```
 //! # use std::time::Duration;
@@ -84,7 +84,8 @@
 //! ```
 //!
 //! The wall clock (`SystemTime`) is not paused. An app that waits for something outside of tokio's
-//! time, such as a database, needs a running clock.
+//! time, such as a database, needs a running clock, and a longer [`Assertion::within`] if that may
+//! take more than a second.
 //!
 //! # Two nodes
 //!
@@ -124,12 +125,13 @@ mod params;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, panic::Location, sync::Arc, time::Duration};
 
 use http::Request;
 use presence_core::pubsub::IntoPayload;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::timeout;
 
 pub use assertion::Assertion;
 pub use channel::{PushRef, TestChannel};
@@ -144,6 +146,7 @@ use crate::{
     telemetry::Transport,
 };
 use client::Client;
+use inbox::PATIENCE;
 
 /// Connects a client with `params` to the socket `S` of `endpoint`.
 ///
@@ -284,27 +287,50 @@ impl TestSocket {
     ///
     /// # Panics
     /// If the join is not answered within a second, or `payload` has no JSON form.
-    pub async fn join(
-        &self,
-        topic: &str,
+    ///
+    /// # Examples
+    /// A `join` that asks a database:
+    ///
+    /// ```
+    /// # use presence_channels::testing::TestSocket;
+    /// # use serde_json::json;
+    /// # use std::time::Duration;
+    /// # async fn test(socket: TestSocket) {
+    /// let joined = socket.join("room:1", json!({})).within(Duration::from_secs(10)).await;
+    /// let (_, channel) = joined.unwrap();
+    /// # drop(channel);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn join<'a>(
+        &'a self,
+        topic: &'a str,
         payload: impl IntoPayload,
-    ) -> Result<(Value, TestChannel), JoinRefused> {
-        // Before the join, so that what the channel broadcasts at once is seen.
-        let broadcasts = self.client.endpoint.pubsub().receiver(topic, 1024);
-        let join_ref = self.client.next_ref();
-        self.client
-            .send(&join_ref, &join_ref, topic, "phx_join", payload)
-            .await;
-        let reply = self.client.inbox.reply(&join_ref, topic).await;
-        match reply.status() {
-            "ok" => {
-                let channel = TestChannel::new(self.clone(), topic, join_ref, broadcasts);
-                Ok((reply.response(), channel))
+    ) -> Assertion<'a, Result<(Value, TestChannel), JoinRefused>> {
+        let at = Location::caller();
+        let payload = payload.into_payload();
+        let payload = payload.unwrap_or_else(|error| panic!("{error}"));
+        Assertion::new(PATIENCE, move |time| async move {
+            // Before the join, so that what the channel broadcasts at once is seen.
+            let broadcasts = self.client.endpoint.pubsub().receiver(topic, 1024);
+            let join_ref = self.client.next_ref();
+            self.client
+                .send(&join_ref, &join_ref, topic, "phx_join", payload)
+                .await;
+            let reply = self.client.inbox.reply(&join_ref, topic);
+            let Ok(reply) = timeout(time, reply).await else {
+                panic!("{at}: no reply to the join of {topic:?} within {time:?}; {self:?}");
+            };
+            match reply.status() {
+                "ok" => {
+                    let channel = TestChannel::new(self.clone(), topic, join_ref, broadcasts);
+                    Ok((reply.response(), channel))
+                }
+                _ => Err(JoinRefused {
+                    response: reply.response(),
+                }),
             }
-            _ => Err(JoinRefused {
-                response: reply.response(),
-            }),
-        }
+        })
     }
 
     /// Returns the endpoint that the client is connected to.
@@ -322,8 +348,25 @@ impl TestSocket {
     ///
     /// # Panics
     /// If it is still open after a second.
-    pub async fn closed(&self) -> u16 {
-        self.client.inbox.closed().await
+    ///
+    /// # Examples
+    /// An endpoint that stops, and waits for its channels:
+    ///
+    /// ```
+    /// # use presence_channels::{Endpoint, testing::TestSocket};
+    /// # use std::time::Duration;
+    /// # async fn test(endpoint: Endpoint, socket: TestSocket) {
+    /// tokio::spawn(async move { endpoint.stop().await });
+    /// assert_eq!(socket.closed().within(Duration::from_secs(10)).await, 1012);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn closed(&self) -> Assertion<'_, u16> {
+        let at = Location::caller();
+        Assertion::new(PATIENCE, move |time| async move {
+            let closed = timeout(time, self.client.inbox.closed()).await;
+            closed.unwrap_or_else(|_| panic!("{at}: still connected after {time:?}"))
+        })
     }
 }
 

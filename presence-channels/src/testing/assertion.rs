@@ -7,11 +7,12 @@ use std::{
 
 use futures_util::future::BoxFuture;
 
-/// An assertion of the test kit. It runs when it is awaited.
+/// An assertion of the test kit, or a step that waits for the server, such as a join. It runs when
+/// it is awaited.
 ///
-/// An assertion waits a second for a message that must come, and a refutation watches for 100 ms;
+/// An assertion waits a second for what must come, and a refutation watches for 100 ms;
 /// [`within`](Self::within) sets another time.
-#[must_use = "an assertion checks nothing before it is awaited: add `.await`"]
+#[must_use = "an assertion does nothing before it is awaited: add `.await`"]
 pub struct Assertion<'a, T> {
     time: Duration,
     /// `None` once the check runs.
@@ -34,7 +35,9 @@ impl<'a, T> Assertion<'a, T> {
         }
     }
 
-    /// Sets the time that the assertion waits for its message, or that the refutation watches.
+    /// Sets the time that the assertion waits for what must come, or that the refutation watches.
+    /// An assertion that waits for several things, such as [`leave`](super::TestChannel::leave),
+    /// takes this time for all of them.
     ///
     /// # Examples
     /// ```

@@ -116,10 +116,34 @@ impl TestChannel {
     ///
     /// # Panics
     /// If the channel has not ended within a second.
-    pub async fn leave(self) {
-        let leave = self.push("phx_leave", Payload::empty()).await;
-        self.socket.client.inbox.reply(&leave.0, &self.topic).await;
-        self.expect().end("phx_close").await;
+    ///
+    /// # Examples
+    /// A channel whose `terminate` writes to a database:
+    ///
+    /// ```
+    /// # use presence_channels::testing::TestChannel;
+    /// # use std::time::Duration;
+    /// # async fn test(channel: TestChannel) {
+    /// channel.leave().within(Duration::from_secs(10)).await;
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn leave(self) -> Assertion<'static, ()> {
+        let at = Location::caller();
+        Assertion::new(PATIENCE, move |time| async move {
+            let inbox = &self.socket.client.inbox;
+            let left = async {
+                let leave = self.push("phx_leave", Payload::empty()).await;
+                inbox.reply(&leave.0, &self.topic).await;
+                let is_end =
+                    |message: &Received| self.owns(message) && message.event == "phx_close";
+                inbox.take(is_end).await;
+            };
+            if tokio::time::timeout(time, left).await.is_err() {
+                let Self { socket, topic, .. } = &self;
+                panic!("{at}: the channel of {topic:?} has not ended within {time:?}; {socket:?}");
+            }
+        })
     }
 
     /// Asserts that the channel ends with `phx_close`: it stopped in order.
@@ -359,9 +383,11 @@ impl TestChannel {
     /// Expects something of what is for this join, or for all of the topic.
     #[track_caller]
     fn expect(&self) -> Expect<'_, impl Fn(&Received) -> bool + Send + Sync> {
-        Expect::of(&self.socket, move |message: &Received| {
-            message.topic == self.topic
-                && (message.join_ref.is_null() || message.join_ref == *self.join_ref)
-        })
+        Expect::of(&self.socket, |message: &Received| self.owns(message))
+    }
+
+    fn owns(&self, message: &Received) -> bool {
+        message.topic == self.topic
+            && (message.join_ref.is_null() || message.join_ref == *self.join_ref)
     }
 }

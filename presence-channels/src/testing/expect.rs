@@ -34,7 +34,7 @@ impl<'a, F: Fn(&Received) -> bool + Send + Sync + 'a> Expect<'a, F> {
         let Self { at, socket, is_own } = self;
         Assertion::new(PATIENCE, move |time| async move {
             let is_it = |message: &Received| is_own(message) && push.is_answered_by(message);
-            let Some(reply) = socket.client.inbox.take(time, is_it).await else {
+            let Some(reply) = socket.client.inbox.take_within(time, is_it).await else {
                 panic!("{at}: no reply within {time:?}; {socket:?}");
             };
             let reply = reply.json();
@@ -66,7 +66,7 @@ impl<'a, F: Fn(&Received) -> bool + Send + Sync + 'a> Expect<'a, F> {
             let is_it = |message: &Received| {
                 is_own(message) && push.is_answered_by(message) && fits(message)
             };
-            if let Some(message) = socket.client.inbox.take(time, is_it).await {
+            if let Some(message) = socket.client.inbox.take_within(time, is_it).await {
                 panic!("{at}: an unexpected reply: {message:?}");
             }
         })
@@ -78,7 +78,7 @@ impl<'a, F: Fn(&Received) -> bool + Send + Sync + 'a> Expect<'a, F> {
             let is_it = |message: &Received| {
                 is_own(message) && message.event == event && expected.fits(&message.payload)
             };
-            match socket.client.inbox.take(time, is_it).await {
+            match socket.client.inbox.take_within(time, is_it).await {
                 Some(message) => message.payload,
                 None => panic!("{at}: no push {event:?} {expected} within {time:?}; {socket:?}"),
             }
@@ -99,7 +99,7 @@ impl<'a, F: Fn(&Received) -> bool + Send + Sync + 'a> Expect<'a, F> {
             };
             let is_it =
                 |message: &Received| is_own(message) && message.event == event && fits(message);
-            if let Some(message) = socket.client.inbox.take(time, is_it).await {
+            if let Some(message) = socket.client.inbox.take_within(time, is_it).await {
                 panic!("{at}: an unexpected push: {message:?}");
             }
         })
@@ -110,7 +110,7 @@ impl<'a, F: Fn(&Received) -> bool + Send + Sync + 'a> Expect<'a, F> {
         let Self { at, socket, is_own } = self;
         Assertion::new(PATIENCE, move |time| async move {
             let is_it = |message: &Received| is_own(message) && message.event == event;
-            if socket.client.inbox.take(time, is_it).await.is_none() {
+            if socket.client.inbox.take_within(time, is_it).await.is_none() {
                 panic!("{at}: no push {event:?} within {time:?}; {socket:?}");
             }
         })

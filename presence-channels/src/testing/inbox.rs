@@ -6,7 +6,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use presence_core::pubsub::Payload;
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 
 use crate::{
     Endpoint,
@@ -116,52 +116,48 @@ impl TestInbox {
         self.outbox.abandon();
     }
 
-    /// Waits until `find` finds something, at most for `patience`.
-    async fn wait<T>(
-        &self,
-        patience: Duration,
-        mut find: impl FnMut(&mut Collected) -> Option<T>,
-    ) -> Option<T> {
-        let found = async {
-            loop {
-                let changed = self.collector.changed.notified();
-                if let Some(found) = find(&mut self.collector.state.lock()) {
-                    return found;
-                }
-                changed.await;
+    /// Waits until `find` finds something.
+    async fn wait<T>(&self, mut find: impl FnMut(&mut Collected) -> Option<T>) -> T {
+        loop {
+            let changed = self.collector.changed.notified();
+            if let Some(found) = find(&mut self.collector.state.lock()) {
+                return found;
             }
-        };
-        tokio::time::timeout(patience, found).await.ok()
+            changed.await;
+        }
     }
 
     /// Takes the first message that `is` accepts.
-    pub(super) async fn take(
+    pub(super) async fn take(&self, is: impl Fn(&Received) -> bool) -> Received {
+        let first = |state: &mut Collected| {
+            let index = state.received.iter().position(&is)?;
+            Some(state.received.remove(index))
+        };
+        self.wait(first).await
+    }
+
+    /// As [`take`](Self::take). Returns `None` if no such message has come after `patience`.
+    pub(super) async fn take_within(
         &self,
         patience: Duration,
         is: impl Fn(&Received) -> bool,
     ) -> Option<Received> {
-        self.wait(patience, |state| {
-            let index = state.received.iter().position(&is)?;
-            Some(state.received.remove(index))
-        })
-        .await
+        timeout(patience, self.take(is)).await.ok()
     }
 
+    /// Takes the reply to the message `reference` of `topic`.
     pub(super) async fn reply(&self, reference: &str, topic: &str) -> ReceivedReply {
         let is_it = |message: &Received| {
             message.event == "phx_reply"
                 && message.reference == *reference
                 && message.topic == topic
         };
-        match self.take(PATIENCE, is_it).await {
-            Some(reply) => ReceivedReply(reply.json()),
-            None => panic!("no reply within {PATIENCE:?}; received: {self:?}"),
-        }
+        ReceivedReply(self.take(is_it).await.json())
     }
 
+    /// Waits until the server has closed the connection. Returns the close code.
     pub(super) async fn closed(&self) -> u16 {
-        let closed = self.wait(PATIENCE, |state| state.closed).await;
-        closed.unwrap_or_else(|| panic!("still connected after {PATIENCE:?}"))
+        self.wait(|state| state.closed).await
     }
 }
 

@@ -1,8 +1,10 @@
 //! Looks behind a test's client: its channels and its user on the server.
 
-use tokio::sync::oneshot;
+use std::panic::Location;
 
-use super::{TestChannel, TestSocket, inbox::PATIENCE};
+use tokio::{sync::oneshot, time::timeout};
+
+use super::{Assertion, TestChannel, TestSocket, inbox::PATIENCE};
 use crate::{Channel, Socket, UserSocket, channel::Visited, guard::call_guarded};
 
 impl TestSocket {
@@ -66,8 +68,22 @@ impl TestChannel {
     /// assert_eq!(count, 1);
     /// # }
     /// ```
-    pub async fn inspect<C: Channel, R: Send + 'static>(
+    #[track_caller]
+    pub fn inspect<C: Channel, R: Send + 'static>(
         &self,
+        look: impl FnOnce(&C, &Socket<C>) -> R + Send + 'static,
+    ) -> Assertion<'_, R> {
+        let at = Location::caller();
+        Assertion::new(PATIENCE, move |time| async move {
+            let seen = timeout(time, self.look(at, look)).await;
+            seen.unwrap_or_else(|_| panic!("{at}: {} is busy for {time:?}", self.shown()))
+        })
+    }
+
+    /// Calls `look` as soon as the channel runs no callback.
+    async fn look<C: Channel, R: Send + 'static>(
+        &self,
+        at: &Location<'_>,
         look: impl FnOnce(&C, &Socket<C>) -> R + Send + 'static,
     ) -> R {
         let (sender, seen) = oneshot::channel();
@@ -77,18 +93,17 @@ impl TestChannel {
         });
         match visited {
             Visited::Soon => {}
-            Visited::Ended => panic!("the channel of {:?} has ended", self.topic()),
+            Visited::Ended => panic!("{at}: {} has ended", self.shown()),
             Visited::OtherType => panic!(
-                "the channel of {:?} is not a {}",
-                self.topic(),
+                "{at}: {} is not a {}",
+                self.shown(),
                 std::any::type_name::<C>()
             ),
         }
-        match tokio::time::timeout(PATIENCE, seen).await {
-            Ok(Ok(Ok(seen))) => seen,
-            Ok(Ok(Err(panic))) => panic!("{panic}"),
-            Ok(Err(_)) => panic!("the channel of {:?} has ended", self.topic()),
-            Err(_) => panic!("the channel of {:?} is busy for {PATIENCE:?}", self.topic()),
+        match seen.await {
+            Ok(Ok(seen)) => seen,
+            Ok(Err(panic)) => panic!("{at}: {panic}"),
+            Err(_) => panic!("{at}: {} has ended", self.shown()),
         }
     }
 
@@ -108,19 +123,45 @@ impl TestChannel {
     /// channel.assert_push("ticked", json!({})).await;
     /// # }
     /// ```
-    pub async fn send_info<C: Channel>(&self, info: C::Info) {
-        self.inspect(|_: &C, socket: &Socket<C>| socket.notify(info))
+    ///
+    /// A handler that takes long:
+    ///
+    /// ```
+    /// # use presence_channels::{Channel, testing::TestChannel};
+    /// # use std::time::Duration;
+    /// # enum Info { Import }
+    /// # async fn test<RoomChannel: Channel<Info = Info>>(channel: TestChannel) {
+    /// channel
+    ///     .send_info::<RoomChannel>(Info::Import)
+    ///     .within(Duration::from_secs(10))
+    ///     .await;
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn send_info<C: Channel>(&self, info: C::Info) -> Assertion<'_, ()> {
+        let at = Location::caller();
+        Assertion::new(PATIENCE, move |time| async move {
+            let handled = timeout(time, self.deliver::<C>(at, info)).await;
+            handled.unwrap_or_else(|_| panic!("{at}: {} is busy for {time:?}", self.shown()));
+        })
+    }
+
+    async fn deliver<C: Channel>(&self, at: &Location<'_>, info: C::Info) {
+        self.look(at, |_: &C, socket: &Socket<C>| socket.notify(info))
             .await;
         let (sender, handled) = oneshot::channel();
         let visited = self.visit(move |_: &mut C, _: &mut Socket<C>| {
             let _ = sender.send(());
         });
         // A channel that has ended meanwhile has handled it, too.
-        if matches!(visited, Visited::Soon)
-            && tokio::time::timeout(PATIENCE, handled).await.is_err()
-        {
-            panic!("the channel of {:?} is busy for {PATIENCE:?}", self.topic());
+        if matches!(visited, Visited::Soon) {
+            let _ = handled.await;
         }
+    }
+
+    /// Returns the name of the channel in messages.
+    fn shown(&self) -> String {
+        format!("the channel of {:?}", self.topic())
     }
 
     fn visit<C: Channel>(

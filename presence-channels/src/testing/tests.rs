@@ -20,7 +20,9 @@ impl TestSocket {
 
     /// The next reply to `push` on `topic`, whatever it says.
     pub(crate) async fn client_reply(&self, push: &super::PushRef, topic: &str) -> Value {
-        self.client.inbox.reply(push.as_str(), topic).await.whole()
+        let reply = self.client.inbox.reply(push.as_str(), topic);
+        let reply = tokio::time::timeout(PATIENCE, reply).await;
+        reply.expect("a reply within a second").whole()
     }
 
     /// The reply to a message of no joined channel.
@@ -28,7 +30,7 @@ impl TestSocket {
         let is_it = |message: &super::Received| {
             message.topic == topic && message.reference == *push.as_str()
         };
-        let reply = self.client.inbox.take(PATIENCE, is_it).await;
+        let reply = self.client.inbox.take_within(PATIENCE, is_it).await;
         reply.map_or(json!("no reply"), |reply| reply.json())
     }
 }

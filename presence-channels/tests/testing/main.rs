@@ -5,3 +5,4 @@ mod behind;
 mod params;
 mod two_nodes;
 mod verbs;
+mod within;

@@ -3,7 +3,11 @@
 use std::{any::Any, borrow::Cow, error::Error, fmt, io, iter};
 
 use http::StatusCode;
-use presence_core::pubsub::{DecodeError, EncodeError, IntoPayload, Payload};
+use presence_core::{
+    presence::MetaError,
+    pubsub::{DecodeError, EncodeError, IntoPayload, Payload},
+    tracker::{TrackError, UpdateError},
+};
 
 use crate::guard::call_guarded;
 
@@ -106,7 +110,7 @@ impl Cause {
         }
         let mut text = String::new();
         for error in self.chain() {
-            let part = error.to_string();
+            let part = call_guarded(|| error.to_string()).unwrap_or_else(text_of_panic);
             // Many errors repeat the text of their source.
             if text.is_empty() {
                 text = part;
@@ -118,7 +122,13 @@ impl Cause {
     }
 }
 
-/// Returns an error and those below it.
+/// Returns the text that stands for an error whose `Display` panicked.
+fn text_of_panic(panic: String) -> String {
+    format!("an error whose Display panicked: {panic}")
+}
+
+/// Returns an error and those below it. A `source` is the app's code, outside of the guard of its
+/// callback: one that panics ends the chain.
 fn chain<'a>(first: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     iter::successors(Some(first), |error| {
         // The source of an io::Error is that of the error in it.
@@ -127,17 +137,18 @@ fn chain<'a>(first: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
             .and_then(io::Error::get_ref)
         {
             Some(inner) => Some(inner as &(dyn Error + 'static)),
-            None => (**error).source(),
+            None => call_guarded(|| (**error).source()).ok().flatten(),
         }
     })
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        let shown = call_guarded(|| match &self.0 {
             CauseKind::Boxed(error) => error.fmt(f),
             CauseKind::Anyhow(error) => error.fmt(f),
-        }
+        });
+        shown.unwrap_or_else(|panic| f.write_str(&text_of_panic(panic)))
     }
 }
 
@@ -251,6 +262,8 @@ pub(crate) struct Settled {
     /// Set if the client caused the failure, or is to know of it. Then it is no error of the
     /// server's.
     pub(crate) is_clients: bool,
+    /// Set if a client may have caused the failure: a presence with its long key, or its meta.
+    pub(crate) may_be_clients: bool,
 }
 
 impl Failure {
@@ -267,6 +280,7 @@ impl Failure {
                 reply,
                 error: None,
                 is_clients: true,
+                may_be_clients: false,
             },
             Self::Error(cause) => {
                 let chosen = reply_to(&cause, chooses).map(|reply| reply.payload);
@@ -275,9 +289,20 @@ impl Failure {
                     error: Some(cause.for_log()),
                     reply: chosen.unwrap_or_else(|| reason_payload(&default_reason(&cause))),
                     is_clients,
+                    may_be_clients: is_refused_presence(&cause),
                 }
             }
         }
+    }
+}
+
+/// Returns whether the error is a presence that a client may have made too long, too large, one too
+/// many, or no object.
+fn is_refused_presence(cause: &Cause) -> bool {
+    match (cause.find(), cause.find(), cause.find::<MetaError>()) {
+        (Some(error), _, _) => !matches!(error, TrackError::AlreadyTracked | TrackError::Stopped),
+        (_, Some(error), _) => matches!(error, UpdateError::Meta(_)),
+        (_, _, meta) => meta.is_some(),
     }
 }
 
@@ -361,6 +386,58 @@ mod tests {
         assert_eq!(Cause::new(error).for_log(), told);
         let error = io::Error::other(NoSuchRoom);
         assert_eq!(Cause::new(error).for_log(), "no such room");
+    }
+
+    /// An error whose own code panics.
+    #[derive(Debug)]
+    struct Rude;
+
+    impl fmt::Display for Rude {
+        fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+            panic!("asked to")
+        }
+    }
+
+    impl Error for Rude {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            panic!("asked to")
+        }
+    }
+
+    #[test]
+    fn an_error_whose_display_and_source_panic_has_a_text() {
+        let text = "an error whose Display panicked: asked to";
+        assert_eq!(Cause::new(Rude).for_log(), text);
+        assert_eq!(Cause::new(Rude).to_string(), text);
+        assert!(Cause::new(Rude).find::<NoSuchRoom>().is_none());
+        let error = anyhow::Error::new(Rude).context("while joining");
+        let text = format!("while joining: {text}");
+        assert_eq!(Cause::new(error).for_log(), text);
+    }
+
+    #[test]
+    fn a_presence_that_is_refused_may_be_the_clients_wherever_its_error_stands() {
+        let limit = 1;
+        for (cause, may_be_clients) in [
+            (Cause::new(TrackError::TooLong { bytes: 2, limit }), true),
+            (Cause::new(TrackError::TooManyPresences { limit }), true),
+            (Cause::new(TrackError::Meta(MetaError::NotAnObject)), true),
+            (Cause::new(UpdateError::Meta(MetaError::NotAnObject)), true),
+            (Cause::new(MetaError::TooLarge { bytes: 2, limit }), true),
+            (
+                Cause::new(
+                    anyhow::Error::new(TrackError::TooManyPresences { limit }).context("joining"),
+                ),
+                true,
+            ),
+            (Cause::new(TrackError::AlreadyTracked), false),
+            (Cause::new(TrackError::Stopped), false),
+            (Cause::new(UpdateError::NotTracked), false),
+            (Cause::new(UpdateError::Stopped), false),
+            (Cause::new(NoSuchRoom), false),
+        ] {
+            assert_eq!(is_refused_presence(&cause), may_be_clients, "{cause}");
+        }
     }
 
     #[test]

@@ -16,9 +16,11 @@
 //! wrong shape, and an error for which [`UserSocket::error_reply`](crate::UserSocket::error_reply)
 //! chooses a reply are logged at the level of the callback. A warning tells of an event that the
 //! channel does not know, of a push or a broadcast whose payload is not an object, of a message
-//! that the client's version of the protocol cannot carry, and of a limit. These warnings, and the
-//! lines of clients, joins and new tokens that are refused, are written at most once a second for
-//! each mount and kind, whatever their level. Their field `suppressed` is the number of lines that
+//! that the client's version of the protocol cannot carry, of a presence whose key or meta is
+//! refused, and of a limit. These warnings, and the lines of clients, joins and new tokens that are
+//! refused, are written at most once a second for each mount and kind, whatever their level. A
+//! client may repeat what fails, so a failure in a channel is written at most once a second for
+//! each route, kind and event. The field `suppressed` of such lines is the number of lines that
 //! were held back before. A connection and a join that succeed always have their lines.
 //!
 //! Spans and events have these fields: `topic`, `event` (of a callback without one, its name;

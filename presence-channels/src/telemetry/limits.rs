@@ -1,5 +1,6 @@
 //! Counts and logs what limits refuse, drop and close.
 
+mod failure_gates;
 mod gate;
 mod limit;
 
@@ -9,6 +10,9 @@ use std::{
 };
 
 pub(crate) use gate::Gate;
+use tracing::field::DisplayValue;
+
+pub(super) use failure_gates::FailureGates;
 pub(crate) use limit::Limit;
 
 use super::{instrument::Counter, shown::Cut};
@@ -46,6 +50,8 @@ pub(crate) enum Refused {
     /// A message that the client's version of the protocol cannot carry.
     Frame,
     /// A channel that is too slow for what it is sent.
+    /// A presence that cannot be tracked or updated.
+    Presence,
     Slow,
     /// A request of another node that cannot be answered.
     PeerAnswer,

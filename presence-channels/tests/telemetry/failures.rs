@@ -1,6 +1,10 @@
 //! Logs of an app that fails in each of its callbacks.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    error::Error,
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use hyper::server::conn::http1;
@@ -22,6 +26,22 @@ use crate::{
 /// Returns an error whose text is longer than a log line may be.
 fn long() -> String {
     "x".repeat(10_000)
+}
+
+/// An error whose own code panics.
+#[derive(Debug)]
+struct Rude;
+
+impl fmt::Display for Rude {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("asked to")
+    }
+}
+
+impl Error for Rude {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        panic!("asked to")
+    }
 }
 
 struct Fragile;
@@ -48,6 +68,7 @@ impl UserSocket for Fragile {
     async fn refresh(&self, token: &str, (): &()) -> Result<Option<SystemTime>, ConnectError> {
         match token {
             "error" => Err(long())?,
+            "rude" => Err(Rude)?,
             "panic" => panic!("asked to"),
             "endless" => std::future::pending().await,
             _ => Err(ConnectError::new(long())),
@@ -70,6 +91,7 @@ impl Channel for Fails {
     async fn join(topic: &Topic, payload: Payload, socket: &mut Socket<Self>) -> JoinResult<Self> {
         match topic.subtopic() {
             "error" => Err(long())?,
+            "rude" => Err(Rude)?,
             "stop" => socket.stop_with_error("stopped in the join"),
             "shout" => socket.endpoint().broadcast("fails:1", "joined", payload)?,
             _ => {}
@@ -85,6 +107,7 @@ impl Channel for Fails {
     ) -> HandleResult {
         match event {
             "error" => Err(long())?,
+            "rude" => Err(Rude)?,
             "endless" => std::future::pending().await,
             "binary" => reply_ok(Payload::Binary(Bytes::from_static(b"\x01"))),
             "push" => {
@@ -188,6 +211,53 @@ async fn a_failed_refresh_is_an_error_and_a_refused_token_is_not() {
         client.assert_reply(push, "error", json!({})).await;
     }
     assert_eq!(log.text(), "", "one line a second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_whose_display_panics_is_answered_and_harms_nobody() {
+    let endpoint = start().await;
+    let client = connect(&endpoint).await;
+    let reason = json!({ "reason": "internal error" });
+    let log = Log::listen("presence_channels=error");
+    let refused = client.join("fails:rude", json!({})).await.unwrap_err();
+    assert_eq!(refused.response, reason);
+    let (_, channel) = client.join("fails:1", json!({})).await.unwrap();
+    for _ in 0..2 {
+        let push = channel.push("rude", json!({})).await;
+        channel.assert_reply(push, "error", reason.clone()).await;
+    }
+    let token = json!({ "token": "rude" });
+    let push = client.push("phoenix", "refresh_token", token).await;
+    client.assert_reply(push, "error", reason).await;
+    client.join("fails:2", json!({})).await.unwrap();
+    for line in ["a join failed", "a handler failed", "refresh failed"] {
+        let line = log.line(line);
+        let text = "an error whose Display panicked: asked to";
+        assert!(line.contains(text), "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_a_client_repeats_is_a_line_a_second_for_each_event() {
+    let client = connect(&start().await).await;
+    let log = Log::listen("presence_channels=error");
+    let (_, channel) = client.join("fails:1", json!({})).await.unwrap();
+    let fail = async |event: &str| {
+        let push = channel.push(event, json!({})).await;
+        channel.assert_reply(push, "error", json!({})).await;
+    };
+    for _ in 0..3 {
+        fail("error").await;
+        assert!(client.join("fails:error", json!({})).await.is_err());
+    }
+    fail("rude").await;
+    let joins = log.line("a join failed");
+    assert!(joins.contains("suppressed=0"), "{joins}");
+    let events = log.text().matches("a handler failed").count();
+    assert_eq!(events, 2, "one of each event: {}", log.text());
+    tokio::time::advance(Duration::from_secs(1)).await;
+    fail("error").await;
+    assert!(log.text().contains("suppressed=2"), "{}", log.text());
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use presence_channels::{
 use sample_app::UserSocket;
 use serde_json::{Value, json};
 
-use crate::{app::start, logs::Log};
+use crate::{app::start, logs::Log, recorded::recorded};
 
 async fn connect() -> TestSocket {
     let endpoint = start(FilterParameters::default()).await;
@@ -46,6 +46,42 @@ async fn what_ends_a_channel_because_of_its_client_is_a_warning_a_second() {
         crash(&client, event, payload).await;
         assert!(log.text().contains("suppressed=2"), "{}", log.text());
     }
+}
+
+/// The app tracks its users by an id that they choose.
+#[tokio::test(start_paused = true)]
+async fn a_presence_with_too_long_a_key_is_a_warning_a_second() {
+    recorded!(endpoint, recorded);
+    let log = Log::listen("presence_channels=warn");
+    let long = json!({ "user_id": "x".repeat(17_000) });
+    let client = testing::connect::<UserSocket>(&endpoint, long);
+    let client = client.await.unwrap();
+    let join = async || {
+        let refused = client.join("lobby:1", json!({})).await.unwrap_err();
+        assert_eq!(refused.response, json!({ "reason": "internal error" }));
+    };
+    for _ in 0..3 {
+        join().await;
+    }
+    let line = log.line("a presence was refused");
+    for part in [
+        "WARN",
+        r#"topic="lobby:1" event="join" user="user_socket:xxx"#,
+        "RoomChannel",
+        "17000 bytes",
+        "suppressed=0",
+    ] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    assert!(!log.text().contains("ERROR"), "{}", log.text());
+    let joins = "presence_channels_joins_total{socket=/socket,route=lobby:*";
+    recorded.assert(&[
+        (&format!("{joins},result=refused}}"), 3.0),
+        (&format!("{joins},result=failed}}"), 0.0),
+    ]);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    join().await;
+    assert!(log.text().contains("suppressed=2"), "{}", log.text());
 }
 
 #[tokio::test(start_paused = true)]

@@ -114,6 +114,7 @@ impl<C: Channel> ChannelServer<C> {
                     reply,
                     error,
                     is_clients,
+                    may_be_clients,
                 } = failure.settle(C::Socket::error_reply);
                 let is_clients = is_clients || is_clients_frame;
                 match error {
@@ -129,10 +130,11 @@ impl<C: Channel> ChannelServer<C> {
                             );
                         }
                     }
+                    Some(error) if may_be_clients => self.log_refused_presence("join", &error),
                     Some(error) => self.log_error("join", &error, "a join failed"),
                     None => {}
                 }
-                let asked = match is_clients {
+                let asked = match is_clients || may_be_clients {
                     true => Asked::Refused,
                     false => Asked::Failed,
                 };

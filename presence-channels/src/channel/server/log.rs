@@ -21,21 +21,27 @@ impl<C: Channel> ChannelServer<C> {
         self.shared.mount.meters.limits().pass(refused)
     }
 
-    /// Logs a failure of the app's code. `event` is the client's event, or the callback, if there
-    /// is one.
+    /// Logs a failure of the app's code, which a client may be able to cause again and again.
+    /// `event` is the client's event, or the callback, if there is one.
     pub(super) fn log_error<'a>(
         &self,
         event: impl Into<Option<&'a str>>,
         error: &str,
         message: &'static str,
     ) {
+        let event = event.into().map(|event| Cut(event).to_string());
+        let failed_event = event.as_deref().unwrap_or_default();
+        let Some(suppressed) = self.meter.pass_failure(message, failed_event) else {
+            return;
+        };
         tracing::error!(
             topic = self.logged_topic(),
-            event = event.into().map(|event| Cut(event).to_string()),
+            event,
             user = self.shared.logged_user(),
             address = self.shared.logged_address(),
             channel = std::any::type_name::<C>(),
             error = CutError(error).to_string(),
+            suppressed,
             "{message}"
         );
     }
@@ -103,6 +109,23 @@ impl<C: Channel> ChannelServer<C> {
     /// Logs the end of a channel that is too slow for what it is sent. A slow handler may end the
     /// channels of a whole room at once.
     pub(super) fn log_slow(&self, error: &str) {
+    /// Logs a presence that cannot be tracked or updated. Its key or its meta may be the client's.
+    pub(super) fn log_refused_presence(&self, event: &str, error: &str) {
+        let Some(suppressed) = self.pass(Refused::Presence) else {
+            return;
+        };
+        tracing::warn!(
+            topic = self.logged_topic(),
+            event = Cut(event).to_string(),
+            user = self.shared.logged_user(),
+            address = self.shared.logged_address(),
+            channel = std::any::type_name::<C>(),
+            error = CutError(error).to_string(),
+            suppressed,
+            "a presence was refused"
+        );
+    }
+
         let Some(suppressed) = self.pass(Refused::Slow) else {
             return;
         };

@@ -239,12 +239,15 @@ impl<C: Channel> ChannelServer<C> {
             reply,
             error,
             is_clients,
+            may_be_clients,
         } = error.settle::<C::Socket>();
         if is_clients && (is_answered || error.is_some()) {
             self.log_refusal(event, &error.unwrap_or(refusal));
         } else if is_of_clients_frames {
             let error = error.unwrap_or(refusal);
             self.log_unsent(event, &error, "a handler's message cannot be sent");
+        } else if may_be_clients {
+            self.log_refused_presence(event, &error.unwrap_or(refusal));
         } else {
             self.log_error(event, &error.unwrap_or(refusal), "a handler failed");
         }

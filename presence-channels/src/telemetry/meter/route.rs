@@ -6,6 +6,7 @@ use super::{Asked, AskedCounters};
 use crate::telemetry::{
     Stopwatch,
     instrument::{Counter, Gauge, Times},
+    limits::FailureGates,
 };
 
 /// Counts for the channels of a route. A clone counts in the same place.
@@ -17,6 +18,7 @@ struct RouteCounters {
     joins: AskedCounters,
     callbacks: [Times; 4],
     crashes: [Counter; 3],
+    failures: FailureGates,
 }
 
 /// The callback that is measured.
@@ -54,6 +56,7 @@ impl RouteMeter {
             joins: AskedCounters::new("presence_channels_joins_total", labels),
             callbacks: ["join", "handle_in", "handle_info", "handle_out"].map(callback),
             crashes: ["panicked", "timed_out", "failed"].map(crash),
+            failures: FailureGates::default(),
         }))
     }
 
@@ -67,6 +70,12 @@ impl RouteMeter {
 
     pub(crate) fn crashed(&self, crash: Crash) {
         self.0.crashes[crash as usize].add(1);
+    }
+
+    /// Lets one log line a second through for each kind of failure and event. Returns the number of
+    /// lines held back since the last one, or `None` to hold this one back.
+    pub(crate) fn pass_failure(&self, failure: &'static str, event: &str) -> Option<u64> {
+        self.0.failures.pass(failure, event)
     }
 
     /// Counts a channel until the returned guard is dropped.

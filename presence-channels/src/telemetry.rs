@@ -72,10 +72,10 @@
 //! # Limits
 //!
 //! `presence_channels_limits_total` counts each time that a limit refuses, drops or closes
-//! something. Its label `limit` is the setting's name. A log line names the setting and what was
-//! refused, at most once a second for each mount and limit. Its field `suppressed` is the number of
-//! lines that were held back before it. `keep_alive_timeout` has no line: most connections end by
-//! it.
+//! something. Its label `limit` is the setting's name. A log line names the setting, what was
+//! refused, and the client's user and address where they are known, at most once a second for each
+//! mount and limit. Its field `suppressed` is the number of lines that were held back before it.
+//! `keep_alive_timeout` has no line: most connections end by it.
 //!
 //! | `limit` | setting | each time |
 //! | --- | --- | --- |
@@ -117,7 +117,7 @@ pub use tracing::Level;
 pub(crate) use filter::FILTERED;
 pub(crate) use instrument::{IS_ON, Stopwatch};
 pub(crate) use level::{event_at, span_at};
-pub(crate) use limits::{Gate, Limit, LimitMeters, Refused};
+pub(crate) use limits::{Gate, Limit, LimitMeters, LoggedClient, Refused};
 pub(crate) use meter::{
     Asked, Callback, Connected, Crash, Deliveries, Drops, MountMeters, Present, RouteMeter,
     SocketMeter,

@@ -23,7 +23,7 @@ use crate::{
     node::expiry,
     outgoing::{Outbox, close_code},
     serializer::{Data, MalformedFrame},
-    telemetry::{Drops, Limit},
+    telemetry::{Drops, Limit, LoggedClient},
 };
 
 /// A connected client. Dropping it ends its channels.
@@ -106,7 +106,7 @@ impl<S: UserSocket> Connection<S> {
 
     /// Counts what a limit refuses to the client, and logs it.
     pub(crate) fn limit_refused(&self, limit: Limit, what: impl fmt::Display) {
-        self.shared.mount.meters.limits().refused(limit, what);
+        refused(&self.shared, limit, what);
     }
 
     fn handle(&mut self, message: Message, frame_bytes: usize, cx: &mut Context<'_>) {
@@ -294,13 +294,11 @@ impl<S: UserSocket> Connection<S> {
             return None;
         }
         if event.len() > shared.mount.options.limits.max_event_bytes {
-            let limits = shared.mount.meters.limits();
-            limits.refused(Limit::EventBytes, topic);
+            refused(shared, Limit::EventBytes, topic);
             return refuse(join_ref, "event too long");
         }
         if let Some(rate) = Bucket::over(&mut entry.bucket, || shared.node().now()) {
-            let limits = shared.mount.meters.limits();
-            limits.refused(Limit::ChannelMessageRate, topic);
+            refused(shared, Limit::ChannelMessageRate, topic);
             let reason = format!("over the channel's limit of {rate} messages a second");
             return refuse(join_ref, &reason);
         }
@@ -310,7 +308,7 @@ impl<S: UserSocket> Connection<S> {
             if let Err(OverRate { limit, reason }) =
                 self.rates.count_for_route(rates, route, &event, now)
             {
-                shared.mount.meters.limits().refused(limit, topic);
+                refused(shared, limit, topic);
                 return refuse(join_ref, &reason);
             }
         }
@@ -350,6 +348,15 @@ impl<S: UserSocket> Drop for Connection<S> {
             }
         }
     }
+}
+
+/// Counts what a limit refuses to the client, and logs it with the client's user and address.
+fn refused<S: UserSocket>(shared: &ConnectionShared<S>, limit: Limit, what: impl fmt::Display) {
+    let limits = shared.mount.meters.limits();
+    limits.refused_to(limit, what, || LoggedClient {
+        user: shared.logged_user(),
+        address: shared.logged_address(),
+    });
 }
 
 /// Closes the connection when `disconnect` is broadcast on the socket's id.

@@ -7,17 +7,22 @@
 pub(super) mod auth_token;
 mod refusal;
 
-use axum::extract::{FromRequestParts, RawPathParams, rejection::RawPathParamsRejection};
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{self, FromRequestParts, RawPathParams, rejection::RawPathParamsRejection};
 use http::{HeaderValue, header, request::Parts};
+use tracing::field::DisplayValue;
 
 pub(crate) use refusal::Refusal;
 
-use super::{BadQuery, ConnectInfo, Mounted, Params};
+use super::{
+    BadQuery, ConnectInfo, Mounted, Params, client_ip::client_ip, connection_shared::logged_address,
+};
 use crate::{
     node::{Admission, Node},
     origin::{OriginRequest, authority},
     serializer::Version,
-    telemetry::{Cut, Refused, Transport},
+    telemetry::{Cut, LoggedClient, Refused, Transport},
 };
 use auth_token::Offer;
 
@@ -39,18 +44,12 @@ pub(crate) async fn examine(
     node: &Node,
     parts: &mut Parts,
 ) -> Result<Params, Refusal> {
-    let bad = |error: BadQuery| {
-        if let Some(suppressed) = mount.meters().limits().pass(Refused::Query) {
-            let socket = mount.path();
-            tracing::info!(socket, %error, suppressed, "refused a malformed query or path");
-        }
-        error
-    };
-    let params = Params::from_query(parts.uri.query().unwrap_or_default()).map_err(bad)?;
+    let params = Params::from_query(parts.uri.query().unwrap_or_default());
+    let params = params.map_err(|error| bad_query(mount, node, parts, error))?;
     let path = match RawPathParams::from_request_parts(parts, &()).await {
         Ok(path) => Some(path),
         Err(RawPathParamsRejection::InvalidUtf8InPathParam(_)) => {
-            return Err(bad(BadQuery::NotUtf8).into());
+            return Err(bad_query(mount, node, parts, BadQuery::NotUtf8));
         }
         // A mount whose path has no parameters.
         Err(_) => None,
@@ -69,12 +68,36 @@ pub(crate) async fn examine(
                 let origin = Cut(String::from_utf8_lossy(origin.as_bytes()));
                 let (socket, setting) = (mount.path(), refusal.setting);
                 let compared_with = Cut(refusal.compared_with);
-                tracing::warn!(socket, %origin, %compared_with, setting, suppressed, "refused a page of another origin");
+                let address = address_of(node, parts);
+                tracing::warn!(socket, %origin, %compared_with, setting, address, suppressed, "refused a page of another origin");
             }
             Refusal::Origin
         })?;
     }
     Ok(params)
+}
+
+/// Logs a query or a path that cannot be read.
+fn bad_query(mount: &dyn Mounted, node: &Node, parts: &Parts, error: BadQuery) -> Refusal {
+    if let Some(suppressed) = mount.meters().limits().pass(Refused::Query) {
+        let (socket, address) = (mount.path(), address_of(node, parts));
+        tracing::info!(
+            socket,
+            %error,
+            address,
+            suppressed,
+            "refused a malformed query or path"
+        );
+    }
+    error.into()
+}
+
+/// Returns the address of the client that sent a request, as it is logged.
+fn address_of(node: &Node, parts: &Parts) -> Option<DisplayValue<IpAddr>> {
+    let peer: Option<&extract::ConnectInfo<SocketAddr>> = parts.extensions.get();
+    let peer = peer.map(|extract::ConnectInfo(peer)| peer.ip());
+    let proxies = &node.config().trusted_proxies;
+    logged_address(client_ip(peer, &parts.headers, proxies))
 }
 
 /// Takes an examined request through the steps up to `connect`.
@@ -100,8 +123,8 @@ pub(crate) fn admit(
                 })
                 .inspect_err(|reason| {
                     if let Some(suppressed) = mount.meters().limits().pass(Refused::Subprotocol) {
-                        let socket = mount.path();
-                        tracing::info!(socket, %reason, suppressed, "refused a client's subprotocols");
+                        let (socket, address) = (mount.path(), address_of(node, &parts));
+                        tracing::info!(socket, %reason, address, suppressed, "refused a client's subprotocols");
                     }
                 })?;
         }
@@ -114,9 +137,11 @@ pub(crate) fn admit(
     let Some(version) = Version::negotiate(vsn, &options.serializers) else {
         if let Some(suppressed) = mount.meters().limits().pass(Refused::Version) {
             let (socket, vsn) = (mount.path(), vsn.map(Cut));
+            let address = address_of(node, &parts);
             tracing::warn!(
                 socket,
                 ?vsn,
+                address,
                 suppressed,
                 "refused an unknown version of the protocol"
             );
@@ -131,8 +156,11 @@ pub(crate) fn admit(
         .with_subprotocol(chosen);
     let address = info.client_ip();
     let admission = node.admit(address).map_err(|full| {
-        let address = address.map_or("an unknown address".to_owned(), |ip| ip.to_string());
-        mount.meters().limits().refused(full.limit(), address);
+        let limits = mount.meters().limits();
+        limits.refused_to(full.limit(), "a connection", || LoggedClient {
+            user: None,
+            address: logged_address(address),
+        });
         Refusal::Full(full)
     })?;
     Ok(Candidate {

@@ -6,13 +6,14 @@ mod limit;
 
 use std::{
     fmt,
+    net::IpAddr,
     sync::atomic::{AtomicU64, Ordering},
 };
 
-pub(crate) use gate::Gate;
 use tracing::field::DisplayValue;
 
 pub(super) use failure_gates::FailureGates;
+pub(crate) use gate::Gate;
 pub(crate) use limit::Limit;
 
 use super::{instrument::Counter, shown::Cut};
@@ -49,9 +50,9 @@ pub(crate) enum Refused {
     Payload,
     /// A message that the client's version of the protocol cannot carry.
     Frame,
-    /// A channel that is too slow for what it is sent.
     /// A presence that cannot be tracked or updated.
     Presence,
+    /// A channel that is too slow for what it is sent.
     Slow,
     /// A request of another node that cannot be answered.
     PeerAnswer,
@@ -59,6 +60,13 @@ pub(crate) enum Refused {
 
 impl Refused {
     const COUNT: usize = Self::PeerAnswer as usize + 1;
+}
+
+/// The client that a log line names, as far as it is known.
+#[derive(Default)]
+pub(crate) struct LoggedClient {
+    pub(crate) user: Option<String>,
+    pub(crate) address: Option<DisplayValue<IpAddr>>,
 }
 
 struct LimitMeter {
@@ -99,19 +107,40 @@ impl LimitMeters {
     }
 
     /// Counts a refusal. Logs it, unless the same limit was logged within the last second. `what`
-    /// is the topic, the address or the like that was refused.
+    /// is the topic, the event or the like that was refused.
     pub(crate) fn refused(&self, limit: Limit, what: impl fmt::Display) {
-        self.reached(limit, 1, "refused", what);
+        self.refused_to(limit, what, LoggedClient::default);
+    }
+
+    /// As [`refused`](Self::refused), to a client that the line names. `client` is called for a
+    /// line only.
+    pub(crate) fn refused_to(
+        &self,
+        limit: Limit,
+        what: impl fmt::Display,
+        client: impl FnOnce() -> LoggedClient,
+    ) {
+        self.reached(limit, 1, "refused", what, client);
     }
 
     /// As [`refused`](Self::refused), for a connection, a channel or a request that is ended.
     pub(crate) fn closed(&self, limit: Limit, what: impl fmt::Display) {
-        self.reached(limit, 1, "closed", what);
+        self.closed_to(limit, what, LoggedClient::default);
+    }
+
+    /// As [`refused_to`](Self::refused_to), for what is ended.
+    pub(crate) fn closed_to(
+        &self,
+        limit: Limit,
+        what: impl fmt::Display,
+        client: impl FnOnce() -> LoggedClient,
+    ) {
+        self.reached(limit, 1, "closed", what, client);
     }
 
     /// As [`closed`](Self::closed), for several at once.
     pub(crate) fn closed_all(&self, limit: Limit, count: usize, what: impl fmt::Display) {
-        self.reached(limit, count as u64, "closed", what);
+        self.reached(limit, count as u64, "closed", what, LoggedClient::default);
     }
 
     /// Counts without a log line, which the caller writes if there is one.
@@ -119,7 +148,14 @@ impl LimitMeters {
         self.of(limit).counter.add(count);
     }
 
-    fn reached(&self, limit: Limit, count: u64, effect: &str, what: impl fmt::Display) {
+    fn reached(
+        &self,
+        limit: Limit,
+        count: u64,
+        effect: &str,
+        what: impl fmt::Display,
+        client: impl FnOnce() -> LoggedClient,
+    ) {
         self.counted(limit, count);
         let meter = self.of(limit);
         let Some(suppressed) = meter.gate.pass() else {
@@ -128,10 +164,23 @@ impl LimitMeters {
         let (socket, setting) = (self.path.as_deref(), limit.setting());
         // A field of text is quoted, so that a client adds no lines.
         let what = Cut(&what).to_string();
-        if limit.is_reached_by_leaving() {
-            tracing::info!(socket, setting, what, suppressed, "{effect} by a limit");
-        } else {
-            tracing::warn!(socket, setting, what, suppressed, "{effect} by a limit");
+        let LoggedClient { user, address } = client();
+        macro_rules! log {
+            ($level:ident) => {
+                tracing::$level!(
+                    socket,
+                    setting,
+                    what,
+                    user,
+                    address,
+                    suppressed,
+                    "{effect} by a limit"
+                )
+            };
+        }
+        match limit.is_reached_by_leaving() {
+            true => log!(info),
+            false => log!(warn),
         }
     }
 

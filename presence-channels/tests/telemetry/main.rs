@@ -1,5 +1,6 @@
 //! Logs and metrics, as the module `telemetry` documents them.
 
+mod addresses;
 mod app;
 #[cfg(feature = "metrics")]
 mod calls;

@@ -4,7 +4,7 @@ use super::ChannelServer;
 use crate::{
     channel::{Channel, TerminateReason, error::may_be_clients},
     serializer::FrameError,
-    telemetry::{Cut, CutError, Limit, Refused, event_at, target},
+    telemetry::{Cut, CutError, Limit, LoggedClient, Refused, event_at, target},
 };
 
 /// The error of a callback that took too long.
@@ -52,7 +52,10 @@ impl<C: Channel> ChannelServer<C> {
         if self.progress.waited_for_client() {
             let what = format_args!("a client that does not read what {event} pushes");
             let limits = self.shared.mount.meters.limits();
-            return limits.closed(Limit::SlowReaderTimeout, what);
+            return limits.closed_to(Limit::SlowReaderTimeout, what, || LoggedClient {
+                user: self.shared.logged_user(),
+                address: self.shared.logged_address(),
+            });
         }
         self.log_error(event, OVER_TIME, message);
     }
@@ -106,9 +109,6 @@ impl<C: Channel> ChannelServer<C> {
         );
     }
 
-    /// Logs the end of a channel that is too slow for what it is sent. A slow handler may end the
-    /// channels of a whole room at once.
-    pub(super) fn log_slow(&self, error: &str) {
     /// Logs a presence that cannot be tracked or updated. Its key or its meta may be the client's.
     pub(super) fn log_refused_presence(&self, event: &str, error: &str) {
         let Some(suppressed) = self.pass(Refused::Presence) else {
@@ -126,6 +126,9 @@ impl<C: Channel> ChannelServer<C> {
         );
     }
 
+    /// Logs the end of a channel that is too slow for what it is sent. A slow handler may end the
+    /// channels of a whole room at once.
+    pub(super) fn log_slow(&self, error: &str) {
         let Some(suppressed) = self.pass(Refused::Slow) else {
             return;
         };

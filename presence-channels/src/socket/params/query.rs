@@ -9,7 +9,10 @@ pub(crate) enum BadQuery {
     Escape,
     #[error("the query is not UTF-8")]
     NotUtf8,
-    #[error("a parameter of the query is nested too deep")]
+    #[error(
+        "a parameter of the query is nested too deep: over {} names",
+        tree::MAX_DEPTH
+    )]
     TooDeep,
 }
 

@@ -12,7 +12,7 @@ use serde::{
 };
 
 /// The most names that one parameter may nest. The tree is walked by recursion.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 
 /// A value, or several by name or in order.
 pub(super) enum Node {

@@ -30,6 +30,13 @@ use crate::{
 /// The future of a [`Serve`], and of its shutdown signal.
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
+/// The default of [`Serve::max_head_bytes`]. hyper's own, 400 KB, is much for a client that sends
+/// half a head. Over HTTP/2 it is 16 KiB, which the cookies of some sites exceed.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// The least that hyper takes for a buffer.
+const LEAST_HEAD_BYTES: usize = 8 * 1024;
+
 /// Serves `app` on `listener`, as [`axum::serve()`] does, with limits on time, and with the stop of
 /// `endpoint`.
 ///
@@ -45,14 +52,16 @@ type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 ///   [`with_graceful_shutdown`](Serve::with_graceful_shutdown).
 ///
 /// It serves HTTP/1.1, and with the feature `http2` also HTTP/2 without TLS. The head of a request
-/// has at most 64 KiB. For TLS in the app itself, a Unix socket, or another service than a
-/// [`Router`], use axum or hyper and call [`Endpoint::stop`] beside it.
+/// has at most 64 KiB: see [`max_head_bytes`](Serve::max_head_bytes). For TLS in the app itself, a
+/// Unix socket, or another service than a [`Router`], use axum or hyper and call [`Endpoint::stop`]
+/// beside it.
 ///
 /// # Errors
-/// The future returns an error of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) at once if
-/// a timeout is under 100 ms, with an [`OptionError`] inside. It returns no other error. A
-/// connection that cannot be accepted, as when the process has no file descriptors left, is logged,
-/// and accepting goes on.
+/// The future returns an error of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) at once,
+/// with an [`OptionError`] inside, if a timeout other than the
+/// [`drain_timeout`](Serve::drain_timeout) is under 100 ms, or `max_head_bytes` is under 8 KiB. It
+/// returns no other error. A connection that cannot be accepted, as when the process has no file
+/// descriptors left, is logged, and accepting goes on.
 ///
 /// # Examples
 ///
@@ -80,6 +89,7 @@ pub fn serve(listener: TcpListener, app: Router, endpoint: &Endpoint) -> Serve {
         endpoint: endpoint.clone(),
         signal: None,
         timeouts: Timeouts::default(),
+        max_head_bytes: MAX_HEAD_BYTES,
         drain_timeout: endpoint.node().config().drain_timeout,
         limits: Arc::new(LimitMeters::of_server()),
     }
@@ -93,6 +103,7 @@ pub struct Serve {
     endpoint: Endpoint,
     signal: Option<BoxFuture<()>>,
     timeouts: Timeouts,
+    max_head_bytes: usize,
     drain_timeout: Duration,
     limits: Arc<LimitMeters>,
 }
@@ -132,6 +143,15 @@ impl Timeouts {
 }
 
 impl Serve {
+    fn check(&self) -> Result<(), OptionError> {
+        self.timeouts.check()?;
+        at_least(
+            "Serve::max_head_bytes",
+            self.max_head_bytes,
+            LEAST_HEAD_BYTES,
+        )
+    }
+
     /// Stops when `signal` ends. Then, in this order:
     ///
     /// 1. The listener and connections without a request are closed.
@@ -276,9 +296,37 @@ impl Serve {
         self
     }
 
+    /// Sets the most bytes of a request's head: its first line and its headers. Default 64 KiB, at
+    /// least 8 KiB. A larger head is refused with the status 431. Raise it if cookies or tokens in
+    /// headers are larger. A client that sends half a head holds as much memory.
+    ///
+    /// HTTP/1.1 refuses a request with more than 100 headers, or with a URI of more than 65,534
+    /// bytes (the status 414), whatever this option is. The metrics and the log count them here,
+    /// too. Over HTTP/2 a larger head gets its 431, but is neither counted nor logged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use presence_channels::{Config, Endpoint, PubSub};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let endpoint = Endpoint::builder(PubSub::local()).start(Config::default()).await?;
+    /// # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// let server = presence_channels::serve(listener, endpoint.router(), &endpoint)
+    ///     .max_head_bytes(128 * 1024);
+    /// # drop(server);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn max_head_bytes(mut self, bytes: usize) -> Self {
+        self.max_head_bytes = bytes;
+        self
+    }
+
     /// Sets the time that requests under way have to end after the shutdown signal. Default:
-    /// [`Config::drain_timeout`](crate::Config::drain_timeout), 10 s. Raise it if responses take
-    /// longer, and give the process that much time before it is killed.
+    /// [`Config::drain_timeout`](crate::Config::drain_timeout), 10 s. With 0 they are cut as soon
+    /// as the endpoint has stopped. Raise it if responses take longer, and give the process that
+    /// much time before it is killed.
     ///
     /// # Examples
     ///
@@ -333,7 +381,7 @@ impl IntoFuture for Serve {
         let signal = self.signal.take().unwrap_or_else(|| Box::pin(pending()));
         ServeFuture(Box::pin(async move {
             let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
-            self.timeouts.check().map_err(invalid)?;
+            self.check().map_err(invalid)?;
             accept::run(self, signal).await;
             Ok(())
         }))
@@ -345,6 +393,7 @@ impl fmt::Debug for Serve {
         f.debug_struct("Serve")
             .field("listener", &self.listener)
             .field("timeouts", &self.timeouts)
+            .field("max_head_bytes", &self.max_head_bytes)
             .field("drain_timeout", &self.drain_timeout)
             .finish_non_exhaustive()
     }

@@ -96,6 +96,7 @@
 //! | `max_queued_bytes` | `Config` | a client is closed that does not read and holds more than its share |
 //! | `max_unflushed_bytes` | `Config` | a broadcast of another node is dropped for a client, while more waits, or a publish is answered with 408 because it waited for broadcasts |
 //! | `channel_drain_timeout` | `Config`: `drain_timeout` | a client is closed by the endpoint's stop because its channels have not ended |
+//! | `max_head_bytes` | [`Serve`](crate::Serve); `socket` is empty | a request of HTTP/1.1 is refused; over HTTP/2 it is refused without a count |
 //! | `head_timeout`, `keep_alive_timeout`, `body_timeout`, `write_timeout`, `drain_timeout` | [`Serve`](crate::Serve); `socket` is empty | a connection is closed, or a request's body given up |
 //!
 //! Other names that begin with `presence_` are reserved.

@@ -36,6 +36,7 @@ pub(super) async fn run(serve: Serve, signal: BoxFuture<()>) {
         app,
         endpoint,
         timeouts,
+        max_head_bytes,
         drain_timeout,
         limits,
         signal: _,
@@ -43,6 +44,7 @@ pub(super) async fn run(serve: Serve, signal: BoxFuture<()>) {
     let server = Server {
         app,
         timeouts,
+        max_head_bytes,
         limits,
     };
     // Each connection has a receiver until it ends.

@@ -1,6 +1,8 @@
 //! One HTTP connection, from its accept to its end or to its upgrade.
 
-use std::{convert::Infallible, future::Future, net::SocketAddr, pin::pin, sync::Arc};
+use std::{
+    convert::Infallible, error::Error, future::Future, net::SocketAddr, pin::pin, sync::Arc,
+};
 
 use axum::{Router, extract::ConnectInfo};
 use http::{Request, Response};
@@ -24,19 +26,18 @@ use super::{
 };
 use crate::{
     outgoing::ServedStream,
-    telemetry::{Limit, LimitMeters},
+    telemetry::{Limit, LimitMeters, LoggedClient},
 };
 
-/// The most bytes of a request's head, and of what hyper buffers of a connection. hyper's own
-/// default, 400 KB, is much for a client that sends half a head. Over HTTP/2 it is 16 KiB, which
-/// the cookies of some sites exceed.
-const BUFFER: usize = 64 * 1024;
+type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Serves connections, each with these settings.
 #[derive(Clone)]
 pub(super) struct Server {
     pub(super) app: Router,
     pub(super) timeouts: Timeouts,
+    /// The most bytes of a request's head, and of what hyper buffers of a connection.
+    pub(super) max_head_bytes: usize,
     pub(super) limits: Arc<LimitMeters>,
 }
 
@@ -56,16 +57,18 @@ impl Server {
         let mut builder = http1::Builder::new();
         #[cfg(not(feature = "http2"))]
         let connection = builder
-            .max_buf_size(BUFFER)
+            .max_buf_size(self.max_head_bytes)
             .serve_connection(stream, service)
             .with_upgrades();
         // Reads the first bytes by themselves, to learn the version of HTTP.
         #[cfg(feature = "http2")]
         let mut builder = auto::Builder::new(TokioExecutor::new());
         #[cfg(feature = "http2")]
-        builder.http1().max_buf_size(BUFFER);
+        builder.http1().max_buf_size(self.max_head_bytes);
         #[cfg(feature = "http2")]
-        builder.http2().max_header_list_size(BUFFER as u32);
+        let max_head_bytes = u32::try_from(self.max_head_bytes).unwrap_or(u32::MAX);
+        #[cfg(feature = "http2")]
+        builder.http2().max_header_list_size(max_head_bytes);
         #[cfg(feature = "http2")]
         let connection = builder.serve_connection_with_upgrades(stream, service);
         let mut connection = pin!(connection);
@@ -74,7 +77,7 @@ impl Server {
             tokio::select! {
                 served = connection.as_mut() => {
                     if let Err(error) = served {
-                        tracing::debug!(%error, %peer, "an HTTP connection failed");
+                        self.failed(&boxed(error), peer);
                     }
                     return;
                 }
@@ -121,6 +124,22 @@ impl Server {
         })
     }
 
+    /// Counts and logs a head that is too large, which hyper has answered. Over HTTP/2 such a head
+    /// ends no connection, and cannot be seen here.
+    fn failed(&self, error: &BoxError, peer: SocketAddr) {
+        let of_http: Option<&hyper::Error> = error.downcast_ref();
+        if of_http.is_some_and(hyper::Error::is_parse_too_large) {
+            let what = format_args!("a request of {peer}: {error}");
+            return self
+                .limits
+                .refused_to(Limit::HeadBytes, what, || LoggedClient {
+                    user: None,
+                    address: Some(tracing::field::display(peer.ip())),
+                });
+        }
+        tracing::debug!(%error, %peer, "an HTTP connection failed");
+    }
+
     fn close_silent(&self, silence: Silence, peer: SocketAddr) {
         match silence {
             Silence::Head => {
@@ -139,6 +158,11 @@ impl Server {
             }
         }
     }
+}
+
+/// Boxes an error, which is boxed already with the feature `http2`.
+fn boxed(error: impl Into<BoxError>) -> BoxError {
+    error.into()
 }
 
 #[cfg(test)]
@@ -170,6 +194,7 @@ mod tests {
         let server = Server {
             app: Router::new().route("/", get(tell_nodelay)),
             timeouts: Timeouts::default(),
+            max_head_bytes: crate::serve::MAX_HEAD_BYTES,
             limits: Arc::new(LimitMeters::of_server()),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

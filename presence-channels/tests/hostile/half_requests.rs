@@ -289,6 +289,37 @@ async fn a_dropped_server_closes_its_connections() {
 }
 
 #[tokio::test]
+async fn a_server_without_a_drain_timeout_cuts_requests_at_its_stop() {
+    let mut server = TestServer::start(|serve| serve.drain_timeout(Duration::ZERO)).await;
+    let mut client = server.get("/hang").await;
+    let _other = server.served().await;
+    server.stop();
+    assert_eq!(read_to_end(&mut client).await, "");
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_head_may_be_as_large_as_the_option_says() {
+    let server = TestServer::start(|serve| serve.max_head_bytes(512 * 1024)).await;
+    let cookie = "x".repeat(300 * 1024);
+    let head = format!("GET / HTTP/1.1\r\nhost: localhost\r\ncookie: {cookie}\r\n\r\n");
+    let mut client = server.send(&head).await;
+    let peer = client.local_addr().unwrap().to_string();
+    let answer = read_until(&mut client, &peer).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_limit_on_heads_that_makes_no_sense_is_an_error() {
+    let server = TestServer::start(|serve| serve.max_head_bytes(8 * 1024 - 1)).await;
+    let ended = timeout(PATIENCE, server.serving).await.unwrap().unwrap();
+    assert_eq!(
+        ended.unwrap_err().to_string(),
+        "`Serve::max_head_bytes` is 8191, and must be at least 8192"
+    );
+}
+
+#[tokio::test]
 async fn a_timeout_that_makes_no_sense_is_an_error() {
     let server = TestServer::start(|serve| serve.body_timeout(Duration::ZERO)).await;
     let ended = timeout(PATIENCE, server.serving).await.unwrap().unwrap();

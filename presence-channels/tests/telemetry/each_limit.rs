@@ -60,7 +60,8 @@ const OF_ROUTES: [(&str, &str); 4] = [
 ];
 
 /// The limits of a server that [`reach_of_server`] reaches once.
-const OF_SERVERS: [&str; 4] = [
+const OF_SERVERS: [&str; 5] = [
+    "max_head_bytes",
     "head_timeout",
     "keep_alive_timeout",
     "body_timeout",
@@ -390,6 +391,7 @@ async fn reach_of_server(limit: &str, endpoint: &Endpoint) {
         .route("/endless", get(endless));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let (address, server) = listen(endpoint, app, |server| match limit {
+        "max_head_bytes" => server.max_head_bytes(8 * 1024),
         "head_timeout" => server.head_timeout(short),
         "keep_alive_timeout" => server.keep_alive_timeout(short),
         "body_timeout" => server.body_timeout(short),
@@ -400,7 +402,9 @@ async fn reach_of_server(limit: &str, endpoint: &Endpoint) {
     .await;
     let mut client = TcpStream::connect(address).await.unwrap();
     let half = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\nhalf";
+    let large = format!("GET /?{} HTTP/1.1\r\n", "x".repeat(9 * 1024));
     let sent = match limit {
+        "max_head_bytes" => &*large,
         "head_timeout" => "",
         "keep_alive_timeout" => "GET / HTTP/1.1\r\nhost: localhost\r\n\r\nGET / HTTP",
         "body_timeout" => half,

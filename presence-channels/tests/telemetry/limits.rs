@@ -19,7 +19,7 @@ use presence_core::pubsub::{Adapter, AdapterError, Broadcast, Inbox};
 use sample_app::UserSocket;
 use serde_json::{Value, json};
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
@@ -204,6 +204,36 @@ async fn broadcasts_of_other_nodes_that_the_backlog_drops_are_counted() {
     assert!(line.contains(fields), "{line}");
     // The line counts nothing again.
     recorded.assert(&[(&limited("max_unflushed_bytes"), 4.0)]);
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_a_line_with_the_address_and_the_setting() {
+    let endpoint = start_on(PubSub::local(), Config::default(), Limits::default()).await;
+    let log = Log::listen("presence_channels=warn");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = serve(listener, Router::new(), &endpoint).max_head_bytes(8 * 1024);
+    let _server = tokio::spawn(serving.into_future());
+    for _ in 0..3 {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let head = format!("GET / HTTP/1.1\r\ncookie: {}", "x".repeat(9 * 1024));
+        client.write_all(head.as_bytes()).await.unwrap();
+        // A close with unread bytes is a reset.
+        let mut answer = Vec::new();
+        let read = client.read_to_end(&mut answer);
+        let ended = tokio::time::timeout(Duration::from_secs(20), read).await;
+        let _ = ended.expect("the server closes the connection");
+    }
+    let line = log.line("refused by a limit");
+    for part in [
+        "WARN",
+        r#"setting="Serve::max_head_bytes""#,
+        "message head is too large",
+        "address=127.0.0.1",
+        "suppressed=0",
+    ] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
 }
 
 #[tokio::test]

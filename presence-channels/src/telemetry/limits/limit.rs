@@ -47,6 +47,7 @@ limits! {
     UnflushedBytes => "Config::max_unflushed_bytes",
     QueuedBytes => "Config::max_queued_bytes",
     ChannelDrainTimeout => "Config::drain_timeout",
+    HeadBytes => "Serve::max_head_bytes",
     HeadTimeout => "Serve::head_timeout",
     KeepAliveTimeout => "Serve::keep_alive_timeout",
     BodyTimeout => "Serve::body_timeout",

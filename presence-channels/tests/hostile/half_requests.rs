@@ -420,9 +420,15 @@ async fn http_2_is_served_and_stops() {
 /// As over HTTP/1.1.
 #[cfg(feature = "http2")]
 #[tokio::test]
-async fn over_http_2_a_head_has_at_most_64_kib() {
+async fn over_http_2_a_head_has_at_most_64_kib_or_what_the_option_says() {
     let server = TestServer::start(|serve| serve).await;
-    for (kib, is_served) in [(40, true), (66, false)] {
+    let larger = TestServer::start(|serve| serve.max_head_bytes(100 * 1024)).await;
+    for (server, kib, is_served) in [
+        (&server, 40, true),
+        (&server, 66, false),
+        (&larger, 66, true),
+        (&larger, 102, false),
+    ] {
         let mut headers = HEADERS.to_vec();
         // `cookie` by its number, 32, and then the length, in base 128 after the first 127.
         headers.extend([0x0f, 32 - 15, 0x7f]);
@@ -433,7 +439,7 @@ async fn over_http_2_a_head_has_at_most_64_kib() {
         }
         headers.push(rest as u8);
         headers.extend(vec![b'x'; kib * 1024]);
-        let (_client, response) = ask_over_http2(&server, &headers).await;
+        let (_client, response) = ask_over_http2(server, &headers).await;
         assert_eq!(response[0] == OK, is_served, "{kib} KiB: {response:?}");
     }
 }

@@ -328,7 +328,13 @@ async fn a_handler_that_waits_for_its_client_in_vain_is_no_error() {
     client.push("room:1", "history", json!([25, 50_000])).await;
     tokio::time::sleep(Duration::from_secs(31)).await;
     let line = log.line("closed by a limit");
-    for part in ["WARN", "slow_reader_timeout", "history", "suppressed=0"] {
+    for part in [
+        "WARN",
+        "slow_reader_timeout",
+        "history",
+        r#"user="user_socket:ann""#,
+        "suppressed=0",
+    ] {
         assert!(line.contains(part), "{part} in {line}");
     }
     assert_eq!(log.text().lines().count(), 1, "{}", log.text());

@@ -19,7 +19,7 @@ async fn main() -> anyhow::Result<()> {
 
     let listener = listen().await?;
     let mut config = Config::default();
-    // Behind a host name, the pages of that host alone may connect.
+    // Without it, only pages at localhost and at IP addresses may connect.
     if let Ok(host) = env::var("PHX_HOST") {
         config = config.host(host);
     }

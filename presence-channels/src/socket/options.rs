@@ -69,7 +69,9 @@ impl SocketOptions {
         self
     }
 
-    /// Sets which web pages may connect. Default: pages of the same host.
+    /// Sets which web pages may connect. Default: [`CheckOrigin::SameHost`], the pages of
+    /// [`Config::host`](crate::Config::host). An app behind a host name must set that host: without
+    /// it, only pages at `localhost` and at IP addresses may connect.
     #[must_use]
     pub fn check_origin(mut self, check_origin: CheckOrigin) -> Self {
         self.check_origin = check_origin;

@@ -142,30 +142,60 @@ fn an_app_with_several_of_each() {
 /// An axum app of one file, as in axum's documentation.
 #[test]
 fn a_binary_only_axum_app() {
+    let sandbox = binary_only(
+        "\
+use std::net::SocketAddr;
+
+use axum::{Router, routing::get, serve};
+
+#[tokio::main]
+async fn main() {
+    let app = Router::new().route(\"/\", get(|| async { \"Hello, World!\" }));
+    let listener = tokio::net::TcpListener::bind(\"127.0.0.1:0\").await.unwrap();
+    serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await.unwrap();
+}
+",
+    );
+    let main = sandbox.read("src/main.rs");
+    assert!(main.contains("presence_channels::serve("), "{main}");
+    sandbox.phx("gen channel Room --yes").succeeded();
+    check(&sandbox, 3);
+}
+
+/// A server that the generators keep.
+#[test]
+fn a_server_of_a_service_around_the_router() {
+    let sandbox = binary_only(
+        "\
+use axum::{Router, ServiceExt, extract::Request, routing::get};
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let app = Router::new().route(\"/\", get(|| async { \"Hello, World!\" }));
+    let listener = tokio::net::TcpListener::bind(\"127.0.0.1:0\").await?;
+    axum::serve(listener, ServiceExt::<Request>::into_make_service(app)).await
+}
+",
+    );
+    let main = sandbox.read("src/main.rs");
+    assert!(main.contains("ListenerExt::tap_io("), "{main}");
+    assert!(main.contains("bounded("), "{main}");
+}
+
+/// Generates a presence into an app of one file, and checks the app.
+fn binary_only(main: &str) -> Sandbox {
     let sandbox = Sandbox::with(&[
         (
             "Cargo.toml",
             "[package]\nname = \"shop\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n\
              axum = \"0.8\"\ntokio = { version = \"1\", features = [\"net\", \"rt-multi-thread\", \"macros\"] }\n",
         ),
-        (
-            "src/main.rs",
-            "\
-use axum::{Router, routing::get};
-
-#[tokio::main]
-async fn main() {
-    let app = Router::new().route(\"/\", get(|| async { \"Hello, World!\" }));
-    let listener = tokio::net::TcpListener::bind(\"127.0.0.1:0\").await.unwrap();
-    axum::serve(listener, app).await.unwrap();
-}
-",
-        ),
+        ("src/main.rs", main),
     ]);
+    cargo(&sandbox, "fmt");
     sandbox.phx("gen presence").succeeded();
     check(&sandbox, 0);
-    sandbox.phx("gen channel Room --yes").succeeded();
-    check(&sandbox, 3);
+    sandbox
 }
 
 /// A library and a binary, with an older edition, another format, and a state in the router.

@@ -7,7 +7,7 @@
 //! | kind | inserted |
 //! | --- | --- |
 //! | `axum::serve` of a `Router` on a `TcpListener` | [`axum`]: `presence_channels::serve` in its place |
-//! | another `axum::serve`, such as on a Unix socket | [`axum`]: kept; the endpoint stops beside it |
+//! | another `axum::serve`, such as on a Unix socket | [`kept`]: the endpoint stops beside it |
 //! | `axum_server` | [`axum_server`]: kept, with a handle; the endpoint stops beside it |
 //! | a loop that hands connections to hyper | [`accept`]: kept, and ended by the signal |
 //! | a function that serves several routers | [`shared`]: kept; one of its calls is wired |
@@ -18,6 +18,8 @@
 //! 2. `let app = app.merge(endpoint.router());`, or `.merge(endpoint.router())` in an expression,
 //! 3. the lines of its kind: see its file,
 //! 4. `async fn shutdown()` after the function, if no function of the file waits for a signal.
+//!
+//! It removes the imports that become unused.
 
 use syn::visit::{self, Visit};
 
@@ -30,6 +32,7 @@ pub(crate) use self::expand::expanded;
 use self::find::{Found, Kind, Level, Places};
 pub(crate) use self::flow::Functions;
 use self::flow::{Flow, Router};
+pub(crate) use self::kept::{BOUNDED, BOUNDED_NAMES, Duty};
 pub(crate) use self::names::Names;
 pub(crate) use self::names::Place as TypePlace;
 pub(crate) use self::resolve::Resolver;
@@ -45,11 +48,13 @@ mod expand;
 mod failure;
 mod find;
 mod flow;
+mod kept;
 mod listener;
 mod names;
 mod resolve;
 mod shared;
 mod signal;
+mod unused;
 
 /// The comments that the wiring writes.
 pub(crate) const COMMENTS: [&str; 3] = [edit::BESIDE, shared::EXITS, NODELAY];
@@ -66,6 +71,8 @@ pub(crate) enum Wiring {
         state: Option<AppState>,
         /// The line of a state that `application::start` cannot take.
         lost_state: Option<usize>,
+        /// The user's duties.
+        duties: Vec<Duty>,
     },
     /// The file serves on this line, but in a way that only the user can wire.
     ByHand { line: usize },
@@ -117,6 +124,8 @@ pub(crate) fn wire(
         module,
         edits: Edits::default(),
         has_signal: false,
+        unused: Vec::new(),
+        duties: Vec::new(),
         state: place.and_then(|place| {
             let names = Names::of(&source.file, place);
             app_state::find(&flow, server, &states, &names).filter(|state| {
@@ -137,16 +146,17 @@ pub(crate) fn wire(
         _ => None,
     };
     let wired = match (shared::find(&flow, server, &calls), server.found.kind) {
-        (Some(call), _) => shared::wire(&mut edit, call),
+        (Some(call), _) => shared::wire(&mut edit, server, call),
         (_, Kind::Axum(call)) => axum::wire(&mut edit, server, call),
         (_, Kind::AxumServer(call)) => axum_server::wire(&mut edit, server, call),
         (_, Kind::Accept(accept)) => accept::wire(&mut edit, server, &accept),
     };
     match wired {
         Some(()) => Wiring::Wired {
-            text: edit.edits.apply(source.text()),
+            text: edit.text(),
             state,
             lost_state,
+            duties: edit.duties,
         },
         None => Wiring::ByHand {
             line: line(source, &server.found),

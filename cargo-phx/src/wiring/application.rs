@@ -12,7 +12,7 @@ use crate::manifest::Dependency;
 use crate::names::TEST_SUPPORT;
 use crate::source::Source;
 use crate::source::application::{self, NewPresence, NewSocket};
-use crate::source::serve::{self, AppState, Functions, TypePlace, Wiring as Serving};
+use crate::source::serve::{self, AppState, Duty, Functions, TypePlace, Wiring as Serving};
 
 /// The call that waits for ctrl-c, in an app that stops in order.
 const SIGNAL: &str = "ctrl_c()";
@@ -130,6 +130,7 @@ impl Wiring {
                     text: wired,
                     state,
                     lost_state,
+                    duties,
                 } => {
                     let wired = self.with_crate_names(&text, wired)?;
                     if wired.contains(SIGNAL) && !text.contains(SIGNAL) {
@@ -138,9 +139,15 @@ impl Wiring {
                             path.display()
                         ));
                     }
-                    self.plan.inject(&path, wired)?;
+                    self.plan.inject(&path, wired.clone())?;
                     let tokio = Dependency::new("tokio", "1");
-                    self.depend_on(&[tokio.features(&["macros", "rt", "signal"])])?;
+                    let tokio = if wired.contains("::time::sleep(") {
+                        tokio.features(&["macros", "rt", "signal", "time"])
+                    } else {
+                        tokio.features(&["macros", "rt", "signal"])
+                    };
+                    self.depend_on(&[tokio])?;
+                    self.notice_duties(&path, &duties);
                     self.notice_state(&path, state.as_ref(), lost_state.filter(|_| is_new));
                     return Ok(state);
                 }
@@ -189,6 +196,27 @@ impl Wiring {
              signal:\n\n    \
              endpoint.stop().await;"
         ));
+    }
+
+    /// Adds notices on what the server in a file lacks.
+    fn notice_duties(&mut self, path: &Path, duties: &[Duty]) {
+        let path = path.display();
+        for duty in duties {
+            self.plan.notice(match duty {
+                Duty::NoDelay => format!(
+                    "The server in {path} does not set TCP_NODELAY, as far as the generator can \
+                     see. Without it, a message may wait for the client's acknowledgement. Add \
+                     this line where the server accepts a connection over TCP, for `axum::serve` \
+                     in `ListenerExt::tap_io`:\n\n    \
+                     let _ = stream.set_nodelay(true);"
+                ),
+                Duty::Bound => format!(
+                    "The server in {path} waits for its slowest request when it stops. Give that \
+                     wait a limit, or a client that never ends its request keeps the app from \
+                     ending."
+                ),
+            });
+        }
     }
 
     /// Adds notices on the way between the channels and the handlers.

@@ -8,14 +8,16 @@
 //! rest is a [`Choice`], and each choice makes a candidate.
 
 use std::ops::Range;
+use std::path::Path;
 
 use syn::Item;
 
 use self::note::Notes;
 use super::Lines;
 use crate::source::serve::{Functions, Resolver, expanded};
-use crate::source::{Edits, Source};
+use crate::source::{Edits, Outcome, Source, imports};
 
+mod kept;
 mod note;
 mod shapes;
 
@@ -34,7 +36,7 @@ pub(crate) fn candidates(source: &Source, functions: &dyn Functions) -> Vec<Stri
         for inline in [false, true] {
             // A function that is not as generated is the user's, and so is the end that calls it.
             // Both stay before only one of them does.
-            for (ends, function) in [(true, true), (false, false), (true, false)] {
+            for (ends, function) in [(true, true), (false, false), (true, false), (false, true)] {
                 for joined in [joined, !joined] {
                     let choice = Choice {
                         moved,
@@ -130,7 +132,27 @@ fn without(source: &Source, notes: &Notes, choice: &Choice) -> Option<String> {
         let end = source.line_end(range.end).min(end);
         edits.replace(start..end, "");
     }
-    edits.apply_disjoint(text)
+    let text = edits.apply_disjoint(text)?;
+    Some(with_address(source, notes, &text).unwrap_or(text))
+}
+
+/// Returns the text with the import of `SocketAddr` if a service needs it that the wiring has
+/// taken.
+fn with_address(source: &Source, notes: &Notes, text: &str) -> Option<String> {
+    let takes = notes.services().any(|call| call.contains("<SocketAddr>"));
+    let imported = imports::paths(source);
+    let is_imported = imported.iter().any(|path| {
+        let last = path.last().map(String::as_str);
+        last == Some("SocketAddr") || path.starts_with(&["std".into(), "net".into(), "*".into()])
+    });
+    if !takes || is_imported {
+        return None;
+    }
+    let source = Source::parse(Path::new("removed.rs"), text).ok()?;
+    match imports::add(&source, "std::net::SocketAddr") {
+        Outcome::Edited(text) => Some(text),
+        _ => None,
+    }
 }
 
 /// Returns the function that waits for the signal.

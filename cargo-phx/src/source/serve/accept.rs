@@ -5,9 +5,11 @@
 
 use syn::{Expr, Pat, ReturnType, Stmt};
 
-use super::Server;
 use super::edit::{Edit, Place, indented};
-use super::find::Accept;
+use super::find::{Accept, variable};
+use super::listener::never;
+use super::{Duty, Server};
+use crate::source::paths;
 
 /// The comment above the line that sets `TCP_NODELAY`.
 pub(crate) const NODELAY: &str =
@@ -69,11 +71,18 @@ pub(super) fn wire(edit: &mut Edit, server: &Server, accept: &Accept) -> Option<
         _ => return None,
     }
     let has_nodelay = source.slice(accept.body).contains("set_nodelay(");
-    if let Some(stream) = stream(inner.statement()).filter(|_| !has_nodelay) {
-        edit.after(
-            inner,
-            &[format!("{NODELAY}\nlet _ = {stream}.set_nodelay(true);")],
-        );
+    let is_unix = server
+        .found
+        .function()
+        .is_some_and(|(_, body)| source.slice(body).contains("UnixListener"));
+    if !has_nodelay && !is_unix {
+        match stream(inner.statement()) {
+            Some(stream) => edit.after(
+                inner,
+                &[format!("{NODELAY}\nlet _ = {stream}.set_nodelay(true);")],
+            ),
+            None => edit.duties.push(Duty::NoDelay),
+        }
     }
 
     let mut lines = vec!["endpoint.stop().await;".to_owned()];
@@ -83,19 +92,38 @@ pub(super) fn wire(edit: &mut Edit, server: &Server, accept: &Accept) -> Option<
     Some(())
 }
 
-/// Returns the variable of the stream in `let (stream, address) = ...;`.
+/// Returns the variable of the stream in `let (stream, address) = ...;`, or in
+/// `let stream = match ... { Ok((stream, address)) => stream, ... };`.
 fn stream(stmt: &Stmt) -> Option<String> {
     let Stmt::Local(local) = stmt else {
         return None;
     };
-    let mut pat = &local.pat;
-    if let Pat::TupleStruct(inner) = pat {
-        pat = inner.elems.first()?;
+    if let Some(stream) = first_of_pair(&local.pat) {
+        return Some(stream.to_string());
     }
-    let Pat::Tuple(tuple) = pat else {
-        return None;
+    let stream = variable(&local.pat)?;
+    let is_stream = match &*local.init.as_ref()?.expr {
+        Expr::Match(found) => found.arms.iter().all(|arm| {
+            let is_first = |name: &syn::Ident| {
+                paths::variable(&arm.body).is_some_and(|variable| *name == variable)
+            };
+            first_of_pair(&arm.pat).is_some_and(is_first) || never(&arm.body)
+        }),
+        Expr::Field(field) => {
+            matches!(&field.member, syn::Member::Unnamed(index) if index.index == 0)
+        }
+        _ => false,
     };
-    super::find::variable(tuple.elems.first()?).map(ToString::to_string)
+    is_stream.then(|| stream.to_string())
+}
+
+/// Returns the first variable of `(stream, address)`, or of `Ok((stream, address))`.
+fn first_of_pair(pat: &Pat) -> Option<&syn::Ident> {
+    match pat {
+        Pat::TupleStruct(inner) => first_of_pair(inner.elems.first()?),
+        Pat::Tuple(tuple) => variable(tuple.elems.first()?),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -2,16 +2,18 @@
 //!
 //! A `Router` on a `TcpListener` is served by `presence_channels::serve(listener, app, &endpoint)`
 //! instead, which sets `TCP_NODELAY`, bounds the stop, and stops the endpoint. It also gets
-//! `.with_graceful_shutdown(shutdown())`, unless it has one. Any other server stays, with a task
-//! that stops the endpoint beside it.
+//! `.with_graceful_shutdown(shutdown())`, unless it has one. The imports that become unused go. Any
+//! other server stays: see [`kept`].
 
-use syn::{Expr, ExprCall, ExprMethodCall};
+use syn::{Expr, ExprCall, ExprMethodCall, GenericArgument, Type};
 
-use super::Server;
 use super::edit::{Edit, Place};
-use super::find::Level;
-use super::flow::Way;
+use super::find::{Level, local};
+use super::flow::{Way, at};
 use super::listener::is_tcp;
+use super::unused::{self, Consequence};
+use super::{Server, kept};
+use crate::source::paths;
 
 /// The comment in place of a call that makes a service of the router, around that call. It tells
 /// the reader why the call has gone, and `destroy` what to put back.
@@ -19,58 +21,106 @@ pub(crate) const NEEDS_NO: (&str, &str) = ("// `serve` needs no `", "`.");
 
 pub(super) fn wire(edit: &mut Edit, server: &Server, call: &ExprCall) -> Option<()> {
     let place = edit.place(&server.found.scope)?;
-    if replaces(edit, server, call) {
-        replace(edit, server, call, place)
-    } else {
-        keep(edit, server, call, place)
+    match replacement(edit, server, call) {
+        Some(replacement) => replace(edit, server, call, place, replacement),
+        None => kept::wire(edit, server, call, place),
     }
 }
 
-/// Returns whether `presence_channels::serve` can serve the same router on the same listener.
-fn replaces(edit: &Edit, server: &Server, call: &ExprCall) -> bool {
-    let app = call.args.iter().nth(1);
-    let is_router = match (server.router.way, server.router.service) {
-        (Way::Direct, _) => true,
-        // The service is made in this call, and not in a variable.
-        (Way::Service, Some(service)) => {
-            matches!(app, Some(Expr::MethodCall(app)) if std::ptr::eq(app, service))
-                && (service.method == "into_make_service" || is_socket_address(edit, service))
+/// The way in which `presence_channels::serve` gets the router of `axum::serve`.
+struct Replacement<'s> {
+    /// The call that makes a service of the router. It goes.
+    service: Option<&'s ExprMethodCall>,
+    /// The statement of that call, if a variable holds the service.
+    variable: Option<Place<'s>>,
+    /// The imports that become unused.
+    unused: Vec<String>,
+}
+
+/// Returns `None` if `presence_channels::serve` cannot serve the same router on the same listener,
+/// or an import would become unused and cannot be removed.
+fn replacement<'s>(
+    edit: &Edit,
+    server: &Server<'s>,
+    call: &'s ExprCall,
+) -> Option<Replacement<'s>> {
+    let (listener, app) = (call.args.first()?, call.args.iter().nth(1)?);
+    let (service, variable) = match (server.router.way, server.router.service) {
+        (Way::Direct, _) => (None, None),
+        (Way::Service, Some(service)) if is_call(app, service) => (Some(service), None),
+        (Way::Wrapped, Some(service)) => {
+            let made = made(edit, server, app, service)?;
+            (Some(service), Some(made))
         }
-        _ => false,
+        _ => return None,
     };
-    // An import that only this call needs would be unused.
-    let is_path = matches!(&*call.func, Expr::Path(path) if path.path.segments.len() > 1
-        && !is_only_use(edit, &path.path));
-    let listener = call.args.first();
-    is_router
-        && is_path
-        && !sets_nodelay(server)
-        && listener.is_some_and(|listener| is_tcp(edit.flow, listener, &server.found.scope))
+    let Expr::Path(function) = &*call.func else {
+        return None;
+    };
+    let mut unused = Vec::new();
+    let mut drops = |path: &syn::Path| match unused::without(edit.source, edit.flow.crates, path) {
+        Consequence::Nothing => Some(()),
+        Consequence::Unused(import) => {
+            unused.push(import);
+            Some(())
+        }
+        Consequence::Blocked => None,
+    };
+    drops(&function.path)?;
+    if let Some(service) = service
+        && service.method != "into_make_service"
+    {
+        drops(socket_address(service)?)?;
+    }
+    let is_tcp = is_tcp(edit.flow, listener, &server.found.scope);
+    (is_tcp && !sets_nodelay(server)).then_some(Replacement {
+        service,
+        variable,
+        unused,
+    })
 }
 
-/// Returns whether a path is the only code that needs the file's name for the crate, which
-/// `use axum as web` has made.
-fn is_only_use(edit: &Edit, path: &syn::Path) -> bool {
-    let name = path.segments[0].ident.to_string();
-    let is_alias = edit.flow.crates.aliases("axum").contains(&&*name);
-    is_alias && edit.source.text().matches(&format!("{name}::")).count() < 2
+fn is_call(expr: &Expr, wanted: &ExprMethodCall) -> bool {
+    matches!(expr, Expr::MethodCall(call) if std::ptr::eq(call, wanted))
 }
 
-/// Returns whether the address of `app.into_make_service_with_connect_info::<SocketAddr>()` is one
-/// that every connection has.
-fn is_socket_address(edit: &Edit, call: &ExprMethodCall) -> bool {
-    let Some(arguments) = &call.turbofish else {
-        return false;
+/// Returns the statement `let app = router.into_make_service();`, if only the server uses the
+/// variable `app`.
+fn made<'s>(
+    edit: &Edit,
+    server: &Server<'s>,
+    app: &Expr,
+    service: &ExprMethodCall,
+) -> Option<Place<'s>> {
+    let name = paths::variable(app)?;
+    let (block, index, local) = local(&server.found.scope, &name)?;
+    let syn::Pat::Ident(_) = &local.pat else {
+        return None;
     };
-    let address: String = edit
-        .source
-        .slice(&arguments.args)
-        .split_whitespace()
-        .collect();
-    // An import that only this call needs would be unused.
-    let others = edit.source.text().matches("SocketAddr").count();
-    let own = usize::from(!address.contains("::")) * 2;
-    address.rsplit("::").next() == Some("SocketAddr") && (address.contains("::") || others > own)
+    let init = &local.init.as_ref()?.expr;
+    let scope = at(&server.found.scope, block, index);
+    let is_service = is_call(init, service)
+        && edit
+            .flow
+            .router(init, &scope)
+            .is_some_and(|router| router.way == Way::Service);
+    let uses = |stmt| unused::count_in(edit.source.slice(stmt), &name);
+    let is_used_once = block.stmts[index + 1..].iter().map(uses).sum::<usize>() == 1;
+    edit.place(&scope)?;
+    (is_service && is_used_once).then_some(Place { block, index })
+}
+
+/// Returns the address of `app.into_make_service_with_connect_info::<SocketAddr>()`, which every
+/// connection has.
+fn socket_address(call: &ExprMethodCall) -> Option<&syn::Path> {
+    let arguments = &call.turbofish.as_ref()?.args;
+    match arguments.first()? {
+        GenericArgument::Type(Type::Path(ty)) => {
+            let is_address = paths::last(&ty.path) == "SocketAddr";
+            is_address.then_some(&ty.path)
+        }
+        _ => None,
+    }
 }
 
 /// Returns whether the chain of calls has one that `presence_channels::serve` does not have.
@@ -81,16 +131,25 @@ fn sets_nodelay(server: &Server) -> bool {
     })
 }
 
-fn replace(edit: &mut Edit, server: &Server, call: &ExprCall, place: Place) -> Option<()> {
+fn replace(
+    edit: &mut Edit,
+    server: &Server,
+    call: &ExprCall,
+    place: Place,
+    replacement: Replacement,
+) -> Option<()> {
     let source = edit.source;
     let app = call.args.iter().nth(1)?;
     let router = &server.router;
-    if router.variable.is_some() {
+    edit.unused = replacement.unused;
+    if let (Some(made), Some(service)) = (replacement.variable, replacement.service) {
+        edit.start_before(server, made, &[])?;
+        let call = source.range(&service.method).start..source.range(service).end;
+        edit.edits.replace(call, "merge(endpoint.router())");
+    } else if router.variable.is_some() {
         edit.start(server, place)?;
         // Without the call that makes a service of the router.
-        if let Expr::MethodCall(service) = app
-            && service.method.to_string().starts_with("into_make_service")
-        {
+        if let Some(service) = replacement.service {
             let from = source.range(&*service.receiver).end;
             edit.edits.replace(from..source.range(app).end, "");
         }
@@ -99,12 +158,13 @@ fn replace(edit: &mut Edit, server: &Server, call: &ExprCall, place: Place) -> O
         edit.start_before(server, place, &merged)?;
         edit.edits.replace(source.range(app), "app");
     }
-    if let Some(service) = router.service {
+    if let Some(service) = replacement.service {
         let from = source.range(&*service.receiver).end;
         let call: String = source.text()[from..source.range(service).end]
             .split_whitespace()
             .collect();
-        edit.above(place, &format!("{}{call}{}", NEEDS_NO.0, NEEDS_NO.1));
+        let above = replacement.variable.unwrap_or(place);
+        edit.above(above, &format!("{}{call}{}", NEEDS_NO.0, NEEDS_NO.1));
     }
     edit.edits
         .replace(source.range(&*call.func), "presence_channels::serve");
@@ -141,7 +201,7 @@ fn merged(router: &str) -> Vec<String> {
 }
 
 /// Returns whether the server ends at a signal of the app.
-fn is_graceful(edit: &Edit, server: &Server, place: Place) -> bool {
+pub(super) fn is_graceful(edit: &Edit, server: &Server, place: Place) -> bool {
     let ends = |parent: &&Expr| matches!(parent, Expr::MethodCall(call) if call.method == "with_graceful_shutdown");
     if server.found.parents.iter().any(ends) {
         return true;
@@ -153,35 +213,6 @@ fn is_graceful(edit: &Edit, server: &Server, place: Place) -> bool {
     place.block.stmts[place.index + 1..]
         .iter()
         .any(|stmt| edit.source.slice(stmt).contains(".with_graceful_shutdown("))
-}
-
-fn keep(edit: &mut Edit, server: &Server, call: &ExprCall, place: Place) -> Option<()> {
-    // A server in a variable ends elsewhere.
-    if matches!(place.statement(), syn::Stmt::Local(_)) {
-        return None;
-    }
-    let source = edit.source;
-    edit.start(server, place)?;
-    if server
-        .found
-        .scope
-        .iter()
-        .any(|level| matches!(level, Level::Select))
-    {
-        edit.end(server, place, &["endpoint.stop().await;"]);
-        return Some(());
-    }
-    let graceful = is_graceful(edit, server, place);
-    edit.stop_beside(server, place, "", "");
-    if !graceful {
-        let signal = edit.signal(server);
-        edit.chain(
-            server,
-            source.range(call),
-            &format!(".with_graceful_shutdown({signal})"),
-        );
-    }
-    Some(())
 }
 
 #[cfg(test)]

@@ -1,14 +1,17 @@
 //! The edit of a file, as all kinds of servers need it.
 
 use std::ops::Range;
+use std::path::Path;
 
 use syn::{Block, Expr, ReturnType, Stmt};
 
 use super::app_state::{self, Value};
 use super::find::Level;
 use super::flow::{Flow, Variable, Way};
+use super::kept::Duty;
 use super::{Server, failure, signal};
-use crate::source::{Edits, Source};
+use crate::source::remove::imports;
+use crate::source::{Edits, Outcome, Source};
 
 /// The names of a variable for the state of a router. Users rarely choose them, so `destroy` knows
 /// that the variable is not the user's.
@@ -27,6 +30,10 @@ pub(super) struct Edit<'a> {
     pub(super) has_signal: bool,
     /// The state that the endpoint gets.
     pub(super) state: Option<app_state::Found<'a>>,
+    /// The imports that become unused.
+    pub(super) unused: Vec<String>,
+    /// The user's duties.
+    pub(super) duties: Vec<Duty>,
 }
 
 /// A place between statements: before the statement of this index.
@@ -222,31 +229,50 @@ impl<'a> Edit<'a> {
         self.edits.insert(at, lines);
     }
 
+    /// Returns the edited text.
+    pub(super) fn text(&mut self) -> String {
+        let mut text = std::mem::take(&mut self.edits).apply(self.source.text());
+        for import in &self.unused {
+            let Ok(source) = Source::parse(Path::new("wired.rs"), &text) else {
+                break;
+            };
+            if let Outcome::Edited(without) = imports::remove(&source, import) {
+                text = without;
+            }
+        }
+        text
+    }
+
     /// Returns the code that waits for the signal to stop. Adds the function if the file
     /// does not have it.
     pub(super) fn signal(&mut self, server: &Server) -> String {
         let signal = signal::find(self.source, &server.found);
         if let (Some(function), false) = (signal.function, self.has_signal) {
             self.has_signal = true;
-            let item = server
-                .found
-                .scope
-                .iter()
-                .rev()
-                .find_map(|level| match level {
-                    Level::Item(item) => Some(*item),
-                    _ => None,
-                });
-            if let Some(item) = item {
-                let range = self.source.range(item);
-                let indent = self.source.indent(range.start);
-                self.edits.insert(
-                    range.end,
-                    format!("\n\n{indent}{}", indented(&function, indent)),
-                );
-            }
+            self.add_function(server, &function);
         }
         signal.call
+    }
+
+    /// Inserts a function after the item that serves.
+    pub(super) fn add_function(&mut self, server: &Server, function: &str) {
+        let item = server
+            .found
+            .scope
+            .iter()
+            .rev()
+            .find_map(|level| match level {
+                Level::Item(item) => Some(*item),
+                _ => None,
+            });
+        if let Some(item) = item {
+            let range = self.source.range(item);
+            let indent = self.source.indent(range.start);
+            self.edits.insert(
+                range.end,
+                format!("\n\n{indent}{}", indented(function, indent)),
+            );
+        }
     }
 
     /// Stops the endpoint beside a server that is kept: at the signal, or when the server ends

@@ -297,7 +297,7 @@ pub(super) fn variable(pat: &Pat) -> Option<&syn::Ident> {
 }
 
 /// Returns whether an item is a test or a module of tests.
-fn is_test(attrs: &[Attribute]) -> bool {
+pub(super) fn is_test(attrs: &[Attribute]) -> bool {
     attrs.iter().any(|attr| {
         let is_cfg_test = attr.path().is_ident("cfg")
             && attr

@@ -1,6 +1,6 @@
 //! The listener of a server: a `TcpListener` of tokio, or another one.
 
-use syn::{Expr, FnArg};
+use syn::{Expr, ExprMatch, FnArg, Macro, Pat, Stmt};
 
 use super::find::{Level, local, variable};
 use super::flow::{Flow, at, function, tails};
@@ -8,10 +8,43 @@ use crate::source::paths;
 
 /// Returns whether `expr` makes a `TcpListener` of tokio.
 pub(super) fn is_tcp(flow: &Flow, expr: &Expr, scope: &[Level]) -> bool {
+    makes(flow, expr, scope, "TcpListener")
+}
+
+/// Returns whether `expr` makes a `UnixListener` of tokio.
+pub(super) fn is_unix(flow: &Flow, expr: &Expr, scope: &[Level]) -> bool {
+    makes(flow, expr, scope, "UnixListener")
+}
+
+/// Returns the expression that makes the `TcpListener` in a listener such as
+/// `listener.limit_connections(10)`.
+pub(super) fn tcp<'s>(flow: &Flow, expr: &'s Expr, scope: &[Level<'s>]) -> Option<&'s Expr> {
+    if is_tcp(flow, expr, scope) {
+        return Some(expr);
+    }
     match expr {
-        Expr::Paren(inner) => is_tcp(flow, &inner.expr, scope),
-        Expr::Try(inner) => is_tcp(flow, &inner.expr, scope),
-        Expr::Await(inner) => is_tcp(flow, &inner.base, scope),
+        Expr::Paren(inner) => tcp(flow, &inner.expr, scope),
+        Expr::MethodCall(call) => {
+            let wraps = ["tap_io", "limit_connections"];
+            let is_wrapper = wraps.iter().any(|name| call.method == name);
+            tcp(flow, &call.receiver, scope).filter(|_| is_wrapper)
+        }
+        Expr::Path(path) => {
+            let name = path.path.get_ident()?.to_string();
+            let (block, index, found) = local(scope, &name)?;
+            let init = &found.init.as_ref()?.expr;
+            tcp(flow, init, &at(scope, block, index))
+        }
+        _ => None,
+    }
+}
+
+/// Returns whether `expr` makes a listener of the type `kind`.
+fn makes(flow: &Flow, expr: &Expr, scope: &[Level], kind: &str) -> bool {
+    match expr {
+        Expr::Paren(inner) => makes(flow, &inner.expr, scope, kind),
+        Expr::Try(inner) => makes(flow, &inner.expr, scope, kind),
+        Expr::Await(inner) => makes(flow, &inner.base, scope, kind),
         Expr::MethodCall(call) => {
             let keeps = [
                 "unwrap",
@@ -21,7 +54,7 @@ pub(super) fn is_tcp(flow: &Flow, expr: &Expr, scope: &[Level]) -> bool {
                 "map_err",
                 "unwrap_or_else",
             ];
-            keeps.iter().any(|name| call.method == name) && is_tcp(flow, &call.receiver, scope)
+            keeps.iter().any(|name| call.method == name) && makes(flow, &call.receiver, scope, kind)
         }
         Expr::Call(call) => {
             let Expr::Path(path) = &*call.func else {
@@ -31,7 +64,7 @@ pub(super) fn is_tcp(flow: &Flow, expr: &Expr, scope: &[Level]) -> bool {
             let makes = ["bind", "from_std"];
             if makes
                 .iter()
-                .any(|name| flow.crates.ends_with(path, &["TcpListener", name]))
+                .any(|name| flow.crates.ends_with(path, &[kind, name]))
             {
                 return true;
             }
@@ -39,7 +72,7 @@ pub(super) fn is_tcp(flow: &Flow, expr: &Expr, scope: &[Level]) -> bool {
             ty.is_some_and(|ty| {
                 let ty = ty.rsplit_once("Result<").map_or(&*ty, |(_, ty)| ty);
                 let ty = ty.split([',', '>']).next().unwrap_or(ty);
-                ty.rsplit("::").next() == Some("TcpListener")
+                ty.rsplit("::").next() == Some(kind)
             })
         }
         Expr::Path(path) => {
@@ -51,13 +84,13 @@ pub(super) fn is_tcp(flow: &Flow, expr: &Expr, scope: &[Level]) -> bool {
                 return found
                     .init
                     .as_ref()
-                    .is_some_and(|init| is_tcp(flow, &init.expr, &scope));
+                    .is_some_and(|init| makes(flow, &init.expr, &scope, kind));
             }
             function(scope).is_some_and(|signature| {
                 signature.inputs.iter().any(|input| match input {
                     FnArg::Typed(typed) => {
                         variable(&typed.pat).is_some_and(|bound| *bound == name)
-                            && paths::type_name(&typed.ty).as_deref() == Some("TcpListener")
+                            && paths::type_name(&typed.ty).as_deref() == Some(kind)
                     }
                     FnArg::Receiver(_) => false,
                 })
@@ -65,17 +98,56 @@ pub(super) fn is_tcp(flow: &Flow, expr: &Expr, scope: &[Level]) -> bool {
         }
         Expr::Field(field) => {
             let ty = flow.field_type(field).and_then(paths::type_name);
-            ty.as_deref() == Some("TcpListener")
+            ty.as_deref() == Some(kind)
         }
+        Expr::Match(found) if unwraps(found) => makes(flow, &found.expr, scope, kind),
         Expr::If(_) | Expr::Match(_) | Expr::Block(_) => {
             let tails = tails(expr);
-            !tails.is_empty() && tails.into_iter().all(|tail| is_tcp_tail(flow, tail, scope))
+            !tails.is_empty()
+                && tails
+                    .into_iter()
+                    .all(|tail| has_tail(flow, tail, scope, kind))
         }
         _ => false,
     }
 }
 
 /// Returns whether the value of a block is a `TcpListener`, or the block never has a value.
-fn is_tcp_tail(flow: &Flow, expr: &Expr, scope: &[Level]) -> bool {
-    matches!(expr, Expr::Return(_) | Expr::Macro(_)) || is_tcp(flow, expr, scope)
+fn has_tail(flow: &Flow, expr: &Expr, scope: &[Level], kind: &str) -> bool {
+    matches!(expr, Expr::Return(_) | Expr::Macro(_)) || makes(flow, expr, scope, kind)
+}
+
+/// Returns whether a `match` has the value in `Ok` or `Some`, or never has a value:
+/// `match bind().await { Ok(listener) => listener, Err(error) => panic!(..) }`.
+fn unwraps(found: &ExprMatch) -> bool {
+    found.arms.iter().all(|arm| {
+        let bound = match &arm.pat {
+            Pat::TupleStruct(pat) => pat.elems.first().and_then(variable),
+            _ => None,
+        };
+        let is_bound = |name: &syn::Ident| paths::variable(&arm.body).is_some_and(|it| *name == it);
+        bound.is_some_and(is_bound) || never(&arm.body)
+    })
+}
+
+/// Returns whether an expression never has a value: a `return`, `panic!(..)`, `exit(..)`, or a block
+/// that ends in one.
+pub(super) fn never(expr: &Expr) -> bool {
+    match expr {
+        Expr::Return(_) | Expr::Continue(_) | Expr::Break(_) => true,
+        Expr::Macro(found) => panics(&found.mac),
+        Expr::Call(call) => {
+            matches!(&*call.func, Expr::Path(path) if paths::last(&path.path) == "exit")
+        }
+        Expr::Block(block) => match block.block.stmts.last() {
+            Some(Stmt::Expr(last, _)) => never(last),
+            Some(Stmt::Macro(last)) => panics(&last.mac),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn panics(found: &Macro) -> bool {
+    ["panic", "bail", "unreachable", "todo"].contains(&&*paths::last(&found.path))
 }

@@ -94,6 +94,11 @@ impl Resolver {
         whole.map(|(name, _)| name.as_str()).collect()
     }
 
+    /// Returns whether an import of the file, in a function or a module too, has this name.
+    pub(super) fn imports(&self, name: &str) -> bool {
+        self.imports.iter().any(|(imported, _)| imported == name)
+    }
+
     fn with_own_name(&self, mut path: Vec<String>) -> Vec<String> {
         let own = self.renamed.iter().find(|(name, _)| *name == path[0]);
         if let Some((_, own)) = own {

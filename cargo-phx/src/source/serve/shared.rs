@@ -14,7 +14,7 @@ use syn::{Expr, ExprCall, FnArg};
 use super::edit::Edit;
 use super::find::{CallSite, variable};
 use super::flow::{Flow, Router, Variable, Way};
-use super::{Found, Server};
+use super::{Found, Kind, Server, kept};
 
 /// The comment above the task that ends the app.
 pub(super) const EXITS: &str =
@@ -77,11 +77,14 @@ fn calls(call: &ExprCall, function: &str) -> bool {
     matches!(&*call.func, Expr::Path(path) if path.path.is_ident(function))
 }
 
-pub(super) fn wire(edit: &mut Edit, call: Call) -> Option<()> {
+pub(super) fn wire(edit: &mut Edit, served: &Server, call: Call) -> Option<()> {
     let place = edit.place(&call.site.scope)?;
+    if let Kind::Axum(serve) = served.found.kind {
+        kept::set_nodelay(edit, served, serve);
+    }
     let server = Server {
         found: Found {
-            kind: super::Kind::Axum(call.site.call),
+            kind: Kind::Axum(call.site.call),
             scope: call.site.scope,
             parents: Vec::new(),
         },
@@ -155,7 +158,23 @@ async fn main() {{
     );
 }}
 
-{serve}"
+async fn serve(app: Router, port: u16) {{
+    let listener = TcpListener::bind((\"::1\", port)).await.unwrap();
+    axum::serve(
+        axum::serve::ListenerExt::tap_io(listener, |stream| {{
+            // Without it, a message may wait for the client's acknowledgement.
+            let _ = stream.set_nodelay(true);
+        }}),
+        app.layer(trace()),
+    )
+    .await
+    .unwrap();
+}}
+
+fn files() -> Router {{
+    Router::new()
+}}
+"
             ),
         );
     }

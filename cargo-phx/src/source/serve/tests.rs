@@ -33,6 +33,15 @@ pub(super) fn wiring(text: &str) -> Wiring {
     wire(&source, "application", &Project(&functions), Some(&place))
 }
 
+/// Returns the user's duties in the wired text.
+#[track_caller]
+pub(super) fn duties(text: &str) -> Vec<Duty> {
+    match wiring(text) {
+        Wiring::Wired { duties, .. } => duties,
+        _ => panic!("nothing was wired in:\n{text}"),
+    }
+}
+
 /// Returns the wired text, in the format of rustfmt, without the function that waits for a signal.
 /// A second run of this edit is not tested: its caller first looks for `application`.
 #[track_caller]
@@ -323,26 +332,22 @@ fn a_server_is_found_by_the_path_of_its_function() {
             "w::serve",
             replaced,
         ),
-        // The import would be unused.
+        (&Project(&[]), "use axum::serve;", "serve", replaced),
+        (&Project(&[]), "use axum::*;", "serve", replaced),
+        (&Renamed, "use web::serve;", "serve", replaced),
+        // The import would be unused, and its new name is not known elsewhere.
         (
             &Project(&[]),
             "use axum as w;",
             "w::serve",
-            "w::serve(listener, app)",
-        ),
-        (
-            &Project(&[]),
-            "use axum::serve;",
-            "serve",
-            "serve(listener, app)",
+            "bounded(w::serve(axum::serve::ListenerExt::tap_io(listener, |stream| {",
         ),
         (
             &Project(&[]),
             "use axum::serve as run;",
             "run",
-            "run(listener, app)",
+            "bounded(run(axum::serve::ListenerExt::tap_io(listener, |stream| {",
         ),
-        (&Renamed, "use web::serve;", "serve", "serve(listener, app)"),
     ] {
         let text = main(imports, serve);
         let wired = wired_by(functions, &text).unwrap_or_else(|| panic!("{text}"));

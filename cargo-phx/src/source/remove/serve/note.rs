@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
+use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Block, Expr, ExprCall, ExprMethodCall, ExprPath, File, Stmt};
+use syn::{Block, Expr, ExprCall, ExprMethodCall, ExprPath, File, ItemFn, Stmt};
 
+use super::kept;
 use super::shapes::{
     binding, breaks, first_use, is_router_of_endpoint, joints, merged, signal_of_statement,
 };
@@ -49,6 +51,11 @@ pub(super) struct Notes<'a> {
     pub(super) fits_a_line: bool,
     /// The names of the functions that wait for the signal.
     pub(super) functions: Vec<String>,
+    /// The end of the statement that made a service of the router, before its semicolon, and the
+    /// call that made it.
+    made: Option<(usize, &'a str)>,
+    /// The function that bounds the end of a server that stays.
+    bounded: Option<&'static str>,
 }
 
 impl<'a> Notes<'a> {
@@ -78,14 +85,23 @@ impl<'a> Notes<'a> {
             joints: Vec::new(),
             fits_a_line: true,
             functions: Vec::new(),
+            made: None,
+            bounded: kept::bounded_name(source),
         };
         notes.visit_file(file);
         notes
     }
 
-    /// Returns the code of a statement without white space, with the crates' own names.
-    fn code(&self, statement: &Stmt) -> String {
-        let mut code = self.source.slice(statement).to_owned();
+    /// Returns the calls that have made a service of the router.
+    pub(super) fn services(&self) -> impl Iterator<Item = &str> {
+        [Some(self.service), self.made.map(|(_, call)| call)]
+            .into_iter()
+            .flatten()
+    }
+
+    /// Returns the code of a part without white space, with the crates' own names.
+    fn code(&self, part: &impl Spanned) -> String {
+        let mut code = self.source.slice(part).to_owned();
         for package in CRATES {
             let name = self.functions_of_project.crate_name(package);
             let own = package.replace('-', "_");
@@ -101,7 +117,7 @@ impl<'a> Notes<'a> {
         let statement = &block.stmts[index];
         let range = self.source.range(statement);
         let code = self.code(statement);
-        self.note_service(range.start);
+        self.note_service(statement, &code);
         if code.starts_with("letendpoint=") && code.contains("application::start(") {
             // The user's own start has a configuration of its own.
             self.started = code.contains("Config::default()");
@@ -151,12 +167,19 @@ impl<'a> Notes<'a> {
     }
 
     /// Notes the call that the comment above the statement names, and the comment's line.
-    fn note_service(&mut self, at: usize) {
+    fn note_service(&mut self, statement: &Stmt, code: &str) {
+        let at = self.source.range(statement).start;
         if let Some((start, comment)) = self.comment(at)
             && let Some(call) = comment.strip_prefix(NEEDS_NO.0)
             && let Some(call) = call.strip_suffix(NEEDS_NO.1)
         {
-            self.service = call;
+            match binding(statement) {
+                // The statement has made the service.
+                Some((_, init)) if !code.contains(",&endpoint)") => {
+                    self.made = Some((self.source.range(init).end, call));
+                }
+                _ => self.service = call,
+            }
             let end = self.source.line_start(at);
             self.edits.push((start..end, String::new()));
         }
@@ -251,6 +274,10 @@ impl<'a> Notes<'a> {
             return false;
         };
         let range = self.source.range(&block.stmts[index]);
+        let end = self.source.range(init).end;
+        if self.made.is_some_and(|(made, _)| made == end) {
+            return false;
+        }
         if let Some(router) = merged(init) {
             if paths::variable(router).as_deref() == Some(&name) {
                 self.statements.push(range);
@@ -303,11 +330,22 @@ impl<'a> Notes<'a> {
         false
     }
 
+    /// Returns the end of the call that bounds the server which ends at `end`, else `end`.
+    fn end_of_bounded(&self, end: usize) -> usize {
+        let rest = &self.source.text()[end..];
+        match rest.trim_start_matches([',', ' ', '\r', '\n', '\t']) {
+            after if self.bounded.is_some() && after.starts_with(')') => {
+                end + rest.len() - after.len() + 1
+            }
+            _ => end,
+        }
+    }
+
     fn note_end(&mut self, call: &ExprMethodCall, signal: &str) {
         let source = self.source;
         let start = source.range(&*call.receiver).end;
         let end = source.range(call).end;
-        let joints = joints(source.text(), end);
+        let joints = joints(source.text(), self.end_of_bounded(end));
         let rest = source.line_end(joints.last().map_or(end, |joint| joint.end));
         let spaces: usize = joints.iter().map(ExactSizeIterator::len).sum();
         let receiver = source.slice(&*call.receiver);
@@ -341,7 +379,28 @@ impl<'s> Visit<'s> for Notes<'_> {
         }
     }
 
+    fn visit_item_fn(&mut self, function: &'s ItemFn) {
+        let is_bounded = self
+            .bounded
+            .is_some_and(|name| kept::is_bounded(&self.code(function), name));
+        if is_bounded {
+            let range = self.source.range(function);
+            let start = self.source.text()[..range.start].trim_end().len();
+            self.edits.push((start..range.end, String::new()));
+        } else {
+            visit::visit_item_fn(self, function);
+        }
+    }
+
     fn visit_expr_call(&mut self, call: &'s ExprCall) {
+        if kept::is_wrapper(self.source, call, self.bounded)
+            && let Some(wrapped) = call.args.first()
+        {
+            let (inner, whole) = (self.source.range(wrapped), self.source.range(call));
+            self.edits.push((whole.start..inner.start, String::new()));
+            self.edits.push((inner.end..whole.end, String::new()));
+            return self.visit_expr(wrapped);
+        }
         if let Expr::Path(path) = &*call.func
             && self.crates.is(&path.path, &["presence_channels", "serve"])
             && let [_, app, endpoint] = call.args.iter().collect::<Vec<_>>().as_slice()
@@ -381,8 +440,13 @@ impl<'s> Visit<'s> for Notes<'_> {
             }
             _ => false,
         };
-        if is_ours {
-            self.edits.push((start..end, String::new()));
+        match self.made {
+            Some((made, service)) if is_ours && made == end => {
+                let dot = self.source.range(&call.dot_token).start;
+                self.edits.push((dot..end, service.to_owned()));
+            }
+            _ if is_ours => self.edits.push((start..end, String::new())),
+            _ => {}
         }
     }
 }

@@ -111,6 +111,52 @@ fn a_service_without_the_address_is_taken_back() {
 }
 
 #[test]
+fn a_service_in_a_variable_is_taken_back() {
+    for made in [
+        "    let app = Router::new()\n        .route(\"/\", get(index))\n        \
+         .into_make_service();\n",
+        "    let app = Router::new();\n    let app = app.into_make_service();\n",
+    ] {
+        takes_back(&format!(
+            "async fn main() {{\n{LISTENER}{made}    axum::serve(listener, app).await.unwrap();\n}}\n"
+        ));
+    }
+}
+
+#[test]
+fn an_import_that_the_service_needs_is_put_back() {
+    takes_back(
+        "use std::net::SocketAddr;\n\nasync fn main() {\n    let app = Router::new();\n    \
+         let listener = TcpListener::bind(\"[::]:0\").await.unwrap();\n    axum::serve(\n        \
+         listener,\n        app.into_make_service_with_connect_info::<SocketAddr>(),\n    )\n    \
+         .await\n    .unwrap();\n}\n",
+    );
+}
+
+#[test]
+fn a_server_that_stays_is_taken_back() {
+    for server in [
+        "    axum::serve(listener, m.layer(app).into_make_service())\n        .await\n        \
+         .unwrap();\n",
+        "    let listener = listener.limit_connections(10);\n    \
+         axum::serve(listener, app).await.unwrap();\n",
+        "    axum::serve(listener, m.layer(app))\n        .with_graceful_shutdown(signal())\n        \
+         .await\n        .unwrap();\n",
+    ] {
+        takes_back(&format!(
+            "async fn main() {{\n    let app = Router::new();\n{LISTENER}{server}}}\n"
+        ));
+    }
+    // The app sets the option itself, in the same way.
+    takes_back(&format!(
+        "async fn main() {{\n    let app = Router::new();\n{LISTENER}    \
+         let listener = ListenerExt::tap_io(listener, |stream| {{\n        \
+         let _ = stream.set_nodelay(true);\n    }});\n    \
+         axum::serve(listener, app).await.unwrap();\n}}\n"
+    ));
+}
+
+#[test]
 fn a_server_on_a_unix_socket_is_taken_back() {
     takes_back(
         "async fn main() {\n    let app = Router::new();\n    \

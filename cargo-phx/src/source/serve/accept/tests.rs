@@ -1,4 +1,5 @@
-use crate::source::serve::tests::assert_wired;
+use crate::source::serve::Duty;
+use crate::source::serve::tests::{assert_wired, duties, wired};
 
 #[test]
 fn a_loop_that_accepts_for_hyper() {
@@ -42,4 +43,39 @@ async fn main() -> anyhow::Result<()> {{
 "
     );
     assert_wired(&text, &expected);
+}
+
+#[test]
+fn a_stream_that_no_tuple_binds_gets_the_option_too() {
+    let text = |accept: &str| {
+        format!(
+            "async fn main() {{\n    let app = Router::new();\n    loop {{\n        {accept}\n        \
+             tokio::spawn(http1::Builder::new().serve_connection(io, app.clone()));\n    }}\n}}\n"
+        )
+    };
+    let line = "let _ = stream.set_nodelay(true);";
+    for accept in [
+        "let stream = match listener.accept().await { Ok((s, _)) => s, Err(_) => continue };",
+        "let stream = match listener.accept().await { Ok((s, _)) => s, Err(_) => { log(); break; } };",
+        "let stream = listener.accept().await.unwrap().0;",
+    ] {
+        let text = text(accept);
+        let wired = wired(&text);
+        assert!(wired.contains(line), "{wired}");
+        assert_eq!(duties(&text), []);
+    }
+    for accept in [
+        "let accepted = listener.accept().await;",
+        "let stream = match listener.accept().await { Ok((s, _)) => tls(s), Err(_) => continue };",
+    ] {
+        let text = text(accept);
+        assert!(!wired(&text).contains("set_nodelay"), "{accept}");
+        assert_eq!(duties(&text), [Duty::NoDelay]);
+    }
+    // A Unix socket has no such option.
+    let unix = text("let (stream, _) = listener.accept().await.unwrap();");
+    let bind = "    let listener = UnixListener::bind(path).unwrap();\n    loop";
+    let unix = unix.replace("    loop", bind);
+    assert!(!wired(&unix).contains("set_nodelay"));
+    assert_eq!(duties(&unix), []);
 }

@@ -149,6 +149,7 @@ fn a_state_that_cannot_be_named_is_reported() {
             state,
             lost_state,
             text: wired,
+            ..
         } = wiring(&text)
         else {
             panic!("{text}");

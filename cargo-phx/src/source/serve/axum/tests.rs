@@ -1,7 +1,14 @@
+use crate::source::serve::BOUNDED;
 use crate::source::serve::tests::{assert_wired, wired};
 
 #[test]
 fn a_unix_socket_in_a_task_of_a_module() {
+    let function = BOUNDED.replace("NAME", "bounded");
+    let function = function.replace("SIGNAL", "shutdown()");
+    let bounded: String = function
+        .lines()
+        .map(|line| format!("    {line}\n"))
+        .collect();
     assert_wired(
         "\
 mod unix {
@@ -16,7 +23,7 @@ mod unix {
     }
 }
 ",
-        "\
+        &"\
 mod unix {
     pub async fn run() {
         let listener = UnixListener::bind(path).unwrap();
@@ -40,16 +47,17 @@ mod unix {
                     endpoint.stop().await;
                 }
             });
-            axum::serve(listener, app)
-                .with_graceful_shutdown(shutdown())
+            bounded(axum::serve(listener, app).with_graceful_shutdown(shutdown()))
                 .await
                 .unwrap();
             drop(served);
             stopping.await.expect(\"the endpoint stops\");
         });
     }
-}
-",
+
+BOUNDED}
+"
+        .replace("BOUNDED", &bounded),
     );
 }
 
@@ -68,7 +76,7 @@ async fn main() {
                  let app = app.merge(endpoint.router());\n    let service = middleware.layer(app);\n";
     assert!(wired.contains(lines), "{wired}");
     assert!(
-        wired.contains("    axum::serve(listener, service.into_make_service())\n"),
+        wired.contains("            service.into_make_service(),\n"),
         "{wired}"
     );
 }
@@ -142,4 +150,89 @@ fn a_server_in_a_variable_or_in_a_task() {
             &format!("{before}{start}{expected}"),
         );
     }
+}
+
+#[test]
+fn an_import_that_becomes_unused_goes() {
+    let text = |imports: &str, serve: &str| {
+        format!(
+            "{imports}\n\nasync fn main() {{\n    \
+             let listener = TcpListener::bind(\"[::]:0\").await.unwrap();\n    \
+             let app = Router::new();\n    {serve}.await.unwrap();\n}}\n"
+        )
+    };
+    let with_address =
+        "axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())";
+    for (imports, serve, left) in [
+        (
+            "use axum::{Router, routing::get, serve};",
+            "serve(listener, app)",
+            "use axum::{Router, routing::get};\n",
+        ),
+        (
+            "use axum::Router;\nuse axum::serve;",
+            "serve(listener, app)",
+            "use axum::Router;\n",
+        ),
+        (
+            "use axum::Router;\nuse std::net::SocketAddr;",
+            with_address,
+            "use axum::Router;\n",
+        ),
+        (
+            "use axum::Router;\nuse std::{net::SocketAddr, path::PathBuf};",
+            with_address,
+            "use axum::Router;\nuse std::path::PathBuf;\n",
+        ),
+    ] {
+        let wired = wired(&text(imports, serve));
+        assert!(
+            wired.starts_with(&format!("{left}\nasync fn main")),
+            "{wired}"
+        );
+        let serves = "presence_channels::serve(listener, app, &endpoint)";
+        assert!(wired.contains(serves), "{wired}");
+    }
+}
+
+#[test]
+fn a_service_in_a_variable() {
+    let main = |made: &str| {
+        format!(
+            "async fn main() -> anyhow::Result<()> {{\n    \
+             let listener = TcpListener::bind(\"[::]:0\").await?;\n{made}    \
+             axum::serve(listener, app).await?;\n    Ok(())\n}}\n"
+        )
+    };
+    let start =
+        "    let endpoint = application::start(presence_channels::Config::default()).await?;\n";
+    let end = "    presence_channels::serve(listener, app, &endpoint)\n        \
+               .with_graceful_shutdown(shutdown())\n        .await?;\n    Ok(())\n}\n";
+    for (made, expected) in [
+        (
+            "    let app = Router::new()\n        .route(\"/\", get(index))\n        \
+             .into_make_service();\n",
+            "    // `serve` needs no `.into_make_service()`.\n    let app = Router::new()\n        \
+             .route(\"/\", get(index))\n        .merge(endpoint.router());\n",
+        ),
+        (
+            "    let router = Router::new();\n    let app = \
+             router.into_make_service_with_connect_info::<std::net::SocketAddr>();\n",
+            "    // `serve` needs no `.into_make_service_with_connect_info::<std::net::SocketAddr>()`.\n    \
+             let app = router.merge(endpoint.router());\n",
+        ),
+    ] {
+        let wired = wired(&main(made));
+        let router = match made.contains("let router") {
+            true => "    let router = Router::new();\n",
+            false => "",
+        };
+        let lines = format!("{router}{start}{expected}{end}");
+        assert!(wired.contains(&lines), "{wired}");
+    }
+    // Other code has the service too.
+    let kept = wired(&main(
+        "    let app = Router::new().into_make_service();\n    spawn(app.clone());\n",
+    ));
+    assert!(kept.contains("bounded(\n        axum::serve(\n"), "{kept}");
 }

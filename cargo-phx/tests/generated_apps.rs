@@ -156,7 +156,7 @@ async fn main() {
 }
 ",
     );
-    let main = sandbox.read("src/main.rs");
+    let main = main_of(&sandbox);
     assert!(main.contains("presence_channels::serve("), "{main}");
     sandbox.phx("gen channel Room --yes").succeeded();
     check(&sandbox, 3);
@@ -177,7 +177,7 @@ async fn main() -> std::io::Result<()> {
 }
 ",
     );
-    let main = sandbox.read("src/main.rs");
+    let main = main_of(&sandbox);
     assert!(main.contains("ListenerExt::tap_io("), "{main}");
     assert!(main.contains("bounded("), "{main}");
 }
@@ -196,6 +196,10 @@ fn binary_only(main: &str) -> Sandbox {
     sandbox.phx("gen presence").succeeded();
     check(&sandbox, 0);
     sandbox
+}
+
+fn main_of(sandbox: &Sandbox) -> String {
+    fs::read_to_string(sandbox.root.join("src/main.rs")).expect("the app has a main")
 }
 
 /// A library and a binary, with an older edition, another format, and a state in the router.

@@ -43,6 +43,13 @@ ABOVE    AXUM::serve(listener, app)
 ABOVE    AXUM::serve(the_listener_of_the_app, app.into_make_service())
         .awaitFAIL;
 ",
+    "    let listener = tokio::net::TcpListener::bind(\"[::1]:0\").awaitFAIL;
+    let app = app.into_make_service();
+ABOVE    AXUM::serve(listener, app).awaitFAIL;
+",
+    "    let listener = tokio::net::TcpListener::bind(\"[::1]:0\").awaitFAIL;
+ABOVE    AXUM::serve(listener, timed(app)).awaitFAIL;
+",
     "    let listener = tokio::net::UnixListener::bind(\"socket\")FAIL;
 ABOVE    AXUM::serve(listener, app).awaitFAIL;
 ",

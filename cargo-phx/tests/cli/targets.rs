@@ -132,6 +132,18 @@ fn of_several_servers_the_named_one_is_wired() {
 }
 
 #[test]
+fn a_notice_says_what_a_server_that_stays_lacks() {
+    let main = MAIN.replace("tokio::net::TcpListener::bind(", "shop::listen(");
+    let sandbox = Sandbox::with(&[("Cargo.toml", &manifest("", "")), ("src/main.rs", &main)]);
+    let printed = sandbox.phx("gen presence").succeeded();
+    let notice = "The server in src/main.rs does not set TCP_NODELAY, as far as the generator can";
+    assert!(printed.contains(notice), "{printed}");
+    assert!(sandbox.read("src/main.rs").contains("bounded("));
+    let features = r#"features = ["full"]"#;
+    assert!(sandbox.read("Cargo.toml").contains(features));
+}
+
+#[test]
 fn of_several_servers_one_can_be_chosen() {
     let sandbox = Sandbox::with(&[
         ("Cargo.toml", &manifest("", "")),

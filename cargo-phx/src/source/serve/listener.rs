@@ -130,8 +130,8 @@ fn unwraps(found: &ExprMatch) -> bool {
     })
 }
 
-/// Returns whether an expression never has a value: a `return`, `panic!(..)`, `exit(..)`, or a block
-/// that ends in one.
+/// Returns whether an expression never has a value: a `return`, `panic!(..)`, `exit(..)`, or a
+/// block that ends in one.
 pub(super) fn never(expr: &Expr) -> bool {
     match expr {
         Expr::Return(_) | Expr::Continue(_) | Expr::Break(_) => true,

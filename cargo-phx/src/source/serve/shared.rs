@@ -135,47 +135,45 @@ async fn main() {{
 
 {serve}"
             ),
-            &format!(
-                "\
-async fn main() {{
+            "\
+async fn main() {
     let app = Router::new().route(\"/\", get(index));
     let endpoint = application::start(presence_channels::Config::default())
         .await
         .expect(\"the application starts\");
     // The servers have no graceful shutdown. At the signal the endpoint stops, then the app.
-    tokio::spawn({{
+    tokio::spawn({
         let endpoint = endpoint.clone();
-        async move {{
+        async move {
             shutdown().await;
             endpoint.stop().await;
             std::process::exit(0);
-        }}
-    }});
+        }
+    });
     tokio::join!(
         serve(files(), 3001),
         serve(app.merge(endpoint.router()), 3002),
         serve(files(), 3003)
     );
-}}
+}
 
-async fn serve(app: Router, port: u16) {{
+async fn serve(app: Router, port: u16) {
     let listener = TcpListener::bind((\"::1\", port)).await.unwrap();
     axum::serve(
-        axum::serve::ListenerExt::tap_io(listener, |stream| {{
+        axum::serve::ListenerExt::tap_io(listener, |stream| {
             // Without it, a message may wait for the client's acknowledgement.
             let _ = stream.set_nodelay(true);
-        }}),
+        }),
         app.layer(trace()),
     )
     .await
     .unwrap();
-}}
+}
 
-fn files() -> Router {{
+fn files() -> Router {
     Router::new()
-}}
-"
-            ),
+}
+",
         );
     }
 }

@@ -117,7 +117,8 @@ fn uses(source: &Source, name: &str, in_tests: bool) -> usize {
         .sum::<usize>()
 }
 
-/// Returns the number of uses of a name in code: not as a method or field, nor after `::`.
+/// Returns the number of uses of a name in code: not as a method or field, nor below another
+/// module.
 pub(super) fn count_in(code: &str, name: &str) -> usize {
     TokenStream::from_str(code).map_or(usize::MAX, |tokens| count(tokens, name))
 }
@@ -126,6 +127,8 @@ fn count(tokens: TokenStream, name: &str) -> usize {
     let mut found = 0;
     // The punctuation before a token: the last two marks.
     let mut before = [' '; 2];
+    // `true` below `super`, `self` or `crate`.
+    let mut is_own = false;
     for token in tokens {
         let here = match &token {
             TokenTree::Punct(punct) => punct.as_char(),
@@ -133,9 +136,10 @@ fn count(tokens: TokenStream, name: &str) -> usize {
         };
         match token {
             TokenTree::Group(group) => found += count(group.stream(), name),
-            TokenTree::Ident(ident) if ident == name => {
+            TokenTree::Ident(ident) => {
                 let is_below = before == [':', ':'] || before[1] == '.' && before[0] != '.';
-                found += usize::from(!is_below);
+                found += usize::from(ident == name && (!is_below || is_own));
+                is_own = ["super", "self", "crate"].iter().any(|own| ident == own);
             }
             _ => {}
         }
@@ -172,6 +176,7 @@ mod tests {
             "fn f() { serve(a); }\n",
             "use axum::serve;\nfn f() { serve(a); serve(b); }\n",
             "use axum::serve;\nfn f(a: serve) { serve(a); }\n",
+            "use axum::serve;\nfn f() { serve(a); }\nmod m { use super::serve; }\n",
             "use axum::*;\nfn f() { serve(a); }\n",
             "use axum::serve;\nuse serve::Listener;\nfn f() { serve(a); }\n",
         ] {

@@ -218,7 +218,8 @@ fn a_service_in_a_variable() {
         (
             "    let router = Router::new();\n    let app = \
              router.into_make_service_with_connect_info::<std::net::SocketAddr>();\n",
-            "    // `serve` needs no `.into_make_service_with_connect_info::<std::net::SocketAddr>()`.\n    \
+            "    // `serve` needs no \
+             `.into_make_service_with_connect_info::<std::net::SocketAddr>()`.\n    \
              let app = router.merge(endpoint.router());\n",
         ),
     ] {

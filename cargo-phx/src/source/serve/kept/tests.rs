@@ -1,5 +1,5 @@
-use crate::source::serve::tests::{assert_wired, duties, wired};
-use crate::source::serve::{BOUNDED, Duty};
+use crate::source::serve::tests::{assert_wired, duties, wired, wiring};
+use crate::source::serve::{BOUNDED, Duty, Wiring};
 
 /// The lines that stop the endpoint beside a server.
 const BESIDE: &str =
@@ -134,4 +134,12 @@ fn what_only_the_user_can_do_is_a_duty() {
         let text = main(before, serve);
         assert_eq!(duties(&text), expected, "{text}");
     }
+}
+
+#[test]
+fn a_server_that_ends_elsewhere_is_left_to_the_user() {
+    let text = "async fn main() {\n    let app = Router::new();\n    \
+                tokio::spawn(axum::serve(listener, m.layer(app)).into_future());\n    \
+                wait().await;\n}\n";
+    assert_eq!(wiring(text), Wiring::ByHand { line: 3 });
 }

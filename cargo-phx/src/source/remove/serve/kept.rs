@@ -37,3 +37,16 @@ pub(super) fn is_wrapper(source: &Source, call: &ExprCall, bounded: Option<&str>
     };
     bounded.is_some_and(|name| path.path.is_ident(name)) || taps()
 }
+
+/// Returns the code of a server, without the call around its listener that sets `TCP_NODELAY`.
+pub(super) fn unwrapped(source: &Source, server: &Expr) -> String {
+    let code = source.slice(server);
+    if let Expr::Call(serve) = server
+        && let Some(Expr::Call(listener)) = serve.args.first()
+        && is_wrapper(source, listener, None)
+        && let Some(wrapped) = listener.args.first()
+    {
+        return code.replacen(source.slice(listener), source.slice(wrapped), 1);
+    }
+    code.to_owned()
+}

@@ -345,16 +345,17 @@ impl<'a> Notes<'a> {
         let source = self.source;
         let start = source.range(&*call.receiver).end;
         let end = source.range(call).end;
-        let joints = joints(source.text(), self.end_of_bounded(end));
-        let rest = source.line_end(joints.last().map_or(end, |joint| joint.end));
+        let bounded = self.end_of_bounded(end);
+        let joints = joints(source.text(), bounded);
+        let rest = source.line_end(joints.last().map_or(bounded, |joint| joint.end));
         let spaces: usize = joints.iter().map(ExactSizeIterator::len).sum();
-        let receiver = source.slice(&*call.receiver);
+        let receiver = &*kept::unwrapped(source, &call.receiver);
         let receiver = match receiver.strip_prefix("presence_channels") {
             Some(serve) => format!("axum{}", serve.replace(", &endpoint)", ")")),
             None => receiver.to_owned(),
         };
         // Without the semicolon.
-        let width = receiver.len() + self.service.len() + rest - end - spaces - 1;
+        let width = receiver.len() + self.service.len() + rest - bounded - spaces - 1;
         self.fits_a_line = width <= CHAIN_WIDTH;
         self.functions.push(signal.to_owned());
         self.ends.push(start..end);

@@ -33,15 +33,26 @@ impl Wakers {
         self.queue.is_empty()
     }
 
+    /// Returns whether the waker is one of these. Calls nothing of the waker's own.
+    pub(crate) fn has(&self, waker: &Waker) -> bool {
+        self.known.contains(&identity(waker))
+    }
+
     pub(crate) fn add(&mut self, waker: &Waker) {
-        if self.known.contains(&identity(waker)) {
-            return;
+        if !self.has(waker) {
+            drop(self.put(waker.clone()));
         }
+    }
+
+    /// Adds a waker that was cloned without a lock. Returns the clone if it is not needed, to be
+    /// dropped without a lock.
+    pub(crate) fn put(&mut self, waker: Waker) -> Option<Waker> {
         // Its own identity: a clone may have other data, and only the clone stays.
-        let waker = waker.clone();
-        if self.known.insert(identity(&waker)) {
-            self.queue.push_back(waker);
+        if !self.known.insert(identity(&waker)) {
+            return Some(waker);
         }
+        self.queue.push_back(waker);
+        None
     }
 
     /// Removes and returns those that have waited longest, a [`PORTION`] of them. They are to be
@@ -55,6 +66,11 @@ impl Wakers {
             self.known.remove(&identity(waker));
         }
         portion
+    }
+
+    /// Wakes all, in order. To be called without a lock, because a waker may be of any kind.
+    pub(crate) fn wake(self) {
+        self.queue.into_iter().for_each(Waker::wake);
     }
 
     /// Removes and returns all. A crowd leaves no memory behind.

@@ -245,7 +245,25 @@ impl Outbox {
 
     /// Ready when the client has taken so much that more may follow, or is gone.
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.state.lock().poll_room(self.congestion(), cx)
+        let state = self.state.lock();
+        if state.has_room(self.congestion()) {
+            return Poll::Ready(());
+        }
+        if state.waits_for_room(cx.waker()) {
+            return Poll::Pending;
+        }
+        drop(state);
+        // Not under the lock: it may be a waker of any executor.
+        let waker = cx.waker().clone();
+        let mut state = self.state.lock();
+        if state.has_room(self.congestion()) {
+            drop(state);
+            return Poll::Ready(());
+        }
+        let unneeded = state.wait_for_room(waker);
+        drop(state);
+        drop(unneeded);
+        Poll::Pending
     }
 
     /// Runs the socket's task again.

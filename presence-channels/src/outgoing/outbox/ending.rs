@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use presence_core::tracker::Disconnect;
 
-use super::{Outbox, OutboxPhase, StateGuard, wake};
+use super::{Outbox, OutboxPhase, StateGuard, state::wake_all, wake};
 use crate::{outgoing::close_code, telemetry::Limit};
 
 /// The reason of an end without a close frame.
@@ -115,14 +115,15 @@ impl Outbox {
     /// Has the socket's task see the end of the connection, and write the close frame.
     fn closed(&self, mut state: StateGuard<'_>) {
         state.recount(&self.flushers);
-        let room = std::mem::take(&mut state.room);
+        let room = state.make_room(self.congestion());
         let waker = if state.attended {
             None
         } else {
             state.waker.clone()
         };
         drop(state);
-        room.into_iter().chain(waker).for_each(Waker::wake);
+        wake_all(room);
+        waker.into_iter().for_each(Waker::wake);
     }
 
     /// Asks the connection to end as soon as its channels have: what their handlers still answer is

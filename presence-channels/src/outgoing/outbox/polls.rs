@@ -2,7 +2,10 @@
 
 use std::task::{Context, Poll, Waker};
 
-use super::{Outbox, OutboxPhase, OutboxState};
+use super::{
+    Outbox, OutboxPhase, OutboxState,
+    state::{RoomWakers, wake_all},
+};
 use crate::serializer::Frame;
 
 /// Methods of an outbox with a [`Sink::Queue`](super::Sink::Queue).
@@ -12,7 +15,9 @@ impl Outbox {
         let mut state = self.state.lock();
         state.woken = false;
         if let Some(frame) = state.queue.pop() {
-            self.taken(&mut state);
+            let room = self.taken(&mut state);
+            drop(state);
+            wake_all(room);
             return Poll::Ready(Some(frame));
         }
         if state.phase != OutboxPhase::Open {
@@ -34,16 +39,19 @@ impl Outbox {
             taken.extend(state.queue.pop());
         }
         if !taken.is_empty() {
-            self.taken(&mut state);
+            let room = self.taken(&mut state);
+            drop(state);
+            wake_all(room);
         }
         taken
     }
 
-    /// Counts what the client took.
-    fn taken(&self, state: &mut OutboxState) {
+    /// Counts what the client took. Returns the tasks that waited for it, to be woken without the
+    /// lock.
+    fn taken(&self, state: &mut OutboxState) -> RoomWakers {
         self.liveness.moves();
         state.recount(&self.flushers);
-        state.make_room(self.congestion());
+        state.make_room(self.congestion())
     }
 
     /// Notes that the client took a part of an answer. If too much waits in the queue, the time in

@@ -1,9 +1,9 @@
 //! The state that a push, a writer and the socket's task share under one lock.
 
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
 use super::{ending::Ending, queue::FrameQueue};
-use crate::{outgoing::Flushers, serializer::Frame};
+use crate::{outgoing::Flushers, serializer::Frame, wakers::Wakers};
 
 pub(super) struct OutboxState {
     pub(super) queue: FrameQueue,
@@ -24,8 +24,18 @@ pub(super) struct OutboxState {
     /// The time since when some of it waits without a break, in milliseconds since the endpoint's
     /// start. Valid while `held` is not zero.
     held_since: u64,
-    /// Tasks that wait until there is room for more.
-    pub(super) room: Vec<Waker>,
+    /// Tasks that wait until there is room for more. They are woken without a lock, because their
+    /// wakers may be of any executor, and may use the socket. In a box that few outboxes have.
+    room: RoomWakers,
+}
+
+/// The tasks that waited for room, to be [woken](wake_all) without a lock.
+pub(super) type RoomWakers = Option<Box<Wakers>>;
+
+pub(super) fn wake_all(room: RoomWakers) {
+    if let Some(room) = room {
+        room.wake();
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +65,7 @@ impl OutboxState {
             unflushed: 0,
             held: 0,
             held_since: 0,
-            room: Vec::new(),
+            room: None,
         }
     }
 
@@ -105,26 +115,25 @@ impl OutboxState {
     }
 
     /// Returns whether more may follow what waits, or nothing will.
-    fn has_room(&self, congestion: usize) -> bool {
+    pub(super) fn has_room(&self, congestion: usize) -> bool {
         self.queue.cost() <= congestion || self.phase != OutboxPhase::Open
     }
 
-    /// Wakes those who wait for room, if there is some.
-    pub(super) fn make_room(&mut self, congestion: usize) {
-        if !self.room.is_empty() && self.has_room(congestion) {
-            std::mem::take(&mut self.room)
-                .into_iter()
-                .for_each(Waker::wake);
+    /// Returns those who wait for room, if there is some.
+    pub(super) fn make_room(&mut self, congestion: usize) -> RoomWakers {
+        match self.room.is_some() && self.has_room(congestion) {
+            true => self.room.take(),
+            false => None,
         }
     }
 
-    pub(super) fn poll_room(&mut self, congestion: usize, cx: &mut Context<'_>) -> Poll<()> {
-        if self.has_room(congestion) {
-            return Poll::Ready(());
-        }
-        if !self.room.iter().any(|known| known.will_wake(cx.waker())) {
-            self.room.push(cx.waker().clone());
-        }
-        Poll::Pending
+    /// Returns whether the waker is woken when there is room.
+    pub(super) fn waits_for_room(&self, waker: &Waker) -> bool {
+        self.room.as_ref().is_some_and(|room| room.has(waker))
+    }
+
+    /// Has `waker` woken when there is room. Returns a waker that is not needed.
+    pub(super) fn wait_for_room(&mut self, waker: Waker) -> Option<Waker> {
+        self.room.get_or_insert_default().put(waker)
     }
 }

@@ -231,6 +231,113 @@ async fn who_waits_for_room_is_woken() {
     std::future::poll_fn(|cx| outbox.poll_room(cx)).await;
 }
 
+/// A task of an executor that uses the socket when it is woken.
+struct Answers {
+    outbox: Arc<Outbox>,
+    woken: std::sync::mpsc::Sender<()>,
+}
+
+impl std::task::Wake for Answers {
+    fn wake(self: Arc<Self>) {
+        self.outbox.send(frame(b'w'));
+        let mut cx = Context::from_waker(Waker::noop());
+        let _ = self.outbox.poll_room(&mut cx);
+        let _ = self.woken.send(());
+    }
+}
+
+/// Fills the outbox, has an [`Answers`] wait for room, and then makes some by `act`. Panics if
+/// `act` does not return, or nothing is woken.
+fn is_woken_without_a_lock(outbox: &Arc<Outbox>, act: impl FnOnce(&Outbox) + Send + 'static) {
+    let (woken, is_woken) = std::sync::mpsc::channel();
+    let answers = Waker::from(Arc::new(Answers {
+        outbox: outbox.clone(),
+        woken,
+    }));
+    for name in b'a'..=b'e' {
+        outbox.send(frame(name));
+    }
+    for _ in 0..3 {
+        let room = outbox.poll_room(&mut Context::from_waker(&answers));
+        assert!(room.is_pending());
+    }
+    let outbox = outbox.clone();
+    let runtime = tokio::runtime::Handle::current();
+    // In a thread of its own, so that a test that would hang fails.
+    std::thread::spawn(move || {
+        let _entered = runtime.enter();
+        act(&outbox);
+    });
+    let patience = Duration::from_secs(10);
+    is_woken.recv_timeout(patience).expect("the task is woken");
+    drop(answers);
+    let again = is_woken.recv_timeout(patience);
+    let ended = std::sync::mpsc::RecvTimeoutError::Disconnected;
+    assert_eq!(again, Err(ended), "it is woken once");
+}
+
+#[tokio::test]
+async fn who_waits_for_room_may_use_the_socket_when_it_is_woken() {
+    let outbox = stuck(usize::MAX);
+    is_woken_without_a_lock(&outbox, |outbox| drop(waiting(outbox)));
+    is_woken_without_a_lock(&outbox, |outbox| drop(outbox.take(usize::MAX)));
+    is_woken_without_a_lock(&outbox, Outbox::abandon);
+}
+
+#[tokio::test]
+async fn who_waits_for_room_may_use_the_socket_when_a_write_wakes_it() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (near, far) = tokio::join!(tokio::net::TcpStream::connect(address), listener.accept());
+    let meters = crate::telemetry::MountMeters::new("/socket");
+    let meter = meters.of(crate::telemetry::Transport::Websocket).clone();
+    let flushers = Flushers::start(&tokio::runtime::Handle::current(), usize::MAX, usize::MAX);
+    let limits = Limits::default().max_outgoing_bytes(10 * COST);
+    let outbox = Outbox::new(Sink::WebSocket, flushers, &limits, meter);
+    outbox.open(Stream::Tcp(near.unwrap()));
+    outbox.attend(Waker::noop());
+    is_woken_without_a_lock(&outbox, |outbox| {
+        outbox.leave();
+    });
+    outbox.attend(Waker::noop());
+    is_woken_without_a_lock(&outbox, |outbox| assert!(outbox.flush().is_ready()));
+    drop(far);
+}
+
+#[tokio::test]
+async fn who_waits_for_room_and_is_moved_to_another_task_waits_once_for_each() {
+    let outbox = stuck(usize::MAX);
+    for name in b'a'..=b'e' {
+        outbox.send(frame(name));
+    }
+    let (woken, is_woken) = std::sync::mpsc::channel();
+    for _ in 0..1000 {
+        let waker = Waker::from(Arc::new(Answers {
+            outbox: outbox.clone(),
+            woken: woken.clone(),
+        }));
+        for _ in 0..2 {
+            let room = outbox.poll_room(&mut Context::from_waker(&waker));
+            assert!(room.is_pending());
+        }
+    }
+    outbox.abandon();
+    assert_eq!(is_woken.try_iter().count(), 1000);
+}
+
+/// Nobody has seen to it that there is room for a count, say.
+#[tokio::test(start_paused = true)]
+async fn who_takes_nothing_of_what_is_enqueued_is_closed_after_a_time() {
+    let outbox = stuck(usize::MAX);
+    for _ in 0..20 {
+        assert!(outbox.enqueue(frame(b'a')));
+        outbox.enqueued(COST);
+    }
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    outbox.close_if_stalled(outbox.flushers().now());
+    assert_eq!(outbox.phase(), OutboxPhase::Closing);
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_enqueued_under_a_lock_is_taken_in_order_and_nothing_after_the_end() {
     let outbox = stuck(usize::MAX);

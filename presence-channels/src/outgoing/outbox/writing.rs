@@ -11,16 +11,16 @@ use std::{
 };
 
 use super::{
-    Outbox, OutboxPhase, OutboxState, OutboxStatus, StateGuard, peer::Peer, queue::TakenFrames,
+    Outbox, OutboxPhase, OutboxState, OutboxStatus, peer::Peer, queue::TakenFrames, state::wake_all,
 };
 
 impl Outbox {
     /// Ends a turn: writes what was queued in it.
     pub(crate) fn leave(&self) -> OutboxStatus {
-        let (mut state, flushed) = self.write();
-        state.attended = false;
-        let standing = state.standing();
-        drop(state);
+        let (standing, flushed) = self.write(|state| {
+            state.attended = false;
+            state.standing()
+        });
         self.flushers.flushed(flushed);
         standing
     }
@@ -28,9 +28,7 @@ impl Outbox {
     /// Writes what is queued, within a turn of the socket's own task. Ready if all of it is
     /// written, or the connection is gone.
     pub(crate) fn flush(&self) -> Poll<()> {
-        let (state, flushed) = self.write();
-        let is_done = state.queue.is_empty();
-        drop(state);
+        let (is_done, flushed) = self.write(|state| state.queue.is_empty());
         self.flushers.flushed(flushed);
         if is_done {
             Poll::Ready(())
@@ -44,8 +42,8 @@ impl Outbox {
         // Before the look: who pushes from here on marks the outbox again.
         self.mark.clear();
         // A turn that is under way writes at its end. A blocked peer's task is woken.
-        self.write_if(|state| !state.attended && !state.blocked, Peer::write)
-            .1
+        let is_due = |state: &OutboxState| !state.attended && !state.blocked;
+        self.write_if(is_due, Peer::write, |_| ()).1
     }
 
     /// Writes what is queued, in the middle of a dispatch.
@@ -53,8 +51,7 @@ impl Outbox {
         // The task may have used up its share of I/O: tokio would then say of any socket that it
         // blocks.
         let write = std::future::poll_fn(|_| {
-            let (state, flushed) = self.write();
-            drop(state);
+            let ((), flushed) = self.write(|_| ());
             self.flushers.flushed(flushed);
             Poll::Ready(())
         });
@@ -64,27 +61,28 @@ impl Outbox {
 
     /// Writes to a blocked peer for which the system does not report room yet.
     pub(super) fn probe(&self) {
-        let (state, flushed) = self.write_if(|state| state.blocked, Peer::probe);
-        drop(state);
+        let ((), flushed) = self.write_if(|state| state.blocked, Peer::probe, |_| ());
         self.flushers.flushed(flushed);
     }
 
     /// Writes until the queue is empty or the peer takes no more. An error ends the connection.
-    /// Returns the state as it is then, and what counted in the node's backlog.
-    fn write(&self) -> (StateGuard<'_>, usize) {
-        self.write_if(|_| true, Peer::write)
+    /// Returns what `look` does with the state as it is then, and what counted in the node's
+    /// backlog.
+    fn write<T>(&self, look: impl FnOnce(&mut OutboxState) -> T) -> (T, usize) {
+        self.write_if(|_| true, Peer::write, look)
     }
 
     /// As [`write`](Self::write), with this kind of write, if the state is of this kind.
-    fn write_if(
+    fn write_if<T>(
         &self,
         is_due: impl Fn(&OutboxState) -> bool,
         write: impl Fn(&mut Peer, &mut TakenFrames) -> Poll<io::Result<()>>,
-    ) -> (StateGuard<'_>, usize) {
+        look: impl FnOnce(&mut OutboxState) -> T,
+    ) -> (T, usize) {
         let mut peer = self.peer.lock();
         let mut state = self.state.lock();
         if !is_due(&state) {
-            return (state, 0);
+            return (look(&mut state), 0);
         }
         // TLS and the like take the last frame before they can pass it on. A blocked peer with an
         // empty queue is flushed.
@@ -120,8 +118,12 @@ impl Outbox {
         // or are held now.
         let flushed = std::mem::take(&mut state.unflushed);
         state.recount(&self.flushers);
-        state.make_room(self.congestion());
-        (state, flushed)
+        let room = state.make_room(self.congestion());
+        let seen = look(&mut state);
+        drop(state);
+        drop(peer);
+        wake_all(room);
+        (seen, flushed)
     }
 
     /// Notes that the peer has taken bytes of the `waited` that were queued.

@@ -3,6 +3,7 @@
 mod auth_token;
 mod bad_input;
 mod connect_info;
+mod counts;
 mod echo;
 mod fragments;
 mod frames;

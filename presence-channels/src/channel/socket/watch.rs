@@ -3,7 +3,13 @@
 use presence_core::{Presence, Tracker, pubsub::Interest, tracker::PRESENCE_COUNT};
 
 use super::Socket;
-use crate::{Channel, PresenceWatch, PushError};
+use crate::{
+    Channel, PresenceWatch, PushError,
+    message::{Outgoing, Ref},
+};
+
+/// The most times that a count is encoded, if it changes meanwhile each time.
+const TRIES: usize = 3;
 
 impl<C: Channel> Socket<C> {
     /// Sets which changes of `presence` this member gets from now on. Called in `join`, the client
@@ -49,11 +55,37 @@ impl<C: Channel> Socket<C> {
     }
 
     /// Sends the count, if the member counts.
+    ///
+    /// The app's own serializer may take long, and a write is a call of the system. So neither runs
+    /// under the lock of the topic's count, and a count that has changed meanwhile is encoded anew.
+    /// The member gets the next count in any case, because it subscribes to counts already.
     pub(in crate::channel) fn push_count(&self) -> Result<(), PushError> {
-        match &self.counting {
-            Some(counting) => counting.queue(|count| self.push(PRESENCE_COUNT, count)),
-            None => Ok(()),
+        let Some(counting) = &self.counting else {
+            return Ok(());
+        };
+        let shared = &self.server.shared;
+        for _ in 0..TRIES {
+            let payload = counting.queue(|payload| payload);
+            let frame = shared.version.encode(&Outgoing::Push {
+                join_ref: &self.server.effective_join_ref,
+                reference: &Ref::NULL,
+                topic: self.topic(),
+                event: PRESENCE_COUNT,
+                payload: &payload,
+            })?;
+            let bytes = frame.len();
+            let queued = counting.queue(|now| {
+                let is_still = now.bytes() == payload.bytes();
+                is_still.then(|| shared.outbox.enqueue(frame))
+            });
+            if let Some(is_open) = queued {
+                if is_open {
+                    shared.outbox.enqueued(bytes);
+                }
+                break;
+            }
         }
+        Ok(())
     }
 
     pub(in crate::channel) fn interest(&self) -> Interest {

@@ -19,7 +19,12 @@ impl Outbox {
     /// Has a frame of these bytes written that was [enqueued](Self::enqueue).
     pub(crate) fn enqueued(&self, bytes: usize) {
         self.meter.message_out(bytes);
-        self.queued(self.state.lock());
+        let state = self.state.lock();
+        // A write that blocks sees to that by itself.
+        if state.blocked && state.queue.cost_behind_first() > self.max_cost {
+            self.liveness.stalls(|| self.flushers.now());
+        }
+        self.queued(state);
     }
 
     /// Has the socket's task write what was queued.

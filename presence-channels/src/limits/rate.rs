@@ -95,7 +95,8 @@ impl Bucket {
     /// Takes one message out of the bucket. Returns the exceeded rate if the bucket is empty.
     pub(crate) fn take(&mut self, now: u64) -> Result<(), Rate> {
         self.thousandths = self.left(now);
-        self.filled = now;
+        // Two connections of a user read the clock before they take turns at the user's bucket.
+        self.filled = self.filled.max(now);
         match self.thousandths.checked_sub(1000) {
             Some(left) => {
                 self.thousandths = left;
@@ -139,5 +140,14 @@ mod tests {
         assert_eq!(taken(&mut bucket, 5000, 5), 1);
         assert_eq!(taken(&mut bucket, 0, 5), 0);
         assert_eq!(taken(&mut bucket, u64::MAX, 5), 1);
+    }
+
+    #[test]
+    fn who_read_the_clock_earlier_does_not_have_time_refilled_twice() {
+        let mut bucket = Bucket::new(Rate::per_second(1), 0);
+        assert_eq!(taken(&mut bucket, 1000, 1), 1);
+        assert_eq!(taken(&mut bucket, 0, 1), 0);
+        assert_eq!(taken(&mut bucket, 1000, 1), 0);
+        assert_eq!(taken(&mut bucket, 2000, 5), 1);
     }
 }

@@ -11,9 +11,9 @@ use serde::Deserialize;
 use super::{ConnectError, ConnectionShared, UserSocket};
 use crate::{
     channel::Work,
-    guard::{CallbackOutcome, guard},
+    guard::{CallbackOutcome, call_guarded, guard},
     message::{Ref, TopicRef},
-    node::expiry::TOPIC,
+    node::{Expiry, expiry::TOPIC},
     telemetry::{CutError, Refused, event_at, target},
 };
 
@@ -23,6 +23,23 @@ pub(super) const EVENT: &str = "refresh_token";
 #[derive(Deserialize)]
 struct NewToken {
     token: String,
+}
+
+/// The check of a new token that is under way. Dropping it lets the next one begin, also after a
+/// panic, and if the work is dropped before its end.
+struct Refresh(Arc<Expiry>);
+
+impl Refresh {
+    /// Returns `None` if a check is under way already.
+    fn begin(expiry: Arc<Expiry>) -> Option<Self> {
+        expiry.begin_refresh().then(|| Self(expiry))
+    }
+}
+
+impl Drop for Refresh {
+    fn drop(&mut self) {
+        self.0.end_refresh();
+    }
 }
 
 /// Returns the work of checking a new token. Returns `None` if the client is already answered, or
@@ -40,24 +57,28 @@ pub(super) fn refresh<S: UserSocket>(
         Ok(NewToken { token }) => token,
         Err(error) => return refuse(&format!("invalid payload: {error}")),
     };
-    let expiry = shared.expiry.clone()?;
-    if !expiry.begin_refresh() {
+    let Some(under_way) = Refresh::begin(shared.expiry.clone()?) else {
         return refuse("a refresh is under way");
-    }
+    };
     let shared = shared.clone();
     Some(Box::pin(async move {
         let limit = shared.node().handler_timeout();
         let refreshing = || shared.user.refresh(&token, &shared.mount.state);
         let refusal = match guard(limit, refreshing).await {
             CallbackOutcome::Done(Ok(expires_at)) => {
-                expiry.refreshed(expires_at, shared.node().now());
+                under_way.0.refreshed(expires_at, shared.node().now());
                 None
             }
-            CallbackOutcome::Done(Err(refusal)) => Some(refusal.settle::<S>()),
+            CallbackOutcome::Done(Err(refusal)) => {
+                // Code of the app's error type runs in it.
+                let settled = call_guarded(|| refusal.settle::<S>());
+                let panicked = |panic| fault(format!("the error of refresh panicked: {panic}"));
+                Some(settled.unwrap_or_else(panicked))
+            }
             CallbackOutcome::Panicked(panic) => Some(fault(format!("refresh panicked: {panic}"))),
             CallbackOutcome::TimedOut => Some(fault("refresh took too long".to_owned())),
         };
-        expiry.end_refresh();
+        drop(under_way);
         let Some(refusal) = refusal else {
             return shared.confirm(&Ref::NULL, &reference, TopicRef::Text(TOPIC));
         };

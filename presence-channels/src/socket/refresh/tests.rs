@@ -36,6 +36,7 @@ impl UserSocket for Client {
             "for ever" => Ok(None),
             "panic" => panic!("asked to"),
             "endless" => std::future::pending().await,
+            "bomb" => Err(Bomb.into()),
             "broken" => Err(std::io::Error::other("the database is at 10.0.0.3").into()),
             seconds => match after(seconds) {
                 Some(at) => Ok(Some(at)),
@@ -45,6 +46,24 @@ impl UserSocket for Client {
     }
 
     fn channels(_: &mut Routes<Self>) {}
+}
+
+/// An error that panics when it is dropped.
+#[derive(Debug)]
+struct Bomb;
+
+impl std::fmt::Display for Bomb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a bomb")
+    }
+}
+
+impl std::error::Error for Bomb {}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("asked to");
+    }
 }
 
 /// One that leaves all to the defaults.
@@ -153,6 +172,9 @@ async fn a_refused_token_changes_nothing() {
     assert_eq!(show(&socket, "forged").await, "token refused");
     assert_eq!(show(&socket, "broken").await, "internal error");
     assert_eq!(show(&socket, "panic").await, "internal error");
+    // A check that panics at its end is over, too.
+    assert_eq!(show(&socket, "bomb").await, "internal error");
+    assert_eq!(show(&socket, "bomb").await, "internal error");
     for malformed in [json!({}), json!({ "token": 7 }), json!("token")] {
         let shown = socket.push(TOPIC, EVENT, malformed).await;
         let reply = socket.raw_reply(&shown, TOPIC).await;

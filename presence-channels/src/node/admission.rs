@@ -36,8 +36,14 @@ struct AdmissionCounts {
     by_user: HashMap<String, usize>,
 }
 
-/// A place that is taken until this is dropped.
-pub(crate) struct Admission {
+/// A place that is taken until all clones of this are dropped.
+///
+/// Both the client's transport and what its channels share have a clone. So neither a socket nor a
+/// handler outlives the place.
+#[derive(Clone)]
+pub(crate) struct Admission(Arc<Place>);
+
+struct Place {
     counts: Arc<Mutex<AdmissionCounts>>,
     address: Option<IpAddr>,
     user: Option<String>,
@@ -102,24 +108,27 @@ impl Admissions {
         }
         counts.all += 1;
         let counts = self.counts.clone();
-        Ok(Admission {
+        Ok(Admission(Arc::new(Place {
             counts,
             address,
             user: None,
-        })
+        })))
     }
 }
 
 impl Admission {
-    /// Takes a place among those of the user, by the name that its socket gives it.
+    /// Takes a place among those of the user, by the name that its socket gives it. Called once, in
+    /// the handshake, before anything shares the place.
     pub(crate) fn take_for_user(&mut self, user: String, limit: usize) -> Result<(), Full> {
-        let mut counts = self.counts.lock();
+        let place = Arc::get_mut(&mut self.0).expect("the handshake does not share the place");
+        let mut counts = place.counts.lock();
         let count = counts.by_user.get(&user).copied().unwrap_or_default();
         if count >= limit {
             return Err(Full::User);
         }
         counts.by_user.insert(user.clone(), count + 1);
-        self.user = Some(user);
+        drop(counts);
+        place.user = Some(user);
         Ok(())
     }
 }
@@ -136,7 +145,7 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-impl Drop for Admission {
+impl Drop for Place {
     fn drop(&mut self) {
         let mut counts = self.counts.lock();
         counts.all -= 1;
@@ -171,7 +180,10 @@ mod tests {
         let first = admit().ok().unwrap();
         let _second = admit().ok().unwrap();
         assert_eq!(admit().err(), Some(Full::Node));
+        let shared = first.clone();
         drop(first);
+        assert_eq!(admit().err(), Some(Full::Node), "one of two that share it");
+        drop(shared);
         assert!(admit().is_ok());
     }
 

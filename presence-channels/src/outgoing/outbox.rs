@@ -103,6 +103,14 @@ impl Outbox {
         self.peer().stream = Some(stream);
     }
 
+    /// Closes the connection, when the socket's task ends. Whoever keeps the outbox keeps neither
+    /// the stream nor the task.
+    pub(crate) fn hang_up(&self) {
+        let peer = std::mem::take(&mut *self.peer());
+        let waker = self.state.lock().waker.take();
+        drop((peer, waker));
+    }
+
     /// The connection, for its reader.
     pub(crate) fn peer(&self) -> MutexGuard<'_, Peer> {
         self.peer.lock()

@@ -16,7 +16,7 @@ use crate::{
     failure::reason_payload,
     guard::call_guarded,
     message::{Outgoing, Ref, TopicRef},
-    node::{Expiry, Node, Registration},
+    node::{Admission, Expiry, Node, Registration},
     outgoing::{Outbox, close_code},
     serializer::{FrameError, Version},
     telemetry::{Connected, Cut, Limit, event_at, target},
@@ -44,20 +44,36 @@ pub(crate) struct ConnectionShared<S: UserSocket> {
     _connected: Connected,
     /// Dropped with the last channel, so that the endpoint knows that all channels have ended.
     _registration: Registration,
+    /// The client's place, which is taken while a handler of its channels is at work. Not in the
+    /// outbox, which a reply that comes later may keep for any time. `None` in a test without a
+    /// handshake.
+    _place: Option<Admission>,
     /// `None` if the client's token does not expire.
     pub(super) expiry: Option<Arc<Expiry>>,
 }
 
+/// The client of a new connection.
+pub(super) struct NewClient<S> {
+    pub(super) user: S,
+    pub(super) address: Option<IpAddr>,
+    pub(super) version: Version,
+    pub(super) place: Option<Admission>,
+}
+
 impl<S: UserSocket> ConnectionShared<S> {
-    pub(crate) fn new(
-        user: S,
-        address: Option<IpAddr>,
+    pub(super) fn new(
+        client: NewClient<S>,
         mount: Arc<Mount<S>>,
         endpoint: Endpoint,
         outbox: Arc<Outbox>,
-        version: Version,
         idle_limit: Duration,
     ) -> Self {
+        let NewClient {
+            user,
+            address,
+            version,
+            place,
+        } = client;
         let connected = outbox.meter().socket();
         let notice = mount.options.token_expiry_notice;
         let expiry = user
@@ -79,6 +95,7 @@ impl<S: UserSocket> ConnectionShared<S> {
             joining: AtomicUsize::new(0),
             _connected: connected,
             _registration: registration,
+            _place: place,
             expiry,
         }
     }

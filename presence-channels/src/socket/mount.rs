@@ -7,7 +7,7 @@ use tracing::{Instrument, Span};
 use super::{
     AnyConnection, ConnectError, ConnectInfo, Connection, ConnectionShared, Params, Routes,
     SocketOptions, UserRates, UserSocket,
-    connection_shared::{logged_address, logged_user},
+    connection_shared::{NewClient, logged_address, logged_user},
     handshake::{Candidate, Refusal},
     params::ShownParams,
 };
@@ -113,9 +113,8 @@ impl<S: UserSocket> Mounted for Mount<S> {
             let letting_in = self.let_in(candidate, Transport::Longpoll, endpoint.node());
             let accepted = letting_in.await?;
             let user = self.connected(accepted, candidate, Transport::Longpoll, endpoint.node());
-            let (version, address) = (candidate.version.clone(), candidate.info.client_ip());
             let connection =
-                self.open_for(user, address, endpoint, Sink::Queue, version, Duration::MAX);
+                self.open_admitted(user, candidate, endpoint, Sink::Queue, Duration::MAX);
             Ok(Box::new(connection) as Box<dyn AnyConnection>)
         })
     }
@@ -134,7 +133,25 @@ impl<S: UserSocket> Mounted for Mount<S> {
 }
 
 impl<S: UserSocket> Mount<S> {
-    /// The connection of a client that was let in.
+    /// Opens the connection of a client that was let in. Its channels keep the client's place.
+    pub(crate) fn open_admitted(
+        self: Arc<Self>,
+        user: S,
+        candidate: &Candidate,
+        endpoint: Endpoint,
+        sink: Sink,
+        idle_limit: Duration,
+    ) -> Connection<S> {
+        let client = NewClient {
+            user,
+            address: candidate.info.client_ip(),
+            version: candidate.version.clone(),
+            place: Some(candidate.admission.clone()),
+        };
+        self.open(client, endpoint, sink, idle_limit)
+    }
+
+    /// Opens the connection of a client that takes no place, for the test kit.
     pub(crate) fn open_for(
         self: Arc<Self>,
         user: S,
@@ -144,14 +161,29 @@ impl<S: UserSocket> Mount<S> {
         version: Version,
         idle_limit: Duration,
     ) -> Connection<S> {
+        let client = NewClient {
+            user,
+            address,
+            version,
+            place: None,
+        };
+        self.open(client, endpoint, sink, idle_limit)
+    }
+
+    fn open(
+        self: Arc<Self>,
+        client: NewClient<S>,
+        endpoint: Endpoint,
+        sink: Sink,
+        idle_limit: Duration,
+    ) -> Connection<S> {
         let transport = match sink {
             Sink::Queue => Transport::Longpoll,
             Sink::WebSocket => Transport::Websocket,
         };
         let meter = self.meters.of(transport).clone();
         let outbox = endpoint.node().outbox(sink, &self.options.limits, meter);
-        let shared =
-            ConnectionShared::new(user, address, self, endpoint, outbox, version, idle_limit);
+        let shared = ConnectionShared::new(client, self, endpoint, outbox, idle_limit);
         Connection::new(Arc::new(shared))
     }
 

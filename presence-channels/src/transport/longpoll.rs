@@ -119,8 +119,8 @@ impl Longpoll {
         self.sessions.lock().insert(id, session.clone());
         let longpoll = Arc::downgrade(self);
         self.runtime.spawn(async move {
-            let _admission = admission;
             session.keep().await;
+            drop(admission);
             if let Some(longpoll) = longpoll.upgrade() {
                 longpoll.sessions.lock().remove(&id);
             }

@@ -30,8 +30,8 @@ const READ_AT_ONCE: usize = 8 * 1024;
 /// The bound on one turn, after which other tasks get theirs.
 const READS_A_TURN: usize = 8;
 
-/// Runs a WebSocket from its handshake to its end. Its channels are gone when the future is ready.
-/// The client's place is free after that.
+/// Runs a WebSocket from its handshake to its end. The stream is closed when the future is ready.
+/// Handlers that have begun may be at work still. The client's place is free after them.
 ///
 /// The future is what an idle socket's task holds. Each value is in it once, because the block uses
 /// what it captures in place: an `async fn` keeps an argument beside the local that it moves to.
@@ -40,28 +40,39 @@ pub(super) fn run<S: UserSocket>(
     upgrade: OnUpgrade,
     admission: Admission,
 ) -> impl Future<Output = ()> + Send {
-    let outbox = connection.outbox().clone();
+    let wire = Wire(connection.outbox().clone());
     let mut pump = Pump {
         reader: WebSocketReader::new(connection.limits().max_message_bytes),
-        outbox: outbox.clone(),
+        outbox: wire.0.clone(),
         connection,
         unread: Bytes::new(),
     };
     async move {
-        let _place = &admission;
         match upgrade.await {
             Ok(upgraded) => {
                 let (stream, unread) = Stream::take_over(upgraded);
-                outbox.open(stream);
+                wire.0.open(stream);
                 pump.unread = unread;
             }
             Err(error) => {
                 return tracing::debug!(%error, "a client went away during the handshake");
             }
         }
-        poll_fn(|cx| attended(cx, &outbox, |cx| pump.read(cx))).await;
+        poll_fn(|cx| attended(cx, &wire.0, |cx| pump.read(cx))).await;
         drop(pump);
-        poll_fn(|cx| attended(cx, &outbox, |cx| linger(cx, &outbox))).await;
+        poll_fn(|cx| attended(cx, &wire.0, |cx| linger(cx, &wire.0))).await;
+        drop(wire);
+        drop(admission);
+    }
+}
+
+/// The outbox of a socket whose stream is closed when this is dropped, by a panic too. The outbox
+/// itself lives on in a handler that hangs, or in a reply that comes later.
+struct Wire(Arc<Outbox>);
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.0.hang_up();
     }
 }
 

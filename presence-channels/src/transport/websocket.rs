@@ -81,24 +81,15 @@ async fn open<S: UserSocket>(
     let no_upgrade = "it needs HTTP/1.1, and a server that supports upgrades";
     let upgrade = upgrade.ok_or_else(|| not_a_handshake(&mount, no_upgrade))?;
     let user = mount.connected(accepted, &candidate, transport, endpoint.node());
-    let address = candidate.info.client_ip();
+    let runtime = endpoint.node().runtime().clone();
+    let idle_limit = mount.options.timeout;
+    // Before the answer: who is disconnected from here on must not slip through the handshake.
+    let connection = mount.open_admitted(user, &candidate, endpoint, Sink::WebSocket, idle_limit);
     let Candidate {
-        version,
         admission,
         subprotocol,
         ..
     } = candidate;
-    let runtime = endpoint.node().runtime().clone();
-    let idle_limit = mount.options.timeout;
-    // Before the answer: who is disconnected from here on must not slip through the handshake.
-    let connection = mount.open_for(
-        user,
-        address,
-        endpoint,
-        Sink::WebSocket,
-        version,
-        idle_limit,
-    );
     runtime.spawn(pump::run(connection, upgrade, admission));
     Ok(switching_protocols(accept, subprotocol))
 }

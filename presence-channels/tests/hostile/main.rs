@@ -17,6 +17,7 @@ mod handled;
 mod handlers;
 mod held;
 mod listeners;
+mod places;
 mod publish_bodies;
 mod slow_downloads;
 mod slow_polls;

@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use axum::body::Body;
@@ -16,7 +17,7 @@ use presence_core::{
 };
 use sample_app::Probe;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     WINDOW,
@@ -74,6 +75,53 @@ impl Adapter for Narrow {
 
     fn stop(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         self.0.stop()
+    }
+}
+
+/// An engine whose messages to one node arrive, in order, after a [`LAG`].
+struct Late(
+    mpsc::UnboundedSender<(Instant, String, Broadcast)>,
+    Arc<Memory>,
+);
+
+const LAG: Duration = Duration::from_millis(500);
+
+impl Late {
+    fn new(memory: Memory) -> Self {
+        let (queue, mut queued) = mpsc::unbounded_channel::<(Instant, String, Broadcast)>();
+        let memory = Arc::new(memory);
+        let sender = memory.clone();
+        tokio::spawn(async move {
+            while let Some((due, node, message)) = queued.recv().await {
+                tokio::time::sleep_until(due).await;
+                let _ = sender.direct(&node, &message);
+            }
+        });
+        Self(queue, memory)
+    }
+}
+
+impl Adapter for Late {
+    fn node_name(&self) -> &str {
+        self.1.node_name()
+    }
+
+    fn start(&self, inbox: Inbox) {
+        self.1.start(inbox);
+    }
+
+    fn broadcast(&self, message: &Broadcast) -> Result<(), AdapterError> {
+        self.1.broadcast(message)
+    }
+
+    fn direct(&self, node: &str, message: &Broadcast) -> Result<(), AdapterError> {
+        let message = (Instant::now() + LAG, node.to_owned(), message.clone());
+        self.0.send(message).unwrap();
+        Ok(())
+    }
+
+    fn stop(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.1.stop()
     }
 }
 
@@ -138,6 +186,39 @@ async fn a_poll_there_whose_client_went_away_takes_nothing_with_it() {
     a.broadcast("room:1", "news", json!({})).unwrap();
     settle().await;
     assert_eq!(there.poll().await.messages().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_there_whose_client_went_away_before_it_was_confirmed_takes_nothing_with_it() {
+    let cluster = MemoryCluster::default();
+    let (a, _) = node_over(Late::new(cluster.join("a"))).await;
+    let (b, _) = node(&cluster, "b").await;
+    let there = Client::open(&a, "/socket").await.by(&b);
+    there.join().await;
+    let poll = there.start_poll();
+    settle().await;
+    poll.abort();
+    settle().await;
+    a.broadcast("room:1", "news", json!({})).unwrap();
+    settle().await;
+    assert_eq!(there.poll().await.messages().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_whose_messages_were_lost_on_the_way_to_a_client_that_went_away_ends() {
+    let cluster = MemoryCluster::default();
+    let (a, probe) = node_over(Late::new(cluster.join("a"))).await;
+    let (b, _) = node(&cluster, "b").await;
+    let there = Client::open(&a, "/socket").await.by(&b);
+    there.join().await;
+    let poll = there.start_poll();
+    tokio::time::sleep(LAG * 2).await;
+    a.broadcast("room:1", "news", json!({})).unwrap();
+    settle().await;
+    poll.abort();
+    settle().await;
+    assert_eq!((a.connections(), probe.ended()), (0, 1));
+    assert_eq!(there.poll().await.status(), 410);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,9 @@
 //! PubSub delivers at most once. A request that is lost is answered as one to a dead node: the
 //! client gets a new session, and its channels join again. A publish that is larger than the engine
 //! carries is answered with 413, as one that is over a limit here, and the session lives. An answer
-//! that cannot be sent ends the session, for its messages are lost.
+//! that cannot be sent ends the session, for its messages are lost. So does an answer to a poll
+//! whose client disconnects before the answer comes. Such a poll is given up by the topic for its
+//! answers, because the client may have polled again, and requests may overtake one another.
 
 use std::{
     sync::{Arc, Weak, atomic::Ordering},
@@ -38,7 +40,8 @@ const PEER_TIMEOUT: Duration = Duration::from_secs(2);
 /// engines, also when quoting doubles them. The rest comes with the next poll.
 const ANSWER_BYTES: usize = 256 * 1024;
 
-/// The first line of a request to another node, in JSON. A publish's body follows.
+/// The first line of a request to another node, in JSON. A publish's body follows. A request that
+/// gives up a poll has the `reply_topic` of that poll, or an empty one if it is of an older node.
 #[derive(Serialize, Deserialize)]
 struct RequestHeader {
     id: u64,
@@ -68,8 +71,13 @@ fn topic(instance: &str) -> String {
 impl Longpoll {
     /// As a poll of a session here. Returns `None` if its node does not answer.
     pub(super) async fn poll_peer(&self, key: &SessionKey) -> Option<Messages> {
-        let mut answers = self.ask(key, POLL, &[]).await.ok()?;
-        let mut waiting_poll = WaitingPoll(Some((self, key)));
+        let name = self.reply_topic();
+        // Before the request is sent: the client may disconnect before the node confirms.
+        let mut waiting_poll = WaitingPoll(Some((self, key, &name)));
+        let Ok(mut answers) = self.ask(key, POLL, &name, &[]).await else {
+            waiting_poll.0 = None;
+            return None;
+        };
         let messages = answers.next(self.options.window + PEER_TIMEOUT).await;
         waiting_poll.0 = None;
         // The node holds the session, so the client should poll again and not open a new session.
@@ -88,7 +96,7 @@ impl Longpoll {
             BodyKind::Message => PUBLISH,
             BodyKind::Batch => PUBLISH_BATCH,
         };
-        let mut answers = match self.ask(key, event, body).await {
+        let mut answers = match self.ask(key, event, &self.reply_topic(), body).await {
             Ok(answers) => answers,
             Err(PeerRequestError::NotHeld) => return StatusCode::GONE,
             Err(PeerRequestError::TooLarge) => return StatusCode::PAYLOAD_TOO_LARGE,
@@ -98,17 +106,23 @@ impl Longpoll {
         status.unwrap_or(StatusCode::REQUEST_TIMEOUT)
     }
 
+    /// Returns a topic for the answers to one request, which no request of any node has had before.
+    /// It is the name of a poll, too.
+    fn reply_topic(&self) -> String {
+        let number = self.next_id.fetch_add(1, Ordering::Relaxed);
+        format!("{}:{number}", topic(&self.instance))
+    }
+
     /// Sends a request to the node that holds the session, and waits until the node confirms that
     /// it does.
     async fn ask(
         &self,
         key: &SessionKey,
         event: &str,
+        reply_topic: &str,
         body: &[u8],
     ) -> Result<PeerAnswers, PeerRequestError> {
-        let number = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let reply_topic = format!("{}:{number}", topic(&self.instance));
-        let mut answers = PeerAnswers(self.pubsub.receiver(&reply_topic, 2));
+        let mut answers = PeerAnswers(self.pubsub.receiver(reply_topic, 2));
         self.send(key, event, reply_topic, body)?;
         let answer = tokio::time::timeout(PEER_TIMEOUT, answers.0.recv()).await;
         let is_held = answer
@@ -122,13 +136,13 @@ impl Longpoll {
         &self,
         key: &SessionKey,
         event: &str,
-        reply_topic: String,
+        reply_topic: &str,
         body: &[u8],
     ) -> Result<(), PeerRequestError> {
         let header = RequestHeader {
             id: key.id,
             reply_node: self.pubsub.node_name().to_owned(),
-            reply_topic,
+            reply_topic: reply_topic.to_owned(),
         };
         let mut request = serde_json::to_vec(&header).expect("it has a JSON form");
         request.push(b'\n');
@@ -160,14 +174,14 @@ enum PeerRequestError {
     TooLarge,
 }
 
-/// A poll that waits for another node's answer. If the client disconnects before the answer comes,
-/// that node is told, because nobody would read its answer.
-struct WaitingPoll<'a>(Option<(&'a Longpoll, &'a SessionKey)>);
+/// A poll of this name that waits for another node's answer. If the client disconnects before the
+/// answer comes, the node gets a request that gives the poll up, because nobody reads its answer.
+struct WaitingPoll<'a>(Option<(&'a Longpoll, &'a SessionKey, &'a str)>);
 
 impl Drop for WaitingPoll<'_> {
     fn drop(&mut self) {
-        if let Some((longpoll, key)) = self.0 {
-            let _ = longpoll.send(key, GIVEN_UP, String::new(), &[]);
+        if let Some((longpoll, key, name)) = self.0 {
+            let _ = longpoll.send(key, GIVEN_UP, name, &[]);
         }
     }
 }
@@ -210,7 +224,7 @@ impl Longpoll {
             return;
         };
         if &*request.event == GIVEN_UP {
-            session.end_poll();
+            session.give_up(&header.reply_topic);
             return;
         }
         if !self.reply(&header, HELD, ()) {
@@ -235,7 +249,10 @@ impl Longpoll {
 
     async fn answer_poll(&self, header: &RequestHeader, session: &Session) {
         // The node that is asked counts the answer until the client has read it.
-        let messages = Messages::of(&session.poll(ANSWER_BYTES).await.frames);
+        let taken = session
+            .poll_of_peer(&header.reply_topic, ANSWER_BYTES)
+            .await;
+        let messages = Messages::of(&taken.frames);
         let is_empty = messages.is_empty();
         if !self.reply(header, ANSWER, messages) && !is_empty {
             session.close(close_code::TRY_AGAIN, "messages were lost");

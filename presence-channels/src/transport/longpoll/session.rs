@@ -1,5 +1,6 @@
 //! One client that polls: its connection, and the polls and publishes that reach it.
 
+mod polls;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use crate::{
     socket::AnyConnection,
     telemetry::Limit,
 };
+use polls::{Polls, Turn};
 
 /// The messages that are handled before other tasks get their turn.
 const MESSAGES_A_TURN: usize = 64;
@@ -60,16 +62,6 @@ pub(super) struct Session {
     window: Duration,
 }
 
-struct Polls {
-    newest: u64,
-    /// Set while the newest poll waits for messages.
-    parked: bool,
-    /// The time at which the newest poll ended.
-    last: Instant,
-    /// Set if the client gave up that poll.
-    given_up: bool,
-}
-
 /// The frames that a poll takes.
 #[derive(Default)]
 pub(super) struct TakenMessages {
@@ -80,12 +72,6 @@ pub(super) struct TakenMessages {
 
 impl Session {
     pub(super) fn new(connection: Box<dyn AnyConnection>, options: &LongpollOptions) -> Self {
-        let polls = Polls {
-            newest: 0,
-            parked: false,
-            last: Instant::now(),
-            given_up: false,
-        };
         let outbox = connection.outbox().clone();
         let bell = Arc::<Bell>::default();
         let max_peer_publish = options.max_body_bytes.clamp(1, MAX_PERMITS);
@@ -95,7 +81,7 @@ impl Session {
             connection: tokio::sync::Mutex::new(Some(connection)),
             peer_bytes: Semaphore::new(2 * max_peer_publish),
             max_peer_publish: max_peer_publish as u32,
-            polls: Mutex::new(polls),
+            polls: Mutex::new(Polls::new()),
             bell,
             window: options.window,
         }
@@ -143,7 +129,19 @@ impl Session {
     /// ends, or the client polls again. Takes nothing while the client leaves too many answers
     /// unread.
     pub(super) async fn poll(&self, max_bytes: usize) -> TakenMessages {
-        let turn = Turn::begin(self);
+        self.poll_in(Turn::begin(self), max_bytes).await
+    }
+
+    /// As [`poll`](Self::poll), for another node, which has given the poll a name. Takes nothing if
+    /// the node has given the poll up already.
+    pub(super) async fn poll_of_peer(&self, name: &str, max_bytes: usize) -> TakenMessages {
+        match Turn::begin_named(self, name) {
+            Some(turn) => self.poll_in(turn, max_bytes).await,
+            None => TakenMessages::default(),
+        }
+    }
+
+    async fn poll_in(&self, turn: Turn<'_>, max_bytes: usize) -> TakenMessages {
         let taken = self.wait(|_| turn.look(max_bytes));
         let taken = tokio::time::timeout(self.window, taken).await;
         turn.answered();
@@ -157,9 +155,17 @@ impl Session {
         taken
     }
 
-    /// Ends the poll that waits, if one does: its client gave it up, and it must take nothing more.
-    pub(super) fn end_poll(&self) {
-        drop(Turn::begin(self));
+    /// Ends the poll that another node has given this name, and has given up: it must take nothing
+    /// more. Other polls wait on. A poll that has not begun yet takes nothing when it begins. What
+    /// the poll has taken already is lost, so that the session is closed then.
+    ///
+    /// A node of the version before names no poll, and means whichever waits.
+    pub(super) fn give_up(&self, name: &str) {
+        let has_lost = self.polls.lock().give_up(name);
+        match has_lost {
+            true => self.close(close_code::TRY_AGAIN, "messages were lost"),
+            false => self.bell.ring(),
+        }
     }
 
     /// Hands the messages of a publish to the connection: 200 if all were, 410 if the session has
@@ -325,62 +331,5 @@ impl Session {
                 .as_deref()
                 .is_some_and(|connection| connection.has_grace())
         })
-    }
-}
-
-/// A poll under way.
-struct Turn<'a> {
-    session: &'a Session,
-    number: u64,
-}
-
-impl<'a> Turn<'a> {
-    /// Begins a poll, and ends an older one that still waits.
-    fn begin(session: &'a Session) -> Self {
-        let mut polls = session.polls.lock();
-        polls.newest += 1;
-        polls.parked = true;
-        polls.given_up = true;
-        let number = polls.newest;
-        drop(polls);
-        session.bell.ring();
-        Self { session, number }
-    }
-
-    /// The poll is answered, and its client has not given it up.
-    fn answered(&self) {
-        let mut polls = self.session.polls.lock();
-        if polls.newest == self.number {
-            polls.given_up = false;
-        }
-    }
-
-    fn look(&self, max_bytes: usize) -> Option<TakenMessages> {
-        // Held while frames are taken, so that an older poll takes none of a newer one's.
-        let polls = self.session.polls.lock();
-        if polls.newest != self.number {
-            return Some(TakenMessages::default());
-        }
-        // The bell rings when an answer is read.
-        let max_bytes = self.session.unread.room()?.min(max_bytes);
-        // Before the frames are taken: none comes after the close.
-        let is_closed = self.session.outbox.phase() != OutboxPhase::Open;
-        let frames = self.session.outbox.take(max_bytes);
-        let is_ready = !frames.is_empty() || is_closed;
-        let cost = || frames.iter().map(Frame::cost).sum();
-        let answer = (!frames.is_empty()).then(|| self.session.unread.begin(cost()));
-        is_ready.then_some(TakenMessages { frames, answer })
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let mut polls = self.session.polls.lock();
-        if polls.newest == self.number {
-            polls.parked = false;
-            polls.last = Instant::now();
-        }
-        drop(polls);
-        self.session.bell.ring();
     }
 }

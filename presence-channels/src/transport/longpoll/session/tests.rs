@@ -3,6 +3,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use futures_util::FutureExt;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tokio::runtime::Handle;
 
@@ -152,6 +153,72 @@ async fn a_publish_that_waits_for_broadcasts_ends_with_its_session() {
     };
     let (published, ()) = tokio::join!(client.publish(3), close);
     assert_eq!((published, client.received()), (StatusCode::GONE, 1));
+}
+
+fn message() -> Frame {
+    Frame::build(Opcode::Text, 2, |body| body.extend_from_slice(b"hi"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_is_given_up_late_ends_no_newer_one() {
+    let session = Client::of_flooded_node(false).session;
+    let mut older = Box::pin(session.poll_of_peer("older", 1000));
+    assert!((&mut older).now_or_never().is_none());
+    let mut newer = Box::pin(session.poll_of_peer("newer", 1000));
+    assert!((&mut newer).now_or_never().is_none());
+    assert_eq!(older.await.frames.len(), 0);
+    session.give_up("older");
+    assert!((&mut newer).now_or_never().is_none());
+    session.outbox.send(message());
+    assert_eq!(newer.await.frames.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_is_given_up_before_it_begins_takes_nothing_and_ends_no_other() {
+    let session = Client::of_flooded_node(false).session;
+    let mut waiting = Box::pin(session.poll(1000));
+    assert!((&mut waiting).now_or_never().is_none());
+    for name in ["one", "two"] {
+        session.give_up(name);
+    }
+    for name in ["one", "two"] {
+        let taken = session.poll_of_peer(name, 1000).now_or_never();
+        assert_eq!(taken.map(|taken| taken.frames.len()), Some(0));
+    }
+    session.outbox.send(message());
+    assert_eq!(waiting.await.frames.len(), 1);
+    // The names of polls that never come are forgotten.
+    for number in 0..100 {
+        session.give_up(&number.to_string());
+    }
+    let mut forgotten = Box::pin(session.poll_of_peer("0", 1000));
+    assert!((&mut forgotten).now_or_never().is_none());
+}
+
+/// It sends no name, and a name in a request to it means nothing to it.
+#[tokio::test(start_paused = true)]
+async fn a_node_of_the_version_before_gives_up_whichever_poll_waits() {
+    let session = Client::of_flooded_node(false).session;
+    let mut waiting = Box::pin(session.poll_of_peer("name", 1000));
+    assert!((&mut waiting).now_or_never().is_none());
+    session.give_up("");
+    assert_eq!(waiting.await.frames.len(), 0);
+    session.outbox.send(message());
+    assert_eq!(session.poll(1000).await.frames.len(), 1);
+    session.give_up("");
+    assert!(session.is_heard());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_is_given_up_after_it_took_messages_ends_the_session() {
+    let session = Client::of_flooded_node(false).session;
+    session.outbox.send(message());
+    let taken = session.poll_of_peer("name", 1000).await;
+    assert_eq!(taken.frames.len(), 1);
+    session.give_up("another");
+    assert!(session.is_heard());
+    session.give_up("name");
+    assert!(!session.is_heard());
 }
 
 /// Two of the largest bodies are here at once, or many small ones.

@@ -134,7 +134,10 @@ pub(crate) fn admit(
         Transport::Longpoll | Transport::Probe => {}
     }
     let vsn = params.get("vsn");
-    let Some(version) = Version::negotiate(vsn, &options.serializers) else {
+    // No text, and so not the first version, which is meant where there is none.
+    let is_nested = params.iter().any(|(name, _)| name.starts_with("vsn["));
+    let version = Version::negotiate(vsn, &options.serializers).filter(|_| !is_nested);
+    let Some(version) = version else {
         if let Some(suppressed) = mount.meters().limits().pass(Refused::Version) {
             let (socket, vsn) = (mount.path(), vsn.map(Cut));
             let address = address_of(node, &parts);

@@ -57,32 +57,38 @@ impl Offer {
 pub(crate) enum OfferError {
     #[error("the subprotocols offered are not ours")]
     OtherProtocol,
-    #[error("the subprotocols hold a malformed auth token, or several")]
+    #[error("the subprotocols hold a malformed auth token")]
     MalformedToken,
 }
 
-/// Reads the subprotocols. Only if `takes_tokens` is one of them read as an auth token.
+/// Reads the subprotocols. Only if `takes_tokens` is one of them read as an auth token. Of several
+/// none is: they are subprotocols like others, as in Phoenix.
 pub(crate) fn from_subprotocols(
     headers: &HeaderMap,
     takes_tokens: bool,
 ) -> Result<Offer, OfferError> {
     let mut offer = Offer::default();
+    let mut tokens = Vec::new();
     for line in headers.get_all(SEC_WEBSOCKET_PROTOCOL) {
         // No subprotocol of ours, but only a socket that has some refuses others.
         let line = String::from_utf8_lossy(line.as_bytes());
-        for protocol in line.split(',').map(str::trim) {
-            let token = takes_tokens
-                .then(|| protocol.strip_prefix(PREFIX))
-                .flatten();
-            if let Some(encoded) = token {
-                let token = decode(encoded).ok_or(OfferError::MalformedToken)?;
-                if offer.token.replace(token).is_some() {
-                    return Err(OfferError::MalformedToken);
-                }
-            } else if !protocol.is_empty() {
-                offer.protocols.push(protocol.to_owned());
-            }
+        for protocol in line
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+        {
+            let protocols = match takes_tokens && protocol.starts_with(PREFIX) {
+                true => &mut tokens,
+                false => &mut offer.protocols,
+            };
+            protocols.push(protocol.to_owned());
         }
+    }
+    if let [token] = &tokens[..] {
+        let token = decode(&token[PREFIX.len()..]).ok_or(OfferError::MalformedToken)?;
+        offer.token = Some(token);
+    } else {
+        offer.protocols.append(&mut tokens);
     }
     Ok(offer)
 }
@@ -181,10 +187,18 @@ mod tests {
         assert_eq!(offer(&["graphql-ws"]), Err(OfferError::OtherProtocol));
         assert_eq!(offer(&["Phoenix"]), Err(OfferError::OtherProtocol));
         assert_eq!(offer(&["phoenix\u{e9}"]), Err(OfferError::OtherProtocol));
-        for malformed in ["%%", "A", "/////w", "MTIzNA,base64url.bearer.phx.MTIzNA"] {
+        for malformed in ["%%", "A", "/////w"] {
             let offered = offer(&[&format!("phoenix, {PREFIX}{malformed}")]);
             assert_eq!(offered, Err(OfferError::MalformedToken), "{malformed}");
         }
+    }
+
+    #[test]
+    fn of_several_tokens_none_counts() {
+        let several = format!("phoenix, {PREFIX}MTIzNA, {PREFIX}%%");
+        assert_eq!(offer(&[&several]), of(None, true));
+        let alone = format!("{PREFIX}MTIzNA, {PREFIX}MTIzNA");
+        assert_eq!(offer(&[&alone]), Err(OfferError::OtherProtocol));
     }
 
     #[test]

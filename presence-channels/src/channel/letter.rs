@@ -47,6 +47,11 @@ pub(super) enum Letter<C: Channel> {
 }
 
 impl<C: Channel> Letter<C> {
+    /// Returns whether the client has sent the letter.
+    pub(super) fn is_clients(&self) -> bool {
+        matches!(self, Self::In { .. } | Self::Leave { .. })
+    }
+
     pub(super) fn is_broadcast(&self) -> bool {
         self.unhandled().is_some()
     }

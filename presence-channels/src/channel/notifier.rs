@@ -35,7 +35,7 @@ impl<C: Channel> Notifier<C> {
     ///
     /// # Errors
     /// [`NotifyError::Full`] if as many messages wait as may, and [`NotifyError::Closed`] if the
-    /// channel has ended. The message is dropped then.
+    /// channel has ended, or is in `terminate`. The message is dropped then.
     ///
     /// # Examples
     /// ```
@@ -104,7 +104,8 @@ pub enum NotifyError {
     /// still runs, and takes messages when it has caught up.
     #[error("as many messages wait for the channel as max_waiting_messages allows")]
     Full,
-    /// The channel has ended, and takes no message any more.
+    /// The channel has ended, or is in [`terminate`](Channel::terminate), and takes no message any
+    /// more.
     #[error("the channel has ended")]
     Closed,
 }

@@ -283,15 +283,18 @@ impl<C: Channel> AnyChannel for ChannelServer<C> {
         self.log_abnormal(None, &reason);
         let mut mailbox = self.mailbox.lock();
         if let Some(body) = mailbox.body.take() {
+            mailbox.ending = true;
             drop(mailbox);
             let server = self.clone();
             return Some(self.work(async move { server.end(body, reason).await }));
         }
-        if mailbox.closed {
+        if mailbox.closed || mailbox.ending {
             return None;
         }
         // Letters that no handler has begun with are not handled any more.
-        mailbox.push_close(reason);
+        let runner = mailbox.push_close(reason);
+        drop(mailbox);
+        runner.into_iter().for_each(Waker::wake);
         None
     }
 

@@ -3,6 +3,7 @@
 mod at_once;
 mod crashes;
 mod errors;
+mod held;
 mod joins;
 mod kicks;
 mod lifecycle;
@@ -167,6 +168,10 @@ impl Channel for Room {
             }
             "shout_from" => {
                 socket.broadcast_from("shout", payload)?;
+                no_reply()
+            }
+            "shout_slow" => {
+                socket.broadcast_from("slow", payload)?;
                 no_reply()
             }
             "long_event" => {

@@ -3,18 +3,19 @@
 
 use std::{future::pending, time::Duration};
 
-use futures_util::future::join_all;
+use futures_util::{SinkExt, StreamExt, future::join_all};
 use presence_channels::{
     Broadcast, Channel, Config, ConnectError, ConnectInfo, Endpoint, HandleResult, InfoResult,
     JoinResult, Params, Payload, PubSub, Routes, Socket, SocketOptions, Topic, UserSocket,
     no_reply,
 };
-use serde_json::json;
-use tokio::time::Instant;
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     client::{Client, joined, open},
-    world::{HANDLER_TIMEOUT, MAX_WAITING_MESSAGES},
+    world::{HANDLER_TIMEOUT, MAX_WAITING_MESSAGES, World},
 };
 
 /// More than twice of what may wait for a channel.
@@ -23,13 +24,20 @@ const MEMBERS: usize = 10;
 /// The time that a handler takes, such as to look a permission up.
 const LOOK: Duration = Duration::from_millis(1);
 
-struct Member;
+struct Member {
+    user_id: Option<String>,
+}
 
 impl UserSocket for Member {
     type State = ();
 
-    async fn connect(_: &Params, _: &ConnectInfo, (): &()) -> Result<Self, ConnectError> {
-        Ok(Self)
+    async fn connect(params: &Params, _: &ConnectInfo, (): &()) -> Result<Self, ConnectError> {
+        let user_id = params.get("user_id").map(str::to_owned);
+        Ok(Self { user_id })
+    }
+
+    fn id(&self) -> Option<String> {
+        self.user_id.clone()
     }
 
     fn channels(routes: &mut Routes<Self>) {
@@ -73,6 +81,10 @@ impl Channel for Handled {
             "shout_to_all" => socket.broadcast("shout", payload)?,
             "shout_later" => {
                 tokio::task::yield_now().await;
+                socket.broadcast_from("shout", payload)?;
+            }
+            "shout_slowly" => {
+                tokio::time::sleep(LOOK).await;
                 socket.broadcast_from("shout", payload)?;
             }
             _ => socket.endpoint().broadcast("news", "flash", payload)?,
@@ -170,6 +182,93 @@ async fn many_who_flood_slow_handlers_close_nobody() {
     }
     let takes = LOOK * 4 * MAX_WAITING_MESSAGES as u32;
     assert!(begun.elapsed() < takes * 3 / 2, "{:?}", begun.elapsed());
+}
+
+fn shout(event: &str, n: usize) -> Message {
+    Message::text(json!([null, null, "room:1", event, { "n": n }]).to_string())
+}
+
+fn read(message: Message) -> Value {
+    let Message::Text(message) = message else {
+        panic!("not text: {message:?}");
+    };
+    serde_json::from_str(&message).unwrap()
+}
+
+/// Floods its room, and hears the `broadcasts` of others meanwhile. Returns what keeps the
+/// connection open: its last messages may wait still.
+async fn flood_and_hear(flooder: Client, broadcasts: usize) -> impl Sized {
+    let (mut sink, mut stream) = flooder.into_socket().split();
+    let flood = async {
+        for n in 0..FLOOD {
+            let sent = sink.send(shout("shout", n));
+            sent.await.expect("it is not closed");
+        }
+    };
+    let hear = async {
+        for n in 0..broadcasts {
+            let message = read(stream.next().await.unwrap().unwrap());
+            assert_eq!(message[3], "shout", "after {n}: {message}");
+        }
+    };
+    tokio::join!(flood, hear);
+    (sink, stream)
+}
+
+/// Each waits for the handlers of the others, and has messages of its own waiting.
+#[tokio::test(start_paused = true)]
+async fn those_who_flood_each_other_close_nobody() {
+    for flooders in [2, 3] {
+        let endpoint = start().await;
+        let clients = (0..flooders).map(|_| joined(&endpoint, "room:1"));
+        let clients = join_all(clients).await;
+        let broadcasts = (flooders - 1) * FLOOD;
+        let begun = Instant::now();
+        let flood = clients
+            .into_iter()
+            .map(|client| flood_and_hear(client, broadcasts));
+        join_all(flood).await;
+        let takes = LOOK * 2 * broadcasts as u32;
+        assert!(begun.elapsed() < takes * 3 / 2, "{:?}", begun.elapsed());
+    }
+}
+
+/// Messages of a held client that no handler has begun with are not handled any more.
+#[tokio::test(start_paused = true)]
+async fn a_held_client_is_kicked_at_once_and_its_messages_are_not_heard_later() {
+    let endpoint = start().await;
+    let mut hangs = open(&endpoint).await;
+    hangs
+        .push_as("1", "room:1", "phx_join", json!("hangs"))
+        .await;
+    assert_eq!(hangs.receive_json().await[4]["status"], "ok");
+    let mut hearer = joined(&endpoint, "room:1").await;
+    let url = "ws://localhost/socket/websocket?vsn=2.0.0&user_id=kicked";
+    let (mut kicked, _) = Client::handshake(url, World::connect(&endpoint)).await;
+    kicked.join("room:1").await;
+    let mut kicked = kicked.into_socket();
+    // All of them are read before the client is held.
+    for n in 0..MAX_WAITING_MESSAGES / 3 {
+        kicked.send(shout("shout_slowly", n)).await.unwrap();
+    }
+    let mut heard = 0;
+    // Until the hearer's handler has caught up.
+    while timeout(10 * LOOK, hearer.receive_json()).await.is_ok() {
+        heard += 1;
+    }
+    assert!(heard >= MAX_WAITING_MESSAGES / 5, "{heard}");
+
+    let begun = Instant::now();
+    endpoint.kick("room:1", "kicked").unwrap();
+    let closed = read(kicked.next().await.unwrap().unwrap());
+    assert_eq!(closed[3], "phx_close");
+    // A message that was read, and that no handler has begun with.
+    let refused = read(kicked.next().await.unwrap().unwrap());
+    let reason = &refused[4]["response"]["reason"];
+    assert_eq!(reason, "unmatched topic", "{refused}");
+    assert!(begun.elapsed().is_zero(), "{:?}", begun.elapsed());
+    let late = timeout(HANDLER_TIMEOUT / 2, hearer.receive_json()).await;
+    assert!(late.is_err(), "{late:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,10 @@
 //! The letters that wait for a channel, and the limits on them.
 
-use std::{collections::VecDeque, mem::size_of, task::Waker};
+use std::{
+    collections::VecDeque,
+    mem::size_of,
+    task::{Poll, Waker},
+};
 
 use super::ChannelState;
 use crate::{
@@ -21,12 +25,17 @@ pub(super) struct Mailbox<C: Channel> {
     waiting: Option<Box<Waiting<C>>>,
     /// The channel, while nothing runs it.
     pub(super) body: Option<Box<ChannelState<C>>>,
+    /// Set from the channel's last callback on. No letter is handled any more.
+    pub(super) ending: bool,
     pub(super) closed: bool,
     /// The join that waits for this channel's end.
     pub(super) successor: Option<Waker>,
 }
 
 struct Waiting<C: Channel> {
+    /// The client's letters that others have overtaken while the client was held. All of them came
+    /// before all of `letters`.
+    overtaken: VecDeque<Letter<C>>,
     letters: VecDeque<Letter<C>>,
     /// Broadcasts on the channel's topic, and on the topics that it subscribes to.
     broadcasts: Amount,
@@ -34,6 +43,18 @@ struct Waiting<C: Channel> {
     infos: usize,
     /// The tasks that wait until there is room for a message of theirs.
     senders: Wakers,
+    /// The task that runs the channel, while only letters of a held client wait.
+    runner: Option<Waker>,
+}
+
+/// The next letter of a channel.
+pub(super) enum Next<C: Channel> {
+    /// The letter, and the tasks for which there is room now: they are to be woken without the
+    /// mailbox's lock.
+    Letter(Letter<C>, VecDeque<Waker>),
+    /// Only letters of a held client wait.
+    Held,
+    None,
 }
 
 /// The letters that a closed mailbox leaves behind, and the tasks that wait for the mailbox.
@@ -47,6 +68,7 @@ impl<C: Channel> Default for Mailbox<C> {
         Self {
             waiting: None,
             body: None,
+            ending: false,
             closed: false,
             successor: None,
         }
@@ -56,10 +78,12 @@ impl<C: Channel> Default for Mailbox<C> {
 impl<C: Channel> Default for Waiting<C> {
     fn default() -> Self {
         Self {
+            overtaken: VecDeque::new(),
             letters: VecDeque::new(),
             broadcasts: Amount::default(),
             infos: 0,
             senders: Wakers::default(),
+            runner: None,
         }
     }
 }
@@ -71,7 +95,7 @@ impl<C: Channel> Mailbox<C> {
             .waiting
             .as_ref()
             .and_then(|waiting| waiting.letters.front());
-        self.closed || matches!(first, Some(Letter::Close(_)))
+        self.ending || self.closed || matches!(first, Some(Letter::Close(_)))
     }
 
     /// Returns the limit at which no further broadcast is taken. The broadcast that goes over the
@@ -106,26 +130,47 @@ impl<C: Channel> Mailbox<C> {
         })
     }
 
-    pub(super) fn push(&mut self, letter: Letter<C>) {
+    /// Adds a letter. Returns the task that waits for such a letter: it is to be woken without the
+    /// mailbox's lock.
+    #[must_use]
+    pub(super) fn push(&mut self, letter: Letter<C>) -> Option<Waker> {
         let waiting = self.waiting.get_or_insert_default();
         waiting.count(&letter, true);
+        let waits = letter.is_clients();
         waiting.letters.push_back(letter);
+        waiting.runner.take_if(|_| !waits)
     }
 
-    /// Puts the end of the channel before all that waits.
-    pub(super) fn push_close(&mut self, reason: TerminateReason) {
+    /// Puts the end of the channel before all that waits. Returns what [`push`](Self::push) does.
+    #[must_use]
+    pub(super) fn push_close(&mut self, reason: TerminateReason) -> Option<Waker> {
         let waiting = self.waiting.get_or_insert_default();
         waiting.letters.push_front(Letter::Close(reason));
+        waiting.runner.take()
     }
 
-    /// Takes the next letter. Returns with it the tasks for which there is room now: they are to be
-    /// woken without the mailbox's lock.
-    pub(super) fn pop(&mut self, limits: &Limits) -> Option<(Letter<C>, VecDeque<Waker>)> {
-        let waiting = self.waiting.as_mut()?;
-        let Some(letter) = waiting.letters.pop_front() else {
+    /// Puts a letter of a held client, which came when the channel was idle, before all others of
+    /// the client.
+    pub(super) fn hold_first(&mut self, letter: Letter<C>) {
+        self.waiting
+            .get_or_insert_default()
+            .overtaken
+            .push_front(letter);
+    }
+
+    /// Takes the next letter. Those of a client that is held stay: the channel handles the others
+    /// meanwhile, which may be what another held client waits for.
+    pub(super) fn pop(&mut self, limits: &Limits, is_held: impl FnOnce() -> bool) -> Next<C> {
+        let Some(waiting) = &mut self.waiting else {
+            return Next::None;
+        };
+        let Some(letter) = waiting.take(is_held) else {
+            if !waiting.overtaken.is_empty() {
+                return Next::Held;
+            }
             // An idle channel holds no memory for letters.
             self.waiting = None;
-            return None;
+            return Next::None;
         };
         waiting.count(&letter, false);
         // At half of the limit, so that senders are not woken for one place each. A portion for
@@ -135,7 +180,20 @@ impl<C: Channel> Mailbox<C> {
             true => waiting.senders.take_portion(),
             false => VecDeque::new(),
         };
-        Some((letter, senders))
+        Next::Letter(letter, senders)
+    }
+
+    /// Ready when a letter waits that a held client does not hold up.
+    pub(super) fn poll_unheld(&mut self, waker: &Waker) -> Poll<()> {
+        let Some(waiting) = &mut self.waiting else {
+            return Poll::Ready(());
+        };
+        waiting.pass_clients();
+        if !waiting.letters.is_empty() {
+            return Poll::Ready(());
+        }
+        waiting.runner = Some(waker.clone());
+        Poll::Pending
     }
 
     /// Wakes the task of `waker` when there is room for a message of the app, or the channel ends.
@@ -176,10 +234,21 @@ impl<C: Channel> Mailbox<C> {
         broadcasts
     }
 
+    /// Takes no more messages but the client's. Returns the broadcasts, as
+    /// [`take_broadcasts`](Self::take_broadcasts) does, and the tasks that wait for room.
+    pub(super) fn end(&mut self) -> Leftovers<C> {
+        self.ending = true;
+        let letters = self.take_broadcasts();
+        let senders = self.waiting.as_mut().map(|waiting| &mut waiting.senders);
+        let waiters = senders.map(Wakers::take_all).unwrap_or_default();
+        Leftovers { letters, waiters }
+    }
+
     pub(super) fn close(&mut self) -> Leftovers<C> {
         self.closed = true;
         let Waiting {
-            letters,
+            overtaken: mut letters,
+            letters: mut later,
             mut senders,
             ..
         } = self
@@ -187,6 +256,7 @@ impl<C: Channel> Mailbox<C> {
             .take()
             .map(|waiting| *waiting)
             .unwrap_or_default();
+        letters.append(&mut later);
         let mut waiters = senders.take_all();
         waiters.extend(self.successor.take());
         Leftovers { letters, waiters }
@@ -194,6 +264,30 @@ impl<C: Channel> Mailbox<C> {
 }
 
 impl<C: Channel> Waiting<C> {
+    /// Takes the next letter that may be handled.
+    fn take(&mut self, is_held: impl FnOnce() -> bool) -> Option<Letter<C>> {
+        let first = self.letters.front();
+        let is_end = matches!(first, Some(Letter::Close(_)));
+        let may_be_held = !self.overtaken.is_empty() || matches!(first, Some(Letter::In { .. }));
+        if is_end || !may_be_held {
+            return self.letters.pop_front();
+        }
+        if is_held() {
+            self.pass_clients();
+            return self.letters.pop_front();
+        }
+        let overtaken = self.overtaken.pop_front();
+        overtaken.or_else(|| self.letters.pop_front())
+    }
+
+    /// Has the first letter that is not the client's overtake those before it. Each letter is
+    /// overtaken once, so a long line costs no visits.
+    fn pass_clients(&mut self) {
+        while let Some(letter) = self.letters.pop_front_if(|letter| letter.is_clients()) {
+            self.overtaken.push_back(letter);
+        }
+    }
+
     fn count(&mut self, letter: &Letter<C>, comes: bool) {
         match letter {
             Letter::Info(_) if comes => self.infos += 1,

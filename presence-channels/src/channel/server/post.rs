@@ -40,7 +40,9 @@ impl<C: Channel> ChannelServer<C> {
             drop(mailbox);
             return Some(self.work(run(self.clone(), body, Some(letter))));
         }
-        mailbox.push(letter);
+        let runner = mailbox.push(letter);
+        drop(mailbox);
+        runner.into_iter().for_each(Waker::wake);
         None
     }
 
@@ -140,8 +142,9 @@ impl<C: Channel> ChannelServer<C> {
         let name = limit.name();
         let reason = format!("too slow for its {what}: {name} is reached");
         let broadcasts = mailbox.take_broadcasts();
-        mailbox.push_close(TerminateReason::Failed(reason.clone()));
+        let runner = mailbox.push_close(TerminateReason::Failed(reason.clone()));
         drop(mailbox);
+        runner.into_iter().for_each(Waker::wake);
         self.log_slow(&reason);
         self.limit_meters().closed(limit, &*self.topic);
         broadcasts.into_iter().for_each(drop_guarded);

@@ -1,6 +1,10 @@
 //! The work of a channel: its callbacks, one at a time, and its end.
 
-use std::{future::poll_fn, sync::Arc, task::Waker};
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 use presence_core::{
     pubsub::{Broadcast, Payload},
@@ -8,7 +12,10 @@ use presence_core::{
 };
 use tracing::Instrument;
 
-use super::{AnyChannel, ChannelServer, ChannelState};
+use super::{
+    AnyChannel, ChannelServer, ChannelState,
+    mailbox::{Leftovers, Next},
+};
 use crate::{
     channel::{
         Channel, ChannelError, Reply, Socket, TerminateReason, letter::Letter, reply::Then,
@@ -40,21 +47,29 @@ pub(super) fn run<C: Channel>(
         if let Flow::End(reason) = server.unless_stopped(&mut body.socket, "join", Flow::GoOn) {
             return Box::pin(server.end(body, reason)).await;
         }
+        // A flood may have been read already, and waits in the mailbox.
+        if let Some(first) = letter.take_if(|letter| server.holds_up(letter)) {
+            server.mailbox.lock().hold_first(first);
+        }
         loop {
             if letter.is_none() {
                 let mut mailbox = server.mailbox.lock();
-                let Some((next, senders)) = mailbox.pop(server.limits()) else {
-                    mailbox.body = Some(body);
-                    return;
-                };
-                drop(mailbox);
-                senders.into_iter().for_each(Waker::wake);
-                letter = Some(next);
+                match mailbox.pop(server.limits(), || server.is_held()) {
+                    Next::Letter(next, senders) => {
+                        drop(mailbox);
+                        senders.into_iter().for_each(Waker::wake);
+                        letter = Some(next);
+                    }
+                    Next::Held => {}
+                    Next::None => {
+                        mailbox.body = Some(body);
+                        return;
+                    }
+                }
             }
-            if matches!(letter, Some(Letter::In { .. })) {
-                // A flood may have been read already, and waits in this mailbox.
-                let sender = server.shared.outbox.sender();
-                poll_fn(|cx| sender.poll_released(cx)).await;
+            if letter.is_none() {
+                poll_fn(|cx| server.poll_unheld(cx)).await;
+                continue;
             }
             if let Flow::End(reason) = server.serve(&mut body, &mut letter).await {
                 return Box::pin(server.end(body, reason)).await;
@@ -66,6 +81,23 @@ pub(super) fn run<C: Channel>(
 }
 
 impl<C: Channel> ChannelServer<C> {
+    /// Returns whether the client's messages wait: too many of its broadcasts do.
+    fn is_held(&self) -> bool {
+        self.shared.outbox.sender().is_held()
+    }
+
+    fn holds_up(&self, letter: &Letter<C>) -> bool {
+        matches!(letter, Letter::In { .. }) && self.is_held()
+    }
+
+    /// Ready when the client is held no more, or a letter waits that is not the client's.
+    fn poll_unheld(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.shared.outbox.sender().poll_released(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => self.mailbox.lock().poll_unheld(cx.waker()),
+        }
+    }
+
     async fn serve(&self, body: &mut ChannelState<C>, letter: &mut Option<Letter<C>>) -> Flow {
         let limit = self.shared.node().handler_timeout();
         let ChannelState {
@@ -258,6 +290,10 @@ impl<C: Channel> ChannelServer<C> {
     /// client is told.
     pub(super) async fn end(&self, mut body: Box<ChannelState<C>>, reason: TerminateReason) {
         self.log_end(&reason);
+        // Broadcasts that no handler will take would hold their senders for nothing.
+        let Leftovers { letters, waiters } = self.mailbox.lock().end();
+        letters.into_iter().for_each(drop_guarded);
+        waiters.into_iter().for_each(Waker::wake);
         // The client's doing, and counted as that.
         let is_clients = reason == TerminateReason::TimedOut && self.progress.waited_for_client();
         if let Some(crash) = reason.crash().filter(|_| !is_clients) {

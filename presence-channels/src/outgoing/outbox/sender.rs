@@ -37,7 +37,8 @@ impl Sender {
         self.unhandled.get_or_init(Arc::default).begin(bytes)
     }
 
-    fn is_held(&self) -> bool {
+    /// Returns whether too many of the client's broadcasts wait for handlers.
+    pub(crate) fn is_held(&self) -> bool {
         self.unhandled
             .get()
             .is_some_and(|unhandled| unhandled.is_held())

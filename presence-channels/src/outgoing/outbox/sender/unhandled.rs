@@ -7,6 +7,9 @@
 //! has, the less room is left, and the fewer broadcasts each may have waiting. A client that sends
 //! little is not held.
 //!
+//! The channels of a held client handle what others send. Two clients that flood each other would
+//! otherwise hold each other for good: each waits until the other's channel has handled broadcasts.
+//!
 //! One slow channel must not silence its room. So a hold lasts no longer than a sender needs that
 //! fills an empty mailbox in [`FILL_TIME`], and what waited until then is forgotten. A channel that
 //! is slower than that ends, and alone.

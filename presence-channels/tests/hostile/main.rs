@@ -22,4 +22,5 @@ mod publish_bodies;
 mod slow_downloads;
 mod slow_polls;
 mod slow_reader;
+mod unread;
 mod world;

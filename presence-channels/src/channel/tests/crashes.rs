@@ -78,3 +78,30 @@ async fn an_error_is_a_reply_and_the_channel_lives() {
     channel.push("info_fail", json!({})).await;
     assert_alive(&channel).await;
 }
+
+/// A test that has given up to look at a channel does not take what it asked for. The channel drops
+/// that, between its callbacks.
+#[tokio::test(start_paused = true)]
+async fn a_panic_outside_of_the_callbacks_ends_its_channel_alone() {
+    let (endpoint, world) = endpoint().await;
+    let client = client(&endpoint).await;
+    let (_, other) = client.join("room:other", json!({})).await.unwrap();
+    let (_, channel) = client.join("room:1", json!({})).await.unwrap();
+    let gated = channel.push("gated", json!({})).await;
+    world.until("at the gate").await;
+    {
+        let look = channel.inspect(|_: &Room, _: &Socket<Room>| Bomb);
+        assert!(tokio::time::timeout(Duration::ZERO, look).await.is_err());
+    }
+    let ping = channel.push("ping", json!({})).await;
+    world.gate.add_permits(1);
+    channel.assert_reply(gated, "ok", json!({})).await;
+    channel.assert_crashed().await;
+    let unmatched = reason("unmatched topic");
+    channel.assert_reply(ping, "error", unmatched.clone()).await;
+    let late = channel.push("ping", json!({})).await;
+    channel.assert_reply(late, "error", unmatched).await;
+    assert_alive(&other).await;
+    let (_, channel) = client.join("room:1", json!({})).await.unwrap();
+    assert_alive(&channel).await;
+}

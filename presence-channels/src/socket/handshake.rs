@@ -134,7 +134,7 @@ pub(crate) fn admit(
         Transport::Longpoll | Transport::Probe => {}
     }
     let vsn = params.get("vsn");
-    // No text, and so not the first version, which is meant where there is none.
+    // Not a text: a client without a version would get the first one.
     let is_nested = params.iter().any(|(name, _)| name.starts_with("vsn["));
     let version = Version::negotiate(vsn, &options.serializers).filter(|_| !is_nested);
     let Some(version) = version else {

@@ -208,9 +208,10 @@ impl Limits {
 
     /// Sets the number of connections that one user may have on one node, by
     /// [`UserSocket::id`](crate::UserSocket::id). `None`, the default, sets no limit; neither do
-    /// sockets without an id. A further client of the user is refused with the status 429. Set a
-    /// limit that leaves room for a user's devices and tabs, and for connections that a phone has
-    /// lost and the server has not noticed yet: 20, for example.
+    /// sockets without an id. A further client of the user is refused with the status 429. A client
+    /// that is gone counts until its handlers have ended. Set a limit that leaves room for a user's
+    /// devices and tabs, and for connections that a phone has lost and the server has not noticed
+    /// yet: 20, for example.
     #[must_use]
     pub fn max_connections_per_user(mut self, connections: impl Into<Option<usize>>) -> Self {
         self.max_connections_per_user = connections.into();

@@ -298,7 +298,8 @@ impl Serve {
 
     /// Sets the most bytes of a request's head: its first line and its headers. Default 64 KiB, at
     /// least 8 KiB. A larger head is refused with the status 431. Raise it if cookies or tokens in
-    /// headers are larger. A client that sends half a head holds as much memory.
+    /// headers are larger. A client that sends half a head holds as much memory, and over HTTP/1.1
+    /// also a client that reads its response slowly: hyper has one limit for both buffers.
     ///
     /// HTTP/1.1 refuses a request with more than 100 headers, or with a URI of more than 65,534
     /// bytes (the status 414), whatever this option is. The metrics and the log count them here,

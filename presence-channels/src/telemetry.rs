@@ -19,9 +19,10 @@
 //! that the client's version of the protocol cannot carry, of a presence whose key or meta is
 //! refused, and of a limit. These warnings, and the lines of clients, joins and new tokens that are
 //! refused, are written at most once a second for each mount and kind, whatever their level. A
-//! client may repeat what fails, so a failure in a channel is written at most once a second for
-//! each route, kind and event. The field `suppressed` of such lines is the number of lines that
-//! were held back before. A connection and a join that succeed always have their lines.
+//! client may repeat what fails, so a failure of `connect` or `refresh` is written at most once a
+//! second for each mount, and a failure in a channel for each route, kind and event. The field
+//! `suppressed` of such lines is the number of lines that were held back before. A connection and a
+//! join that succeed always have their lines.
 //!
 //! Spans and events have these fields: `topic`, `event` (of a callback without one, its name;
 //! absent if no callback ended the channel), `user` ([`UserSocket::id`](crate::UserSocket::id)) and
@@ -46,7 +47,7 @@
 //! | `presence_channels_sockets` | gauge | | `socket`, `transport` | clients connected to this node; a client is counted until its last channel has ended |
 //! | `presence_channels_connects_total` | counter | | `socket`, `transport`, `result` | clients that connected (`ok`), and those that `connect` refused: `refused` (a status below 500), `failed` |
 //! | `presence_channels_channels` | gauge | | `socket`, `route` | channels joined |
-//! | `presence_channels_joins_total` | counter | | `socket`, `route`, `result` | joins that reached a channel: `ok`, `refused`, `failed` (an error of yours, a panic, out of time) |
+//! | `presence_channels_joins_total` | counter | | `socket`, `route`, `result` | joins that reached a channel: `ok`, `refused` (also for a presence whose key or meta is refused), `failed` (an error of yours, a panic, out of time) |
 //! | `presence_channels_messages_in_total` | counter | | `socket`, `transport` | messages from clients, heartbeats included |
 //! | `presence_channels_bytes_in_total` | counter | bytes | `socket`, `transport` | their sizes |
 //! | `presence_channels_messages_out_total` | counter | | `socket`, `transport` | messages queued for clients: a broadcast once for each |

@@ -6,6 +6,8 @@ use std::{
     task::Waker,
 };
 
+use crate::guard::call_guarded;
+
 /// The number of tasks that one portion wakes. Most of a large crowd would only find that the first
 /// few have used up what there was, and wait again.
 pub(crate) const PORTION: usize = if cfg!(all(test, shuttle)) { 1 } else { 16 };
@@ -26,6 +28,13 @@ type Identity = (usize, usize);
 fn identity(waker: &Waker) -> Identity {
     let vtable: *const _ = waker.vtable();
     (waker.data().addr(), vtable.addr())
+}
+
+/// Wakes a task, by a waker that may be the app's. One that panics keeps no other from its turn.
+pub(crate) fn wake(waker: Waker) {
+    if let Err(panic) = call_guarded(|| waker.wake()) {
+        tracing::error!(panic, "the waker of a task panicked");
+    }
 }
 
 impl Wakers {
@@ -70,11 +79,49 @@ impl Wakers {
 
     /// Wakes all, in order. To be called without a lock, because a waker may be of any kind.
     pub(crate) fn wake(self) {
-        self.queue.into_iter().for_each(Waker::wake);
+        self.queue.into_iter().for_each(wake);
     }
 
     /// Removes and returns all. A crowd leaves no memory behind.
     pub(crate) fn take_all(&mut self) -> VecDeque<Waker> {
         mem::take(self).queue
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::Wake,
+    };
+
+    use super::*;
+
+    /// The waker of an app that panics, or counts.
+    struct Own {
+        panics: bool,
+        woken: Arc<AtomicUsize>,
+    }
+
+    impl Wake for Own {
+        fn wake(self: Arc<Self>) {
+            assert!(!self.panics, "asked to");
+            self.woken.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_waker_that_panics_keeps_no_other_from_its_turn() {
+        let woken = Arc::new(AtomicUsize::new(0));
+        let mut wakers = Wakers::default();
+        for panics in [false, true, false] {
+            let woken = woken.clone();
+            wakers.add(&Arc::new(Own { panics, woken }).into());
+        }
+        wakers.wake();
+        assert_eq!(woken.load(Ordering::Relaxed), 2);
     }
 }

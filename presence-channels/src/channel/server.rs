@@ -23,7 +23,10 @@ use std::{
 
 use mailbox::Mailbox;
 use parking_lot::Mutex;
-use presence_core::{pubsub::Payload, tracker::Tracked};
+use presence_core::{
+    pubsub::Payload,
+    tracker::{Disconnect, Tracked},
+};
 use smol_str::SmolStr;
 
 use super::{
@@ -32,7 +35,7 @@ use super::{
 };
 use crate::{
     Topic,
-    guard::Progress,
+    guard::{Progress, call_guarded},
     message::{Outgoing, Ref, TopicRef},
     serializer::Frame,
     socket::ConnectionShared,
@@ -104,6 +107,22 @@ struct ChannelState<C: Channel> {
     channel: C,
     socket: Socket<C>,
     _present: Present,
+}
+
+impl<C: Channel> Drop for ChannelState<C> {
+    /// After a panic outside of a callback nobody else ends the presences as those of a crash.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let owner = self.socket.owner();
+            let lost = || owner.disconnect(Disconnect::Lost, C::DISCONNECT_GRACE);
+            if let Err(panic) = call_guarded(lost) {
+                tracing::error!(
+                    panic,
+                    "the presences of a channel that panicked have no grace"
+                );
+            }
+        }
+    }
 }
 
 /// Begins a join.

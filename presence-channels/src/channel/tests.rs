@@ -2,6 +2,7 @@
 
 mod at_once;
 mod crashes;
+mod crashes_with_grace;
 mod errors;
 mod held;
 mod joins;

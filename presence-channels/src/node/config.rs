@@ -84,8 +84,9 @@ impl Config {
     }
 
     /// Sets the number of clients that may be connected to this node. Off by default. Further
-    /// clients are refused with the status 503. Set a limit below the number of files that the
-    /// process may open. An endpoint does not start with 0.
+    /// clients are refused with the status 503. A client that is gone counts until its handlers
+    /// have ended. Set a limit below the number of files that the process may open. An endpoint
+    /// does not start with 0.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = Some(connections);
@@ -93,7 +94,8 @@ impl Config {
     }
 
     /// Sets the number of clients that may be connected from one address (of IPv6, from one /64
-    /// network). Off by default. Further clients are refused with the status 429. The address is
+    /// network). Off by default. Further clients are refused with the status 429. A client that is
+    /// gone counts until its handlers have ended. The address is
     /// [`ConnectInfo::client_ip`](crate::ConnectInfo::client_ip), so the app must be served with
     /// [`serve`](crate::serve), or with `into_make_service_with_connect_info::<SocketAddr>()`. Name
     /// proxies in

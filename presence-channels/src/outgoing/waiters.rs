@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use super::sync::Mutex;
-use crate::wakers::Wakers;
+use crate::wakers::{self, Wakers};
 
 /// The wakers of tasks that look again when they are woken, in the order in which they came.
 /// Whoever waits first adds its waker, and looks after that, so that no change falls between the
@@ -28,7 +28,7 @@ impl Waiters {
         let portion = wakers.take_portion();
         let has_more = !wakers.is_empty();
         drop(wakers);
-        portion.into_iter().for_each(Waker::wake);
+        portion.into_iter().for_each(wakers::wake);
         has_more
     }
 }

@@ -297,6 +297,10 @@ fn assemble(
             0
         }
     };
+    // What was escaped has doubled the buffer.
+    if buffer.capacity() - buffer.len() > BESIDE {
+        buffer.shrink_to_fit();
+    }
     let mut bytes = Bytes::from(buffer);
     bytes.advance(start);
     (bytes, (MAX_HEADER - start) as u8)

@@ -253,6 +253,28 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_frame_has_no_spare_bytes_to_speak_of() {
+        // An escape makes the frame longer than was foreseen.
+        for topic in ["room:1", "room:\"", "room:\u{7}\u{7}"] {
+            let allocated = allocation_counter::measure(|| {
+                let payload = Payload::Json(format!("{{\"a\":\"{}\"}}", "x".repeat(8000)).into());
+                let frame = V2.encode(&Outgoing::Push {
+                    join_ref: &Ref::NULL,
+                    reference: &Ref::NULL,
+                    topic,
+                    event: "e",
+                    payload: &payload,
+                });
+                let frame = frame.unwrap();
+                drop(payload);
+                std::mem::forget(frame);
+            });
+            let kept = allocated.bytes_current;
+            assert!((8000..8400).contains(&kept), "{topic:?}: {kept} bytes");
+        }
+    }
+
     fn text(text: &str) -> Result<Message, MalformedFrame> {
         V2.decode(Data::Text(text.into()))
     }

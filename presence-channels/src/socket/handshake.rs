@@ -31,7 +31,8 @@ pub(crate) struct Candidate {
     pub(crate) params: Params,
     pub(crate) info: ConnectInfo,
     pub(crate) version: Version,
-    /// The client's place among the connections. A transport keeps it as long as the connection.
+    /// The client's place among the connections. The transport keeps it, and what the channels'
+    /// handlers work with, which may last longer.
     pub(crate) admission: Admission,
     /// The subprotocol that the answer to a WebSocket's handshake names.
     pub(crate) subprotocol: Option<HeaderValue>,

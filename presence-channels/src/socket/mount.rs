@@ -20,7 +20,8 @@ use crate::{
     outgoing::Sink,
     serializer::Version,
     telemetry::{
-        self, Asked, CutError, MountMeters, Refused, Stopwatch, Transport, event_at, span_at,
+        self, Asked, CutError, LoggedClient, MountMeters, Refused, Stopwatch, Transport, event_at,
+        span_at,
     },
 };
 
@@ -202,8 +203,11 @@ impl<S: UserSocket> Mount<S> {
         {
             let taken = candidate.admission.take_for_user(id, limit);
             taken.map_err(|full| {
-                let id = accepted.user.id().unwrap_or_default();
-                self.meters.limits().refused(full.limit(), id);
+                let limits = self.meters.limits();
+                limits.refused_to(full.limit(), "a connection", || LoggedClient {
+                    user: logged_user(&accepted.user),
+                    address: logged_address(candidate.info.client_ip()),
+                });
                 Refusal::Full(full)
             })?;
         }
@@ -285,7 +289,9 @@ impl<S: UserSocket> Mount<S> {
         let address = logged_address(info.client_ip());
         let reason = CutError(refusal.reason()).to_string();
         let asked = if refusal.http_status().is_server_error() {
-            tracing::error!(target: telemetry::target::CONNECT, path, address, %params, reason, "connect failed");
+            if let Some(suppressed) = self.meters.limits().pass(Refused::FailedClient) {
+                tracing::error!(target: telemetry::target::CONNECT, path, address, %params, reason, suppressed, "connect failed");
+            }
             Asked::Failed
         } else {
             let status = refusal.http_status().as_u16();

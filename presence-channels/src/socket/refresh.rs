@@ -99,7 +99,9 @@ fn log<S: UserSocket>(shared: &ConnectionShared<S>, refusal: &ConnectError) {
     let (user, address) = (shared.logged_user(), shared.logged_address());
     let reason = CutError(refusal.reason()).to_string();
     if status.is_server_error() {
-        tracing::error!(target: target::CONNECT, socket, user, address, reason, "refresh failed");
+        if let Some(suppressed) = mount.meters.limits().pass(Refused::FailedToken) {
+            tracing::error!(target: target::CONNECT, socket, user, address, reason, suppressed, "refresh failed");
+        }
     } else if let Some(suppressed) = mount.meters.limits().pass(Refused::Token) {
         let (level, status) = (mount.options.log, status.as_u16());
         event_at!(

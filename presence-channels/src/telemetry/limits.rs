@@ -39,8 +39,12 @@ pub(crate) enum Refused {
     Handshake,
     /// A client that `connect` refuses.
     Client,
+    /// A client whose `connect` fails.
+    FailedClient,
     /// A new token that `refresh` refuses.
     Token,
+    /// A new token whose `refresh` fails.
+    FailedToken,
     Join,
     /// The error of a refused join.
     JoinError,

@@ -189,6 +189,8 @@ async fn a_failed_refresh_is_an_error_and_a_refused_token_is_not() {
         ),
         ("forged", "refused a new token", "INFO", "status=403"),
     ] {
+        // One line a second.
+        tokio::time::advance(Duration::from_secs(1)).await;
         let log = Log::listen("presence_channels=info");
         let push = client
             .push("phoenix", "refresh_token", json!({ "token": token }))

@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use presence_core::{
@@ -25,6 +25,7 @@ use crate::{
     guard::{CallbackOutcome, drop_guarded, guard_last, guard_progress},
     message::{Ref, TopicRef},
     telemetry::{self, Callback, Crash, Cut, Shown, Stopwatch, event_at, span_at},
+    wakers,
 };
 
 enum Flow {
@@ -57,7 +58,7 @@ pub(super) fn run<C: Channel>(
                 match mailbox.pop(server.limits(), || server.is_held()) {
                     Next::Letter(next, senders) => {
                         drop(mailbox);
-                        senders.into_iter().for_each(Waker::wake);
+                        senders.into_iter().for_each(wakers::wake);
                         letter = Some(next);
                     }
                     Next::Held => {}
@@ -293,7 +294,7 @@ impl<C: Channel> ChannelServer<C> {
         // Broadcasts that no handler will take would hold their senders for nothing.
         let Leftovers { letters, waiters } = self.mailbox.lock().end();
         letters.into_iter().for_each(drop_guarded);
-        waiters.into_iter().for_each(Waker::wake);
+        waiters.into_iter().for_each(wakers::wake);
         // The client's doing, and counted as that.
         let is_clients = reason == TerminateReason::TimedOut && self.progress.waited_for_client();
         if let Some(crash) = reason.crash().filter(|_| !is_clients) {
@@ -352,7 +353,7 @@ impl<C: Channel> ChannelServer<C> {
                 letter => drop_guarded(letter),
             }
         }
-        leftovers.waiters.into_iter().for_each(Waker::wake);
+        leftovers.waiters.into_iter().for_each(wakers::wake);
     }
 }
 

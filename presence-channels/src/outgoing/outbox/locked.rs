@@ -4,9 +4,9 @@ use super::{Outbox, OutboxPhase, Sink, StateGuard, wake};
 use crate::serializer::Frame;
 
 impl Outbox {
-    /// Queues a message without a write, a wait or a call of other code, for who holds a lock. The
-    /// caller has seen to it that there is [room](Self::poll_room), and calls
-    /// [`enqueued`](Self::enqueued) without the lock. Returns `false` if the connection is closing.
+    /// Queues a message without a write, a wait or a call of other code, for who holds a lock. It
+    /// does not look for [room](Self::poll_room): a caller with much to send does that before. The
+    /// caller calls [`enqueued`](Self::enqueued) without the lock. Returns `false` if the connection is closing.
     pub(crate) fn enqueue(&self, frame: Frame) -> bool {
         let mut state = self.state.lock();
         let is_open = state.phase == OutboxPhase::Open;

@@ -31,6 +31,12 @@ impl Gate {
         self.pass_at(self.start.elapsed().as_millis() as u64)
     }
 
+    /// Returns whether the next line would pass, and none is held back.
+    pub(super) fn is_idle(&self) -> bool {
+        self.start.elapsed().as_millis() as u64 >= self.next.load(Ordering::Relaxed)
+            && self.suppressed.load(Ordering::Relaxed) == 0
+    }
+
     fn pass_at(&self, now: u64) -> Option<u64> {
         let next = self.next.load(Ordering::Relaxed);
         let is_first = now >= next

@@ -16,14 +16,14 @@
 
 use std::{
     sync::{Arc, Weak},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use parking_lot::Mutex;
 use tokio::{runtime::Handle, task::AbortHandle, time::Instant};
 
-use crate::wakers::Wakers;
+use crate::wakers::{self, Wakers};
 
 /// The part of a mailbox's room that the broadcasts of one client may take, as a divisor.
 const SHARE: usize = 4;
@@ -157,7 +157,7 @@ impl Unhandled {
         if state.hold.take_if(is_half).is_some() {
             let readers = state.readers.take_all();
             drop(state);
-            readers.into_iter().for_each(Waker::wake);
+            readers.into_iter().for_each(wakers::wake);
         }
     }
 
@@ -171,7 +171,7 @@ impl Unhandled {
         state.round = state.round.wrapping_add(1);
         let readers = state.readers.take_all();
         drop(state);
-        readers.into_iter().for_each(Waker::wake);
+        readers.into_iter().for_each(wakers::wake);
     }
 }
 

@@ -3,7 +3,7 @@
 //! A user's file is never printed from its tree, so the bytes around an edit stay as they were.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use syn::spanned::Spanned;
 
@@ -39,6 +39,8 @@ pub(crate) enum Outcome {
 
 /// A parsed file.
 pub(crate) struct Source<'a> {
+    /// The path of the file in the project, which finds the files of its modules.
+    path: PathBuf,
     text: &'a str,
     pub(crate) file: syn::File,
     /// The offset in `text` where the parser begins: after a byte order mark and a `#!` line.
@@ -63,7 +65,16 @@ impl<'a> Source<'a> {
                 "make it compile, then run the command again",
             )
         })?;
-        Ok(Source { text, file, base })
+        Ok(Source {
+            path: path.to_owned(),
+            text,
+            file,
+            base,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(crate) fn text(&self) -> &'a str {

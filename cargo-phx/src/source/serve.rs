@@ -42,6 +42,7 @@ mod accept;
 mod app_state;
 mod axum;
 mod axum_server;
+mod children;
 mod count;
 mod edit;
 mod expand;

@@ -320,6 +320,10 @@ impl Functions for Wiring {
             serve::state_parameter(source, name, &self.types_of(path))
         })
     }
+
+    fn text(&self, path: &Path) -> Option<String> {
+        self.plan.read(path).ok()?
+    }
 }
 
 impl Wiring {

@@ -63,6 +63,11 @@ ABOVE    tokio::select! {
         .serve(app.into_make_service())
         .awaitFAIL;
 ",
+    "ABOVE    axum_server::bind(address())
+        .acceptor(tls())
+        .serve(app.into_make_service())
+        .awaitFAIL;
+",
     "    let handle = axum_server::Handle::new();
     tokio::spawn(end(handle.clone()));
 ABOVE    axum_server::bind_rustls(address(), config())

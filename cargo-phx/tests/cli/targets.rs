@@ -144,6 +144,37 @@ fn a_notice_says_what_a_server_that_stays_lacks() {
 }
 
 #[test]
+fn an_import_that_another_file_takes_stays() {
+    let main = MAIN
+        .replace(
+            "use axum::Router;\n",
+            "use axum::Router;\nuse std::net::SocketAddr;\n\nmod handlers;\n",
+        )
+        .replace(
+            "Router::new()",
+            "Router::new().into_make_service_with_connect_info::<SocketAddr>()",
+        );
+    let import = "use std::net::SocketAddr;";
+    for (handlers, stays) in [
+        ("use super::*;\n\npub fn own(_: SocketAddr) {}\n", true),
+        (
+            "use std::net::SocketAddr;\n\npub fn own(_: SocketAddr) {}\n",
+            false,
+        ),
+    ] {
+        let sandbox = Sandbox::with(&[
+            ("Cargo.toml", &manifest("", "")),
+            ("src/main.rs", &main),
+            ("src/handlers.rs", handlers),
+        ]);
+        sandbox.phx("gen presence").succeeded();
+        let wired = sandbox.read("src/main.rs");
+        assert!(wired.contains("presence_channels::serve("), "{wired}");
+        assert_eq!(wired.contains(import), stays, "{wired}");
+    }
+}
+
+#[test]
 fn of_several_servers_one_can_be_chosen() {
     let sandbox = Sandbox::with(&[
         ("Cargo.toml", &manifest("", "")),

@@ -6,8 +6,9 @@
 use syn::{Expr, Pat, ReturnType, Stmt};
 
 use super::edit::{Edit, Place, indented};
-use super::find::{Accept, variable};
-use super::listener::never;
+use super::find::{Accept, Level, is_accept, variable};
+use super::flow::Flow;
+use super::listener::{is_tcp, is_unix, never};
 use super::{Duty, Server};
 use crate::source::paths;
 
@@ -71,12 +72,15 @@ pub(super) fn wire(edit: &mut Edit, server: &Server, accept: &Accept) -> Option<
         _ => return None,
     }
     let has_nodelay = source.slice(accept.body).contains("set_nodelay(");
-    let is_unix = server
-        .found
-        .function()
-        .is_some_and(|(_, body)| source.slice(body).contains("UnixListener"));
-    if !has_nodelay && !is_unix {
-        match stream(inner.statement()) {
+    let listeners = listeners(accept.accept);
+    let all = |is: fn(&Flow, &Expr, &[Level]) -> bool| {
+        let scope = &server.found.scope;
+        listeners.iter().all(|expr| is(edit.flow, expr, scope))
+    };
+    // A Unix socket has no such option.
+    if !has_nodelay && !all(is_unix) {
+        let may_be_unix = source.text().contains("UnixListener") && !all(is_tcp);
+        match stream(inner.statement()).filter(|_| !may_be_unix) {
             Some(stream) => edit.after(
                 inner,
                 &[format!("{NODELAY}\nlet _ = {stream}.set_nodelay(true);")],
@@ -90,6 +94,20 @@ pub(super) fn wire(edit: &mut Edit, server: &Server, accept: &Accept) -> Option<
     lines.extend(returned.filter(|_| is_last).map(str::to_owned));
     edit.after(place, &lines);
     Some(())
+}
+
+/// Returns the listeners in `listener.accept().await`, or in a `tokio::select!` of such calls.
+fn listeners(accept: &Expr) -> Vec<&Expr> {
+    let accepts: Vec<&Expr> = match accept {
+        Expr::Await(awaited) => vec![&awaited.base],
+        Expr::Call(select) => select.args.iter().filter(|expr| is_accept(expr)).collect(),
+        _ => Vec::new(),
+    };
+    let receivers = accepts.into_iter().map(|expr| match expr {
+        Expr::MethodCall(call) => &*call.receiver,
+        _ => expr,
+    });
+    receivers.collect()
 }
 
 /// Returns the variable of the stream in `let (stream, address) = ...;`, or in

@@ -58,7 +58,7 @@ fn replacement<'s>(
         return None;
     };
     let mut unused = Vec::new();
-    let mut drops = |path: &syn::Path| match unused::without(edit.source, edit.flow.crates, path) {
+    let mut drops = |path: &syn::Path| match unused::without(edit.source, edit.flow, path) {
         Consequence::Nothing => Some(()),
         Consequence::Unused(import) => {
             unused.push(import);

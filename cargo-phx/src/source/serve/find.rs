@@ -6,6 +6,7 @@ use syn::{
     ExprMethodCall, ExprWhile, File, ImplItemFn, Item, ItemFn, ItemMod, Pat, Signature, Stmt,
 };
 
+use super::flow::at;
 use super::resolve::Resolver;
 use crate::source::paths;
 
@@ -222,7 +223,10 @@ impl<'s> Visit<'s> for Finder<'s> {
     }
 
     fn visit_expr_method_call(&mut self, call: &'s ExprMethodCall) {
-        if call.method == "serve" && call.args.len() == 1 && self.is_axum_server(&call.receiver) {
+        if call.method == "serve"
+            && call.args.len() == 1
+            && self.is_axum_server(&call.receiver, &self.scope)
+        {
             self.add(Kind::AxumServer(call));
         }
         if call.method == "with_state" && call.args.len() == 1 {
@@ -238,19 +242,22 @@ impl<'s> Visit<'s> for Finder<'s> {
 impl Finder<'_> {
     /// Returns whether an expression makes a server of the crate `axum_server`: a chain of calls
     /// from one of its functions, or a variable with such a chain.
-    fn is_axum_server(&self, expr: &Expr) -> bool {
+    fn is_axum_server(&self, expr: &Expr, scope: &[Level]) -> bool {
         match expr {
-            Expr::MethodCall(call) => self.is_axum_server(&call.receiver),
-            Expr::Try(expr) => self.is_axum_server(&expr.expr),
+            Expr::MethodCall(call) => self.is_axum_server(&call.receiver, scope),
+            Expr::Try(expr) => self.is_axum_server(&expr.expr, scope),
             Expr::Call(call) => match &*call.func {
                 Expr::Path(path) => self.is_axum_server_function(&path.path),
                 _ => false,
             },
             Expr::Path(path) => path.path.get_ident().is_some_and(|name| {
                 let name = name.to_string();
-                local(&self.scope, &name)
-                    .and_then(|(_, _, local)| Some(&local.init.as_ref()?.expr))
-                    .is_some_and(|init| self.is_axum_server(init))
+                local(scope, &name).is_some_and(|(block, index, local)| {
+                    // The variable may be made of an earlier one of the same name.
+                    let scope = at(scope, block, index);
+                    let init = local.init.as_ref();
+                    init.is_some_and(|init| self.is_axum_server(&init.expr, &scope))
+                })
             }),
             _ => false,
         }
@@ -364,6 +371,7 @@ impl<'s> Visit<'s> for Accepts<'s> {
     }
 }
 
-fn is_accept(expr: &Expr) -> bool {
+/// Returns whether an expression is `listener.accept()`.
+pub(super) fn is_accept(expr: &Expr) -> bool {
     matches!(expr, Expr::MethodCall(call) if call.method == "accept" && call.args.is_empty())
 }

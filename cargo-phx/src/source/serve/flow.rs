@@ -1,5 +1,7 @@
 //! Follows a served expression back to the router in it.
 
+use std::path::Path;
+
 use syn::{Block, Expr, ExprMethodCall, FnArg, Signature, Stmt, Type};
 
 use super::find::{Level, local, variable};
@@ -24,6 +26,13 @@ pub(crate) trait Functions {
     /// Returns the name by which code of the project names the crate of `package`.
     fn crate_name(&self, package: &str) -> String {
         package.replace('-', "_")
+    }
+
+    /// Returns the text of a file of the project.
+    ///
+    /// Returns `None` if the project has no such file.
+    fn text(&self, _path: &Path) -> Option<String> {
+        None
     }
 }
 

@@ -80,6 +80,11 @@ fn makes(flow: &Flow, expr: &Expr, scope: &[Level], kind: &str) -> bool {
                 return false;
             };
             if let Some((block, index, found)) = local(scope, &name) {
+                if matches!(&found.pat, Pat::Type(typed)
+                    if paths::type_name(&typed.ty).as_deref() == Some(kind))
+                {
+                    return true;
+                }
                 let scope = at(scope, block, index);
                 return found
                     .init

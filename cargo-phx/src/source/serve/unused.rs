@@ -8,8 +8,9 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Item, ItemUse, UseTree, Visibility};
 
+use super::children::{self, Needs};
 use super::find::is_test;
-use super::resolve::Resolver;
+use super::flow::Flow;
 use crate::source::Source;
 
 /// The consequence for the imports of a file, if one use of a path goes.
@@ -24,39 +25,46 @@ pub(super) enum Consequence {
 }
 
 /// Returns what one use less of `path` means for the imports.
-pub(super) fn without(source: &Source, crates: &Resolver, path: &syn::Path) -> Consequence {
+pub(super) fn without(source: &Source, flow: &Flow, path: &syn::Path) -> Consequence {
     if path.leading_colon.is_some() {
         return Consequence::Nothing;
     }
     let name = path.segments[0].ident.to_string();
-    let imports = source.file.items.iter().filter_map(|item| match item {
-        Item::Use(item) => Some(item),
-        _ => None,
-    });
-    let mut found: Vec<Import> = Vec::new();
-    for item in imports {
-        imported(item, &item.tree, &[], &name, &mut found);
-    }
+    let found = imports(&source.file.items, &name);
+    let needs = match found.as_slice() {
+        [_] => children::needs(source, flow.functions, &name),
+        _ => Needs::default(),
+    };
     let nothing = match found.as_slice() {
-        [] => !crates.imports(&name),
+        [] => !flow.crates.imports(&name),
         // Beside the one use, which goes.
-        [_] => is_root_of_import(source, &name) || uses(source, &name, false) > 1,
+        [_] => is_root_of_import(source, &name) || uses(source, &name, false) > 1 || needs.code,
         _ => false,
     };
+    let in_tests = needs.tests || uses(source, &name, true) > 0;
     match found.as_slice() {
         _ if nothing => Consequence::Nothing,
-        [import] if !import.is_fixed && uses(source, &name, true) == 0 => {
-            Consequence::Unused(import.path.join("::"))
-        }
+        [import] if !import.is_fixed && !in_tests => Consequence::Unused(import.path.join("::")),
         _ => Consequence::Blocked,
     }
 }
 
 /// An import of a name.
-struct Import {
-    path: Vec<String>,
+pub(super) struct Import {
+    pub(super) path: Vec<String>,
     /// `true` if other code may need it, or it has another name.
     is_fixed: bool,
+}
+
+/// Returns the imports of a name among the items of a module.
+pub(super) fn imports(items: &[Item], name: &str) -> Vec<Import> {
+    let mut found = Vec::new();
+    for item in items {
+        if let Item::Use(item) = item {
+            imported(item, &item.tree, &[], name, &mut found);
+        }
+    }
+    found
 }
 
 fn imported(item: &ItemUse, tree: &UseTree, above: &[String], name: &str, found: &mut Vec<Import>) {
@@ -123,7 +131,7 @@ pub(super) fn count_in(code: &str, name: &str) -> usize {
     TokenStream::from_str(code).map_or(usize::MAX, |tokens| count(tokens, name))
 }
 
-fn count(tokens: TokenStream, name: &str) -> usize {
+pub(super) fn count(tokens: TokenStream, name: &str) -> usize {
     let mut found = 0;
     // The punctuation before a token: the last two marks.
     let mut before = [' '; 2];
@@ -153,14 +161,20 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::source::serve::Resolver;
     use crate::source::serve::tests::Project;
 
     #[track_caller]
     fn assert_consequence(text: &str, path: &str, expected: &Consequence) {
         let source = Source::parse(Path::new("main.rs"), text).unwrap();
         let crates = Resolver::of(&source.file, &Project(&[]));
+        let flow = Flow {
+            source: &source,
+            functions: &Project(&[]),
+            crates: &crates,
+        };
         let path: syn::Path = syn::parse_str(path).unwrap();
-        assert_eq!(without(&source, &crates, &path), *expected, "{text}");
+        assert_eq!(without(&source, &flow, &path), *expected, "{text}");
     }
 
     #[test]

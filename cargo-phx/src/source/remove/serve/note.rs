@@ -17,6 +17,8 @@ use crate::source::{Source, crates, paths};
 
 /// The crates that the wiring names.
 const CRATES: &[&str] = &["axum-server", "presence-channels", "tokio"];
+/// The acceptor that the wiring gives to a server without TLS, without white space.
+const NODELAY_ACCEPTOR: &str = "axum_server::accept::NoDelayAcceptor::new()";
 /// The width up to which rustfmt leaves a chain of calls on one line.
 const CHAIN_WIDTH: usize = 60;
 
@@ -421,7 +423,14 @@ impl<'s> Visit<'s> for Notes<'_> {
     }
 
     fn visit_expr_method_call(&mut self, call: &'s ExprMethodCall) {
-        visit::visit_expr_method_call(self, call);
+        let wraps = |argument| self.source.slice(argument).contains("NoDelayAcceptor");
+        let sets_nodelay = call.method == "map" && call.args.first().is_some_and(wraps);
+        if sets_nodelay {
+            // The acceptor within goes with the call.
+            self.visit_expr(&call.receiver);
+        } else {
+            visit::visit_expr_method_call(self, call);
+        }
         let start = self.source.range(&*call.receiver).end;
         let end = self.source.range(call).end;
         let argument = call
@@ -432,7 +441,11 @@ impl<'s> Visit<'s> for Notes<'_> {
         let is_ours = match &*call.method.to_string() {
             "merge" => is_router_of_endpoint(call),
             "handle" => code == "handle" && self.has_handle,
-            "map" => code.contains("NoDelayAcceptor"),
+            "map" => sets_nodelay,
+            "acceptor" => call
+                .args
+                .first()
+                .is_some_and(|argument| self.code(argument) == NODELAY_ACCEPTOR),
             "with_graceful_shutdown" => {
                 if let Some(name) = code.strip_suffix("()") {
                     self.note_end(call, name);

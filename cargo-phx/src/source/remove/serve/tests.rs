@@ -167,12 +167,18 @@ fn a_server_on_a_unix_socket_is_taken_back() {
 
 #[test]
 fn a_server_of_axum_server_is_taken_back() {
-    takes_back(
-        "async fn main() {\n    let app = Router::new();\n    \
-         axum_server::bind_rustls(address, config)\n        .serve(app.into_make_service())\n\
-         \
-         .await\n        .unwrap();\n}\n",
-    );
+    for server in [
+        "axum_server::bind_rustls(address, config)\n        ",
+        "axum_server::bind_rustls(address, config)\n        .map(|tls| tls.acceptor(own))\n        ",
+        "axum_server::bind_openssl(address, config)\n        ",
+        "axum_server::bind(address)\n        ",
+        "axum_server::bind(address)\n        .acceptor(NoDelayAcceptor::new())\n        ",
+    ] {
+        takes_back(&format!(
+            "async fn main() {{\n    let app = Router::new();\n    \
+             {server}.serve(app.into_make_service())\n        .await\n        .unwrap();\n}}\n"
+        ));
+    }
 }
 
 #[test]

@@ -79,3 +79,35 @@ fn a_stream_that_no_tuple_binds_gets_the_option_too() {
     assert!(!wired(&unix).contains("set_nodelay"));
     assert_eq!(duties(&unix), []);
 }
+
+#[test]
+fn a_unix_stream_gets_no_option_wherever_its_listener_comes_from() {
+    let text = |parameters: &str, listener: &str, rest: &str| {
+        format!(
+            "async fn run({parameters}) {{\n    let app = Router::new();\n    loop {{\n        \
+             let (stream, _) = {listener}.accept().await.unwrap();\n        \
+             tokio::spawn(http1::Builder::new().serve_connection(io, app.clone()));\n    }}\n}}\n\
+             {rest}"
+        )
+    };
+    let helper = "fn listen() -> UnixListener { todo!() }\n";
+    let field = "struct App { listener: UnixListener }\n";
+    let bound = "let listener = listen();\n    loop";
+    for text in [
+        text("listener: tokio::net::UnixListener", "listener", ""),
+        text("", "listen()", helper),
+        text("", "listener", helper).replace("loop", bound),
+        text("app: App", "app.listener", field),
+        text("", "listener", "").replace("loop", "let listener: UnixListener = open();\n    loop"),
+    ] {
+        assert!(!wired(&text).contains("set_nodelay"), "{text}");
+        assert_eq!(duties(&text), [], "{text}");
+    }
+    // A listener of an unknown type, in a file with a Unix listener.
+    let unknown = text("listener: Listener", "listener", helper);
+    assert!(!wired(&unknown).contains("set_nodelay"));
+    assert_eq!(duties(&unknown), [Duty::NoDelay]);
+    let tcp = text("listener: TcpListener", "listener", helper);
+    assert!(wired(&tcp).contains("let _ = stream.set_nodelay(true);"));
+    assert_eq!(duties(&tcp), []);
+}

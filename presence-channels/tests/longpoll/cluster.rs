@@ -10,7 +10,7 @@ use std::{
 };
 
 use axum::body::Body;
-use presence_channels::{Config, Endpoint, Limits, PubSub, SecretKeyBase};
+use presence_channels::{Config, Endpoint, Limits, LongpollOptions, PubSub, SecretKeyBase};
 use presence_core::{
     adapters::{Memory, MemoryCluster},
     pubsub::{Adapter, AdapterError, Broadcast, Inbox},
@@ -31,10 +31,17 @@ async fn node(cluster: &MemoryCluster, name: &str) -> (Endpoint, Arc<Probe>) {
 }
 
 async fn node_over(adapter: impl Adapter) -> (Endpoint, Arc<Probe>) {
+    node_with(adapter, longpoll()).await
+}
+
+pub(crate) async fn node_with(
+    adapter: impl Adapter,
+    longpoll: LongpollOptions,
+) -> (Endpoint, Arc<Probe>) {
     let secret = SecretKeyBase::new("s".repeat(64)).unwrap();
     let config = Config::default().secret_key_base(secret);
     let pubsub = PubSub::with_adapter(adapter);
-    start_with(pubsub, config, Limits::default(), longpoll()).await
+    start_with(pubsub, config, Limits::default(), longpoll).await
 }
 
 /// An engine that carries no message of more than 100,000 bytes, as every real one has a limit.

@@ -6,6 +6,7 @@ mod big_rooms;
 mod client;
 mod cluster;
 mod ends;
+mod lost_answers;
 mod polls;
 mod publishes;
 mod refusals;

@@ -9,8 +9,9 @@
 //! client gets a new session, and its channels join again. A publish that is larger than the engine
 //! carries is answered with 413, as one that is over a limit here, and the session lives. An answer
 //! that cannot be sent ends the session, for its messages are lost. So does an answer to a poll
-//! whose client disconnects before the answer comes. Such a poll is given up by the topic for its
-//! answers, because the client may have polled again, and requests may overtake one another.
+//! that is lost on its way, or whose client disconnects before the answer comes. Such a poll is
+//! given up by the topic for its answers, because the client may have polled again, and requests
+//! may overtake one another.
 
 use std::{
     sync::{Arc, Weak, atomic::Ordering},
@@ -79,7 +80,10 @@ impl Longpoll {
             return None;
         };
         let messages = answers.next(self.options.window + PEER_TIMEOUT).await;
-        waiting_poll.0 = None;
+        // Without an answer the poll is given up: it may have taken messages.
+        if messages.is_some() {
+            waiting_poll.0 = None;
+        }
         // The node holds the session, so the client should poll again and not open a new session.
         Some(messages.unwrap_or_else(Messages::none))
     }
@@ -175,7 +179,8 @@ enum PeerRequestError {
 }
 
 /// A poll of this name that waits for another node's answer. If the client disconnects before the
-/// answer comes, the node gets a request that gives the poll up, because nobody reads its answer.
+/// answer comes, or the answer is late or lost, the node gets a request that gives the poll up,
+/// because nobody reads its answer.
 struct WaitingPoll<'a>(Option<(&'a Longpoll, &'a SessionKey, &'a str)>);
 
 impl Drop for WaitingPoll<'_> {

@@ -5,17 +5,18 @@ use tokio::time::Instant;
 use super::{Session, TakenMessages};
 use crate::{outgoing::OutboxPhase, serializer::Frame};
 
-/// The most names that a session keeps of polls that were given up before they began. More are not
-/// under way at once, unless the engine holds messages back for long.
-const MAX_EARLY: usize = 4;
+/// The most names of polls that a session keeps in a list. More are not under way at once, unless
+/// the engine holds messages back for long.
+const MAX_NAMES: usize = 4;
 
 /// The polls of a session.
 pub(super) struct Polls {
     newest: u64,
     /// The name of the newest poll, if it is of another node.
     name: Option<Box<str>>,
-    /// The name of the poll that has taken messages last, if it is of another node.
-    taker: Option<Box<str>>,
+    /// The names of the last polls of other nodes that took messages. A newer poll may take more
+    /// before the request comes that gives an older one up.
+    takers: Vec<Box<str>>,
     /// The names of polls that were given up and have not begun. The request that gives a poll up
     /// may overtake the poll.
     early: Vec<Box<str>>,
@@ -32,7 +33,7 @@ impl Polls {
         Self {
             newest: 0,
             name: None,
-            taker: None,
+            takers: Vec::new(),
             early: Vec::new(),
             parked: false,
             last: Instant::now(),
@@ -60,10 +61,17 @@ impl Polls {
         early.map(|index| self.early.remove(index)).is_some()
     }
 
+    /// Notes that the newest poll takes messages.
+    fn takes(&mut self) {
+        if let Some(name) = &self.name {
+            remember(&mut self.takers, name);
+        }
+    }
+
     /// Ends the poll of this name, or the newest if the name is empty. Returns whether messages are
     /// lost with it.
     pub(super) fn give_up(&mut self, name: &str) -> bool {
-        if !name.is_empty() && self.taker.as_deref() == Some(name) {
+        if self.takers.iter().any(|taker| **taker == *name) {
             return true;
         }
         if name.is_empty() || self.name.as_deref() == Some(name) {
@@ -71,12 +79,17 @@ impl Polls {
             self.end();
             return false;
         }
-        if self.early.len() == MAX_EARLY {
-            self.early.remove(0);
-        }
-        self.early.push(name.into());
+        remember(&mut self.early, name);
         false
     }
+}
+
+/// Adds a name to a list, which keeps the last [`MAX_NAMES`].
+fn remember(names: &mut Vec<Box<str>>, name: &str) {
+    if names.len() == MAX_NAMES {
+        names.remove(0);
+    }
+    names.push(name.into());
 }
 
 /// A poll under way.
@@ -135,7 +148,7 @@ impl<'a> Turn<'a> {
         let cost = || frames.iter().map(Frame::cost).sum();
         let answer = (!frames.is_empty()).then(|| self.session.unread.begin(cost()));
         if !frames.is_empty() {
-            polls.taker = polls.name.clone();
+            polls.takes();
         }
         is_ready.then_some(TakenMessages { frames, answer })
     }

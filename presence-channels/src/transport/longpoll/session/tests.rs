@@ -221,6 +221,40 @@ async fn a_poll_that_is_given_up_after_it_took_messages_ends_the_session() {
     assert!(!session.is_heard());
 }
 
+/// The client that went away has polled again before its node says so.
+#[tokio::test(start_paused = true)]
+async fn messages_that_a_given_up_poll_took_are_lost_also_if_a_newer_poll_took_more() {
+    for newer in [Some("newer"), None] {
+        let session = Client::of_flooded_node(false).session;
+        session.outbox.send(message());
+        let lost = session.poll_of_peer("older", 1000).await;
+        assert_eq!(lost.frames.len(), 1);
+        session.outbox.send(message());
+        let taken = match newer {
+            Some(name) => session.poll_of_peer(name, 1000).await,
+            None => session.poll(1000).await,
+        };
+        assert_eq!(taken.frames.len(), 1);
+        assert!(session.is_heard());
+        session.give_up("older");
+        assert!(!session.is_heard(), "{newer:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_names_of_old_polls_that_took_messages_are_forgotten() {
+    let session = Client::of_flooded_node(false).session;
+    for number in 0..100 {
+        session.outbox.send(message());
+        let taken = session.poll_of_peer(&number.to_string(), 1000).await;
+        assert_eq!(taken.frames.len(), 1);
+    }
+    session.give_up("0");
+    assert!(session.is_heard());
+    session.give_up("99");
+    assert!(!session.is_heard());
+}
+
 /// Two of the largest bodies are here at once, or many small ones.
 #[tokio::test(start_paused = true)]
 async fn of_publishes_by_way_of_other_nodes_two_of_the_largest_are_here_at_once() {

@@ -1,12 +1,47 @@
 //! Frames that the test kit and polls take from an outbox.
 
-use std::task::{Context, Poll, Waker};
+use std::{
+    ops::Deref,
+    task::{Context, Poll, Waker},
+};
 
 use super::{
     Outbox, OutboxPhase, OutboxState,
     state::{RoomWakers, wake_all},
 };
 use crate::serializer::Frame;
+
+/// Frames that a poll took. The tasks that waited for room are woken when this is dropped, which is
+/// to happen without a lock.
+#[must_use]
+pub(crate) struct Taken {
+    frames: Vec<Frame>,
+    room: RoomGuard,
+}
+
+impl Taken {
+    /// Wakes the tasks that waited for room, and returns the frames.
+    pub(crate) fn into_frames(self) -> Vec<Frame> {
+        drop(self.room);
+        self.frames
+    }
+}
+
+impl Deref for Taken {
+    type Target = [Frame];
+
+    fn deref(&self) -> &[Frame] {
+        &self.frames
+    }
+}
+
+struct RoomGuard(RoomWakers);
+
+impl Drop for RoomGuard {
+    fn drop(&mut self) {
+        wake_all(self.0.take());
+    }
+}
 
 /// Methods of an outbox with a [`Sink::Queue`](super::Sink::Queue).
 impl Outbox {
@@ -28,22 +63,22 @@ impl Outbox {
     }
 
     /// Takes frames of the queue, up to `max_bytes`, but at least one if there is one.
-    pub(crate) fn take(&self, max_bytes: usize) -> Vec<Frame> {
+    pub(crate) fn take(&self, max_bytes: usize) -> Taken {
         let mut state = self.state.lock();
-        let (mut taken, mut bytes) = (Vec::new(), 0);
+        let (mut frames, mut bytes) = (Vec::new(), 0);
         while let Some(frame) = state.queue.first() {
             bytes += frame.len();
-            if bytes > max_bytes && !taken.is_empty() {
+            if bytes > max_bytes && !frames.is_empty() {
                 break;
             }
-            taken.extend(state.queue.pop());
+            frames.extend(state.queue.pop());
         }
-        if !taken.is_empty() {
-            let room = self.taken(&mut state);
-            drop(state);
-            wake_all(room);
-        }
-        taken
+        let room = match frames.is_empty() {
+            true => None,
+            false => self.taken(&mut state),
+        };
+        let room = RoomGuard(room);
+        Taken { frames, room }
     }
 
     /// Counts what the client took. Returns the tasks that waited for it, to be woken without the

@@ -143,13 +143,16 @@ impl<'a> Turn<'a> {
         let max_bytes = self.session.unread.room()?.min(max_bytes);
         // Before the frames are taken: none comes after the close.
         let is_closed = self.session.outbox.phase() != OutboxPhase::Open;
-        let frames = self.session.outbox.take(max_bytes);
-        let is_ready = !frames.is_empty() || is_closed;
-        let cost = || frames.iter().map(Frame::cost).sum();
-        let answer = (!frames.is_empty()).then(|| self.session.unread.begin(cost()));
-        if !frames.is_empty() {
+        let taken = self.session.outbox.take(max_bytes);
+        let is_ready = !taken.is_empty() || is_closed;
+        let cost = || taken.iter().map(Frame::cost).sum();
+        let answer = (!taken.is_empty()).then(|| self.session.unread.begin(cost()));
+        if !taken.is_empty() {
             polls.takes();
         }
+        drop(polls);
+        // This wakes tasks of any executor, which may use the session.
+        let frames = taken.into_frames();
         is_ready.then_some(TakenMessages { frames, answer })
     }
 }

@@ -255,6 +255,37 @@ async fn the_names_of_old_polls_that_took_messages_are_forgotten() {
     assert!(!session.is_heard());
 }
 
+/// A task of an executor that uses the session when it is woken.
+struct UsesSession {
+    session: Arc<Session>,
+    /// `None` until it is woken.
+    is_free: Mutex<Option<bool>>,
+}
+
+impl std::task::Wake for UsesSession {
+    fn wake(self: Arc<Self>) {
+        let is_free = self.session.polls.try_lock().is_some();
+        *self.is_free.lock() = Some(is_free);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_room_may_use_the_session_when_a_poll_wakes_it() {
+    let session = Arc::new(Client::of_flooded_node(false).session);
+    let task = Arc::new(UsesSession {
+        session: session.clone(),
+        is_free: Mutex::new(None),
+    });
+    let waker = Waker::from(task.clone());
+    let mut cx = Context::from_waker(&waker);
+    while session.outbox.poll_room(&mut cx).is_ready() {
+        session.outbox.send(message());
+    }
+    let taken = session.poll(usize::MAX).await;
+    assert!(!taken.frames.is_empty());
+    assert_eq!(*task.is_free.lock(), Some(true));
+}
+
 /// Two of the largest bodies are here at once, or many small ones.
 #[tokio::test(start_paused = true)]
 async fn of_publishes_by_way_of_other_nodes_two_of_the_largest_are_here_at_once() {

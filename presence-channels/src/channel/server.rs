@@ -110,7 +110,7 @@ struct ChannelState<C: Channel> {
 }
 
 impl<C: Channel> Drop for ChannelState<C> {
-    /// After a panic outside of a callback nobody else ends the presences as those of a crash.
+    /// A panic outside of a callback is a crash, too: the presences stay for their grace.
     fn drop(&mut self) {
         if std::thread::panicking() {
             let owner = self.socket.owner();

@@ -297,7 +297,7 @@ fn assemble(
             0
         }
     };
-    // What was escaped has doubled the buffer.
+    // A text with escapes was longer than foreseen, and has doubled the buffer.
     if buffer.capacity() - buffer.len() > BESIDE {
         buffer.shrink_to_fit();
     }

@@ -6,8 +6,8 @@ use crate::serializer::Frame;
 impl Outbox {
     /// Queues a message without a write, a wait or a call of other code, for who holds a lock. It
     /// does not look for [room](Self::poll_room): a caller with much to send does that before. The
-    /// caller calls [`enqueued`](Self::enqueued) without the lock. Returns `false` if the connection
-    /// is closing.
+    /// caller calls [`enqueued`](Self::enqueued) without the lock. Returns `false` if the
+    /// connection is closing.
     pub(crate) fn enqueue(&self, frame: Frame) -> bool {
         let mut state = self.state.lock();
         let is_open = state.phase == OutboxPhase::Open;
